@@ -1,0 +1,43 @@
+"""packshot: product photos in, packshots out.
+
+    import packshot
+
+    png = packshot.remove_background(open("photo.jpg", "rb").read())
+
+Importing loads no model and prints nothing; the network is loaded by the first call and shared by all threads.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from packshot.engine.remove import Form as Form
+    from packshot.engine.remove import Result as Result
+    from packshot.engine.remove import remove as remove
+    from packshot.engine.remove import remove_background as remove_background
+    from packshot.errors import PackshotError as PackshotError
+
+__version__ = "0.1.0"
+
+__all__ = ["Form", "PackshotError", "Result", "__version__", "remove", "remove_background"]
+
+_HOME = {
+    "Form": "packshot.engine.remove",
+    "PackshotError": "packshot.errors",
+    "Result": "packshot.engine.remove",
+    "remove": "packshot.engine.remove",
+    "remove_background": "packshot.engine.remove",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Public names load on first use: `packshot --help` must not wait for the network runtime.
+    if name not in _HOME:
+        raise AttributeError(f"module 'packshot' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,61 @@
+"""Sizes, boxes, and the fit of a picture to a network's input. Size is (width, height); shape is (height, width)."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Fit = Literal["longest", "stretch"]
+
+
+class Size(NamedTuple):
+    """Width and height in px."""
+
+    width: int
+    height: int
+
+    @property
+    def longest(self) -> int:
+        return max(self)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Box(NamedTuple):
+    """A rectangle in px: left and top belong to it, right and bottom do not."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> Size:
+        return Size(self.right - self.left, self.bottom - self.top)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index an array of shape (height, width, ...) with it: `array[box.slices]` is the crop."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @classmethod
+    def full(cls, size: Size) -> Box:
+        return cls(0, 0, size.width, size.height)
+
+
+def network_size(size: Size, *, side_px: int, multiple: int, fit: Fit) -> Size:
+    """The size at which a network sees a picture.
+
+    "stretch" gives a square of side_px. "longest" brings the longest side to side_px and keeps the aspect up to the
+    rounding to whole multiples, so that there is no padding to learn or to remove; very long pictures are widened to
+    a quarter of side_px, below which a network has nothing left to look at.
+    """
+    if fit == "stretch":
+        return Size(side_px, side_px)
+    scale = side_px / size.longest
+    least = max(multiple, multiple * round(side_px / 4 / multiple))
+
+    def rounded(length: int) -> int:
+        return max(least, multiple * round(length * scale / multiple))
+
+    return Size(rounded(size.width), rounded(size.height))

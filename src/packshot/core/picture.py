@@ -1,0 +1,62 @@
+"""The values that flow through the line. All are immutable by convention: a step returns new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from packshot.core.geometry import Size
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Index = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded image, upright, in sRGB.
+
+    rgb: uint8 (H, W, 3). Where alpha is 0 the colour means nothing.
+    alpha: uint8 (H, W) when the file came with transparency, else None.
+    """
+
+    rgb: UInt8
+    alpha: UInt8 | None = None
+
+    @property
+    def size(self) -> Size:
+        height, width = self.rgb.shape[:2]
+        return Size(width, height)
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """Foreground colours F of I = aF + (1-a)B, straight (not premultiplied).
+
+    rgb: uint8 (H, W, 3), the picture's own pixels: right wherever the matte is 1, meaningless where it is 0.
+    band: int (n,), flat indices of the soft band's pixels, 0 < matte < 1, ascending.
+    colours: float32 (n, 3) in 0..255, F of the band's pixels, not rounded: only the encoder rounds.
+
+    The band is a few percent of a photo. Keeping it apart lets every rendering run on uint8 outside it and
+    in float inside it, which is both the fastest and the exact way.
+    """
+
+    rgb: UInt8
+    band: Index
+    colours: Float32
+
+
+def to_unit(values: npt.NDArray[Any]) -> Float32:
+    """uint8 in 0..255 -> float32 in 0..1, the only way in."""
+    return np.multiply(values, np.float32(1 / 255), dtype=np.float32)
+
+
+def to_uint8(values: Float32) -> UInt8:
+    """float32 in 0..1 -> uint8 in 0..255, rounded to nearest, clipped; the only way out."""
+    scaled = np.multiply(values, np.float32(255))
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return scaled.astype(np.uint8)

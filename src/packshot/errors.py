@@ -1,0 +1,186 @@
+"""Every error that packshot raises on purpose.
+
+    PackshotError
+     |- InputError             the caller's file or option; nothing was computed
+     |   |- EmptyFile          no bytes at all
+     |   |- UnreadableImage    the right kind of file, but damaged or lying
+     |   |- UnsupportedFormat  not a kind of file that is read here
+     |   |   |- UnsupportedDepth     the right kind, but a pixel depth that is refused
+     |   |   '- UnsupportedGrayscale the right kind, but gray where colour is asked for
+     |   |- FileTooLarge       too many bytes
+     |   |- ImageTooLarge      too many pixels
+     |   |- ImageTooSmall      too few pixels
+     |   '- InvalidOption      an option's name or value
+     |- NoForeground           the picture was read, and nothing in it stands out
+     |- AccessError            keys and what they allow
+     |   |- MissingKey, UnknownKey, LockedKey, OutOfCredits
+     |   '- RateLimited        retry_after_s
+     |- ConflictError          the same idempotency key: another request, or still running
+     |- CapacityError          not now; the same request later will do
+     |   |- QueueFull          retry_after_s
+     |   |- ShuttingDown       retry_after_s
+     |   '- DeadlineExceeded
+     |- StorageError           results
+     |   |- BadSignature       a result URL that was not made here, or was altered
+     |   |- ResultExpired      past its life
+     |   |- ResultUnknown      never existed
+     |   '- StoreUnavailable   the place that holds results failed
+     '- SetupError             the installation: operators, not callers
+         |- BadSettings, ModelMissing
+         '- ChecksumMismatch
+
+An error knows no HTTP and no exit code: each entry point has one table (api/ailab/errors.py, cli/exit_codes.py),
+looked up along the class's MRO. `slug` is stable and meant for programs, `message` says what happened, `hint` what to
+do about it, `fields` carries the figures behind the words.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PackshotError(Exception):
+    """Base of all. `message` for people, `hint` says what to do, `fields` holds the values that are named."""
+
+    slug: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "", **fields: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InputError(PackshotError):
+    slug = "input"
+
+
+class EmptyFile(InputError):
+    slug = "empty-file"
+
+
+class UnreadableImage(InputError):
+    slug = "unreadable-image"
+
+
+class UnsupportedFormat(InputError):
+    slug = "unsupported-format"
+
+
+class UnsupportedDepth(UnsupportedFormat):
+    slug = "unsupported-depth"
+
+
+class UnsupportedGrayscale(UnsupportedFormat):
+    slug = "unsupported-grayscale"
+
+
+class FileTooLarge(InputError):
+    slug = "file-too-large"
+
+
+class ImageTooLarge(InputError):
+    slug = "image-too-large"
+
+
+class ImageTooSmall(InputError):
+    slug = "image-too-small"
+
+
+class InvalidOption(InputError):
+    slug = "invalid-option"
+
+
+class NoForeground(PackshotError):
+    slug = "no-foreground"
+
+
+class AccessError(PackshotError):
+    slug = "access"
+
+
+class MissingKey(AccessError):
+    slug = "missing-key"
+
+
+class UnknownKey(AccessError):
+    slug = "unknown-key"
+
+
+class LockedKey(AccessError):
+    slug = "locked-key"
+
+
+class OutOfCredits(AccessError):
+    slug = "out-of-credits"
+
+
+class _RetryLater(PackshotError):
+    """Mixed into errors that end by themselves; `retry_after_s` is a whole number of seconds, at least 1."""
+
+    def __init__(self, message: str, *, retry_after_s: int, hint: str = "", **fields: object) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s, **fields)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(_RetryLater, AccessError):
+    slug = "rate-limited"
+
+
+class ConflictError(PackshotError):
+    slug = "conflict"
+
+
+class CapacityError(PackshotError):
+    slug = "capacity"
+
+
+class QueueFull(_RetryLater, CapacityError):
+    slug = "queue-full"
+
+
+class ShuttingDown(_RetryLater, CapacityError):
+    slug = "shutting-down"
+
+
+class DeadlineExceeded(CapacityError):
+    slug = "deadline-exceeded"
+
+
+class StorageError(PackshotError):
+    slug = "storage"
+
+
+class BadSignature(StorageError):
+    slug = "bad-signature"
+
+
+class ResultExpired(StorageError):
+    slug = "result-expired"
+
+
+class ResultUnknown(StorageError):
+    slug = "result-unknown"
+
+
+class StoreUnavailable(StorageError):
+    slug = "store-unavailable"
+
+
+class SetupError(PackshotError):
+    slug = "setup"
+
+
+class BadSettings(SetupError):
+    slug = "bad-settings"
+
+
+class ModelMissing(SetupError):
+    slug = "model-missing"
+
+
+class ChecksumMismatch(SetupError):
+    slug = "checksum-mismatch"
