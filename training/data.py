@@ -49,7 +49,9 @@ def read_index(data: Path, *, split: str, sets: tuple[str, ...]) -> list[Pair]:
     """The pairs of a split ("train" or "val") that belong to one of the sets, in the order of pairs.csv."""
     with (data / "pairs.csv").open(newline="") as file:
         rows = [
-            Pair(row["shard"], row["set"], row["stem"], int(row["width"]), int(row["height"]), row["split"], row["grade"])
+            Pair(
+                row["shard"], row["set"], row["stem"], int(row["width"]), int(row["height"]), row["split"], row["grade"]
+            )
             for row in csv.DictReader(file)
         ]
     chosen = [pair for pair in rows if pair.split == split and pair.set in sets]

@@ -61,7 +61,9 @@ class DilatedU(nn.Module):
         self.entry = conv(inputs, outputs)
         self.down = nn.ModuleList([conv(outputs, mid), conv(mid, mid, dilation=2), conv(mid, mid, dilation=4)])
         self.bottom = conv(mid, mid, dilation=8)
-        self.up = nn.ModuleList([conv(2 * mid, outputs), conv(2 * mid, mid, dilation=2), conv(2 * mid, mid, dilation=4)])
+        self.up = nn.ModuleList(
+            [conv(2 * mid, outputs), conv(2 * mid, mid, dilation=2), conv(2 * mid, mid, dilation=4)]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         entry = x = self.entry(x)
