@@ -1,0 +1,162 @@
+"""ModelCard <-> NAME.json beside NAME.onnx: what a graph wants, what it gives, and where it comes from.
+
+A model is data, never a class: any ONNX graph with a card of its own runs without a line of code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from packshot.core.geometry import Fit
+from packshot.errors import BadSettings, ModelMissing
+
+Output = Literal["probability", "logit"]
+Triple = tuple[float, float, float]
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """How a picture becomes the network input: sizes in px, then (rgb - mean) / std on values in 0..1.
+
+    The defaults of mean and std change nothing: they are for graphs that normalise by themselves, as ours do.
+    """
+
+    side_px: int
+    multiple: int
+    fit: Fit
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.multiple < 1 or self.side_px < self.multiple or self.side_px % self.multiple:
+            raise ValueError(f"side_px {self.side_px} must be a whole multiple of multiple {self.multiple}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std} must be positive")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """One set that the network learned from: where it was found, under which terms, how many pictures."""
+
+    name: str
+    count: int
+    source: str
+    terms: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Facts about the ONNX file. `weights` is how they are stored; they are computed with in float32 either way."""
+
+    opset: int
+    parameters: int
+    weights: Literal["float16", "float32"]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """All that is known of a network. Everything after `licence` is for people, and may be left out.
+
+    `sha256` and `bytes` pin the file, which lies beside the card. `output` is what output 0 of the graph holds:
+    a matte ("probability") or its logit. `scores` maps the name of a test set to its figures.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    bytes: int
+    input: InputRule
+    output: Output
+    licence: str
+    description: str = ""
+    graph: Graph | None = None
+    data: tuple[DataSource, ...] = ()
+    seeds: tuple[int, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    known_failures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if Path(self.file).name != self.file:
+            raise ValueError(f"file {self.file!r} must be a bare file name: the graph lies beside its card")
+        if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
+            raise ValueError("sha256 must be 64 lower-case hexadecimal digits")
+
+    def to_json(self) -> str:
+        """The text of NAME.json; `read_card` of it gives an equal card."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a card. Strict: an unknown field or a value of the wrong type is refused by name.
+
+    Raises: ModelMissing when there is no such file, BadSettings when it is not a well-formed card.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelMissing(
+            f"There is no model card {path}.", hint="Each NAME.onnx needs a NAME.json beside it."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"The model card {path} cannot be read: {error}.") from error
+    try:
+        return _record(ModelCard, value, "card")
+    except ValueError as error:
+        raise BadSettings(f"The model card {path} is not valid: {error}.") from error
+
+
+def _record(kind: type[Record], value: Any, where: str) -> Record:
+    """A dataclass from a JSON object, field by field, with nothing missing and nothing to spare."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object")
+    hints = get_type_hints(kind)
+    if unknown := sorted(value.keys() - hints.keys()):
+        raise ValueError(f"{where} has unknown fields: {', '.join(unknown)}")
+    if missing := sorted(_required(kind) - value.keys()):
+        raise ValueError(f"{where} lacks {', '.join(missing)}")
+    return kind(**{name: _value(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+
+
+def _required(kind: Any) -> set[str]:
+    return {f.name for f in dataclasses.fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """A value of one of the types that the records above use; nothing is cast but whole numbers to float."""
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin is UnionType:
+        return None if value is None else _value(inner[0], value, where)
+    if origin is tuple and isinstance(value, list):
+        return _tuple(inner, value, where)
+    if origin is Mapping and isinstance(value, dict):
+        return {key: _value(inner[1], item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _record(kind, value, where)
+    if kind is float and type(value) is int:
+        return float(value)
+    if value not in inner if origin is Literal else kind is not Any and type(value) is not kind:
+        raise ValueError(f"{where} must be {_wanted(kind)}, not {json.dumps(value)[:40]}")
+    return value
+
+
+def _tuple(inner: tuple[Any, ...], values: list[Any], where: str) -> tuple[Any, ...]:
+    kinds = [inner[0]] * len(values) if inner[-1] is Ellipsis else inner
+    if len(kinds) != len(values):
+        raise ValueError(f"{where} must have {len(kinds)} values")
+    return tuple(
+        _value(kind, value, f"{where}[{i}]") for i, (kind, value) in enumerate(zip(kinds, values, strict=True))
+    )
+
+
+def _wanted(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(kind)))
+    return str(getattr(kind, "__name__", kind))
