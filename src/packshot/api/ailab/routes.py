@@ -1,0 +1,140 @@
+"""The drop-in endpoint, from the request to the envelope. The four doors are the URLs of the vendor's four shops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from packshot.api.ailab.envelope import Envelope, SuccessEnvelope, success
+from packshot.api.disconnect import cancelled_when_gone
+from packshot.api.errors import MalformedRequest, MissingImage
+from packshot.api.upload import HOW, UploadLimits, read_file, read_form
+from packshot.engine.remove import Form
+from packshot.errors import EmptyFile, InvalidOption
+from packshot.service.build import Service
+
+DOORS = (
+    "/cutout/commodity/commodity",
+    "/api/v1/ailabtools/product-background-removal/cutout/commodity/commodity",
+    "/api/cutout/general/commodity-background-removal",
+)
+KEY_HEADERS = ("x-api-market-key", "x-magicapi-key", "x-rapidapi-key", "ailabapi-api-key")
+FORMS: dict[str, Form] = {"mask": "mask", "whiteBK": "white", "crop": "crop"}
+
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["image"],
+                "properties": {
+                    "image": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "JPEG, PNG (24 or 32 bits a pixel) or BMP; at most 3 MB, "
+                        "sides from 32 to 1999 px.",
+                    },
+                    "return_form": {
+                        "type": "string",
+                        "enum": list(FORMS),
+                        "description": "Absent: cutout, a four-channel PNG. `mask`: the matte as gray PNG. "
+                        "`whiteBK`: on white, JPEG. `crop`: the cutout without its empty margins.",
+                    },
+                },
+            }
+        }
+    },
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Envelope, "description": text}
+    for status, text in {
+        400: "No usable picture in the request",
+        401: "No key, or an unknown one",
+        403: "The key is locked",
+        404: "No such endpoint",
+        405: "Only POST",
+        409: "The same Idempotency-Key with another body, or still running",
+        410: "The result is past its life",
+        413: "Too many bytes",
+        415: "Not a JPEG, BMP or PNG of a supported depth",
+        422: "Too many or too few pixels, an unknown return_form, or nothing to cut out",
+        429: "Out of credits, or too many requests (Retry-After)",
+        500: "A fault of the service",
+        502: "The place that keeps results failed",
+        503: "The queue is full or the service is shutting down (Retry-After)",
+        504: "Not done in time",
+    }.items()
+}
+
+
+def router(service: Service) -> APIRouter:
+    """The doors, over the parts of a service."""
+    routes = APIRouter(tags=["Drop-in contract"])
+    settings = service.settings
+    upload = UploadLimits(settings.max_file_bytes, settings.body_deadline_s)
+
+    async def remove_product_background(request: Request) -> Response:
+        key = await service.admit(_key_of(request))
+        form = await read_form(request, upload)
+        try:
+            data = await _image_of(form, upload.max_file_bytes)
+            rendering = _form_of(form)
+        finally:
+            await form.close()
+        link = await cancelled_when_gone(
+            request,
+            service.jobs.remove(key, data, rendering, idempotency_key=request.headers.get("idempotency-key")),
+        )
+        return JSONResponse(success(request, service.public_url(link.path)).model_dump())
+
+    for number, path in enumerate(DOORS):
+        routes.add_api_route(
+            path,
+            remove_product_background,
+            methods=["POST"],
+            summary="Remove the background of a product photo",
+            operation_id=f"removeProductBackground{number or ''}",
+            response_model=SuccessEnvelope,
+            responses=_ERRORS,
+            openapi_extra={"requestBody": _BODY, "security": [{header: []} for header in KEY_HEADERS]},
+        )
+    return routes
+
+
+def _key_of(request: Request) -> str | None:
+    return next((request.headers[name] for name in KEY_HEADERS if request.headers.get(name)), None)
+
+
+async def _image_of(form: FormData, max_bytes: int) -> bytes:
+    part = form.get("image")
+    if part is None:
+        raise MissingImage("The request has no part `image`.", hint=HOW, field="image")
+    if not isinstance(part, UploadFile):
+        if part == "":
+            raise EmptyFile("The part `image` is empty.", hint=HOW, field="image")
+        raise MalformedRequest("The part `image` is a text field, not a file.", hint=HOW, field="image")
+    data = await read_file(part, max_bytes)
+    if not data:
+        raise EmptyFile("The part `image` is empty.", hint=HOW, field="image")
+    return data
+
+
+def _form_of(form: FormData) -> Form:
+    """The rendering that `return_form` asks for; without one, the cutout."""
+    value = form.get("return_form")
+    if value is None:
+        return "cutout"
+    if isinstance(value, str) and value in FORMS:
+        return FORMS[value]
+    shown = repr(value[:40]) if isinstance(value, str) else "a file"
+    raise InvalidOption(
+        f"return_form is {shown}.",
+        hint=f"Use one of {', '.join(FORMS)}, or leave it out for a cutout.",
+        field="return_form",
+        allowed=tuple(FORMS),
+    )

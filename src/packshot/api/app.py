@@ -1,0 +1,88 @@
+"""The HTTP application: create_app(service) puts routes, error answers and the request's context together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from packshot import __version__
+from packshot.api import docs, health, results
+from packshot.api.ailab import routes as ailab
+from packshot.api.ailab.envelope import failure, request_id_of
+from packshot.api.context import RequestContext
+from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
+from packshot.errors import PackshotError
+from packshot.service.build import Service
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION = "Product photos in, packshots out. The drop-in contract is served under every door that its clients use."
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application over the parts of a service. Its lifespan warms the network and drains the queue."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title="packshot",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours works offline
+        redoc_url=None,
+    )
+    app.include_router(ailab.router(service))
+    app.include_router(results.router(service))
+    app.include_router(health.router(service))
+    app.include_router(docs.router(app))
+    app.add_exception_handler(PackshotError, _packshot_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_exception_handler(Exception, _bug)
+    app.add_middleware(RequestContext)
+    return app
+
+
+async def _packshot_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PackshotError)  # noqa: S101 - registered for it
+    response = failure(request, error)
+    if response.status_code >= 500:
+        log.warning("%s %s: %s", request_id_of(request), error.slug, error, exc_info=error.__cause__)
+    return response
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown paths and wrong methods."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    known: PackshotError
+    if error.status_code == 404:
+        known = UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="See /docs for what there is.")
+    elif error.status_code == 405:
+        known = WrongMethod(f"{request.method} is not allowed at {request.url.path[:200]}.", hint="See /docs.")
+    else:
+        known = MalformedRequest(str(error.detail), hint="See /docs for what is expected.")
+    response = failure(request, known)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _client_gone(request: Request, _: Exception) -> Response:
+    log.info("%s client left before the answer", request_id_of(request))
+    return Response(status_code=400)  # nobody reads it
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """The outermost handler. The caller learns the request_id and nothing else; the log has the rest."""
+    log.error("%s unexpected error", request_id_of(request), exc_info=error)
+    return failure(request, PackshotError("unexpected"))

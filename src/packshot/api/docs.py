@@ -1,0 +1,75 @@
+"""/docs: the API's own description as a plain page, made from /openapi.json. No scripts, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import HTMLResponse
+
+_STYLE = """
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem; }
+h2 { margin-top: 3rem; } section { border-top: 1px solid var(--line); padding: .5rem 0 1.5rem; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
+pre { overflow-x: auto; padding: 1rem; border: 1px solid var(--line); border-radius: 6px; }
+table { border-collapse: collapse; width: 100%; } td { border-top: 1px solid var(--line); padding: .3rem .8rem .3rem 0;
+vertical-align: top; overflow-wrap: anywhere; } td:first-child { white-space: nowrap; }
+"""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def router(app: FastAPI) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/docs")
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page(app.openapi()), headers=_HEADERS)
+
+    return routes
+
+
+def page(schema: dict[str, Any]) -> str:
+    """The OpenAPI document as HTML."""
+    info = schema["info"]
+    sections: dict[str, list[str]] = {}
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            tag = operation.get("tags", ["API"])[0]
+            sections.setdefault(tag, []).append(_operation(method, path, operation))
+    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in sections.items())
+    title = escape(f"{info['title']} {info['version']}")
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f"<h1>{title}</h1><p>{escape(info['description'])}</p>"
+        f'<p>For tools: <a href="/openapi.json">/openapi.json</a></p>{body}</html>'
+    )
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    head = f"<h3><code>{method.upper()} {escape(path)}</code></h3><p>{escape(operation['summary'])}</p>"
+    fields = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {})
+    curl = f"<pre>{escape(_curl(path))}</pre>" if fields else ""
+    inputs = [(name, field.get("description", "")) for name, field in fields.get("properties", {}).items()]
+    inputs += [
+        (item["name"], item.get("description", f"in the {item['in']}")) for item in operation.get("parameters", [])
+    ]
+    answers = [(status, answer.get("description", "")) for status, answer in operation["responses"].items()]
+    return f"<section>{head}{curl}{_table('Input', inputs)}{_table('Answers', answers)}</section>"
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> str:
+    if not rows:
+        return ""
+    lines = "".join(f"<tr><td><code>{escape(name)}</code></td><td>{escape(text)}</td></tr>" for name, text in rows)
+    return f"<h4>{title}</h4><table>{lines}</table>"
+
+
+def _curl(path: str) -> str:
+    return f"curl -H 'x-api-market-key: YOUR_KEY' -F image=@photo.jpg {json.dumps('http://HOST' + path)}"

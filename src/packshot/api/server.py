@@ -1,0 +1,84 @@
+"""Running the application: uvicorn with a deadline for request heads and a drain that finishes work in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from types import FrameType
+from typing import cast
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from packshot.api.app import create_app
+from packshot.service.build import Service
+
+
+class HeadDeadlineProtocol(H11Protocol):
+    """Closes connections that have not sent a whole request head in time.
+
+    uvicorn times idle connections only after an answer, so one that never sends, or sends a byte a minute, would
+    stay for ever. This also ends the reading away of a body that was refused.
+    """
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._disarm()
+
+    def on_response_complete(self) -> None:
+        self._arm()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._head_timer = self.loop.call_later(self.timeout_keep_alive, self._expired)
+
+    def _disarm(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _expired(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Tells the service at the first signal, so that readiness fails while the work in flight is finished."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.admission.close()
+        super().handle_exit(sig, frame)
+
+
+def make_server(service: Service) -> Server:
+    """A server for the service's own settings; `.run()` blocks until a signal."""
+    settings = service.settings
+    config = uvicorn.Config(
+        create_app(service),
+        host=settings.host,
+        port=settings.port,
+        http=cast("type[asyncio.Protocol]", HeadDeadlineProtocol),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # api/context.py writes the line, with the request's id
+        server_header=False,
+        timeout_keep_alive=settings.idle_timeout_s,
+        timeout_graceful_shutdown=settings.drain_s,
+    )
+    return Server(config, service)

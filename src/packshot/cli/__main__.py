@@ -1,0 +1,5 @@
+"""`python -m packshot.cli` is `packshot`."""
+
+from packshot.cli import main
+
+main()

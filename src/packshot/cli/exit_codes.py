@@ -1,0 +1,34 @@
+"""The exit code of each error, looked up along its MRO. The numbers are those of BSD's sysexits.h, as sendmail's."""
+
+from __future__ import annotations
+
+from packshot import errors
+
+OK = 0
+USAGE = 2  # click's own, for options that it refuses itself
+DATA = 65
+NO_FOREGROUND = 66
+UNAVAILABLE = 69
+INTERNAL = 70
+CANNOT_CREATE = 73
+INPUT_OUTPUT = 74
+TRY_LATER = 75
+NO_PERMISSION = 77
+CONFIGURATION = 78
+
+TABLE: dict[type[errors.PackshotError], int] = {
+    errors.InputError: DATA,
+    errors.InvalidOption: USAGE,
+    errors.NoForeground: NO_FOREGROUND,
+    errors.AccessError: NO_PERMISSION,
+    errors.ConflictError: TRY_LATER,
+    errors.CapacityError: TRY_LATER,
+    errors.StorageError: INPUT_OUTPUT,
+    errors.SetupError: CONFIGURATION,
+    errors.PackshotError: INTERNAL,
+}
+
+
+def exit_code(error: errors.PackshotError) -> int:
+    """The code of the nearest class in the error's MRO."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

@@ -1,0 +1,44 @@
+"""`packshot serve`: the service, with a first key and a line to paste."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+EXAMPLE = Path("examples/mug.jpg")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; also PACKSHOT_HOST.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; also PACKSHOT_PORT.  [default: 8000]")
+def serve(host: str | None, port: int | None) -> None:
+    """Run the service.
+
+    Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
+    machine only and makes its own secret and a first key.
+    """
+    from packshot.api.server import make_server
+    from packshot.service.allocator import tune_allocator
+    from packshot.service.build import build
+    from packshot.service.logs import set_up_logging
+    from packshot.service.settings import Settings
+
+    options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}
+    settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
+    tune_allocator()
+    set_up_logging(settings.log_level)
+    service = build(settings)
+    _welcome(service.settings.base_url, service.first_key)
+    make_server(service).run()
+
+
+def _welcome(address: str, first_key: str | None) -> None:
+    click.echo(f"packshot serves on {address}  (docs: {address}/docs)")
+    if first_key is None:
+        click.echo("Keys: `packshot keys list`, `packshot keys create NAME`.\n")
+        return
+    photo = EXAMPLE if EXAMPLE.exists() else Path("photo.jpg")
+    click.echo(f"First API key, shown this once: {first_key}\nTry it from another terminal:\n")
+    click.echo(f"  curl -H 'x-api-market-key: {first_key}' -F image=@{photo} {address}/cutout/commodity/commodity\n")

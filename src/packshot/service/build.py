@@ -1,0 +1,129 @@
+"""The composition root: Settings in, the parts of a running service out. No other module puts parts together."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from packshot.core.codecs import Limits
+from packshot.core.geometry import Size, network_size
+from packshot.engine.network import Network, load_network
+from packshot.errors import ShuttingDown
+from packshot.service.accounts import Accounts, KeyInfo
+from packshot.service.admission import Admission
+from packshot.service.idempotency import Idempotency
+from packshot.service.jobs import Jobs
+from packshot.service.rate_limit import RateLimiter
+from packshot.service.signing import UrlSigner
+from packshot.service.state import State
+from packshot.service.storage import LocalStore, ResultStore, Sweeper
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from packshot.service.settings import Settings
+
+# The contract's words are bits per pixel: 24 and 32 are welcome, 8, 16 and 64 are refused. It does not mention 48
+# (RGB-16), which decodes without loss of anything that the rendering keeps, so it is accepted.
+CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
+CONTRACT_FORMATS = frozenset({"jpeg", "png", "bmp"})
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts that the HTTP layer needs, and the life they have together."""
+
+    settings: Settings
+    network: Network
+    accounts: Accounts
+    rate_limiter: RateLimiter
+    admission: Admission
+    store: ResultStore
+    signer: UrlSigner
+    jobs: Jobs
+    sweeper: Sweeper
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Warm the network, sweep expired results meanwhile, and let work in flight finish at the end."""
+        await asyncio.to_thread(self._warm)
+        sweeping = asyncio.create_task(self.sweeper.run())
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await self.admission.drain()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            self.accounts.close()
+
+    def _warm(self) -> None:
+        # The first run allocates the arena: 100 ms that the first customer should not pay.
+        rule = self.network.card.input
+        size = network_size(Size(4, 3), side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
+        self.network.predict(np.zeros((1, 3, size.height, size.width), np.float32))
+
+    async def admit(self, api_key: str | None) -> KeyInfo:
+        """Whose key this is, after its rate limit.
+
+        Raises
+        ------
+        MissingKey, UnknownKey, LockedKey, RateLimited
+        """
+        key = await asyncio.to_thread(self.accounts.authenticate, api_key)
+        self.rate_limiter.hit(key.id)
+        return key
+
+    def public_url(self, path: str) -> str:
+        """An address for the outside; never made from a request's Host header."""
+        return self.settings.base_url + path
+
+    async def check_ready(self) -> None:
+        """Raise ShuttingDown or StoreUnavailable unless the next request would be served."""
+        if self.admission.draining:
+            raise ShuttingDown("The service is shutting down.", retry_after_s=5, hint="Use another replica.")
+        await self.store.check()
+
+
+def build(settings: Settings) -> Service:
+    """Make the parts of a service.
+
+    Raises
+    ------
+    SetupError
+        The settings, the state folder or the model cannot be used; the message says how to mend it.
+    """
+    state = State(settings)
+    network = load_network(settings.model, threads=settings.threads)
+    accounts = Accounts(state.database)
+    admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
+    store = LocalStore(state.results)
+    signer = UrlSigner(state.url_secrets)
+    jobs = Jobs(
+        network=network,
+        admission=admission,
+        store=store,
+        signer=signer,
+        accounts=accounts,
+        idempotency=Idempotency(state.database),
+        limits=contract_limits(settings),
+        deadline_s=settings.deadline_s,
+        result_ttl_s=settings.result_ttl_s,
+    )
+    sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
+    rate_limiter = RateLimiter(settings.rate_limit)
+    return Service(settings, network, accounts, rate_limiter, admission, store, signer, jobs, sweeper)
+
+
+def contract_limits(settings: Settings) -> Limits:
+    """What the drop-in contract accepts."""
+    return Limits(
+        max_bytes=settings.max_file_bytes,
+        max_side_px=settings.max_side_px,
+        min_side_px=settings.min_side_px,
+        formats=CONTRACT_FORMATS,
+        png_depths=CONTRACT_PNG_DEPTHS,
+    )
