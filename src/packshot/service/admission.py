@@ -1,0 +1,140 @@
+"""Who may compute now: worker slots, a queue of limited length before them, and deadlines over both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from packshot.errors import DeadlineExceeded, QueueFull, ShuttingDown
+
+T = TypeVar("T")
+LONGEST_RETRY_S = 60
+
+
+class Admission:
+    """Runs work on as many threads as there are workers and lets `queue_limit` requests wait for one.
+
+    A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
+    `running` says is what the processors do. A request that gives up while it waits is never computed.
+    All of it belongs to one event loop.
+    """
+
+    def __init__(self, workers: int, queue_limit: int, retry_after_s: int = 2) -> None:
+        """`retry_after_s` is the advice while nothing has been measured yet, and to those who come during a drain."""
+        self._workers = workers
+        self._queue_limit = queue_limit
+        self._first_retry_s = retry_after_s
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._slots = asyncio.Semaphore(workers)
+        self._queued = 0
+        self._running = 0
+        self._durations_s: deque[float] = deque(maxlen=32)
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a worker."""
+        return self._queued
+
+    @property
+    def running(self) -> int:
+        """Threads at work, those whose request has given up among them."""
+        return self._running
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    async def run(self, work: Callable[[], T], deadline_s: float) -> T:
+        """Run `work` on a worker thread, with this task's context variables.
+
+        Raises
+        ------
+        ShuttingDown, QueueFull
+            At once; nothing was computed.
+        DeadlineExceeded
+            `deadline_s` passed over waiting and running together.
+        """
+        self._refuse_or_pass()
+        deadline = asyncio.timeout(deadline_s)
+        try:
+            async with deadline:
+                await self._wait_for_slot()
+                return await asyncio.shield(self._start(work))
+        except TimeoutError as error:
+            if not deadline.expired():  # the work's own
+                raise
+            raise DeadlineExceeded(
+                f"The work was not done within {deadline_s:g} s.", hint="Try again later.", deadline_s=deadline_s
+            ) from error
+
+    async def drain(self) -> None:
+        """Refuse new work from now on, and return when all that was let in has ended."""
+        self._draining = True
+        await self._idle.wait()
+        self._threads.shutdown(wait=False)
+
+    def _refuse_or_pass(self) -> None:
+        if self._draining:
+            raise ShuttingDown(
+                "The service is shutting down.", retry_after_s=self._first_retry_s, hint="Send it again in a moment."
+            )
+        if self._running + self._queued >= self._workers + self._queue_limit:
+            retry_after_s = self._retry_after_s()
+            raise QueueFull(
+                "The service has as much work as it can hold.",
+                retry_after_s=retry_after_s,
+                hint=f"Send it again in {retry_after_s} s.",
+            )
+
+    def _retry_after_s(self) -> int:
+        """When those who are here now will have left, by what recent work took."""
+        if not self._durations_s:
+            return self._first_retry_s
+        each_s = sum(self._durations_s) / len(self._durations_s)
+        ahead = self._running + self._queued
+        return min(max(1, math.ceil(each_s * ahead / self._workers)), LONGEST_RETRY_S)
+
+    async def _wait_for_slot(self) -> None:
+        with self._counted_as_queued():
+            await self._slots.acquire()
+        self._running += 1
+
+    @contextmanager
+    def _counted_as_queued(self) -> Iterator[None]:
+        self._queued += 1
+        self._idle.clear()
+        try:
+            yield
+        except BaseException:
+            self._queued -= 1
+            self._note_idle()
+            raise
+        self._queued -= 1
+
+    def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
+        started_s = time.monotonic()
+        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, work)
+        future.add_done_callback(lambda done: self._ended(done, started_s))
+        return future
+
+    def _ended(self, done: asyncio.Future[T], started_s: float) -> None:
+        done.exception()  # seen: when the request has given up, nobody else will look at it
+        self._durations_s.append(time.monotonic() - started_s)
+        self._running -= 1
+        self._slots.release()
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if not self._running and not self._queued:
+            self._idle.set()

@@ -1,0 +1,39 @@
+"""How often one key may come: a moving window in this process's memory."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from packshot.errors import RateLimited
+
+
+class RateLimiter:
+    """A limit such as "600/minute" for each key, or None for no limit. The window moves: no burst at its edges."""
+
+    def __init__(self, rate: str | None) -> None:
+        self._rate = rate
+        self._limit = parse(rate) if rate else None
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+
+    def hit(self, key_id: str) -> None:
+        """Count a request.
+
+        Raises
+        ------
+        RateLimited
+            The window is full; `retry_after_s` says when its oldest request leaves it. A refusal does not count.
+        """
+        if self._limit is None or self._windows.hit(self._limit, key_id):
+            return
+        opens_at = self._windows.get_window_stats(self._limit, key_id).reset_time
+        retry_after_s = max(1, math.ceil(opens_at - time.time()))
+        raise RateLimited(
+            f"More than {self._rate} came with this API key.",
+            retry_after_s=retry_after_s,
+            hint=f"Wait {retry_after_s} s.",
+        )

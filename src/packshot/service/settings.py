@@ -1,0 +1,208 @@
+"""One Settings object, and the only module that reads the environment. docs/settings.md is made from this class."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from packshot.engine.weights import DEFAULT_MODEL
+from packshot.service.environment import Fault, read_environment, setting, variable_of
+
+SECRET_CHARACTERS = 32
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+def _whole(about: str, default: int, low: int, high: int) -> Any:
+    return setting(about, f"a whole number from {low} to {high}", default=default, ge=low, le=high)
+
+
+def _seconds(about: str, default: float) -> Any:
+    return setting(about, "seconds, from 0.1 to 3600", default=default, ge=0.1, le=3600)
+
+
+def _cpu_count() -> int:
+    # The CPUs that this process may use, not those of the machine. A container's CPU quota does not show here.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _state_dir(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("XDG_STATE_HOME") or "~/.local/state") / "packshot"
+
+
+class Settings(BaseModel):
+    """What an operator can choose. Frozen; every value is checked when it is made, defaults too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = setting(
+        "Address to listen on. Any but a loopback address needs PACKSHOT_URL_SECRETS.",
+        "an IP address or a host name",
+        default="127.0.0.1",
+        pattern=r"^[0-9A-Za-z.:_-]+$",
+    )
+    port: int = _whole("Port to listen on.", 8000, 1, 65535)
+    public_base_url: str | None = setting(
+        "Address under which callers reach the service: result links begin with it, never with what a request says.",
+        "a URL such as https://cutouts.example.com, without query",
+        default=None,
+        shown="http://HOST:PORT",
+    )
+    state_dir: Path = setting(
+        "Folder for accounts, results and the service's own secret. It is made with mode 0700 when it is missing.",
+        "a folder that the service may write to",
+        default_factory=lambda: _state_dir(os.environ),
+        shown="$XDG_STATE_HOME/packshot, or ~/.local/state/packshot",
+    )
+    url_secrets: tuple[Annotated[str, Field(min_length=SECRET_CHARACTERS)], ...] = setting(
+        "Secrets that sign result links. The first signs, all verify: to change it, put the new one in front, and drop "
+        "the old one when its last link has expired. Make one with `openssl rand -hex 32`.",
+        f"secrets of at least {SECRET_CHARACTERS} characters each, separated by commas or line ends",
+        secret=True,
+        default=(),
+        repr=False,
+        shown="on a loopback address made at the first start; none elsewhere",
+    )
+    result_ttl_s: int = _whole("Life of a result and of its link, in seconds.", 86400, 1, 31 * 86400)
+    workers: int = setting(
+        "Photos that are computed at the same time. In a container with a CPU quota, set it to the quota.",
+        "a whole number from 1 to 1024",
+        default_factory=_cpu_count,
+        ge=1,
+        le=1024,
+        shown="the number of CPUs that the process may use",
+    )
+    threads: int = _whole("Threads of one network run. More than 1 helps a single user, not throughput.", 1, 1, 256)
+    queue_limit: int = _whole("Requests that may wait for a worker; the next is asked to come again.", 32, 0, 100_000)
+    deadline_s: float = _seconds("Longest time from the body's last byte to the answer.", 60.0)
+    body_deadline_s: float = _seconds("Longest time that a client may take to send its body.", 30.0)
+    idle_timeout_s: float = _seconds("Longest silence of a connection, between requests or within a head.", 5.0)
+    drain_s: float = _seconds("Longest time that work in flight may take after the signal to stop.", 20.0)
+    max_file_bytes: int = _whole(
+        "Largest photo in bytes. The contract says 3 MB, which is read as 3 x 1024 x 1024, the largest of its "
+        "readings: no file is refused that the contract lets in.",
+        3 * 1024 * 1024,
+        1024,
+        1024**3,
+    )
+    min_side_px: int = _whole("Shortest side that a photo may have.", 32, 1, 65535)
+    max_side_px: int = _whole("Longest side that a photo may have.", 1999, 1, 65535)
+    rate_limit: str | None = setting(
+        "Requests that one key may send, over a moving window. Counted in this process's memory.",
+        "one limit such as 600/minute or 10/second",
+        default=None,
+        shown="no limit",
+    )
+    first_credits: int | None = setting(
+        "Credits of the key that is made at the first start on a loopback address.",
+        "a whole number from 0 up",
+        default=None,
+        ge=0,
+        le=2**53,
+        shown="no end of them",
+    )
+    model: str = setting(
+        "The network: the name of an embedded model, or the path of an .onnx file with its card beside it.",
+        "a name that `packshot models` lists, or a path that ends in .onnx",
+        default=DEFAULT_MODEL,
+        min_length=1,
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "Least level that is logged.", "debug, info, warning or error", default="info"
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Settings from the variables whose names begin with PACKSHOT_. An empty variable counts as not set.
+
+        Raises
+        ------
+        BadSettings
+            Every fault at once, a line each: the variable, what came, what is expected and where it is explained.
+            Unknown variables are faults too. Secrets are never shown.
+        """
+        return read_environment(cls, environ, computed={"state_dir": _state_dir(environ)})
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return _is_loopback(self.host)
+
+    @property
+    def base_url(self) -> str:
+        """What result links begin with; no slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_base_url or f"http://{host}:{self.port}"
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _check_base_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            if info.data.get("host") in WILDCARDS:
+                raise ValueError(
+                    f"needed because {variable_of('host')} is {info.data['host']}: no link can lead there."
+                )
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
+            raise ValueError
+        return value.rstrip("/")
+
+    @field_validator("state_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:  # a container's user often has none
+            raise Fault("this user has no home folder; name a folder.") from error
+
+    @field_validator("url_secrets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(secret.strip() for secret in value.replace("\n", ",").split(",") if secret.strip())
+
+    @field_validator("url_secrets")
+    @classmethod
+    def _need_secret(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        host = info.data.get("host")
+        if not value and host is not None and not _is_loopback(host):
+            reach = f"needed because {variable_of('host')} is {host}, which other machines can reach."
+            raise Fault(f"{reach} Make one with `openssl rand -hex 32`.")
+        return value
+
+    @field_validator("max_side_px")
+    @classmethod
+    def _check_order(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("min_side_px", 0):
+            raise Fault(f"less than {variable_of('min_side_px')}, so that no photo would be accepted.")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        from limits import parse_many  # noqa: PLC0415 - takes 0.2 s to import, and is not needed without a limit
+
+        if [limit.amount > 0 for limit in parse_many(value)] != [True]:
+            raise ValueError
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"  # any other name may resolve to any address
