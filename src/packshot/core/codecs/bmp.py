@@ -1,0 +1,87 @@
+"""BMP: a header that lies more often than any other, checked against the file's real length before Pillow reads it."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from packshot.core.codecs.limits import Codec, Header, Raster, damaged
+from packshot.core.codecs.pillow import opened
+from packshot.core.geometry import Size
+from packshot.errors import UnsupportedFormat
+
+_FILE_HEADER_BYTES = 14
+_CORE_HEADER_BYTES = 12
+_HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
+_BITS = frozenset({1, 4, 8, 16, 24, 32})
+_PLAIN, _BITFIELDS = 0, 3
+
+
+def header(data: bytes) -> Header:
+    """Size, and that the file is long enough to hold it. Raises UnreadableImage, UnsupportedFormat."""
+    if len(data) < 26:
+        raise damaged("BMP", f"ends after {len(data)} bytes, inside its header")
+    offset, header_bytes = struct.unpack_from("<II", data, 10)
+    if header_bytes not in _HEADER_BYTES or len(data) < _FILE_HEADER_BYTES + header_bytes:
+        raise damaged("BMP", f"claims a header of {header_bytes:,} bytes")
+    width, height, planes, bits, compression, colours = _fields(data, header_bytes)
+    if width < 1 or height == 0 or planes != 1 or bits not in _BITS:
+        raise damaged("BMP", f"claims {width}x{height} px in {planes} planes of {bits} bits per pixel")
+    _check_compression(compression, bits)
+    _check_room(
+        len(data), offset, _palette_end(header_bytes, bits, colours), (width * bits + 31) // 32 * 4, abs(height)
+    )
+    return Header("bmp", Size(width, abs(height)))
+
+
+def pixels(data: bytes, header: Header) -> Raster:
+    """Decode. Raises UnreadableImage."""
+    with opened(data, header) as image:
+        if image.mode != "RGBA":
+            return Raster(np.asarray(image.convert("RGB")))
+        rgba = np.asarray(image)
+    # Many programs declare an alpha channel and leave it 0 throughout: they mean "opaque", as viewers take it.
+    alpha = np.ascontiguousarray(rgba[..., 3])
+    return Raster(np.ascontiguousarray(rgba[..., :3]), alpha if alpha.any() else None)
+
+
+CODEC = Codec(header, pixels)
+
+
+def _fields(data: bytes, header_bytes: int) -> tuple[int, int, int, int, int, int]:
+    """Width, height (negative: rows from the top), planes, bits per pixel, compression, colours in the palette."""
+    if header_bytes == _CORE_HEADER_BYTES:
+        width, height, planes, bits = struct.unpack_from("<HHHH", data, 18)
+        return width, height, planes, bits, _PLAIN, 0
+    width, height, planes, bits, compression, colours = struct.unpack_from("<iiHHI12xI", data, 18)
+    return width, height, planes, bits, compression, colours
+
+
+def _check_compression(compression: int, bits: int) -> None:
+    if compression == _PLAIN or (compression == _BITFIELDS and bits in {16, 24, 32}):
+        return
+    # Run-length coded BMPs are decoded in Python by Pillow: a 3 MB file would hold a worker for seconds.
+    raise UnsupportedFormat(
+        f"This BMP is compressed (kind {compression}, {bits} bits per pixel); only plain ones are read.",
+        hint="Save it as JPEG or PNG and send it again.",
+    )
+
+
+def _palette_end(header_bytes: int, bits: int, colours: int) -> int:
+    if bits > 8:
+        return _FILE_HEADER_BYTES + header_bytes
+    if colours > 1 << bits:
+        raise damaged("BMP", f"claims {colours:,} colours in {bits} bits per pixel")
+    entry_bytes = 3 if header_bytes == _CORE_HEADER_BYTES else 4
+    return _FILE_HEADER_BYTES + header_bytes + entry_bytes * (colours or 1 << bits)
+
+
+def _check_room(file_bytes: int, offset: int, earliest: int, row_bytes: int, rows: int) -> None:
+    if offset < earliest:
+        raise damaged(
+            "BMP", f"claims that its pixels begin at byte {offset:,}, inside its header of {earliest:,} bytes"
+        )
+    needed = offset + row_bytes * rows
+    if needed > file_bytes:
+        raise damaged("BMP", f"is cut off: its header asks for {needed:,} bytes, and the file has {file_bytes:,}")

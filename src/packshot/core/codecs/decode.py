@@ -1,0 +1,63 @@
+"""The way in: bytes to a picture that is upright, in sRGB, and of a size that was checked before it was decoded."""
+
+from __future__ import annotations
+
+from packshot.core.codecs import bmp, jpeg, png, webp
+from packshot.core.codecs.colour import to_srgb
+from packshot.core.codecs.limits import (
+    FORMAT_NAMES,
+    LIBRARY_LIMITS,
+    Codec,
+    Format,
+    Header,
+    Limits,
+    check_bytes,
+    check_header,
+    unsupported,
+)
+from packshot.core.codecs.orientation import read_orientation, upright
+from packshot.core.codecs.sniff import describe, sniff
+from packshot.core.picture import Picture, UInt8
+
+_CODECS: dict[Format, Codec] = {"jpeg": jpeg.CODEC, "png": png.CODEC, "bmp": bmp.CODEC, "webp": webp.CODEC}
+
+
+def probe(data: bytes, limits: Limits) -> Header:
+    """Check a file by its first bytes: its kind, its pixel depth, its size. Microseconds, and no pixel is decoded.
+
+    The header is read here rather than by an image library, so that a file which lies about itself has not met any
+    decoder when it is refused.
+
+    Raises: EmptyFile, FileTooLarge, UnsupportedFormat (UnsupportedDepth, UnsupportedGrayscale), UnreadableImage,
+    ImageTooLarge, ImageTooSmall.
+    """
+    check_bytes(data, limits)
+    kind = sniff(data)
+    if kind is None:
+        raise unsupported(describe(data), limits)
+    if kind not in limits.formats:
+        raise unsupported(f"a {FORMAT_NAMES[kind]}", limits)
+    header = _CODECS[kind].header(data)
+    check_header(header, limits)
+    return header
+
+
+def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
+    """Read a JPEG, PNG, BMP or WebP. Of an animation or a phone's multi-picture file, the first picture.
+
+    Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, 8 bits per channel rounded
+    from the full depth. `alpha` is None where the file has none or where it is opaque throughout.
+
+    Raises: what probe raises; UnreadableImage also where the pixels are cut or damaged: half a picture is never
+    returned as a whole one.
+    """
+    header = probe(data, limits)
+    raster = _CODECS[header.format].pixels(data, header)
+    orientation = read_orientation(raster.exif)
+    rgb = upright(to_srgb(raster.samples, raster.icc), orientation)
+    alpha = None if _is_opaque(raster.alpha) else raster.alpha
+    return Picture(rgb, None if alpha is None else upright(alpha, orientation))
+
+
+def _is_opaque(alpha: UInt8 | None) -> bool:
+    return alpha is None or int(alpha.min()) == 255

@@ -1,0 +1,160 @@
+"""What an entry point accepts, and the checks that need nothing but the header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from packshot.core.geometry import Size
+from packshot.core.picture import UInt8
+from packshot.errors import (
+    EmptyFile,
+    FileTooLarge,
+    ImageTooLarge,
+    ImageTooSmall,
+    UnreadableImage,
+    UnsupportedDepth,
+    UnsupportedFormat,
+    UnsupportedGrayscale,
+)
+
+Format = Literal["jpeg", "png", "bmp", "webp"]
+FORMAT_NAMES: dict[Format, str] = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WebP"}
+
+# PNG colour types (PNG specification, third edition, table 9) and what people call them.
+PNG_COLOUR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGBA"}
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an entry point accepts; checked on header bytes, before any pixel is decoded.
+
+    max_bytes: size of the file, inclusive. None: no limit.
+    max_side_px: longest side allowed, inclusive. None: no limit.
+    min_side_px: shortest side allowed, inclusive. Below 32 px there is nothing for a network to see.
+    max_pixels: width x height allowed, inclusive: 50 million decode to 150 MB.
+    formats: subset of {"jpeg", "png", "bmp", "webp"}.
+    png_depths: allowed (colour type, bit depth) pairs of a PNG. None: every pair that the PNG specification allows.
+    """
+
+    max_bytes: int | None = None
+    max_side_px: int | None = None
+    min_side_px: int = 32
+    max_pixels: int = 50_000_000
+    formats: frozenset[str] = frozenset(FORMAT_NAMES)
+    png_depths: frozenset[tuple[int, int]] | None = None
+
+
+LIBRARY_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about itself, before any pixel is decoded.
+
+    size: as stored; EXIF may turn the picture by a right angle later.
+    png_depth: (colour type, bit depth) of a PNG, else None.
+    """
+
+    format: Format
+    size: Size
+    png_depth: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Pixels as a file stores them: not upright yet, and in the file's own colours.
+
+    samples: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink.
+    alpha: uint8 (H, W), or None where the file has none.
+    icc, exif: the file's colour profile and its EXIF block (from the TIFF header on), unchecked.
+    """
+
+    samples: UInt8
+    alpha: UInt8 | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How one format is read: `header` in microseconds, `pixels` by the format's single decoder."""
+
+    header: Callable[[bytes], Header]
+    pixels: Callable[[bytes, Header], Raster]
+
+
+def damaged(name: str, fault: str) -> UnreadableImage:
+    """The error for a file of the right kind that cannot be read: `fault` ends the sentence "This JPEG ...\""""
+    return UnreadableImage(
+        f"This {name} {fault}.", hint="Export the picture again from its source and send the new file.", format=name
+    )
+
+
+def check_bytes(data: bytes, limits: Limits) -> None:
+    """Refuse an empty file and one over max_bytes. Raises EmptyFile, FileTooLarge."""
+    if not data:
+        raise EmptyFile("The file is empty: 0 bytes arrived.", hint="Choose the picture again and send it whole.")
+    if limits.max_bytes is not None and len(data) > limits.max_bytes:
+        raise FileTooLarge(
+            f"The file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted.",
+            hint="Save it as a JPEG, or scale it down.",
+            bytes=len(data),
+            max_bytes=limits.max_bytes,
+        )
+
+
+def unsupported(kind: str, limits: Limits) -> UnsupportedFormat:
+    """The error for a file whose content is of a kind that is not accepted: `kind` completes "This file is ..."."""
+    accepted = [name for key, name in FORMAT_NAMES.items() if key in limits.formats]
+    return UnsupportedFormat(
+        f"This file is {kind}; accepted are {', '.join(accepted)}.",
+        hint=f"Save it as {' or '.join(accepted[:2])} and send it again.",
+        kind=kind,
+    )
+
+
+def check_header(header: Header, limits: Limits) -> None:
+    """Raises UnsupportedDepth, UnsupportedGrayscale, ImageTooLarge, ImageTooSmall."""
+    if header.png_depth is not None and limits.png_depths is not None and header.png_depth not in limits.png_depths:
+        raise _refused_depth(*header.png_depth)
+    _check_size(header.size, limits)
+
+
+def _refused_depth(colour_type: int, bit_depth: int) -> UnsupportedFormat:
+    gray = colour_type in {0, 4}
+    bits = bit_depth * PNG_CHANNELS[colour_type]
+    return (UnsupportedGrayscale if gray else UnsupportedDepth)(
+        f"This PNG is {PNG_COLOUR_TYPES[colour_type]} with {bit_depth} bits per channel, {bits} bits per pixel.",
+        hint="Save it as RGB or RGBA with 8 bits per channel (24 or 32 bits per pixel), or as a JPEG.",
+        colour_type=colour_type,
+        bit_depth=bit_depth,
+    )
+
+
+def _check_size(size: Size, limits: Limits) -> None:
+    figures: dict[str, object] = {"width": size.width, "height": size.height}
+    if limits.max_side_px is not None and size.longest > limits.max_side_px:
+        raise ImageTooLarge(
+            f"The picture is {size} px; its longest side may be at most {limits.max_side_px} px.",
+            hint=f"Scale it down so that both sides are at most {limits.max_side_px} px.",
+            max_side_px=limits.max_side_px,
+            **figures,
+        )
+    pixels = size.width * size.height
+    if pixels > limits.max_pixels:
+        raise ImageTooLarge(
+            f"The picture is {size} px, {pixels:,} in all; at most {limits.max_pixels:,} are accepted.",
+            hint="Scale it down.",
+            max_pixels=limits.max_pixels,
+            **figures,
+        )
+    if min(size) < limits.min_side_px:
+        raise ImageTooSmall(
+            f"The picture is {size} px; both sides must be at least {limits.min_side_px} px.",
+            hint="Send the original, or a larger version of it.",
+            min_side_px=limits.min_side_px,
+            **figures,
+        )

@@ -1,0 +1,58 @@
+"""EXIF's orientation: which of eight ways a camera was held."""
+
+from __future__ import annotations
+
+import struct
+
+import cv2
+import numpy as np
+
+from packshot.core.picture import UInt8
+
+_ORIENTATION_TAG, _SHORT = 0x0112, 3
+
+# What brings a stored picture upright, by the value of the tag (EXIF 2.32, section 4.6.4): whether rows and columns
+# are swapped first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
+_UPRIGHT: dict[int, tuple[bool, int | None]] = {
+    1: (False, None),
+    2: (False, 1),
+    3: (False, -1),
+    4: (False, 0),
+    5: (True, None),
+    6: (True, 1),
+    7: (True, -1),
+    8: (True, 0),
+}
+
+
+def read_orientation(exif: bytes | None) -> int:
+    """The orientation, 1 to 8, from an EXIF block that begins with its TIFF header; 1 where it has none or a bad one.
+
+    Only this tag of the first directory is read: whatever else a camera or an editor got wrong in the block is no
+    reason to refuse a picture.
+    """
+    try:
+        value = _read_tag(exif or b"")
+    except struct.error:  # the block ends before it should
+        return 1
+    return value if value in _UPRIGHT else 1
+
+
+def _read_tag(exif: bytes) -> int:
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return 1
+    (start,) = struct.unpack_from(order + "I", exif, 4)
+    (count,) = struct.unpack_from(order + "H", exif, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, _count, value = struct.unpack_from(order + "HHIH", exif, entry)
+        if tag == _ORIENTATION_TAG:
+            return int(value) if kind == _SHORT else 1
+    return 1
+
+
+def upright(image: UInt8, orientation: int) -> UInt8:
+    """Bring a uint8 image, (H, W) or (H, W, 3), upright from EXIF's orientation; 1 gives the image itself."""
+    swapped, flip = _UPRIGHT[orientation]
+    turned = cv2.transpose(image) if swapped else image
+    return np.asarray(turned if flip is None else cv2.flip(turned, flip), np.uint8)

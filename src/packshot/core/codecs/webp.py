@@ -1,0 +1,49 @@
+"""WebP (RFC 9649): the size is read here, because Pillow reserves memory for the whole canvas when it opens a file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from packshot.core.codecs.limits import Codec, Header, Raster, damaged
+from packshot.core.codecs.pillow import opened
+from packshot.core.geometry import Size
+
+
+def header(data: bytes) -> Header:
+    """Size of the canvas. Raises UnreadableImage."""
+    if len(data) < 30:
+        raise damaged("WebP", f"ends after {len(data)} bytes, inside its header")
+    claimed = 8 + int.from_bytes(data[4:8], "little")
+    if claimed > len(data):
+        raise damaged("WebP", f"is cut off: its header asks for {claimed:,} bytes, and the file has {len(data):,}")
+    size = _size(data)
+    if size is None or 0 in size:
+        raise damaged("WebP", "has a header that gives no size")
+    return Header("webp", size)
+
+
+def _size(data: bytes) -> Size | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return Size(1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+    if kind == b"VP8L" and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        # The upper two bits of each are a hint for scaling.
+        return Size(int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF)
+    return None
+
+
+def pixels(data: bytes, header: Header) -> Raster:
+    """Decode the first frame. Raises UnreadableImage."""
+    with opened(data, header) as image:
+        icc, exif = image.info.get("icc_profile"), image.info.get("exif")
+        rgba = np.asarray(image)
+    rgb = np.ascontiguousarray(rgba[..., :3])
+    alpha = np.ascontiguousarray(rgba[..., 3]) if rgba.shape[2] == 4 else None
+    # Some writers put JPEG's six bytes before the TIFF header.
+    return Raster(rgb, alpha, icc, exif.removeprefix(b"Exif\0\0") if exif else None)
+
+
+CODEC = Codec(header, pixels)
