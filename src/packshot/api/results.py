@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from packshot.api.ailab.envelope import Envelope
 from packshot.service.build import Service
@@ -30,21 +28,22 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(service: Service, now: Callable[[], float] = time.time) -> APIRouter:
+def router(service: Service) -> APIRouter:
     """GET and HEAD of /results/ID.EXT over the parts of a service."""
     routes = APIRouter(tags=["Results"])
 
     async def download(request: Request, name: str, expires: str = "", signature: str = "") -> Response:
         service.signer.verify(name, expires, signature)
         stored = await service.store.open(name.partition(".")[0])
-        remaining_s = max(0, int(expires) - int(now()))
+        remaining_s = max(0, int(expires) - int(service.now()))
         headers = _FIXED_HEADERS | {
-            "Content-Length": str(stored.size),
+            "Content-Length": str(stored.size_bytes),
             "Content-Disposition": f'inline; filename="packshot.{name.rpartition(".")[2]}"',
             "Cache-Control": f"private, max-age={remaining_s}, immutable",
         }
-        body = b"" if request.method == "HEAD" else stored.data
-        return Response(body, media_type=stored.content_type, headers=headers)
+        if request.method == "HEAD":
+            return Response(media_type=stored.content_type, headers=headers)
+        return StreamingResponse(stored.chunks, media_type=stored.content_type, headers=headers)
 
     for method in ("GET", "HEAD"):
         routes.add_api_route(

@@ -78,7 +78,8 @@ def make_server(service: Service) -> Server:
         log_config=None,
         access_log=False,  # api/context.py writes the line, with the request's id
         server_header=False,
-        timeout_keep_alive=settings.idle_timeout_s,
-        timeout_graceful_shutdown=settings.drain_s,
+        # Annotated as whole seconds, but both only reach the event loop's timers, which take fractions.
+        timeout_keep_alive=cast("int", settings.idle_timeout_s),
+        timeout_graceful_shutdown=cast("int", settings.drain_s),
     )
     return Server(config, service)

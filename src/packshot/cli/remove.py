@@ -64,10 +64,13 @@ def remove(
     from packshot.engine.network import load_network
     from packshot.engine.remove import remove as remove_line
     from packshot.engine.weights import DEFAULT_MODEL
+    from packshot.service.process import tune_process
 
     plan = make_plan(inputs, form=form, out=out)
     workers = min(jobs or os.cpu_count() or 1, len(plan))
     # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
+    if workers > 1:
+        tune_process()
     network = load_network(model or DEFAULT_MODEL, threads=1 if workers > 1 else os.cpu_count() or 1)
 
     def work(job: Job) -> None:

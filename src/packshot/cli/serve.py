@@ -20,17 +20,17 @@ def serve(host: str | None, port: int | None) -> None:
     machine only and makes its own secret and a first key.
     """
     from packshot.api.server import make_server
-    from packshot.service.allocator import tune_allocator
     from packshot.service.build import build
     from packshot.service.logs import set_up_logging
+    from packshot.service.process import tune_process
     from packshot.service.settings import Settings
 
     options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}
     settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
-    tune_allocator()
+    tune_process()
     set_up_logging(settings.log_level)
     service = build(settings)
-    _welcome(service.settings.base_url, service.first_key)
+    _welcome(settings.base_url, service.first_key.key if service.first_key else None)
     make_server(service).run()
 
 

@@ -77,9 +77,13 @@ class Admission:
                 f"The work was not done within {deadline_s:g} s.", hint="Try again later.", deadline_s=deadline_s
             ) from error
 
+    def close(self) -> None:
+        """Refuse new work from now on."""
+        self._draining = True
+
     async def drain(self) -> None:
         """Refuse new work from now on, and return when all that was let in has ended."""
-        self._draining = True
+        self.close()
         await self._idle.wait()
         self._threads.shutdown(wait=False)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from packshot.core.codecs import Limits
 from packshot.core.geometry import Size, network_size
 from packshot.engine.network import Network, load_network
 from packshot.errors import ShuttingDown
-from packshot.service.accounts import Accounts, KeyInfo
+from packshot.service.accounts import Accounts, KeyInfo, NewKey
 from packshot.service.admission import Admission
 from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
@@ -46,6 +48,8 @@ class Service:
     signer: UrlSigner
     jobs: Jobs
     sweeper: Sweeper
+    now: Callable[[], float]
+    first_key: NewKey | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -88,8 +92,8 @@ class Service:
         await self.store.check()
 
 
-def build(settings: Settings) -> Service:
-    """Make the parts of a service.
+def build(settings: Settings, *, store: ResultStore | None = None, now: Callable[[], float] = time.time) -> Service:
+    """Make the parts of a service; `store` takes the place of the local one, `now` is the clock of all expiries.
 
     Raises
     ------
@@ -98,24 +102,27 @@ def build(settings: Settings) -> Service:
     """
     state = State(settings)
     network = load_network(settings.model, threads=settings.threads)
-    accounts = Accounts(state.database)
+    accounts = Accounts(state.database, now=now)
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
-    store = LocalStore(state.results)
-    signer = UrlSigner(state.url_secrets)
+    local = LocalStore(state.results)
+    store = store or local
+    signer = UrlSigner(state.url_secrets, now=now)
     jobs = Jobs(
         network=network,
         admission=admission,
         store=store,
         signer=signer,
         accounts=accounts,
-        idempotency=Idempotency(state.database),
+        idempotency=Idempotency(state.database, now=now),
         limits=contract_limits(settings),
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
+        now=now,
     )
-    sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
+    sweeper = Sweeper(local, ttl_s=settings.result_ttl_s)
     rate_limiter = RateLimiter(settings.rate_limit)
-    return Service(settings, network, accounts, rate_limiter, admission, store, signer, jobs, sweeper)
+    first_key = state.first_key(accounts)
+    return Service(settings, network, accounts, rate_limiter, admission, store, signer, jobs, sweeper, now, first_key)
 
 
 def contract_limits(settings: Settings) -> Limits:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packshot.core.codecs import Limits, probe
 from packshot.engine.remove import Form, Result, remove
 from packshot.errors import DeadlineExceeded
-from packshot.service.storage import new_result_id
+from packshot.service.storage import EXTENSIONS, new_result_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from packshot.service.idempotency import Idempotency
     from packshot.service.signing import UrlSigner
     from packshot.service.storage import ResultStore
-
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
 @dataclass(frozen=True)

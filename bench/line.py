@@ -1,0 +1,112 @@
+"""The line stage by stage, with the network alone and the codec-only floor beside it in the same run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from packshot.core.compose import cutout
+from packshot.core.foreground import estimate_foreground
+
+from bench.photos import photo
+from packshot.core import codecs
+from packshot.core.geometry import network_size
+from packshot.core.matte import drop_specks, network_input, refine
+from packshot.engine.network import Network, load_network
+from packshot.engine.remove import find_box, remove
+
+STAGES = ("decode", "network input", "network", "matte", "box", "foreground", "cutout", "encode PNG")
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds of each stage, one list per stage."""
+
+    laps: dict[str, list[float]] = field(default_factory=dict)
+    _last: float = 0.0
+
+    def start(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps.setdefault(stage, []).append(1000 * (now - self._last))
+        self._last = now
+
+    def median_ms(self, stage: str) -> float:
+        return statistics.median(self.laps[stage])
+
+
+def staged(data: bytes, network: Network, watch: Stopwatch) -> None:
+    """engine.remove.remove for the form "cutout", with a lap after each stage."""
+    rule = network.card.input
+    watch.start()
+    picture = codecs.decode(data)
+    watch.lap("decode")
+    size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
+    rgb = network_input(picture, size)
+    watch.lap("network input")
+    coarse = network.predict(rgb)
+    watch.lap("network")
+    matte = refine(picture, drop_specks(coarse))
+    watch.lap("matte")
+    find_box(matte)
+    watch.lap("box")
+    foreground = estimate_foreground(picture, matte)
+    watch.lap("foreground")
+    rendering = cutout(foreground, matte)
+    watch.lap("cutout")
+    codecs.encode_png(*rendering)
+    watch.lap("encode PNG")
+
+
+def codec_floor_ms(data: bytes, repeats: int) -> float:
+    """Decoding the photo and encoding its own cutout, nothing between: what no line can go below."""
+    result = codecs.decode(remove(data).data)
+    assert result.alpha is not None  # noqa: S101 - a cutout has one
+    return median_ms(lambda: (codecs.decode(data), codecs.encode_png(result.rgb, result.alpha)), repeats)
+
+
+def median_ms(work: Callable[[], object], repeats: int) -> float:
+    watch = Stopwatch()
+    for _ in range(repeats):
+        watch.start()
+        work()
+        watch.lap("work")
+    return watch.median_ms("work")
+
+
+def photos_a_second(data: bytes, network: Network, threads: int, repeats: int) -> float:
+    """Throughput of whole lines on a number of threads, one thread per photo."""
+    with ThreadPoolExecutor(threads) as pool:
+        started = time.perf_counter()
+        list(pool.map(lambda _: remove(data, network=network), range(repeats * threads)))
+        return repeats * threads / (time.perf_counter() - started)
+
+
+def report(sides: tuple[int, ...] = (1000, 1999), repeats: int = 15) -> str:
+    """The tables as Markdown."""
+    one, two = load_network(threads=1), load_network(threads=2)
+    lines = ["| stage, ms | " + " | ".join(f"{side} px" for side in sides) + " |", "|---|" + "---:|" * len(sides)]
+    columns: list[dict[str, float]] = []
+    for side in sides:
+        data = photo(side)
+        remove(data, network=two)
+        watch, watch_two = Stopwatch(), Stopwatch()
+        for _ in range(repeats):
+            staged(data, one, watch)
+            staged(data, two, watch_two)
+        column = {stage: watch.median_ms(stage) for stage in STAGES}
+        outside = sum(column.values()) - column["network"]
+        floor = codec_floor_ms(data, repeats)
+        column |= {"**outside the network**": outside, "codec-only floor": floor, "ratio to the floor": outside / floor}
+        column["**whole line, network on one thread**"] = outside + column["network"]
+        column["network on two threads"] = watch_two.median_ms("network")
+        column["photos a second, one thread"] = photos_a_second(data, one, 1, repeats)
+        column["photos a second, two threads"] = photos_a_second(data, one, 2, repeats)
+        columns.append(column)
+    lines += [f"| {name} | " + " | ".join(f"{column[name]:.1f}" for column in columns) + " |" for name in columns[0]]
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""Cold start and memory of whole processes, as the operating system counts them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.photos import photo
+
+_RESTING = """
+import json, resource, time
+started = time.perf_counter()
+import packshot
+from packshot.engine.remove import default_network
+default_network()
+loaded = time.perf_counter() - started
+def rss():
+    return int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize() / 1e6
+resting = rss()
+data = open(PHOTO, 'rb').read()
+started = time.perf_counter()
+packshot.remove_background(data)
+first = time.perf_counter() - started
+for _ in range(5):
+    packshot.remove_background(data)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+print(json.dumps({'load_ms': 1000 * loaded, 'first_ms': 1000 * first, 'resting_mb': resting, 'peak_mb': peak}))
+"""
+
+
+def command_ms(*command: str, repeats: int = 5) -> float:
+    """Median wall time of a whole process, after one run that warms the disk's cache."""
+    times = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times[1:])
+
+
+def report() -> str:
+    """The table as Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "photo.jpg"
+        path.write_bytes(photo(1999))
+        code = _RESTING.replace("PHOTO", repr(str(path)))
+        output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        library = json.loads(output)
+        packshot = (sys.executable, "-m", "packshot")
+        rows = {
+            "`python -c pass`, ms": command_ms(sys.executable, "-c", "pass"),
+            "`packshot --help`, ms": command_ms(*packshot, "--help"),
+            "`packshot remove photo.jpg`, 1999 px, ms": command_ms(*packshot, "remove", str(path), "--overwrite"),
+            "import and load the network, ms": library["load_ms"],
+            "first photo, ms": library["first_ms"],
+            "resting memory, network loaded, MB": library["resting_mb"],
+            "peak memory, 1999 px, MB": library["peak_mb"],
+        }
+    return "| start and memory | |\n|---|---:|\n" + "\n".join(
+        f"| {name} | {value:.0f} |" for name, value in rows.items()
+    )

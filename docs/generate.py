@@ -1,0 +1,66 @@
+"""Make the pages of docs/ that repeat the code: `python -m docs.generate`. A test compares them with the code."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import click
+
+from packshot import errors
+from packshot.api.ailab.errors import TABLE as STATUSES
+from packshot.cli import cli
+from packshot.cli.exit_codes import TABLE as EXIT_CODES
+from packshot.service.settings_page import settings_page
+
+FOLDER = Path(__file__).parent
+_NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
+
+
+def cli_page() -> str:
+    """The help of every command, as the terminal shows it."""
+    parts = ["# Command line\n", _NOTE]
+    for name, command in _commands("packshot", cli):
+        context = click.Context(command, info_name=name, max_content_width=100)
+        parts.append(f"\n## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "".join(parts)
+
+
+def _commands(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
+    found = [(name, command)]
+    if isinstance(command, click.Group):
+        for child in sorted(command.commands):
+            found += _commands(f"{name} {child}", command.commands[child])
+    return found
+
+
+def errors_page() -> str:
+    """The tree of errors and its two tables."""
+    tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
+    rows = [
+        f"| {kind.__name__} | `{kind.slug}` | {row.status} | `{row.code}` | {row.meaning} |"
+        for kind, row in sorted(STATUSES.items(), key=lambda item: (item[1].status, item[1].code, item[0].__name__))
+    ]
+    codes = [f"| {kind.__name__} | {code} |" for kind, code in sorted(EXIT_CODES.items(), key=lambda item: item[1])]
+    return (
+        f"# Errors\n\n{_NOTE}\n"
+        "Every error that packshot raises on purpose is one of these. `slug` is stable and meant for programs,\n"
+        "`message` says what happened, `hint` what to do, `fields` carries the figures.\n\n"
+        f"```text\n{tree[1]}\n```\n\n"
+        "## Over HTTP (drop-in contract)\n\nThe nearest class in an error's ancestry decides.\n\n"
+        "| error | slug | status | code | meaning |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        "## On the command line\n\nThe exit codes are those of sysexits.h; 0 is success.\n\n"
+        "| error | exit code |\n|---|---|\n" + "\n".join(codes) + "\n"
+    )
+
+
+PAGES = {"cli.md": cli_page, "errors.md": errors_page, "settings.md": settings_page}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
