@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from packshot import errors
+from packshot.cli.errors import FileAccess, NotHealthy, OutputExists
 
 OK = 0
 USAGE = 2  # click's own, for options that it refuses itself
@@ -25,6 +26,9 @@ TABLE: dict[type[errors.PackshotError], int] = {
     errors.CapacityError: TRY_LATER,
     errors.StorageError: INPUT_OUTPUT,
     errors.SetupError: CONFIGURATION,
+    OutputExists: CANNOT_CREATE,
+    FileAccess: INPUT_OUTPUT,
+    NotHealthy: UNAVAILABLE,
     errors.PackshotError: INTERNAL,
 }
 

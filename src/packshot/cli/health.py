@@ -6,13 +6,7 @@ import os
 
 import click
 
-from packshot.errors import PackshotError
-
-
-class NotHealthy(PackshotError):
-    """The service does not answer as it should."""
-
-    slug = "not-healthy"
+from packshot.cli.errors import NotHealthy
 
 
 @click.command()

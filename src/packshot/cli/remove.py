@@ -11,23 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli.errors import FileAccess, OutputExists
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
     from packshot.cli.plan import Job
     from packshot.engine.remove import Form, Result
-
-
-class OutputExists(PackshotError):
-    """A file is in the way, and nothing is overwritten unasked."""
-
-    slug = "output-exists"
-
-
-class FileAccess(PackshotError):
-    """A photo cannot be read or an output cannot be written."""
-
-    slug = "file-access"
 
 
 @click.command()

@@ -1,0 +1,130 @@
+"""`packshot remove` as a user runs it: a process, files in, files out."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.kit.images import as_jpeg, as_png, photo
+
+
+def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "packshot", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+@pytest.fixture
+def jpeg(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(as_jpeg(photo(160, 120, 1)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "mode", "format_"),
+    [
+        ("cutout", "photo.png", "RGBA", "PNG"),
+        ("mask", "photo-mask.png", "L", "PNG"),
+        ("white", "photo-white.jpg", "RGB", "JPEG"),
+        ("crop", "photo-crop.png", "RGBA", "PNG"),
+    ],
+)
+def test_a_photo_becomes_a_file_beside_it(jpeg: Path, form: str, name: str, mode: str, format_: str) -> None:
+    result = run("remove", jpeg, "--form", form)
+    assert result.returncode == 0, result.stderr
+    with Image.open(jpeg.with_name(name)) as image:
+        assert (image.mode, image.format) == (mode, format_)
+        assert image.size == (160, 120) or form == "crop"
+
+
+def test_a_pipe_in_and_out(jpeg: Path) -> None:
+    result = run("remove", "-", stdin=jpeg.read_bytes())
+    assert result.returncode == 0, result.stderr
+    assert Image.open(io.BytesIO(result.stdout)).size == (160, 120)
+
+
+def test_a_png_is_never_overwritten_by_its_own_cutout(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    data = as_png(photo(96, 96, 2))
+    path.write_bytes(data)
+    assert run("remove", path).returncode == 0
+    assert path.read_bytes() == data
+    assert (tmp_path / "photo-cutout.png").exists()
+
+
+def test_an_existing_output_stays_unless_asked(jpeg: Path) -> None:
+    target = jpeg.with_suffix(".png")
+    target.write_bytes(b"mine")
+    refused = run("remove", jpeg)
+    assert refused.returncode == 73
+    assert b"--overwrite" in refused.stderr
+    assert target.read_bytes() == b"mine"
+    assert run("remove", jpeg, "--overwrite").returncode == 0
+    assert target.read_bytes() != b"mine"
+
+
+def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "deep").mkdir(parents=True)
+    (photos / "one.jpg").write_bytes(as_jpeg(photo(96, 96, 3)))
+    (photos / "deep" / "two.jpg").write_bytes(as_jpeg(photo(96, 96, 4)))
+    (photos / "bad.jpg").write_bytes(b"this is no picture")
+    (photos / "notes.txt").write_text("left alone")
+    result = run("remove", photos, "--out", out)
+    assert result.returncode == 65
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
+        "deep/two.png",
+        "one.png",
+    ]
+    assert b"bad.jpg" in result.stderr
+    assert b"2 done, 1 failed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["remove", "nowhere.jpg"], 2, b"does not exist"),
+        (["remove", "photos", "--form", "poster"], 2, b"poster"),
+        (["remove"], 2, b"Missing argument"),
+        (["remove", "{jpeg}", "--model", "no-such-model"], 78, b"no-such-model"),
+        (["remove", "{folder}"], 2, b"--out"),
+        (["remove", "{jpeg}", "{jpeg}", "--out", "-"], 2, b"--out FOLDER"),
+        (["remove", "{jpeg}", "--out", "/proc/nowhere/photo.png"], 74, b"cannot be written"),
+    ],
+)
+def test_mistakes_are_answered_with_what_to_do(jpeg: Path, arguments: list[str], code: int, words: bytes) -> None:
+    filled = [item.format(jpeg=jpeg, folder=jpeg.parent) for item in arguments]
+    result = run(*filled)
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr
+    assert b"Traceback" not in result.stderr
+
+
+def test_two_photos_that_would_become_one_file_are_refused(tmp_path: Path) -> None:
+    for name in ("a/photo.jpg", "b/photo.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_bytes(as_jpeg(photo(64, 64, 5)))
+    result = run("remove", tmp_path / "a/photo.jpg", tmp_path / "b/photo.jpg", "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert b"both become" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_without_a_product_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "empty.png"
+    Image.new("RGB", (128, 128), "white").save(path)
+    result = run("remove", path)
+    assert result.returncode == 66, result.stderr
+    assert b"stands out" in result.stderr
+
+
+def test_a_killed_run_leaves_no_half_file_under_the_name(jpeg: Path) -> None:
+    # The output is written beside and renamed: whatever is under the final name is whole.
+    assert run("remove", jpeg).returncode == 0
+    assert [path.name for path in jpeg.parent.iterdir() if path.name.startswith(".")] == []
