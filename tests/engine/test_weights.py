@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from packshot.engine.weights import DEFAULT_MODEL, embedded_cards, find_card, verify
+from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
+from tests.engine.tiny_onnx import card_for, mean_graph, write_model
+
+
+def test_every_embedded_model_is_the_file_that_its_card_pins() -> None:
+    names = [card.name for card in embedded_cards()]
+    assert DEFAULT_MODEL in names
+    for name in names:
+        verify(*find_card(name))
+
+
+def test_embedded_models_say_where_they_come_from() -> None:
+    for card in embedded_cards():
+        assert card.licence
+        assert card.data
+        assert card.known_failures
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(ModelMissing, match=re.escape(DEFAULT_MODEL)):
+        find_card("u2net")
+
+
+def test_a_users_own_graph_is_found_by_its_path(tmp_path: Path) -> None:
+    path = write_model(tmp_path, name="mine")
+    card, found = find_card(str(path))
+    assert (card.name, found) == ("mine", path)
+    verify(card, found)
+
+
+def test_a_graph_without_a_card_is_missing_one(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(ModelMissing, match=r"tiny\.json"):
+        find_card(str(path))
+
+
+def test_a_card_of_another_graph_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path, file="other.onnx")
+    with pytest.raises(BadSettings, match=r"other\.onnx"):
+        find_card(str(path))
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1])])
+def test_a_cut_or_altered_graph_is_refused(tmp_path: Path, damage) -> None:
+    path = write_model(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ChecksumMismatch):
+        verify(*find_card(str(path)))
+
+
+def test_a_card_without_its_graph_is_missing_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"gone\.onnx"):
+        verify(card_for(mean_graph()), tmp_path / "gone.onnx")

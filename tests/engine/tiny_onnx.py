@@ -1,0 +1,64 @@
+"""The smallest real networks, written by hand: the package needs no onnx library, so neither do its tests.
+
+ONNX is a protobuf; the field numbers are those of onnx.proto3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from packshot.engine.card import InputRule, ModelCard
+
+
+def _varint(value: int) -> bytes:
+    head, rest = value & 0x7F, value >> 7
+    return bytes([head | 0x80]) + _varint(rest) if rest else bytes([head])
+
+
+def _field(number: int, value: int | str | bytes) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _tensor(name: str, dims: Sequence[int | str]) -> bytes:
+    shape = b"".join(_field(1, _field(1, dim) if isinstance(dim, int) else _field(2, dim)) for dim in dims)
+    return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, shape)))
+
+
+def mean_graph(*, axes: Sequence[int] = (1,), height: int | str = "height", width: int | str = "width") -> bytes:
+    """A graph from (1, 3, H, W) to the mean over some axes, all kept: by default the mean colour, (1, 1, H, W)."""
+    values = b"".join(_field(8, axis) for axis in axes)
+    attribute = _field(1, "axes") + values + _field(20, 7)
+    node = _field(1, "rgb") + _field(2, "mean") + _field(4, "ReduceMean") + _field(5, attribute)
+    inputs = _tensor("rgb", (1, 3, height, width))
+    outputs = _tensor("mean", tuple("1" if axis in axes else f"d{axis}" for axis in range(4)))
+    graph = _field(1, node) + _field(2, "tiny") + _field(11, inputs) + _field(12, outputs)
+    return _field(1, 8) + _field(7, graph) + _field(8, _field(2, 13))
+
+
+def card_for(data: bytes, **changes: Any) -> ModelCard:
+    """A card that fits the graph."""
+    facts: dict[str, Any] = {
+        "name": "tiny",
+        "file": "tiny.onnx",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "input": InputRule(64, 32, "longest"),
+        "output": "probability",
+        "licence": "Apache-2.0",
+    }
+    return ModelCard(**facts | changes)
+
+
+def write_model(folder: Path, data: bytes | None = None, **changes: Any) -> Path:
+    """tiny.onnx with tiny.json beside it; returns the path of the graph."""
+    data = mean_graph() if data is None else data
+    path = folder / "tiny.onnx"
+    path.write_bytes(data)
+    path.with_suffix(".json").write_text(card_for(data, **changes).to_json(), encoding="utf-8")
+    return path
