@@ -1,0 +1,198 @@
+"""Export a run: `python -m training.export --run RUN --out FOLDER --name NAME` writes NAME.onnx and NAME.json.
+
+The averaged weights become one graph, RGB in 0..1 to a matte in 0..1, with kernels stored as float16. It is written
+only when torch and ONNX Runtime agree on it. `--scores REPORT` puts the figures of `python -m evaluation` on the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from packshot.engine.card import DataSource, Graph, InputRule, ModelCard
+from packshot.engine.network import load_network
+from training.network import CoarseNetwork
+
+OPSET = 17
+MULTIPLE_PX = 32  # every stage down to 1/32 then halves without a remainder
+PARITY_SHAPES = ((512, 512), (512, 384), (320, 512))
+PARITY_LIMIT = 1e-4  # torch and ONNX Runtime, both float32: only the order of additions differs
+STORAGE_LIMIT = 1e-2  # float16 kernels against float32 ones, the worst pixel
+STORAGE_MEAN_LIMIT = 1e-3
+
+
+class Matte(nn.Module):
+    """The network as it ships: no side outputs, and the logistic function inside."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(rgb)[0])
+
+
+def averaged(state: dict[str, Any]) -> Matte:
+    """The moving average of a checkpoint, ready to infer."""
+    network = CoarseNetwork()
+    network.load_state_dict(state["average"])
+    return Matte(network).eval().requires_grad_(False)
+
+
+def to_graph(network: Matte) -> onnx.ModelProto:
+    """The ONNX graph with free height and width; batch norms are folded into the convolutions before them.
+
+    The TorchScript exporter, on purpose: in torch 2.13 the newer one took 62 s instead of 3, asked for another
+    package and opset 18, and its graph ran at the same speed.
+    """
+    buffer = io.BytesIO()
+    free = {2: "height", 3: "width"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (torch.rand(1, 3, 256, 192),),
+            buffer,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["rgb"],
+            output_names=["matte"],
+            dynamic_axes={"rgb": free, "matte": free},
+        )
+    graph = onnx.load_from_string(buffer.getvalue())
+    onnx.checker.check_model(graph, full_check=True)
+    if any(node.op_type == "BatchNormalization" for node in graph.graph.node):
+        raise SystemExit("a batch norm is left in the graph: it was not exported in evaluation mode")
+    return graph
+
+
+def with_half_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store kernels as float16 and cast them back: half the bytes. The runtime folds the casts when it loads."""
+    slim = onnx.ModelProto()
+    slim.CopyFrom(model)
+    casts = []
+    for tensor in slim.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
+            name, values = tensor.name, numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *slim.graph.node]
+    del slim.graph.node[:]
+    slim.graph.node.extend(nodes)
+    onnx.checker.check_model(slim, full_check=True)
+    return slim
+
+
+def pictures() -> list[np.ndarray]:
+    """Seeded inputs for the gates, one of each shape: blobs of colour with noise, so that the matte is not flat."""
+    generator = torch.Generator().manual_seed(7)
+    blobs = [torch.rand(1, 3, 5, 5, generator=generator) for _ in PARITY_SHAPES]
+    smooth = [nn.functional.interpolate(b, s, mode="bicubic") for b, s in zip(blobs, PARITY_SHAPES, strict=True)]
+    return [(s + 0.05 * torch.randn(s.shape, generator=generator)).clamp(0, 1).numpy() for s in smooth]
+
+
+def run(model: onnx.ModelProto, rgb: np.ndarray) -> np.ndarray:
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"rgb": rgb})[0]
+
+
+def differences(network: Matte, graph: onnx.ModelProto, slim: onnx.ModelProto) -> dict[str, float]:
+    """Both gates. Returns the worst pixel of torch against the graph, and worst and mean of the slim graph."""
+    worst = storage = storage_mean = 0.0
+    for rgb in pictures():
+        exact = run(graph, rgb)
+        worst = max(worst, float(np.abs(network(torch.from_numpy(rgb)).numpy() - exact).max()))
+        change = np.abs(run(slim, rgb) - exact)
+        storage, storage_mean = max(storage, float(change.max())), max(storage_mean, float(change.mean()))
+    figures = {"parity_max": worst, "float16_max": storage, "float16_mean": storage_mean}
+    if worst >= PARITY_LIMIT or storage >= STORAGE_LIMIT or storage_mean >= STORAGE_MEAN_LIMIT:
+        raise SystemExit(f"not exported: {figures}")
+    return figures
+
+
+def write_model(slim: onnx.ModelProto, folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.onnx"
+    beside = path.with_suffix(".part")
+    beside.write_bytes(slim.SerializeToString(deterministic=True))
+    beside.replace(path)
+    return path
+
+
+def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
+    """The card's account of the run: how long, with which configuration, and how exact the export is."""
+    rounded = {key: float(f"{value:.2g}") for key, value in figures.items()}
+    progress = dict(state["progress"])
+    progress["elapsed_s"] = round(progress["elapsed_s"])
+    return {**progress, "torch": torch.__version__, "export": rounded, "config": state["config"]}
+
+
+def scores(report: Path | None, sha256: str) -> dict[str, dict[str, float]]:
+    """Figures of an evaluation report, refused when they belong to another file."""
+    if report is None:
+        return {}
+    found = json.loads(report.read_text())
+    if found["model"]["sha256"] != sha256:
+        raise SystemExit(f"{report} was measured on another model file; evaluate this one first")
+    return {found["title"]: found["summary"]}
+
+
+def main() -> None:
+    options = arguments()
+    torch.set_num_threads(2)
+    state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    about = tomllib.loads(options.about.read_text())
+    network = averaged(state)
+    graph = to_graph(network)
+    slim = with_half_kernels(graph)
+    figures = differences(network, graph, slim)
+    path = write_model(slim, options.out, options.name)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = ModelCard(
+        name=options.name,
+        file=path.name,
+        sha256=sha256,
+        bytes=path.stat().st_size,
+        input=InputRule(options.side, MULTIPLE_PX, "longest"),
+        output="probability",
+        licence=about["licence"],
+        description=about["description"],
+        graph=Graph(OPSET, sum(p.numel() for p in network.parameters()), "float16"),
+        data=tuple(DataSource(**about["data"][name]) for name in state["config"]["sets"]),
+        seeds=(state["config"]["seed"],),
+        training=trained(state, figures),
+        scores=scores(options.scores, sha256),
+        known_failures=tuple(about["known_failures"]),
+    )
+    path.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
+    matte = load_network(str(path)).predict(pictures()[0])  # the way it will be loaded: card, checksum, session
+    print(f"{path}: {card.bytes / 1e6:.2f} MB, {state['progress']['samples']} samples, side {options.side} px")
+    print(f"gates: {card.training['export']}; a matte from {matte.min():.3f} to {matte.max():.3f}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder with checkpoint.pt")
+    parser.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--side", type=int, default=384, help="the card's input rule: longest side, px")
+    parser.add_argument("--about", type=Path, default=Path("training/configs/coarse.card.toml"))
+    parser.add_argument("--scores", type=Path, help="report of `python -m evaluation`, measured on this very model")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
