@@ -1,0 +1,5 @@
+"""`python -m evaluation`: see run.py."""
+
+from evaluation.run import main
+
+main()
