@@ -144,9 +144,7 @@ class Settings(BaseModel):
     def _check_base_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             if info.data.get("host") in WILDCARDS:
-                raise ValueError(
-                    f"needed because {variable_of('host')} is {info.data['host']}: no link can lead there."
-                )
+                raise Fault(f"needed because {variable_of('host')} is {info.data['host']}, where no link can lead.")
             return None
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:

@@ -1,0 +1,26 @@
+"""What tests of the service share: a clock that is set by hand, and a wait for something to become true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Clock:
+    """Called like time.time; `advance` moves it."""
+
+    def __init__(self, start_s: float = 1_800_000_000.0) -> None:
+        self.now_s = start_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds, 10 s at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in threads and files that set no event
+            await asyncio.sleep(0.002)

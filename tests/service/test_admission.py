@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from packshot.errors import DeadlineExceeded, QueueFull, ShuttingDown
+from packshot.service.admission import Admission
+from tests.service.kit import until
+
+LONG_S = 30
+
+
+class Gate:
+    """Work that says when it has begun, and goes on when the test lets it."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._lock = threading.Lock()
+        self._open = threading.Event()
+
+    def __call__(self) -> str:
+        with self._lock:
+            self.begun += 1
+        assert self._open.wait(LONG_S)
+        return "done"
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def fill(admission: Admission, gate: Gate, count: int) -> list[asyncio.Task[str]]:
+    """Send `count` requests and return when they are all in."""
+    inside = admission.running + admission.queued
+    tasks = [asyncio.create_task(admission.run(gate, LONG_S)) for _ in range(count)]
+    await until(lambda: admission.running + admission.queued == inside + count)
+    return tasks
+
+
+def scenario(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        asyncio.run(test())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@scenario
+async def test_work_runs_on_a_thread_and_its_value_or_error_comes_back() -> None:
+    admission = Admission(workers=2, queue_limit=0)
+    assert await admission.run(threading.get_ident, LONG_S) != threading.get_ident()
+    for error in (ValueError("x"), TimeoutError("the work's own")):
+        with pytest.raises(type(error), match=str(error)):
+            await admission.run(_raiser(error), LONG_S)
+    assert (admission.running, admission.queued) == (0, 0)
+
+
+@scenario
+async def test_as_many_run_as_there_are_workers_and_the_rest_wait_up_to_the_limit() -> None:
+    admission, gate = Admission(workers=2, queue_limit=3), Gate()
+    tasks = await fill(admission, gate, 5)
+    assert (admission.running, admission.queued) == (2, 3)
+    for _ in range(3):
+        with pytest.raises(QueueFull) as caught:
+            await admission.run(gate, LONG_S)
+        assert caught.value.retry_after_s >= 1
+    gate.open()
+    assert await asyncio.gather(*tasks) == ["done"] * 5
+    assert gate.begun == 5
+    assert (admission.running, admission.queued) == (0, 0)
+
+
+@scenario
+async def test_without_a_queue_a_free_worker_is_still_used() -> None:
+    admission = Admission(workers=1, queue_limit=0)
+    assert await admission.run(lambda: "done", LONG_S) == "done"
+
+
+@scenario
+async def test_requests_are_served_in_the_order_of_their_coming() -> None:
+    admission, order = Admission(workers=1, queue_limit=20), []
+    await asyncio.gather(*(admission.run(lambda n=n: order.append(n), LONG_S) for n in range(20)))
+    assert order == list(range(20))
+
+
+@scenario
+async def test_a_request_that_leaves_the_queue_is_never_computed_and_makes_room() -> None:
+    admission, gate, computed = Admission(workers=1, queue_limit=1), Gate(), []
+    (first,) = await fill(admission, gate, 1)
+    waiting = asyncio.create_task(admission.run(lambda: computed.append("waiting"), LONG_S))
+    await until(lambda: admission.queued == 1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert admission.queued == 0
+    successor = asyncio.create_task(admission.run(lambda: computed.append("successor"), LONG_S))
+    await until(lambda: admission.queued == 1)
+    gate.open()
+    await asyncio.gather(first, successor)
+    assert computed == ["successor"]
+
+
+@scenario
+async def test_a_deadline_that_passes_in_the_queue_ends_the_wait_and_computes_nothing() -> None:
+    admission, gate = Admission(workers=1, queue_limit=1), Gate()
+    (first,) = await fill(admission, gate, 1)
+    with pytest.raises(DeadlineExceeded):
+        await admission.run(gate, 0.02)
+    assert (admission.running, admission.queued) == (1, 0)
+    gate.open()
+    await first
+    assert gate.begun == 1
+
+
+@scenario
+async def test_a_slot_stays_taken_until_its_thread_ends_although_its_request_has_given_up() -> None:
+    admission, gate = Admission(workers=1, queue_limit=0), Gate()
+    with pytest.raises(DeadlineExceeded):
+        await admission.run(gate, 0.02)
+    assert admission.running == 1
+    with pytest.raises(QueueFull):
+        await admission.run(lambda: "too early", LONG_S)
+    gate.open()
+    await until(lambda: admission.running == 0)
+    assert await admission.run(lambda: "done", LONG_S) == "done"
+
+
+@scenario
+async def test_a_client_that_goes_away_during_the_work_frees_the_slot_at_its_end() -> None:
+    admission, gate = Admission(workers=1, queue_limit=1), Gate()
+    (first,) = await fill(admission, gate, 1)
+    await until(lambda: gate.begun == 1)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert admission.running == 1
+    gate.open()
+    await until(lambda: admission.running == 0)
+
+
+@scenario
+async def test_an_error_after_the_request_has_given_up_disturbs_nobody() -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    admission, gate = Admission(workers=1, queue_limit=0), Gate()
+
+    def fail() -> None:
+        gate()
+        raise ValueError("late")
+
+    with pytest.raises(DeadlineExceeded):
+        await admission.run(fail, 0.02)
+    gate.open()
+    await until(lambda: admission.running == 0)
+    assert complaints == []
+
+
+@scenario
+async def test_counts_are_true_after_a_storm_of_requests_that_come_go_and_fail() -> None:
+    admission, at_work, most = Admission(workers=3, queue_limit=10), [0], [0]
+    lock = threading.Lock()
+
+    def work() -> None:
+        with lock:
+            at_work[0] += 1
+            most[0] = max(most[0], at_work[0])
+        time.sleep(0.002)
+        with lock:
+            at_work[0] -= 1
+
+    async def request(n: int) -> None:
+        task = asyncio.create_task(admission.run(work, 0.004 if n % 3 else LONG_S))
+        await asyncio.sleep(0.001 * (n % 5))
+        if n % 4 == 0:
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    for _ in range(5):
+        await asyncio.gather(*(request(n) for n in range(30)))
+    await until(lambda: admission.running == 0)
+    assert (admission.queued, at_work[0]) == (0, 0)
+    assert 1 <= most[0] <= 3
+    await asyncio.gather(*(admission.run(work, LONG_S) for _ in range(13)))  # every slot is still there
+    assert most[0] == 3
+
+
+@scenario
+async def test_the_advice_to_come_again_follows_what_work_takes() -> None:
+    async def advice() -> int:
+        gate = Gate()
+        tasks = await fill(admission, gate, 201)
+        with pytest.raises(QueueFull) as caught:
+            await admission.run(gate, LONG_S)
+        gate.open()
+        await asyncio.gather(*tasks)
+        return caught.value.retry_after_s
+
+    admission = Admission(workers=1, queue_limit=200, retry_after_s=7)
+    assert await advice() == 7  # nothing was measured yet
+    for _ in range(32):
+        await admission.run(lambda: time.sleep(0.01), LONG_S)
+    assert 2 < await advice() <= 60  # 201 requests of 0.01 s each, and room for a slow machine
+
+
+@scenario
+async def test_a_drain_refuses_the_new_and_waits_for_those_who_are_in() -> None:
+    admission, gate = Admission(workers=1, queue_limit=1), Gate()
+    tasks = await fill(admission, gate, 2)
+    draining = asyncio.create_task(admission.drain())
+    await until(lambda: admission.draining)
+    with pytest.raises(ShuttingDown) as caught:
+        await admission.run(gate, LONG_S)
+    assert caught.value.retry_after_s >= 1
+    assert not draining.done()
+    gate.open()
+    await draining
+    assert await asyncio.gather(*tasks) == ["done", "done"]
+
+
+@scenario
+async def test_a_drain_waits_for_threads_whose_requests_have_given_up() -> None:
+    admission, gate = Admission(workers=1, queue_limit=0), Gate()
+    with pytest.raises(DeadlineExceeded):
+        await admission.run(gate, 0.02)
+    draining = asyncio.create_task(admission.drain())
+    await asyncio.sleep(0.02)
+    assert not draining.done()
+    gate.open()
+    await asyncio.wait_for(draining, 5)
+
+
+@scenario
+async def test_a_drain_with_nothing_to_do_ends_at_once() -> None:
+    await asyncio.wait_for(Admission(workers=2, queue_limit=2).drain(), 1)
+
+
+@scenario
+async def test_work_sees_the_context_of_its_request() -> None:
+    request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id")
+    request_id.set("A-1")
+    assert await Admission(workers=1, queue_limit=0).run(request_id.get, LONG_S) == "A-1"
+
+
+def _raiser(error: Exception) -> Callable[[], None]:
+    def work() -> None:
+        raise error
+
+    return work

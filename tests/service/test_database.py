@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from packshot.errors import BadSettings, StoreUnavailable
+from packshot.service.database import Database
+
+
+def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.sqlite3"
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadSettings, match="newer"):
+        Database(path)
+
+
+def test_what_is_no_database_or_has_no_place_is_a_setup_error(tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish"
+    rubbish.write_bytes(b"not a database, and long enough to be looked at" * 50)
+    for path in (rubbish, tmp_path / "missing" / "accounts.sqlite3"):
+        with pytest.raises(BadSettings, match="PACKSHOT_STATE_DIR"):
+            Database(path)
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "accounts.sqlite3")
+    with pytest.raises(RuntimeError), database.transaction():
+        database.change("INSERT INTO idempotency VALUES ('k', 'i', 'h', 0, NULL)")
+        raise RuntimeError
+    assert database.rows("SELECT * FROM idempotency") == []
+    database.close()
+
+
+def test_a_failing_database_is_an_error_of_ours(tmp_path: Path) -> None:
+    database = Database(tmp_path / "accounts.sqlite3")
+    with pytest.raises(StoreUnavailable):
+        database.rows("SELECT * FROM no_such_table")
+    database.close()
+    with pytest.raises(StoreUnavailable):
+        database.change("DELETE FROM keys")

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from packshot.errors import ConflictError, InvalidOption
+from packshot.service.accounts import Accounts
+from packshot.service.idempotency import KEPT_S, RUNNING_S, Idempotency
+from tests.service.kit import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.sqlite3"
+
+
+@pytest.fixture
+def idempotency(path: Path, clock: Clock) -> Iterator[Idempotency]:
+    opened = Idempotency(path, now=clock)
+    yield opened
+    opened.close()
+
+
+def test_the_second_time_the_first_outcome_is_answered(idempotency: Idempotency) -> None:
+    assert idempotency.begin("owner", "order-1", "hash") is None
+    idempotency.finish("owner", "order-1", '{"a": 1}')
+    assert idempotency.begin("owner", "order-1", "hash") == '{"a": 1}'
+
+
+def test_another_request_or_one_that_still_runs_is_a_conflict(idempotency: Idempotency) -> None:
+    idempotency.begin("owner", "order-1", "hash")
+    with pytest.raises(ConflictError, match="still running"):
+        idempotency.begin("owner", "order-1", "hash")
+    with pytest.raises(ConflictError, match="another request"):
+        idempotency.begin("owner", "order-1", "other hash")
+    idempotency.finish("owner", "order-1", "done")
+    with pytest.raises(ConflictError, match="another request"):
+        idempotency.begin("owner", "order-1", "other hash")
+
+
+def test_owners_do_not_see_each_other(idempotency: Idempotency) -> None:
+    idempotency.begin("owner", "order-1", "hash")
+    assert idempotency.begin("other owner", "order-1", "other hash") is None
+
+
+def test_failed_work_may_be_tried_again_and_finished_work_may_not_be_abandoned(idempotency: Idempotency) -> None:
+    idempotency.begin("owner", "order-1", "hash")
+    idempotency.abandon("owner", "order-1")
+    assert idempotency.begin("owner", "order-1", "hash") is None
+    idempotency.finish("owner", "order-1", "done")
+    idempotency.abandon("owner", "order-1")
+    assert idempotency.begin("owner", "order-1", "hash") == "done"
+
+
+def test_outcomes_live_for_a_day(idempotency: Idempotency, clock: Clock) -> None:
+    idempotency.begin("owner", "order-1", "hash")
+    idempotency.finish("owner", "order-1", "done")
+    clock.advance(KEPT_S - 1)
+    assert idempotency.begin("owner", "order-1", "hash") == "done"
+    clock.advance(1)
+    assert idempotency.begin("owner", "order-1", "other hash") is None
+
+
+def test_what_a_dead_process_began_does_not_block_its_key_for_a_day(path: Path, clock: Clock) -> None:
+    dead = Idempotency(path, now=clock)
+    dead.begin("owner", "order-1", "hash")
+    dead.close()
+    alive = Idempotency(path, now=clock)
+    clock.advance(RUNNING_S - 1)
+    with pytest.raises(ConflictError):
+        alive.begin("owner", "order-1", "hash")
+    clock.advance(1)
+    assert alive.begin("owner", "order-1", "hash") is None
+    alive.close()
+
+
+def test_outcomes_survive_a_restart_beside_the_accounts(path: Path, clock: Clock) -> None:
+    accounts, first = Accounts(path, now=clock), Idempotency(path, now=clock)
+    accounts.create("shop")
+    first.begin("owner", "order-1", "hash")
+    first.finish("owner", "order-1", "done")
+    first.close()
+    second = Idempotency(path, now=clock)
+    assert second.begin("owner", "order-1", "hash") == "done"
+    second.close()
+    accounts.close()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_of_unreasonable_length_is_refused(idempotency: Idempotency, key: str) -> None:
+    with pytest.raises(InvalidOption):
+        idempotency.begin("owner", key, "hash")
+
+
+def test_of_many_at_once_one_does_the_work(path: Path) -> None:
+    def begin(_: int) -> bool:
+        mine = Idempotency(path)
+        try:
+            return mine.begin("owner", "order-1", "hash") is None
+        except ConflictError:
+            return False
+        finally:
+            mine.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(begin, range(24))) == 1
