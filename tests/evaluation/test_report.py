@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluation.metrics import score
+from evaluation.report import Row, by_stratum, summarise, table
+from packshot.core.picture import Float32
+
+
+def square(side: int) -> Float32:
+    matte = np.zeros((64, 64), np.float32)
+    matte[10 : 10 + side, 10 : 10 + side] = 1
+    return matte
+
+
+def row(name: str, side: int, *strata: str) -> Row:
+    """The truth is 40 px wide; a matte of another side is wrong by the difference of the areas."""
+    return Row(name, strata, score(square(side), square(40)), 0.01)
+
+
+def test_shares_count_pictures() -> None:
+    rows = [row("perfect", 40), row("good", 39), row("fair", 37), row("poor", 20)]
+    summary = summarise(rows)
+    assert summary["pictures"] == 4
+    assert summary["iou_over_95"] == 0.5  # 39^2 / 40^2 = 0.951, 37^2 / 40^2 = 0.856
+    assert summary["iou_under_80"] == 0.25
+    assert summary["iou"] == pytest.approx(np.mean([1, 0.950625, 0.855625, 0.25]), abs=1e-4)
+
+
+def test_max_f_is_the_maximum_of_the_mean_curve_not_the_mean_of_maxima() -> None:
+    truth = square(40)
+    # Each matte is perfect at thresholds where the other one is not.
+    dim, bright = 0.3 * truth, np.where(truth > 0, np.float32(1), np.float32(0.6))
+    rows = [Row("dim", (), score(dim.astype(np.float32), truth), 0), Row("bright", (), score(bright, truth), 0)]
+    assert all(one.score.max_f == pytest.approx(1) for one in rows)
+    assert summarise(rows)["max_f"] < 0.9
+
+
+def test_strata_divide_the_pictures() -> None:
+    strata = by_stratum([row("a", 40, "shoes", "small"), row("b", 20, "shoes", "large"), row("c", 20, "mugs", "small")])
+    assert {name: summary["pictures"] for name, summary in strata.items()} == {
+        "shoes": 2,
+        "small": 2,
+        "large": 1,
+        "mugs": 1,
+    }
+    assert strata["large"]["iou"] == pytest.approx(0.25, abs=1e-4)
+
+
+def test_the_table_has_a_line_for_each_figure_and_a_column_for_each_name() -> None:
+    summary = summarise([row("a", 40)])
+    lines = table({"all": summary, "a long name": summary}).splitlines()
+    assert lines[0].split("  ")[-1].strip() == "a long name"
+    assert [line.split()[0] for line in lines[1:]] == list(summary)
