@@ -235,6 +235,17 @@ async def test_a_drain_waits_for_threads_whose_requests_have_given_up() -> None:
 
 
 @scenario
+async def test_after_closing_those_who_are_in_are_still_served() -> None:
+    admission, gate = Admission(workers=1, queue_limit=1), Gate()
+    tasks = await fill(admission, gate, 2)
+    admission.close()
+    with pytest.raises(ShuttingDown):
+        await admission.run(gate, LONG_S)
+    gate.open()
+    assert await asyncio.gather(*tasks) == ["done", "done"]
+
+
+@scenario
 async def test_a_drain_with_nothing_to_do_ends_at_once() -> None:
     await asyncio.wait_for(Admission(workers=2, queue_limit=2).drain(), 1)
 

@@ -117,7 +117,7 @@ class Accounts:
         """
         sql = "UPDATE keys SET credits = credits - 1, used = used + 1 WHERE id = ? AND (credits IS NULL OR credits > 0)"
         if not self._database.change(sql, key_id):
-            raise OutOfCredits("This API key has no credits left.", hint="Add some with `packshot keys add-credits`.")
+            raise OutOfCredits("This API key has no credits left.", hint="Add some with `packshot keys credit`.")
 
     def refund(self, key_id: str) -> None:
         """Give back what `charge` took."""

@@ -52,6 +52,7 @@ class Admission:
 
     @property
     def draining(self) -> bool:
+        """Whether new work is refused."""
         return self._draining
 
     async def run(self, work: Callable[[], T], deadline_s: float) -> T:

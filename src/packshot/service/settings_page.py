@@ -1,15 +1,13 @@
-"""docs/settings.md, made from the Settings class: `python -m packshot.service.settings_page > docs/settings.md`."""
+"""docs/settings.md, made from the Settings class; docs/generate.py writes it."""
 
 from __future__ import annotations
-
-import sys
 
 from packshot.service.environment import variable_of, words
 from packshot.service.settings import Settings
 
 _HEAD = """# Settings
 
-<!-- Made from src/packshot/service/settings.py by `python -m packshot.service.settings_page`; a test compares. -->
+<!-- Made from the code by `python -m docs.generate`; a test compares. -->
 
 The service is set up by environment variables. None is needed on the machine itself: `packshot serve` listens on
 127.0.0.1, makes its own secret and shows a first key. An empty variable counts as not set. All faults are reported at
@@ -32,7 +30,7 @@ def _section(name: str) -> str:
     form = words(Settings, name)["form"]
     file = f" Or `{variable_of(name)}_FILE`." if words(Settings, name)["secret"] else ""
     about = Settings.model_fields[name].description
-    return f"\n## {variable_of(name)}\n{about}\n\nForm: {form}.{file} Default: {_default(name)}.\n"
+    return f"\n## {variable_of(name)}\n\n{about}\n\nForm: {form}.{file} Default: {_default(name)}.\n"
 
 
 def _default(name: str) -> str:
@@ -41,7 +39,3 @@ def _default(name: str) -> str:
 
 def _names() -> list[str]:
     return list(Settings.model_fields)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(settings_page())
