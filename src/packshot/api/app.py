@@ -49,7 +49,6 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(PackshotError, _packshot_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_exception_handler(Exception, _bug)
     app.add_middleware(RequestContext)
     return app
 
@@ -80,9 +79,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _client_gone(request: Request, _: Exception) -> Response:
     log.info("%s client left before the answer", request_id_of(request))
     return Response(status_code=400)  # nobody reads it
-
-
-async def _bug(request: Request, error: Exception) -> Response:
-    """The outermost handler. The caller learns the request_id and nothing else; the log has the rest."""
-    log.error("%s unexpected error", request_id_of(request), exc_info=error)
-    return failure(request, PackshotError("unexpected"))

@@ -1,4 +1,4 @@
-"""The outermost layer: gives each request its id and writes one line about it when it is answered."""
+"""The outermost layer: gives each request its id, answers for our bugs, and writes one line when all is done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import time
 import uuid
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from packshot.api.ailab.envelope import failure
+from packshot.errors import PackshotError
 
 log = logging.getLogger("packshot.access")
 
@@ -37,6 +41,11 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except Exception as error:  # the outermost handler: the caller learns the request_id, the log the rest
+            log.error("%s unexpected error", request_id, exc_info=error)
+            if status:
+                raise  # the answer had begun: the server cuts the connection, so that it is not taken for whole
+            await failure(Request(scope), PackshotError("unexpected"))(scope, receive, send_with_id)
         finally:
             if scope["path"] not in QUIET_PATHS:
                 took_ms = 1000 * (time.perf_counter() - started)

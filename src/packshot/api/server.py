@@ -28,12 +28,12 @@ class HeadDeadlineProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._disarm()
+        self._disarm_when_answering()
 
     def on_response_complete(self) -> None:
         self._arm()
-        super().on_response_complete()
+        super().on_response_complete()  # begins the next request, when it came along with this one
+        self._disarm_when_answering()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
@@ -42,6 +42,10 @@ class HeadDeadlineProtocol(H11Protocol):
     def _arm(self) -> None:
         self._disarm()
         self._head_timer = self.loop.call_later(self.timeout_keep_alive, self._expired)
+
+    def _disarm_when_answering(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._disarm()
 
     def _disarm(self) -> None:
         if self._head_timer is not None:
