@@ -1,0 +1,20 @@
+"""What several rooms' tests share. Imports are inside: a test of core does not wait for the web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.kit.server import Running
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The server for all tests that need no settings of their own. One worker, so that a queue is easily made."""
+    from tests.kit.server import serving
+
+    with serving(tmp_path_factory.mktemp("state"), workers=1, queue_limit=8) as running:
+        yield running

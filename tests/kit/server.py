@@ -1,0 +1,170 @@
+"""A real service behind a real socket: built by the composition root, run by the real server in a thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from packshot.api.ailab.routes import DOORS
+from packshot.api.server import Server, make_server
+from packshot.core.picture import Float32
+from packshot.service.build import Service, build
+from packshot.service.settings import Settings
+from packshot.service.storage import ResultStore
+
+DOOR = DOORS[0]
+# Long enough for a machine whose cores are all busy; what waits for it ends in milliseconds otherwise.
+PATIENCE_S = 20.0
+
+
+class Clock:
+    """The real time, plus what a test puts on top of it."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers at `base_url`, the service behind it, and a client for it."""
+
+    service: Service
+    server: Server
+    base_url: str
+    http: httpx.Client
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, for tests that write to the socket themselves."""
+        return self.service.settings.host, self.service.settings.port
+
+    def new_key(self, credit_count: int | None = None) -> str:
+        return self.service.accounts.create("test", credits=credit_count).key
+
+    def credits_of(self, key: str) -> int | None:
+        return self.service.accounts.authenticate(key).credits
+
+    def send(
+        self,
+        photo: bytes,
+        *,
+        key: str | None = None,
+        return_form: str | None = None,
+        door: str = DOOR,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """POST a photo as any client does; with a fresh key unless one is given."""
+        return self.http.post(
+            door,
+            files={"image": ("photo.jpg", photo)},
+            data={} if return_form is None else {"return_form": return_form},
+            headers={"x-api-market-key": key or self.new_key(), **(headers or {})},
+        )
+
+    def send_meanwhile(
+        self, photo: bytes, *, key: str, headers: dict[str, str] | None = None
+    ) -> Future[httpx.Response]:
+        """The same in a thread."""
+        return self.threads.submit(self.send, photo, key=key, headers=headers)
+
+
+@contextmanager
+def serving(
+    state_dir: Path, *, store: ResultStore | None = None, now: Callable[[], float] = time.time, **settings: object
+) -> Iterator[Running]:
+    """Run a service with these settings on a free loopback port; it is drained and closed at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        chosen = Settings.model_validate({"port": port, "state_dir": state_dir, **settings})
+        service = build(chosen, store=store, now=now)
+        server = make_server(service)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
+        thread.start()
+        try:
+            wait_until(lambda: server.started or not thread.is_alive())
+            with httpx.Client(base_url=chosen.base_url, timeout=PATIENCE_S) as http:
+                running = Running(service, server, chosen.base_url, http)
+                yield running
+                running.threads.shutdown()
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "the server does not stop"
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return once the condition holds; fail when it does not within PATIENCE_S."""
+    ends = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < ends, "what the test waits for does not happen"
+        time.sleep(0.005)
+
+
+class Gate:
+    """The network of a running service, stopped: each prediction waits until the gate is opened."""
+
+    def __init__(self, predict: Callable[[Float32], Float32]) -> None:
+        self._predict = predict
+        self._open = threading.Event()
+        self.arrived = 0
+
+    def __call__(self, rgb: Float32) -> Float32:
+        self.arrived += 1
+        self._open.wait(PATIENCE_S)
+        return self._predict(rgb)
+
+    def wait_for_arrival(self) -> None:
+        wait_until(lambda: self.arrived)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@contextmanager
+def gated(running: Running) -> Iterator[Gate]:
+    """Hold the network of a service: what the tests of queues and deadlines need is time, and this is where it goes."""
+    gate = Gate(running.service.network.predict)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.service.network, "predict", gate)
+        try:
+            yield gate
+        finally:
+            gate.open()
+            wait_until(lambda: not running.service.admission.running)
+
+
+def multipart(name: str, content: bytes, filename: str | None = "photo.jpg") -> tuple[bytes, str]:
+    """The body and the Content-Type of a form with one part."""
+    file = "" if filename is None else f'; filename="{filename}"'
+    head = f'--frontier\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+    return head.encode() + content + b"\r\n--frontier--\r\n", "multipart/form-data; boundary=frontier"
+
+
+def head(key: str, content_type: str, length: int) -> bytes:
+    return (
+        f"POST {DOOR} HTTP/1.1\r\nHost: packshot\r\nx-api-market-key: {key}\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def received(connection: socket.socket) -> httpx.Response:
+    """Read one whole answer with a body from a socket."""
+    connection.settimeout(20)
+    with connection.makefile("rb") as file:
+        status = int(file.readline().split()[1])
+        lines = iter(file.readline, b"\r\n")
+        headers = [tuple(line.strip().split(b": ", 1)) for line in lines]
+        length = int(dict(headers)[b"content-length"])
+        return httpx.Response(status, headers=headers, content=file.read(length))
