@@ -26,9 +26,9 @@ def header(data: bytes) -> Header:
     if header_bytes not in _HEADER_BYTES or len(data) < _FILE_HEADER_BYTES + header_bytes:
         raise damaged("BMP", f"claims a header of {header_bytes:,} bytes")
     width, height, planes, bits, compression, colours = _fields(data, header_bytes)
+    _check_compression(compression, bits)
     if width < 1 or height == 0 or planes != 1 or bits not in _BITS:
         raise damaged("BMP", f"claims {width}x{height} px in {planes} planes of {bits} bits per pixel")
-    _check_compression(compression, bits)
     _check_room(
         len(data), offset, _palette_end(header_bytes, bits, colours), (width * bits + 31) // 32 * 4, abs(height)
     )

@@ -1,0 +1,109 @@
+"""What is written is what was given, and nothing else."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from packshot.core.codecs import decode, encode_jpeg, encode_mask_png, encode_png
+from tests.kit.images import noise, photo, product
+
+shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+def by_pillow(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_png_is_exact_and_hides_nothing_under_alpha_0(data: st.DataObject) -> None:
+    shape = data.draw(shapes)
+    rgb = data.draw(hnp.arrays(np.uint8, (*shape, 3)))
+    alpha = data.draw(hnp.arrays(np.uint8, shape, elements=st.sampled_from([0, 1, 128, 255])))
+    image = by_pillow(encode_png(rgb, alpha))
+    assert image.mode == "RGBA"
+    written = np.asarray(image)
+    assert np.array_equal(written[..., 3], alpha)
+    assert np.array_equal(written[..., :3], np.where(alpha[..., None] > 0, rgb, 0))
+
+
+@given(hnp.arrays(np.uint8, shapes))
+@settings(max_examples=40, deadline=None)
+def test_a_mask_is_exact(values: np.ndarray) -> None:
+    image = by_pillow(encode_mask_png(values))
+    assert image.mode == "L"
+    assert np.array_equal(np.asarray(image), values)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (997, 641)])
+def test_an_rgb_png_is_exact(size: tuple[int, int]) -> None:
+    image = by_pillow(encode_png(noise(*size)))
+    assert image.mode == "RGB"
+    assert np.array_equal(np.asarray(image), noise(*size))
+
+
+def test_a_view_of_a_larger_array_is_written_as_it_looks() -> None:
+    rgb, alpha = product(200, 160)
+    box = (slice(10, 90), slice(20, 150))
+    assert encode_png(rgb[box], alpha[box]) == encode_png(rgb[box].copy(), alpha[box].copy())
+    assert encode_png(rgb[box]) == encode_png(rgb[box].copy())
+    assert encode_mask_png(alpha[box]) == encode_mask_png(alpha[box].copy())
+    assert encode_jpeg(rgb[box]) == encode_jpeg(rgb[box].copy())
+
+
+def test_inputs_are_left_alone() -> None:
+    rgb, alpha = product(64, 48)
+    before = rgb.copy(), alpha.copy()
+    encode_png(rgb, alpha)
+    assert np.array_equal(rgb, before[0])
+    assert np.array_equal(alpha, before[1])
+
+
+def test_cutouts_survive_a_round_trip() -> None:
+    rgb, alpha = product(200, 160)
+    first = decode(encode_png(rgb, alpha))
+    again = decode(encode_png(first.rgb, first.alpha))
+    assert np.array_equal(first.rgb, again.rgb)
+    assert np.array_equal(first.alpha, again.alpha)
+
+
+def test_files_hold_no_metadata() -> None:
+    rgb, alpha = product(64, 48)
+    assert set(by_pillow(encode_png(rgb, alpha)).info) <= {"srgb"}
+    assert not by_pillow(encode_mask_png(alpha)).info
+    jpeg = by_pillow(encode_jpeg(rgb))
+    assert set(jpeg.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi"}
+    assert not jpeg.getexif()
+
+
+def test_pngs_are_no_larger_than_pillows_fastest_by_much() -> None:
+    rgb, alpha = product(640, 480)
+    out = io.BytesIO()
+    by_pillow(encode_png(rgb, alpha)).save(out, "PNG", compress_level=1)
+    assert len(encode_png(rgb, alpha)) < 1.2 * len(out.getvalue())
+
+
+def test_white_beside_a_product_stays_white_in_a_jpeg() -> None:
+    """Colour at half the resolution puts a halo of 35 of 255 around a yellow product; at full resolution 7."""
+    shape = cv2.circle(np.zeros((301, 301), np.uint8), (151, 149), 100, 255, -1, cv2.LINE_AA)
+    alpha = shape[..., None] / 255
+    rgb = np.rint(np.array([240, 200, 20]) * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    near = (shape == 0) & (cv2.dilate(shape, np.ones((33, 33), np.uint8)) > 0)
+    off = 255 - decode(encode_jpeg(rgb)).rgb[near].min(axis=-1).astype(int)
+    assert np.percentile(off, 99) < 12
+
+
+def test_jpeg_quality_is_obeyed() -> None:
+    rgb = photo(320, 240)
+    sizes = [len(encode_jpeg(rgb, quality)) for quality in (50, 80, 95)]
+    assert sizes == sorted(sizes)

@@ -1,0 +1,101 @@
+"""Whatever arrives, a picture or an InputError comes out: nothing else ever reaches the code behind."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from packshot.core.codecs import Limits, decode
+from packshot.errors import InputError
+from tests.kit import files
+from tests.kit.images import ODD, as_jpeg, good, photo
+
+LIMITS = Limits(max_side_px=1999)
+SEEDS = {
+    **{kind: (lambda kind=kind: good(kind, 64, 48)) for kind in ("jpeg", "png", "bmp", "webp")},
+    "progressive": ODD["progressive jpeg"],
+    "cmyk": ODD["cmyk jpeg"],
+    "adobe rgb": lambda: as_jpeg(photo(64, 48), icc_profile=files.rgb_profile()),
+    "palette": lambda: files.raw_png(
+        np.zeros((40, 40, 1), np.uint8),
+        3,
+        4,
+        files.png_chunk(b"PLTE", bytes(48)) + files.png_chunk(b"tRNS", bytes(3)),
+    ),
+    "deep": lambda: files.raw_png(np.zeros((40, 40, 4), np.uint16), 6, 16),
+}
+edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=6)
+
+
+def edited(data: bytes, changes: list[tuple[float, bytes]], head: bool) -> bytes:
+    """Bytes overwritten at places given as fractions: of the first 200 bytes, where structure is, or of all."""
+    out, span = bytearray(data), min(200, len(data)) if head else len(data)
+    for place, patch in changes:
+        at = int(place * (span - 1))
+        out[at : at + len(patch)] = patch
+    return bytes(out)
+
+
+def with_right_checksums(png: bytes) -> bytes:
+    """So that damage reaches what lies behind the checksums."""
+    out, position = bytearray(png), 8
+    while position + 12 <= len(out):
+        (length,) = struct.unpack_from(">I", out, position)
+        end = position + 12 + length
+        if end > len(out):
+            break
+        out[end - 4 : end] = struct.pack(">I", zlib.crc32(out[position + 4 : end - 4]))
+        position = end
+    return bytes(out)
+
+
+def survives(data: bytes) -> None:
+    try:
+        picture = decode(data, LIMITS)
+    except InputError as error:
+        assert error.message
+    else:
+        height, width = picture.rgb.shape[:2]
+        assert picture.rgb.shape == (height, width, 3)
+        assert max(picture.size) <= 1999
+        assert picture.alpha is None or picture.alpha.shape == (height, width)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@given(changes=edits, head=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_edited_files(seed: str, changes: list[tuple[float, bytes]], head: bool) -> None:
+    data = edited(SEEDS[seed](), changes, head)
+    survives(data)
+    if data.startswith(files.PNG_SIGNATURE):
+        survives(with_right_checksums(data))
+
+
+@given(
+    st.sampled_from([b"", b"\xff\xd8\xff", files.PNG_SIGNATURE, b"BM", b"RIFF\0\0\0\0WEBP"]), st.binary(max_size=300)
+)
+@example(b"BM", bytes(12) + b"\x28" + bytes(40))
+@settings(max_examples=200, deadline=None)
+def test_noise_behind_a_magic_number(magic: bytes, noise: bytes) -> None:
+    survives(magic + noise)
+
+
+@given(st.binary(max_size=120))
+@settings(max_examples=100, deadline=None)
+def test_noise_as_exif(block: bytes) -> None:
+    png = good("png", 64, 48)
+    picture = decode(png[:33] + files.png_chunk(b"eXIf", b"MM\0*" + block) + png[33:])
+    assert sorted(picture.size) == [48, 64]
+
+
+@given(st.binary(max_size=200), st.integers(0, 300))
+@settings(max_examples=60, deadline=None)
+def test_noise_in_a_profile(patch: bytes, place: int) -> None:
+    profile = files.rgb_profile()
+    broken = (profile[:place] + patch + profile[place + len(patch) :])[: len(profile)]
+    assert decode(as_jpeg(photo(64, 48), icc_profile=broken)).size == (64, 48)
