@@ -1,0 +1,71 @@
+"""The index and the cache of pairs; they need no torch."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.data import CANVAS_PX, build_cache, read_index
+
+HEADER = ("shard", "set", "stem", "width", "height", "split", "foreground_fraction", "touches_border", "grade")
+PAIRS = [
+    ("one", "shoes", "a", 40, 30, "train", 0.25, 0, "A"),
+    ("one", "shoes", "b", 24, 32, "train", 0.25, 0, "A"),
+    ("two", "shoes", "c", 40, 30, "train", 0.25, 0, "B"),
+    ("two", "shoes", "d", 40, 30, "val", 0.25, 0, "A"),
+    ("two", "mugs", "e", 40, 30, "train", 0.25, 0, "A"),
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder of five pairs; picture k is of the shade 10 k, and its left half is foreground."""
+    root = tmp_path / "data"
+    root.mkdir()
+    with (root / "pairs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *PAIRS])
+    for number, (shard, name, stem, width, height, *_) in enumerate(PAIRS):
+        mask = Image.new("L", (width, height))
+        mask.paste(255, (0, 0, width // 2, height))
+        mask.save(root / "mask.png")
+        Image.new("RGB", (width, height), (10 * number,) * 3).save(root / "photo.webp", lossless=True)
+        with zipfile.ZipFile(root / f"{shard}.zip", "a") as archive:
+            archive.write(root / "photo.webp", f"im/{name}/{stem}.webp")
+            archive.write(root / "mask.png", f"gt/{name}/{stem}.png")
+    return root
+
+
+def test_only_the_split_and_the_sets_asked_for_are_read(data: Path) -> None:
+    assert [pair.stem for pair in read_index(data, split="train", sets=("shoes",))] == ["a", "b", "c"]
+    assert [pair.stem for pair in read_index(data, split="val", sets=("shoes", "mugs"))] == ["d"]
+
+
+def test_an_empty_choice_ends_with_a_word(data: Path) -> None:
+    with pytest.raises(SystemExit, match="val"):
+        read_index(data, split="val", sets=("mugs",))
+
+
+def test_each_canvas_holds_its_own_pair_and_nothing_else(data: Path, tmp_path: Path) -> None:
+    cache = build_cache(data, tmp_path / "cache", split="train", sets=("shoes",))
+    assert cache.stems == ["a", "b", "c"]
+    assert cache.sizes.tolist() == [[30, 40], [32, 24], [30, 40]]
+    for row, (height, width) in enumerate(cache.sizes):
+        assert (cache.pictures[row, :height, :width] == 10 * row).all()
+        assert cache.masks[row, :height, : width // 2].min() == 255
+        assert cache.masks[row].sum() == 255 * height * (width // 2)
+    assert cache.pictures.shape[1:] == (CANVAS_PX, CANVAS_PX, 3)
+
+
+def test_a_cache_is_made_once_and_refused_for_another_index(data: Path, tmp_path: Path) -> None:
+    first = build_cache(data, tmp_path / "cache", split="train", sets=("shoes",))
+    for archive in data.glob("*.zip"):
+        archive.unlink()  # a second decoding would fail
+    again = build_cache(data, tmp_path / "cache", split="train", sets=("shoes",))
+    np.testing.assert_array_equal(first.masks, again.masks)
+    with pytest.raises(SystemExit, match="another index"):
+        build_cache(data, tmp_path / "cache", split="train", sets=("shoes", "mugs"))
