@@ -87,7 +87,7 @@ class Codec:
 
 
 def damaged(name: str, fault: str) -> UnreadableImage:
-    """The error for a file of the right kind that cannot be read: `fault` ends the sentence "This JPEG ...\""""
+    """The error for a file of the right kind that cannot be read: `fault` completes "This JPEG ..."."""
     return UnreadableImage(
         f"This {name} {fault}.", hint="Export the picture again from its source and send the new file.", format=name
     )

@@ -6,7 +6,6 @@ import re
 
 from packshot.core.codecs.limits import Format
 
-# Longest first where one is the beginning of another.
 _READ: tuple[tuple[Format, re.Pattern[bytes]], ...] = (
     ("jpeg", re.compile(rb"\xff\xd8\xff")),
     ("png", re.compile(rb"\x89PNG\r\n\x1a\n")),
