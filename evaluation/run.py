@@ -10,7 +10,7 @@ import argparse
 import heapq
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -107,19 +107,19 @@ def source_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    options = parser.parse_args()
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = parser.parse_args(arguments)
     if bool(options.folder) == bool(options.pairs):
         parser.error("give a FOLDER, or --pairs DATA")
     return options
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = source_parser(__doc__)
     parser.add_argument("--side", type=int, help="longest side of the network input, px; the card's by default")
     parser.add_argument("--out", type=Path, help="write the report as JSON, with a row for each picture")
     parser.add_argument("--sheet", type=Path, help=f"write a contact sheet of the {WORST} worst")
-    options = parse(parser)
+    options = parse(parser, arguments)
     network = load(options.model, options.side, options.threads)
     worst = Worst(WORST)
     rows = evaluate(network, examples_of(options), worst)

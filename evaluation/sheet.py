@@ -11,10 +11,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from packshot.core.compose import cutout
-from packshot.core.foreground import estimate_foreground
 
 from evaluation.pairs import photos
+from packshot.core.compose import cutout
+from packshot.core.foreground import estimate_foreground
 from packshot.core.picture import Float32, Picture, UInt8, to_uint8
 from packshot.engine.network import load_network
 from packshot.engine.remove import find_matte
@@ -84,14 +84,14 @@ def write(path: Path, image: UInt8) -> None:
     path.write_bytes(encoded.tobytes())
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", type=Path, help="a folder or a zip of photos")
     parser.add_argument("--out", type=Path, required=True, help="sheet.png or sheet.jpg")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an embedded model, or path of an .onnx file")
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     network = load_network(options.model)
     rows = []
     for name, picture in photos(options.source, count=options.count, seed=options.seed):

@@ -5,6 +5,7 @@ One line for each side, with the median time of a matte. The best goes to `pytho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from evaluation.report import summarise
@@ -13,10 +14,10 @@ from evaluation.run import evaluate, examples_of, load, parse, source_parser
 FIGURES = ("mae", "max_f", "s_measure", "iou", "boundary_iou", "iou_over_95", "iou_under_80")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = source_parser(__doc__)
     parser.add_argument("--sides", type=int, nargs="+", default=[320, 384, 448, 512])
-    options = parse(parser)
+    options = parse(parser, arguments)
     print("side  " + "  ".join(FIGURES) + "  ms")
     for side in options.sides:
         rows = evaluate(load(options.model, side, options.threads), examples_of(options))
