@@ -165,6 +165,10 @@ def test_the_state_folder_follows_the_environment_it_was_given() -> None:
     assert Settings.from_environment(HOME).state_dir == Path("~/.local/state/packshot").expanduser()
 
 
+def test_a_home_that_does_not_exist_is_a_fault() -> None:
+    assert "no home folder" in line(faults({"PACKSHOT_STATE_DIR": "~nobody-here/state"}), "PACKSHOT_STATE_DIR")
+
+
 def test_three_megabytes_in_any_reading_are_within_the_limit() -> None:
     assert Settings.from_environment(HOME).max_file_bytes == max(3 * 1000**2, 3 * 1024**2)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from packshot.errors import BadSignature, ResultExpired
@@ -35,6 +35,9 @@ def test_a_link_works_until_its_last_second_and_then_never_again() -> None:
 
 
 @given(st.integers(0, 2), anything)
+@example(0, "\ud800")
+@example(1, "\ud800")
+@example(2, "\ud800")
 def test_any_alteration_of_id_expiry_or_signature_is_a_bad_signature(part: int, other: str) -> None:
     clock = Clock()
     signer = UrlSigner([NEW], now=clock)
@@ -59,14 +62,12 @@ def test_one_changed_character_is_a_bad_signature(data: st.DataObject) -> None:
         signer.verify(*altered)
 
 
-@given(st.from_regex(r"[A-Za-z0-9:_.-]{1,30}", fullmatch=True), st.integers(0, 10**12), st.integers(0, 40))
-def test_no_character_can_move_between_id_and_expiry(result_id: str, expires: int, cut: int) -> None:
+@given(st.from_regex(r"[A-Za-z0-9:_.-]{0,9}", fullmatch=True), st.text(max_size=9), st.integers(0, 10**12))
+def test_no_character_can_move_between_id_and_expiry(head: str, tail: str, expires: int) -> None:
     signer = UrlSigner([NEW], now=lambda: 0)
-    text, signature = f"{expires}:{result_id}", signer.sign(result_id, expires)
-    if cut >= len(text) or text[cut] != ":" or cut == len(str(expires)):
-        return
+    signature = signer.sign(f"{head}:{tail}", expires)
     with pytest.raises(BadSignature):
-        signer.verify(text[cut + 1 :], text[:cut], signature)
+        signer.verify(tail, f"{expires}:{head}", signature)
 
 
 @pytest.mark.parametrize("form", ["0{}", "+{}", " {}", "{}.0", "-{}", "{}\n"])

@@ -68,6 +68,12 @@ def test_a_secret_that_was_cut_is_not_used(tmp_path: Path) -> None:
         _ = State(settings_for(tmp_path)).url_secrets
 
 
+def test_a_secret_that_cannot_be_read_is_a_setup_error(tmp_path: Path) -> None:
+    (tmp_path / "url-secret").mkdir()
+    with pytest.raises(BadSettings, match="url-secret"):
+        _ = State(settings_for(tmp_path)).url_secrets
+
+
 def test_a_folder_that_cannot_be_made_is_a_setup_error_that_names_the_variable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSettings, match="PACKSHOT_STATE_DIR"):
