@@ -51,7 +51,8 @@ class Foreground:
 
 def to_unit(values: npt.NDArray[Any]) -> Float32:
     """uint8 in 0..255 -> float32 in 0..1, the only way in."""
-    return np.multiply(values, np.float32(1 / 255), dtype=np.float32)
+    unit: Float32 = np.multiply(values, np.float32(1 / 255), dtype=np.float32)
+    return unit
 
 
 def to_uint8(values: Float32) -> UInt8:

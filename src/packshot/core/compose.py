@@ -1,0 +1,85 @@
+"""Compositing: what the matte and the foreground colours become. Colours blend as sRGB values, as in every editor."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from packshot.core.geometry import Box
+from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
+
+BLACK = (0, 0, 0)
+WHITE = (255, 255, 255)
+
+
+def over(colours: Float32, share: Float32, behind: Float32) -> Float32:
+    """I = aF + (1-a)B: colours laid over what is behind them.
+
+    Parameters: colours, float32 (n, 3), F; share, float32 (n,) in 0..1, a; behind, float32 (n, 3) or (3,), B.
+    Returns: float32 (n, 3), in the unit of the inputs, not rounded.
+    Source: Porter and Duff 1984, doi:10.1145/800031.808606.
+    """
+    return behind + share[:, None] * (colours - behind)
+
+
+def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
+    """The straight-alpha cutout. Where alpha is 0, so is the colour: what was removed cannot be brought back.
+
+    Parameters: foreground; matte, float32 (H, W) in 0..1, the one its colours were estimated with.
+    Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W), each rounded once.
+    """
+    alpha = mask(matte)
+    rgb = _solid(foreground.rgb, matte, BLACK)
+    shown = alpha.reshape(-1)[foreground.band] > 0
+    _paint(rgb, foreground, foreground.colours * shown[:, None])
+    return rgb, alpha
+
+
+def flatten(foreground: Foreground, matte: Float32, colour: tuple[int, int, int] = WHITE) -> UInt8:
+    """The foreground over one opaque colour; where the matte is 0 it is that colour exactly.
+
+    Only the band needs arithmetic: outside it a pixel is the picture's or the colour (3 ms at 4 MP; in float 33).
+
+    Parameters: foreground; matte, float32 (H, W) in 0..1; colour, sRGB 0..255.
+    Returns: uint8 (H, W, 3), rounded once.
+    """
+    behind = np.array(colour, np.float32)
+    rgb = _solid(foreground.rgb, matte, colour)
+    _paint(rgb, foreground, over(foreground.colours, matte.reshape(-1)[foreground.band], behind))
+    return rgb
+
+
+def mask(matte: Float32) -> UInt8:
+    """The matte as an 8-bit picture: uint8 (H, W), 255 = foreground, every value between kept."""
+    return to_uint8(matte)
+
+
+def crop(picture: Picture, matte: Float32, box: Box) -> tuple[Picture, Float32]:
+    """The part of a picture and of its matte inside a box, as arrays of their own."""
+    alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[box.slices])
+    part = Picture(np.ascontiguousarray(picture.rgb[box.slices]), alpha)
+    return part, np.ascontiguousarray(matte[box.slices])
+
+
+def visible(picture: Picture) -> UInt8:
+    """What a viewer sees of a picture on white paper: uint8 (H, W, 3); the picture's own pixels if it is opaque."""
+    if picture.alpha is None:
+        return picture.rgb
+    alpha = cv2.merge([picture.alpha] * 3)
+    ink = cv2.multiply(cv2.bitwise_not(picture.rgb), alpha, scale=1 / 255)
+    return np.asarray(cv2.bitwise_not(ink), np.uint8)
+
+
+def _solid(rgb: UInt8, matte: Float32, colour: tuple[int, int, int]) -> UInt8:
+    """The picture where the matte is 1, the colour where it is 0: right everywhere but in the band.
+
+    A row is repeated, not a pixel: numpy's broadcast of three bytes takes 17 ms for 4 MP, this 1 ms.
+    """
+    canvas = np.empty_like(rgb, order="C")
+    canvas.reshape(len(rgb), -1)[:] = np.tile(np.array(colour, np.uint8), rgb.shape[1])
+    return np.asarray(cv2.copyTo(rgb, (matte >= 0.5).view(np.uint8), canvas), np.uint8)
+
+
+def _paint(rgb: UInt8, foreground: Foreground, colours: Float32) -> None:
+    """Round the band's colours, in 0..255, once, and write them in place."""
+    rgb.reshape(-1, 3)[foreground.band] = np.clip(np.rint(colours), 0, 255).astype(np.uint8)

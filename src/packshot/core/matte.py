@@ -1,0 +1,184 @@
+"""From the picture to what the network sees, and from its coarse matte to the matte at the picture's own size.
+
+A matte is float32 (H, W) in 0..1, 1 = foreground; a coarse matte is one at the network's size.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from packshot.core.compose import mask, visible
+from packshot.core.geometry import Box, Size
+from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
+from packshot.core.resample import resample, sample, size_of
+
+DECIDED = np.float32(0.02)
+"""A network's sigmoid never reaches 0 or 1: this close to either it has decided. 5 of 255, below what an eye sees."""
+
+RADIUS = 8
+"""Of the guided filter's box, in coarse pixels: 17 px at 512 is 66 px at 1999, wider than a coarse edge is soft."""
+
+RIDGE = np.float32(1e-5)
+"""The guided filter's epsilon, for colours in 0..1: 0.3 % of full scale, about the noise of a good photo."""
+
+REACH = np.float32(5)
+"""A matte value is at most so many times the coarse one, from either end, so that it fades out within the band."""
+
+SLACK = np.float32(0.1)
+"""Share of the local contrast that the fit loses at either end, measured: see decision 0003."""
+
+_NEAR = np.ones((3, 3), np.uint8)
+_AROUND = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
+
+
+def network_input(picture: Picture, size: Size) -> Float32:
+    """What a network sees: the picture at its size, anti-aliased; transparency is laid on white, only here.
+
+    Returns: float32 (1, 3, height, width), RGB in 0..1. Mean and deviation are part of the network's graph.
+    """
+    return np.asarray(cv2.dnn.blobFromImage(resample(visible(picture), size), 1 / 255), np.float32)
+
+
+def refine(picture: Picture, coarse: Float32) -> Float32:
+    """The matte at the picture's size: its edges are moved to where the picture has them.
+
+    Colour guided filter: around each point the matte is a linear function of the colour, alpha = s·I + o. The four
+    coefficients are solved at the coarse size, where they vary slowly, and applied to the full picture in the band
+    alone: the coarse pixels that are undecided, and their neighbours. Outside it the matte is exactly 0 or 1.
+    A least-squares fit loses contrast; what it lost is given back within the local range of the coarse matte, so that
+    a solid edge becomes solid and an even half-transparent part stays as it is.
+
+    Parameters: picture; coarse, float32 (h, w) in 0..1, of any size and about the picture's aspect.
+    Returns: float32 (H, W) in 0..1, nowhere more than the picture's own alpha.
+    Source: He and Sun 2015, arXiv:1505.00996; He, Sun and Tang 2013, doi:10.1109/TPAMI.2012.213.
+    """
+    seen, size = visible(picture), picture.size
+    coarse = _decide(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
+    matte, band = _solid_and_band(coarse, size)
+    if band.size:
+        slopes = sample(_guided_coefficients(_centred(resample(seen, size_of(coarse))), coarse), band, size)
+        colours = _centred(np.take(seen.reshape(-1, 3), band, axis=0))
+        fitted = np.einsum("nc,nc->n", colours, slopes[:, :3]) + slopes[:, 3]
+        matte.reshape(-1)[band] = _restore_contrast(fitted, sample(_local_range(coarse), band, size))
+    return matte if picture.alpha is None else np.minimum(matte, to_unit(picture.alpha))
+
+
+def bounding_box(matte: Float32, threshold: float = 1 / 255) -> Box | None:
+    """The smallest box that holds every value of at least the threshold (by default: all that is not 0 in 8 bits
+    whichever way it is rounded), or None where there is none."""
+    left, top, width, height = cv2.boundingRect((matte >= threshold).view(np.uint8))
+    return Box(left, top, left + width, top + height) if width else None
+
+
+def is_empty(matte: Float32) -> bool:
+    """Whether nothing stands out: values of at least 1/2 add up to less than 0.02 % of the picture.
+
+    That is 7x7 px of 512x512 and 28x28 px of 1999x1999, less than a pearl in a wide photo. Haze does not count: a
+    network that says "perhaps" everywhere has found nothing.
+    """
+    sure = matte[matte >= 0.5]
+    return float(sure.sum(dtype=np.float64)) < max(1.0, 2e-4 * matte.size)
+
+
+def trimap(matte: Float32) -> UInt8:
+    """uint8 (H, W): 0 background, 128 unknown, 255 foreground; unknown is what an 8-bit mask holds between its ends."""
+    names = np.full(256, 128, np.uint8)
+    names[[0, 255]] = 0, 255
+    return np.asarray(cv2.LUT(mask(matte), names), np.uint8)
+
+
+def drop_specks(coarse: Float32, *, least_share: float = 0.005) -> Float32:
+    """A coarse matte without its islands of no account; several real objects all stay.
+
+    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is at least least_share
+    of the largest one's: beside an object that fills a fifth of 512x512 that is 16x16 px. At the network's size this
+    takes 2 ms, at 1999 px it would take 23.
+
+    Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for what was dropped.
+    """
+    count, island = cv2.connectedComponents((coarse > DECIDED).view(np.uint8), connectivity=8)
+    mass = np.bincount(island.reshape(-1), coarse.reshape(-1), count)
+    sure = np.bincount(island[coarse >= 0.5], minlength=count) > 0
+    mass[0] = 0
+    mass *= sure
+    keeps = (mass > 0) & (mass >= least_share * mass.max())
+    keeps[0] = bool(keeps.any())  # the faint ground between islands, which refine treats as decided
+    return np.where(keeps[island], coarse, np.float32(0))
+
+
+def _decide(coarse: Float32) -> Float32:
+    """Stretch so that decided values are exactly 0 or 1; continuous, so that no step appears where the band ends."""
+    return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
+
+
+def _solid_and_band(coarse: Float32, size: Size) -> tuple[Float32, Index]:
+    """The matte at full size outside the band, and the band: coarse pixels next to something and to its absence."""
+    undecided = (cv2.dilate(coarse, _NEAR) > 0) & (cv2.erode(coarse, _NEAR) < 1)
+    kinds = np.where(undecided, np.uint8(2), (coarse >= 0.5).astype(np.uint8))
+    kinds = np.asarray(cv2.resize(kinds, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    return (kinds == 1).astype(np.float32), np.flatnonzero(kinds == 2)
+
+
+def _centred(rgb: UInt8) -> Float32:
+    """Colours in -0.5..0.5: squares of numbers near 0 lose the least to cancellation in a covariance."""
+    return to_unit(rgb) - np.float32(0.5)
+
+
+def _mean(plane: Float32) -> Float32:
+    side = 2 * RADIUS + 1
+    return np.asarray(cv2.boxFilter(plane, -1, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _guided_coefficients(guide: Float32, coarse: Float32) -> Float32:
+    """Slopes and offset of alpha = s·I + o, solved in every box and averaged over the boxes a pixel lies in.
+
+    (cov(I, I) + epsilon) s = cov(I, alpha), by elimination (LDL'), not by the adjugate: on a gray picture the
+    determinant is about 1e-11 and float32 leaves half of it as noise, which costs a fifth of the result's accuracy.
+
+    Parameters: guide, float32 (h, w, 3), centred colours; coarse, float32 (h, w). Returns: float32 (h, w, 4).
+    """
+    red, green, blue = cv2.split(guide)
+    mean_r, mean_g, mean_b = cv2.split(_mean(guide))
+    mean_a = _mean(coarse)
+    rr = _mean(red * red) - mean_r * mean_r + RIDGE
+    rg = _mean(red * green) - mean_r * mean_g
+    rb = _mean(red * blue) - mean_r * mean_b
+    gg = _mean(green * green) - mean_g * mean_g + RIDGE
+    gb = _mean(green * blue) - mean_g * mean_b
+    bb = _mean(blue * blue) - mean_b * mean_b + RIDGE
+    x = _mean(red * coarse) - mean_r * mean_a
+    y = _mean(green * coarse) - mean_g * mean_a
+    z = _mean(blue * coarse) - mean_b * mean_a
+
+    g_by_r, b_by_r = rg / rr, rb / rr
+    gg -= g_by_r * rg
+    gb -= g_by_r * rb
+    b_by_g = gb / gg
+    bb -= b_by_r * rb + b_by_g * gb
+    y -= g_by_r * x
+    z -= b_by_r * x + b_by_g * y
+    slope_b = z / bb
+    slope_g = y / gg - b_by_g * slope_b
+    slope_r = x / rr - g_by_r * slope_g - b_by_r * slope_b
+    offset = mean_a - slope_r * mean_r - slope_g * mean_g - slope_b * mean_b
+    return _mean(cv2.merge([slope_r, slope_g, slope_b, offset]))  # type: ignore[arg-type]
+
+
+def _local_range(coarse: Float32) -> Float32:
+    """float32 (h, w, 3): the least and the greatest value around, smoothed, and the value itself."""
+    low = cv2.blur(cv2.erode(coarse, _AROUND), (RADIUS + 1, RADIUS + 1))
+    high = cv2.blur(cv2.dilate(coarse, _AROUND), (RADIUS + 1, RADIUS + 1))
+    return np.asarray(cv2.merge([low, high, coarse]), np.float32)
+
+
+def _restore_contrast(fitted: Float32, around: Float32) -> Float32:
+    """Stretch fitted values by the contrast a fit loses, within the local range and within reach of the coarse value.
+
+    Parameters: fitted, float32 (n,); around, float32 (n, 3), from _local_range. Returns: float32 (n,) in 0..1.
+    """
+    low, high, coarse = around.T
+    span = high - low
+    values = low + np.clip((fitted - low - SLACK * span) / (1 - 2 * SLACK), 0, span)
+    values = np.maximum(np.minimum(values, REACH * coarse), 1 - REACH * (1 - coarse))
+    return np.asarray(np.clip(values, 0, 1), np.float32)

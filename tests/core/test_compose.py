@@ -1,0 +1,108 @@
+"""The laws of compositing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packshot.core.compose import crop, cutout, flatten, mask, over, visible
+from packshot.core.foreground import estimate_foreground
+from packshot.core.geometry import Box, Size
+from packshot.core.picture import Float32, Foreground, Picture
+from tests.core.scenes import Scene, noise, scene
+
+colours = st.tuples(*[st.integers(0, 255)] * 3)
+
+
+def exact_foreground(known: Scene) -> Foreground:
+    band = np.flatnonzero((known.matte > 0.5 / 255) & (known.matte < 254.5 / 255))
+    return Foreground(known.picture.rgb, band, known.colours.reshape(-1, 3)[band])
+
+
+@pytest.fixture(scope="module")
+def known() -> Scene:
+    return scene(Size(240, 160), softness_px=3)
+
+
+@given(st.integers(1, 50), st.integers(0, 9))
+def test_laying_a_colour_over_itself_changes_nothing(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    same, share = rng.random((count, 3), np.float32), rng.random(count, np.float32)
+    assert np.array_equal(over(same, share, same), same)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), colours, st.booleans())
+@settings(deadline=None)
+def test_flat_mattes_give_the_picture_or_exactly_the_colour(
+    width: int, height: int, colour: tuple[int, int, int], full: bool
+) -> None:
+    picture = Picture(noise(Size(width, height)))
+    matte = np.full((height, width), full, np.float32)
+    flat = flatten(estimate_foreground(picture, matte), matte, colour)
+    assert np.array_equal(flat, picture.rgb if full else np.broadcast_to(np.array(colour, np.uint8), picture.rgb.shape))
+
+
+@given(colour=colours)
+@settings(max_examples=20, deadline=None)
+def test_flatten_is_the_formula_rounded_once(known: Scene, colour: tuple[int, int, int]) -> None:
+    share = known.matte[..., None].astype(np.float64)
+    truth = share * known.colours + (1 - share) * np.array(colour)
+    flat = flatten(exact_foreground(known), known.matte, colour)
+    assert np.abs(flat - truth).max() <= 1.01  # half from rounding, half from an alpha that 8 bits call 0 or 255
+
+
+def test_white_is_the_default_ground(known: Scene) -> None:
+    flat = flatten(exact_foreground(known), known.matte)
+    assert (flat[known.matte == 0] == 255).all()
+
+
+def test_the_cutout_laid_back_on_its_own_background_is_the_photo(known: Scene) -> None:
+    rgb, alpha = cutout(exact_foreground(known), known.matte)
+    share = (alpha / np.float32(255)).reshape(-1)
+    again = over(rgb.reshape(-1, 3).astype(np.float32), share, known.background.reshape(-1, 3))
+    # three roundings: the photo's, the colour's, and alpha's 1/510 of a contrast of at most 255
+    assert np.abs(again - known.picture.rgb.reshape(-1, 3)).max() <= 1.51
+
+
+def test_what_was_removed_cannot_be_brought_back(known: Scene) -> None:
+    for found in (exact_foreground(known), estimate_foreground(known.picture, known.matte)):
+        rgb, alpha = cutout(found, known.matte)
+        assert not rgb[alpha == 0].any()
+        assert np.array_equal(rgb[alpha == 255], known.picture.rgb[alpha == 255])
+        assert np.array_equal(alpha, mask(known.matte))
+
+
+def test_compositing_leaves_the_picture_alone(known: Scene) -> None:
+    before = known.picture.rgb.copy()
+    found = estimate_foreground(known.picture, known.matte)
+    cutout(found, known.matte)
+    flatten(found, known.matte)
+    assert np.array_equal(known.picture.rgb, before)
+
+
+@given(st.data())
+def test_a_crop_put_back_is_the_original(data: st.DataObject) -> None:
+    height, width = 30, 40
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    box = Box(left, top, data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height)))
+    picture = Picture(noise(Size(width, height)), noise(Size(width, height))[..., 0])
+    matte = np.random.default_rng(1).random((height, width), np.float32)
+    part, part_matte = crop(picture, matte, box)
+    assert part.size == box.size
+    assert part.alpha is not None
+    back = Picture(picture.rgb.copy(), picture.alpha), matte.copy()
+    back[0].rgb[box.slices], back[1][box.slices] = part.rgb, part_matte
+    assert np.array_equal(back[0].rgb, picture.rgb)
+    assert np.array_equal(back[1], matte)
+
+
+def test_a_crop_takes_transparency_along_or_has_none() -> None:
+    opaque, _ = crop(Picture(noise(Size(9, 9))), np.ones((9, 9), np.float32), Box(1, 2, 5, 8))
+    assert opaque.alpha is None
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_visible_is_the_picture_on_white(level: int, alpha: int) -> None:
+    rgb: Float32 = np.full((1, 1, 3), level)
+    seen = visible(Picture(rgb.astype(np.uint8), np.full((1, 1), alpha, np.uint8)))
+    assert np.abs(seen - (level * alpha + 255 * (255 - alpha)) / 255).max() <= 0.51

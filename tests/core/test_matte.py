@@ -1,0 +1,191 @@
+"""From the network's size to the picture's."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packshot.core.geometry import Box, Size
+from packshot.core.matte import bounding_box, drop_specks, is_empty, network_input, refine, trimap
+from packshot.core.picture import Float32, Picture
+from tests.core.scenes import coarse_matte, noise, scene
+
+sides = st.integers(32, 300)
+sizes = st.builds(Size, sides, sides)
+
+
+def enlarged(coarse: Float32, size: Size) -> Float32:
+    return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def near_the_edge(matte: Float32, px: int = 20) -> np.ndarray:
+    solid = (matte > 0.5).astype(np.uint8)
+    return cv2.dilate(cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((3, 3))), np.ones((px, px))) > 0
+
+
+class TestNetworkInput:
+    def test_is_nchw_rgb_in_0_to_1(self) -> None:
+        rgb = np.zeros((60, 90, 3), np.uint8)
+        rgb[...] = 255, 102, 0
+        tensor = network_input(Picture(rgb), Size(64, 32))
+        assert (tensor.shape, tensor.dtype) == ((1, 3, 32, 64), np.float32)
+        assert tensor[0, :, 5, 7] == pytest.approx([1, 0.4, 0])
+
+    def test_shrinks_without_aliasing(self) -> None:
+        rgb = np.zeros((1999, 1999, 3), np.uint8)
+        rgb[::2] = 255
+        tensor = network_input(Picture(rgb), Size(512, 512))
+        assert np.abs(tensor - 0.5).max() < 0.05
+
+    @pytest.mark.parametrize("length", [32, 513, 1023, 1024, 1999])
+    def test_stays_aligned_to_a_tenth_of_its_own_pixel(self, length: int) -> None:
+        ramp = np.linspace(0, 255, length, dtype=np.float32) / 255
+        rgb = np.repeat(np.rint(ramp * 255).astype(np.uint8)[None, :, None], 3, 2).repeat(64, 0)
+        seen = network_input(Picture(rgb), Size(128, 64))[0, 0, 30]
+        centres = ((np.arange(128) + 0.5) * length / 128 - 0.5) / (length - 1)
+        inner = slice(4, -4)
+        assert np.abs(seen - centres)[inner].max() < 0.1 / 128 + 1 / 255
+
+    def test_lays_transparency_on_white_whatever_colour_hides_there(self) -> None:
+        size = Size(40, 40)
+        clear = Picture(noise(size), np.zeros((40, 40), np.uint8))
+        assert (network_input(clear, size) == 1).all()
+        opaque = Picture(noise(size), np.full((40, 40), 255, np.uint8))
+        assert np.array_equal(network_input(opaque, size), network_input(Picture(noise(size)), size))
+
+
+class TestRefine:
+    @given(sizes, st.integers(32, 96), st.floats(0.125, 0.875, width=32))
+    @settings(max_examples=25, deadline=None)
+    def test_an_even_matte_stays_even(self, size: Size, side: int, value: float) -> None:
+        picture = Picture(noise(size))
+        for level in (0.0, 1.0):
+            assert (refine(picture, np.full((side, side), level, np.float32)) == level).all()
+        even = refine(picture, np.full((side, side), value, np.float32))
+        assert even.shape == (size.height, size.width)
+        assert np.abs(even - value).max() < 0.02
+
+    @given(sizes, st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
+    @settings(max_examples=40, deadline=None)
+    def test_any_input_gives_a_matte_of_the_pictures_size(self, size: Size, width: int, height: int, seed: int) -> None:
+        coarse = np.random.default_rng(seed).random((height, width), np.float32)
+        matte = refine(Picture(noise(size)), coarse)
+        assert (matte.shape, matte.dtype) == ((size.height, size.width), np.float32)
+        assert 0 <= matte.min() <= matte.max() <= 1
+
+    @pytest.mark.parametrize("size", [Size(32, 1999), Size(1999, 32), Size(100, 80)])
+    def test_strips_and_pictures_smaller_than_the_network(self, size: Size) -> None:
+        known = scene(size)
+        coarse = cv2.GaussianBlur(cv2.resize(known.matte, (512, 128)), (0, 0), 1)
+        assert np.abs(refine(known.picture, coarse) - known.matte).mean() < 0.03
+
+    @pytest.mark.parametrize("gray", [False, True])
+    def test_edges_are_at_least_three_times_nearer_the_truth_than_enlarged_ones(self, gray: bool) -> None:
+        known = scene()
+        picture = known.picture
+        if gray:
+            picture = Picture(np.repeat(picture.rgb[..., :1], 3, axis=2))
+        coarse = coarse_matte(known.matte)
+        edge = near_the_edge(known.matte)
+        plain = np.abs(enlarged(coarse, picture.size) - known.matte)[edge].mean()
+        refined = np.abs(refine(picture, coarse) - known.matte)[edge].mean()
+        assert refined < plain / 3
+
+    def test_away_from_edges_it_is_exactly_0_or_1_even_where_the_network_only_nearly_said_so(self) -> None:
+        known = scene()
+        coarse = 0.015 + 0.97 * coarse_matte(known.matte)
+        away = ~near_the_edge(known.matte, 60)
+        assert np.array_equal(refine(known.picture, coarse)[away], known.matte[away])
+
+    def test_an_even_half_transparent_part_stays_half_transparent(self) -> None:
+        known = scene()
+        matte = refine(known.picture, 0.5 * coarse_matte(known.matte))
+        inside = cv2.erode((known.matte == 1).astype(np.uint8), np.ones((151, 151))) > 0
+        assert np.abs(matte[inside] - 0.5).max() < 0.02
+
+    def test_never_more_than_the_pictures_own_alpha_and_an_existing_cutout_keeps_its_edge(self) -> None:
+        known = scene()
+        alpha = np.rint(known.matte * 255).astype(np.uint8)
+        own = alpha.astype(np.float32) / 255
+        matte = refine(Picture(np.rint(known.colours).astype(np.uint8), alpha), coarse_matte(known.matte))
+        assert (matte <= own + 1e-6).all()
+        edge = near_the_edge(known.matte, 6)
+        assert np.abs(matte - own)[edge].mean() < 0.03
+
+    def test_leaves_its_inputs_alone(self) -> None:
+        known = scene(Size(120, 90))
+        coarse = coarse_matte(known.matte, 64)
+        before = known.picture.rgb.copy(), coarse.copy()
+        refine(known.picture, coarse)
+        assert np.array_equal(before[0], known.picture.rgb)
+        assert np.array_equal(before[1], coarse)
+
+
+class TestBoundingBox:
+    @given(sizes, st.data())
+    @settings(deadline=None)
+    def test_is_the_smallest_that_holds_the_matte(self, size: Size, data: st.DataObject) -> None:
+        left, top = data.draw(st.integers(0, size.width - 1)), data.draw(st.integers(0, size.height - 1))
+        box = Box(left, top, data.draw(st.integers(left + 1, size.width)), data.draw(st.integers(top + 1, size.height)))
+        matte = np.zeros((size.height, size.width), np.float32)
+        matte[box.slices] = 1
+        assert bounding_box(matte) == box
+
+    def test_nothing_has_no_box_and_haze_below_the_threshold_is_nothing(self) -> None:
+        assert bounding_box(np.zeros((40, 40), np.float32)) is None
+        assert bounding_box(np.full((40, 40), 0.3, np.float32), threshold=0.5) is None
+
+
+class TestIsEmpty:
+    @pytest.mark.parametrize("side", [32, 512, 1999])
+    def test_nothing_and_haze_are_empty_an_object_is_not(self, side: int) -> None:
+        matte = np.zeros((side, side), np.float32)
+        assert is_empty(matte)
+        assert is_empty(matte + np.float32(0.4))
+        matte[: side // 16, : side // 16] = 0.9
+        assert not is_empty(matte)
+
+    def test_a_few_sure_pixels_are_not_an_object(self) -> None:
+        matte = np.zeros((512, 512), np.float32)
+        matte[100:105, 100:105] = 1
+        assert is_empty(matte)
+
+
+class TestTrimap:
+    def test_follows_the_rounding_of_the_mask(self) -> None:
+        matte = np.array([[0, 0.001, 0.01, 0.5, 0.99, 0.999, 1]], np.float32)
+        assert trimap(matte).tolist() == [[0, 0, 128, 128, 128, 255, 255]]
+
+
+class TestDropSpecks:
+    @pytest.fixture
+    def coarse(self) -> Float32:
+        """Two objects, a speck, and a large faint cloud that is sure of nothing."""
+        coarse = np.zeros((200, 200), np.float32)
+        coarse[20:100, 20:100] = 0.95
+        coarse[150:165, 20:40] = 0.9
+        coarse[60:63, 150:153] = 0.9
+        coarse[130:190, 130:190] = 0.3
+        return coarse
+
+    def test_drops_the_small_and_the_unsure_and_keeps_every_object(self, coarse: Float32) -> None:
+        expected = coarse.copy()
+        expected[60:63, 150:153] = 0
+        expected[130:190, 130:190] = 0
+        assert np.array_equal(drop_specks(coarse), expected)
+
+    def test_keeps_soft_surroundings_of_an_object(self, coarse: Float32) -> None:
+        coarse[100:110, 20:100] = 0.2
+        assert (drop_specks(coarse)[100:110, 20:100] == np.float32(0.2)).all()
+
+    def test_what_is_sure_of_nothing_is_nothing(self) -> None:
+        assert not drop_specks(np.full((50, 50), 0.3, np.float32)).any()
+        assert not drop_specks(np.zeros((50, 50), np.float32)).any()
+
+    def test_all_foreground_stays(self) -> None:
+        assert (drop_specks(np.ones((50, 50), np.float32)) == 1).all()
+
+    def test_doing_it_twice_is_doing_it_once(self, coarse: Float32) -> None:
+        once = drop_specks(coarse)
+        assert np.array_equal(drop_specks(once), once)
