@@ -12,7 +12,7 @@ EXAMPLE = Path("examples/mug.jpg")
 
 @click.command()
 @click.option("--host", help="Address to listen on; also PACKSHOT_HOST.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port; also PACKSHOT_PORT.  [default: 8000]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port; also PACKSHOT_PORT.  [default: 8000]")
 def serve(host: str | None, port: int | None) -> None:
     """Run the service.
 

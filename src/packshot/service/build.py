@@ -42,6 +42,7 @@ class Service:
     settings: Settings
     network: Network
     accounts: Accounts
+    idempotency: Idempotency
     rate_limiter: RateLimiter
     admission: Admission
     store: ResultStore
@@ -63,6 +64,7 @@ class Service:
             await self.admission.drain()
             await asyncio.gather(sweeping, return_exceptions=True)
             self.accounts.close()
+            self.idempotency.close()
 
     def _warm(self) -> None:
         # The first run allocates the arena: 100 ms that the first customer should not pay.
@@ -103,6 +105,8 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     state = State(settings)
     network = load_network(settings.model, threads=settings.threads)
     accounts = Accounts(state.database, now=now)
+    # Work that outlived ten deadlines died with its process: its key is free again.
+    idempotency = Idempotency(state.database, now=now, running_s=10 * settings.deadline_s)
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
     local = LocalStore(state.results)
     store = store or local
@@ -113,7 +117,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         store=store,
         signer=signer,
         accounts=accounts,
-        idempotency=Idempotency(state.database, now=now),
+        idempotency=idempotency,
         limits=contract_limits(settings),
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
@@ -122,7 +126,20 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     sweeper = Sweeper(local, ttl_s=settings.result_ttl_s)
     rate_limiter = RateLimiter(settings.rate_limit)
     first_key = state.first_key(accounts)
-    return Service(settings, network, accounts, rate_limiter, admission, store, signer, jobs, sweeper, now, first_key)
+    return Service(
+        settings=settings,
+        network=network,
+        accounts=accounts,
+        idempotency=idempotency,
+        rate_limiter=rate_limiter,
+        admission=admission,
+        store=store,
+        signer=signer,
+        jobs=jobs,
+        sweeper=sweeper,
+        now=now,
+        first_key=first_key,
+    )
 
 
 def contract_limits(settings: Settings) -> Limits:
