@@ -1,16 +1,20 @@
-# Each target brings what it needs: `uv` comes from the registry into .venv when none is on the PATH.
+# Each target brings what it needs: uv comes from the registry into .venv when none is on the PATH.
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
+RUN := $(UV) run --no-sync
 
-.PHONY: serve test test-slow check fmt bench
-serve: .venv/.ready ; $(UV) run --no-sync packshot serve
-test: .venv/.ready ; $(UV) run --no-sync pytest
-test-slow: .venv/.ready ; $(UV) run --no-sync pytest -m slow
-check: .venv/.ready ; $(UV) run --no-sync ruff check . && $(UV) run --no-sync ruff format --check . && $(UV) run --no-sync mypy && $(UV) run --no-sync lint-imports
-fmt: .venv/.ready ; $(UV) run --no-sync ruff check --fix . ; $(UV) run --no-sync ruff format .
-bench: .venv/.ready ; $(UV) run --no-sync python -m bench
+.PHONY: serve test test-slow cover check fmt bench
+serve: .venv/.serve ; $(RUN) packshot serve
+test: .venv/.dev ; $(RUN) pytest
+test-slow: .venv/.dev ; $(RUN) pytest -m slow -s
+cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
+check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
+fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
+bench: .venv/.dev ; $(RUN) python -m bench
 
-.venv/.ready: pyproject.toml uv.lock
-	@command -v uv >/dev/null 2>&1 || { test -x .venv/bin/python || python3.11 -m venv .venv || python3 -m venv .venv; }
-	@command -v uv >/dev/null 2>&1 || test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv
-	$(UV) sync --locked --inexact
-	@touch $@
+# --inexact: uv itself may live in there.
+.venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups && touch $@
+.venv/.dev: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact && touch $@ .venv/.serve
+.venv/.uv:
+	@command -v uv >/dev/null || { python3.11 -m venv .venv || python3 -m venv .venv; }
+	@command -v uv >/dev/null || .venv/bin/python -m pip install --quiet uv
+	@mkdir -p .venv && touch $@
