@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from packshot import __version__
+from packshot.api.ailab.envelope import Envelope
 from packshot.service.build import Service
 
 
@@ -28,7 +29,10 @@ def router(service: Service) -> APIRouter:
         "/readyz",
         summary="Would the next request be served?",
         operation_id="readyz",
-        responses={502: {"description": "The store fails"}, 503: {"description": "Shutting down"}},
+        responses={
+            502: {"model": Envelope, "description": "The store fails"},
+            503: {"model": Envelope, "description": "Shutting down (Retry-After)"},
+        },
     )
     async def readyz() -> Health:
         await service.check_ready()

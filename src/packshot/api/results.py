@@ -25,6 +25,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     404: {"model": Envelope, "description": "There is no such result"},
     410: {"model": Envelope, "description": "The result is past its life"},
     502: {"model": Envelope, "description": "The place that keeps results failed"},
+    "default": {"model": Envelope, "description": "Any other fault"},
 }
 
 

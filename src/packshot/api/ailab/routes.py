@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Security
+from fastapi.security import APIKeyHeader
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -49,6 +50,13 @@ _BODY: dict[str, Any] = {
             }
         }
     },
+}
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "A name for this request, such as a UUID. Sent again within 24 hours, the same request answers the "
+    "same result and costs nothing.",
 }
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Envelope, "description": text}
@@ -101,7 +109,10 @@ def router(service: Service) -> APIRouter:
             operation_id=f"removeProductBackground{number or ''}",
             response_model=SuccessEnvelope,
             responses=_ERRORS,
-            openapi_extra={"requestBody": _BODY, "security": [{header: []} for header in KEY_HEADERS]},
+            dependencies=[
+                Security(APIKeyHeader(name=name, scheme_name=name, auto_error=False)) for name in KEY_HEADERS
+            ],
+            openapi_extra={"requestBody": _BODY, "parameters": [_IDEMPOTENCY_KEY]},
         )
     return routes
 
