@@ -1,0 +1,73 @@
+"""/docs and /openapi.json: complete, valid, and nothing in them comes from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import schemathesis
+from openapi_python_client.schema import OpenAPI
+
+from packshot.api.ailab.routes import DOORS, KEY_HEADERS
+from tests.kit.server import Running
+
+
+@pytest.fixture(scope="module")
+def document(running: Running) -> dict[str, Any]:
+    document: dict[str, Any] = running.http.get("/openapi.json").json()
+    return document
+
+
+@pytest.fixture(scope="module")
+def page(running: Running) -> str:
+    response = running.http.get("/docs")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    return response.text
+
+
+class Links(HTMLParser):
+    """What a browser would follow or load, and the tags that run something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.targets += [value or "" for name, value in attrs if name in {"href", "src", "srcset", "action", "data"}]
+
+
+def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
+    links = Links()
+    links.feed(page)
+    assert links.targets
+    assert all(target.startswith("/") and not target.startswith("//") for target in links.targets)
+    assert not links.tags & {"script", "iframe", "link", "img", "object"}
+    assert not re.search(r"url\(|@import", page)
+
+
+def test_the_page_shows_every_door_and_every_answer(page: str, document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        assert path in page
+        for operation in operations.values():
+            assert all(f"<code>{status}</code>" in page for status in operation["responses"])
+    assert "curl" in page
+
+
+def test_the_document_is_valid_and_says_how_to_bring_a_key(document: dict[str, Any]) -> None:
+    OpenAPI.model_validate(document)
+    schemathesis.openapi.from_dict(document).validate()
+    assert set(DOORS) < set(document["paths"])
+    schemes = document["components"]["securitySchemes"]
+    for door in DOORS:
+        accepted = [schemes[name] for choice in document["paths"][door]["post"]["security"] for name in choice]
+        assert {(scheme["in"], scheme["name"]) for scheme in accepted} == {("header", name) for name in KEY_HEADERS}
+
+
+def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))

@@ -1,0 +1,93 @@
+"""schemathesis drives the service by the vendor's repaired file and by our own /openapi.json, and finds nothing.
+
+Its engine runs in this process, as `schemathesis run` would: examples, coverage, fuzzing and, by our own file, stateful
+tests from an image_url to its download. All checks are on, unless a comment here says why one is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import engine
+from schemathesis.core.transport import Response
+from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
+from schemathesis.schemas import BaseSchema
+
+from packshot.api.ailab.routes import DOORS
+from tests.contract.envelope import check_common_schema
+from tests.contract.repair import repaired_contract
+from tests.kit.images import good
+from tests.kit.server import DOOR, Running
+
+PICTURES = st.sampled_from(["jpeg", "png", "bmp"]).map(lambda kind: good(kind, 48, 32))
+GARBAGE = st.binary() | st.binary(max_size=20).map(lambda noise: good("png", 48, 32)[: len(noise) * 200] + noise)
+# OpenAPI cannot say "bytes that are a picture": garbage is valid by the file, and rightly refused.
+REFUSING_IS_FINE = {"positive_data_acceptance": {"enabled": False}}
+
+NO_DOWNLOADS = {"stateful": {"enabled": False}}  # garbage has no result to go on from
+
+
+def load(running: Running, document: dict[str, Any], binary: st.SearchStrategy[bytes], **config: Any) -> BaseSchema:
+    """The document, ready to be run against the server with pictures or garbage for `format: binary`."""
+    schemathesis.openapi.format("binary", binary)
+    # One seed: the default suite must not fail by luck. A longer hunt is `schemathesis run` on a served /openapi.json.
+    common = {"seed": 1, "base-url": running.base_url, "parameters": {"header.x-api-market-key": running.new_key()}}
+    return schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict({**common, **config}))
+
+
+def run(schema: BaseSchema) -> list[Response]:
+    """Everything that schemathesis has to say about a schema must be nothing; returns the answers that it got."""
+    answers: list[Response] = []
+    complaints: list[object] = []
+    for event in engine.from_schema(schema).execute():
+        if isinstance(event, FatalError | NonFatalError):
+            complaints.append(event)
+        if isinstance(event, ScenarioFinished):
+            answers += [call.response for call in event.recorder.interactions.values() if call.response]
+            checks = [check for checks in event.recorder.checks.values() for check in checks]
+            complaints += [check.failure_info for check in checks if check.failure_info]
+    assert not complaints, "\n".join(map(str, complaints))
+    return answers
+
+
+def statuses(answers: list[Response]) -> Counter[int]:
+    return Counter(answer.status_code for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("binary", "options", "expected"),
+    [
+        (PICTURES, {"generation": {"max-examples": 8}}, {200, 400, 401, 405, 422}),
+        (GARBAGE, {"generation": {"max-examples": 40}, "checks": REFUSING_IS_FINE}, {400, 401, 405, 415}),
+    ],
+    ids=["pictures", "garbage"],
+)
+def test_the_vendors_file(
+    running: Running, binary: st.SearchStrategy[bytes], options: dict[str, Any], expected: set[int]
+) -> None:
+    answers = run(load(running, repaired_contract(), binary, **options))
+    assert expected <= set(statuses(answers))
+    for answer in answers:
+        check_common_schema(json.loads(answer.content))
+
+
+@pytest.mark.parametrize(
+    ("binary", "options"),
+    [
+        (PICTURES, {"generation": {"max-examples": 3}}),
+        (GARBAGE, {"generation": {"max-examples": 5}, "checks": REFUSING_IS_FINE, "phases": NO_DOWNLOADS}),
+    ],
+    ids=["pictures", "garbage"],
+)
+def test_our_own_file(running: Running, binary: st.SearchStrategy[bytes], options: dict[str, Any]) -> None:
+    document = running.http.get("/openapi.json").json()
+    schema = load(running, document, binary, **options)
+    for door in DOORS:
+        if door != DOOR:  # one handler behind all; another test sends a photo through each
+            schema = schema.exclude(path=door)
+    assert {403, 405} <= set(statuses(run(schema)))
