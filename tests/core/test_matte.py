@@ -105,7 +105,7 @@ class TestRefine:
         assert np.abs(matte[inside] - 0.5).max() < 0.02
 
     def test_never_more_than_the_pictures_own_alpha_and_an_existing_cutout_keeps_its_edge(self) -> None:
-        known = scene()
+        known = scene(softness_px=3)
         alpha = np.rint(known.matte * 255).astype(np.uint8)
         own = alpha.astype(np.float32) / 255
         matte = refine(Picture(np.rint(known.colours).astype(np.uint8), alpha), coarse_matte(known.matte))

@@ -26,7 +26,7 @@ def estimate_foreground(picture: Picture, matte: Float32) -> Foreground:
     Blur fusion: F and B are guessed as averages of the picture around, weighted by how much each pixel belongs to
     either, then moved together by the least that makes the equation hold. The guesses are made at a reduced size, the
     equation is made to hold at full size, in the band alone. Weights are a² and (1-a)² where the paper has a and 1-a:
-    a nearly pure pixel says more about its colour, which takes a tenth to a fifth off the error among strands.
+    a nearly pure pixel says more about its colour, which takes a sixth off the error among strands.
 
     A pixel whose alpha rounds to 0 needs no colour and one that rounds to 255 keeps its own, so neither is in the band.
     Of a picture that came with transparency the background is only what the matte takes away from its own alpha.
