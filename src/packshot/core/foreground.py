@@ -32,7 +32,7 @@ def estimate_foreground(picture: Picture, matte: Float32) -> Foreground:
     Of a picture that came with transparency the background is only what the matte takes away from its own alpha.
 
     Parameters: picture; matte, float32 (H, W) in 0..1. Returns: Foreground, colours in 0..255, not rounded.
-    Source: Forte and Pitié 2021, ICIP, arXiv:2006.14970.
+    Source: Forte and Pitié 2021, ICIP, doi:10.1109/ICIP42928.2021.9506164.
     """
     share = _share(picture, matte)
     band = _soft(matte)
