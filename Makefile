@@ -15,6 +15,6 @@ bench: .venv/.dev ; $(RUN) python -m bench
 .venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups && touch $@
 .venv/.dev: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact && touch $@ .venv/.serve
 .venv/.uv:
-	@command -v uv >/dev/null || { python3.11 -m venv .venv || python3 -m venv .venv; }
-	@command -v uv >/dev/null || .venv/bin/python -m pip install --quiet uv
-	@mkdir -p .venv && touch $@
+	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing .venv; \
+	else { python3.11 -m venv .venv || python3 -m venv .venv; } && .venv/bin/python -m pip install --quiet uv; fi
+	@touch $@

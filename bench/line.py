@@ -8,11 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from packshot.core.compose import cutout
-from packshot.core.foreground import estimate_foreground
-
 from bench.photos import photo
 from packshot.core import codecs
+from packshot.core.compose import cutout
+from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
 from packshot.core.matte import drop_specks, network_input, refine
 from packshot.engine.network import Network, load_network
@@ -40,8 +39,8 @@ class Stopwatch:
         return statistics.median(self.laps[stage])
 
 
-def staged(data: bytes, network: Network, watch: Stopwatch) -> None:
-    """engine.remove.remove for the form "cutout", with a lap after each stage."""
+def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
+    """engine.remove.remove for the form "cutout", with a lap after each stage; a test compares the two."""
     rule = network.card.input
     watch.start()
     picture = codecs.decode(data)
@@ -59,8 +58,9 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> None:
     watch.lap("foreground")
     rendering = cutout(foreground, matte)
     watch.lap("cutout")
-    codecs.encode_png(*rendering)
+    encoded = codecs.encode_png(*rendering)
     watch.lap("encode PNG")
+    return encoded
 
 
 def codec_floor_ms(data: bytes, repeats: int) -> float:
