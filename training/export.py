@@ -12,6 +12,7 @@ import io
 import json
 import tomllib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,19 +141,20 @@ def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
     return {**progress, "torch": torch.__version__, "export": rounded, "config": state["config"]}
 
 
-def scores(report: Path | None, sha256: str) -> dict[str, dict[str, float]]:
-    """Figures of an evaluation report, refused when they belong to another file."""
+def scores(report: Path | None, sha256: str, side_px: int) -> dict[str, dict[str, float]]:
+    """Figures of an evaluation report, refused when they belong to another file or another side."""
     if report is None:
         return {}
     found = json.loads(report.read_text())
     if found["model"]["sha256"] != sha256:
         raise SystemExit(f"{report} was measured on another model file; evaluate this one first")
+    if found["model"]["side_px"] != side_px:
+        raise SystemExit(f"{report} was measured at {found['model']['side_px']} px; this card says {side_px}")
     return {found["title"]: found["summary"]}
 
 
-def main() -> None:
-    options = arguments()
-    torch.set_num_threads(2)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
     state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
     about = tomllib.loads(options.about.read_text())
     network = averaged(state)
@@ -174,7 +176,7 @@ def main() -> None:
         data=tuple(DataSource(**about["data"][name]) for name in state["config"]["sets"]),
         seeds=(state["config"]["seed"],),
         training=trained(state, figures),
-        scores=scores(options.scores, sha256),
+        scores=scores(options.scores, sha256, options.side),
         known_failures=tuple(about["known_failures"]),
     )
     path.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
@@ -183,7 +185,7 @@ def main() -> None:
     print(f"gates: {card.training['export']}; a matte from {matte.min():.3f} to {matte.max():.3f}")
 
 
-def arguments() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder with checkpoint.pt")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
@@ -191,7 +193,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--side", type=int, default=384, help="the card's input rule: longest side, px")
     parser.add_argument("--about", type=Path, default=Path("training/configs/coarse.card.toml"))
     parser.add_argument("--scores", type=Path, help="report of `python -m evaluation`, measured on this very model")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

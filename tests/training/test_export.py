@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="training has an environment of its own: see training/README.md")
 onnx = pytest.importorskip("onnx", reason="training has an environment of its own: see training/README.md")
 
+from packshot.engine.card import ModelCard
 from packshot.engine.network import load_network
 from packshot.engine.weights import find_card
-from training.export import averaged, pictures
+from training.export import averaged, main, pictures, scores
 from training.network import CoarseNetwork
 
 
@@ -42,9 +42,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def export(root: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training.export", "--run", root / "run", "--out", root, "--name", "fresh", *more]
-    return subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True, timeout=100)
+def export(root: Path, *more: str) -> None:
+    main(["--run", str(root / "run"), "--out", str(root), "--name", "fresh", *more])
 
 
 def test_the_service_loads_it_and_gets_what_torch_computes(exported: Path) -> None:
@@ -72,20 +71,24 @@ def test_batch_norms_are_folded(exported: Path) -> None:
     assert "BatchNormalization" not in nodes
 
 
-def test_the_same_checkpoint_gives_the_same_file(exported: Path) -> None:
-    before = (exported / "fresh.onnx").read_bytes()
-    export(exported)
-    assert (exported / "fresh.onnx").read_bytes() == before
+def report_of(card: ModelCard, path: Path) -> Path:
+    model = {"sha256": card.sha256, "side_px": card.input.side_px}
+    path.write_text(json.dumps({"title": "duts_tr val", "model": model, "summary": {"mae": 0.25}}))
+    return path
 
 
-def test_scores_go_on_the_card_only_if_they_are_of_this_file(exported: Path) -> None:
+def test_exported_again_with_scores_the_file_stays_and_the_card_grows(exported: Path, tmp_path: Path) -> None:
     card, path = find_card(str(exported / "fresh.onnx"))
-    report = exported / "report.json"
-    found = {"title": "duts_tr val", "model": {"sha256": card.sha256}, "summary": {"mae": 0.25}}
-    report.write_text(json.dumps(found))
-    assert export(exported, "--scores", report).returncode == 0
-    assert find_card(str(path))[0].scores == {"duts_tr val": {"mae": 0.25}}
-    report.write_text(json.dumps(found | {"model": {"sha256": "0" * 64}}))
-    refused = export(exported, "--scores", report)
-    assert refused.returncode != 0
-    assert "another model" in refused.stderr
+    before = path.read_bytes()
+    export(exported, "--scores", str(report_of(card, tmp_path / "report.json")))
+    assert path.read_bytes() == before
+    assert find_card(str(path))[0] == replace(card, scores={"duts_tr val": {"mae": 0.25}})
+
+
+def test_scores_of_another_file_or_side_are_refused(exported: Path, tmp_path: Path) -> None:
+    card, _ = find_card(str(exported / "fresh.onnx"))
+    report = report_of(card, tmp_path / "report.json")
+    with pytest.raises(SystemExit, match="another model"):
+        scores(report, "0" * 64, card.input.side_px)
+    with pytest.raises(SystemExit, match="384 px"):
+        scores(report, card.sha256, 512)
