@@ -39,6 +39,11 @@ class TestOrder:
         connection.sendall(head("", FORM, 1000))
         failure(received(connection), 401, "ERROR_APPLICATIONS_NOT_EXISTS")
 
+    def test_who_is_refused_is_not_told_to_go_on(self, connection: socket.socket) -> None:
+        # curl asks before it sends more than 1 MB; a 100 here would invite the whole body.
+        connection.sendall(head("", FORM, 3_000_000).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        failure(received(connection), 401, "ERROR_APPLICATIONS_NOT_EXISTS")
+
     def test_a_body_too_large_by_its_head_is_refused_before_it_is_read(
         self, running: Running, connection: socket.socket
     ) -> None:

@@ -17,9 +17,7 @@ SHA256 = "22b7d133f6a82f0c54e621db0082ba4b291923d4a80f3caf7177903c90b6bcb0"
 
 FAULTS = {
     "type: file": lambda node: node.get("type") == "file",
-    "$ref without a slash": lambda node: (
-        str(node.get("$ref", "#/")).startswith("#") and "$ref" in node and not node["$ref"].startswith("#/")
-    ),
+    "$ref without a slash": lambda node: str(node.get("$ref")).startswith("#components"),
     "value in a parameter": lambda node: "in" in node and "value" in node,
     "security is no list": lambda node: not isinstance(node.get("security", []), list),
 }
@@ -29,8 +27,10 @@ def nodes(document: Any) -> Iterator[dict[str, Any]]:
     """Every object of the document."""
     if isinstance(document, dict):
         yield document
-    for child in document.values() if isinstance(document, dict) else document if isinstance(document, list) else ():
-        yield from nodes(child)
+        document = list(document.values())
+    if isinstance(document, list):
+        for child in document:
+            yield from nodes(child)
 
 
 def test_the_file_is_the_vendors_to_the_byte() -> None:
@@ -53,6 +53,6 @@ def test_validators_refuse_the_file_and_accept_the_repaired_one() -> None:
     with pytest.raises(ValidationError):
         OpenAPI.model_validate(pinned_contract())
     OpenAPI.model_validate(repaired_contract())
-    with pytest.raises(Exception, match="not valid"):
+    with pytest.raises(ValueError, match="not valid"):
         schemathesis.openapi.from_dict(pinned_contract()).validate()
     schemathesis.openapi.from_dict(repaired_contract()).validate()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -37,13 +37,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers at `base_url`, the service behind it, and a client for it."""
+    """A server that answers at `base_url`, the service behind it, a client for it, and threads for more of them."""
 
     service: Service
     server: Server
     base_url: str
     http: httpx.Client
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
+    threads: ThreadPoolExecutor
 
     @property
     def address(self) -> tuple[str, int]:
@@ -94,10 +94,9 @@ def serving(
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive())
-            with httpx.Client(base_url=chosen.base_url, timeout=PATIENCE_S) as http:
-                running = Running(service, server, chosen.base_url, http)
-                yield running
-                running.threads.shutdown()
+            assert server.started, "the server does not start"
+            with httpx.Client(base_url=chosen.base_url, timeout=PATIENCE_S) as http, ThreadPoolExecutor(8) as threads:
+                yield Running(service, server, chosen.base_url, http, threads)
         finally:
             server.should_exit = True
             thread.join(PATIENCE_S)
@@ -161,7 +160,7 @@ def head(key: str, content_type: str, length: int) -> bytes:
 
 def received(connection: socket.socket) -> httpx.Response:
     """Read one whole answer with a body from a socket."""
-    connection.settimeout(20)
+    connection.settimeout(PATIENCE_S)
     with connection.makefile("rb") as file:
         status = int(file.readline().split()[1])
         lines = iter(file.readline, b"\r\n")
