@@ -1,4 +1,4 @@
-"""Which input size suits a network: `python -m evaluation.sides --pairs DATA --sides 320 384 448 512`.
+"""Which input size suits a network: `python -m evaluation.sides --pairs DATA --sides 256 320 384 448 512`.
 
 One line for each side, with the median time of a matte. The best goes to `python -m training.export --side`.
 """
@@ -16,7 +16,7 @@ FIGURES = ("mae", "max_f", "s_measure", "iou", "boundary_iou", "iou_over_95", "i
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = source_parser(__doc__)
-    parser.add_argument("--sides", type=int, nargs="+", default=[320, 384, 448, 512])
+    parser.add_argument("--sides", type=int, nargs="+", default=[256, 320, 384, 448, 512])
     options = parse(parser, arguments)
     print("side  " + "  ".join(FIGURES) + "  ms")
     for side in options.sides:

@@ -190,7 +190,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder with checkpoint.pt")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
     parser.add_argument("--name", required=True)
-    parser.add_argument("--side", type=int, default=384, help="the card's input rule: longest side, px")
+    parser.add_argument("--side", type=int, default=320, help="the card's input rule: longest side, px")
     parser.add_argument("--about", type=Path, default=Path("training/configs/coarse.card.toml"))
     parser.add_argument("--scores", type=Path, help="report of `python -m evaluation`, measured on this very model")
     return parser.parse_args(arguments)

@@ -90,5 +90,5 @@ def test_scores_of_another_file_or_side_are_refused(exported: Path, tmp_path: Pa
     report = report_of(card, tmp_path / "report.json")
     with pytest.raises(SystemExit, match="another model"):
         scores(report, "0" * 64, card.input.side_px)
-    with pytest.raises(SystemExit, match="384 px"):
+    with pytest.raises(SystemExit, match="320 px"):
         scores(report, card.sha256, 512)
