@@ -98,6 +98,16 @@ class TestForms:
         files = {"image": ("../../etc/passwd\0.svg", good("png"), "text/html")}
         success_url(running.http.post(DOOR, files=files, headers={"x-api-market-key": running.new_key()}))
 
+    def test_a_picture_without_a_file_name_is_a_picture(self, running: Running) -> None:
+        body, kind = multipart("image", good("jpeg"), None)
+        headers = {"content-type": kind, "x-api-market-key": running.new_key()}
+        success_url(running.http.post(DOOR, content=body, headers=headers))
+
+    def test_text_instead_of_a_picture_is_a_file_of_the_wrong_kind(self, running: Running) -> None:
+        body, kind = multipart("image", b"data:image/png;base64,AAAA", None)
+        headers = {"content-type": kind, "x-api-market-key": running.new_key()}
+        failure(running.http.post(DOOR, content=body, headers=headers), 415, "UNSUPPORTED_FILE_TYPES")
+
 
 class TestDisconnects:
     def test_who_leaves_the_queue_is_never_computed_and_pays_nothing(self, running: Running) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from packshot.errors import FileTooLarge
 OVERHEAD_BYTES = 64 * 1024
 MAX_FIELDS = 16
 MAX_FIELD_BYTES = 4 * 1024
+FILE_PART = b"image"
 HOW = "Send multipart/form-data with the picture as a file in the part `image`."
 
 
@@ -32,9 +34,19 @@ class UploadLimits:
         return self.max_file_bytes + OVERHEAD_BYTES
 
 
-class _InMemoryParser(MultiPartParser):
+class _Parser(MultiPartParser):
+    """Keeps files in memory, and takes the picture's part for a file whether or not the client gave it a file name."""
+
     # The body cap bounds memory, so nothing needs to roll over to a disk that a container may not have.
     spool_max_size = 1 << 31
+
+    def on_headers_finished(self) -> None:
+        # Without a file name (generated clients, curl's `image=<photo.jpg`) Starlette decodes the bytes as text.
+        part = self._current_part
+        _, options = parse_options_header(part.content_disposition)
+        if options.get(b"name") == FILE_PART and b"filename" not in options:
+            part.content_disposition = (part.content_disposition or b"") + b'; filename="photo"'
+        super().on_headers_finished()
 
 
 async def read_form(request: Request, limits: UploadLimits) -> FormData:
@@ -45,7 +57,7 @@ async def read_form(request: Request, limits: UploadLimits) -> FormData:
     MalformedRequest, BodyTooLarge, BodyTooSlow, ClientDisconnect
     """
     check_head(request, limits)
-    parser = _InMemoryParser(
+    parser = _Parser(
         request.headers,
         _counted(request, limits.max_body_bytes),
         max_files=1,

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.ailab.envelope import Envelope, SuccessEnvelope, success
 from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.errors import MalformedRequest, MissingImage
+from packshot.api.errors import MissingImage
 from packshot.api.upload import HOW, UploadLimits, read_file, read_form
 from packshot.engine.remove import Form
 from packshot.errors import EmptyFile, InvalidOption
@@ -123,12 +123,8 @@ def _key_of(request: Request) -> str | None:
 
 async def _image_of(form: FormData, max_bytes: int) -> bytes:
     part = form.get("image")
-    if part is None:
-        raise MissingImage("The request has no part `image`.", hint=HOW, field="image")
     if not isinstance(part, UploadFile):
-        if part == "":
-            raise EmptyFile("The part `image` is empty.", hint=HOW, field="image")
-        raise MalformedRequest("The part `image` is a text field, not a file.", hint=HOW, field="image")
+        raise MissingImage("The request has no part `image`.", hint=HOW, field="image")
     data = await read_file(part, max_bytes)
     if not data:
         raise EmptyFile("The part `image` is empty.", hint=HOW, field="image")
