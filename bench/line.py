@@ -13,7 +13,7 @@ from packshot.core import codecs
 from packshot.core.compose import cutout
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
-from packshot.core.matte import drop_specks, network_input, refine
+from packshot.core.matte import drop_specks, is_flat, network_input, refine
 from packshot.engine.network import Network, load_network
 from packshot.engine.remove import find_box, remove
 
@@ -47,6 +47,7 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
     watch.lap("decode")
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
     rgb = network_input(picture, size)
+    is_flat(rgb)
     watch.lap("network input")
     coarse = network.predict(rgb)
     watch.lap("network")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import bounding_box, drop_specks, is_empty, network_input, refine, trimap
+from packshot.core.matte import bounding_box, drop_specks, is_empty, is_flat, network_input, refine, trimap
 from packshot.core.picture import Float32, Picture
 from tests.core.scenes import coarse_matte, noise, scene
 
@@ -53,6 +53,19 @@ class TestNetworkInput:
         assert (network_input(clear, size) == 1).all()
         opaque = Picture(noise(size), np.full((40, 40), 255, np.uint8))
         assert np.array_equal(network_input(opaque, size), network_input(Picture(noise(size)), size))
+
+
+class TestIsFlat:
+    @pytest.mark.parametrize("level", [0, 128, 255])
+    def test_one_colour_is_flat_whatever_its_noise(self, level: int) -> None:
+        grain = np.random.default_rng(1).normal(level, 4, (300, 400, 3))
+        rgb = np.clip(np.rint(grain), 0, 255).astype(np.uint8)
+        assert is_flat(network_input(Picture(rgb), Size(384, 288)))
+
+    def test_a_faint_white_product_on_white_is_not(self) -> None:
+        rgb = np.full((300, 400, 3), 255, np.uint8)
+        rgb[120:180, 160:240] = 250
+        assert not is_flat(network_input(Picture(rgb), Size(384, 288)))
 
 
 class TestRefine:

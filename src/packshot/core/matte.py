@@ -40,6 +40,18 @@ def network_input(picture: Picture, size: Size) -> Float32:
     return np.asarray(cv2.dnn.blobFromImage(resample(visible(picture), size), 1 / 255), np.float32)
 
 
+def is_flat(rgb: Float32) -> bool:
+    """Whether a picture is of one colour throughout, so that nothing can stand out, whatever a network makes of it.
+
+    Averages over 32x32 cells differ by at most 3 of 255 in every channel: noise and compression vanish in a cell's
+    average, while the faintest white product on white differs by more somewhere.
+
+    Parameters: rgb, float32 (1, 3, h, w) in 0..1, what the network sees.
+    """
+    cells = [cv2.resize(plane, (32, 32), interpolation=cv2.INTER_AREA) for plane in rgb[0]]
+    return float(max(np.ptp(cell) for cell in cells)) <= 3 / 255
+
+
 def refine(picture: Picture, coarse: Float32) -> Float32:
     """The matte at the picture's size: its edges are moved to where the picture has them.
 

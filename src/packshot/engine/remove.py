@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
+
 from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Limits
 from packshot.core.compose import crop, cutout, flatten, mask
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size, network_size
-from packshot.core.matte import bounding_box, drop_specks, is_empty, network_input, refine
+from packshot.core.matte import bounding_box, drop_specks, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture
 from packshot.errors import InvalidOption, NoForeground
 
@@ -86,8 +88,10 @@ def find_matte(picture: Picture, network: Network) -> Float32:
     """The matte at the picture's size, float32 (H, W) in 0..1: coarse from the network, then refined on the picture."""
     rule = network.card.input
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
-    coarse = network.predict(network_input(picture, size))
-    return refine(picture, drop_specks(coarse))
+    rgb = network_input(picture, size)
+    if is_flat(rgb):
+        return np.zeros(picture.rgb.shape[:2], np.float32)
+    return refine(picture, drop_specks(network.predict(rgb)))
 
 
 def find_box(matte: Float32) -> Box:
