@@ -45,7 +45,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(ailab.router(service))
     app.include_router(results.router(service))
     app.include_router(health.router(service))
-    app.include_router(docs.router(app))
+    app.include_router(docs.router(app, service.settings.base_url))
     app.add_exception_handler(PackshotError, _packshot_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)

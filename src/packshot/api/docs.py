@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from html import escape
 from typing import Any
 
@@ -24,24 +24,25 @@ _HEADERS = {
 }
 
 
-def router(app: FastAPI) -> APIRouter:
+def router(app: FastAPI, base_url: str) -> APIRouter:
+    """GET /docs. `base_url` stands in the lines to paste."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/docs")
     async def docs() -> HTMLResponse:
-        return HTMLResponse(page(app.openapi()), headers=_HEADERS)
+        return HTMLResponse(page(app.openapi(), base_url), headers=_HEADERS)
 
     return routes
 
 
-def page(schema: dict[str, Any]) -> str:
+def page(schema: dict[str, Any], base_url: str) -> str:
     """The OpenAPI document as HTML."""
     info = schema["info"]
     sections: dict[str, list[str]] = {}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             tag = operation.get("tags", ["API"])[0]
-            sections.setdefault(tag, []).append(_operation(method, path, operation))
+            sections.setdefault(tag, []).append(_operation(method, path, operation, base_url))
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in sections.items())
     title = escape(f"{info['title']} {info['version']}")
     return (
@@ -52,10 +53,10 @@ def page(schema: dict[str, Any]) -> str:
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+def _operation(method: str, path: str, operation: dict[str, Any], base_url: str) -> str:
     head = f"<h3><code>{method.upper()} {escape(path)}</code></h3><p>{escape(operation['summary'])}</p>"
     fields = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {})
-    curl = f"<pre>{escape(_curl(path))}</pre>" if fields else ""
+    curl = f"<pre>{escape(_curl(base_url + path))}</pre>" if fields else ""
     inputs = [(name, field.get("description", "")) for name, field in fields.get("properties", {}).items()]
     inputs += [
         (item["name"], item.get("description", f"in the {item['in']}")) for item in operation.get("parameters", [])
@@ -67,9 +68,14 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 def _table(title: str, rows: list[tuple[str, str]]) -> str:
     if not rows:
         return ""
-    lines = "".join(f"<tr><td><code>{escape(name)}</code></td><td>{escape(text)}</td></tr>" for name, text in rows)
+    lines = "".join(f"<tr><td><code>{escape(name)}</code></td><td>{_prose(text)}</td></tr>" for name, text in rows)
     return f"<h4>{title}</h4><table>{lines}</table>"
 
 
-def _curl(path: str) -> str:
-    return f"curl -H 'x-api-market-key: YOUR_KEY' -F image=@photo.jpg {json.dumps('http://HOST' + path)}"
+def _curl(url: str) -> str:
+    return f"curl -H 'x-api-market-key: YOUR_KEY' -F image=@photo.jpg {url}"
+
+
+def _prose(text: str) -> str:
+    """Escaped, with `code` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -108,6 +108,7 @@ def router(service: Service) -> APIRouter:
             summary="Remove the background of a product photo",
             operation_id=f"removeProductBackground{number or ''}",
             response_model=SuccessEnvelope,
+            response_description="The envelope, with the result's `image_url`",
             responses=_ERRORS,
             dependencies=[
                 Security(APIKeyHeader(name=name, scheme_name=name, auto_error=False)) for name in KEY_HEADERS
