@@ -133,6 +133,7 @@ def lettering(text: str, height: float, material: bpy.types.Material, *, radius:
     bpy.context.view_layer.update()
     data = bpy.data.meshes.new_from_object(flat)
     bpy.data.objects.remove(flat)
+    _slice(data, 0.0005)
     for vertex in data.vertices:
         x, y, _ = vertex.co
         angle = x / radius if radius else 0
@@ -149,6 +150,18 @@ def grid(rows: int, columns: int) -> list[tuple[int, int, int, int]]:
     step = columns + 1
     corners = (row * step + column for row in range(rows) for column in range(columns))
     return [(i, i + 1, i + step + 1, i + step) for i in corners]
+
+
+def _slice(data: bpy.types.Mesh, step: float) -> None:
+    """Cut faces at every `step` metres of x: bent round a bottle, the bar of a T would else run below the paper."""
+    work = bmesh.new()
+    work.from_mesh(data)
+    reach = max(abs(vertex.co.x) for vertex in work.verts)
+    for cut in range(int(-reach / step), int(reach / step) + 1):
+        everything = [*work.verts, *work.edges, *work.faces]
+        bmesh.ops.bisect_plane(work, geom=everything, plane_co=(cut * step, 0, 0), plane_no=(1, 0, 0))
+    work.to_mesh(data)
+    work.free()
 
 
 def _rings(count: int, sides: int) -> list[tuple[int, int, int, int]]:
