@@ -8,14 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from bench.photos import photo
+from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
 from packshot.core.compose import cutout
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
 from packshot.core.matte import drop_specks, is_flat, network_input, refine
 from packshot.engine.network import Network, load_network
-from packshot.engine.remove import find_box, remove
+from packshot.engine.remove import find_box, find_matte, remove
 
 STAGES = ("decode", "network input", "network", "matte", "box", "foreground", "cutout", "encode PNG")
 
@@ -89,25 +89,32 @@ def photos_a_second(data: bytes, network: Network, threads: int, repeats: int) -
 
 
 def report(sides: tuple[int, ...] = (1000, 1999), repeats: int = 15) -> str:
-    """The tables as Markdown."""
+    """The table as Markdown: a column for each photo and side."""
     one, two = load_network(threads=1), load_network(threads=2)
-    lines = ["| stage, ms | " + " | ".join(f"{side} px" for side in sides) + " |", "|---|" + "---:|" * len(sides)]
-    columns: list[dict[str, float]] = []
-    for side in sides:
-        data = photo(side)
-        remove(data, network=two)
-        watch, watch_two = Stopwatch(), Stopwatch()
-        for _ in range(repeats):
-            staged(data, one, watch)
-            staged(data, two, watch_two)
-        column = {stage: watch.median_ms(stage) for stage in STAGES}
-        outside = sum(column.values()) - column["network"]
-        floor = codec_floor_ms(data, repeats)
-        column |= {"**outside the network**": outside, "codec-only floor": floor, "ratio to the floor": outside / floor}
-        column["**whole line, network on one thread**"] = outside + column["network"]
-        column["network on two threads"] = watch_two.median_ms("network")
-        column["photos a second, one thread"] = photos_a_second(data, one, 1, repeats)
-        column["photos a second, two threads"] = photos_a_second(data, one, 2, repeats)
-        columns.append(column)
-    lines += [f"| {name} | " + " | ".join(f"{column[name]:.1f}" for column in columns) + " |" for name in columns[0]]
-    return "\n".join(lines)
+    columns = {(name, side): column(photo(name, side), one, two, repeats) for name in EXAMPLES for side in sides}
+    rows = {"ms": [f"{name} {side} px" for name, side in columns], "---": ["---:"] * len(columns)}
+    for row in next(iter(columns.values())):
+        rows[row] = [f"{figures[row]:.1f}" for figures in columns.values()]
+    return "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows.items())
+
+
+def column(data: bytes, one: Network, two: Network, repeats: int) -> dict[str, float]:
+    """All figures of one photo; `one` and `two` are the network on one thread and on two."""
+    matte = find_matte(codecs.decode(data), one)
+    watch, watch_two = Stopwatch(), Stopwatch()
+    for _ in range(repeats):
+        staged(data, one, watch)
+        staged(data, two, watch_two)
+    stages = {stage: watch.median_ms(stage) for stage in STAGES}
+    outside = sum(stages.values()) - stages["network"]
+    floor = codec_floor_ms(data, repeats)
+    return stages | {
+        "**outside the network**": outside,
+        "codec-only floor": floor,
+        "ratio to the floor": outside / floor,
+        "soft band, % of the picture": 100 * float(((matte > 0) & (matte < 1)).mean()),
+        "**whole line, one thread**": outside + stages["network"],
+        "network alone, two threads": watch_two.median_ms("network"),
+        "photos a second, one thread": photos_a_second(data, one, 1, repeats),
+        "photos a second, two threads": photos_a_second(data, one, 2, repeats),
+    }

@@ -1,4 +1,4 @@
-"""The photos that the benchmarks work on: one of examples/, at the sizes of the tables."""
+"""The photos that the benchmarks work on: two of examples/, at the sizes of the tables."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import numpy as np
 from packshot.core import codecs
 from packshot.core.picture import UInt8
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "mug.jpg"
+FOLDER = Path(__file__).parent.parent / "examples"
+EXAMPLES = ("bottle", "mug")  # a narrow soft band, and a wide one
 
 
-def photo(longest_px: int, *, square: bool = True) -> bytes:
-    """A JPEG of the example at a longest side, square as product photos are, with the grain that resizing took away."""
-    rgb: UInt8 = codecs.decode(EXAMPLE.read_bytes()).rgb
+def photo(name: str, side_px: int) -> bytes:
+    """A square JPEG from the middle of an example, enlarged, with the grain that enlarging took away."""
+    rgb: UInt8 = codecs.decode((FOLDER / f"{name}.jpg").read_bytes()).rgb
     side = min(rgb.shape[:2])
-    if square:
-        top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
-        rgb = rgb[top : top + side, left : left + side]
-    scale = longest_px / max(rgb.shape[:2])
-    width, height = round(rgb.shape[1] * scale), round(rgb.shape[0] * scale)
-    enlarged = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
+    square = rgb[top : top + side, left : left + side]
+    enlarged = cv2.resize(square, (side_px, side_px), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     grain = np.random.default_rng(1).normal(0, 1.5, enlarged.shape)
     return codecs.encode_jpeg(np.clip(np.rint(enlarged + grain), 0, 255).astype(np.uint8), quality=90)

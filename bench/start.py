@@ -47,7 +47,7 @@ def report() -> str:
     """The table as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "photo.jpg"
-        path.write_bytes(photo(1999))
+        path.write_bytes(photo("mug", 1999))
         code = _RESTING.replace("PHOTO", repr(str(path)))
         output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
         library = json.loads(output)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-EXAMPLE = Path("examples/mug.jpg")
+EXAMPLE = Path("examples/bear.jpg")
 
 
 @click.command()

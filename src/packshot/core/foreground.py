@@ -7,7 +7,7 @@ import numpy as np
 
 from packshot.core.geometry import Size
 from packshot.core.picture import Float32, Foreground, Index, Picture, to_unit
-from packshot.core.resample import resample, sample
+from packshot.core.resample import grid, resample, sample, size_of
 
 SIDE_PX = 256
 """Longest side at which the blurs run: colours vary slowly on either side of an edge. With mattes as they come out of
@@ -40,8 +40,8 @@ def estimate_foreground(picture: Picture, matte: Float32) -> Foreground:
     if not band.size:
         return Foreground(picture.rgb, band, pixels)
     front, back = _blurred_colours(picture, share)
-    front, back = sample(front, band, picture.size), sample(back, band, picture.size)
-    return Foreground(picture.rgb, band, _fuse(pixels, share.reshape(-1)[band], front, back))
+    at = grid(band, picture.size, size_of(front))
+    return Foreground(picture.rgb, band, _fuse(pixels, share.reshape(-1)[band], sample(front, at), sample(back, at)))
 
 
 def _share(picture: Picture, matte: Float32) -> Float32:

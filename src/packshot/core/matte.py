@@ -11,7 +11,7 @@ import numpy as np
 from packshot.core.compose import mask, visible
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
-from packshot.core.resample import resample, sample, size_of
+from packshot.core.resample import grid, resample, sample, size_of
 
 DECIDED = np.float32(0.02)
 """A network's sigmoid never reaches 0 or 1: this close to either it has decided. 5 of 255, below what an eye sees."""
@@ -69,10 +69,11 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
     coarse = _decide(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
     matte, band = _solid_and_band(coarse, size)
     if band.size:
-        slopes = sample(_guided_coefficients(_centred(resample(seen, size_of(coarse))), coarse), band, size)
+        at = grid(band, size, size_of(coarse))
+        slopes = sample(_guided_coefficients(_centred(resample(seen, size_of(coarse))), coarse), at)
         colours = _centred(np.take(seen.reshape(-1, 3), band, axis=0))
         fitted = np.einsum("nc,nc->n", colours, slopes[:, :3]) + slopes[:, 3]
-        matte.reshape(-1)[band] = _restore_contrast(fitted, sample(_local_range(coarse), band, size))
+        matte.reshape(-1)[band] = _restore_contrast(fitted, sample(_local_range(coarse), at))
     return matte if picture.alpha is None else np.minimum(matte, to_unit(picture.alpha))
 
 
@@ -89,8 +90,8 @@ def is_empty(matte: Float32) -> bool:
     That is 7x7 px of 512x512 and 28x28 px of 1999x1999, less than a pearl in a wide photo. Haze does not count: a
     network that says "perhaps" everywhere has found nothing.
     """
-    sure = matte[matte >= 0.5]
-    return float(sure.sum(dtype=np.float64)) < max(1.0, 2e-4 * matte.size)
+    sure = cv2.threshold(matte, np.nextafter(np.float32(0.5), np.float32(0)), 0, cv2.THRESH_TOZERO)[1]
+    return cv2.sumElems(sure)[0] < max(1.0, 2e-4 * matte.size)
 
 
 def trimap(matte: Float32) -> UInt8:
