@@ -11,9 +11,12 @@ from packshot import errors
 from packshot.api.ailab.errors import TABLE as STATUSES
 from packshot.cli import cli
 from packshot.cli.exit_codes import TABLE as EXIT_CODES
+from packshot.engine.weights import DEFAULT_MODEL, find_card
 from packshot.service.settings_page import settings_page
 
 FOLDER = Path(__file__).parent
+README = FOLDER.parent / "README.md"
+_SCORES_BEGIN, _SCORES_END = "<!-- scores: begin -->", "<!-- scores: end -->"
 _NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
 
 
@@ -54,12 +57,30 @@ def errors_page() -> str:
     )
 
 
+def scores_table() -> str:
+    """What the embedded network's card says of its scores, for the README."""
+    card, _ = find_card(DEFAULT_MODEL)
+    figures = {"mae": "MAE", "max_f": "maximum F", "s_measure": "S", "iou": "IoU", "boundary_iou": "boundary IoU"}
+    lines = ["| test set | " + " | ".join(figures.values()) + " |", "|---|" + "---:|" * len(figures)]
+    for name, scores in card.scores.items():
+        lines.append(f"| {name} | " + " | ".join(f"{scores[figure]:.3f}" for figure in figures) + " |")
+    return "\n".join(lines)
+
+
+def readme(text: str) -> str:
+    """The README with today's scores between its marks."""
+    before, rest = text.split(_SCORES_BEGIN)
+    _, after = rest.split(_SCORES_END)
+    return f"{before}{_SCORES_BEGIN}\n{scores_table()}\n{_SCORES_END}{after}"
+
+
 PAGES = {"cli.md": cli_page, "errors.md": errors_page, "settings.md": settings_page}
 
 
 def main() -> None:
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

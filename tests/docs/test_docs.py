@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import FOLDER, PAGES
+from docs.generate import FOLDER, PAGES, README, readme
 
 ROOT = FOLDER.parent
 
@@ -15,6 +15,11 @@ ROOT = FOLDER.parent
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_made_from_the_code_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), "run `python -m docs.generate`"
+
+
+def test_the_readme_has_the_scores_of_the_card() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == readme(text), "run `python -m docs.generate`"
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *FOLDER.rglob("*.md")]), ids=lambda page: page.name)
