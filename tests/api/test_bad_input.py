@@ -32,6 +32,7 @@ BY_CONTRACT = {
     "palette": (415, "UNSUPPORTED_FILE_TYPES"),
 }
 ACCEPTED_DEPTHS = {(2, 8), (2, 16), (6, 8)}  # 24, 48 and 32 bits per pixel
+NOTHING_IN_IT = "ERROR_NO_RECOGNITION_TARGET_DETECTED"
 CPU_S = 1.0
 PEAK_BYTES = 200 * 1024 * 1024
 
@@ -78,11 +79,12 @@ def test_odd_files_are_served_or_refused_with_words(running: Running, oval: None
     for name, make in ODD.items():
         response = running.send(make())
         if response.status_code == 200:
+            assert name not in {"all black", "all white"}
             assert running.http.get(success_url(response)).status_code == 200, name
             continue
         code = response.json()["error_detail"]["code"]
-        assert "webp" in name, (name, response.text)
-        assert code == "UNSUPPORTED_FILE_TYPES"
+        # Some bombs are of one colour when they are read, like the pictures that are meant to be.
+        assert code == ("UNSUPPORTED_FILE_TYPES" if "webp" in name else NOTHING_IN_IT), (name, response.text)
     assert peak_bytes() - before < PEAK_BYTES
 
 
