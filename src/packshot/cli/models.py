@@ -12,13 +12,16 @@ def models() -> None:
 
 @models.command("list")
 def list_() -> None:
-    """List the models that are here: name, size, input, scores, licence."""
+    """List the models that are here (* is the default): size, input, licence, scores, known failures."""
     from packshot.engine.weights import DEFAULT_MODEL, embedded_cards
 
     for card in embedded_cards():
         mark = "*" if card.name == DEFAULT_MODEL else " "
-        scores = ", ".join(f"{name} {value}" for name, value in card.scores.items())
-        click.echo(f"{mark} {card.name}  {card.bytes / 1e6:.1f} MB  {card.input.side_px} px  {card.licence}  {scores}")
+        click.echo(f"{mark} {card.name}  {card.bytes / 1e6:.1f} MB  {card.input.side_px} px  {card.licence}")
+        for test_set, figures in card.scores.items():
+            click.echo(f"    {test_set}: MAE {figures['mae']:.3f}, maximum F {figures['max_f']:.3f}")
+        for failure in card.known_failures:
+            click.echo(f"    - {failure}")
 
 
 @models.command()
