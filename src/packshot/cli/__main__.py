@@ -1,5 +1,0 @@
-"""`python -m packshot.cli` is `packshot`."""
-
-from packshot.cli import main
-
-main()
