@@ -18,16 +18,6 @@ from tests.service.kit import Clock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "accounts.sqlite3"
-
-
-@pytest.fixture
 def accounts(path: Path, clock: Clock) -> Iterator[Accounts]:
     opened = Accounts(path, now=clock)
     yield opened

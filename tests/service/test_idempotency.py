@@ -13,16 +13,6 @@ from tests.service.kit import Clock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "accounts.sqlite3"
-
-
-@pytest.fixture
 def idempotency(path: Path, clock: Clock) -> Iterator[Idempotency]:
     opened = Idempotency(path, now=clock)
     yield opened
