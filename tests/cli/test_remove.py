@@ -81,7 +81,8 @@ def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: 
         "deep/two.png",
         "one.png",
     ]
-    assert b"bad.jpg" in result.stderr
+    assert result.stderr.count(b"This file is text") == 1
+    assert b"bad.jpg: This file is text" in result.stderr
     assert b"2 done, 1 failed" in result.stderr
 
 

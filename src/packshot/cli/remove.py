@@ -49,6 +49,7 @@ def remove(
 
     One bad photo does not stop the rest. The exit code is then that of the first one that failed.
     """
+    from packshot.cli.exit_codes import exit_code
     from packshot.cli.plan import make_plan
     from packshot.engine.network import load_network
     from packshot.engine.remove import remove as remove_line
@@ -68,6 +69,8 @@ def remove(
         _write(job, remove_line(_read(job), form=form, network=network))
 
     failures = list(_failures(plan, work, workers))
+    if failures and len(plan) > 1:
+        sys.exit(exit_code(failures[0]))  # each was named beside its photo
     if failures:
         raise failures[0]
 
