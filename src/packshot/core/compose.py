@@ -10,6 +10,7 @@ from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
 
 BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
+_PIXEL = np.dtype("V3")  # three bytes moved as one value: half the time of a row of three
 
 
 def over(colours: Float32, share: Float32, behind: Float32) -> Float32:
@@ -30,8 +31,9 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
     """
     alpha = mask(matte)
     rgb = _solid(foreground.rgb, matte, BLACK)
-    shown = alpha.reshape(-1)[foreground.band] > 0
-    _paint(rgb, foreground, foreground.colours * shown[:, None])
+    _paint(rgb, foreground, foreground.colours)
+    hidden = foreground.band[alpha.reshape(-1)[foreground.band] == 0]
+    rgb.reshape(-1, 3)[hidden] = BLACK
     return rgb, alpha
 
 
@@ -82,4 +84,5 @@ def _solid(rgb: UInt8, matte: Float32, colour: tuple[int, int, int]) -> UInt8:
 
 def _paint(rgb: UInt8, foreground: Foreground, colours: Float32) -> None:
     """Round the band's colours, in 0..255, once, and write them in place."""
-    rgb.reshape(-1, 3)[foreground.band] = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
+    pixels = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
+    rgb.reshape(-1, 3).view(_PIXEL)[foreground.band] = pixels.view(_PIXEL)
