@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +130,24 @@ def test_a_killed_run_leaves_no_half_file_under_the_name(jpeg: Path) -> None:
     # The output is written beside and renamed: whatever is under the final name is whole.
     assert run("remove", jpeg).returncode == 0
     assert [path.name for path in jpeg.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_ctrl_c_ends_soon_and_leaves_whole_files_only(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    data = as_jpeg(photo(640, 480, 6))
+    for number in range(200):
+        (photos / f"{number:03}.jpg").write_bytes(data)
+    command = [sys.executable, "-m", "packshot", "remove", str(photos), "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert b"000.png" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=30)[1]
+    assert process.returncode != 0
+    assert b"Traceback" not in rest
+    made = sorted(out.iterdir())
+    assert 0 < len(made) < 200
+    for path in made:
+        with Image.open(path) as image:
+            image.load()

@@ -81,7 +81,8 @@ def _failures(plan: list[Job], work: Callable[[Job], None], workers: int) -> Ite
 
     started = time.perf_counter()
     failed = 0
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         # Results come in the order of the plan; the pool works ahead, holding at most one encoded picture per thread.
         outcomes = pool.map(lambda job: _outcome(job, work), plan)
         for number, (job, error) in enumerate(zip(plan, outcomes, strict=True), 1):
@@ -93,6 +94,8 @@ def _failures(plan: list[Job], work: Callable[[Job], None], workers: int) -> Ite
                 yield error
             elif job.target is not None:
                 click.echo(f"{place}{job.name} -> {job.target}", err=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # on Ctrl-C: finish the photos in hand, begin no other
     if len(plan) > 1:
         took_s = time.perf_counter() - started
         click.echo(f"{len(plan) - failed} done, {failed} failed, {len(plan) / took_s:.1f} photos a second", err=True)
