@@ -80,6 +80,17 @@ def test_serving_to_others_without_a_secret_is_refused(environment: dict[str, st
     assert "PACKSHOT_URL_SECRETS" in result.stderr
 
 
+def test_a_port_that_is_taken_is_named_and_costs_no_first_key(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run(environment, "serve", "--port", port)
+    assert result.returncode == 78
+    assert port in result.stderr
+    assert "--port" in result.stderr
+    assert result.stdout == ""
+    assert run(environment, "keys", "list").stdout == ""
+
+
 def test_a_first_start_prints_a_line_that_works_and_stops_cleanly(environment: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     environment |= {"PACKSHOT_PORT": str(port)}

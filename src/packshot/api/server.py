@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from types import FrameType
 from typing import cast
 
@@ -10,7 +11,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from packshot.api.app import create_app
+from packshot.errors import BadSettings
 from packshot.service.build import Service
+from packshot.service.settings import Settings
 
 
 class HeadDeadlineProtocol(H11Protocol):
@@ -69,8 +72,26 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket, before anything else is made: a port that is taken must not cost a first key.
+
+    Raises
+    ------
+    BadSettings
+        The address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise BadSettings(
+            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.",
+            hint="Choose another port with --port or PACKSHOT_PORT, or stop what uses this one.",
+        ) from error
+
+
 def make_server(service: Service) -> Server:
-    """A server for the service's own settings; `.run()` blocks until a signal."""
+    """A server for the service's own settings; `.run()` blocks until a signal. It binds, or takes `sockets=[...]`."""
     settings = service.settings
     config = uvicorn.Config(
         create_app(service),

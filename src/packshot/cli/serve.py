@@ -19,7 +19,7 @@ def serve(host: str | None, port: int | None) -> None:
     Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
     machine only and makes its own secret and a first key.
     """
-    from packshot.api.server import make_server
+    from packshot.api.server import bind, make_server
     from packshot.service.build import build
     from packshot.service.logs import set_up_logging
     from packshot.service.process import tune_process
@@ -29,9 +29,10 @@ def serve(host: str | None, port: int | None) -> None:
     settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
     tune_process()
     set_up_logging(settings.log_level)
+    listening = bind(settings)
     service = build(settings)
     _welcome(settings.base_url, service.first_key.key if service.first_key else None)
-    make_server(service).run()
+    make_server(service).run(sockets=[listening])
 
 
 def _welcome(address: str, first_key: str | None) -> None:
