@@ -4,7 +4,7 @@ RUN := $(UV) run --no-sync
 
 .PHONY: serve test test-slow cover check fmt bench
 serve: .venv/.serve ; $(RUN) packshot serve
-test: .venv/.dev ; $(RUN) pytest
+test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s
 cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
