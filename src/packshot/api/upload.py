@@ -7,12 +7,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from packshot.api.errors import BodyTooLarge, BodyTooSlow, MalformedRequest
-from packshot.errors import FileTooLarge
 
 # Boundaries, part headers and the few short fields beside the file.
 OVERHEAD_BYTES = 64 * 1024
@@ -83,25 +82,6 @@ def check_head(request: Request, limits: UploadLimits) -> None:
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > limits.max_body_bytes:
         raise _too_large(limits.max_body_bytes)
-
-
-async def read_file(part: UploadFile, max_bytes: int) -> bytes:
-    """The bytes of an uploaded file.
-
-    Raises
-    ------
-    FileTooLarge
-        Told before the rest of the line sees it.
-    """
-    data = await part.read()
-    if len(data) > max_bytes:
-        raise FileTooLarge(
-            f"The file has {len(data):,} bytes; at most {max_bytes:,} are accepted.",
-            hint="Save it as a JPEG of quality 90, or make it smaller.",
-            bytes=len(data),
-            max_bytes=max_bytes,
-        )
-    return data
 
 
 async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from packshot.api.ailab.envelope import Envelope, SuccessEnvelope, success
 from packshot.api.disconnect import cancelled_when_gone
 from packshot.api.errors import MissingImage
-from packshot.api.upload import HOW, UploadLimits, read_file, read_form
+from packshot.api.upload import HOW, UploadLimits, read_form
 from packshot.engine.remove import Form
 from packshot.errors import EmptyFile, InvalidOption
 from packshot.service.build import Service
@@ -37,7 +37,7 @@ _BODY: dict[str, Any] = {
                     "image": {
                         "type": "string",
                         "format": "binary",
-                        "description": "JPEG, PNG (24 or 32 bits a pixel) or BMP; at most 3 MB, "
+                        "description": "JPEG, PNG (24, 32 or 48 bits a pixel) or BMP; at most 3 MB, "
                         "sides from 32 to 1999 px.",
                     },
                     "return_form": {
@@ -90,7 +90,7 @@ def router(service: Service) -> APIRouter:
         key = await service.admit(_key_of(request))
         form = await read_form(request, upload)
         try:
-            data = await _image_of(form, upload.max_file_bytes)
+            data = await _image_of(form)
             rendering = _form_of(form)
         finally:
             await form.close()
@@ -122,11 +122,11 @@ def _key_of(request: Request) -> str | None:
     return next((request.headers[name] for name in KEY_HEADERS if request.headers.get(name)), None)
 
 
-async def _image_of(form: FormData, max_bytes: int) -> bytes:
+async def _image_of(form: FormData) -> bytes:
     part = form.get("image")
     if not isinstance(part, UploadFile):
         raise MissingImage("The request has no part `image`.", hint=HOW, field="image")
-    data = await read_file(part, max_bytes)
+    data = await part.read()
     if not data:
         raise EmptyFile("The part `image` is empty.", hint=HOW, field="image")
     return data

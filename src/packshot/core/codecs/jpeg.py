@@ -15,7 +15,7 @@ from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
 from packshot.errors import UnsupportedDepth, UnsupportedFormat
 
-_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+_EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 # Start-of-frame markers; C4, C8 and CC, which lie among them, are not. The rest is lossless or hierarchical.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
