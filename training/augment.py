@@ -1,19 +1,17 @@
-"""Batches from a cache: crop, flip and turn in one resampling, then what a camera does. All in torch, on the device."""
+"""Batches from a pool: crop, flip and turn in one resampling, then what a camera does. All in torch, on the device."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.data import CANVAS_PX, PairCache
-
-# width / height of the three shapes a batch can have: real photos are mostly 4:3, and no shape needs padding.
-ASPECTS = (4 / 3, 1.0, 3 / 4)
+from training.composites import Compositor
+from training.data import CANVAS_PX
+from training.pool import Pool, batch_shape
 
 
 @dataclass(frozen=True)
@@ -29,23 +27,10 @@ class Augment:
     blur_share: float = 0.15
     noise: float = 0.03
     noise_share: float = 0.4
+    jpeg_share: float = 0.25
 
 
-def buckets(cache: PairCache) -> list[np.ndarray]:
-    """Row numbers by nearest of ASPECTS, so that a batch's shape suits all of its pictures."""
-    aspect = cache.sizes[:, 1] / cache.sizes[:, 0]
-    nearest = np.abs(np.log(aspect)[:, None] - np.log(ASPECTS)[None]).argmin(1)
-    return [np.flatnonzero(nearest == bucket) for bucket in range(len(ASPECTS))]
-
-
-def batch_shape(size_px: int, bucket: int) -> tuple[int, int]:
-    """Height and width, multiples of 32, the longer one size_px."""
-    aspect = ASPECTS[bucket]
-    width, height = (size_px, size_px / aspect) if aspect >= 1 else (size_px * aspect, size_px)
-    return 32 * round(height / 32), 32 * round(width / 32)
-
-
-def affine(sizes: Tensor, shape: tuple[int, int], options: Augment, generator: torch.Generator) -> Tensor:
+def affine(sizes: Tensor, options: Augment, generator: torch.Generator) -> Tensor:
     """(N, 2, 3) maps from output coordinates in [-1, 1] to the canvas's: a turned, mirrored window on each picture."""
     count = len(sizes)
 
@@ -81,7 +66,7 @@ def sample_window(canvas: Tensor, sizes: Tensor, maps: Tensor, shape: tuple[int,
 
 
 def camera(picture: Tensor, options: Augment, generator: torch.Generator) -> Tensor:
-    """Colour gain, gamma, gray, defocus and sensor noise on (N, 3, H, W) in 0..1."""
+    """Colour gain, gamma, gray, defocus, sensor noise and JPEG on (N, 3, H, W) in 0..1."""
     count, device = len(picture), picture.device
 
     def uniform(*shape: int) -> Tensor:
@@ -98,29 +83,88 @@ def camera(picture: Tensor, options: Augment, generator: torch.Generator) -> Ten
     for row in torch.nonzero(uniform(count) < options.noise_share).flatten():
         noise = torch.randn(picture.shape[1:], generator=generator).to(device)
         picture[row] += options.noise * torch.rand((), generator=generator).to(device) * noise
+    for row in torch.nonzero(uniform(count) < options.jpeg_share).flatten():
+        picture[row] = jpeg(picture[row].clamp(0, 1), 30 + 65 * float(uniform(1)))
     return picture.clamp_(0, 1)
+
+
+def jpeg(picture: Tensor, quality: float) -> Tensor:
+    """What JPEG of a quality in 1..100 leaves of (3, H, W) in 0..1, H and W multiples of 16: 8x8 DCT, halved chroma."""
+    red, green, blue = picture
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    chroma = torch.stack([0.5 + (blue - luma) / 1.772, 0.5 + (red - luma) / 1.402])
+    scale = (50 / quality if quality < 50 else 2 - quality / 50) / 255
+    step = (torch.tensor(LUMA_STEPS, device=picture.device).view(8, 8) * scale).clamp(min=1 / 255)
+    luma = quantised(luma[None], step)[0]
+    chroma = quantised(F.avg_pool2d(chroma, 2), step.amax().expand(8, 8) * 0.6)
+    blue_part, red_part = F.interpolate(chroma[None], picture.shape[-2:], mode="bilinear")[0] - 0.5
+    red, blue = luma + 1.402 * red_part, luma + 1.772 * blue_part
+    return torch.stack([red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue]).clamp(0, 1)
+
+
+# Annex K of ITU-T T.81: how coarsely each frequency of brightness is kept at quality 50.
+LUMA_STEPS = [
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56),
+    *(14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+]
+
+
+def quantised(planes: Tensor, step: Tensor) -> Tensor:
+    """(C, H, W), H and W multiples of 8, with each 8x8 block's frequencies rounded to multiples of step (8, 8)."""
+    count, height, width = planes.shape
+    angle = torch.arange(8, device=planes.device)
+    basis = torch.cos((2 * angle[None] + 1) * angle[:, None] * math.pi / 16) / 2
+    basis[0] /= math.sqrt(2)
+    blocks = planes.reshape(count, height // 8, 8, width // 8, 8).transpose(2, 3)
+    frequencies = basis @ blocks @ basis.T
+    blocks = basis.T @ (torch.round(frequencies / step) * step) @ basis
+    return blocks.transpose(2, 3).reshape(count, height, width)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """picture (N, 3, H, W) and target (N, 1, H, W), float32 in 0..1; fine (N,) bool: whose edges can be trusted."""
+
+    picture: Tensor
+    target: Tensor
+    fine: Tensor
 
 
 class Batches:
     """An endless, seeded stream of augmented batches. State is a generator: resuming continues the stream."""
 
-    def __init__(self, cache: PairCache, batch: int, device: torch.device, seed: int, options: Augment) -> None:
-        self.cache, self.batch, self.device, self.options = cache, batch, device, options
-        self.generator = torch.Generator().manual_seed(seed)
-        self.buckets = [torch.from_numpy(rows) for rows in buckets(cache)]
-        self.shares = torch.tensor([float(len(rows)) for rows in self.buckets])
+    def __init__(
+        self,
+        pool: Pool,
+        batch: int,
+        options: Augment,
+        generator: torch.Generator,
+        *,
+        compositor: Compositor | None = None,
+        composite_share: float = 0.0,
+    ) -> None:
+        self.pool, self.batch, self.options, self.generator = pool, batch, options, generator
+        self.compositor = compositor
+        self.composites = round(batch * composite_share) if compositor else 0
 
-    def next(self, size_px: int) -> tuple[Tensor, Tensor]:
-        """Pictures (N, 3, H, W) and masks (N, 1, H, W), float32 in 0..1, the longer side size_px."""
-        bucket = int(torch.multinomial(self.shares, 1, generator=self.generator))
-        rows = self.buckets[bucket]
-        chosen = rows[torch.randint(len(rows), (self.batch,), generator=self.generator)].numpy()
-        sizes = torch.from_numpy(self.cache.sizes[chosen])
-        stacked = np.concatenate([self.cache.pictures[chosen], self.cache.masks[chosen][..., None]], -1)
-        canvas = torch.from_numpy(stacked).to(self.device).permute(0, 3, 1, 2).float()
+    def counts(self) -> dict[str, int]:
+        """How many pictures of each source the stream draws from."""
+        return self.pool.counts | ({"backgrounds": len(self.compositor.grounds)} if self.compositor else {})
+
+    def next(self, size_px: int) -> Batch:
+        """A batch of one shape, the longer side size_px; its last pictures are composites."""
+        bucket = int(torch.multinomial(self.pool.bucket_shares, 1, generator=self.generator))
+        rows = self.pool.draw(bucket, self.batch - self.composites, self.generator)
+        sizes, canvas = self.pool.sizes[rows], self.pool.canvas(rows)
         shape = batch_shape(size_px, bucket)
-        maps = affine(sizes, shape, self.options, self.generator).to(self.device)
-        window = sample_window(canvas, sizes.to(self.device), maps, shape)
+        maps = affine(sizes, self.options, self.generator).to(canvas)
+        window = sample_window(canvas, sizes.to(canvas.device), maps, shape)
         window /= 255  # after the window is taken: it is a third of the canvas
-        picture = camera(window[:, :3], self.options, self.generator)
-        return picture.contiguous(memory_format=torch.channels_last), window[:, 3:].contiguous()
+        picture, target, fine = window[:, :3], window[:, 3:], self.pool.fine[rows]
+        if self.composites and self.compositor:
+            made, mattes = self.compositor.make(self.composites, shape)
+            picture, target = torch.cat([picture, made]), torch.cat([target, mattes])
+            fine = torch.cat([fine, torch.ones(self.composites, dtype=torch.bool)])
+        picture = camera(picture, self.options, self.generator)
+        return Batch(picture.contiguous(memory_format=torch.channels_last), target.contiguous(), fine.to(canvas.device))

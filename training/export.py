@@ -138,7 +138,8 @@ def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
     rounded = {key: float(f"{value:.2g}") for key, value in figures.items()}
     progress = dict(state["progress"])
     progress["elapsed_s"] = round(progress["elapsed_s"])
-    return {**progress, "torch": torch.__version__, "export": rounded, "config": state["config"]}
+    account = {**progress, "torch": torch.__version__, "export": rounded, "config": state["config"]}
+    return account | ({"before": state["before"]} if state["before"] else {})
 
 
 def scores(report: Path | None, sha256: str, side_px: int) -> dict[str, dict[str, float]]:
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         licence=about["licence"],
         description=about["description"],
         graph=Graph(OPSET, sum(p.numel() for p in network.parameters()), "float16"),
-        data=tuple(DataSource(**about["data"][name]) for name in state["config"]["sets"]),
+        data=tuple(DataSource(count=count, **about["data"][name]) for name, count in state["sets"].items()),
         seeds=(state["config"]["seed"],),
         training=trained(state, figures),
         scores=scores(options.scores, sha256, options.side),

@@ -20,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from training.augment import Augment, Batches
-from training.data import PairCache, build_cache
+from training.composites import Compositor, Recipe
+from training.data import PairCache, build_cache, build_cutout_cache, build_folder_cache, load_backgrounds
 from training.losses import total_loss
 from training.network import CoarseNetwork
+from training.pool import Pool, read_excluded
 
 
 @dataclass
@@ -97,13 +99,34 @@ def save(path: Path, state: dict[str, Any]) -> None:
     beside.replace(path)
 
 
+def batches_of(config: dict[str, Any], options: argparse.Namespace, batch: int, device: torch.device) -> Batches:
+    """The stream that a configuration describes: its sets by their shares, and composites of their objects."""
+    folder, shares = options.run.parent / "cache", dict(config["shares"])
+    caches = {name: build_cache(options.data, folder, split="train", sets=(name,)) for name in shares}
+    if options.studio:
+        caches["studio"] = build_folder_cache(options.studio, options.run, "studio")
+        shares["studio"] = config["studio_share"] * sum(shares.values())
+    if composites := config["composite_share"]:
+        caches["cutouts"] = build_cutout_cache(options.data / "cutouts-00.zip", folder)
+    excluded = frozenset(read_excluded(Path(config["excluded"])))
+    pool = Pool(caches, shares, device, excluded)
+    generator = torch.Generator().manual_seed(config["seed"])
+    grounds = load_backgrounds(options.data / "backgrounds-00.zip") if composites else []
+    compositor = Compositor(pool, grounds, Recipe(), generator) if composites else None
+    return Batches(
+        pool, batch, Augment(**config.get("augment", {})), generator, compositor=compositor, composite_share=composites
+    )
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with pairs.csv and the zips")
+    parser.add_argument("--studio", type=Path, help="folder of rendered scenes, im/ and gt/ (see training/studio)")
     parser.add_argument("--run", type=Path, required=True, help="folder for the cache, checkpoints and log of this run")
     parser.add_argument("--minutes", type=float, help="length of the run in minutes of training time")
     parser.add_argument("--samples", type=int, help="length of the run in samples")
+    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights this run starts from")
     parser.add_argument("--batch", type=int, help="batch size, when the machine suits another one")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--save-every-s", type=float, default=300)
@@ -122,15 +145,19 @@ def main() -> None:
     batch = options.batch or config["batch"]
     peak = config["learning_rate"] * math.sqrt(batch / config["batch"])
     decay = config["ema"] ** (batch / config["batch"])
-    sets = tuple(config["sets"])
-    train = build_cache(options.data, options.run.parent / "cache", split="train", sets=sets)
-    val = build_cache(options.data, options.run.parent / "cache", split="val", sets=sets)
+    val = build_cache(options.data, options.run.parent / "cache", split="val", sets=("duts_tr",))
 
     torch.manual_seed(config["seed"])
-    network = CoarseNetwork().to(device, memory_format=torch.channels_last)
+    network = CoarseNetwork()
+    before: dict[str, Any] = {}
+    if options.init:
+        first = torch.load(options.init, map_location="cpu", weights_only=True)
+        network.load_state_dict(first["average"])
+        before = {"progress": first["progress"], "config": first["config"]}
+    network.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = optimizer_for(network, config["weight_decay"])
-    batches = Batches(train, batch, device, config["seed"], Augment(**config.get("augment", {})))
+    batches = batches_of(config, options, batch, device)
     progress = Progress()
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
@@ -151,6 +178,7 @@ def main() -> None:
     def keep() -> None:
         state: dict[str, Any] = {"network": network.state_dict(), "average": average.state_dict()}
         state |= {"optimizer": optimizer.state_dict(), "generator": batches.generator.get_state()}
+        state |= {"sets": batches.counts(), "before": before}
         save(checkpoint, state | {"progress": vars(progress), "config": config})
 
     step_network = torch.compile(network) if device.type == "cuda" else network
@@ -161,10 +189,10 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(share, peak, config["warmup"])
         network.train()
-        picture, target = batches.next(size_px)
+        made = batches.next(size_px)
         with torch.autocast(device.type, torch.bfloat16):
-            outputs: list[Tensor] = step_network(picture)
-        loss = total_loss(outputs, target, detail=share >= config["detail_from"])
+            outputs: list[Tensor] = step_network(made.picture)
+        loss = total_loss(outputs, made.target, made.fine, detail=share >= config["detail_from"])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), config["clip"])

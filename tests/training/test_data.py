@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.data import CANVAS_PX, build_cache, read_index
+from training.data import CANVAS_PX, build_cache, build_cutout_cache, build_folder_cache, read_index
 
 HEADER = ("shard", "set", "stem", "width", "height", "split", "foreground_fraction", "touches_border", "grade")
 PAIRS = [
@@ -67,5 +67,43 @@ def test_a_cache_is_made_once_and_refused_for_another_index(data: Path, tmp_path
         archive.unlink()  # a second decoding would fail
     again = build_cache(data, tmp_path / "cache", split="train", sets=("shoes",))
     np.testing.assert_array_equal(first.masks, again.masks)
+    index = data / "pairs.csv"
+    index.write_text("".join(line for line in index.read_text().splitlines(True) if ",b," not in line))
     with pytest.raises(SystemExit, match="another index"):
-        build_cache(data, tmp_path / "cache", split="train", sets=("shoes", "mugs"))
+        build_cache(data, tmp_path / "cache", split="train", sets=("shoes",))
+
+
+def test_a_coarse_label_is_known_as_such_and_boxes_fit(data: Path, tmp_path: Path) -> None:
+    cache = build_cache(data, tmp_path / "cache", split="train", sets=("shoes",))
+    assert cache.fine.tolist() == [True, True, False]
+    assert cache.boxes.tolist() == [[0, 0, 20, 30], [0, 0, 12, 32], [0, 0, 20, 30]]
+
+
+def test_rendered_scenes_are_read_from_a_folder_and_stay_the_same_for_a_run(tmp_path: Path) -> None:
+    for kind in ("im", "gt"):
+        (tmp_path / "scenes" / kind).mkdir(parents=True)
+
+    def scene(stem: str) -> None:
+        Image.new("RGB", (800, 600), "red").save(tmp_path / "scenes" / "im" / f"{stem}.jpg")
+        Image.new("L", (800, 600), 200).save(tmp_path / "scenes" / "gt" / f"{stem}.png")
+
+    scene("one")
+    first = build_folder_cache(tmp_path / "scenes", tmp_path / "run", "studio")
+    assert first.sizes.tolist() == [[288, 384]]
+    assert first.masks[0, :288, :384].min() == 200
+    scene("two")  # the renderer goes on while a run trains: what the run sees must not change when it resumes
+    assert build_folder_cache(tmp_path / "scenes", tmp_path / "run", "studio").stems == ["one"]
+
+
+def test_a_cutout_keeps_its_soft_edge_and_loses_the_shadow_under_it(tmp_path: Path) -> None:
+    alpha = np.zeros((300, 300), np.uint8)
+    alpha[50:200, 50:250] = 255
+    alpha[50:200, 250] = 128
+    alpha[230:260, 50:250] = 90  # a shop's soft shadow, apart from the product
+    rgba = np.dstack([np.full((300, 300, 3), 40, np.uint8), alpha])
+    Image.fromarray(rgba).save(tmp_path / "shoe.png")
+    with zipfile.ZipFile(tmp_path / "cutouts.zip", "w") as archive:
+        archive.write(tmp_path / "shoe.png", "shoe.png")
+    cache = build_cutout_cache(tmp_path / "cutouts.zip", tmp_path / "run")
+    assert cache.masks[0, 100, 250] == 128
+    assert cache.masks[0, 220:].max() == 0

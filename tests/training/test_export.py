@@ -27,7 +27,9 @@ def checkpoint(run: Path) -> dict:
     state = {
         "average": network.state_dict(),
         "progress": {"step": 10, "samples": 160, "elapsed_s": 12.5},
-        "config": {"seed": 3, "sets": ["duts_tr"]},
+        "config": {"seed": 3},
+        "sets": {"duts_tr": 7},
+        "before": {},
     }
     run.mkdir()
     torch.save(state, run / "checkpoint.pt")

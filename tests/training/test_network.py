@@ -23,7 +23,7 @@ def test_every_parameter_learns() -> None:
     network = CoarseNetwork()
     target = torch.zeros(2, 1, 64, 64)
     target[..., 16:48, 16:48] = 1
-    total_loss(network(torch.rand(2, 3, 64, 64)), target, detail=True).backward()
+    total_loss(network(torch.rand(2, 3, 64, 64)), target, torch.ones(2, dtype=torch.bool), detail=True).backward()
     assert [name for name, value in network.named_parameters() if value.grad is None] == []
 
 
