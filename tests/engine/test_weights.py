@@ -26,7 +26,12 @@ def test_embedded_models_say_where_they_come_from() -> None:
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(ModelMissing, match=re.escape(DEFAULT_MODEL)):
-        find_card("u2net")
+        find_card("no-such-model")
+
+
+def test_a_published_model_that_is_not_here_says_how_it_gets_here(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="packshot models download u2net"):
+        find_card("u2net", tmp_path)
 
 
 def test_a_users_own_graph_is_found_by_its_path(tmp_path: Path) -> None:

@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from packshot.core.picture import Float32
 from packshot.engine.card import ModelCard
-from packshot.engine.weights import DEFAULT_MODEL, find_card, verify
+from packshot.engine.session import RUNTIME_ERRORS, Device, open_session
+from packshot.engine.weights import default_model, find_card, verify
 from packshot.errors import BadSettings
-
-# The runtime's exceptions have no base of their own. What they mean here: this graph does not run as its card says.
-_RUNTIME_ERRORS = tuple(
-    kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)
-)
 
 
 class Network(Protocol):
@@ -36,24 +30,19 @@ class OnnxNetwork:
 
     threads: cores for one prediction. 1 gives the most pictures per second when each core has a worker;
     as many as there are cores gives a single user the shortest wait.
+    device: "cuda" or an error; never another device than the one that was asked for.
     """
 
-    def __init__(self, card: ModelCard, path: Path, threads: int = 1) -> None:
-        options = ort.SessionOptions()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.enable_cpu_mem_arena = True
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors: warnings of a graph's optimiser are no user's business
-        # Spinning threads eat the cores that codecs and other sessions need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except _RUNTIME_ERRORS as error:
-            raise BadSettings(f"The graph {path} cannot be loaded: {error}", model=card.name) from error
+    def __init__(self, card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> None:
+        self._session = open_session(card, path, threads, device)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
         self.card = card
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name of what runs the graph, such as CPUExecutionProvider."""
+        return str(self._session.get_providers()[0])
 
     def predict(self, rgb: Float32) -> Float32:
         """RGB float32 (1, 3, h, w) in 0..1 -> coarse matte float32 (h, w) in 0..1.
@@ -64,7 +53,7 @@ class OnnxNetwork:
         """
         try:
             (values,) = self._session.run([self._output], {self._input: self._normalised(rgb)})
-        except _RUNTIME_ERRORS as error:
+        except RUNTIME_ERRORS as error:
             raise BadSettings(f"Model {self.card.name!r} cannot run: {error}", model=self.card.name) from error
         if values.shape != (1, 1, *rgb.shape[2:]):
             raise BadSettings(
@@ -82,11 +71,27 @@ class OnnxNetwork:
         return (rgb - mean) / std
 
 
-def load_network(name_or_path: str = DEFAULT_MODEL, threads: int = 1) -> OnnxNetwork:
+def load_network(
+    name_or_path: str | None = None, threads: int = 1, *, device: Device = "cpu", folder: Path | None = None
+) -> OnnxNetwork:
     """Find a model by name or path, verify its checksum, and load it.
 
-    Raises: ModelMissing, ChecksumMismatch, BadSettings.
+    Parameters
+    ----------
+    name_or_path
+        None for the default model: the one that `packshot models use` chose, else the embedded one.
+    threads
+        Cores for one prediction on the CPU.
+    device
+        "cpu" or "cuda".
+    folder
+        Where downloaded models lie; None for the user's own folder.
+
+    Raises
+    ------
+    ModelMissing, ChecksumMismatch, BadSettings
+        The model or the device cannot be used; the message says how to mend it.
     """
-    card, path = find_card(name_or_path)
+    card, path = find_card(name_or_path or default_model(folder), folder)
     verify(card, path)
-    return OnnxNetwork(card, path, threads)
+    return OnnxNetwork(card, path, threads, device)

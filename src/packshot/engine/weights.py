@@ -1,15 +1,49 @@
-"""Find models and make sure of them: cards embedded in the package, or a user's own NAME.onnx with NAME.json."""
+"""Find models and make sure of them: embedded, downloaded or a user's own, each a NAME.onnx with its card NAME.json."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 from packshot.engine.card import ModelCard, read_card
-from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
+from packshot.engine.registry import published
+from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, PackshotError
 
 DEFAULT_MODEL = "packshot-coarse-1"
+CHOICE = "default"
+"""The file in the models folder that names the user's default model; `packshot models use` writes it."""
+
+
+def models_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where downloaded models lie: PACKSHOT_MODELS_DIR, else packshot/models in the user's data folder.
+
+    The library needs it as well as the service, so it is read here and not in the settings. A user without a home
+    has no such folder; the path is then one that does not exist, and the embedded models are all there is.
+    """
+    named = environ.get("PACKSHOT_MODELS_DIR", "").strip()
+    folder = Path(named) if named else Path(environ.get("XDG_DATA_HOME") or "~/.local/share") / "packshot" / "models"
+    try:
+        return folder.expanduser().absolute()
+    except RuntimeError:
+        return folder
+
+
+def default_model(folder: Path | None = None) -> str:
+    """The name or path that `packshot models use` chose; without a choice, the embedded DEFAULT_MODEL.
+
+    Raises: BadSettings when the choice cannot be read.
+    """
+    path = (folder or models_folder()) / CHOICE
+    try:
+        return path.read_text(encoding="utf-8").strip() or DEFAULT_MODEL
+    except (FileNotFoundError, NotADirectoryError):
+        return DEFAULT_MODEL
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"The choice of the default model in {path} cannot be read: {error}.") from error
 
 
 def embedded_cards() -> list[ModelCard]:
@@ -17,21 +51,35 @@ def embedded_cards() -> list[ModelCard]:
     return [read_card(path) for path in sorted(_embedded().glob("*.json"))]
 
 
-def find_card(name_or_path: str) -> tuple[ModelCard, Path]:
+def downloaded_cards(folder: Path | None = None) -> list[ModelCard | PackshotError]:
+    """The cards in the models folder by name, and in place of a card that cannot be used what is wrong with it."""
+    found: list[ModelCard | PackshotError] = []
+    for path in sorted((folder or models_folder()).glob("*.json")):
+        try:
+            found.append(_beside(path)[0])
+        except PackshotError as error:
+            found.append(error)
+    return found
+
+
+def find_card(name_or_path: str, folder: Path | None = None) -> tuple[ModelCard, Path]:
     """The card of a model and the path of its graph, which `verify` then checks.
 
-    A name is that of an embedded model; anything that ends in .onnx is the path of a user's own.
+    A name is that of an embedded model or of one in the models folder; anything that ends in .onnx is the path of a
+    user's own.
     Raises: ModelMissing, BadSettings.
     """
     if name_or_path.endswith(".onnx"):
-        return _own(Path(name_or_path))
-    cards = {card.name: card for card in embedded_cards()}
-    if name_or_path not in cards:
-        there = ", ".join(cards) or "none"
-        hint = f"Embedded models: {there}. Or give the path of an .onnx file with its card beside it."
-        raise ModelMissing(f"There is no model named {name_or_path!r}.", hint=hint, model=name_or_path)
-    card = cards[name_or_path]
-    return card, _embedded() / card.file
+        path = Path(name_or_path).expanduser()
+        if _exists(path) and not path.with_suffix(".json").exists():
+            hint = f"`packshot models card {path}` writes one."
+            raise ModelMissing(f"{path} has no card {path.with_suffix('.json').name} beside it.", hint=hint)
+        return _beside(path.with_suffix(".json"), graph=path)
+    if Path(name_or_path).name == name_or_path:
+        for place in (_embedded(), folder or models_folder()):
+            if _exists(card := place / f"{name_or_path}.json"):
+                return _beside(card)
+    raise _missing(name_or_path, folder)
 
 
 def verify(card: ModelCard, path: Path) -> None:
@@ -55,8 +103,29 @@ def _embedded() -> Path:
     return Path(str(resources.files("packshot"))) / "models"
 
 
-def _own(path: Path) -> tuple[ModelCard, Path]:
-    card = read_card(path.with_suffix(".json"))
-    if card.file != path.name:
-        raise BadSettings(f"The card beside {path} is for {card.file}.", hint="Its field `file` must name the graph.")
-    return card, path
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise BadSettings(f"The models folder {path.parent} cannot be read: {error.strerror}.") from error
+
+
+def _beside(card_path: Path, graph: Path | None = None) -> tuple[ModelCard, Path]:
+    """A card and the graph beside it, which has the card's name."""
+    card, graph = read_card(card_path), graph or card_path.with_suffix(".onnx")
+    if card.file != graph.name:
+        hint = "Its field `file` must name the graph."
+        raise BadSettings(f"The card {card_path} beside {graph.name} is for {card.file}.", hint=hint)
+    return card, graph
+
+
+def _missing(name: str, folder: Path | None) -> ModelMissing:
+    if name in published():
+        return ModelMissing(
+            f"The model {name} has not been downloaded.", hint=f"Run `packshot models download {name}`.", model=name
+        )
+    here = [card.name for card in [*embedded_cards(), *downloaded_cards(folder)] if isinstance(card, ModelCard)]
+    near = difflib.get_close_matches(name, [*here, *published()], n=1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    hint = f"Models here: {', '.join(here)}. Or give the path of an .onnx file with its card beside it."
+    return ModelMissing(f"There is no model named {name!r}.{guess}", hint=hint, model=name)

@@ -1,0 +1,153 @@
+"""A published network becomes a model that is here: fetched, checked, pinned by a card, only then given its name."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from packshot.engine.card import ModelCard
+from packshot.engine.registry import Published
+from packshot.engine.transfer import BY_HAND, Patience, Transfer, Watcher
+from packshot.engine.weights import find_card, verify
+from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, PackshotError
+
+
+def is_here(entry: Published, folder: Path) -> bool:
+    """Whether the network lies in the folder with a right checksum, so that nothing need be downloaded."""
+    try:
+        card, path = find_card(entry.name, folder)
+        verify(card, path)
+    except PackshotError:
+        return False
+    return entry.sha256 in {"", card.sha256}
+
+
+def download(
+    entry: Published,
+    folder: Path,
+    *,
+    source: str | None = None,
+    patience: Patience | None = None,
+    watcher: Watcher | None = None,
+) -> ModelCard:
+    """Bring a published network into the folder, unless it is there already; safe in several processes at once.
+
+    It grows as NAME.onnx.part, which a later run goes on with, and becomes NAME.onnx when its checksums fit: the
+    SHA-256 and size where they are known, else the publisher's MD5. NAME.json beside it then pins SHA-256 and size.
+
+    Parameters
+    ----------
+    entry
+        Which network. One without any checksum is refused: see `Published.vouched`.
+    source
+        None for the publisher's own address, or a mirror's URL, a folder, or the file itself.
+
+    Raises
+    ------
+    ModelMissing
+        The network cannot be had.
+    ChecksumMismatch
+        What came is not what was published; nothing of it is kept.
+    BadSettings
+        The folder cannot be written.
+    """
+    if not entry.sha256 and not entry.md5:
+        raise ChecksumMismatch(
+            f"The publisher of {entry.name} gives no checksum, so that nobody vouches for the file.",
+            hint=f"Fetch {entry.url} yourself, make sure of it, and give `--sha256 DIGEST --from FOLDER`.",
+        )
+    watcher = watcher or Watcher()
+    with _writing(folder), _alone(folder, entry.name, watcher):
+        if not is_here(entry, folder):
+            _install(entry, folder, source or entry.url, patience or Patience(), watcher)
+    return find_card(entry.name, folder)[0]
+
+
+def _install(entry: Published, folder: Path, source: str, patience: Patience, watcher: Watcher) -> None:
+    part = folder / f"{entry.name}.onnx.part"
+    begun = part.exists()
+    _bring(entry, source, part, patience, watcher)
+    try:
+        card = _checked(entry, part, source)
+    except ChecksumMismatch:
+        if not begun:
+            raise
+        watcher.notice("what an earlier run had left does not fit; beginning again")
+        _bring(entry, source, part, patience, watcher)
+        card = _checked(entry, part, source)
+    # The graph first: without its card it is no model, and a crash in between leaves nothing that loads.
+    part.replace(folder / card.file)
+    written = folder / f"{entry.name}.json.part"
+    written.write_text(card.to_json(), encoding="utf-8")
+    written.replace(folder / f"{entry.name}.json")
+
+
+def _bring(entry: Published, source: str, part: Path, patience: Patience, watcher: Watcher) -> None:
+    """From a URL, a file, or a folder that holds it under the publisher's name or under ours."""
+    if urlsplit(source).scheme in {"http", "https"}:
+        url = source if source.endswith(".onnx") else f"{source.rstrip('/')}/{quote(entry.file)}"
+        Transfer(url, part, entry.bytes, patience, watcher).run()
+        return
+    files = [Path(source), Path(source) / entry.file, Path(source) / part.stem]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        raise ModelMissing(f"{source} holds no {entry.file}.", hint=f"Fetch it from {entry.url}.", model=entry.name)
+    shutil.copyfile(found, part)
+
+
+def _checked(entry: Published, part: Path, source: str) -> ModelCard:
+    """The card of the fetched file, if it is the published one; else the file is gone."""
+    with part.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    size_bytes = part.stat().st_size
+    wrong = [
+        f"{what} {came} instead of {known}"
+        for what, came, known in (
+            ("size", size_bytes, entry.bytes),
+            ("SHA-256", sha256, entry.sha256),
+            ("MD5", md5, entry.md5),
+        )
+        if known and came != known
+    ]
+    if wrong:
+        part.unlink()
+        raise ChecksumMismatch(
+            f"What {source} holds is not {entry.name}: {', '.join(wrong)}.",
+            hint=f"It was not kept. {BY_HAND}",
+            model=entry.name,
+        )
+    return entry.card_for(sha256, size_bytes)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str, watcher: Watcher) -> Iterator[None]:
+    """One process at a time for one model. The lock's file stays: to remove it would be a race of its own."""
+    if not folder.is_absolute():
+        raise BadSettings("This user has no home folder for models.", hint="Set PACKSHOT_MODELS_DIR to a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            watcher.notice(f"another process is downloading {name}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Trouble with files, in words; that with the network has become a PackshotError before."""
+    try:
+        yield
+    except OSError as error:
+        raise BadSettings(
+            f"The models folder {folder} cannot be written: {error.strerror}.",
+            hint="Make room or change its permissions, or set PACKSHOT_MODELS_DIR to another folder.",
+        ) from error

@@ -1,0 +1,90 @@
+"""ONNX Runtime sessions: how they run, and where. What is asked for is what runs, or an error says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from packshot.engine.card import ModelCard
+from packshot.errors import BadSettings
+
+Device = Literal["cpu", "cuda"]
+PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+# The runtime's exceptions have no base of their own. What they mean here: this graph does not run as its card says.
+RUNTIME_ERRORS = tuple(
+    kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)
+)
+
+_INSTALL = "Install it: pip install 'packshot[gpu]'."
+_MEND = "pip uninstall -y onnxruntime && pip install --force-reinstall --no-deps onnxruntime-gpu"
+
+
+def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> ort.InferenceSession:
+    """A session of a graph, for all threads to share: run() releases the GIL and keeps no state.
+
+    Parameters
+    ----------
+    threads
+        Cores for one run on the CPU.
+    device
+        "cpu" or "cuda". Operators that a GPU lacks run on the CPU beside it; that is no fall-back.
+
+    Raises
+    ------
+    BadSettings
+        The graph cannot be loaded, or the device cannot be used here.
+    """
+    if device == "cuda":
+        _prepare_cuda()
+    providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
+    try:
+        session = ort.InferenceSession(str(path), _options(threads), providers=providers)
+    except RUNTIME_ERRORS as error:
+        raise BadSettings(f"The graph {path} cannot be loaded: {error}", model=card.name) from error
+    session.disable_fallback()
+    # ONNX Runtime 1.31 hands out a CPU session where CUDA's libraries are missing, with enable_fallback=0 as well.
+    if session.get_providers()[0] != PROVIDERS[device]:
+        raise BadSettings(
+            "CUDA was asked for, and ONNX Runtime could not start it; its own words stand above.",
+            hint="`nvidia-smi` must show a GPU, and the CUDA and cuDNN libraries that onnxruntime-gpu wants must be "
+            "there: pip install 'onnxruntime-gpu[cuda,cudnn]'. See docs/models.md.",
+            device=device,
+        )
+    return session
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.enable_cpu_mem_arena = True
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors: warnings of a graph's optimiser are no user's business
+    # Spinning threads eat the cores that codecs and other sessions need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _prepare_cuda() -> None:
+    if PROVIDERS["cuda"] not in ort.get_available_providers():
+        message = "CUDA was asked for, and the ONNX Runtime that is installed has none."
+        raise BadSettings(message, hint=f"{_how_to_mend()} See docs/models.md.", device="cuda")
+    # NVIDIA's packages lie where no linker looks. The function prints what it misses, and stdout may be the picture.
+    with contextlib.redirect_stdout(sys.stderr):
+        ort.preload_dlls()
+
+
+def _how_to_mend() -> str:
+    """onnxruntime and onnxruntime-gpu fill one and the same folder: the one that was installed last is what runs."""
+    try:
+        version("onnxruntime-gpu")
+    except PackageNotFoundError:
+        return _INSTALL
+    return f"onnxruntime was installed over onnxruntime-gpu; mend it: {_MEND}."

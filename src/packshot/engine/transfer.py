@@ -1,0 +1,209 @@
+"""Bring the bytes of a URL into a file: go on where it ends, try again after a cut. Knows nothing of models.
+
+Only `packshot models download` comes here, with a URL of the registry or of the operator. urllib is enough, and it
+honours http_proxy, https_proxy and no_proxy. Whether the bytes are the right ones is for the caller's checksum to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import shutil
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packshot import __version__
+from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
+
+CHUNK_BYTES = 1 << 20
+BY_HAND = "Or fetch the file by another way and use `--from FOLDER`."
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to put up with a server: attempts that bring nothing new, the first pause (they double), any silence."""
+
+    attempts: int = 5
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 30.0
+    silence_s: float = 30.0
+
+
+class Watcher:
+    """Is told how a download goes. This one keeps it to itself."""
+
+    def progress(self, done_bytes: int, total_bytes: int | None) -> None:
+        """So much is on disk, of so much where the server said."""
+
+    def notice(self, text: str) -> None:
+        """Something a person may want to know: a second attempt, waiting for another process."""
+
+
+class _Again(Exception):
+    """This attempt failed, the next may not. `pause_s` is what the server asked for, 0 if nothing."""
+
+    def __init__(self, why: str, pause_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.pause_s = pause_s
+
+
+class Transfer:
+    """One URL on its way into one file, over as many connections as it takes."""
+
+    def __init__(self, url: str, file: Path, expected_bytes: int | None, patience: Patience, watcher: Watcher) -> None:
+        self._url, self._file, self._expected_bytes = url, file, expected_bytes
+        self._patience, self._watcher = patience, watcher
+        self._etag = ""  # of the first answer: later ones must go on with the same file
+
+    def run(self) -> None:
+        """Return when the file is as long as the server says that it is.
+
+        Raises
+        ------
+        ModelMissing
+            The server refuses, or cannot be reached within the patience.
+        ChecksumMismatch
+            The server's file has another size than expected; nothing of it was fetched.
+        BadSettings
+            The disk is full or the file cannot be written.
+        """
+        failures = 0
+        while True:
+            before = self._have()
+            try:
+                return self._attempt(before)
+            except _Again as error:
+                failures = 1 if self._have() >= before + CHUNK_BYTES else failures + 1
+                if failures >= self._patience.attempts:
+                    hint = f"Run the same command again later: it goes on where it stopped. {BY_HAND}"
+                    raise ModelMissing(f"{self._url} could not be fetched: {error}.", hint=hint) from error
+                pause_s = self._pause_s(failures, error.pause_s)
+                self._watcher.notice(f"{error}; attempt {failures + 1} of {self._patience.attempts} in {pause_s:.1f} s")
+                time.sleep(pause_s)
+
+    def _pause_s(self, failures: int, asked_s: float) -> float:
+        pause_s = max(self._patience.first_pause_s * 2.0 ** (failures - 1), asked_s)
+        return min(pause_s, self._patience.longest_pause_s)
+
+    def _attempt(self, have: int) -> None:
+        with self._answer(have) as answer:
+            if answer is None:  # the server says that all of it is here
+                return
+            start = _start(answer) if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+            if start not in {0, have}:
+                raise _Again(f"the server went on at byte {start} instead of {have}")
+            self._etag = answer.headers.get("ETag", "")
+            total = _total(answer, start)
+            self._check_room(total, start)
+            done = self._copy(answer, start, total)
+        if total is not None and done < total:
+            raise _Again(f"the connection ended after {done} of {total} bytes")
+
+    @contextlib.contextmanager
+    def _answer(self, have: int) -> Iterator[http.client.HTTPResponse | None]:
+        """The server's answer; every trouble with the network in it becomes _Again or, where that is no use, final."""
+        try:
+            with urllib.request.urlopen(self._request(have), timeout=self._patience.silence_s) as answer:  # noqa: S310
+                yield answer
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+                if f"*/{have}" in error.headers.get("Content-Range", ""):
+                    yield None
+                    return
+                self._file.unlink()
+                raise _Again("the server has a shorter file than what was here") from error
+            if error.code in _AGAIN:
+                raise _Again(f"the server answered {error.code}", _retry_after_s(error)) from error
+            raise ModelMissing(f"{self._url} answered {error.code} {error.reason}.", hint=BY_HAND) from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise ModelMissing(f"{self._url}: {error.reason}.", hint=BY_HAND) from error
+            raise _Again(str(error.reason)) from error
+        except (http.client.HTTPException, OSError) as error:
+            raise _again(error) from error
+
+    def _request(self, have: int) -> urllib.request.Request:
+        headers = {"User-Agent": f"packshot/{__version__}", "Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if self._etag.startswith('"'):  # a weak one may not be compared with
+                headers["If-Range"] = self._etag
+        return urllib.request.Request(self._url, headers=headers)  # noqa: S310 - the caller's is http or https
+
+    def _copy(self, answer: http.client.HTTPResponse, start: int, total: int | None) -> int:
+        """Write what comes from byte `start` on, and return where it ended: at the total, or before it."""
+        done = start
+        with _disk(self._file), self._file.open("ab") as file:
+            file.truncate(start)
+            while done != total and (chunk := _read(answer)):
+                file.write(chunk)
+                done += len(chunk)
+                self._watcher.progress(done, total)
+        return done
+
+    def _check_room(self, total: int | None, start: int) -> None:
+        if total is None:
+            return
+        if self._expected_bytes not in {None, total}:
+            raise ChecksumMismatch(
+                f"{self._url} has {total} bytes; this model has {self._expected_bytes}.",
+                hint="The server answers with something else: a proxy's page, or another file of that name.",
+            )
+        free = shutil.disk_usage(self._file.parent).free
+        if free < total - start:
+            raise BadSettings(
+                f"{self._file.parent} has {free / 1e6:.0f} MB free; {(total - start) / 1e6:.0f} MB are needed.",
+                hint="Make room, or set PACKSHOT_MODELS_DIR to another folder.",
+            )
+
+    def _have(self) -> int:
+        return self._file.stat().st_size if self._file.exists() else 0
+
+
+@contextlib.contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Trouble with the disk is not trouble with the network, though both are OSErrors: no attempt can mend it."""
+    try:
+        yield
+    except OSError as error:
+        raise BadSettings(
+            f"{path} cannot be written: {error.strerror}.", hint="Make room, or set PACKSHOT_MODELS_DIR."
+        ) from error
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    """What has come, up to CHUNK_BYTES; nothing at the end, or where the connection was closed."""
+    try:
+        return answer.read1(CHUNK_BYTES)
+    except (http.client.HTTPException, OSError) as error:
+        raise _again(error) from error
+
+
+def _again(error: Exception) -> _Again:
+    return _Again(str(error) or type(error).__name__)
+
+
+def _start(answer: http.client.HTTPResponse) -> int:
+    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    if found is None:
+        raise _Again("the server sent a part without saying which")
+    return int(found[1])
+
+
+def _total(answer: http.client.HTTPResponse, start: int) -> int | None:
+    """Bytes of the whole file, where the server says so: it need not when it sends in chunks."""
+    length = answer.headers.get("Content-Length", "")
+    return start + int(length) if length.isdecimal() else None
+
+
+def _retry_after_s(error: urllib.error.HTTPError) -> float:
+    asked = error.headers.get("Retry-After", "")
+    return float(asked) if asked.isdecimal() else 0.0
