@@ -36,7 +36,9 @@ def read_excluded(path: Path) -> set[str]:
 
 class Pool:
     """Rows of all sets under one numbering. `shares` maps a set to its share of the samples, of any total.
-    counts: pairs by set; sizes (R, 2) height and width; fine (R,) bool; boxes (R, 4) left, top, right, bottom of the mask: all in px.
+
+    counts: pairs by set. sizes: (R, 2), height and width, px. fine: (R,) bool. boxes: (R, 4), left, top, right and
+    bottom of the mask, px. objects: (R,) bool, whose foreground can be cut out and laid elsewhere.
     """
 
     def __init__(
