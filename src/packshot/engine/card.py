@@ -13,10 +13,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from packshot.core.confidence import Calibration
 from packshot.core.geometry import Fit
 from packshot.errors import BadSettings, ModelMissing
 
-Output = Literal["probability", "logit"]
+Output = Literal["probability", "logit", "change"]
 Triple = tuple[float, float, float]
 Record = TypeVar("Record")
 
@@ -62,10 +63,11 @@ class Graph:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that is known of a network. Everything after `licence` is for people, and may be left out.
+    """All that is known of a network. Everything after `edges` is for people, and may be left out.
 
     `sha256` and `bytes` pin the file, which lies beside the card. `output` is what output 0 of the graph holds:
-    a matte ("probability") or its logit. `scores` maps the name of a test set to its figures.
+    a matte ("probability") or its logit; an edge refiner's holds the "change" of that logit. `edges` names the edge
+    refiner that follows a coarse network, None for none. `scores` maps the name of a test set to its figures.
     """
 
     name: str
@@ -75,6 +77,8 @@ class ModelCard:
     input: InputRule
     output: Output
     licence: str
+    confidence: Calibration | None = None
+    edges: str | None = "packshot-edges-1"
     description: str = ""
     graph: Graph | None = None
     data: tuple[DataSource, ...] = ()
@@ -88,6 +92,8 @@ class ModelCard:
             raise ValueError(f"file {self.file!r} must be a bare file name: the graph lies beside its card")
         if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
             raise ValueError("sha256 must be 64 lower-case hexadecimal digits")
+        if self.confidence and self.confidence.sha256 != self.sha256:
+            raise ValueError("confidence was fitted to another file: fit it anew, or leave it out")
 
     def to_json(self) -> str:
         """The text of NAME.json; `read_card` of it gives an equal card."""

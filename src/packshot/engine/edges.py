@@ -1,0 +1,142 @@
+"""The edge refiner: a small network that looks at the picture itself, tile by tile, where the matte is undecided.
+
+The guided filter moves an edge to where colours change; this network has seen what edges look like: hair against hair,
+white on white, a contour that is out of focus. Its layers are not padded, so tiles meet without seams.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from packshot.core.compose import visible
+from packshot.core.geometry import Size
+from packshot.core.matte import DECIDED, REACH
+from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
+from packshot.core.resample import resample, size_of
+from packshot.engine.card import ModelCard
+from packshot.engine.session import RUNTIME_ERRORS, Device, open_session
+from packshot.engine.weights import find_card, verify
+from packshot.errors import BadSettings
+
+LEAST_PX = 640
+"""Longest side below which a picture is as coarse as the network's own matte, and nothing is left to refine."""
+
+TILE_PX = 64
+"""Side of what one tile answers. Smaller ones follow an edge more closely; below 64 the halo costs more than that saves."""
+
+HALO_PX = 24
+"""How far around a pixel the network sees, and so how much of the picture a tile needs around it."""
+
+MOST_TILES = 160
+"""Beyond that the picture is refined at half its size, and so on: the time is bounded, and no edge is left half done."""
+
+BATCH = 8
+"""Tiles in one run: what 8 of them need stays in a core's cache."""
+
+MARGIN = np.float32(0.02)
+"""Keeps the logit of a matte of 0 or 1 finite; undone afterwards, so that both can be reached."""
+
+
+class EdgeRefiner:
+    """A graph from (n, 5, h, w), RGB, guided and coarse matte in 0..1, to the change of the matte's logit.
+
+    The answer, (n, 1, h - 2*HALO_PX, w - 2*HALO_PX), belongs to the middle. One session serves all threads.
+    """
+
+    def __init__(self, card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> None:
+        self._session = open_session(card, path, threads, device)
+        self._input = self._session.get_inputs()[0].name
+        self.card = card
+
+    def refine(self, picture: Picture, coarse: Float32, matte: Float32) -> Float32:
+        """The matte with its edges redrawn where the coarse matte is undecided; elsewhere it stays as it is.
+
+        As in the guided filter, no value leaves what the coarse one lets it reach, so changes fade out within the band.
+
+        Parameters: picture; coarse, float32 (h, w) in 0..1; matte, float32 (H, W) in 0..1, from core.matte.refine.
+        Returns: float32 (H, W) in 0..1, nowhere more than the picture's own alpha.
+        """
+        if picture.size.longest < LEAST_PX:
+            return matte
+        soft = enlarge(coarse, picture.size)
+        band = np.flatnonzero((soft > 0) & (soft < 1))
+        if not band.size:
+            return matte
+        change = self._change(visible(picture), matte, soft)
+        near = soft.reshape(-1)[band]
+        values = moved(matte.reshape(-1)[band], change.reshape(-1)[band])
+        values = np.maximum(np.minimum(values, REACH * near), 1 - REACH * (1 - near))
+        refined = matte.copy()
+        refined.reshape(-1)[band] = np.clip(values, 0, 1)
+        return refined if picture.alpha is None else np.minimum(refined, to_unit(picture.alpha))
+
+    def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
+        """The change of the logit, float32 (H, W), 0 where no tile is; at half the size if it takes too many tiles."""
+        size = size_of(soft)
+        places = _undecided_tiles(soft)
+        if len(places) > MOST_TILES:
+            half = Size(-(-size.width // 2), -(-size.height // 2))
+            small = self._change(*(resample(plane, half) for plane in (rgb, matte, soft)))
+            return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        windows = [_windows(plane) for plane in (rgb, matte, soft)]
+        change = np.zeros((len(windows[0]) * TILE_PX, windows[0].shape[1] * TILE_PX), np.float32)
+        tiled = change.reshape(len(windows[0]), TILE_PX, -1, TILE_PX).swapaxes(1, 2)
+        for start in range(0, len(places), BATCH):
+            rows, columns = places[start : start + BATCH].T
+            tiled[rows, columns] = self._run(*(window[rows, columns] for window in windows))
+        return change[: size.height, : size.width]
+
+    def _run(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
+        layers = np.concatenate([to_unit(rgb), matte, soft], axis=1)
+        try:
+            (change,) = self._session.run(None, {self._input: layers})
+        except RUNTIME_ERRORS as error:
+            raise BadSettings(f"Model {self.card.name!r} cannot run: {error}", model=self.card.name) from error
+        return np.asarray(change[:, 0], np.float32)
+
+
+def load_edge_refiner(name_or_path: str, threads: int = 1) -> EdgeRefiner:
+    """Find an edge refiner by name or path, verify its checksum, and load it.
+
+    Raises: ModelMissing, ChecksumMismatch, BadSettings.
+    """
+    card, path = find_card(name_or_path)
+    verify(card, path)
+    return EdgeRefiner(card, path, threads)
+
+
+def enlarge(coarse: Float32, size: Size) -> Float32:
+    """The coarse matte at the picture's size, bilinear, its decided values at exactly 0 and 1."""
+    decided = np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
+    return np.asarray(cv2.resize(decided, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def moved(values: Float32, change: Float32) -> Float32:
+    """Matte values in 0..1 with their logit changed; a change of 0 changes nothing."""
+    inner = MARGIN + (1 - 2 * MARGIN) * values
+    odds = (1 - inner) / inner * np.exp(-np.clip(change, -20, 20))
+    return np.asarray((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), np.float32)
+
+
+def _undecided_tiles(soft: Float32) -> Index:
+    """Rows and columns of the tiles that hold something undecided, (n, 2)."""
+    undecided = ((soft > 0) & (soft < 1)).view(np.uint8)
+    height, width = (-(-length // TILE_PX) for length in soft.shape)
+    padded = np.zeros((height * TILE_PX, width * TILE_PX), np.uint8)
+    padded[: soft.shape[0], : soft.shape[1]] = undecided
+    return np.argwhere(padded.reshape(height, TILE_PX, width, TILE_PX).any(axis=(1, 3)))
+
+
+def _windows(plane: UInt8 | Float32) -> UInt8 | Float32:
+    """Every tile with its halo, a view of shape (rows, columns, channels, side, side); borders are repeated."""
+    height, width = plane.shape[:2]
+    beyond = (-height % TILE_PX, -width % TILE_PX)
+    edges = (HALO_PX, HALO_PX + beyond[0], HALO_PX, HALO_PX + beyond[1])
+    padded = cv2.copyMakeBorder(plane, *edges, cv2.BORDER_REPLICATE)
+    padded = padded.reshape(*padded.shape[:2], -1)
+    side = TILE_PX + 2 * HALO_PX
+    return sliding_window_view(padded, (side, side), axis=(0, 1))[::TILE_PX, ::TILE_PX]
