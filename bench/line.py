@@ -100,7 +100,7 @@ def report(sides: tuple[int, ...] = (1000, 1999), repeats: int = 15) -> str:
 
 def column(data: bytes, one: Network, two: Network, repeats: int) -> dict[str, float]:
     """All figures of one photo; `one` and `two` are the network on one thread and on two."""
-    matte = find_matte(codecs.decode(data), one)
+    matte = find_matte(codecs.decode(data), one).matte
     watch, watch_two = Stopwatch(), Stopwatch()
     for _ in range(repeats):
         staged(data, one, watch)

@@ -20,7 +20,7 @@ PHOTOS = ("bear.jpg", "stool.jpg", "mug.jpg")
 def panels(path: Path) -> list[UInt8]:
     """The photo and two renderings of it, at full size."""
     picture = codecs.decode(path.read_bytes())
-    matte = find_matte(picture, default_network())
+    matte = find_matte(picture, default_network()).matte
     white = np.full((1, 1, 1), 255, np.uint8)
     return [picture.rgb, cutout_over(picture, matte, checkerboard(picture)), cutout_over(picture, matte, white)]
 

@@ -51,7 +51,7 @@ def evaluate(network: Network, examples: Iterator[Example], worst: Worst | None 
     rows = []
     for example in examples:
         started = time.perf_counter()
-        matte = find_matte(example.picture, network)
+        matte = find_matte(example.picture, network).matte
         seconds = time.perf_counter() - started
         figures = score(matte, example.truth)
         rows.append(Row(example.name, strata(example), figures, seconds))

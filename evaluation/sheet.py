@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     network = load_network(options.model)
     rows = []
     for name, picture in photos(options.source, count=options.count, seed=options.seed):
-        matte = find_matte(picture, network)
+        matte = find_matte(picture, network).matte
         rows.append((name, (picture.rgb, to_uint8(matte), cutout_over(picture, matte, checkerboard(picture)))))
     write(options.out, sheet(rows))
 

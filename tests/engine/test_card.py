@@ -19,6 +19,17 @@ FULL: dict[str, Any] = {
     "input": {"side_px": 320, "multiple": 32, "fit": "longest", "mean": [0.5, 0, 0.25], "std": [1, 0.5, 2]},
     "output": "logit",
     "licence": "MIT",
+    "confidence": {
+        "sha256": "0123456789abcdef" * 4,
+        "intercept": -2,
+        "slope": 5.5,
+        "review_below": 0.6,
+        "pictures": 500,
+        "rank_correlation": 0.7,
+        "mean_error": 0.08,
+        "calibration_error": 0.01,
+        "caught": 0.35,
+    },
     "graph": {"opset": 17, "parameters": 10, "weights": "float16"},
     "data": [{"name": "shoes", "count": 12, "source": "our shop", "terms": "own photos"}],
     "seeds": [1, 2],
@@ -37,6 +48,8 @@ def read(folder: Path, value: Any) -> ModelCard:
 def test_every_field_is_read(tmp_path: Path) -> None:
     card = read(tmp_path, FULL)
     assert card.input == InputRule(320, 32, "longest", (0.5, 0.0, 0.25), (1.0, 0.5, 2.0))
+    assert card.confidence is not None
+    assert (card.confidence.intercept, card.confidence.pictures) == (-2.0, 500)
     assert card.graph == Graph(17, 10, "float16")
     assert card.data == (DataSource("shoes", 12, "our shop", "own photos"),)
     assert (card.seeds, card.known_failures) == ((1, 2), ("laces",))
@@ -96,6 +109,9 @@ def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
         ({"seeds": [1.5]}, r"card.seeds\[0\]"),
         ({"scores": {"val": 1}}, "card.scores.val"),
         ({"sha256": "abc"}, "sha256"),
+        ({"sha256": "0" * 64}, "confidence was fitted to another file"),
+        ({"confidence": FULL["confidence"] | {"slope": -1}}, "slope"),
+        ({"confidence": {"slope": 1}}, "card.confidence lacks"),
         ({"file": "../elsewhere.onnx"}, "file"),
     ],
 )

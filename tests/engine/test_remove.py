@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ import pytest
 from PIL import Image
 
 import packshot
+from packshot.core.confidence import Calibration
 from packshot.core.picture import to_unit
+from packshot.engine.card import ModelCard
+from packshot.engine.network import Network
 from packshot.engine.remove import FORMS, Form, default_network, remove
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
 from tests.kit.images import as_jpeg, as_png, photo
@@ -21,6 +25,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
+
+
+class _With:
+    """A network with another card."""
+
+    def __init__(self, network: Network, card: ModelCard) -> None:
+        self.card, self.predict = card, network.predict
 
 
 def iou(matte: np.ndarray, truth: np.ndarray) -> float:
@@ -70,6 +81,16 @@ def test_a_cutout_of_a_cutout_loses_next_to_nothing() -> None:
     twice = packshot.remove_background(once)
     first, second = (to_unit(np.asarray(opened(data))[..., 3]) for data in (once, twice))
     assert iou(second, first) > 0.95
+
+
+def test_the_confidence_is_the_cards_and_none_without_a_calibration() -> None:
+    network, data = default_network(), (EXAMPLES / "bear.jpg").read_bytes()
+    curve = Calibration(network.card.sha256, -2.0, 5.0, 0.6, 100, 0.7, 0.08, 0.01, 0.35)
+    known, unknown = (_With(network, replace(network.card, confidence=each)) for each in (curve, None))
+    sure = {remove(data, form=form, network=known).confidence for form in FORMS}
+    assert len(sure) == 1
+    assert 0.5 < sure.pop() < 1  # an easy photo: the stability is over 0.8
+    assert remove(data, network=unknown).confidence is None
 
 
 def test_threads_share_one_network_and_agree() -> None:

@@ -67,7 +67,8 @@ class ModelCard:
 
     `sha256` and `bytes` pin the file, which lies beside the card. `output` is what output 0 of the graph holds:
     a matte ("probability") or its logit; an edge refiner's holds the "change" of that logit. `edges` names the edge
-    refiner that follows a coarse network, None for none. `scores` maps the name of a test set to its figures.
+    refiner that follows a coarse network, None for none. `confidence` turns the stability of its mattes into a
+    confidence; it belongs to this very file. `scores` maps the name of a test set to its figures.
     """
 
     name: str

@@ -12,6 +12,7 @@ import numpy as np
 from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Limits
 from packshot.core.compose import crop, cutout, flatten, mask
+from packshot.core.confidence import confidence
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size, network_size
 from packshot.core.matte import bounding_box, drop_specks, is_empty, is_flat, network_input, refine
@@ -33,12 +34,26 @@ class Result:
     media_type: "image/png" or "image/jpeg".
     size: of the rendering, px.
     box: where the product lies in the photo, px.
+    confidence: how good the matte is likely to be, 0..1: the IoU that mattes like it have in the mean. None when the
+        network's card has no calibration.
     """
 
     data: bytes
     media_type: str
     size: Size
     box: Box
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a network found in a picture.
+
+    matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result.
+    """
+
+    matte: Float32
+    confidence: float | None
 
 
 def remove_background(data: bytes, *, form: Form = "cutout") -> bytes:
@@ -72,26 +87,28 @@ def remove(
     """The same with a network and limits of the caller's choice; also says where the product is. Safe from threads."""
     check_form(form)
     picture = codecs.decode(data, limits)
-    matte = find_matte(picture, network or default_network())
-    box = find_box(matte)
+    found = find_matte(picture, network or default_network())
+    matte, box = found.matte, find_box(found.matte)
     if form == "mask":
-        return Result(codecs.encode_mask_png(mask(matte)), "image/png", picture.size, box)
+        return Result(codecs.encode_mask_png(mask(matte)), "image/png", picture.size, box, found.confidence)
     if form == "crop":
         picture, matte = crop(picture, matte, box)
     foreground = estimate_foreground(picture, matte)
     if form == "white":
-        return Result(codecs.encode_jpeg(flatten(foreground, matte)), "image/jpeg", picture.size, box)
-    return Result(codecs.encode_png(*cutout(foreground, matte)), "image/png", picture.size, box)
+        jpeg = codecs.encode_jpeg(flatten(foreground, matte))
+        return Result(jpeg, "image/jpeg", picture.size, box, found.confidence)
+    return Result(codecs.encode_png(*cutout(foreground, matte)), "image/png", picture.size, box, found.confidence)
 
 
-def find_matte(picture: Picture, network: Network) -> Float32:
-    """The matte at the picture's size, float32 (H, W) in 0..1: coarse from the network, then refined on the picture."""
+def find_matte(picture: Picture, network: Network) -> Found:
+    """The matte at the picture's size: coarse from the network, then refined on the picture."""
     rule = network.card.input
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
     rgb = network_input(picture, size)
     if is_flat(rgb):
-        return np.zeros(picture.rgb.shape[:2], np.float32)
-    return refine(picture, drop_specks(network.predict(rgb)))
+        return Found(np.zeros(picture.rgb.shape[:2], np.float32), None)
+    coarse = network.predict(rgb)
+    return Found(refine(picture, drop_specks(coarse)), confidence(coarse, network.card.confidence))
 
 
 def find_box(matte: Float32) -> Box:
