@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from packshot.engine.network import load_network as load_network
     from packshot.engine.remove import Form as Form
     from packshot.engine.remove import Result as Result
     from packshot.engine.remove import remove as remove
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Form", "PackshotError", "Result", "__version__", "remove", "remove_background"]
+__all__ = ["Form", "PackshotError", "Result", "__version__", "load_network", "remove", "remove_background"]
 
 _HOME = {
     "Form": "packshot.engine.remove",
     "PackshotError": "packshot.errors",
     "Result": "packshot.engine.remove",
+    "load_network": "packshot.engine.network",
     "remove": "packshot.engine.remove",
     "remove_background": "packshot.engine.remove",
 }

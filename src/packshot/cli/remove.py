@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from packshot.cli.errors import FileAccess, OutputExists
+from packshot.cli.options import device_option, model_option
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
     from packshot.cli.plan import Job
     from packshot.engine.remove import Form, Result
+    from packshot.engine.session import Device
 
 
 @click.command()
@@ -35,9 +37,16 @@ if TYPE_CHECKING:
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
 @click.option("--jobs", type=click.IntRange(1), help="Photos at a time.  [default: one per processor]")
-@click.option("--model", help="Name of a model, or the path of an .onnx file with its card beside it.")
+@model_option
+@device_option
 def remove(
-    inputs: tuple[str, ...], form: Form, out: str | None, overwrite: bool, jobs: int | None, model: str | None
+    inputs: tuple[str, ...],
+    form: Form,
+    out: str | None,
+    overwrite: bool,
+    jobs: int | None,
+    model: str | None,
+    device: Device,
 ) -> None:
     """Remove the background of photos.
 
@@ -53,7 +62,6 @@ def remove(
     from packshot.cli.plan import make_plan
     from packshot.engine.network import load_network
     from packshot.engine.remove import remove as remove_line
-    from packshot.engine.weights import DEFAULT_MODEL
     from packshot.service.process import tune_process
 
     plan = make_plan(inputs, form=form, out=out)
@@ -61,7 +69,7 @@ def remove(
     # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
     if workers > 1:
         tune_process()
-    network = load_network(model or DEFAULT_MODEL, threads=1 if workers > 1 else os.cpu_count() or 1)
+    network = load_network(model, threads=1 if workers > 1 else os.cpu_count() or 1, device=device)
 
     def work(job: Job) -> None:
         if job.target is not None and job.target.exists() and not overwrite:

@@ -57,7 +57,7 @@ class Found:
 
 
 def remove_background(data: bytes, *, form: Form = "cutout") -> bytes:
-    """Remove the background of a photo with the embedded network.
+    """Remove the background of a photo with the default network.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ _loading = threading.Lock()
 
 
 def default_network() -> Network:
-    """The embedded network, loaded by the first call and kept; one session serves all threads."""
+    """The network that `packshot models use` chose, else the embedded one; loaded once, one session for all threads."""
     with _loading:  # cache alone would let two first calls load it twice
         return _load_default()
 

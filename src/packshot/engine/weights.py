@@ -46,6 +46,24 @@ def default_model(folder: Path | None = None) -> str:
         raise BadSettings(f"The choice of the default model in {path} cannot be read: {error}.") from error
 
 
+def choose_default(name_or_path: str | None, folder: Path | None = None) -> None:
+    """Keep the user's default model; None goes back to the embedded one.
+
+    Raises: BadSettings when the folder cannot be written.
+    """
+    path = (folder or models_folder()) / CHOICE
+    try:
+        if name_or_path is None:
+            path.unlink(missing_ok=True)
+            return
+        own = name_or_path.endswith(".onnx")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{Path(name_or_path).expanduser().absolute() if own else name_or_path}\n", encoding="utf-8")
+    except OSError as error:
+        hint = "Set PACKSHOT_MODEL instead, or PACKSHOT_MODELS_DIR to a folder that can be written."
+        raise BadSettings(f"The choice cannot be kept in {path}: {error.strerror}.", hint=hint) from error
+
+
 def embedded_cards() -> list[ModelCard]:
     """The cards of the models that come with the package, by name."""
     return [read_card(path) for path in sorted(_embedded().glob("*.json"))]

@@ -103,7 +103,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         The settings, the state folder or the model cannot be used; the message says how to mend it.
     """
     state = State(settings)
-    network = load_network(settings.model, threads=settings.threads)
+    network = load_network(settings.model, threads=settings.threads, device=settings.device, folder=settings.models_dir)
     accounts = Accounts(state.database, now=now)
     # Work that outlived ten deadlines died with its process: its key is free again.
     idempotency = Idempotency(state.database, now=now, running_s=10 * settings.deadline_s)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from packshot.engine.weights import DEFAULT_MODEL
+from packshot.engine.weights import DEFAULT_MODEL, models_folder
 from packshot.service.environment import Fault, read_environment, setting, variable_of
 
 SECRET_CHARACTERS = 32
@@ -33,6 +33,10 @@ def _cpu_count() -> int:
 
 def _state_dir(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or "~/.local/state") / "packshot"
+
+
+def _computed(environ: Mapping[str, str]) -> dict[str, Path]:
+    return {"state_dir": _state_dir(environ), "models_dir": models_folder(environ)}
 
 
 class Settings(BaseModel):
@@ -106,11 +110,30 @@ class Settings(BaseModel):
         le=2**53,
         shown="no end of them",
     )
-    model: str = setting(
-        "The network: the name of an embedded model, or the path of an .onnx file with its card beside it.",
-        "a name that `packshot models` lists, or a path that ends in .onnx",
-        default=DEFAULT_MODEL,
+    model: str | None = setting(
+        "The network: the name of a model, or the path of an .onnx file with its card beside it.",
+        "a name that `packshot models list` shows, or a path that ends in .onnx",
+        default=None,
         min_length=1,
+        shown=f"the one that `packshot models use` chose, else `{DEFAULT_MODEL}`",
+    )
+    device: Literal["cpu", "cuda"] = setting(
+        "Where the network runs. cuda needs packshot[gpu]; where it cannot run, the service does not start.",
+        "cpu or cuda",
+        default="cpu",
+    )
+    models_dir: Path = setting(
+        "Folder of the models that `packshot models download` brings; command line and library look there too.",
+        "a folder, which the service only reads",
+        default_factory=models_folder,
+        shown="$XDG_DATA_HOME/packshot/models, or ~/.local/share/packshot/models",
+    )
+    models_url: str | None = setting(
+        "Mirror that `packshot models download` brings models from, by the publisher's file names. "
+        "The service itself brings none.",
+        "a URL, or a folder",
+        default=None,
+        shown="the publisher's address",
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "Least level that is logged.", "debug, info, warning or error", default="info"
@@ -126,7 +149,7 @@ class Settings(BaseModel):
             Every fault at once, a line each: the variable, what came, what is expected and where it is explained.
             Unknown variables are faults too. Secrets are never shown.
         """
-        return read_environment(cls, environ, computed={"state_dir": _state_dir(environ)})
+        return read_environment(cls, environ, computed=_computed(environ))
 
     @property
     def is_loopback(self) -> bool:
@@ -158,6 +181,11 @@ class Settings(BaseModel):
             return value.expanduser().absolute()
         except RuntimeError as error:  # a container's user often has none
             raise Fault("this user has no home folder; name a folder.") from error
+
+    @field_validator("models_dir")
+    @classmethod
+    def _expand_models(cls, value: Path) -> Path:
+        return models_folder({variable_of("models_dir"): str(value)})
 
     @field_validator("url_secrets", mode="before")
     @classmethod
@@ -193,7 +221,7 @@ class Settings(BaseModel):
             raise ValueError
         return value
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "device", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

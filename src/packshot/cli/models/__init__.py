@@ -1,36 +1,103 @@
-"""`packshot models`: the networks that can be used."""
+"""`packshot models`: the networks that can be used, and those that can be brought here."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+from packshot.cli.models.bench import bench
+from packshot.cli.models.card import card
+from packshot.cli.models.download import download
+
+if TYPE_CHECKING:
+    from packshot.engine.card import ModelCard
+    from packshot.engine.registry import Published
 
 
 @click.group()
 def models() -> None:
-    """List and verify the networks."""
+    """List, download, verify, choose and time the networks."""
+
+
+for command in (bench, card, download):
+    models.add_command(command)
 
 
 @models.command("list")
 def list_() -> None:
-    """List the models that are here (* is the default): size, input, licence, scores, known failures."""
-    from packshot.engine.weights import DEFAULT_MODEL, embedded_cards
+    """List the models that are here (* is the default), then those that can be downloaded.
 
-    for card in embedded_cards():
-        mark = "*" if card.name == DEFAULT_MODEL else " "
-        click.echo(f"{mark} {card.name}  {card.bytes / 1e6:.1f} MB  {card.input.side_px} px  {card.licence}")
-        for test_set, figures in card.scores.items():
-            click.echo(f"    {test_set}: MAE {figures['mae']:.3f}, maximum F {figures['max_f']:.3f}")
-        for failure in card.known_failures:
-            click.echo(f"    - {failure}")
+    For each its size, input and licence; scores and known failures for those that are here.
+    """
+    from packshot.engine.card import ModelCard
+    from packshot.engine.registry import published
+    from packshot.engine.weights import default_model, downloaded_cards, embedded_cards, models_folder
+
+    folder, default = models_folder(), default_model()
+    here = set()
+    for place, found in (("embedded", embedded_cards()), (str(folder), downloaded_cards(folder))):
+        for each in found:
+            if isinstance(each, ModelCard):
+                here.add(each.name)
+                _show_here(each, place, is_default=each.name == default)
+            else:
+                click.echo(f"! {each}")
+    if default.endswith(".onnx"):
+        click.echo(f"* {default}")
+    click.echo("\nCan be brought by `packshot models download NAME`:")
+    for entry in published().values():
+        if entry.name not in here:
+            _show_available(entry)
+
+
+def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
+    mark = "*" if is_default else " "
+    click.echo(f"{mark} {card.name}  {card.bytes / 1e6:.1f} MB  {card.input.side_px} px  {card.licence}  [{place}]")
+    for test_set, figures in card.scores.items():
+        click.echo(f"    {test_set}: MAE {figures['mae']:.3f}, maximum F {figures['max_f']:.3f}")
+    for failure in card.known_failures:
+        click.echo(f"    - {failure}")
+
+
+def _show_available(entry: Published) -> None:
+    from packshot.cli.models.download import size_of
+
+    terms = f"{entry.licence}, NON-COMMERCIAL USE ONLY" if entry.non_commercial else entry.licence
+    click.echo(f"  {entry.name}  {size_of(entry)}  {entry.input.side_px} px  {terms}")
 
 
 @models.command()
 @click.argument("name", required=False)
 def verify(name: str | None) -> None:
-    """Verify the checksum of the model NAME, or of all."""
-    from packshot.engine.weights import embedded_cards, find_card
+    """Verify the checksum of the model NAME, or of all that are here."""
+    from packshot.engine.card import ModelCard
+    from packshot.engine.weights import downloaded_cards, embedded_cards, find_card
     from packshot.engine.weights import verify as verify_weights
 
-    for each in [name] if name else [card.name for card in embedded_cards()]:
+    here = [] if name else [*embedded_cards(), *downloaded_cards()]
+    for each in [name] if name else [found.name for found in here if isinstance(found, ModelCard)]:
         verify_weights(*find_card(each))
         click.echo(f"{each}: sha256 is right")
+    for found in here:
+        if not isinstance(found, ModelCard):
+            raise found
+
+
+@models.command()
+@click.argument("name", required=False)
+@click.option("--reset", is_flag=True, help="Go back to the embedded model.")
+def use(name: str | None, reset: bool) -> None:
+    """Make the model NAME, or the path of an .onnx file, this user's default; without NAME, say which it is.
+
+    The command line, the library and the service then use it, unless --model or PACKSHOT_MODEL say otherwise.
+    """
+    from packshot.engine.weights import choose_default, default_model, find_card
+    from packshot.engine.weights import verify as verify_weights
+
+    if reset:
+        choose_default(None)
+    elif name is not None:
+        verify_weights(*find_card(name))
+        choose_default(name)
+    click.echo(default_model())
