@@ -1,0 +1,30 @@
+"""The refiner's loss: what counts is the band, the pixels that it may change."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def edge_loss(matte: Tensor, truth: Tensor, band: Tensor) -> Tensor:
+    """L1 of value and gradient, at full size and at two coarser ones, in the band. All (N, 1, H, W) in 0..1.
+
+    The coarser terms ask for the right average around a pixel where its own value cannot be known, as among strands.
+    """
+    loss = matte.new_zeros(())
+    for level in range(3):
+        share = band / band.sum().clamp(min=1)
+        error = matte - truth
+        loss = loss + (error.abs() * share).sum() / 2**level
+        for axis in (2, 3):
+            weight = share.narrow(axis, 1, share.shape[axis] - 1)
+            loss = loss + 0.5 * (error.diff(dim=axis).abs() * weight).sum() / 2**level
+        if level < 2:
+            matte, truth, band = (F.avg_pool2d(plane, 2) for plane in (matte, truth, band))
+    return loss
+
+
+def band_of(coarse: Tensor) -> Tensor:
+    """1 where the coarse matte is undecided, else 0."""
+    return ((coarse > 0) & (coarse < 1)).to(torch.float32)
