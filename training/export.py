@@ -154,18 +154,12 @@ def scores(report: Path | None, sha256: str, side_px: int) -> dict[str, dict[str
     return {found["title"]: found["summary"]}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
-    state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
+def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, graph: Graph, gates: Any) -> ModelCard:
+    """NAME.json beside the graph at `path`: what the run learned from, and what was measured on this very file."""
     about = tomllib.loads(options.about.read_text())
-    network = averaged(state)
-    graph = to_graph(network)
-    slim = with_half_kernels(graph)
-    figures = differences(network, graph, slim)
-    path = write_model(slim, options.out, options.name)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     card = ModelCard(
-        name=options.name,
+        name=path.stem,
         file=path.name,
         sha256=sha256,
         bytes=path.stat().st_size,
@@ -173,28 +167,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
         output="probability",
         licence=about["licence"],
         description=about["description"],
-        graph=Graph(OPSET, sum(p.numel() for p in network.parameters()), "float16"),
+        graph=graph,
         data=tuple(DataSource(count=count, **about["data"][name]) for name, count in state["sets"].items()),
         seeds=(state["config"]["seed"],),
-        training=trained(state, figures),
+        training=trained(state, gates),
         scores=scores(options.scores, sha256, options.side),
         known_failures=tuple(about["known_failures"]),
     )
     path.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
+    return card
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    network = averaged(state)
+    graph = to_graph(network)
+    slim = with_half_kernels(graph)
+    gates = differences(network, graph, slim)
+    path = write_model(slim, options.out, options.name)
+    card = write_card(state, path, options, Graph(OPSET, count_parameters(network), "float16"), gates)
     matte = load_network(str(path)).predict(pictures()[0])  # the way it will be loaded: card, checksum, session
     print(f"{path}: {card.bytes / 1e6:.2f} MB, {state['progress']['samples']} samples, side {options.side} px")
     print(f"gates: {card.training['export']}; a matte from {matte.min():.3f} to {matte.max():.3f}")
 
 
+def count_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="folder with checkpoint.pt")
-    parser.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--side", type=int, default=320, help="the card's input rule: longest side, px")
-    parser.add_argument("--about", type=Path, default=Path("training/configs/coarse.card.toml"))
-    parser.add_argument("--scores", type=Path, help="report of `python -m evaluation`, measured on this very model")
-    return parser.parse_args(arguments)
+    return parser(__doc__).parse_args(arguments)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that every export has."""
+    common = argparse.ArgumentParser(description=description)
+    common.add_argument("--run", type=Path, required=True, help="folder with checkpoint.pt")
+    common.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
+    common.add_argument("--name", required=True)
+    common.add_argument("--side", type=int, default=320, help="the card's input rule: longest side, px")
+    common.add_argument("--about", type=Path, default=Path("training/configs/coarse.card.toml"))
+    common.add_argument("--scores", type=Path, help="report of `python -m evaluation`, measured on this very model")
+    return common
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Graph:
 
     opset: int
     parameters: int
-    weights: Literal["float16", "float32"]
+    weights: Literal["float16", "float32", "int8"]
 
 
 @dataclass(frozen=True)
