@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from tests.kit.server import Running
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _without_the_users_own_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nor their choice of a default one: also in the processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        patch.delenv("PACKSHOT_MODELS_DIR", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The server for all tests that need no settings of their own. One worker, so that a queue is easily made."""

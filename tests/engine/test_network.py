@@ -13,6 +13,7 @@ from packshot.core.geometry import Size, network_size
 from packshot.core.picture import Float32
 from packshot.engine.card import InputRule
 from packshot.engine.network import load_network
+from packshot.engine.weights import DEFAULT_MODEL, choose_default
 from packshot.errors import BadSettings, ChecksumMismatch
 from tests.engine.tiny_onnx import mean_graph, write_model
 
@@ -101,3 +102,26 @@ def test_the_embedded_network_takes_every_size_that_its_rule_gives(size: Size) -
 def test_importing_the_package_and_its_cards_loads_no_runtime() -> None:
     code = "import packshot, packshot.engine.weights, sys; sys.exit('onnxruntime' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_cuda_is_what_runs_or_an_error_that_says_what_is_missing(tmp_path: Path) -> None:
+    path = str(write_model(tmp_path))
+    try:
+        network = load_network(path, device="cuda")
+    except BadSettings as error:
+        assert "pip install" in error.hint or "nvidia-smi" in error.hint
+    else:
+        assert network.provider == "CUDAExecutionProvider"
+        np.testing.assert_allclose(network.predict(plain(0.1, 0.2, 0.6)), 0.3, atol=1e-3)
+
+
+def test_the_cpu_is_named_as_what_ran(tmp_path: Path) -> None:
+    assert load_network(str(write_model(tmp_path))).provider == "CPUExecutionProvider"
+
+
+def test_without_a_name_the_chosen_default_is_loaded(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    choose_default("tiny", tmp_path)
+    assert load_network(folder=tmp_path).card.name == "tiny"
+    choose_default(None, tmp_path)
+    assert load_network(folder=tmp_path).card.name == DEFAULT_MODEL

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from packshot.engine.weights import DEFAULT_MODEL, embedded_cards, find_card, verify
+from packshot.engine.weights import (
+    DEFAULT_MODEL,
+    choose_default,
+    default_model,
+    downloaded_cards,
+    embedded_cards,
+    find_card,
+    models_folder,
+    verify,
+)
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
 from tests.engine.tiny_onnx import card_for, mean_graph, write_model
 
@@ -44,7 +53,7 @@ def test_a_users_own_graph_is_found_by_its_path(tmp_path: Path) -> None:
 def test_a_graph_without_a_card_is_missing_one(tmp_path: Path) -> None:
     path = write_model(tmp_path)
     path.with_suffix(".json").unlink()
-    with pytest.raises(ModelMissing, match=r"tiny\.json"):
+    with pytest.raises(ModelMissing, match=r"tiny\.json.*packshot models card"):
         find_card(str(path))
 
 
@@ -65,3 +74,48 @@ def test_a_cut_or_altered_graph_is_refused(tmp_path: Path, damage) -> None:
 def test_a_card_without_its_graph_is_missing_it(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"gone\.onnx"):
         verify(card_for(mean_graph()), tmp_path / "gone.onnx")
+
+
+def test_a_misspelt_name_is_guessed() -> None:
+    with pytest.raises(ModelMissing, match="Did you mean birefnet-general"):
+        find_card("birefnet-genral")
+
+
+@pytest.mark.parametrize("name", ["../tiny", "sub/tiny", ".", ".."])
+def test_a_name_does_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    write_model(tmp_path)
+    (tmp_path / "models").mkdir()
+    with pytest.raises(ModelMissing):
+        find_card(name, tmp_path / "models")
+
+
+def test_a_users_own_model_in_the_folder_has_a_name(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    assert find_card("tiny", tmp_path) == find_card(str(path))
+    (tmp_path / "broken.json").write_text("{}")
+    broken, tiny = downloaded_cards(tmp_path)
+    assert isinstance(broken, BadSettings)
+    assert tiny == find_card("tiny", tmp_path)[0]
+
+
+def test_the_chosen_default_is_kept_and_given_up(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    assert default_model(folder) == DEFAULT_MODEL
+    choose_default("u2net", folder)
+    assert default_model(folder) == "u2net"
+    choose_default(None, folder)
+    assert default_model(folder) == DEFAULT_MODEL
+
+
+def test_a_chosen_path_holds_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_model(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    choose_default("tiny.onnx", tmp_path)
+    monkeypatch.chdir("/")
+    assert find_card(default_model(tmp_path))[1] == path
+
+
+def test_the_models_folder_is_the_named_one_or_the_users_own(tmp_path: Path) -> None:
+    assert models_folder({"PACKSHOT_MODELS_DIR": str(tmp_path), "XDG_DATA_HOME": "/data"}) == tmp_path
+    assert models_folder({"XDG_DATA_HOME": "/data"}) == Path("/data/packshot/models")
+    assert models_folder({"PACKSHOT_MODELS_DIR": " "}).is_relative_to(Path.home())

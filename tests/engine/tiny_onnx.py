@@ -6,6 +6,7 @@ ONNX is a protobuf; the field numbers are those of onnx.proto3.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,36 @@ def mean_graph(*, axes: Sequence[int] = (1,), height: int | str = "height", widt
     outputs = _tensor("mean", tuple("1" if axis in axes else f"d{axis}" for axis in range(4)))
     graph = _field(1, node) + _field(2, "tiny") + _field(11, inputs) + _field(12, outputs)
     return _field(1, 8) + _field(7, graph) + _field(8, _field(2, 13))
+
+
+def published_graph(rule: InputRule, output: str, *, input_name: str = "input", outputs: int = 1) -> bytes:
+    """A graph with the signature of the published ones: one fixed square in, output 0 the answer, more beside it.
+
+    It undoes the rule's normalisation and answers with the red channel, as a probability or as the logit 8 (red - 1/2).
+    Every further output is the opposite, as if it were another layer's: whoever takes it has the matte inside out.
+    """
+    slope, offset = (1.0, 0.0) if output == "probability" else (8.0, -4.0)
+    weights = _values("weights", (1, 3, 1, 1), [slope * rule.std[0], 0, 0])
+    bias = _values("bias", (1,), [slope * rule.mean[0] + offset])
+    total = _values("total", (1,), [1.0 if output == "probability" else 0.0])
+    names = [f"d{index}" for index in range(outputs)]
+    nodes = [_node("Conv", [input_name, "weights", "bias"], names[0])]
+    nodes += [_node("Sub", ["total", names[0]], name) for name in names[1:]]
+    side = rule.side_px
+    graph = b"".join(_field(1, node) for node in nodes) + _field(2, "published")
+    graph += b"".join(_field(5, tensor) for tensor in (weights, bias, total))
+    graph += _field(11, _tensor(input_name, (1, 3, side, side)))
+    graph += b"".join(_field(12, _tensor(name, (1, 1, side, side))) for name in names)
+    return _field(1, 8) + _field(7, graph) + _field(8, _field(2, 13))
+
+
+def _node(kind: str, inputs: Sequence[str], output: str) -> bytes:
+    return b"".join(_field(1, name) for name in inputs) + _field(2, output) + _field(4, kind)
+
+
+def _values(name: str, dims: Sequence[int], values: Sequence[float]) -> bytes:
+    head = b"".join(_field(1, dim) for dim in dims) + _field(2, 1)
+    return head + _field(8, name) + _field(9, struct.pack(f"<{len(values)}f", *values))
 
 
 def card_for(data: bytes, **changes: Any) -> ModelCard:
