@@ -1,27 +1,16 @@
-"""Figures for one matte against its truth: the field's, and those that a shop would notice.
-
-The field's measures come from pysodmetrics, with normalize=False: its default stretches every prediction to 0..1 by
-its own extremes, which turns a network that is unsure, or a haze over the whole picture, into a perfect score.
-"""
+"""Figures for one matte against its truth: the field's, those of soft edges, and those that a shop would notice."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import isnan, nan
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from evaluation.field import Curve, Mask, e_measure, f_curve, levels, s_measure, weighted_f
+from evaluation.soft import BAND_SHARE, band_mae, connectivity_error, gradient_error, is_soft
 from packshot.core.picture import Float32
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its docstrings hold invalid escapes
-    import py_sod_metrics as sod
-
-Mask = npt.NDArray[np.bool_]
-Matte = npt.NDArray[np.float64]
-Curve = npt.NDArray[np.float64]
 
 BOUNDARY_SHARE = 0.02  # of the diagonal: Cheng et al. 2021
 EDGE_SHARE = 0.01  # of the diagonal: nearer to the edge, kept background is a matter of boundary_iou
@@ -30,85 +19,76 @@ HOLE_SHARE = 0.001  # of the picture: smaller holes are noise in hand-made masks
 
 @dataclass(frozen=True)
 class Score:
-    """Figures of one picture. Higher is better but for mae, mse, sad and background_kept.
+    """Figures of one picture; NaN where one has no meaning. Higher is better but for errors and background_kept.
 
     mae, mse: over all pixels, against the soft truth. sad: sum of absolute differences / 1000, as matting papers do.
-    weighted_f, s_measure, e_measure, f_curve: of pysodmetrics, against the truth at 1/2; f_curve over 256 thresholds.
-    iou, boundary_iou: of the matte at 1/2. background_kept: share of the true background, off the edge, that the
-    matte at 1/2 keeps. holes: enclosed background regions in the truth, holes_opened: those that are mostly removed.
+    background_kept: share of the true background, off the edge, that the matte at 1/2 keeps.
+    These four are all there is for a truth without foreground.
+    weighted_f, s_measure, e_measure, f_curve: of field.py, against the truth at 1/2; f_curve over 256 thresholds.
+    iou, boundary_iou: of the matte at 1/2. holes: enclosed background regions in the truth, holes_opened: those that
+    are mostly removed. band_mae: mae within 0.5 % of the diagonal of the true edge. gradient, connectivity: of soft.py,
+    where the truth is soft.
     """
 
     mae: float
     mse: float
     sad: float
-    weighted_f: float
-    s_measure: float
-    e_measure: float
-    iou: float
-    boundary_iou: float
     background_kept: float
-    holes: int
-    holes_opened: int
-    f_curve: Curve
+    weighted_f: float = nan
+    s_measure: float = nan
+    e_measure: float = nan
+    iou: float = nan
+    boundary_iou: float = nan
+    band_mae: float = nan
+    gradient: float = nan
+    connectivity: float = nan
+    holes: int = 0
+    holes_opened: int = 0
+    f_curve: Curve | None = None
+
+    @property
+    def has_foreground(self) -> bool:
+        """Whether the truth has any, so that figures about its shape have a meaning."""
+        return self.f_curve is not None
 
     @property
     def max_f(self) -> float:
-        return float(self.f_curve.max())
+        return nan if self.f_curve is None else float(self.f_curve.max())
 
-    def row(self) -> dict[str, float]:
-        """All figures but the curve, which is represented by its maximum."""
-        figures = asdict(self)
+    def row(self) -> dict[str, float | None]:
+        """All figures but the curve, which is represented by its maximum; None where one has no meaning."""
+        figures = asdict(self) | {"max_f": self.max_f}
         del figures["f_curve"]
-        return {name: round(float(value), 5) for name, value in figures.items()} | {"max_f": round(self.max_f, 5)}
+        return {name: None if isnan(value) else round(float(value), 5) for name, value in figures.items()}
 
 
 def score(matte: Float32, truth: Float32) -> Score:
-    """All figures of a matte, float32 (H, W) in 0..1, against a truth of the same shape that has some foreground."""
+    """All figures of a matte, float32 (H, W) in 0..1, against a truth of the same shape."""
     mask, binary, exact = matte >= 0.5, truth >= 0.5, matte.astype(np.float64)
     difference = np.abs(exact - truth)
-    holes, opened = count_holes(mask, binary)
-    return Score(
+    everywhere = Score(
         mae=float(difference.mean()),
         mse=float((difference**2).mean()),
         sad=float(difference.sum() / 1000),
+        background_kept=background_kept(mask, binary),
+    )
+    if not binary.any():
+        return everywhere
+    at, soft, (holes, opened) = levels(exact, binary), is_soft(truth), count_holes(mask, binary)
+    return replace(
+        everywhere,
         weighted_f=weighted_f(exact, binary),
         s_measure=s_measure(exact, binary),
-        e_measure=e_measure(exact, binary),
-        f_curve=f_curve(exact, binary),
+        e_measure=e_measure(at),
+        f_curve=f_curve(at),
         iou=iou(mask, binary),
         boundary_iou=boundary_iou(mask, binary),
-        background_kept=background_kept(mask, binary),
+        band_mae=band_mae(exact, truth, band_px(binary, BAND_SHARE)),
+        gradient=gradient_error(exact, truth) if soft else nan,
+        connectivity=connectivity_error(exact, truth) if soft else nan,
         holes=holes,
         holes_opened=opened,
     )
-
-
-def weighted_f(matte: Matte, truth: Mask) -> float:
-    """Weighted F (Margolin et al. 2014): an error counts by its distance from the object."""
-    measure = sod.WeightedFmeasure()
-    measure.step(matte, truth, normalize=False)
-    return float(measure.get_results()["wfm"])
-
-
-def s_measure(matte: Matte, truth: Mask) -> float:
-    """Structure measure (Fan et al. 2017), alpha 1/2."""
-    measure = sod.Smeasure()
-    measure.step(matte, truth, normalize=False)
-    return float(measure.get_results()["sm"])
-
-
-def e_measure(matte: Matte, truth: Mask) -> float:
-    """Enhanced-alignment measure (Fan et al. 2018), the mean over thresholds."""
-    measure = sod.Emeasure()
-    measure.step(matte, truth, normalize=False)
-    return float(measure.get_results()["em"]["curve"].mean())
-
-
-def f_curve(matte: Matte, truth: Mask) -> Curve:
-    """F measure, beta^2 = 0.3 (Achanta et al. 2009), at 256 thresholds from 1 down to 0."""
-    measure = sod.FmeasureV2({"f": sod.FmeasureHandler(with_dynamic=True, with_adaptive=False, beta=0.3)})
-    measure.step(matte, truth, normalize=False)
-    return np.asarray(measure.get_results()["f"]["dynamic"], np.float64)
 
 
 def iou(mask: Mask, truth: Mask) -> float:

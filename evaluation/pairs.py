@@ -1,23 +1,22 @@
-"""Where test pictures come from: a folder with im/ and gt/, a data folder of zips, or photos without any truth."""
+"""Where test pictures come from: a folder of pairs, a data folder of zips, or photos without any truth."""
 
 from __future__ import annotations
 
 import csv
-import io
 import random
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from evaluation.folders import PHOTO_SUFFIXES, list_pairs
+from evaluation.truth import fit_truth, open_image, read_truth
 from packshot.core.codecs import decode
-from packshot.core.picture import Float32, Picture, to_unit
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+from packshot.core.picture import Float32, Picture
+from packshot.errors import UnsupportedFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,48 +27,71 @@ class Example:
     group: str
     picture: Picture
     truth: Float32
+    was_resized: bool = False
 
 
-def from_folder(folder: Path) -> Iterator[Example]:
-    """Pairs of a folder: im/STEM.(jpg|png|bmp|webp) with gt/STEM.png, in the order of their names."""
-    truths = {path.stem: path for path in (folder / "gt").iterdir()}
-    photos = sorted(path for path in (folder / "im").iterdir() if path.suffix.lower() in SUFFIXES)
-    if lonely := [path.name for path in photos if path.stem not in truths]:
-        raise SystemExit(f"{len(lonely)} pictures in {folder / 'im'} have no truth in gt/: {', '.join(lonely[:3])} ...")
-    for path in photos:
-        yield example(path.stem, folder.name, path.read_bytes(), truths[path.stem].read_bytes())
+@dataclass(frozen=True)
+class Pair:
+    """An example not yet read: thousands are listed at once, and read where they are scored."""
+
+    name: str
+    group: str
+    read: Callable[[], tuple[bytes, bytes]]
+
+    def load(self) -> Example:
+        """Raises: InputError, OSError or ValueError when a file cannot be read, or they do not belong together."""
+        photo, mask = self.read()
+        picture, truth = read_picture(photo), read_truth(mask)
+        fitted = fit_truth(truth, picture.size)
+        return Example(self.name, self.group, picture, fitted, was_resized=fitted is not truth)
 
 
-def from_data(data: Path, *, split: str, sets: tuple[str, ...]) -> Iterator[Example]:
-    """Pairs of a data folder: pairs.csv names them, SHARD.zip holds im/SET/STEM.webp and gt/SET/STEM.png."""
+@dataclass(frozen=True)
+class Source:
+    """Pairs in the order of their names, and the names of files that have no partner."""
+
+    pairs: list[Pair]
+    lonely: list[str]
+
+
+def from_folder(folder: Path) -> Source:
+    """The pairs of a folder, wherever in it they are: see folders.py. Raises: SystemExit when there is none."""
+    found = list_pairs(folder)
+    pairs = [Pair(files.name, files.group, files.read) for files in found.pairs]
+    return Source(pairs, [str(path.relative_to(folder)) for path in [*found.lonely_photos, *found.lonely_truths]])
+
+
+def from_data(data: Path, *, split: str, sets: tuple[str, ...], stack: ExitStack) -> Source:
+    """Pairs of a data folder: pairs.csv names them, SHARD.zip holds im/SET/STEM.webp and gt/SET/STEM.png.
+
+    stack: closes the zips, which must stay open for as long as pairs are read.
+    """
     with (data / "pairs.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split and row["set"] in sets]
     if not rows:
         raise SystemExit(f"no pair of split {split!r} and sets {', '.join(sets)} in {data / 'pairs.csv'}")
-    with ExitStack() as stack:
-        shards = {row["shard"] for row in rows}
-        zips = {shard: stack.enter_context(zipfile.ZipFile(data / f"{shard}.zip")) for shard in shards}
-        for row in rows:
-            stem, archive = f"{row['set']}/{row['stem']}", zips[row["shard"]]
-            yield example(stem, row["set"], archive.read(f"im/{stem}.webp"), archive.read(f"gt/{stem}.png"))
+    shards = {row["shard"] for row in rows}
+    zips = {shard: stack.enter_context(zipfile.ZipFile(data / f"{shard}.zip")) for shard in shards}
+
+    def pair(stem: str, group: str, archive: zipfile.ZipFile) -> Pair:
+        return Pair(stem, group, lambda: (archive.read(f"im/{stem}.webp"), archive.read(f"gt/{stem}.png")))
+
+    return Source([pair(f"{row['set']}/{row['stem']}", row["set"], zips[row["shard"]]) for row in rows], [])
 
 
-def example(name: str, group: str, photo: bytes, mask: bytes) -> Example:
-    """Decode one pair. Raises ValueError when the truth has another size, or nothing in it is foreground."""
-    picture = decode(photo)
-    truth = to_unit(np.asarray(Image.open(io.BytesIO(mask)).convert("L")))
-    if truth.shape != picture.rgb.shape[:2]:
-        raise ValueError(f"{name}: the picture is {picture.size}, its truth {truth.shape[1]}x{truth.shape[0]}")
-    if truth.max() < 0.5:
-        raise ValueError(f"{name}: the truth has no foreground, so no figure about its shape has a meaning")
-    return Example(name, group, picture, truth)
+def read_picture(photo: bytes) -> Picture:
+    """Decode as the line does; what it refuses by its kind, such as TIFF, by Pillow, for test sets hold everything."""
+    try:
+        return decode(photo)
+    except UnsupportedFormat:
+        return Picture(np.asarray(open_image(photo).convert("RGB")))
 
 
 def photos(source: Path, *, count: int, seed: int) -> Iterator[tuple[str, Picture]]:
     """A seeded choice of the photos in a folder or a zip, subfolders included, in the order of their names."""
     with nullcontext() if source.is_dir() else zipfile.ZipFile(source) as archive:
         names = archive.namelist() if archive else [str(path.relative_to(source)) for path in source.rglob("*")]
-        names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+        names = sorted(name for name in names if Path(name).suffix.lower() in PHOTO_SUFFIXES)
         chosen = random.Random(seed).sample(names, min(count, len(names)))  # noqa: S311 - a choice, not a secret
         for name in sorted(chosen):
-            yield name, decode(archive.read(name) if archive else (source / name).read_bytes())
+            yield name, read_picture(archive.read(name) if archive else (source / name).read_bytes())

@@ -2,75 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import isnan, nan
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evaluation.metrics import Score
-from evaluation.pairs import Example
 
-Summary = dict[str, float]
+Summary = dict[str, float | None]
 
-# Column of the table -> decimals. Order: the field's figures, mattes, edges, then what a shop would notice.
+
+class Column(NamedTuple):
+    """How a figure is shown."""
+
+    heading: str
+    decimals: int
+
+
+# Order: the field's figures, mattes, edges, then what a shop would notice.
 COLUMNS = {
-    "pictures": 0,
-    "mae": 4,
-    "max_f": 3,
-    "weighted_f": 3,
-    "s_measure": 3,
-    "e_measure": 3,
-    "mse": 4,
-    "sad": 2,
-    "iou": 3,
-    "boundary_iou": 3,
-    "iou_over_95": 3,
-    "iou_under_80": 3,
-    "background_kept_over_1": 3,
-    "holes_opened": 3,
+    "pictures": Column("n", 0),
+    "mae": Column("MAE", 4),
+    "max_f": Column("max F", 3),
+    "weighted_f": Column("wgt F", 3),
+    "s_measure": Column("S", 3),
+    "e_measure": Column("E", 3),
+    "mse": Column("MSE", 4),
+    "sad": Column("SAD", 2),
+    "band_mae": Column("band", 3),
+    "gradient": Column("grad", 2),
+    "connectivity": Column("conn", 2),
+    "iou": Column("IoU", 3),
+    "boundary_iou": Column("bnd IoU", 3),
+    "iou_over_95": Column(">.95", 3),
+    "iou_under_80": Column("<.80", 3),
+    "background_kept_over_1": Column("bg kept", 3),
+    "holes_opened": Column("holes", 3),
 }
+MEANS = tuple(name for name in COLUMNS if name in Score.__dataclass_fields__ and name != "holes_opened")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One scored picture: its name, its strata, its figures, and the time that its matte took."""
+    """One scored picture: its name, its strata, its figures, the time that its matte took, and the confidence in it."""
 
     name: str
     strata: tuple[str, ...]
     score: Score
     seconds: float
+    confidence: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, **self.score.row(), "seconds": round(self.seconds, 4)}
-
-
-def strata(example: Example) -> tuple[str, ...]:
-    """The groups that a picture is reported in: its set, and how much of it is foreground."""
-    share = float(example.truth.mean())
-    size = "under 10 %" if share < 0.1 else "10 to 40 %" if share <= 0.4 else "over 40 %"
-    return (example.group, f"foreground {size}")
+        sure = None if self.confidence is None else round(self.confidence, 4)
+        figures = {"seconds": round(self.seconds, 4), "confidence": sure}
+        return {"name": self.name, "strata": self.strata, **self.score.row(), **figures}
 
 
 def summarise(rows: Iterable[Row]) -> Summary:
-    """Means over pictures; max_f is the maximum of the mean curve, as the field has it; shares where it says so."""
+    """Means over pictures; max_f is the maximum of the mean curve, as the field has it; shares where it says so.
+
+    A figure is the mean over the pictures for which it has a meaning, None where there is no such picture.
+    """
     scores = [row.score for row in rows]
+    shaped = [score for score in scores if score.has_foreground]
+    curves = [score.f_curve for score in shaped if score.f_curve is not None]
     holes = sum(score.holes for score in scores)
-    means = ("mae", "weighted_f", "s_measure", "e_measure", "mse", "sad", "iou", "boundary_iou")
     figures = {
-        "pictures": len(scores),
-        "max_f": float(np.mean([score.f_curve for score in scores], axis=0).max()),
-        **{name: float(np.mean([getattr(score, name) for score in scores])) for name in means},
-        "iou_over_95": share(scores, lambda score: score.iou > 0.95),
-        "iou_under_80": share(scores, lambda score: score.iou < 0.8),
+        "pictures": float(len(scores)),
+        "max_f": float(np.mean(curves, axis=0).max()) if curves else nan,
+        **{name: mean([getattr(score, name) for score in scores]) for name in MEANS},
+        "iou_over_95": share(shaped, lambda score: score.iou > 0.95),
+        "iou_under_80": share(shaped, lambda score: score.iou < 0.8),
         "background_kept_over_1": share(scores, lambda score: score.background_kept > 0.01),
-        "holes_opened": sum(score.holes_opened for score in scores) / holes if holes else 1.0,
+        "holes_opened": sum(score.holes_opened for score in scores) / holes if holes else nan,
     }
-    return {name: round(figures[name], 5) for name in COLUMNS}
+    return {name: None if isnan(figures[name]) else round(figures[name], 5) for name in COLUMNS}
+
+
+def mean(values: list[float]) -> float:
+    """Over those that are numbers; NaN when none is."""
+    known = [value for value in values if not isnan(value)]
+    return float(np.mean(known)) if known else nan
 
 
 def share(scores: list[Score], holds: Callable[[Score], bool]) -> float:
-    return sum(map(holds, scores)) / len(scores)
+    return sum(map(holds, scores)) / len(scores) if scores else nan
+
+
+def overall(rows: list[Row]) -> Summary:
+    """The summary of all pictures whose truth has foreground; where none has, of all."""
+    return summarise([row for row in rows if row.score.has_foreground] or rows)
 
 
 def by_stratum(rows: list[Row]) -> dict[str, Summary]:
@@ -79,11 +102,18 @@ def by_stratum(rows: list[Row]) -> dict[str, Summary]:
     return {name: summarise(row for row in rows if name in row.strata) for name in names}
 
 
-def table(summaries: dict[str, Summary]) -> str:
-    """Summaries as a text table: figures down, one column for each name."""
-    widths = {name: max(len(name), 8) for name in summaries}
-    lines = [" " * 24 + "  ".join(name.rjust(widths[name]) for name in summaries)]
-    for figure, decimals in COLUMNS.items():
-        cells = (f"{summaries[name][figure]:.{decimals}f}".rjust(widths[name]) for name in summaries)
-        lines.append(f"{figure:<24}" + "  ".join(cells))
+def cell(figure: str, value: float | None) -> str:
+    """A figure as it is shown: with its decimals, or a dash."""
+    return "-" if value is None else f"{value:.{COLUMNS[figure].decimals}f}"
+
+
+def table(summaries: Mapping[str, Summary]) -> str:
+    """Summaries as a text table: a line for each, figures across."""
+    widths = {name: max(7, len(column.heading)) for name, column in COLUMNS.items()}
+    width = max(map(len, summaries))
+    lines = [" " * width + "".join(f"{COLUMNS[name].heading:>{widths[name] + 1}}" for name in COLUMNS)]
+    for title, summary in summaries.items():
+        lines.append(
+            f"{title:<{width}}" + "".join(f"{cell(name, summary[name]):>{widths[name] + 1}}" for name in COLUMNS)
+        )
     return "\n".join(lines)

@@ -1,109 +1,147 @@
 """Score a network: `python -m evaluation FOLDER`, or `python -m evaluation --pairs DATA --split val`.
 
-FOLDER has im/ and gt/ with equal stems; DATA has pairs.csv and zips. Each picture goes through the line that serves
-(packshot.engine.remove.find_matte), so what is measured is what users get, refinement included.
+FOLDER has pairs in im/ and gt/ or the like (folders.py); DATA has pairs.csv and zips. Each picture goes through the
+line that serves (packshot.engine.remove.find_matte), so what is measured is what users get, refinement included.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import json
+import os
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import cv2
+
+from evaluation.machine import machine
 from evaluation.metrics import score
-from evaluation.pairs import Example, from_data, from_folder
-from evaluation.report import Row, Summary, by_stratum, strata, summarise, table
-from evaluation.sheet import cutout_over, gray, sheet, write
-from packshot.core.picture import Float32, UInt8, to_uint8
+from evaluation.page import page
+from evaluation.pairs import Pair, Source, from_data, from_folder
+from evaluation.report import Row, by_stratum, overall, table
+from evaluation.sheet import sheet, write
+from evaluation.strata import strata
+from evaluation.worst import WORST, Worst
 from packshot.engine.network import Network, OnnxNetwork
 from packshot.engine.remove import find_matte
 from packshot.engine.weights import DEFAULT_MODEL, find_card, verify
-
-WORST = 24
-
-
-class Worst:
-    """The pictures with the lowest IoU so far, with their mattes: a sheet shows these, never the best."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._heap: list[tuple[float, str, Example, Float32]] = []
-
-    def add(self, example: Example, matte: Float32, iou: float) -> None:
-        heapq.heappush(self._heap, (-iou, example.name, example, matte))
-        if len(self._heap) > self._count:
-            heapq.heappop(self._heap)
-
-    def rows(self) -> Iterator[tuple[str, tuple[UInt8, ...]]]:
-        """Captions and panels (photo, truth, matte, cutout on gray), the worst first."""
-        for iou, name, example, matte in sorted(self._heap, key=lambda item: -item[0]):
-            cut = cutout_over(example.picture, matte, gray(example.picture))
-            yield f"IoU {-iou:.3f}  {name}", (example.picture.rgb, to_uint8(example.truth), to_uint8(matte), cut)
+from packshot.errors import InputError
 
 
-def evaluate(network: Network, examples: Iterator[Example], worst: Worst | None = None) -> list[Row]:
-    """Score every example; the seconds of a row are those of its matte alone."""
-    rows = []
-    for example in examples:
-        started = time.perf_counter()
-        matte = find_matte(example.picture, network).matte
-        seconds = time.perf_counter() - started
-        figures = score(matte, example.truth)
-        rows.append(Row(example.name, strata(example), figures, seconds))
-        if worst:
-            worst.add(example, matte, figures.iou)
+@dataclass(frozen=True)
+class Problem:
+    """A pair that could not be scored, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of all pairs: rows in their order, problems, and how many truths were resized to their picture."""
+
+    rows: list[Row]
+    problems: list[Problem]
+    resized: int
+    seconds: float
+
+
+def evaluate(network: Network, pairs: Iterable[Pair], *, threads: int = 1, worst: Worst | None = None) -> Run:
+    """Score every pair, `threads` at a time: decoding, the network and most of the figures release Python's lock."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(lambda pair: _outcome(network, pair, worst), pairs))
+    rows = [row for row, _ in found if isinstance(row, Row)]
+    problems = [row for row, _ in found if isinstance(row, Problem)]
     if not rows:
-        raise SystemExit("there is nothing to evaluate")
-    return rows
+        raise SystemExit(_listed("nothing could be scored", [f"{p.name}: {p.reason}" for p in problems]))
+    return Run(rows, problems, sum(was_resized for _, was_resized in found), time.perf_counter() - started)
 
 
-def load(model: str, side: int | None, threads: int) -> OnnxNetwork:
-    """A network by name or path, at its card's side or at another one."""
+def _outcome(network: Network, pair: Pair, worst: Worst | None) -> tuple[Row | Problem, bool]:
+    """A row, or what is wrong with the pair; and whether its truth was resized. The time is that of the matte alone."""
+    try:
+        example = pair.load()
+    except (InputError, OSError, ValueError) as error:
+        return Problem(pair.name, str(error)), False
+    picture, truth = example.picture, example.truth
+    started = time.perf_counter()
+    found = find_matte(picture, network)
+    seconds = time.perf_counter() - started
+    figures = score(found.matte, truth)
+    if worst and figures.has_foreground:
+        worst.add(example, found.matte, figures.iou)
+    row = Row(pair.name, strata(pair.group, picture.rgb, truth), figures, seconds, found.confidence)
+    return row, example.was_resized
+
+
+def load(model: str, side: int | None = None) -> OnnxNetwork:
+    """A network by name or path, at its card's side or at another one, for which its calibration does not hold."""
     card, path = find_card(model)
     verify(card, path)
-    if side:
-        card = replace(card, input=replace(card.input, side_px=side))
-    return OnnxNetwork(card, path, threads)
+    if side and side != card.input.side_px:
+        card = replace(card, input=replace(card.input, side_px=side), confidence=None)
+    return OnnxNetwork(card, path)
 
 
-def examples_of(options: argparse.Namespace) -> Iterator[Example]:
-    if options.folder:
-        return islice(from_folder(options.folder), options.limit)
-    return islice(from_data(options.pairs, split=options.split, sets=tuple(options.sets)), options.limit)
+@contextmanager
+def source_of(options: argparse.Namespace) -> Iterator[Source]:
+    """The pairs that the options name; says on stderr which files have no partner."""
+    with ExitStack() as stack:
+        if options.folder:
+            source = from_folder(options.folder)
+        else:
+            source = from_data(options.pairs, split=options.split, sets=tuple(options.sets), stack=stack)
+        if source.lonely:
+            print(_listed(f"{len(source.lonely)} files have no partner", source.lonely), file=sys.stderr)
+        yield replace(source, pairs=source.pairs[: options.limit])
+
+
+def _listed(what: str, names: Sequence[str], most: int = 20) -> str:
+    more = [f"... and {len(names) - most} more"] if len(names) > most else []
+    return "\n  ".join([f"{what}:", *names[:most], *more])
 
 
 def title_of(options: argparse.Namespace) -> str:
     """What was measured, in the words that a card and a report use."""
-    name = options.folder.name if options.folder else f"{' '.join(options.sets)} {options.split}"
+    name = options.folder.resolve().name if options.folder else f"{' '.join(options.sets)} {options.split}"
     return name if options.limit is None else f"{name}, first {options.limit}"
 
 
-def report(options: argparse.Namespace, network: OnnxNetwork, rows: list[Row]) -> dict[str, object]:
+def report(title: str, network: Network, source: Source, run: Run) -> dict[str, Any]:
+    """All that was found, as plain values: the JSON."""
     card = network.card
     return {
-        "title": title_of(options),
+        "title": title,
         "model": {"name": card.name, "sha256": card.sha256, "side_px": card.input.side_px},
-        "summary": summarise(rows),
-        "strata": by_stratum(rows),
-        "pictures": [row.to_json() for row in rows],
+        "machine": machine(),
+        "seconds": round(run.seconds, 1),
+        "summary": overall(run.rows),
+        "strata": by_stratum(run.rows),
+        "resized": run.resized,
+        "without_partner": source.lonely,
+        "problems": {problem.name: problem.reason for problem in run.problems},
+        "pictures": [row.to_json() for row in run.rows],
     }
 
 
 def source_parser(description: str | None) -> argparse.ArgumentParser:
     """The options that say what is measured, on what."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("folder", type=Path, nargs="?", help="folder with im/ and gt/")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with im/ and gt/ or the like, subfolders included")
     parser.add_argument("--pairs", type=Path, help="data folder with pairs.csv and zips, instead of a folder")
     parser.add_argument("--split", default="val")
     parser.add_argument("--sets", nargs="+", default=["duts_tr"])
     parser.add_argument("--limit", type=int, help="only the first N pictures")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an embedded model, or path of an .onnx file")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the network")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of a model, or path of an .onnx file")
+    threads = min(2, os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=threads, help=f"pictures at a time, by default {threads}")
     return parser
 
 
@@ -111,6 +149,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     options = parser.parse_args(arguments)
     if bool(options.folder) == bool(options.pairs):
         parser.error("give a FOLDER, or --pairs DATA")
+    cv2.setNumThreads(1)  # the pictures are the parallel work
     return options
 
 
@@ -118,19 +157,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = source_parser(__doc__)
     parser.add_argument("--side", type=int, help="longest side of the network input, px; the card's by default")
     parser.add_argument("--out", type=Path, help="write the report as JSON, with a row for each picture")
+    parser.add_argument("--page", type=Path, help="write the report as one HTML file")
     parser.add_argument("--sheet", type=Path, help=f"write a contact sheet of the {WORST} worst")
     options = parse(parser, arguments)
-    network = load(options.model, options.side, options.threads)
-    worst = Worst(WORST)
-    rows = evaluate(network, examples_of(options), worst)
-    found = report(options, network, rows)
-    print(f"{title_of(options)}: {network.card.name} at {network.card.input.side_px} px")
-    summaries: dict[str, Summary] = {"all": summarise(rows), **by_stratum(rows)}
-    print(table(summaries))
+    network, worst = load(options.model, options.side), Worst()
+    with source_of(options) as source:
+        run = evaluate(network, source.pairs, threads=options.threads, worst=worst)
+    found = report(title_of(options), network, source, run)
+    say(found, run, options.threads)
     if options.out:
         options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    if options.sheet:
+    if options.page:
+        options.page.write_text(page(found, run.rows, worst.rows()), encoding="utf-8")
+    if options.sheet and worst.rows():
         write(options.sheet, sheet(worst.rows()))
+
+
+def say(found: dict[str, Any], run: Run, threads: int) -> None:
+    """The table, the time, and what went wrong."""
+    print(f"{found['title']}: " + " ".join(map(str, found["model"].values())))
+    print(table({"all": overall(run.rows), **by_stratum(run.rows)}))
+    times = sorted(row.seconds for row in run.rows)
+    print(
+        f"{len(run.rows)} pictures in {run.seconds:.0f} s, {threads} at a time; a matte takes "
+        f"{1000 * times[len(times) // 2]:.0f} ms in the median, {1000 * times[len(times) * 95 // 100]:.0f} at 95 %"
+    )
+    print("; ".join(f"{name} {value}" for name, value in machine().items()))
+    if run.resized:
+        print(f"{run.resized} truths were of another size than their picture, and resized to it", file=sys.stderr)
+    if run.problems:
+        names = [f"{problem.name}: {problem.reason}" for problem in run.problems]
+        print(_listed(f"{len(names)} pairs could not be read", names), file=sys.stderr)
 
 
 if __name__ == "__main__":

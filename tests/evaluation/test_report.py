@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation.metrics import score
-from evaluation.report import Row, by_stratum, summarise, table
+from evaluation.report import COLUMNS, Row, by_stratum, overall, summarise, table
 from packshot.core.picture import Float32
 
 
@@ -48,8 +48,28 @@ def test_strata_divide_the_pictures() -> None:
     assert strata["large"]["iou"] == pytest.approx(0.25, abs=1e-4)
 
 
-def test_the_table_has_a_line_for_each_figure_and_a_column_for_each_name() -> None:
-    summary = summarise([row("a", 40)])
-    lines = table({"all": summary, "a long name": summary}).splitlines()
-    assert lines[0].split("  ")[-1].strip() == "a long name"
-    assert [line.split()[0] for line in lines[1:]] == list(summary)
+def empty(name: str, side: int) -> Row:
+    """A picture of nothing, in which something was found."""
+    return Row(name, ("no foreground",), score(square(side), np.zeros((64, 64), np.float32)), 0.01)
+
+
+def test_truths_without_foreground_are_counted_apart() -> None:
+    rows = [row("a", 40, "shoes"), empty("b", 0), empty("c", 32)]
+    assert overall(rows) == summarise(rows[:1])
+    apart = by_stratum(rows)["no foreground"]
+    assert (apart["pictures"], apart["mae"], apart["background_kept_over_1"]) == (2, 0.125, 0.5)
+    assert apart["iou"] is None
+    assert apart["max_f"] is None
+    assert overall(rows[1:])["pictures"] == 2  # where there is nothing else, that is all
+
+
+def test_holes_that_no_truth_has_are_no_success() -> None:
+    assert summarise([row("a", 40)])["holes_opened"] is None
+
+
+def test_the_table_has_a_line_for_each_name_and_a_column_for_each_figure() -> None:
+    lines = table({"all": summarise([row("a", 40)]), "a long name": summarise([row("a", 20)])}).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert [line[:11].strip() for line in lines] == ["", "all", "a long name"]
+    assert len(lines[1].split()) == 1 + len(COLUMNS)
+    assert lines[1].split()[-1] == "-"  # holes

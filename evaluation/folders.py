@@ -1,0 +1,114 @@
+"""Which file is whose truth, in a folder of pairs that someone else laid out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+TRUTH_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")  # the most exact first
+
+# A word of a folder's name says what is in it: im, DUTS-TE-Image, ground_truth_mask, input_training_lowres. Truth comes
+# first: an "image mask" is a mask. The more a word promises, the earlier it stands.
+TRUTH_WORDS = ("gt", "gts", "groundtruth", "truth", "alpha", "alphas", "matte", "mattes", "mask", "masks",
+               "annotation", "annotations", "segmentation", "segmentations", "label", "labels")  # fmt: skip
+PHOTO_WORDS = ("im", "ims", "image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures",
+               "input", "inputs", "rgb", "original", "originals", "src", "source")  # fmt: skip
+
+_TRUTH_ENDING = re.compile(rf"[-_. ]({'|'.join(TRUTH_WORDS)})$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Files:
+    """A photo, its truth, and what to call them: the name within the folder, and the set that they belong to."""
+
+    name: str
+    group: str
+    photo: Path
+    truth: Path
+
+    def read(self) -> tuple[bytes, bytes]:
+        return self.photo.read_bytes(), self.truth.read_bytes()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What was found in a folder: pairs by name, and the files that have no partner."""
+
+    pairs: list[Files]
+    lonely_photos: list[Path]
+    lonely_truths: list[Path]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a file lies: the folder that says its kind, what holds that folder, and its path inside, no suffix."""
+
+    kind: str
+    rank: int
+    root: Path
+    inside: str
+
+
+def list_pairs(folder: Path) -> Listing:
+    """Pair the pictures below a folder with their truths, by equal paths inside folders such as im/ and gt/.
+
+    Raises: SystemExit when there is no pair, saying what was looked for.
+    """
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is not a folder")
+    photos: dict[tuple[Path, str], Path] = {}
+    truths: dict[tuple[Path, str], tuple[int, int, Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        place = _place(folder, path)
+        if place is None:
+            continue
+        key = (place.root, place.inside)
+        if place.kind == "photo":
+            photos.setdefault(key, path)
+        else:
+            found = (place.rank, TRUTH_SUFFIXES.index(path.suffix.lower()), path)
+            truths[key] = min(found, truths.get(key, found))
+    pairs = [_files(folder, key, photos[key], truths[key][2]) for key in sorted(photos.keys() & truths.keys())]
+    if not pairs:
+        raise SystemExit(
+            f"no pair in {folder}: {len(photos)} pictures and {len(truths)} truths were found. Pictures must lie in "
+            "a folder named im, image, img, photos or the like, their truths under the same names beside it, in one "
+            "named gt, mask, alpha or the like"
+        )
+    return Listing(
+        pairs,
+        [path for key, path in photos.items() if key not in truths],
+        [path for key, (_, _, path) in truths.items() if key not in photos],
+    )
+
+
+def _files(folder: Path, key: tuple[Path, str], photo: Path, truth: Path) -> Files:
+    root, inside = key
+    group = str(root) if root.parts else folder.resolve().name
+    return Files(f"{root}/{inside}" if root.parts else inside, group, photo, truth)
+
+
+def _place(folder: Path, path: Path) -> _Place | None:
+    """The place of a file by the innermost folder whose name says a kind; None where none does, or it is no picture."""
+    if path.name.startswith((".", "_")) or path.suffix.lower() not in PHOTO_SUFFIXES or not path.is_file():
+        return None
+    within = path.relative_to(folder)
+    for depth in range(len(within.parts) - 2, -1, -1):
+        kind, rank = _kind(within.parts[depth])
+        if kind:
+            inside = Path(*within.parts[depth + 1 :]).with_suffix("").as_posix()
+            inside = _TRUTH_ENDING.sub("", inside) if kind == "truth" else inside
+            known = kind == "photo" or path.suffix.lower() in TRUTH_SUFFIXES
+            return _Place(kind, rank, Path(*within.parts[:depth]), inside) if known else None
+    return None
+
+
+def _kind(name: str) -> tuple[str, int]:
+    """What a folder of this name holds, "photo", "truth" or "", and how early its word stands."""
+    words = re.split(r"[^a-z]+", name.lower())
+    for kind, known in (("truth", TRUTH_WORDS), ("photo", PHOTO_WORDS)):
+        if ranks := [known.index(word) for word in words if word in known]:
+            return kind, min(ranks)
+    return "", 0

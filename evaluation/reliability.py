@@ -1,0 +1,68 @@
+"""Whether a confidence keeps its word: what it says against what came of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Figures = npt.NDArray[np.float64]
+
+POOR = 0.8  # IoU under which a picture needs a hand
+REVIEWED = 0.1  # share of pictures that someone looks at
+
+
+class Bin(NamedTuple):
+    """Pictures of like confidence: how many, the range and mean of it, and what came: mean IoU, share under 0.8."""
+
+    pictures: int
+    lowest: float
+    highest: float
+    confidence: float
+    iou: float
+    poor: float
+
+
+def bins(confidence: Figures, iou: Figures, count: int = 10) -> list[Bin]:
+    """Pictures by confidence, in `count` equal groups (deciles), the least sure first."""
+    groups = np.array_split(np.argsort(confidence, kind="stable"), count)
+    return [
+        Bin(
+            len(group),
+            float(confidence[group[0]]),
+            float(confidence[group[-1]]),
+            float(confidence[group].mean()),
+            float(iou[group].mean()),
+            float((iou[group] < POOR).mean()),
+        )
+        for group in groups
+        if len(group)
+    ]
+
+
+def calibration_error(confidence: Figures, iou: Figures) -> float:
+    """Mean over deciles of |mean confidence - mean IoU|: 0 when each group gets what it was promised."""
+    return float(np.mean([abs(each.confidence - each.iou) for each in bins(confidence, iou)]))
+
+
+def rank_correlation(confidence: Figures, iou: Figures) -> float:
+    """Spearman's: whether the order of confidence is that of IoU."""
+    return float(np.corrcoef(_ranks(confidence), _ranks(iou))[0, 1])
+
+
+def _ranks(values: Figures) -> Figures:
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return ((np.cumsum(counts) - 1) - (counts - 1) / 2)[group]
+
+
+def reviewed(confidence: Figures) -> npt.NDArray[np.intp]:
+    """The least sure tenth of the pictures."""
+    return np.argsort(confidence, kind="stable")[: round(REVIEWED * len(confidence))]
+
+
+def caught(confidence: Figures, iou: Figures) -> float:
+    """Share of the pictures with an IoU under 0.8 that are among the least sure tenth; 1 when there is none."""
+    poor = iou < POOR
+    return float(poor[reviewed(confidence)].sum() / poor.sum()) if poor.any() else 1.0
