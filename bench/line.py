@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
 from packshot.core.compose import cutout
+from packshot.core.decide import decide
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
-from packshot.core.matte import drop_specks, is_flat, network_input, refine
+from packshot.core.matte import is_flat, network_input, refine
 from packshot.engine.network import Network, load_network
 from packshot.engine.remove import find_box, find_matte, remove
 
@@ -51,7 +52,7 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
     watch.lap("network input")
     coarse = network.predict(rgb)
     watch.lap("network")
-    matte = refine(picture, drop_specks(coarse))
+    matte = refine(picture, decide(coarse))
     watch.lap("matte")
     find_box(matte)
     watch.lap("box")

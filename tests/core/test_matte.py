@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import bounding_box, drop_specks, is_empty, is_flat, network_input, refine, trimap
+from packshot.core.matte import bounding_box, is_empty, is_flat, network_input, refine, trimap
 from packshot.core.picture import Float32, Picture
 from tests.core.scenes import coarse_matte, noise, scene
 
@@ -169,36 +169,3 @@ class TestTrimap:
     def test_follows_the_rounding_of_the_mask(self) -> None:
         matte = np.array([[0, 0.001, 0.01, 0.5, 0.99, 0.999, 1]], np.float32)
         assert trimap(matte).tolist() == [[0, 0, 128, 128, 128, 255, 255]]
-
-
-class TestDropSpecks:
-    @pytest.fixture
-    def coarse(self) -> Float32:
-        """Two objects, a speck, and a large faint cloud that is sure of nothing."""
-        coarse = np.zeros((200, 200), np.float32)
-        coarse[20:100, 20:100] = 0.95
-        coarse[150:165, 20:40] = 0.9
-        coarse[60:63, 150:153] = 0.9
-        coarse[130:190, 130:190] = 0.3
-        return coarse
-
-    def test_drops_the_small_and_the_unsure_and_keeps_every_object(self, coarse: Float32) -> None:
-        expected = coarse.copy()
-        expected[60:63, 150:153] = 0
-        expected[130:190, 130:190] = 0
-        assert np.array_equal(drop_specks(coarse), expected)
-
-    def test_keeps_soft_surroundings_of_an_object(self, coarse: Float32) -> None:
-        coarse[100:110, 20:100] = 0.2
-        assert (drop_specks(coarse)[100:110, 20:100] == np.float32(0.2)).all()
-
-    def test_what_is_sure_of_nothing_is_nothing(self) -> None:
-        assert not drop_specks(np.full((50, 50), 0.3, np.float32)).any()
-        assert not drop_specks(np.zeros((50, 50), np.float32)).any()
-
-    def test_all_foreground_stays(self) -> None:
-        assert (drop_specks(np.ones((50, 50), np.float32)) == 1).all()
-
-    def test_doing_it_twice_is_doing_it_once(self, coarse: Float32) -> None:
-        once = drop_specks(coarse)
-        assert np.array_equal(drop_specks(once), once)

@@ -101,25 +101,6 @@ def trimap(matte: Float32) -> UInt8:
     return np.asarray(cv2.LUT(mask(matte), names), np.uint8)
 
 
-def drop_specks(coarse: Float32, *, least_share: float = 0.005) -> Float32:
-    """A coarse matte without its islands of no account; several real objects all stay.
-
-    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is at least least_share
-    of the largest one's: beside an object that fills a fifth of 512x512 that is 16x16 px. At the network's size this
-    takes 2 ms, at 1999 px it would take 23.
-
-    Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for what was dropped.
-    """
-    count, island = cv2.connectedComponents((coarse > DECIDED).view(np.uint8), connectivity=8)
-    mass = np.bincount(island.reshape(-1), coarse.reshape(-1), count)
-    sure = np.bincount(island[coarse >= 0.5], minlength=count) > 0
-    mass[0] = 0
-    mass *= sure
-    keeps = (mass > 0) & (mass >= least_share * mass.max())
-    keeps[0] = bool(keeps.any())  # the faint ground between islands, which refine treats as decided
-    return np.where(keeps[island], coarse, np.float32(0))
-
-
 def _decide(coarse: Float32) -> Float32:
     """Stretch so that decided values are exactly 0 or 1; continuous, so that no step appears where the band ends."""
     return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))

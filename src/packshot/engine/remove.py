@@ -13,9 +13,10 @@ from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Limits
 from packshot.core.compose import crop, cutout, flatten, mask
 from packshot.core.confidence import confidence
+from packshot.core.decide import decide
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size, network_size
-from packshot.core.matte import bounding_box, drop_specks, is_empty, is_flat, network_input, refine
+from packshot.core.matte import bounding_box, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture
 from packshot.errors import InvalidOption, NoForeground
 
@@ -108,7 +109,7 @@ def find_matte(picture: Picture, network: Network) -> Found:
     if is_flat(rgb):
         return Found(np.zeros(picture.rgb.shape[:2], np.float32), None)
     coarse = network.predict(rgb)
-    return Found(refine(picture, drop_specks(coarse)), confidence(coarse, network.card.confidence))
+    return Found(refine(picture, decide(coarse)), confidence(coarse, network.card.confidence))
 
 
 def find_box(matte: Float32) -> Box:
