@@ -47,8 +47,9 @@ def calibration_error(confidence: Figures, iou: Figures) -> float:
 
 
 def rank_correlation(confidence: Figures, iou: Figures) -> float:
-    """Spearman's: whether the order of confidence is that of IoU."""
-    return float(np.corrcoef(_ranks(confidence), _ranks(iou))[0, 1])
+    """Spearman's: whether the order of confidence is that of IoU; 0 where all are alike."""
+    ranks = _ranks(confidence), _ranks(iou)
+    return float(np.corrcoef(*ranks)[0, 1]) if min(np.ptp(ranks[0]), np.ptp(ranks[1])) > 0 else 0.0
 
 
 def _ranks(values: Figures) -> Figures:

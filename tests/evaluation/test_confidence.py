@@ -76,7 +76,7 @@ def test_the_command_puts_a_calibration_on_the_card_and_the_line_then_says_it(
     card, path = find_card(DEFAULT_MODEL)
     folder, model = draw_pairs(tmp_path / "shapes", 50, fade=1), tmp_path / path.name
     shutil.copy(path, model)
-    small = replace(card, input=replace(card.input, side_px=64), confidence=None)  # quick is enough here
+    small = replace(card, input=replace(card.input, side_px=128), confidence=None)  # quicker
     model.with_suffix(".json").write_text(small.to_json())
     confidence.main([str(folder), "--model", str(model), "--write"])
     assert "50 pictures" in capsys.readouterr().out

@@ -38,6 +38,7 @@ def test_rank_correlation_sees_order_alone(seed: int) -> None:
 
 def test_equal_values_share_a_rank() -> None:
     # Two ties: ranks 0.5 0.5 2.5 2.5 against 0 1 2 3, a correlation of 2/sqrt(5).
+    assert rank_correlation(np.ones(4), np.arange(4.0)) == 0
     assert rank_correlation(np.array([1.0, 1, 2, 2]), np.array([1.0, 2, 3, 4])) == pytest.approx(2 / 5**0.5)
 
 
