@@ -1,0 +1,60 @@
+"""Write held-out composites as pairs: `python -m training.testset --data DATA --cache runs/cache --out FOLDER`.
+
+Objects of the val split on solid and graded grounds, which are half of what shops send; with shadows and reflections
+that are not foreground, and grounds of the object's own colour. `python -m evaluation FOLDER` judges a network on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from training.augment import jpeg
+from training.composites import Compositor, Recipe
+from training.data import build_cache
+from training.pool import ASPECTS, Pool, batch_shape
+
+SEED = 9
+SOLID = Recipe(photo_share=0, several_share=0.3)
+
+
+def compositor(data: Path, cache: Path) -> Compositor:
+    pairs = build_cache(data, cache, split="val", sets=("duts_tr",))
+    pool = Pool({"duts_tr": pairs}, {"duts_tr": 1.0}, torch.device("cpu"))
+    return Compositor(pool, [], SOLID, torch.Generator().manual_seed(SEED))
+
+
+def write(folder: Path, stem: str, picture: Tensor, matte: Tensor) -> None:
+    """folder/im/STEM.jpg and folder/gt/STEM.png of (3, h, w) and (1, h, w) in 0..1."""
+    for name, planes, kind in (("im", picture, ".jpg"), ("gt", matte, ".png")):
+        path = folder / name / (stem + kind)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = (planes.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        Image.fromarray(np.ascontiguousarray(pixels.squeeze())).save(path, quality=95)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--cache", type=Path, required=True, help="folder of decoded pairs, as training/train.py makes it"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--side", type=int, default=512)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    maker = compositor(options.data, options.cache)
+    for number in range(options.count):
+        picture, matte = maker.make(1, batch_shape(options.side, number % len(ASPECTS)))
+        noise = 0.01 * torch.randn(picture.shape, generator=maker.generator)
+        write(options.out, f"{number:04d}", jpeg((picture + noise)[0].clamp(0, 1), 90), matte[0])
+
+
+if __name__ == "__main__":
+    main()
