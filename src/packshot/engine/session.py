@@ -17,13 +17,16 @@ from packshot.errors import BadSettings
 Device = Literal["cpu", "cuda"]
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-# The runtime's exceptions have no base of their own. What they mean here: this graph does not run as its card says.
-RUNTIME_ERRORS = tuple(
-    kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)
+# The runtime's exceptions have no base of their own, and its Python part raises Python's. What they mean here: this
+# graph does not run as its card says.
+RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError,
+    ValueError,
+    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
 
-_INSTALL = "Install it: pip install 'packshot[gpu]'."
-_MEND = "pip uninstall -y onnxruntime && pip install --force-reinstall --no-deps onnxruntime-gpu"
+_PUT_IN_PLACE = "pip uninstall -y onnxruntime && pip install --force-reinstall --no-deps onnxruntime-gpu"
+_INSTALL = f"Install it: pip install 'packshot[gpu]' && {_PUT_IN_PLACE}."
 
 
 def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> ort.InferenceSession:
@@ -45,11 +48,11 @@ def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device =
         _prepare_cuda()
     providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
     try:
-        session = ort.InferenceSession(str(path), _options(threads), providers=providers)
+        # Without this argument it would print to stdout, which may be the picture, and go on with the CPU.
+        session = ort.InferenceSession(str(path), _options(threads), providers=providers, enable_fallback=0)
     except RUNTIME_ERRORS as error:
-        raise BadSettings(f"The graph {path} cannot be loaded: {error}", model=card.name) from error
-    session.disable_fallback()
-    # ONNX Runtime 1.31 hands out a CPU session where CUDA's libraries are missing, with enable_fallback=0 as well.
+        raise BadSettings(f"The graph {path} cannot be loaded on {device}: {error}", model=card.name) from error
+    # With it, 1.31 still hands out a CPU session where CUDA's or the driver's libraries are missing.
     if session.get_providers()[0] != PROVIDERS[device]:
         raise BadSettings(
             "CUDA was asked for, and ONNX Runtime could not start it; its own words stand above.",
@@ -87,4 +90,4 @@ def _how_to_mend() -> str:
         version("onnxruntime-gpu")
     except PackageNotFoundError:
         return _INSTALL
-    return f"onnxruntime was installed over onnxruntime-gpu; mend it: {_MEND}."
+    return f"onnxruntime was installed over onnxruntime-gpu; put it in place: {_PUT_IN_PLACE}."

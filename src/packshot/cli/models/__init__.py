@@ -9,10 +9,14 @@ import click
 from packshot.cli.models.bench import bench
 from packshot.cli.models.card import card
 from packshot.cli.models.download import download
+from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
     from packshot.engine.card import ModelCard
     from packshot.engine.registry import Published
+
+SHOWN = {"mae": "MAE", "max_f": "maximum F"}
+"""The figures of a card that the list shows; `evaluation` gives all."""
 
 
 @click.group()
@@ -53,9 +57,12 @@ def list_() -> None:
 
 def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
     mark = "*" if is_default else " "
-    click.echo(f"{mark} {card.name}  {card.bytes / 1e6:.1f} MB  {card.input.side_px} px  {card.licence}  [{place}]")
+    kind = "edges" if card.output == "change" else f"{card.input.side_px} px"
+    click.echo(f"{mark} {card.name}  {card.bytes / 1e6:.1f} MB  {kind}  {card.licence}  [{place}]")
     for test_set, figures in card.scores.items():
-        click.echo(f"    {test_set}: MAE {figures['mae']:.3f}, maximum F {figures['max_f']:.3f}")
+        shown = [f"{words} {figures[name]:.3f}" for name, words in SHOWN.items() if name in figures]
+        if shown:
+            click.echo(f"    {test_set}: {', '.join(shown)}")
     for failure in card.known_failures:
         click.echo(f"    - {failure}")
 
@@ -98,6 +105,9 @@ def use(name: str | None, reset: bool) -> None:
     if reset:
         choose_default(None)
     elif name is not None:
-        verify_weights(*find_card(name))
+        found, path = find_card(name)
+        if found.output == "change":
+            raise InvalidOption(f"{name} only refines edges.", hint="Choose the network that finds the product.")
+        verify_weights(found, path)
         choose_default(name)
     click.echo(default_model())
