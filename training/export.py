@@ -23,7 +23,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from packshot.engine.card import DataSource, Graph, InputRule, ModelCard
+from packshot.core.confidence import Calibration
+from packshot.engine.card import DataSource, Graph, InputRule, ModelCard, read_card
 from packshot.engine.network import load_network
 from training.network import CoarseNetwork
 
@@ -151,7 +152,16 @@ def scores(report: Path | None, sha256: str, side_px: int) -> dict[str, dict[str
         raise SystemExit(f"{report} was measured on another model file; evaluate this one first")
     if found["model"]["side_px"] != side_px:
         raise SystemExit(f"{report} was measured at {found['model']['side_px']} px; this card says {side_px}")
-    return {found["title"]: found["summary"]}
+    known = {name: value for name, value in found["summary"].items() if value is not None}
+    return {found["title"]: known}
+
+
+def kept_confidence(path: Path, sha256: str, side_px: int) -> Calibration | None:
+    """The calibration of the card that is about to be replaced, where it belongs to this very file and side."""
+    if not path.exists():
+        return None
+    card = read_card(path)
+    return card.confidence if (card.sha256, card.input.side_px) == (sha256, side_px) else None
 
 
 def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, graph: Graph, gates: Any) -> ModelCard:
@@ -166,6 +176,7 @@ def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, g
         input=InputRule(options.side, MULTIPLE_PX, "longest"),
         output="probability",
         licence=about["licence"],
+        confidence=kept_confidence(path.with_suffix(".json"), sha256, options.side),
         description=about["description"],
         graph=graph,
         data=tuple(DataSource(count=count, **about["data"][name]) for name, count in state["sets"].items()),

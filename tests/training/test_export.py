@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training has an environment of its own: see training/README.md")
 onnx = pytest.importorskip("onnx", reason="training has an environment of its own: see training/README.md")
 
+from packshot.core.confidence import Calibration
 from packshot.engine.card import ModelCard
 from packshot.engine.network import load_network
 from packshot.engine.weights import find_card
@@ -75,7 +76,7 @@ def test_batch_norms_are_folded(exported: Path) -> None:
 
 def report_of(card: ModelCard, path: Path) -> Path:
     model = {"sha256": card.sha256, "side_px": card.input.side_px}
-    path.write_text(json.dumps({"title": "duts_tr val", "model": model, "summary": {"mae": 0.25}}))
+    path.write_text(json.dumps({"title": "duts_tr val", "model": model, "summary": {"mae": 0.25, "gradient": None}}))
     return path
 
 
@@ -85,6 +86,17 @@ def test_exported_again_with_scores_the_file_stays_and_the_card_grows(exported: 
     export(exported, "--scores", str(report_of(card, tmp_path / "report.json")))
     assert path.read_bytes() == before
     assert find_card(str(path))[0] == replace(card, scores={"duts_tr val": {"mae": 0.25}})
+
+
+def test_a_calibration_stays_with_its_file_and_side_alone(exported: Path) -> None:
+    card, path = find_card(str(exported / "fresh.onnx"))
+    fitted = Calibration(card.sha256, -2.0, 5.0, 0.6, 100, 0.7, 0.08, 0.01, 0.35)
+    path.with_suffix(".json").write_text(replace(card, confidence=fitted).to_json())
+    export(exported)
+    assert find_card(str(path))[0].confidence == fitted
+    export(exported, "--side", "256")
+    assert find_card(str(path))[0].confidence is None
+    export(exported)
 
 
 def test_scores_of_another_file_or_side_are_refused(exported: Path, tmp_path: Path) -> None:
