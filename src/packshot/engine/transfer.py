@@ -60,7 +60,7 @@ class Transfer:
     def __init__(self, url: str, file: Path, expected_bytes: int | None, patience: Patience, watcher: Watcher) -> None:
         self._url, self._file, self._expected_bytes = url, file, expected_bytes
         self._patience, self._watcher = patience, watcher
-        self._etag = ""  # of the first answer: later ones must go on with the same file
+        self._etag = ""  # of the last answer: the next one must go on with the same file
 
     def run(self) -> None:
         """Return when the file is as long as the server says that it is.
@@ -101,7 +101,9 @@ class Transfer:
                 raise _Again(f"the server went on at byte {start} instead of {have}")
             self._etag = answer.headers.get("ETag", "")
             total = _total(answer, start)
-            self._check_room(total, start)
+            if total is not None:
+                self._check_room(total, start)
+            total = total or self._expected_bytes
             done = self._copy(answer, start, total)
         if total is not None and done < total:
             raise _Again(f"the connection ended after {done} of {total} bytes")
@@ -149,9 +151,7 @@ class Transfer:
                 self._watcher.progress(done, total)
         return done
 
-    def _check_room(self, total: int | None, start: int) -> None:
-        if total is None:
-            return
+    def _check_room(self, total: int, start: int) -> None:
         if self._expected_bytes not in {None, total}:
             raise ChecksumMismatch(
                 f"{self._url} has {total} bytes; this model has {self._expected_bytes}.",
