@@ -31,11 +31,11 @@ svg { max-width: 40rem; width: 100%; } rect { fill: #4a7fb5; } text { font-size:
 
 def page(report: Mapping[str, Any], rows: list[Row], worst: Sequence[tuple[str, Sequence[UInt8]]]) -> str:
     """report: as in the JSON; rows: the pictures; worst: captions and panels of the pictures to show."""
-    model, machine = report["model"], report["machine"]
+    model, machine = report["model"], "; ".join(f"{name} {value}" for name, value in report["machine"].items())
     parts = [
         f"<h1>{escape(report['title'])}</h1>",
         f"<p>{escape(model['name'])} at {model['side_px']} px, SHA-256 <code>{model['sha256']}</code>.<br>"
-        f"{len(rows)} pictures in {report['seconds']:.0f} s on {escape('; '.join(map(str, machine.values())))}.</p>",
+        f"{len(rows)} pictures in {report['seconds']:.0f} s on {escape(machine)}.</p>",
         *_notes(report),
         _summaries({"all": overall(rows), **by_stratum(rows)}),
         _histogram([row.score.iou for row in rows if row.score.has_foreground]),
@@ -49,12 +49,12 @@ def page(report: Mapping[str, Any], rows: list[Row], worst: Sequence[tuple[str, 
 def _notes(report: Mapping[str, Any]) -> list[str]:
     """What was left out or changed, to be unfolded."""
     lonely, problems = report["without_partner"], report["problems"]
-    notes = [f"<p>{report['resized']} truths were resized to their picture.</p>"] if report["resized"] else []
+    notes = [f"<p>truths resized to their picture: {report['resized']}</p>"] if report["resized"] else []
     if lonely:
-        notes.append(_folded(f"{len(lonely)} files have no partner", lonely))
+        notes.append(_folded(f"files without a partner: {len(lonely)}", lonely))
     if problems:
         reasons = [f"{name}: {reason}" for name, reason in problems.items()]
-        notes.append(_folded(f"{len(problems)} pairs could not be read", reasons))
+        notes.append(_folded(f"pairs that could not be read: {len(problems)}", reasons))
     return notes
 
 

@@ -60,7 +60,7 @@ def evaluate(network: Network, pairs: Iterable[Pair], *, threads: int = 1, worst
     rows = [row for row, _ in found if isinstance(row, Row)]
     problems = [row for row, _ in found if isinstance(row, Problem)]
     if not rows:
-        raise SystemExit(_listed("nothing could be scored", [f"{p.name}: {p.reason}" for p in problems]))
+        raise SystemExit(_listed("nothing could be scored:", [f"{p.name}: {p.reason}" for p in problems]))
     return Run(rows, problems, sum(was_resized for _, was_resized in found), time.perf_counter() - started)
 
 
@@ -99,13 +99,13 @@ def source_of(options: argparse.Namespace) -> Iterator[Source]:
         else:
             source = from_data(options.pairs, split=options.split, sets=tuple(options.sets), stack=stack)
         if source.lonely:
-            print(_listed(f"{len(source.lonely)} files have no partner", source.lonely), file=sys.stderr)
+            print(_listed(f"files without a partner: {len(source.lonely)}", source.lonely), file=sys.stderr)
         yield replace(source, pairs=source.pairs[: options.limit])
 
 
 def _listed(what: str, names: Sequence[str], most: int = 20) -> str:
     more = [f"... and {len(names) - most} more"] if len(names) > most else []
-    return "\n  ".join([f"{what}:", *names[:most], *more])
+    return "\n  ".join([what, *names[:most], *more])
 
 
 def title_of(options: argparse.Namespace) -> str:
@@ -184,10 +184,10 @@ def say(found: dict[str, Any], run: Run, threads: int) -> None:
     )
     print("; ".join(f"{name} {value}" for name, value in machine().items()))
     if run.resized:
-        print(f"{run.resized} truths were of another size than their picture, and resized to it", file=sys.stderr)
+        print(f"truths of another size than their picture, resized to it: {run.resized}", file=sys.stderr)
     if run.problems:
         names = [f"{problem.name}: {problem.reason}" for problem in run.problems]
-        print(_listed(f"{len(names)} pairs could not be read", names), file=sys.stderr)
+        print(_listed(f"pairs that could not be read: {len(names)}", names), file=sys.stderr)
 
 
 if __name__ == "__main__":

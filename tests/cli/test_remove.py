@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from packshot.core.confidence import Calibration
+from packshot.engine.weights import DEFAULT_MODEL, find_card
 from tests.kit.images import as_jpeg, as_png, photo
 
 
@@ -85,6 +89,22 @@ def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: 
     assert result.stderr.count(b"This file is text") == 1
     assert b"bad.jpg: This file is text" in result.stderr
     assert b"2 done, 1 failed" in result.stderr
+
+
+@pytest.mark.parametrize(("review_below", "unsure"), [(0.0, 0), (1.0, 2)])
+def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_below: float, unsure: int) -> None:
+    card, graph = find_card(DEFAULT_MODEL)
+    curve = Calibration(card.sha256, -2.0, 5.0, review_below, 100, 0.7, 0.08, 0.01, 0.35)
+    shutil.copy(graph, tmp_path)
+    (tmp_path / f"{card.name}.json").write_text(replace(card, confidence=curve).to_json())
+    (tmp_path / "photos").mkdir()
+    for seed in (3, 4):
+        (tmp_path / "photos" / f"{seed}.jpg").write_bytes(as_jpeg(photo(96, 96, seed)))
+    result = run("remove", tmp_path / "photos", "--out", tmp_path / "out", "--model", tmp_path / card.file)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count(b"  confidence 0.") == 2
+    assert result.stderr.count(b"look at it") == unsure
+    assert f"2 done, 0 failed, {unsure} to look at".encode() in result.stderr
 
 
 @pytest.mark.parametrize(

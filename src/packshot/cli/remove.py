@@ -71,50 +71,62 @@ def remove(
         tune_process()
     network = load_network(model, threads=1 if workers > 1 else os.cpu_count() or 1, device=device)
 
-    def work(job: Job) -> None:
+    def work(job: Job) -> float | None:
         if job.target is not None and job.target.exists() and not overwrite:
             raise OutputExists(f"{job.target} exists already.", hint="Use --overwrite to replace it.")
-        _write(job, remove_line(_read(job), form=form, network=network))
+        result = remove_line(_read(job), form=form, network=network)
+        _write(job, result)
+        return result.confidence
 
-    failures = list(_failures(plan, work, workers))
+    calibration = network.card.confidence
+    failures = list(_failures(plan, work, workers, review_below=calibration.review_below if calibration else 0))
     if failures and len(plan) > 1:
         sys.exit(exit_code(failures[0]))  # each was named beside its photo
     if failures:
         raise failures[0]
 
 
-def _failures(plan: list[Job], work: Callable[[Job], None], workers: int) -> Iterator[PackshotError]:
-    """Work through the plan in threads, say each photo's outcome on stderr, and yield what failed."""
+def _failures(
+    plan: list[Job], work: Callable[[Job], float | None], workers: int, *, review_below: float
+) -> Iterator[PackshotError]:
+    """Work through the plan in threads, say each photo's outcome on stderr, and yield what failed.
+
+    `work` gives the confidence in a photo, if any; those under review_below are for a human to look at.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     started = time.perf_counter()
-    failed = 0
+    failed = unsure = 0
     pool = ThreadPoolExecutor(workers)
     try:
         # Results come in the order of the plan; the pool works ahead, holding at most one encoded picture per thread.
         outcomes = pool.map(lambda job: _outcome(job, work), plan)
-        for number, (job, error) in enumerate(zip(plan, outcomes, strict=True), 1):
+        for number, (job, (error, confidence)) in enumerate(zip(plan, outcomes, strict=True), 1):
             place = f"[{number}/{len(plan)}] " if len(plan) > 1 else ""
             if error is not None:
                 failed += 1
                 if len(plan) > 1:
                     click.echo(f"{place}{job.name}: {error}", err=True)
                 yield error
-            elif job.target is not None:
-                click.echo(f"{place}{job.name} -> {job.target}", err=True)
+                continue
+            look = confidence is not None and confidence < review_below
+            unsure += look
+            if job.target is not None:
+                sure = "" if confidence is None else f"  confidence {confidence:.2f}{', look at it' if look else ''}"
+                click.echo(f"{place}{job.name} -> {job.target}{sure}", err=True)
     finally:
         pool.shutdown(cancel_futures=True)  # on Ctrl-C: finish the photos in hand, begin no other
     if len(plan) > 1:
         took_s = time.perf_counter() - started
-        click.echo(f"{len(plan) - failed} done, {failed} failed, {len(plan) / took_s:.1f} photos a second", err=True)
+        counts = f"{len(plan) - failed} done, {failed} failed, {unsure} to look at"
+        click.echo(f"{counts}, {len(plan) / took_s:.1f} photos a second", err=True)
 
 
-def _outcome(job: Job, work: Callable[[Job], None]) -> PackshotError | None:
+def _outcome(job: Job, work: Callable[[Job], float | None]) -> tuple[PackshotError | None, float | None]:
     try:
-        work(job)
+        return None, work(job)
     except PackshotError as error:
-        return error
-    return None
+        return error, None
 
 
 def _read(job: Job) -> bytes:
