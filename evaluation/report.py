@@ -70,7 +70,7 @@ def summarise(rows: Iterable[Row]) -> Summary:
     curves = [score.f_curve for score in shaped if score.f_curve is not None]
     holes = sum(score.holes for score in scores)
     figures = {
-        "pictures": float(len(scores)),
+        "pictures": len(scores),
         "max_f": float(np.mean(curves, axis=0).max()) if curves else nan,
         **{name: mean([getattr(score, name) for score in scores]) for name in MEANS},
         "iou_over_95": share(shaped, lambda score: score.iou > 0.95),
