@@ -16,9 +16,9 @@ from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
 from packshot.core.matte import is_flat, network_input, refine
 from packshot.engine.network import Network, load_network
-from packshot.engine.remove import find_box, find_matte, remove
+from packshot.engine.remove import edge_refiner, find_box, find_matte, remove
 
-STAGES = ("decode", "network input", "network", "matte", "box", "foreground", "cutout", "encode PNG")
+STAGES = ("decode", "network input", "network", "matte", "edges", "box", "foreground", "cutout", "encode PNG")
 
 
 @dataclass
@@ -52,8 +52,12 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
     watch.lap("network input")
     coarse = network.predict(rgb)
     watch.lap("network")
-    matte = refine(picture, decide(coarse))
+    coarse = decide(coarse)
+    matte = refine(picture, coarse)
     watch.lap("matte")
+    if network.card.edges:
+        matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
+    watch.lap("edges")
     find_box(matte)
     watch.lap("box")
     foreground = estimate_foreground(picture, matte)

@@ -8,15 +8,16 @@ from torch.nn import functional as F
 
 
 def edge_loss(matte: Tensor, truth: Tensor, band: Tensor) -> Tensor:
-    """L1 of value and gradient, at full size and at two coarser ones, in the band. All (N, 1, H, W) in 0..1.
+    """L1 and L2 of the value, L1 of its gradient, at full size and two coarser ones, in the band. (N, 1, H, W) in 0..1.
 
-    The coarser terms ask for the right average around a pixel where its own value cannot be known, as among strands.
+    L1 alone asks for the median: fur would get the edge of a pair of scissors. L2, and the coarser sizes, ask for the
+    right average where a pixel's own value cannot be known.
     """
     loss = matte.new_zeros(())
     for level in range(3):
         share = band / band.sum().clamp(min=1)
         error = matte - truth
-        loss = loss + (error.abs() * share).sum() / 2**level
+        loss = loss + ((error.abs() + 2 * error.square()) * share).sum() / 2**level
         for axis in (2, 3):
             weight = share.narrow(axis, 1, share.shape[axis] - 1)
             loss = loss + 0.5 * (error.diff(dim=axis).abs() * weight).sum() / 2**level

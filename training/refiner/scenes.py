@@ -15,7 +15,7 @@ from training.refiner.material import Material
 from training.refiner.shapes import BODIES, STRANDS, Rng, draw
 
 KINDS = ("cutout", *BODIES, *STRANDS)
-SHARES = (0.28, 0.12, 0.1, 0.08, 0.2, 0.12, 0.1)
+SHARES = (0.25, 0.1, 0.08, 0.07, 0.15, 0.18, 0.09, 0.08)
 ASPECTS = (1.0, 4 / 3, 3 / 4)
 
 

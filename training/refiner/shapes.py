@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 SUPERSAMPLING = 3  # 10 grey levels across an edge; blur and resizing of the scene make the rest
-STRANDS = ("fur", "wires", "mesh")
+STRANDS = ("fur", "plush", "wires", "mesh")
 BODIES = ("blob", "polygon", "box")
 
 Rng = np.random.Generator
@@ -60,21 +60,39 @@ def _fill(rng: Rng, canvas: np.ndarray, outline: np.ndarray, kind: str) -> None:
     cv2.fillPoly(canvas, body, 255)
     if kind == "fur":
         _fur(rng, canvas, outline)
+    elif kind == "plush":
+        _plush(rng, canvas, outline)
     elif rng.random() < 0.3:
         hole = (outline - outline.mean(0)) * rng.uniform(0.1, 0.6) + outline.mean(0)
         cv2.fillPoly(canvas, [np.rint(hole).astype(np.int32)], 0)
 
 
-def _fur(rng: Rng, canvas: np.ndarray, outline: np.ndarray) -> None:
-    """Strands that leave the outline, more or less combed."""
+def _roots(rng: Rng, outline: np.ndarray, density: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points on an outline, so many for each supersampled px of it, and the directions away from its middle."""
     closed = np.concatenate([outline, outline[:1]])
     steps = np.linalg.norm(np.diff(closed, axis=0), axis=1)
     along = np.concatenate([[0], np.cumsum(steps)])
-    density = rng.choice([0.01, 0.03, 0.08])  # strands per supersampled px of outline
     at = rng.uniform(0, along[-1], int(along[-1] * density))
     starts = np.stack([np.interp(at, along, closed[:, axis]) for axis in (0, 1)], 1)
     outward = starts - outline.mean(0)
-    outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-6
+    return starts, outward / (np.linalg.norm(outward, axis=1, keepdims=True) + 1e-6)
+
+
+def _plush(rng: Rng, canvas: np.ndarray, outline: np.ndarray) -> None:
+    """Short hair, so fine and dense that no strand is a pixel wide: the matte fades out in tufts."""
+    starts, outward = _roots(rng, outline, rng.choice([0.15, 0.4, 0.9]))
+    count, length = len(starts), rng.uniform(6, 30) * SUPERSAMPLING
+    comb = rng.normal(0, 0.5, 2)
+    reach = length * rng.gamma(3, 1 / 3, (count, 1))
+    ends = starts + reach * (outward + comb + 0.5 * rng.standard_normal((count, 2)))
+    bends = (starts + ends) / 2 + 0.2 * reach * rng.standard_normal((count, 2))
+    curves = np.rint(np.stack([starts - 0.5 * reach * outward, bends, ends], 1)).astype(np.int32)
+    cv2.polylines(canvas, list(curves), False, 255, int(rng.choice([1, 1, 2])))
+
+
+def _fur(rng: Rng, canvas: np.ndarray, outline: np.ndarray) -> None:
+    """Strands that leave the outline, more or less combed."""
+    starts, outward = _roots(rng, outline, rng.choice([0.01, 0.03, 0.08]))
     comb = rng.normal(0, 0.6, 2)
     length = rng.uniform(10, 70) * SUPERSAMPLING
     width = rng.uniform(0.7, 3.5) * SUPERSAMPLING

@@ -16,7 +16,7 @@ from packshot.core.compose import visible
 from packshot.core.geometry import Size
 from packshot.core.matte import DECIDED, REACH
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
-from packshot.core.resample import resample, size_of
+from packshot.core.resample import Array, resample, size_of
 from packshot.engine.card import ModelCard
 from packshot.engine.session import RUNTIME_ERRORS, Device, open_session
 from packshot.engine.weights import find_card, verify
@@ -26,13 +26,13 @@ LEAST_PX = 640
 """Longest side below which a picture is as coarse as the network's own matte, and nothing is left to refine."""
 
 TILE_PX = 64
-"""Side of what one tile answers. Smaller ones follow an edge more closely; below 64 the halo costs more than that saves."""
+"""Side of what one tile answers. Smaller ones follow an edge more closely, but each pays for its halo."""
 
 HALO_PX = 24
 """How far around a pixel the network sees, and so how much of the picture a tile needs around it."""
 
 MOST_TILES = 160
-"""Beyond that the picture is refined at half its size, and so on: the time is bounded, and no edge is left half done."""
+"""Beyond that the picture is refined at half its size, and so on: time is bounded, and no edge is left half done."""
 
 BATCH = 8
 """Tiles in one run: what 8 of them need stays in a core's cache."""
@@ -80,14 +80,14 @@ class EdgeRefiner:
         places = _undecided_tiles(soft)
         if len(places) > MOST_TILES:
             half = Size(-(-size.width // 2), -(-size.height // 2))
-            small = self._change(*(resample(plane, half) for plane in (rgb, matte, soft)))
+            small = self._change(resample(rgb, half), resample(matte, half), resample(soft, half))
             return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        windows = [_windows(plane) for plane in (rgb, matte, soft)]
-        change = np.zeros((len(windows[0]) * TILE_PX, windows[0].shape[1] * TILE_PX), np.float32)
-        tiled = change.reshape(len(windows[0]), TILE_PX, -1, TILE_PX).swapaxes(1, 2)
+        colours, values, around = _windows(rgb), _windows(matte), _windows(soft)
+        change = np.zeros((len(around) * TILE_PX, around.shape[1] * TILE_PX), np.float32)
+        tiled = change.reshape(len(around), TILE_PX, -1, TILE_PX).swapaxes(1, 2)
         for start in range(0, len(places), BATCH):
-            rows, columns = places[start : start + BATCH].T
-            tiled[rows, columns] = self._run(*(window[rows, columns] for window in windows))
+            at = tuple(places[start : start + BATCH].T)
+            tiled[at] = self._run(colours[at], values[at], around[at])
         return change[: size.height, : size.width]
 
     def _run(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
@@ -131,12 +131,12 @@ def _undecided_tiles(soft: Float32) -> Index:
     return np.argwhere(padded.reshape(height, TILE_PX, width, TILE_PX).any(axis=(1, 3)))
 
 
-def _windows(plane: UInt8 | Float32) -> UInt8 | Float32:
+def _windows(plane: Array) -> Array:
     """Every tile with its halo, a view of shape (rows, columns, channels, side, side); borders are repeated."""
     height, width = plane.shape[:2]
     beyond = (-height % TILE_PX, -width % TILE_PX)
     edges = (HALO_PX, HALO_PX + beyond[0], HALO_PX, HALO_PX + beyond[1])
-    padded = cv2.copyMakeBorder(plane, *edges, cv2.BORDER_REPLICATE)
-    padded = padded.reshape(*padded.shape[:2], -1)
+    padded = np.atleast_3d(cv2.copyMakeBorder(plane, *edges, cv2.BORDER_REPLICATE))
     side = TILE_PX + 2 * HALO_PX
-    return sliding_window_view(padded, (side, side), axis=(0, 1))[::TILE_PX, ::TILE_PX]
+    windows = sliding_window_view(padded, (side, side), axis=(0, 1))  # type: ignore[call-overload]
+    return windows[::TILE_PX, ::TILE_PX]  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ from packshot.core.picture import Float32, Picture
 from packshot.errors import InvalidOption, NoForeground
 
 if TYPE_CHECKING:
+    from packshot.engine.edges import EdgeRefiner
     from packshot.engine.network import Network
 
 Form = Literal["cutout", "mask", "white", "crop"]
@@ -102,14 +103,21 @@ def remove(
 
 
 def find_matte(picture: Picture, network: Network) -> Found:
-    """The matte at the picture's size: coarse from the network, then refined on the picture."""
+    """The matte at the picture's size: coarse from the network, then refined on the picture.
+
+    First by the guided filter, then by the edge refiner that the network's card names, if any.
+    """
     rule = network.card.input
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
     rgb = network_input(picture, size)
     if is_flat(rgb):
         return Found(np.zeros(picture.rgb.shape[:2], np.float32), None)
-    coarse = network.predict(rgb)
-    return Found(refine(picture, decide(coarse)), confidence(coarse, network.card.confidence))
+    answer = network.predict(rgb)
+    coarse = decide(answer)
+    matte = refine(picture, coarse)
+    if network.card.edges:
+        matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
+    return Found(matte, confidence(answer, network.card.confidence))
 
 
 def find_box(matte: Float32) -> Box:
@@ -148,6 +156,19 @@ def default_network() -> Network:
     """The network that `packshot models use` chose, else the embedded one; loaded once, one session for all threads."""
     with _loading:  # cache alone would let two first calls load it twice
         return _load_default()
+
+
+def edge_refiner(name: str) -> EdgeRefiner:
+    """The edge refiner of a name, loaded by the first call and kept; one session serves all threads."""
+    with _loading:
+        return _load_edge_refiner(name)
+
+
+@cache
+def _load_edge_refiner(name: str) -> EdgeRefiner:
+    from packshot.engine.edges import load_edge_refiner  # noqa: PLC0415 - the runtime takes 0.1 s to import
+
+    return load_edge_refiner(name)
 
 
 @cache
