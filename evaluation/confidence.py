@@ -20,6 +20,7 @@ from evaluation.pairs import Pair, from_folder
 from evaluation.reliability import Figures, bins, calibration_error, caught, rank_correlation, reviewed
 from evaluation.run import load, parse, source_of, source_parser, title_of
 from packshot.core.confidence import Calibration, stability
+from packshot.core.picture import Float32
 from packshot.engine.network import Network
 from packshot.engine.remove import find_matte
 from packshot.engine.weights import find_card
@@ -98,7 +99,7 @@ class Listening:
         self.card, self._network = network.card, network
         self.stability = 0.0
 
-    def predict(self, rgb: np.typing.NDArray[np.float32]) -> np.typing.NDArray[np.float32]:
+    def predict(self, rgb: Float32) -> Float32:
         coarse = self._network.predict(rgb)
         self.stability = stability(coarse)
         return coarse
