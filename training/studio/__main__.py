@@ -1,0 +1,77 @@
+"""Take the scenes of some seeds. Run with a Python that has bpy; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import time
+import traceback
+from pathlib import Path
+
+from training.studio import shutter, stage
+from training.studio.assets import Assets, unpack
+from training.studio.develop import develop
+from training.studio.plan import CLASSES, Scene
+from training.studio.roll import Roll, usable, wanted
+
+
+def main() -> None:
+    """Take one scene after the other; a bad one is noted and passed over."""
+    options = _options()
+    roll = Roll(options.out)
+    assets = unpack(options.data, options.out.parent / "assets")
+    todo = wanted(options.seeds, frozenset(options.classes), val=options.val, done=roll.done())
+    for scene in todo:
+        wall, cpu = time.monotonic(), time.process_time()
+        try:
+            facts = take(scene, assets, roll, options)
+        except Exception as error:  # noqa: BLE001 - a night's run must not end for one scene
+            traceback.print_exc()
+            facts = {"error": f"{type(error).__name__}: {error}"}
+        facts |= {"seconds": round(time.monotonic() - wall, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
+        roll.note(scene, **facts)
+        print(f"{scene.stem} {scene.backdrop.kind} {facts}", flush=True)
+
+
+def take(scene: Scene, assets: Assets, roll: Roll, options: argparse.Namespace) -> dict[str, object]:
+    """Build a scene, take its matte and, if that is usable, its photo; keep both."""
+    product = stage.build(scene, assets)
+    aspect = scene.lens.aspect
+    size = (round(options.side * min(1, aspect)), round(options.side * min(1, 1 / aspect)))
+    shutter.load(size, options.threads)
+    matte = shutter.coverage(product, options.alpha_samples)
+    facts: dict[str, object] = {"size": size, "cover": round(float(matte.mean()), 4)}
+    if not usable(matte):
+        return facts | {"kept": False}
+    light = shutter.light(options.samples)
+    roll.keep(scene, develop(light, matte, scene.film, scene.backdrop, scene.seed), matte)
+    return facts | {"kept": True}
+
+
+def _seeds(text: str) -> range:
+    first, _, end = text.partition(":")
+    return range(int(first), int(end or int(first) + 1))
+
+
+def _classes(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(CLASSES):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(CLASSES)}")
+    return names
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.studio", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with models-00.zip and backgrounds-00.zip")
+    parser.add_argument("--out", type=Path, required=True, help="folder to fill; a second run goes on where it stopped")
+    parser.add_argument("--seeds", type=_seeds, required=True, metavar="FIRST:END")
+    parser.add_argument("--val", action="store_true", help="move the seeds to the held-out range")
+    parser.add_argument("--classes", type=_classes, default=[], metavar="A,B", help="only scenes of these classes")
+    parser.add_argument("--side", type=int, default=512, help="long side in px")
+    parser.add_argument("--samples", type=int, default=6, help="light paths a pixel, at most")
+    parser.add_argument("--alpha-samples", type=int, default=32, help="rays a pixel for the matte, at most")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
