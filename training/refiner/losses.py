@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,8 +23,3 @@ def edge_loss(matte: Tensor, truth: Tensor, band: Tensor) -> Tensor:
         if level < 2:
             matte, truth, band = (F.avg_pool2d(plane, 2) for plane in (matte, truth, band))
     return loss
-
-
-def band_of(coarse: Tensor) -> Tensor:
-    """1 where the coarse matte is undecided, else 0."""
-    return ((coarse > 0) & (coarse < 1)).to(torch.float32)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from packshot.engine import edges
+
 INPUTS = 5  # RGB, the guided matte, the coarse matte
 GAIN = 4.0  # the last layer starts at zero and learns slowly: 4 logits a unit let it reach any matte
-MARGIN = 0.02  # keeps the logit of a matte of 0 or 1 finite; undone after the logistic function, so both can be reached
+MARGIN = float(edges.MARGIN)
 
 
 class Residual(nn.Module):
@@ -48,6 +50,11 @@ class EdgeRefiner(nn.Module):
     def forward(self, layers: Tensor) -> Tensor:
         x = F.relu(self.entry(layers))
         return GAIN * F.pixel_shuffle(self.exit(self.body(x)), self.fold)
+
+
+def fade(coarse: Tensor) -> Tensor:
+    """How much of a change counts, 0..1: all of it where the coarse matte is undecided, none where it is decided."""
+    return (torch.minimum(coarse, 1 - coarse) / float(edges.FAINT) - 1).clamp(0, 1)
 
 
 def changed(matte: Tensor, change: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.refiner.losses import band_of, edge_loss
-from training.refiner.network import EdgeRefiner, changed
+from training.refiner.losses import edge_loss
+from training.refiner.network import EdgeRefiner, changed, fade
 from training.refiner.tiles import read_tiles
 from training.train import learning_rate, optimizer_for, save, update_ema
 
@@ -50,8 +50,9 @@ def augmented(layers: Tensor, config: dict[str, Any], generator: torch.Generator
 
 def step_loss(network: nn.Module, layers: Tensor, halo: int) -> Tensor:
     guided, coarse, truth = layers[..., halo:-halo, halo:-halo][:, 3:].split(1, 1)
-    matte = changed(guided, network(layers[:, :5].contiguous(memory_format=torch.channels_last)).float())
-    return edge_loss(matte, truth, band_of(coarse))
+    share = fade(coarse)
+    change = network(layers[:, :5].contiguous(memory_format=torch.channels_last))
+    return edge_loss(changed(guided, share * change), truth, (share > 0).float())
 
 
 def arguments() -> argparse.Namespace:

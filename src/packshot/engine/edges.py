@@ -10,11 +10,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from packshot.core.compose import visible
 from packshot.core.geometry import Size
-from packshot.core.matte import DECIDED, REACH
+from packshot.core.matte import DECIDED
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import Array, resample, size_of
 from packshot.engine.card import ModelCard
@@ -31,11 +32,15 @@ TILE_PX = 64
 HALO_PX = 24
 """How far around a pixel the network sees, and so how much of the picture a tile needs around it."""
 
-MOST_TILES = 160
+MOST_TILES = 128
 """Beyond that the picture is refined at half its size, and so on: time is bounded, and no edge is left half done."""
 
 BATCH = 8
 """Tiles in one run: what 8 of them need stays in a core's cache."""
+
+FAINT = np.float32(0.04)
+"""Where the coarse matte is nearer than that to 0 or 1 nothing changes, and up to twice that less does: a quarter fewer
+tiles for the same error, and no step where the band ends (decision 0017)."""
 
 MARGIN = np.float32(0.02)
 """Keeps the logit of a matte of 0 or 1 finite; undone afterwards, so that both can be reached."""
@@ -55,23 +60,21 @@ class EdgeRefiner:
     def refine(self, picture: Picture, coarse: Float32, matte: Float32) -> Float32:
         """The matte with its edges redrawn where the coarse matte is undecided; elsewhere it stays as it is.
 
-        As in the guided filter, no value leaves what the coarse one lets it reach, so changes fade out within the band.
-
         Parameters: picture; coarse, float32 (h, w) in 0..1; matte, float32 (H, W) in 0..1, from core.matte.refine.
         Returns: float32 (H, W) in 0..1, nowhere more than the picture's own alpha.
         """
         if picture.size.longest < LEAST_PX:
             return matte
         soft = enlarge(coarse, picture.size)
-        band = np.flatnonzero((soft > 0) & (soft < 1))
+        band = np.flatnonzero(_undecided(soft))
         if not band.size:
             return matte
-        change = self._change(visible(picture), matte, soft)
         near = soft.reshape(-1)[band]
-        values = moved(matte.reshape(-1)[band], change.reshape(-1)[band])
-        values = np.maximum(np.minimum(values, REACH * near), 1 - REACH * (1 - near))
+        fade = np.minimum(np.minimum(near, 1 - near) / FAINT - 1, 1)
+        change = fade * self._change(visible(picture), matte, soft).reshape(-1)[band]
+        values = np.clip(moved(matte.reshape(-1)[band], change), 0, 1)
         refined = matte.copy()
-        refined.reshape(-1)[band] = np.clip(values, 0, 1)
+        refined.reshape(-1)[band] = values
         return refined if picture.alpha is None else np.minimum(refined, to_unit(picture.alpha))
 
     def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
@@ -122,12 +125,15 @@ def moved(values: Float32, change: Float32) -> Float32:
     return np.asarray((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), np.float32)
 
 
+def _undecided(soft: Float32) -> npt.NDArray[np.bool_]:
+    return (soft > FAINT) & (soft < 1 - FAINT)
+
+
 def _undecided_tiles(soft: Float32) -> Index:
     """Rows and columns of the tiles that hold something undecided, (n, 2)."""
-    undecided = ((soft > 0) & (soft < 1)).view(np.uint8)
     height, width = (-(-length // TILE_PX) for length in soft.shape)
-    padded = np.zeros((height * TILE_PX, width * TILE_PX), np.uint8)
-    padded[: soft.shape[0], : soft.shape[1]] = undecided
+    padded = np.zeros((height * TILE_PX, width * TILE_PX), np.bool_)
+    padded[: soft.shape[0], : soft.shape[1]] = _undecided(soft)
     return np.argwhere(padded.reshape(height, TILE_PX, width, TILE_PX).any(axis=(1, 3)))
 
 
