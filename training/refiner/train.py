@@ -60,7 +60,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("config", type=Path)
     parser.add_argument("--run", type=Path, required=True, help="folder with tiles/")
     parser.add_argument("--name", default="edges", help="folder of the checkpoint, within the run's")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3600, help="length of the run, the steps done so far included")
+    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights this run starts from")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -75,7 +76,10 @@ def main() -> None:
     checkpoint = folder / "checkpoint.pt"
 
     torch.manual_seed(config["seed"])
-    network = EdgeRefiner(**config["network"]).to(memory_format=torch.channels_last)
+    network = EdgeRefiner(**config["network"])
+    if options.init:
+        network.load_state_dict(torch.load(options.init, weights_only=True)["average"])
+    network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = optimizer_for(network, config["weight_decay"])
     generator = torch.Generator().manual_seed(config["seed"])
