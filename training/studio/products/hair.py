@@ -34,7 +34,7 @@ def _pile(thing: Thing, order: Order, length: float, count: int, *, straight: bo
     hair = system.settings
     hair.type, hair.count, hair.hair_length, hair.hair_step = "HAIR", count, length, 3
     hair.child_type, hair.rendered_child_count, hair.child_percent = "INTERPOLATED", 10, 1
-    hair.root_radius, hair.tip_radius, hair.radius_scale = 1.0, 0.3, chance.uniform(0.0012, 0.0022)
+    hair.root_radius, hair.tip_radius, hair.radius_scale = 1.0, 0.3, chance.uniform(0.0018, 0.0034)
     hair.render_step = hair.display_step = 3
     hair.child_length, hair.factor_random = 0.9, (0.03 if straight else 0.25) * length
     if not straight:
