@@ -11,6 +11,8 @@ import argparse
 import json
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -20,6 +22,7 @@ from PIL import Image
 from packshot.core.matte import refine
 from packshot.core.picture import Picture
 from packshot.engine import edges
+from packshot.engine.edges import EdgeRefiner, load_edge_refiner
 from packshot.engine.network import load_network
 from training.refiner.coarse import coarse_matte
 from training.refiner.material import load_material
@@ -28,8 +31,9 @@ from training.refiner.shapes import STRANDS
 from training.refiner.studio import studio_scenes
 
 HELD_OUT_SEED = 10**6
-KINDS = ("cutout", "blob", "cutout", "fur", "box", "wires", "cutout", "mesh", "polygon", "fur")
+KINDS = ("cutout", "blob", "cutout", "fur", "box", "wires", "cutout", "mesh", "polygon", "plush")
 BAND_PX = 20
+EVERY_TILE = 10**6
 
 
 def edge_band(truth: np.ndarray) -> np.ndarray:
@@ -50,28 +54,33 @@ def group(scene: Scene) -> str:
     return "soft" if inner.sum() > 3 * edge.sum() else "hard"
 
 
-def mattes(picture: Picture, coarse: np.ndarray, refiner: edges.EdgeRefiner) -> tuple[dict, dict]:
-    """The matte of each method, and its CPU time in ms where it is of interest."""
-    taken = {}
-
-    def timed(name: str, compute):
-        started = time.process_time()
-        result = compute()
-        taken[name] = 1000 * (time.process_time() - started)
-        return result
-
-    limit = edges.MOST_TILES
-    enlarged = edges.enlarge(coarse, picture.size)
-    guided = timed("guided", lambda: refine(picture, coarse))
-    found = {"enlarged": enlarged, "guided": guided}
-    found["as shipped"] = timed("as shipped", lambda: refiner.refine(picture, coarse, guided))
-    edges.MOST_TILES = 10**6
-    found["full size"] = timed("full size", lambda: refiner.refine(picture, coarse, guided))
-    found["refiner alone"] = refiner.refine(picture, coarse, enlarged)
-    edges.MOST_TILES = 700
-    edges.MOST_TILES = min(700, len(edges._undecided_tiles(enlarged)) - 1)
-    found["half size"] = timed("half size", lambda: refiner.refine(picture, coarse, guided))
+@contextmanager
+def at_most(tiles: int) -> Iterator[None]:
+    """Another limit than the engine's, from which the picture is refined at half its size."""
+    limit, edges.MOST_TILES = edges.MOST_TILES, tiles
+    yield
     edges.MOST_TILES = limit
+
+
+def mattes(
+    picture: Picture, coarse: np.ndarray, refiner: EdgeRefiner
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """The matte of each method, and the CPU time that it took in ms."""
+    found, taken = {}, {}
+
+    def add(name: str, compute: Callable[..., np.ndarray], *inputs: object) -> None:
+        started = time.process_time()
+        found[name] = compute(*inputs)
+        taken[name] = 1000 * (time.process_time() - started)
+
+    add("enlarged", edges.enlarge, coarse, picture.size)
+    add("guided", refine, picture, coarse)
+    add("as shipped", refiner.refine, picture, coarse, found["guided"])
+    with at_most(EVERY_TILE):
+        add("full size", refiner.refine, picture, coarse, found["guided"])
+        add("refiner alone", refiner.refine, picture, coarse, found["enlarged"])
+    with at_most(len(edges.undecided_tiles(found["enlarged"])) - 1):
+        add("half size", refiner.refine, picture, coarse, found["guided"])
     return found, taken
 
 
@@ -86,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     material, network = load_material(options.data, "val"), load_network(options.model)
-    refiner = edges.load_edge_refiner(options.refiner)
+    refiner = load_edge_refiner(options.refiner)
     errors, times = defaultdict(lambda: defaultdict(list)), defaultdict(list)
     for index in range(options.scenes):
         rng = np.random.default_rng([HELD_OUT_SEED, index])
@@ -101,13 +110,17 @@ def main() -> None:
             errors[group(scene)][name].append(1000 * float(np.abs(matte - scene.truth)[band].mean()))
         for name, ms in taken.items():
             times[name].append(ms)
+        times["tiles"].append(len(edges.undecided_tiles(found["enlarged"])))
         if options.out:
             save_crop(options.out / f"{index:03d}-{scene.kind}.png", scene, found)
     for name, rows in sorted(errors.items()):
         print(
             name, len(rows["guided"]), json.dumps({method: round(float(np.mean(v)), 1) for method, v in rows.items()})
         )
-    print("CPU ms", json.dumps({name: round(float(np.median(values))) for name, values in times.items()}))
+    print(
+        "CPU ms, and tiles at full size",
+        json.dumps({name: round(float(np.median(values))) for name, values in times.items()}),
+    )
 
 
 def save_crop(path: Path, scene: Scene, found: dict[str, np.ndarray], side: int = 320) -> None:

@@ -80,7 +80,7 @@ class EdgeRefiner:
     def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
         """The change of the logit, float32 (H, W), 0 where no tile is; at half the size if it takes too many tiles."""
         size = size_of(soft)
-        places = _undecided_tiles(soft)
+        places = undecided_tiles(soft)
         if len(places) > MOST_TILES:
             half = Size(-(-size.width // 2), -(-size.height // 2))
             small = self._change(resample(rgb, half), resample(matte, half), resample(soft, half))
@@ -129,7 +129,7 @@ def _undecided(soft: Float32) -> npt.NDArray[np.bool_]:
     return (soft > FAINT) & (soft < 1 - FAINT)
 
 
-def _undecided_tiles(soft: Float32) -> Index:
+def undecided_tiles(soft: Float32) -> Index:
     """Rows and columns of the tiles that hold something undecided, (n, 2)."""
     height, width = (-(-length // TILE_PX) for length in soft.shape)
     padded = np.zeros((height * TILE_PX, width * TILE_PX), np.bool_)
