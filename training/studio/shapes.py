@@ -162,16 +162,21 @@ def cloud(things: Sequence[Thing]) -> np.ndarray:
         data = evaluated.to_mesh()
         points = np.empty(3 * len(data.vertices), np.float32)
         data.vertices.foreach_get("co", points)
-        points = points.reshape(-1, 3)
-        if thing.particle_systems:  # hair stands about as far out again as it is long
-            normals = np.empty(points.size, np.float32)
-            data.vertex_normals.foreach_get("vector", normals)
-            tips = points + normals.reshape(-1, 3) * thing.particle_systems[0].settings.hair_length
-            points = np.concatenate([points, tips])
-        evaluated.to_mesh_clear()
         world = np.asarray(thing.matrix_world, np.float32)
-        parts.append(points @ world[:3, :3].T + world[:3, 3])
+        points = points.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
+        parts.append(points)
+        if thing.particle_systems:
+            parts.append(points + _outwards(data, world) * thing.particle_systems[0].settings.hair_length)
+        evaluated.to_mesh_clear()
     return np.concatenate(parts)
+
+
+def _outwards(data: bpy.types.Mesh, world: np.ndarray) -> np.ndarray:
+    """Unit normals (N, 3) in world space; hair is as long in the world as it says, whatever its object's scale."""
+    normals = np.empty(3 * len(data.vertices), np.float32)
+    data.vertex_normals.foreach_get("vector", normals)
+    turned = normals.reshape(-1, 3) @ np.linalg.inv(world[:3, :3])
+    return turned / np.linalg.norm(turned, axis=1, keepdims=True).clip(1e-9)
 
 
 def aim(thing: Thing, point: Sequence[float]) -> None:

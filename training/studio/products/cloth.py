@@ -37,7 +37,7 @@ def _sheet(points: np.ndarray, material: Material, *, keep: np.ndarray | None = 
     uv = np.column_stack([corner % (columns + 1) / columns, corner // (columns + 1) / rows])
     thing.data.uv_layers.new().data.foreach_set("uv", uv.ravel().astype(np.float32))
     if keep is not None:
-        _drop_loose(thing)
+        _trim(thing)
     solidify = thing.modifiers.new("thick", "SOLIDIFY")
     solidify.thickness, solidify.offset = thick, 0.0
     soft = thing.modifiers.new("soft", "SUBSURF")
@@ -45,10 +45,14 @@ def _sheet(points: np.ndarray, material: Material, *, keep: np.ndarray | None = 
     return thing
 
 
-def _drop_loose(thing: Thing) -> None:
+def _trim(thing: Thing) -> None:
+    """Drop the points that the cut left over and take the steps out of its edge."""
     work = bmesh.new()
     work.from_mesh(thing.data)
     bmesh.ops.delete(work, geom=[v for v in work.verts if not v.link_faces], context="VERTS")
+    edge = [v for v in work.verts if v.is_boundary]
+    for _ in range(6):
+        bmesh.ops.smooth_vert(work, verts=edge, factor=0.5, use_axis_x=True, use_axis_y=True, use_axis_z=True)
     work.to_mesh(thing.data)
     work.free()
 

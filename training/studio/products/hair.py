@@ -67,8 +67,8 @@ def _plush(order: Order) -> list[Thing]:
     for radius, at, lean, count in lumps:
         part = ball(radius, at, coat, rings=14)
         part.rotation_euler.y = lean
-        parts.append(_pile(part, order, length / np.mean(radius), count))
-    muzzle = _pile(ball((0.09, 0.08, 0.07), (0, -0.18, 0.62), patch, rings=12), order, length * 6, 200)
+        parts.append(_pile(part, order, length, count))
+    muzzle = _pile(ball((0.09, 0.08, 0.07), (0, -0.18, 0.62), patch, rings=12), order, length * 0.6, 200)
     bead = solid(random.Random(1), (0.03, 0.02, 0.02))
     eyes = [ball((0.025,) * 3, (x, -0.185 - length, 0.71), bead, rings=8) for x in (-0.075, 0.075)]
     return [*parts, muzzle, *eyes, ball((0.035, 0.025, 0.025), (0, -0.26 - length * 0.5, 0.65), bead, rings=8)]
@@ -78,7 +78,7 @@ def _pompom(order: Order) -> list[Thing]:
     """A furry ball, with a loop to hang it by."""
     chance = order.chance
     body = ball((0.3, 0.3, chance.uniform(0.2, 0.32)), (0, 0, 0.35), _coat(order.tone or paint(chance)), rings=16)
-    _pile(body, order, chance.uniform(0.15, 0.5), 2200)
+    _pile(body, order, chance.uniform(0.06, 0.22), 2200)
     loop = [(0.06 * math.sin(a), 0, 0.72 + 0.12 * math.cos(a)) for a in np.linspace(0, 2 * math.pi, 24)]
     return [body, wire([loop], 0.008, metal(chance), closed=True)] if chance.random() < 0.5 else [body]
 
