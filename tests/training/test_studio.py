@@ -142,6 +142,15 @@ def test_a_white_background_is_exposed_white_and_a_black_one_stays_black() -> No
         assert low <= np.median(photo[:8]) <= high
 
 
+def test_a_product_brighter_than_its_white_background_is_not_burnt_out() -> None:
+    matte = np.zeros((32, 32), np.float32)
+    matte[8:24, 8:24] = 1
+    light = np.where(matte[..., None] > 0, 4.0, 1.0).astype(np.float32).repeat(3, -1)
+    scene = next(s for s in map(plan, MANY) if s.backdrop.kind == "flat" and min(s.backdrop.colour) > 0.9)
+    photo = develop(light, matte, replace(scene.film, balance=(1.0, 1.0), grain=0.0), scene.backdrop, 1)
+    assert photo[16, 16].min() - photo[0, 0].max() > 40
+
+
 def test_development_survives_broken_pixels() -> None:
     light = np.full((8, 8, 3), 0.2, np.float32)
     light[0, 0], light[1, 1] = np.nan, np.inf

@@ -29,10 +29,11 @@ def develop(light: np.ndarray, matte: np.ndarray, film: Film, backdrop: Backdrop
 
 
 def _gain(grey: np.ndarray, matte: np.ndarray, backdrop: Backdrop) -> float:
-    """Bring a white background to 1, or the highlights that matter to 0.8."""
+    """Bring a white background to 1 but burn no white product out before it; or the highlights that matter to 0.8."""
     behind, front = grey[matte < 0.05], grey[matte > 0.95]
     if backdrop.kind in {"flat", "sweep"} and min(backdrop.colour) > 0.8 and behind.size:
-        return 1.0 / max(float(np.percentile(behind, 60)), 1e-3)
+        product = float(np.percentile(front, 60)) if front.size else 0.0
+        return 1.0 / max(float(np.percentile(behind, 60)), product, 1e-3)
     bright = [float(np.percentile(part, 92)) for part in (front, grey.ravel()) if part.size]
     return 0.8 / max(float(np.mean(bright)), 1e-3)
 

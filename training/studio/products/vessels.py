@@ -6,11 +6,12 @@ import math
 import random
 
 import numpy as np
+from mathutils import Matrix
 
 from training.studio.plan import paint
 from training.studio.products.order import Order
 from training.studio.products.packs import label
-from training.studio.shapes import Material, Thing, ball, lathe, loft, smooth
+from training.studio.shapes import Material, Thing, ball, lathe, loft, place, smooth
 from training.studio.surfaces import any_solid, glass, metal, printed, solid
 
 # Outer outlines as (radius, height) from the foot to the lip, before chance bends them.
@@ -162,8 +163,7 @@ def _turned(order: Order, outer: np.ndarray, material: Material, *, closed: bool
         if chance.random() < 0.7:
             parts += _sleeve(chance, outer)
     if order.pose == "lay":
-        for part in parts:
-            part.rotation_euler.y = math.pi / 2
+        place(parts, Matrix.Rotation(math.pi / 2, 4, "Y"))
     return parts
 
 
