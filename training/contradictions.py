@@ -16,23 +16,23 @@ from packshot.core.geometry import Size
 from packshot.core.matte import network_input
 from packshot.core.picture import Picture
 from packshot.core.resample import resample
-from packshot.engine.network import load_network
+from packshot.engine.network import Network, load_network
 from packshot.engine.weights import DEFAULT_MODEL
 from training.data import PairCache, build_cache
 
 SIDE_PX = 256  # a label is wrong at any size
 
 
-def disagreement(cache: PairCache, model: str, threads: int) -> np.ndarray:
+def disagreement(cache: PairCache, network: Network) -> np.ndarray:
     """1 - soft IoU of label and matte for each pair, float32 (N,)."""
-    network, missed = load_network(model, threads), np.ones(len(cache), np.float32)
+    missed = np.ones(len(cache), np.float32)
     for row in range(len(cache)):
         matte, label = look(cache, row, network)
         missed[row] = 1 - np.minimum(matte, label).sum() / max(float(np.maximum(matte, label).sum()), 1)
     return missed
 
 
-def look(cache: PairCache, row: int, network) -> tuple[np.ndarray, np.ndarray]:
+def look(cache: PairCache, row: int, network: Network) -> tuple[np.ndarray, np.ndarray]:
     """The matte and the label, both float32 (h, w) in 0..1 at the network's size."""
     height, width = cache.sizes[row]
     scale = SIDE_PX / max(height, width)
@@ -42,9 +42,9 @@ def look(cache: PairCache, row: int, network) -> tuple[np.ndarray, np.ndarray]:
     return network.predict(network_input(picture, size)), resample(label, size)
 
 
-def sheet(cache: PairCache, rows: np.ndarray, model: str, columns: int = 6) -> Image.Image:
+def sheet(cache: PairCache, rows: np.ndarray, network: Network, columns: int = 6) -> Image.Image:
     """Picture, label and matte of each row side by side, row numbers by reading order."""
-    network, side = load_network(model, 2), 128
+    side = 128
     page = Image.new("RGB", (columns * 3 * side + 8 * columns, -(-len(rows) // columns) * side))
     for place, row in enumerate(rows):
         height, width = cache.sizes[row]
@@ -71,11 +71,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     cache = build_cache(options.data, options.cache, split="train", sets=(options.set,))
-    missed = disagreement(cache, options.model, options.threads)
+    network = load_network(options.model, options.threads)
+    missed = disagreement(cache, network)
     worst = np.argsort(-missed)[: options.count]
     for place, row in enumerate(worst):
         print(f"{place:4d}  {missed[row]:.3f}  {cache.stems[row]}")
-    sheet(cache, worst, options.model).save(options.out)
+    sheet(cache, worst, network).save(options.out)
 
 
 if __name__ == "__main__":
