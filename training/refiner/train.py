@@ -77,8 +77,11 @@ def main() -> None:
 
     torch.manual_seed(config["seed"])
     network = EdgeRefiner(**config["network"])
+    samples_before = 0
     if options.init:
-        network.load_state_dict(torch.load(options.init, weights_only=True)["average"])
+        before = torch.load(options.init, weights_only=True)
+        network.load_state_dict(before["average"])
+        samples_before = before["progress"]["samples"]
     network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = optimizer_for(network, config["weight_decay"])
@@ -93,7 +96,8 @@ def main() -> None:
         first, elapsed_s = state["progress"]["step"], state["progress"]["elapsed_s"]
 
     def keep(step: int) -> None:
-        progress = {"step": step, "samples": step * config["batch"], "elapsed_s": elapsed_s, "tiles": len(tiles)}
+        samples = samples_before + step * config["batch"]
+        progress = {"step": step, "samples": samples, "elapsed_s": elapsed_s, "tiles": len(tiles)}
         state = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
         save(checkpoint, state | {"generator": generator.get_state(), "progress": progress, "config": config})
 
