@@ -11,7 +11,7 @@ from packshot import errors
 from packshot.api.ailab.errors import TABLE as STATUSES
 from packshot.cli import cli
 from packshot.cli.exit_codes import TABLE as EXIT_CODES
-from packshot.engine.weights import DEFAULT_MODEL, find_card
+from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
 from packshot.service.settings_page import settings_page
 
 FOLDER = Path(__file__).parent
@@ -58,12 +58,12 @@ def errors_page() -> str:
 
 
 def scores_table() -> str:
-    """What the embedded network's card says of its scores, for the README."""
-    card, _ = find_card(DEFAULT_MODEL)
+    """What the embedded networks' cards say of their scores, for the README."""
+    cards = [find_card(name)[0] for name in (DEFAULT_MODEL, EIGHT_BIT_MODEL)]
     figures = {"mae": "MAE", "max_f": "maximum F", "s_measure": "S", "iou": "IoU", "boundary_iou": "boundary IoU"}
-    lines = ["| test set | " + " | ".join(figures.values()) + " |", "|---|" + "---:|" * len(figures)]
-    for name, scores in card.scores.items():
-        lines.append(f"| {name} | " + " | ".join(f"{scores[figure]:.3f}" for figure in figures) + " |")
+    lines = ["| network | test set | " + " | ".join(figures.values()) + " |", "|---|---|" + "---:|" * len(figures)]
+    for card, (name, scores) in ((card, item) for card in cards for item in card.scores.items()):
+        lines.append(f"| {card.name} | {name} | " + " | ".join(f"{scores[figure]:.3f}" for figure in figures) + " |")
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from packshot.engine.weights import embedded_model
 from tests.kit.images import as_jpeg, photo
 
 
@@ -60,7 +61,7 @@ def test_keys_are_created_listed_credited_and_revoked(environment: dict[str, str
 
 def test_models_are_listed_and_verified(environment: dict[str, str]) -> None:
     listed = run(environment, "models", "list").stdout
-    assert "packshot-coarse-1" in listed
+    assert f"* {embedded_model()}" in listed
     verified = run(environment, "models", "verify")
     assert verified.returncode == 0
     assert "sha256 is right" in verified.stdout

@@ -22,6 +22,7 @@ from packshot.cli.errors import OutputExists
 from packshot.engine.card import InputRule
 from packshot.engine.network import load_network
 from packshot.engine.registry import published
+from packshot.engine.weights import embedded_model
 from packshot.errors import BadSettings, ChecksumMismatch, InvalidOption, ModelMissing
 from packshot.service.build import build
 from packshot.service.settings import Settings
@@ -70,7 +71,7 @@ def bring(data: bytes, *arguments: str, accepts: bool = True) -> list[str]:
 
 def test_the_list_says_what_is_here_what_is_not_and_under_which_licence(folder: Path) -> None:
     text = ok("list")
-    assert re.search(r"^\* packshot-coarse-1 .*Apache-2\.0  \[embedded\]$", text, re.MULTILINE)
+    assert re.search(rf"^\* {embedded_model()} .*Apache-2\.0  \[embedded\]$", text, re.MULTILINE)
     for entry in published().values():
         assert re.search(rf"^  {re.escape(entry.name)} .*{re.escape(entry.licence)}", text, re.MULTILINE)
     assert re.search(r"bria.*NON-COMMERCIAL", text)
@@ -87,11 +88,11 @@ def test_a_model_is_downloaded_listed_verified_used_and_timed(folder: Path) -> N
     timing = json.loads(ok("bench", "--runs", "2", "--json"))
     assert (timing["model"], timing["provider"], timing["side_px"]) == (BRIA.name, "CPUExecutionProvider", 1024)
     assert 0 < timing["median_ms"] <= timing["p95_ms"]
-    assert ok("use", "--reset").strip() == "packshot-coarse-1"
+    assert ok("use", "--reset").strip() == embedded_model()
     (folder / f"{BRIA.name}.onnx").write_bytes(DATA[:-1])
     assert isinstance(fault("verify"), ChecksumMismatch)
     assert isinstance(fault("use", BRIA.name), ChecksumMismatch)
-    assert ok("use").strip() == "packshot-coarse-1"
+    assert ok("use").strip() == embedded_model()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from packshot.core.geometry import Size, network_size
 from packshot.core.picture import Float32
 from packshot.engine.card import InputRule
 from packshot.engine.network import load_network
-from packshot.engine.weights import DEFAULT_MODEL, choose_default
+from packshot.engine.weights import choose_default, embedded_model
 from packshot.errors import BadSettings, ChecksumMismatch
 from tests.engine.tiny_onnx import mean_graph, write_model
 
@@ -124,4 +124,4 @@ def test_without_a_name_the_chosen_default_is_loaded(tmp_path: Path) -> None:
     choose_default("tiny", tmp_path)
     assert load_network(folder=tmp_path).card.name == "tiny"
     choose_default(None, tmp_path)
-    assert load_network(folder=tmp_path).card.name == DEFAULT_MODEL
+    assert load_network(folder=tmp_path).card.name == embedded_model()

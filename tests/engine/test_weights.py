@@ -7,10 +7,12 @@ import pytest
 
 from packshot.engine.weights import (
     DEFAULT_MODEL,
+    EIGHT_BIT_MODEL,
     choose_default,
     default_model,
     downloaded_cards,
     embedded_cards,
+    embedded_model,
     find_card,
     models_folder,
     verify,
@@ -21,7 +23,7 @@ from tests.engine.tiny_onnx import card_for, mean_graph, write_model
 
 def test_every_embedded_model_is_the_file_that_its_card_pins() -> None:
     names = [card.name for card in embedded_cards()]
-    assert DEFAULT_MODEL in names
+    assert {DEFAULT_MODEL, EIGHT_BIT_MODEL} <= set(names)
     for name in names:
         verify(*find_card(name))
 
@@ -100,11 +102,18 @@ def test_a_users_own_model_in_the_folder_has_a_name(tmp_path: Path) -> None:
 
 def test_the_chosen_default_is_kept_and_given_up(tmp_path: Path) -> None:
     folder = tmp_path / "models"
-    assert default_model(folder) == DEFAULT_MODEL
+    assert default_model(folder) == embedded_model()
     choose_default("u2net", folder)
     assert default_model(folder) == "u2net"
     choose_default(None, folder)
-    assert default_model(folder) == DEFAULT_MODEL
+    assert default_model(folder) == embedded_model()
+
+
+def test_a_gpu_and_a_processor_without_byte_products_get_the_exact_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert embedded_model("cuda") == DEFAULT_MODEL
+    for gains, name in ((True, EIGHT_BIT_MODEL), (False, DEFAULT_MODEL)):
+        monkeypatch.setattr("packshot.engine.weights.computes_eight_bits", lambda gains=gains: gains)
+        assert embedded_model("cpu") == name
 
 
 def test_a_chosen_path_holds_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,6 @@ def load_network(
     ModelMissing, ChecksumMismatch, BadSettings
         The model or the device cannot be used; the message says how to mend it.
     """
-    card, path = find_card(name_or_path or default_model(folder), folder)
+    card, path = find_card(name_or_path or default_model(folder, device), folder)
     verify(card, path)
     return OnnxNetwork(card, path, threads, device)

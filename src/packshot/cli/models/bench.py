@@ -68,7 +68,7 @@ def measure(name: str | None, *, device: Device, side_px: int | None, threads: i
     from packshot.engine.network import OnnxNetwork
     from packshot.engine.weights import default_model, find_card, verify
 
-    card, path = find_card(name or default_model())
+    card, path = find_card(name or default_model(device=device))
     verify(card, path)
     before_mb, began_s = _peak_mb(), time.perf_counter()
     network = OnnxNetwork(card if side_px is None else _with_side(card, side_px), path, threads, device)
