@@ -62,8 +62,10 @@ def scores_table() -> str:
     cards = [find_card(name)[0] for name in (DEFAULT_MODEL, EIGHT_BIT_MODEL)]
     figures = {"mae": "MAE", "max_f": "maximum F", "s_measure": "S", "iou": "IoU", "boundary_iou": "boundary IoU"}
     lines = ["| network | test set | " + " | ".join(figures.values()) + " |", "|---|---|" + "---:|" * len(figures)]
-    for card, (name, scores) in ((card, item) for card in cards for item in card.scores.items()):
-        lines.append(f"| {card.name} | {name} | " + " | ".join(f"{scores[figure]:.3f}" for figure in figures) + " |")
+    for card in cards:
+        for name, scores in card.scores.items():
+            cells = " | ".join(f"{scores[figure]:.3f}" for figure in figures)
+            lines.append(f"| {card.name} | {name} | {cells} |")
     return "\n".join(lines)
 
 

@@ -115,7 +115,7 @@ class Settings(BaseModel):
         "a name that `packshot models list` shows, or a path that ends in .onnx",
         default=None,
         min_length=1,
-        shown=f"the one that `packshot models use` chose, else the embedded one, `{DEFAULT_MODEL}` or its eight-bit form",
+        shown=f"the one that `packshot models use` chose, else `{DEFAULT_MODEL}` or its eight-bit form",
     )
     device: Literal["cpu", "cuda"] = setting(
         "Where the network runs. cuda needs packshot[gpu]; where it cannot run, the service does not start.",
