@@ -15,8 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from packshot.core.matte import DECIDED, refine
+from packshot.core.matte import refine
 from packshot.core.picture import Picture
+from packshot.core.resample import size_of
+from packshot.engine.edges import enlarge
 from packshot.engine.network import Network, load_network
 from packshot.engine.weights import DEFAULT_MODEL
 from training.refiner.coarse import coarse_matte
@@ -34,15 +36,9 @@ SIDE_SHARES = (0.15, 0.5, 0.25, 0.1)
 WRONG_SHARE = 0.03  # a tile in which the coarse matte is sure and wrong on more than this teaches nothing about edges
 
 
-def enlarged(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The coarse matte at full size, bilinear, with decided values at exactly 0 and 1."""
-    decided = np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), 0, 1)
-    return cv2.resize(decided, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-
-
 def tiles_of(rng: Rng, scene: Scene, coarse: np.ndarray) -> np.ndarray:
     """Up to PER_SCENE tiles, uint8 (n, SIDE_PX, SIDE_PX, 6), those with most that is undecided more likely."""
-    soft = enlarged(coarse, scene.truth.shape)
+    soft = enlarge(coarse, size_of(scene.truth))
     guided = refine(Picture(scene.rgb), coarse)
     layers = np.dstack([scene.rgb, *(np.rint(255 * m).astype(np.uint8) for m in (guided, soft, scene.truth))])
     shift = rng.integers(0, TILE_PX, 2)

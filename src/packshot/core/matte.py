@@ -66,7 +66,7 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
     Source: He and Sun 2015, arXiv:1505.00996; He, Sun and Tang 2013, doi:10.1109/TPAMI.2012.213.
     """
     seen, size = visible(picture), picture.size
-    coarse = _decide(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
+    coarse = saturated(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
     matte, band = _solid_and_band(coarse, size)
     if band.size:
         at = grid(band, size, size_of(coarse))
@@ -101,8 +101,11 @@ def trimap(matte: Float32) -> UInt8:
     return np.asarray(cv2.LUT(mask(matte), names), np.uint8)
 
 
-def _decide(coarse: Float32) -> Float32:
-    """Stretch so that decided values are exactly 0 or 1; continuous, so that no step appears where the band ends."""
+def saturated(coarse: Float32) -> Float32:
+    """A coarse matte, float32 in 0..1, whose decided values (within DECIDED of either end) are exactly 0 or 1.
+
+    Continuous, so that no step appears where the band ends. Returns: the same shape and range.
+    """
     return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
 
 

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from packshot.core.compose import visible
 from packshot.core.geometry import Size
-from packshot.core.matte import DECIDED
+from packshot.core.matte import saturated
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import Array, resample, size_of
 from packshot.engine.card import ModelCard
@@ -114,8 +114,7 @@ def load_edge_refiner(name_or_path: str, threads: int = 1) -> EdgeRefiner:
 
 def enlarge(coarse: Float32, size: Size) -> Float32:
     """The coarse matte at the picture's size, bilinear, its decided values at exactly 0 and 1."""
-    decided = np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
-    return np.asarray(cv2.resize(decided, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.resize(saturated(coarse), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def moved(values: Float32, change: Float32) -> Float32:
