@@ -1,0 +1,153 @@
+"""What is to be made, decided in full: options, after a preset and the defaults, checked against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packshot.core.options import TRANSPARENT, Form, Options, OutputFormat, ShadowKind
+from packshot.core.values import CENTER, RGB, Canvas, Length, Margins, Position, Region
+from packshot.errors import InvalidOption
+
+WHITE: RGB = (255, 255, 255)
+QUALITIES = {"jpeg": 95, "webp": 90, "avif": 80}
+SHADOW_OPACITY = 0.5
+_NO_ROOM = Margins(*[Length(0)] * 4)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What of the photo the output shows and how large; core/frame.py makes a Frame of it."""
+
+    crop: bool = False
+    margins: Margins = _NO_ROOM
+    canvas: Canvas | None = None
+    fill: float | None = None
+    position: Position = CENTER
+    max_upscale: float = 1.0
+    min_px: int | None = None
+    max_px: int | None = None
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether the output has the photo's own frame and size."""
+        return self == Framing(position=self.position, max_upscale=self.max_upscale)
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """kind: never "none". opacity: at its darkest, 0..1; None as the photo has it."""
+
+    kind: ShadowKind
+    opacity: float | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that is decided before a photo is opened.
+
+    background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for PNG.
+    """
+
+    form: Form = "cutout"
+    format: OutputFormat = "png"
+    quality: int | None = None
+    background: RGB | str | bytes | None = None
+    framing: Framing = Framing()
+    shadow: Shadow | None = None
+    roi: Region | None = None
+    touch_up: bytes | None = None
+    keep_metadata: bool = False
+
+
+def make_recipe(options: Options) -> Recipe:
+    """Options with every default filled in.
+
+    Raises
+    ------
+    InvalidOption
+        Two options contradict each other; the message names both.
+    """
+    background = _background(options)
+    form = options.form or ("cutout" if background is None and options.format != "jpeg" else "flattened")
+    output_format = options.format or ("jpeg" if form == "flattened" else "png")
+    if form == "flattened" and background is None:
+        if options.background == TRANSPARENT:
+            raise _conflict("form", "flattened", "background is transparent", "a colour, blur or a background_picture")
+        background = WHITE
+    _check_form(options, form, output_format, background)
+    if output_format == "png" and options.quality is not None:
+        raise _conflict("quality", options.quality, "format is png, which loses nothing", "jpeg, webp or avif")
+    return Recipe(
+        form=form,
+        format=output_format,
+        quality=options.quality or QUALITIES.get(output_format),
+        background=background,
+        framing=_framing(options),
+        shadow=_shadow(options, form),
+        roi=None if options.roi is None else options.parsed("roi", options.roi),
+        touch_up=options.touch_up,
+        keep_metadata=options.metadata == "keep",
+    )
+
+
+def _background(options: Options) -> RGB | str | bytes | None:
+    if options.background_picture is not None:
+        if options.background is not None:
+            raise _conflict("background", options.background, "a background_picture came too", "one of them")
+        return options.background_picture
+    if options.background in {None, TRANSPARENT}:
+        return None
+    found: RGB | str = options.parsed("background", options.background)
+    return found
+
+
+def _check_form(options: Options, form: Form, output_format: OutputFormat, background: object) -> None:
+    if form == "cutout" and output_format == "jpeg":
+        raise _conflict("format", "jpeg", "form is cutout, and JPEG has no transparency", "png, webp or avif")
+    if form != "flattened" and background is not None:
+        name = "background" if options.background is not None else "background_picture"
+        raise _conflict(name, options.background or "a picture", f"form is {form}, which has none", "form flattened")
+
+
+def _framing(options: Options) -> Framing:
+    framing = Framing(
+        crop=bool(options.crop),
+        margins=_NO_ROOM if options.margin is None else options.parsed("margin", options.margin),
+        canvas=None if options.canvas is None else options.parsed("canvas", options.canvas),
+        fill=None if options.fill is None else options.parsed("fill", options.fill),
+        position=CENTER if options.position is None else options.parsed("position", options.position),
+        max_upscale=options.max_upscale or 1.0,
+        min_px=options.min_px,
+        max_px=options.max_px,
+    )
+    if options.margin is not None and framing.fill is not None:
+        raise _conflict("margin", options.margin, f"fill is {options.fill}", "one of them: both set the room around")
+    if options.margin is not None and not framing.crop and framing.canvas is None:
+        raise _conflict("margin", options.margin, "the frame is the photo's", "crop or a canvas beside it")
+    if framing.min_px and framing.max_px and framing.min_px > framing.max_px:
+        raise _conflict("min_px", framing.min_px, f"max_px is {framing.max_px}", "a smaller one")
+    if framing.canvas and framing.canvas.size and (framing.min_px or framing.max_px):
+        name = "min_px" if framing.min_px else "max_px"
+        raise _conflict(name, getattr(framing, name), f"canvas is {options.canvas}", "an aspect as canvas, such as 1:1")
+    return framing
+
+
+def _shadow(options: Options, form: Form) -> Shadow | None:
+    if options.shadow in {None, "none"}:
+        if options.shadow_opacity is not None:
+            raise _conflict(
+                "shadow_opacity", options.shadow_opacity, "there is no shadow", "shadow contact, soft or photo"
+            )
+        return None
+    if form == "mask":
+        raise _conflict("shadow", options.shadow, "form is mask, which shows none", "form cutout or flattened")
+    assert options.shadow is not None  # noqa: S101 - for the type checker
+    if options.shadow_opacity is None:
+        return Shadow(options.shadow, None if options.shadow == "photo" else SHADOW_OPACITY)
+    return Shadow(options.shadow, options.parsed("shadow_opacity", options.shadow_opacity))
+
+
+def _conflict(name: str, value: object, because: str, instead: str) -> InvalidOption:
+    return InvalidOption(
+        f"{name} is {value}, but {because}.", hint=f"Use {instead}.", field=name, value=value, allowed=instead
+    )

@@ -1,0 +1,156 @@
+"""The values that options are written in: lengths, margins, regions, positions, canvases, colours. Text in, values out.
+
+Every function here raises ValueError for text that it cannot read; who calls it knows the option's name and says it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL import ImageColor
+
+from packshot.core.geometry import Box, Size
+
+RGB = tuple[int, int, int]
+
+_NUMBER = r"\d{1,6}(?:\.\d{1,6})?"
+_LENGTH = re.compile(rf"({_NUMBER})(px|%)?")
+_CANVAS = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})(?:px)?")
+_ASPECT = re.compile(rf"({_NUMBER})\s*:\s*({_NUMBER})")
+_HEX = re.compile(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}")
+_SIDES = {"left": ("x", 0.0), "right": ("x", 1.0), "top": ("y", 0.0), "bottom": ("y", 1.0), "center": ("", 0.5)}
+
+
+class Length(NamedTuple):
+    """A length in px, or as a share (0.1 for 10 %) of a whole that depends on the option."""
+
+    value: float
+    is_share: bool = False
+
+    def px(self, whole: float) -> float:
+        return self.value * whole if self.is_share else self.value
+
+
+class Margins(NamedTuple):
+    """Room around the product, in the order of CSS. Shares are of the product's width or height."""
+
+    top: Length
+    right: Length
+    bottom: Length
+    left: Length
+
+
+class Region(NamedTuple):
+    """A rectangle of a photo by two corners; shares are of the photo's width or height."""
+
+    left: Length
+    top: Length
+    right: Length
+    bottom: Length
+
+    def box(self, size: Size) -> Box:
+        """The whole pixels that it touches, within a photo of this size. Empty when it lies outside."""
+        left, right = self.left.px(size.width), self.right.px(size.width)
+        top, bottom = self.top.px(size.height), self.bottom.px(size.height)
+        return Box(
+            min(int(left), size.width),
+            min(int(top), size.height),
+            min(-int(-right // 1), size.width),
+            min(-int(-bottom // 1), size.height),
+        )
+
+
+class Position(NamedTuple):
+    """Where what is smaller than its canvas lies: the share of the free room that is left of it and above it."""
+
+    x: float = 0.5
+    y: float = 0.5
+
+
+CENTER = Position()
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The frame of an output: `size` in px, or only an `aspect`, width by height. One of them is set."""
+
+    size: Size | None = None
+    aspect: float | None = None
+
+
+def length(text: str) -> Length:
+    """ "20", "20px" or "5%"."""
+    found = _LENGTH.fullmatch(text.strip())
+    if not found:
+        raise ValueError(text)
+    value = float(found[1])
+    return Length(value / 100, True) if found[2] == "%" else Length(value)
+
+
+def margins(text: str) -> Margins:
+    """One, two (top and bottom, left and right) or four lengths (top, right, bottom, left)."""
+    each = [length(part) for part in text.replace(",", " ").split()]
+    if len(each) not in {1, 2, 4}:
+        raise ValueError(text)
+    top, right, bottom, left = each * (4 // len(each))
+    return Margins(top, right, bottom, left)
+
+
+def region(text: str) -> Region:
+    """Four lengths: left, top, right, bottom."""
+    left, top, right, bottom = (length(part) for part in text.replace(",", " ").split())
+    for low, high in ((left, right), (top, bottom)):
+        if low.is_share == high.is_share and low.value >= high.value:
+            raise ValueError(text)
+    return Region(left, top, right, bottom)
+
+
+def share(text: str) -> float:
+    """ "85%" -> 0.85; more than 0 and at most 100 %."""
+    value = length(text)
+    if not value.is_share or not 0 < value.value <= 1:
+        raise ValueError(text)
+    return value.value
+
+
+def position(text: str) -> Position:
+    """ "center", a side, two sides ("bottom right"), or two shares, across and down ("50% 90%")."""
+    words = text.lower().replace("centre", "center").split()
+    if len(words) == 2 and all("%" in word for word in words):
+        x, y = (length(word).value for word in words)
+        if max(x, y) > 1:
+            raise ValueError(text)
+        return Position(x, y)
+    at = {"x": 0.5, "y": 0.5}
+    if not 1 <= len(words) <= 2 or any(word not in _SIDES for word in words):
+        raise ValueError(text)
+    axes = [_SIDES[word][0] for word in words if word != "center"]
+    if len(set(axes)) < len(axes):  # "left right"
+        raise ValueError(text)
+    at.update(_SIDES[word] for word in words if word != "center")
+    return Position(at["x"], at["y"])
+
+
+def canvas(text: str) -> Canvas:
+    """ "2000x2000" in px, or an aspect such as "1:1"."""
+    if found := _CANVAS.fullmatch(text.strip()):
+        size = Size(int(found[1]), int(found[2]))
+        if not 16 <= min(size) <= max(size) <= 10_000:
+            raise ValueError(text)
+        return Canvas(size=size)
+    if found := _ASPECT.fullmatch(text.strip()):
+        across, down = float(found[1]), float(found[2])
+        if min(across, down) > 0 and 0.05 <= across / down <= 20:
+            return Canvas(aspect=across / down)
+    raise ValueError(text)
+
+
+def colour(text: str) -> RGB:
+    """A colour as CSS writes it, opaque: a name, #rgb, #rrggbb (also without #), rgb(r, g, b), hsl(...)."""
+    text = text.strip()
+    found = ImageColor.getrgb(f"#{text}" if _HEX.fullmatch(text) else text)
+    if len(found) != 3:
+        raise ValueError(text)
+    return found
