@@ -14,9 +14,10 @@ from starlette.responses import Response
 from packshot import __version__
 from packshot.api import docs, health, results
 from packshot.api.ailab import routes as ailab
-from packshot.api.ailab.envelope import failure, request_id_of
+from packshot.api.answers import request_id_of
 from packshot.api.context import RequestContext
 from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
+from packshot.api.failures import failure
 from packshot.errors import PackshotError
 from packshot.service.build import Service
 

@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from packshot.api.ailab.envelope import failure
+from packshot.api.failures import failure
 from packshot.errors import PackshotError
 
 log = logging.getLogger("packshot.access")

@@ -118,7 +118,6 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         signer=signer,
         accounts=accounts,
         idempotency=idempotency,
-        limits=contract_limits(settings),
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
         now=now,

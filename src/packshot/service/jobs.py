@@ -1,19 +1,23 @@
-"""The use cases: remove a background, keep the result, account for it. From the photo's bytes to the signed URL."""
+"""The use cases: make a packshot, keep the result, account for it. From the photo's bytes to the signed URL."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from packshot.core.codecs import Limits, probe
+from packshot.core.options import Options
+from packshot.core.recipe import make_recipe
 from packshot.engine.remove import Form, Result, remove
-from packshot.errors import DeadlineExceeded
+from packshot.errors import DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.storage import EXTENSIONS, new_result_id
 
 if TYPE_CHECKING:
@@ -35,6 +39,19 @@ class ResultLink:
     expires: int
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A result in the store, with all that is known of it.
+
+    result: its `data` is empty when an earlier request's answer is given again. size_bytes: of the file.
+    """
+
+    result_id: str
+    link: ResultLink
+    result: Result
+    size_bytes: int
+
+
 class Jobs:
     """Use cases over the parts that build.py puts together. One instance serves all requests."""
 
@@ -47,7 +64,6 @@ class Jobs:
         signer: UrlSigner,
         accounts: Accounts,
         idempotency: Idempotency,
-        limits: Limits,
         deadline_s: float,
         result_ttl_s: int,
         now: Callable[[], float] = time.time,
@@ -58,51 +74,95 @@ class Jobs:
         self._signer = signer
         self._accounts = accounts
         self._idempotency = idempotency
-        self._limits = limits
         self._deadline_s = deadline_s
         self._result_ttl_s = result_ttl_s
         self._now = now
 
-    async def remove(self, key: KeyInfo, data: bytes, form: Form, *, idempotency_key: str | None = None) -> ResultLink:
-        """Remove the background of `data` and keep the rendering for its 24 hours.
+    async def make(
+        self,
+        key: KeyInfo,
+        data: bytes,
+        options: Options,
+        *,
+        limits: Limits,
+        idempotency_key: str | None = None,
+    ) -> Result:
+        """Make what `options` ask for of a photo, for one credit and within the deadline; keep nothing.
+
+        With an idempotency key the result is kept all the same, so that it can be given again.
+
+        Raises
+        ------
+        ResultExpired
+            The idempotency key is remembered, but what it stands for is not kept any more.
+        Everything that make_and_keep raises.
+        """
+        if idempotency_key is None:
+            _check(data, options, limits)
+            async with self._charged(key), self._deadline() as deadline_s:
+                return await self._compute(data, options, limits, deadline_s)
+        kept = await self.make_and_keep(key, data, options, limits=limits, idempotency_key=idempotency_key)
+        return kept.result if kept.result.data else await self._fetch(kept)
+
+    async def make_and_keep(
+        self,
+        key: KeyInfo,
+        data: bytes,
+        options: Options,
+        *,
+        limits: Limits,
+        idempotency_key: str | None = None,
+    ) -> Kept:
+        """The same, and the result can be fetched under its link for as long as results live.
 
         A repeated idempotency key answers the first call's result and costs nothing.
 
         Raises
         ------
         InputError, NoForeground
-            The photo cannot be used; the credit is given back, as it is for every other failure.
+            The photo or the options cannot be used; the credit is given back, as it is for every other failure.
         OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable
         """
-        probe(data, self._limits)  # refuse what can be refused before it takes a credit or a place in the queue
+        _check(data, options, limits)
         if idempotency_key is None:
-            return await self._remove_once(key, data, form)
-        request_hash = hashlib.sha256(form.encode() + b"\0" + data).hexdigest()
+            return await self._make_once(key, data, options, limits)
+        request_hash = hashlib.sha256(options.key().encode() + b"\0" + data).hexdigest()
         scope = (key.id, idempotency_key)
         outcome = await asyncio.to_thread(self._idempotency.begin, *scope, request_hash)
         if outcome is not None:
-            return ResultLink(**json.loads(outcome))
+            return _outcomes().validate_json(outcome)
         try:
-            stored = await self._remove_once(key, data, form)
+            kept = await self._make_once(key, data, options, limits)
         except BaseException:
             await _to_the_end(self._idempotency.abandon, *scope)
             raise
-        await _to_the_end(self._idempotency.finish, *scope, json.dumps(asdict(stored)))
-        return stored
+        known = replace(kept, result=replace(kept.result, data=b""))
+        await _to_the_end(self._idempotency.finish, *scope, _outcomes().dump_json(known).decode())
+        return kept
 
-    async def _remove_once(self, key: KeyInfo, data: bytes, form: Form) -> ResultLink:
+    async def _make_once(self, key: KeyInfo, data: bytes, options: Options, limits: Limits) -> Kept:
         async with self._charged(key), self._deadline() as deadline_s:
-            result = await self._admission.run(
-                lambda: remove(data, form=form, network=self._network, limits=self._limits), deadline_s
-            )
-            return await self._keep(result)
+            return await self._keep(await self._compute(data, options, limits, deadline_s))
 
-    async def _keep(self, result: Result) -> ResultLink:
+    async def _compute(self, data: bytes, options: Options, limits: Limits, deadline_s: float) -> Result:
+        return await self._admission.run(lambda: _line(data, options, self._network, limits), deadline_s)
+
+    async def _keep(self, result: Result) -> Kept:
         result_id = new_result_id()
         await self._store.put(result_id, result.data, result.media_type)
         name = f"{result_id}.{EXTENSIONS[result.media_type]}"
         expires = int(self._now()) + self._result_ttl_s
-        return ResultLink(f"/results/{name}?expires={expires}&signature={self._signer.sign(name, expires)}", expires)
+        path = f"/results/{name}?expires={expires}&signature={self._signer.sign(name, expires)}"
+        return Kept(result_id, ResultLink(path, expires), result, len(result.data))
+
+    async def _fetch(self, kept: Kept) -> Result:
+        try:
+            stored = await self._store.open(kept.result_id)
+            return replace(kept.result, data=await stored.read())
+        except ResultUnknown as error:
+            raise ResultExpired(
+                "What this idempotency key stands for is past its life.", hint="Send the photo with a fresh key."
+            ) from error
 
     @asynccontextmanager
     async def _charged(self, key: KeyInfo) -> AsyncIterator[None]:
@@ -128,6 +188,23 @@ class Jobs:
             raise DeadlineExceeded(
                 f"The work was not done within {self._deadline_s:g} seconds.", hint="Send the photo again later."
             ) from error
+
+
+def _check(data: bytes, options: Options, limits: Limits) -> None:
+    """Refuse what can be refused before it takes a credit or a place in the queue."""
+    make_recipe(options)
+    probe(data, limits)
+
+
+def _line(data: bytes, options: Options, network: Network, limits: Limits) -> Result:
+    form: Form = "white" if options.background else "crop" if options.crop else "mask" if options.form else "cutout"
+    return remove(data, form=form, network=network, limits=limits)
+
+
+@cache
+def _outcomes() -> TypeAdapter[Kept]:
+    """What is remembered of a finished job, to JSON and back."""
+    return TypeAdapter(Kept)
 
 
 async def _to_the_end(function: Callable[..., object], *args: object) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from packshot.errors import ResultUnknown, StoreUnavailable
 
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif"}
 CHUNK_BYTES = 256 * 1024
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")

@@ -8,10 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from packshot.api.ailab.errors import vendor_error
+from packshot.api.answers import INTERNAL_MESSAGE, failure_headers, request_id_of
 from packshot.errors import PackshotError
-
-# What a caller may know of a fault that is ours: nothing but the request_id beside it.
-INTERNAL_MESSAGE = "Please send the request again later; if it goes on, tell the operator this request_id."
 
 
 class ErrorDetail(BaseModel):
@@ -46,12 +44,6 @@ class SuccessEnvelope(Envelope):
     data: ResultData
 
 
-def request_id_of(request: Request) -> str:
-    """The id that the outermost middleware gave to this request: an upper-case UUID."""
-    request_id: str = request.scope["request_id"]
-    return request_id
-
-
 def success(request: Request, image_url: str) -> SuccessEnvelope:
     request_id = request_id_of(request)
     return SuccessEnvelope(
@@ -76,8 +68,4 @@ def failure(request: Request, error: PackshotError) -> Response:
         error_msg=message,
         error_detail=ErrorDetail(status_code=row.status, code=row.code, code_message=row.meaning, message=message),
     )
-    headers = {"Cache-Control": "no-store"}
-    retry_after_s = getattr(error, "retry_after_s", None)
-    if retry_after_s is not None:
-        headers["Retry-After"] = str(retry_after_s)
-    return JSONResponse(envelope.model_dump(), status_code=row.status, headers=headers)
+    return JSONResponse(envelope.model_dump(), status_code=row.status, headers=failure_headers(error))

@@ -6,17 +6,17 @@ from typing import Any
 
 from fastapi import APIRouter, Security
 from fastapi.security import APIKeyHeader
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from packshot.api.ailab.envelope import Envelope, SuccessEnvelope, success
 from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.errors import MissingImage
-from packshot.api.upload import HOW, UploadLimits, read_form
-from packshot.engine.remove import Form
-from packshot.errors import EmptyFile, InvalidOption
-from packshot.service.build import Service
+from packshot.api.keys import key_of
+from packshot.api.upload import UploadLimits, read_file, read_form
+from packshot.core.options import Options
+from packshot.errors import InvalidOption
+from packshot.service.build import Service, contract_limits
 
 DOORS = (
     "/cutout/commodity/commodity",
@@ -24,7 +24,7 @@ DOORS = (
     "/api/cutout/general/commodity-background-removal",
 )
 KEY_HEADERS = ("x-api-market-key", "x-magicapi-key", "x-rapidapi-key", "ailabapi-api-key")
-FORMS: dict[str, Form] = {"mask": "mask", "whiteBK": "white", "crop": "crop"}
+FORMS = {"mask": Options(form="mask"), "whiteBK": Options(background="white"), "crop": Options(crop=True)}
 
 _BODY: dict[str, Any] = {
     "required": True,
@@ -84,21 +84,24 @@ def router(service: Service) -> APIRouter:
     """The doors, over the parts of a service."""
     routes = APIRouter(tags=["Drop-in contract"])
     settings = service.settings
-    upload = UploadLimits(settings.max_file_bytes, settings.body_deadline_s)
+    upload = UploadLimits({"image": settings.max_file_bytes}, settings.body_deadline_s)
+    limits = contract_limits(settings)
 
     async def remove_product_background(request: Request) -> Response:
-        key = await service.admit(_key_of(request))
+        key = await service.admit(key_of(request, KEY_HEADERS))
         form = await read_form(request, upload)
         try:
-            data = await _image_of(form)
-            rendering = _form_of(form)
+            data = await read_file(form, "image")
+            options = _options_of(form)
         finally:
             await form.close()
-        link = await cancelled_when_gone(
+        kept = await cancelled_when_gone(
             request,
-            service.jobs.remove(key, data, rendering, idempotency_key=request.headers.get("idempotency-key")),
+            service.jobs.make_and_keep(
+                key, data, options, limits=limits, idempotency_key=request.headers.get("idempotency-key")
+            ),
         )
-        return JSONResponse(success(request, service.public_url(link.path)).model_dump())
+        return JSONResponse(success(request, service.public_url(kept.link.path)).model_dump())
 
     for number, path in enumerate(DOORS):
         routes.add_api_route(
@@ -118,25 +121,11 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _key_of(request: Request) -> str | None:
-    return next((request.headers[name] for name in KEY_HEADERS if request.headers.get(name)), None)
-
-
-async def _image_of(form: FormData) -> bytes:
-    part = form.get("image")
-    if not isinstance(part, UploadFile):
-        raise MissingImage("The request has no part `image`.", hint=HOW, field="image")
-    data = await part.read()
-    if not data:
-        raise EmptyFile("The part `image` is empty.", hint=HOW, field="image")
-    return data
-
-
-def _form_of(form: FormData) -> Form:
-    """The rendering that `return_form` asks for; without one, the cutout."""
+def _options_of(form: FormData) -> Options:
+    """What `return_form` asks for; without one, the cutout."""
     value = form.get("return_form")
     if value is None:
-        return "cutout"
+        return Options()
     if isinstance(value, str) and value in FORMS:
         return FORMS[value]
     shown = repr(value[:40]) if isinstance(value, str) else "a file"
