@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from packshot.core.codecs import decode, encode_jpeg, encode_mask_png, encode_png
+from packshot.core.codecs import EXTENSIONS, MEDIA_TYPES, decode, encode, encode_jpeg, encode_mask_png, encode_png
+from packshot.core.recipe import QUALITIES
+from packshot.errors import InvalidOption
 from tests.kit.images import noise, photo, product
 
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -107,3 +109,96 @@ def test_jpeg_quality_is_obeyed() -> None:
     rgb = photo(320, 240)
     sizes = [len(encode_jpeg(rgb, quality)) for quality in (50, 80, 95)]
     assert sizes == sorted(sizes)
+
+
+FORMATS = sorted(MEDIA_TYPES)
+WITH_ALPHA = [kind for kind in FORMATS if kind != "jpeg"]
+
+
+def disc_on(ground: int, side: int = 301) -> tuple[np.ndarray, np.ndarray]:
+    """A yellow disc, uint8 RGB and its alpha, anti-aliased, on a gray level."""
+    alpha = cv2.circle(np.zeros((side, side), np.uint8), (side // 2, side // 2), side // 3, 255, -1, cv2.LINE_AA)
+    share = alpha[..., None] / 255
+    return np.rint(np.array([240, 200, 20]) * share + ground * (1 - share)).astype(np.uint8), alpha
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_each_format_is_what_it_says_and_looks_like_what_was_given(kind: str) -> None:
+    rgb = photo(320, 240)
+    image = by_pillow(encode(rgb, format=kind, quality=QUALITIES.get(kind)))
+    assert Image.MIME[image.format] == MEDIA_TYPES[kind]
+    assert Image.registered_extensions()[EXTENSIONS[kind]] == image.format
+    assert np.abs(np.asarray(image.convert("RGB")).astype(int) - rgb).mean() < 2.5
+    assert not image.getexif()
+
+
+@pytest.mark.parametrize("quality", [40, 100])
+@pytest.mark.parametrize("kind", WITH_ALPHA)
+def test_alpha_is_exact_in_every_format_at_every_quality(kind: str, quality: int) -> None:
+    rgb, alpha = product(200, 160)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 1.5)
+    image = by_pillow(encode(rgb, alpha, format=kind, quality=quality))
+    assert image.mode == "RGBA"
+    assert np.array_equal(np.asarray(image)[..., 3], alpha)
+
+
+@pytest.mark.parametrize("kind", WITH_ALPHA)
+def test_no_format_holds_what_alpha_hides(kind: str) -> None:
+    rgb, alpha = product(200, 160)
+    secret = np.where(alpha[..., None] > 0, rgb, noise(200, 160))
+    clean = np.where(alpha[..., None] > 0, rgb, 0).astype(np.uint8)
+    quality = QUALITIES.get(kind)
+    assert encode(secret, alpha, format=kind, quality=quality) == encode(clean, alpha, format=kind, quality=quality)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_white_away_from_the_product_is_white(kind: str) -> None:
+    rgb, alpha = disc_on(255)
+    away = cv2.dilate(alpha, np.ones((65, 65), np.uint8)) == 0
+    image = by_pillow(encode(rgb, format=kind, quality=QUALITIES.get(kind)))
+    assert np.asarray(image.convert("RGB"))[away].min() == 255
+
+
+@pytest.mark.parametrize("kind", ["webp", "avif"])
+def test_black_under_alpha_does_not_darken_the_edge(kind: str) -> None:
+    rgb, alpha = disc_on(240)
+    image = np.asarray(by_pillow(encode(rgb, alpha, format=kind, quality=QUALITIES[kind]))).astype(float)
+    edge, share = (alpha > 0) & (alpha < 255), alpha[..., None] / 255
+    darker = ((rgb - image[..., :3]) * share)[edge]  # on black, where nothing else adds light
+    assert abs(darker.mean()) < 3
+
+
+@given(values=hnp.arrays(np.uint8, shapes), kind=st.sampled_from(["png", "webp", "avif"]))
+@settings(max_examples=30, deadline=None)
+def test_masks_are_exact_in_every_format_that_can_be(values: np.ndarray, kind: str) -> None:
+    image = by_pillow(encode(values, format=kind, quality=None if kind == "png" else 50))
+    assert np.array_equal(np.asarray(image.convert("L")), values)
+
+
+def test_a_mask_as_jpeg_is_gray() -> None:
+    alpha = product(64, 48)[1]
+    image = by_pillow(encode(alpha, format="jpeg", quality=95))
+    assert image.mode == "L"
+    assert np.abs(np.asarray(image).astype(int) - alpha).max() < 16
+
+
+def test_webp_of_quality_100_loses_nothing() -> None:
+    assert np.array_equal(np.asarray(by_pillow(encode(noise(), format="webp", quality=100))), noise())
+
+
+def test_alpha_where_the_format_has_none_is_the_callers_mistake() -> None:
+    rgb, alpha = product(64, 48)
+    with pytest.raises(ValueError, match="JPEG"):
+        encode(rgb, alpha, format="jpeg", quality=90)
+    with pytest.raises(ValueError, match="mask"):
+        encode(alpha, alpha, format="png")
+    with pytest.raises(ValueError, match="quality"):
+        encode(rgb, format="webp")
+
+
+def test_a_side_beyond_the_format_names_the_formats_that_can_hold_it() -> None:
+    long = np.zeros((32, 16_384, 3), np.uint8)
+    with pytest.raises(InvalidOption, match="16,383 px; the output has 16384x32") as caught:
+        encode(long, format="webp", quality=90)
+    assert caught.value.fields["allowed"] == ("png", "jpeg", "avif")
+    assert by_pillow(encode(long, format="jpeg", quality=90)).size == (16_384, 32)

@@ -6,14 +6,17 @@ single decoder that reads it. docs/decisions/0002-codecs.md has the measurements
 """
 
 from packshot.core.codecs.decode import decode, probe
-from packshot.core.codecs.encode import encode_jpeg, encode_mask_png, encode_png
+from packshot.core.codecs.encode import EXTENSIONS, MEDIA_TYPES, encode, encode_jpeg, encode_mask_png, encode_png
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Header, Limits
 
 __all__ = [
+    "EXTENSIONS",
     "LIBRARY_LIMITS",
+    "MEDIA_TYPES",
     "Header",
     "Limits",
     "decode",
+    "encode",
     "encode_jpeg",
     "encode_mask_png",
     "encode_png",

@@ -147,6 +147,13 @@ def _strictly(stream: bytes, space: str) -> UInt8:
     return np.asarray(simplejpeg.decode_jpeg(stream, space, strict=False))
 
 
+def with_exif(jpeg: bytes, exif: bytes) -> bytes:
+    """A JPEG, as an encoder just wrote it, with an EXIF block behind its JFIF segment."""
+    end = 4 + int.from_bytes(jpeg[4:6], "big") if jpeg[2:4] == _JFIF[:2] else 2
+    body = b"Exif\0\0" + exif
+    return jpeg[:end] + struct.pack(">BBH", 0xFF, _APP1, len(body) + 2) + body + jpeg[end:]
+
+
 def _exif(segments: list[_Segment]) -> bytes | None:
     blocks = (segment.body[6:] for segment in segments if segment.marker == _APP1 and segment.body[:6] == b"Exif\0\0")
     return next(blocks, None)
