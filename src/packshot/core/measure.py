@@ -1,0 +1,87 @@
+"""Measuring a finished picture: what lies behind its product, and, where a plain background shows it, its product."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from packshot.core.geometry import Box, Size
+from packshot.core.matte import bounding_box
+from packshot.core.picture import Float32, UInt8
+from packshot.core.rules import Ground
+from packshot.core.values import RGB
+
+NEAR_PX = 16
+"""How far from the product its own edge may colour the background: the blocks of a JPEG with halved colour."""
+
+UNIFORM = 0.7
+"""Share of the border that must have one colour for the background to count as plain: a product may cut one side."""
+
+PLAIN_OFF = 8
+"""Of 255: by how much pixels of one plain background differ from its middle colour."""
+
+
+def measure_ground(rgb: UInt8, alpha: UInt8 | None, product: UInt8, colour: RGB, at_most_off: int = 0) -> Ground:
+    """How far the background is from a colour, over all pixels that are not product nor within NEAR_PX of it.
+
+    Parameters: rgb, uint8 (H, W, 3), as decoded from the file; alpha, uint8 (H, W) or None; product, uint8 (H, W), not
+    0 where the product is; colour, sRGB; at_most_off, of 255, up to which a pixel counts as of this colour.
+    """
+    around = np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)
+    ground = cv2.dilate(product, around) == 0
+    if not ground.any():
+        return Ground()
+    off = _difference(rgb, colour)[ground]
+    transparent = alpha is not None and int(alpha[ground].min()) < 255
+    return Ground(int(off.max()), float((off > at_most_off).mean()), transparent)
+
+
+def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
+    """The product of a finished picture: what is opaque, or what differs from a border of one colour.
+
+    Returns: uint8 (H, W), 1 where the product is; None where the border has no single colour, so that only a network
+    can tell. A soft shadow and any text count as product: nothing in the pixels tells them apart.
+    """
+    if alpha is not None and float((_border(alpha) == 0).mean()) >= UNIFORM:
+        return (alpha > 0).astype(np.uint8)
+    border = _border(rgb)
+    colour = np.median(border, axis=0)
+    off = np.abs(border - colour).max(axis=1)
+    plain = off <= PLAIN_OFF
+    if float(plain.mean()) < UNIFORM:
+        return None
+    noise = float(off[plain].max())
+    red, green, blue = (round(float(channel)) for channel in colour)
+    return (_difference(rgb, (red, green, blue)) > noise + PLAIN_OFF).astype(np.uint8)
+
+
+def box_of(product: UInt8) -> Box | None:
+    """The box around what is not 0 in uint8 (H, W), or None where nothing is."""
+    return bounding_box(product.astype(np.float32))
+
+
+def product_of(matte: Float32) -> UInt8:
+    """uint8 (H, W), 1 where a matte shows anything: what an 8-bit file of it would hold."""
+    return (matte >= 0.5 / 255).astype(np.uint8)
+
+
+def reached_edges(box: Box, size: Size) -> tuple[str, ...]:
+    """The edges of a picture of this size that a box reaches."""
+    reached = {
+        "left": box.left <= 0,
+        "upper": box.top <= 0,
+        "right": box.right >= size.width,
+        "lower": box.bottom >= size.height,
+    }
+    return tuple(name for name, is_reached in reached.items() if is_reached)
+
+
+def _difference(rgb: UInt8, colour: RGB) -> UInt8:
+    """uint8 (H, W): the largest difference of any channel from a colour."""
+    red, green, blue = cv2.split(cv2.absdiff(rgb, np.array([*colour, 0], np.float64)))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+
+
+def _border(values: UInt8) -> UInt8:
+    """The outermost pixels of (H, W[, C]): (n[, C])."""
+    return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
