@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packshot.core.compose import crop, cutout, flatten, mask, over, visible
+from packshot.core.compose import crop, crop_picture, cutout, filled, flatten, mask, over, visible
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import Float32, Foreground, Picture
@@ -81,24 +81,32 @@ def test_compositing_leaves_the_picture_alone(known: Scene) -> None:
 
 
 @given(st.data())
-def test_a_crop_put_back_is_the_original(data: st.DataObject) -> None:
+def test_a_crop_of_a_cutout_is_the_cutout_of_a_crop(data: st.DataObject) -> None:
     height, width = 30, 40
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     box = Box(left, top, data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height)))
-    picture = Picture(noise(Size(width, height)), noise(Size(width, height))[..., 0])
-    matte = np.random.default_rng(1).random((height, width), np.float32)
-    part, part_matte = crop(picture, matte, box)
+    matte = np.random.default_rng(1).integers(-1, 3, (height, width)).clip(0, 1).astype(np.float32)
+    matte[::3] *= np.float32(0.4)
+    found = estimate_foreground(Picture(noise(Size(width, height))), matte)
+    whole, part = cutout(found, matte), cutout(*crop(found, matte, box))
+    assert all(np.array_equal(each[box.slices], of_part) for each, of_part in zip(whole, part, strict=True))
+
+
+def test_part_of_a_picture_takes_its_transparency_along_or_has_none() -> None:
+    picture = Picture(noise(Size(9, 9)), noise(Size(9, 9))[..., 0])
+    box = Box(1, 2, 5, 8)
+    part = crop_picture(picture, box)
     assert part.size == box.size
     assert part.alpha is not None
-    back = Picture(picture.rgb.copy(), picture.alpha), matte.copy()
-    back[0].rgb[box.slices], back[1][box.slices] = part.rgb, part_matte
-    assert np.array_equal(back[0].rgb, picture.rgb)
-    assert np.array_equal(back[1], matte)
+    assert np.array_equal(part.alpha, np.asarray(picture.alpha)[box.slices])
+    assert crop_picture(Picture(picture.rgb), box).alpha is None
 
 
-def test_a_crop_takes_transparency_along_or_has_none() -> None:
-    opaque, _ = crop(Picture(noise(Size(9, 9))), np.ones((9, 9), np.float32), Box(1, 2, 5, 8))
-    assert opaque.alpha is None
+def test_over_a_picture_of_one_colour_is_over_that_colour(known: Scene) -> None:
+    found = estimate_foreground(known.picture, known.matte)
+    assert np.array_equal(
+        flatten(found, known.matte, filled(known.picture.size, (9, 99, 199))), flatten(found, known.matte, (9, 99, 199))
+    )
 
 
 @given(st.integers(0, 255), st.integers(0, 255))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.geometry import Box
+from packshot.core.geometry import Box, Size
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
+from packshot.core.values import RGB
 
-BLACK = (0, 0, 0)
-WHITE = (255, 255, 255)
+BLACK: RGB = (0, 0, 0)
+WHITE: RGB = (255, 255, 255)
+Behind = RGB | UInt8
+"""What lies behind a foreground: a colour, or a picture of the same size, uint8 (H, W, 3)."""
+
 _PIXEL = np.dtype("V3")  # three bytes moved as one value: half the time of a row of three
 
 
@@ -37,17 +41,20 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
     return rgb, alpha
 
 
-def flatten(foreground: Foreground, matte: Float32, colour: tuple[int, int, int] = WHITE) -> UInt8:
-    """The foreground over one opaque colour; where the matte is 0 it is that colour exactly.
+def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> UInt8:
+    """The foreground over something opaque; where the matte is 0 it is that exactly.
 
-    Only the band needs arithmetic: outside it a pixel is the picture's or the colour (3 ms at 4 MP; in float 33).
+    Only the band needs arithmetic: outside it a pixel is the picture's or that behind (3 ms at 4 MP; in float 33).
 
-    Parameters: foreground; matte, float32 (H, W) in 0..1; colour, sRGB 0..255.
+    Parameters: foreground; matte, float32 (H, W) in 0..1; behind, a colour, sRGB 0..255, or a picture, uint8 (H, W, 3).
     Returns: uint8 (H, W, 3), rounded once.
     """
-    behind = np.array(colour, np.float32)
-    rgb = _solid(foreground.rgb, matte, colour)
-    _paint(rgb, foreground, over(foreground.colours, matte.reshape(-1)[foreground.band], behind))
+    rgb = _solid(foreground.rgb, matte, behind)
+    if isinstance(behind, tuple):
+        under = np.array(behind, np.float32)
+    else:
+        under = behind.reshape(-1, 3)[foreground.band].astype(np.float32)
+    _paint(rgb, foreground, over(foreground.colours, matte.reshape(-1)[foreground.band], under))
     return rgb
 
 
@@ -56,11 +63,19 @@ def mask(matte: Float32) -> UInt8:
     return to_uint8(matte)
 
 
-def crop(picture: Picture, matte: Float32, box: Box) -> tuple[Picture, Float32]:
-    """The part of a picture and of its matte inside a box, as arrays of their own."""
+def crop(foreground: Foreground, matte: Float32, box: Box) -> tuple[Foreground, Float32]:
+    """The part of a foreground and of its matte inside a box that lies within them, as arrays of their own."""
+    y, x = np.divmod(foreground.band, matte.shape[1])
+    inside = (box.left <= x) & (x < box.right) & (box.top <= y) & (y < box.bottom)
+    band = (y[inside] - box.top) * box.size.width + x[inside] - box.left
+    rgb = np.ascontiguousarray(foreground.rgb[box.slices])
+    return Foreground(rgb, band, foreground.colours[inside]), np.ascontiguousarray(matte[box.slices])
+
+
+def crop_picture(picture: Picture, box: Box) -> Picture:
+    """The part of a picture inside a box that lies within it, as arrays of its own; it keeps no EXIF."""
     alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[box.slices])
-    part = Picture(np.ascontiguousarray(picture.rgb[box.slices]), alpha)
-    return part, np.ascontiguousarray(matte[box.slices])
+    return Picture(np.ascontiguousarray(picture.rgb[box.slices]), alpha)
 
 
 def visible(picture: Picture) -> UInt8:
@@ -72,14 +87,20 @@ def visible(picture: Picture) -> UInt8:
     return np.asarray(cv2.bitwise_not(ink), np.uint8)
 
 
-def _solid(rgb: UInt8, matte: Float32, colour: tuple[int, int, int]) -> UInt8:
-    """The picture where the matte is 1, the colour where it is 0: right everywhere but in the band.
+def _solid(rgb: UInt8, matte: Float32, behind: Behind) -> UInt8:
+    """The picture where the matte is 1, what is behind where it is 0: right everywhere but in the band."""
+    canvas = filled(Size(rgb.shape[1], rgb.shape[0]), behind) if isinstance(behind, tuple) else behind.copy()
+    return np.asarray(cv2.copyTo(rgb, (matte >= 0.5).view(np.uint8), canvas), np.uint8)
+
+
+def filled(size: Size, colour: RGB) -> UInt8:
+    """uint8 (height, width, 3) of one colour.
 
     A row is repeated, not a pixel: numpy's broadcast of three bytes takes 17 ms for 4 MP, this 1 ms.
     """
-    canvas = np.empty_like(rgb, order="C")
-    canvas.reshape(len(rgb), -1)[:] = np.tile(np.array(colour, np.uint8), rgb.shape[1])
-    return np.asarray(cv2.copyTo(rgb, (matte >= 0.5).view(np.uint8), canvas), np.uint8)
+    canvas = np.empty((size.height, size.width, 3), np.uint8)
+    canvas.reshape(size.height, -1)[:] = np.tile(np.array(colour, np.uint8), size.width)
+    return canvas
 
 
 def _paint(rgb: UInt8, foreground: Foreground, colours: Float32) -> None:

@@ -38,9 +38,25 @@ class Box(NamedTuple):
         """Index an array of shape (height, width, ...) with it: `array[box.slices]` is the crop."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    @property
+    def is_empty(self) -> bool:
+        return self.left >= self.right or self.top >= self.bottom
+
     @classmethod
     def full(cls, size: Size) -> Box:
         return cls(0, 0, size.width, size.height)
+
+    def within(self, other: Box) -> Box:
+        """The part of it that lies in another box; empty where they do not meet."""
+        return Box(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+    def moved(self, right: int, down: int) -> Box:
+        return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
 
 
 def network_size(size: Size, *, side_px: int, multiple: int, fit: Fit) -> Size:

@@ -24,7 +24,7 @@ MetadataRule = Literal["drop", "keep"]
 
 TRANSPARENT = "transparent"
 BLUR = "blur"
-LARGEST_PX = 10_000
+LARGEST_PX, MOST_PIXELS = values.LARGEST_PX, values.MOST_PIXELS
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", ""})
 _ALIASES = {("format", "jpg"): "jpeg"}
@@ -145,7 +145,7 @@ class Options:
     )
     canvas: str | None = _text(
         "Frame of the output: an exact size, or an aspect that is then as large as the product needs.",
-        "WIDTHxHEIGHT from 16 to 10000 px, or an aspect such as 1:1",
+        "WIDTHxHEIGHT, sides from 16 to 10000 px and 50 million px in all, or an aspect such as 1:1",
         "2000x2000",
         "1:1",
         "4:5",

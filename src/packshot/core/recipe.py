@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from packshot.core.compose import WHITE
 from packshot.core.options import TRANSPARENT, Form, Options, OutputFormat, ShadowKind
 from packshot.core.values import CENTER, RGB, Canvas, Length, Margins, Position, Region
 from packshot.errors import InvalidOption
 
-WHITE: RGB = (255, 255, 255)
 QUALITIES = {"jpeg": 95, "webp": 90, "avif": 80}
 SHADOW_OPACITY = 0.5
 _NO_ROOM = Margins(*[Length(0)] * 4)
@@ -31,6 +31,11 @@ class Framing:
     def is_photo(self) -> bool:
         """Whether the output has the photo's own frame and size."""
         return self == Framing(position=self.position, max_upscale=self.max_upscale)
+
+    @property
+    def has_margins(self) -> bool:
+        """Whether there shall be room around the product."""
+        return self.margins != _NO_ROOM
 
 
 @dataclass(frozen=True)

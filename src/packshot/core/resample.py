@@ -50,6 +50,19 @@ def resample(image: Array, size: Size) -> Array:
     return cv2.warpAffine(image, grid, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
+def rescale(image: Array, size: Size) -> Array:
+    """Resize for people to look at: each pixel the exact average of what it covers, or cubic where it is enlarged.
+
+    Four times the cost of `resample`, whose last bilinear step is a little soft. Cubic overshoots beside edges: who
+    needs a range clips to it.
+
+    Parameters: image, uint8 or float32 (H, W[, C]); size, the target. Returns: the same dtype, (height, width[, C]).
+    """
+    smaller = size.width * size.height < image.shape[0] * image.shape[1]
+    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=way)  # type: ignore[return-value]
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """Where some pixels of a picture lie on a smaller plane; made once, used for every plane of that size.

@@ -15,6 +15,10 @@ from packshot.core.geometry import Box, Size
 
 RGB = tuple[int, int, int]
 
+LARGEST_PX = 10_000
+MOST_PIXELS = 50_000_000
+"""Of an output, as of a photo: a frame is memory that a caller asks for with a few characters."""
+
 _NUMBER = r"\d{1,6}(?:\.\d{1,6})?"
 _LENGTH = re.compile(rf"({_NUMBER})(px|%)?")
 _CANVAS = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})(?:px)?")
@@ -137,7 +141,7 @@ def canvas(text: str) -> Canvas:
     """ "2000x2000" in px, or an aspect such as "1:1"."""
     if found := _CANVAS.fullmatch(text.strip()):
         size = Size(int(found[1]), int(found[2]))
-        if not 16 <= min(size) <= max(size) <= 10_000:
+        if not 16 <= min(size) <= max(size) <= LARGEST_PX or size.width * size.height > MOST_PIXELS:
             raise ValueError(text)
         return Canvas(size=size)
     if found := _ASPECT.fullmatch(text.strip()):

@@ -1,0 +1,178 @@
+"""Framing: which part of the photo the output shows, how large, and where in the output it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from packshot.core.geometry import Box, Size
+from packshot.core.recipe import Framing
+from packshot.core.values import LARGEST_PX, MOST_PIXELS, Margins
+
+_SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a photo lies in an output: a point x of the photo is at left + scale * x.
+
+    size: of the output, px. scale: output px per photo px; exactly 1 where pixels are copied as they are.
+    left, top: of the photo's own corner in the output, whole px where scale is 1; negative where the frame cuts in.
+    notes: what could not be done as asked, in sentences for people.
+    """
+
+    size: Size
+    scale: float = 1.0
+    left: float = 0.0
+    top: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def place(self, box: Box) -> Box:
+        """Where a box of the photo lies in the output, in whole px; it may stick out."""
+        left, top = round(self.left + self.scale * box.left), round(self.top + self.scale * box.top)
+        width, height = (max(1, round(self.scale * length)) for length in box.size)
+        return Box(left, top, left + width, top + height)
+
+    def is_photo(self, photo: Size) -> bool:
+        """Whether the output is the photo's own frame, pixel by pixel."""
+        return self == Frame(photo, notes=self.notes)
+
+
+def make_frame(framing: Framing, photo: Size, box: Box) -> Frame:
+    """The frame that a framing asks for, around a photo with its product in `box`.
+
+    The frame's own size comes first (exact, or as large as the content needs, then within min_px and max_px), and the
+    scale follows from it, at most max_upscale. Margins in px are px of the output.
+
+    Parameters: framing; photo, its size; box, the product in the photo, px, not empty.
+    """
+    if framing.is_photo:
+        return Frame(photo)
+    content = _content(framing, photo, box)
+    natural = _natural_size(framing, photo, content)
+    size = _bounded(framing, natural, content)
+    wanted = 1.0 if size == natural and not _is_given(framing) else _fitting(framing, size, content)
+    scale = min(wanted, framing.max_upscale)
+    width, height = content.at(scale)
+    left = round((size.width - width) * framing.position.x + content.left_px(scale)) - scale * content.box.left
+    top = round((size.height - height) * framing.position.y + content.top_px(scale)) - scale * content.box.top
+    notes = (*_size_notes(framing, size, content, scale, wanted), *_cut_notes(content, photo))
+    return Frame(size, scale, left, top, notes)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What must lie within the frame: a box of the photo, and room around it that grows only in part with the scale."""
+
+    box: Box
+    margins: Margins
+    is_product: bool
+
+    def at(self, scale: float) -> tuple[float, float]:
+        """Width and height, px of the output, with the room around."""
+        fixed_x, fixed_y = self.fixed
+        share_x, share_y = self.shares
+        return scale * self.box.size.width * share_x + fixed_x, scale * self.box.size.height * share_y + fixed_y
+
+    @property
+    def fixed(self) -> tuple[float, float]:
+        top, right, bottom, left = (0.0 if each.is_share else each.value for each in self.margins)
+        return left + right, top + bottom
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        top, right, bottom, left = (each.value if each.is_share else 0.0 for each in self.margins)
+        return 1 + left + right, 1 + top + bottom
+
+    def left_px(self, scale: float) -> float:
+        return self.margins.left.px(scale * self.box.size.width)
+
+    def top_px(self, scale: float) -> float:
+        return self.margins.top.px(scale * self.box.size.height)
+
+
+def _content(framing: Framing, photo: Size, box: Box) -> _Content:
+    """The product with its margins wherever the caller speaks of it, else the photo as it is."""
+    is_product = framing.crop or framing.fill is not None or framing.has_margins
+    return _Content(box if is_product else Box.full(photo), framing.margins, is_product)
+
+
+def _is_given(framing: Framing) -> bool:
+    """Whether the frame's size does not follow from the content: the content must then be scaled to it."""
+    exact = framing.canvas is not None and framing.canvas.size is not None
+    return exact or (framing.canvas is None and framing.fill is not None and not framing.crop)
+
+
+def _natural_size(framing: Framing, photo: Size, content: _Content) -> Size:
+    """The frame's size when nothing is scaled."""
+    if framing.canvas is not None and framing.canvas.size is not None:
+        return framing.canvas.size
+    if framing.canvas is None and framing.fill is not None and not framing.crop:
+        return photo
+    width, height = (length / (framing.fill or 1) for length in content.at(1.0))
+    if framing.canvas is not None and framing.canvas.aspect is not None:
+        width = max(width, framing.canvas.aspect * height)
+        height = width / framing.canvas.aspect
+    return _whole(width, height)
+
+
+def _bounded(framing: Framing, size: Size, content: _Content) -> Size:
+    """The same within min_px and max_px, its aspect kept; no larger than max_upscale lets the content fill."""
+    longest: float = size.longest
+    most = min(framing.max_px or LARGEST_PX, longest * (MOST_PIXELS / (size.width * size.height)) ** 0.5)
+    if longest > most:
+        return Size(*(max(1, int(length * most / longest + 1e-4)) for length in size))
+    if framing.min_px and longest < framing.min_px:
+        grown = size.longest * framing.max_upscale
+        if not any(content.fixed):
+            longest = min(framing.min_px, grown)
+        else:  # px margins do not grow: the content may, the room around may not
+            longest = min(framing.min_px, longest + max(content.at(framing.max_upscale)) - max(content.at(1.0)))
+        return _whole(*(length * longest / size.longest for length in size))
+    return size
+
+
+def _fitting(framing: Framing, size: Size, content: _Content) -> float:
+    """The scale at which the content just fits the frame, or takes `fill` of it."""
+    width, height = content.box.size
+    if framing.fill is not None:
+        return min(framing.fill * size.width / width, framing.fill * size.height / height)
+    (fixed_x, fixed_y), (share_x, share_y) = content.fixed, content.shares
+    room_x, room_y = max(1.0, size.width - fixed_x), max(1.0, size.height - fixed_y)
+    return min(room_x / (width * share_x), room_y / (height * share_y))
+
+
+def _whole(width: float, height: float) -> Size:
+    return Size(max(1, ceil(width - 1e-4)), max(1, ceil(height - 1e-4)))
+
+
+def _size_notes(framing: Framing, size: Size, content: _Content, scale: float, wanted: float) -> list[str]:
+    name = "product" if content.is_product else "photo"
+    notes = []
+    if scale < wanted - _SAME and wanted > 1:
+        notes.append(
+            f"The {name} is {content.box.size} px. The frame of {size} px asks for it {wanted:.2f} times as large, "
+            f"and it is enlarged {scale:.3g} times at most (max_upscale): it fills less of the frame."
+        )
+    if framing.min_px and size.longest < framing.min_px:
+        notes.append(
+            f"The {name} is {content.box.size} px, enough for a frame of {size} px; {framing.min_px} px were asked for."
+            " Photograph it from nearer or with more pixels, or allow more with max_upscale."
+        )
+    return notes
+
+
+def _cut_notes(content: _Content, photo: Size) -> list[str]:
+    if not content.is_product:
+        return []
+    touched = {
+        "left": content.box.left <= 0,
+        "upper": content.box.top <= 0,
+        "right": content.box.right >= photo.width,
+        "lower": content.box.bottom >= photo.height,
+    }
+    edges = [name for name, at_edge in touched.items() if at_edge]
+    if not edges:
+        return []
+    plural = "edges" if len(edges) > 1 else "edge"
+    return [f"The product reaches the photo's {' and '.join(edges)} {plural}, and may be cut off there."]

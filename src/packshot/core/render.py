@@ -1,0 +1,190 @@
+"""Rendering: a picture, its matte and a recipe become the pixels of the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from packshot.core.backdrop import blurred, cover
+from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, mask
+from packshot.core.foreground import estimate_foreground
+from packshot.core.frame import Frame
+from packshot.core.geometry import Box, Size
+from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
+from packshot.core.recipe import Recipe, Shadow
+from packshot.core.resample import Array, rescale
+from packshot.core.shadow import contact_shadow, photo_shadow, soft_shadow
+
+BLUR = "blur"
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """The pixels of an output: rgb, uint8 (H, W, 3), or (H, W) for a mask; alpha, uint8 (H, W), or None if opaque."""
+
+    rgb: UInt8
+    alpha: UInt8 | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """The product as it lies in the output: straight colours are never resampled, so they come multiplied by alpha.
+
+    colours: float32 (h, w, 3) in 0..255, premultiplied; share: float32 (h, w) in 0..1; at: where, within the output.
+    """
+
+    colours: Float32
+    share: Float32
+    at: Box
+
+
+def render(
+    recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None = None
+) -> Rendering:
+    """The output of a recipe.
+
+    Parameters: recipe; picture and its matte, float32 (H, W) in 0..1; frame, where the picture lies in the output;
+    backdrop, the decoded background picture, if the recipe has one.
+    """
+    if recipe.form == "mask":
+        return Rendering(mask(matte) if frame.is_photo(picture.size) else _framed_mask(matte, frame))
+    foreground = estimate_foreground(picture, matte)
+    behind = _behind(recipe, picture, matte, frame, backdrop)
+    if recipe.shadow is None and frame.scale == 1:
+        return _copied(foreground, matte, frame, behind)
+    layer = _layer(foreground, matte, frame)
+    density = None if recipe.shadow is None else _shadow(recipe.shadow, picture, matte, frame, layer)
+    return _blended(layer, density, frame.size, behind)
+
+
+def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None) -> Behind | None:
+    """What lies behind the product: a colour, a picture of the output's size, or None for nothing."""
+    if backdrop is not None:
+        return cover(backdrop.rgb, frame.size)
+    if recipe.background == BLUR:
+        return _placed(blurred(picture, matte), frame, border=cv2.BORDER_REPLICATE)
+    return recipe.background if isinstance(recipe.background, tuple) else None
+
+
+def _copied(foreground: Foreground, matte: Float32, frame: Frame, behind: Behind | None) -> Rendering:
+    """The fast way, where every pixel of the photo is a pixel of the output: only the band needs arithmetic."""
+    canvas = Box.full(frame.size)
+    photo = frame.place(Box(0, 0, matte.shape[1], matte.shape[0]))
+    seen = photo.within(canvas)
+    if seen != photo:
+        foreground, matte = crop(foreground, matte, seen.moved(-photo.left, -photo.top))
+    if behind is None:
+        rgb, alpha = cutout(foreground, matte)
+        return Rendering(_on_canvas(rgb, BLACK, seen, frame.size), _on_canvas(alpha, BLACK, seen, frame.size))
+    part = behind[seen.slices] if isinstance(behind, np.ndarray) else behind
+    return Rendering(_on_canvas(flatten(foreground, matte, part), behind, seen, frame.size))
+
+
+def _on_canvas(part: UInt8, around: Behind, at: Box, size: Size) -> UInt8:
+    """A part of an output, with the rest of it around; a plane takes the first value of a colour."""
+    if at == Box.full(size):
+        return part
+    if isinstance(around, np.ndarray):
+        canvas = around.copy()
+    else:
+        canvas = filled(size, around) if part.ndim == 3 else np.full((size.height, size.width), around[0], np.uint8)
+    canvas[at.slices] = part
+    return canvas
+
+
+def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
+    """The product at the output's scale, cut to the output."""
+    box = _box(matte)
+    share, at = _share(matte, box, frame)
+    foreground, matte = crop(foreground, matte, box)
+    colours = foreground.rgb * matte[..., None]
+    colours.reshape(-1, 3)[foreground.band] = foreground.colours * matte.reshape(-1)[foreground.band, None]
+    part = _part(frame, box)
+    if frame.scale != 1:
+        colours = rescale(colours, frame.place(box).size)
+    return _Layer(np.clip(colours[part], np.float32(0), 255 * share[..., None]), share, at)
+
+
+def _share(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
+    """The matte of a layer, float32 (h, w) in 0..1, and where it lies in the output."""
+    at = frame.place(box)
+    matte = matte[box.slices]
+    if frame.scale != 1:
+        matte = np.clip(rescale(matte, at.size), np.float32(0), np.float32(1))
+    return matte[_part(frame, box)], at.within(Box.full(frame.size))
+
+
+def _part(frame: Frame, box: Box) -> tuple[slice, slice]:
+    """The part that the output shows of what lies in a box of the photo, at the output's scale."""
+    at = frame.place(box)
+    return at.within(Box.full(frame.size)).moved(-at.left, -at.top).slices
+
+
+def _box(matte: Float32) -> Box:
+    left, top, width, height = cv2.boundingRect((matte > 0).view(np.uint8))
+    return Box(left, top, left + max(1, width), top + max(1, height))
+
+
+def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, layer: _Layer) -> Float32:
+    """Density on the output, float32 (height, width) in 0..1, the opacity in it."""
+    if shadow.kind == "photo":
+        density = _placed(photo_shadow(picture, matte), frame, border=cv2.BORDER_CONSTANT)
+        # As the photo has it, or with its darkest part as dark as the caller wants it.
+        peak = float(density.max())
+        factor = np.float32(1 if shadow.opacity is None or not peak else shadow.opacity / peak)
+        return np.asarray(density * factor, np.float32)
+    share = np.zeros((frame.size.height, frame.size.width), np.float32)
+    share[layer.at.slices] = layer.share
+    cast = contact_shadow if shadow.kind == "contact" else soft_shadow
+    return np.asarray(cast(share) * np.float32(shadow.opacity or 0), np.float32)
+
+
+def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind | None) -> Rendering:
+    """The product over its shadow over what is behind, in float; rounded once, here."""
+    if behind is None:
+        return _blended_cutout(layer, density, size)
+    canvas = filled(size, behind) if isinstance(behind, tuple) else behind
+    # Without a shadow only the product's box needs arithmetic.
+    at = layer.at if density is None else Box.full(size)
+    under = canvas[at.slices].astype(np.float32)
+    if density is not None:
+        under *= (1 - density)[..., None]
+    part = under[layer.at.moved(-at.left, -at.top).slices]
+    part[:] = layer.colours + (1 - layer.share)[..., None] * part
+    return Rendering(_on_canvas(_rounded(under), canvas, at, size))
+
+
+def _blended_cutout(layer: _Layer, density: Float32 | None, size: Size) -> Rendering:
+    """Straight alpha: product and black shadow together cover a + (1 - a)s, and only the product has colour."""
+    alpha = np.zeros((size.height, size.width), np.float32) if density is None else density.copy()
+    part = alpha[layer.at.slices]
+    part[:] = layer.share + (1 - layer.share) * part
+    rgb = np.zeros((size.height, size.width, 3), np.uint8)
+    rgb[layer.at.slices] = _rounded(layer.colours / np.maximum(part, np.float32(1e-5))[..., None])
+    rounded = to_uint8(alpha)
+    rgb[rounded == 0] = 0
+    return Rendering(rgb, rounded)
+
+
+def _framed_mask(matte: Float32, frame: Frame) -> UInt8:
+    """The mask that fits the cutout of the same frame, value by value."""
+    share, at = _share(matte, _box(matte), frame)
+    return _on_canvas(to_uint8(share), BLACK, at, frame.size)
+
+
+def _placed(image: Array, frame: Frame, *, border: int) -> Array:
+    """Something of the photo's size as it lies in the output; beyond the photo it is 0, or goes on as its edge."""
+    height, width = image.shape[:2]
+    at = frame.place(Box(0, 0, width, height))
+    seen = at.within(Box.full(frame.size))
+    scaled = image if frame.scale == 1 else rescale(image, at.size)
+    part = scaled[_part(frame, Box(0, 0, width, height))]
+    around = (seen.top, frame.size.height - seen.bottom, seen.left, frame.size.width - seen.right)
+    return cv2.copyMakeBorder(part, *around, border, value=0)  # type: ignore[return-value]
+
+
+def _rounded(colours: Float32) -> UInt8:
+    """float32 in 0..255 -> uint8, to nearest."""
+    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)

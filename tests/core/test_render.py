@@ -1,0 +1,153 @@
+"""Rendering: what lies where in an output, and of which colour, for every kind of background, frame and shadow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from packshot.core.compose import cutout, flatten, mask
+from packshot.core.foreground import estimate_foreground
+from packshot.core.frame import Frame, make_frame
+from packshot.core.geometry import Box, Size
+from packshot.core.matte import bounding_box
+from packshot.core.options import Options
+from packshot.core.picture import Float32, Picture
+from packshot.core.recipe import make_recipe
+from packshot.core.render import Rendering, render
+from tests.core.scenes import Scene, noise, scene
+
+GRAY = (200, 200, 200)
+SIZE, BOX = Size(120, 90), Box(30, 20, 80, 70)
+
+
+@pytest.fixture(scope="module")
+def known() -> Scene:
+    return scene()
+
+
+def rendered(picture: Picture, matte: Float32, backdrop: Picture | None = None, **options: object) -> Rendering:
+    recipe = make_recipe(Options.from_fields(options))
+    return render(recipe, picture, matte, frame_of(picture, matte, **options), backdrop)
+
+
+def frame_of(picture: Picture, matte: Float32, **options: object) -> Frame:
+    box = bounding_box(matte)
+    assert box is not None
+    return make_frame(make_recipe(Options.from_fields(options)).framing, picture.size, box)
+
+
+def square(size: Size = SIZE, box: Box = BOX) -> tuple[Picture, Float32]:
+    """A red product with hard edges on blue, and its matte."""
+    rgb = np.zeros((size.height, size.width, 3), np.uint8)
+    rgb[:] = 20, 40, 220
+    rgb[box.slices] = 220, 30, 10
+    matte = np.zeros(rgb.shape[:2], np.float32)
+    matte[box.slices] = 1
+    return Picture(rgb), matte
+
+
+def test_with_nothing_asked_it_is_the_cutout(known: Scene) -> None:
+    found = rendered(known.picture, known.matte)
+    rgb, alpha = cutout(estimate_foreground(known.picture, known.matte), known.matte)
+    assert np.array_equal(found.rgb, rgb)
+    assert found.alpha is not None
+    assert np.array_equal(found.alpha, alpha)
+    white = rendered(known.picture, known.matte, background="white")
+    assert np.array_equal(white.rgb, flatten(estimate_foreground(known.picture, known.matte), known.matte))
+    assert white.alpha is None
+    assert np.array_equal(rendered(known.picture, known.matte, form="mask").rgb, mask(known.matte))
+
+
+@pytest.mark.parametrize("options", [{"crop": True, "margin": "7px 3px"}, {"canvas": "1:1", "fill": "50%"}])
+def test_unscaled_frames_copy_the_products_pixels(known: Scene, options: dict[str, object]) -> None:
+    whole = rendered(known.picture, known.matte)
+    part = rendered(known.picture, known.matte, **options)
+    frame, box = frame_of(known.picture, known.matte, **options), bounding_box(known.matte)
+    assert box is not None
+    at = frame.place(box)
+    assert np.array_equal(part.rgb[at.slices], whole.rgb[box.slices])
+    assert part.alpha is not None
+    assert whole.alpha is not None
+    assert np.array_equal(part.alpha[at.slices], whole.alpha[box.slices])
+    assert part.alpha.sum() == whole.alpha.sum()  # nothing beside it
+
+
+@pytest.mark.parametrize("options", [{}, {"crop": True, "margin": "30%"}, {"canvas": "300x200", "fill": "70%"}])
+def test_around_the_product_the_background_is_exact(options: dict[str, object]) -> None:
+    picture, matte = square()
+    found = rendered(picture, matte, background="rgb(200, 200, 200)", max_upscale=4, **options)
+    frame = frame_of(picture, matte, max_upscale=4, **options)
+    around = np.ones(found.rgb.shape[:2], bool)
+    around[frame.place(BOX).slices] = False
+    assert around.any()
+    assert (found.rgb[around] == GRAY).all()
+
+
+@pytest.mark.parametrize("scale", [0.31, 0.5, 1.7, 3.0])
+def test_scaling_brings_no_foreign_colour_into_the_edge(scale: float) -> None:
+    picture, matte = square()
+    side = round(50 * scale)
+    found = rendered(picture, matte, crop=True, canvas=f"{side}x{side}", max_upscale=4)
+    assert found.alpha is not None
+    seen = found.alpha > 8
+    assert seen.mean() > 0.9
+    assert np.abs(found.rgb[seen].astype(int) - (220, 30, 10)).max() <= 3
+
+
+def test_a_scaled_mask_is_the_alpha_of_the_scaled_cutout(known: Scene) -> None:
+    options = {"crop": True, "canvas": "1:1", "max_px": 61}
+    alpha = rendered(known.picture, known.matte, **options).alpha
+    found = rendered(known.picture, known.matte, form="mask", **options).rgb
+    assert alpha is not None
+    assert alpha.shape == found.shape
+    assert np.array_equal(found, alpha)
+
+
+def test_a_picture_behind_covers_the_frame_and_only_the_frame() -> None:
+    picture, matte = square()
+    behind = Picture(noise(Size(64, 64)))
+    found = rendered(picture, matte, behind, background_picture=b"decoded by the line")
+    assert found.alpha is None
+    assert (found.rgb[20:70, 30:80] == (220, 30, 10)).all()
+    assert found.rgb[:15].std() > 20
+
+
+def test_the_blurred_surroundings_have_no_product_in_them() -> None:
+    picture, matte = square()
+    found = rendered(picture, matte, background="blur", crop=True, margin="20px")
+    frame = frame_of(picture, matte, crop=True, margin="20px")
+    around = np.ones(found.rgb.shape[:2], bool)
+    around[frame.place(BOX).slices] = False
+    assert np.abs(found.rgb[around].astype(int) - (20, 40, 220)).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["contact", "soft"])
+def test_a_shadow_darkens_the_ground_and_never_the_product(kind: str) -> None:
+    picture, matte = square()
+    plain = rendered(picture, matte, background="white", crop=True, margin="40px")
+    shaded = rendered(picture, matte, background="white", crop=True, margin="40px", shadow=kind)
+    assert np.array_equal(shaded.rgb[40:90, 40:90], plain.rgb[40:90, 40:90])
+    change = plain.rgb.astype(int) - shaded.rgb
+    assert change.min() >= 0
+    assert change.max() > 10
+    assert change.max() <= 128 + 1  # 50 % by default
+    lighter = rendered(picture, matte, background="white", crop=True, margin="40px", shadow=kind, shadow_opacity="10%")
+    assert (plain.rgb.astype(int) - lighter.rgb).max() <= 26
+
+
+def test_a_shadow_on_nothing_laid_on_white_is_the_shadow_on_white() -> None:
+    picture, matte = square()
+    options = {"crop": True, "margin": "40px", "shadow": "soft"}
+    cut, white = rendered(picture, matte, **options), rendered(picture, matte, background="white", **options)
+    assert cut.alpha is not None
+    alpha = cut.alpha[..., None] / 255
+    laid = cut.rgb * alpha + 255 * (1 - alpha)
+    assert np.abs(laid - white.rgb).max() <= 2
+
+
+def test_a_frame_that_cuts_into_the_product_shows_its_part() -> None:
+    picture, matte = square(box=Box(0, 0, 50, 90))
+    found = rendered(picture, matte, canvas="60x60", position="top left")
+    assert found.rgb.shape == (60, 60, 3)
+    assert found.alpha is not None
+    assert found.alpha[:45, :25].all()
