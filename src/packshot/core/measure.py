@@ -7,7 +7,7 @@ import numpy as np
 
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import bounding_box
-from packshot.core.picture import Float32, UInt8
+from packshot.core.picture import UInt8
 from packshot.core.rules import Ground
 from packshot.core.values import RGB
 
@@ -58,11 +58,6 @@ def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
 def box_of(product: UInt8) -> Box | None:
     """The box around what is not 0 in uint8 (H, W), or None where nothing is."""
     return bounding_box(product.astype(np.float32))
-
-
-def product_of(matte: Float32) -> UInt8:
-    """uint8 (H, W), 1 where a matte shows anything: what an 8-bit file of it would hold."""
-    return (matte >= 0.5 / 255).astype(np.uint8)
 
 
 def reached_edges(box: Box, size: Size) -> tuple[str, ...]:

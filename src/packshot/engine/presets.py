@@ -16,9 +16,9 @@ import numpy as np
 from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Limits
 from packshot.core.geometry import Box
-from packshot.core.measure import box_of, find_on_plain, measure_ground, product_of, reached_edges
+from packshot.core.measure import box_of, find_on_plain, measure_ground, reached_edges
 from packshot.core.options import TRANSPARENT, Options
-from packshot.core.picture import Float32, Picture, UInt8
+from packshot.core.picture import Picture, UInt8
 from packshot.core.recipe import Recipe, make_recipe
 from packshot.core.rules import KINDS, Background, Facts, Report, Rule, judge_facts
 from packshot.errors import InvalidOption, NoForeground
@@ -97,7 +97,7 @@ def plan(options: Options) -> Plan:
 
 
 def judge(
-    preset: Preset, data: bytes, product: Box, *, matte: Float32 | None = None, edges: tuple[str, ...] = ()
+    preset: Preset, data: bytes, product: Box, *, mask: UInt8 | None = None, edges: tuple[str, ...] = ()
 ) -> Report:
     """What a preset's rules say of an encoded picture whose product is known: the file is measured, not the plan.
 
@@ -107,13 +107,16 @@ def judge(
         The bytes of the picture.
     product
         The box of the product in it, px.
-    matte
-        float32 (H, W), the product's matte in the picture; without it the whole box counts as product.
+    mask
+        uint8 (H, W), not 0 where the product shows; without it the whole box counts as product.
     edges
-        Edges of the photo that the product reached, where it may be cut off.
+        Edges of the photo that the product reached (core.measure.reached_edges), where it may be cut off.
     """
     picture = codecs.decode(data, OUR_OWN)
-    return _report(preset, data, picture, _mask(picture, product, matte), product=product, edges=edges)
+    if mask is None:
+        mask = np.zeros(picture.rgb.shape[:2], np.uint8)
+        mask[product.slices] = 1
+    return _report(preset, data, picture, mask, product=product, edges=edges)
 
 
 def judge_file(
@@ -147,14 +150,6 @@ def _found(picture: Picture, network: Network | None) -> UInt8:
     from packshot.engine.remove import default_network, find_matte  # noqa: PLC0415 - it imports this module
 
     return (find_matte(picture, network or default_network()).matte >= 0.5).astype(np.uint8)
-
-
-def _mask(picture: Picture, product: Box, matte: Float32 | None) -> UInt8:
-    if matte is not None:
-        return product_of(matte)
-    mask = np.zeros(picture.rgb.shape[:2], np.uint8)
-    mask[product.slices] = 1
-    return mask
 
 
 def _report(
