@@ -1,0 +1,116 @@
+"""The client for programs on asyncio. It differs from blocking.py in the waiting alone."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import httpx
+
+from packshot.client import calls
+from packshot.client.calls import Conversation, Service
+from packshot.client.conversation import Answer, Outcome, Pause, Send
+from packshot.client.options import OptionFields, Photo
+from packshot.client.results import About, Link, Packshot, Report
+from packshot.client.retry import Patience
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A packshot service, over connections that are kept. Tasks may share one client.
+
+        async with AsyncClient("http://127.0.0.1:8000", key) as client:
+            mug = await client.packshot("mug.jpg", preset="amazon")
+
+    The parameters and methods are those of Client.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        timeout_s: float = Patience.timeout_s,
+        deadline_s: float = Patience.deadline_s,
+        retries: int = Patience.retries,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        """See Client."""
+        self._service = Service(base_url, key, Patience(timeout_s, deadline_s, retries))
+        self._http = http or httpx.AsyncClient()
+        self._owns_http = http is None
+
+    async def packshot(
+        self,
+        photo: Photo,
+        options: OptionFields | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> Packshot:
+        """Make a packshot and fetch it. Options may come as a mapping, as keywords, or both: keywords win."""
+        return await self._hold(calls.packshot(self._service, photo, {**(options or {}), **more}, idempotency_key))
+
+    async def link(
+        self,
+        photo: Photo,
+        options: OptionFields | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> Link:
+        """Make a packshot and leave it at the service: where it lies, and all that is known of it."""
+        return await self._hold(calls.link(self._service, photo, {**(options or {}), **more}, idempotency_key))
+
+    async def check(self, picture: Photo, preset: str) -> Report:
+        """Judge a finished picture, made by whatever means, by a preset's rules."""
+        return await self._hold(calls.check(self._service, picture, preset))
+
+    async def about(self) -> About:
+        """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
+        return await self._hold(calls.about(self._service))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _hold(self, conversation: Conversation[T]) -> T:
+        try:
+            step = await asyncio.to_thread(next, conversation)  # the first step reads the caller's files
+            while True:
+                step = conversation.send(await self._do(step))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _do(self, step: Send | Pause) -> Outcome:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        asked = step.request
+        try:
+            async with asyncio.timeout(step.watch.left_s()):
+                response = await self._http.request(
+                    asked.method,
+                    asked.url,
+                    headers=asked.headers,
+                    data=asked.fields,
+                    files=asked.files,
+                    timeout=step.watch.timeout(),
+                )
+                return Answer(response.status_code, response.headers, response.content)
+        except TimeoutError:
+            return httpx.ReadTimeout("the answer did not end in time")
+        except httpx.RequestError as error:
+            return error

@@ -1,0 +1,133 @@
+"""The client for programs that wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import httpx
+
+from packshot.client import calls
+from packshot.client.calls import Conversation, Service
+from packshot.client.conversation import Answer, Outcome, Pause, Send
+from packshot.client.options import OptionFields, Photo
+from packshot.client.results import About, Link, Packshot, Report
+from packshot.client.retry import Patience, Watch
+
+T = TypeVar("T")
+
+
+class Client:
+    """A packshot service, over connections that are kept. Threads may share one client.
+
+        with Client("http://127.0.0.1:8000", key) as client:
+            client.packshot("mug.jpg", preset="amazon").save("mug-amazon")
+
+    Every method may raise the errors of packshot.client.errors; all are ClientError.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        timeout_s: float = Patience.timeout_s,
+        deadline_s: float = Patience.deadline_s,
+        retries: int = Patience.retries,
+        http: httpx.Client | None = None,
+    ) -> None:
+        """Parameters
+        ----------
+        timeout_s
+            Longest silence of the service within one attempt.
+        deadline_s
+            Longest time of a whole call, with all attempts and the pauses between them.
+        retries
+            Attempts after the first, for what is temporary: 429, 502, 503, 504, and connections that fail.
+        http
+            An own httpx.Client, for proxies and certificates. It stays open when this client is closed.
+        """
+        self._service = Service(base_url, key, Patience(timeout_s, deadline_s, retries))
+        self._http = http or httpx.Client()
+        self._owns_http = http is None
+
+    def packshot(
+        self,
+        photo: Photo,
+        options: OptionFields | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> Packshot:
+        """Make a packshot and fetch it. Options may come as a mapping, as keywords, or both: keywords win."""
+        return self._hold(calls.packshot(self._service, photo, {**(options or {}), **more}, idempotency_key))
+
+    def link(
+        self,
+        photo: Photo,
+        options: OptionFields | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> Link:
+        """Make a packshot and leave it at the service: where it lies, and all that is known of it."""
+        return self._hold(calls.link(self._service, photo, {**(options or {}), **more}, idempotency_key))
+
+    def check(self, picture: Photo, preset: str) -> Report:
+        """Judge a finished picture, made by whatever means, by a preset's rules."""
+        return self._hold(calls.check(self._service, picture, preset))
+
+    def about(self) -> About:
+        """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
+        return self._hold(calls.about(self._service))
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._owns_http:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _hold(self, conversation: Conversation[T]) -> T:
+        try:
+            step = next(conversation)
+            while True:
+                step = conversation.send(self._do(step))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _do(self, step: Send | Pause) -> Outcome:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        asked = step.request
+        try:
+            with self._http.stream(
+                asked.method,
+                asked.url,
+                headers=asked.headers,
+                data=asked.fields,
+                files=asked.files,
+                timeout=step.watch.timeout(),
+            ) as response:
+                body = b"".join(_in_time(response.iter_bytes(), step.watch))
+                return Answer(response.status_code, response.headers, body)
+        except httpx.RequestError as error:
+            return error
+
+
+def _in_time(chunks: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
+    """httpx counts silence only: an answer that drips for ever would never end."""
+    for chunk in chunks:
+        if not watch.left_s():
+            raise httpx.ReadTimeout("the answer did not end in time")
+        yield chunk

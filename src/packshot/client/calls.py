@@ -1,0 +1,115 @@
+"""What the service can be asked: each call as a conversation, the same for both clients."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from packshot import __version__
+from packshot.client.conversation import Answer, Outcome, Pause, Request, Send, ask
+from packshot.client.errors import NotUnderstood
+from packshot.client.options import Photo, as_form, as_part
+from packshot.client.results import About, Link, Packshot, Report
+from packshot.client.retry import Patience, Watch
+
+T = TypeVar("T")
+Conversation = Generator[Send | Pause, Outcome, T]
+_HEADERS = {"User-Agent": f"packshot-client/{__version__}"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where it is, and how it is spoken to."""
+
+    base_url: str
+    key: str
+    patience: Patience
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.base_url).scheme not in {"http", "https"} or not urlsplit(self.base_url).hostname:
+            raise ValueError(f"base_url is {self.base_url!r}. Give an address such as https://packshot.example.com.")
+        if not self.key.isascii() or not self.key.isprintable() or not self.key.strip():
+            # The key itself is not shown: errors end in logs.
+            raise ValueError("The key is empty, or has characters that no key has, such as a line's end.")
+
+    def url(self, path: str) -> str:
+        return self.base_url.rstrip("/") + path
+
+
+def link(
+    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+) -> Conversation[Link]:
+    """Have a packshot made and kept by the service."""
+    return _link(service, photo, options, idempotency_key, Watch(service.patience))
+
+
+def packshot(
+    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+) -> Conversation[Packshot]:
+    """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
+    watch = Watch(service.patience)
+    made = yield from _link(service, photo, options, idempotency_key, watch)
+    answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS), watch)
+    if len(answer.body) != made.size_bytes:
+        raise NotUnderstood(f"{made.url} holds {len(answer.body)} bytes instead of {made.size_bytes}.")
+    return Packshot(**{each.name: getattr(made, each.name) for each in fields(made)}, data=answer.body)
+
+
+def check(service: Service, picture: Photo, preset: str) -> Conversation[Report]:
+    """Have a finished picture judged by a preset's rules."""
+    request = _form(service, "/v1/checks", picture, {"preset": preset}, None)
+    answer = yield from ask(request, Watch(service.patience))
+    return _read(answer, lambda said: Report.from_json(said["preset"]))
+
+
+def about(service: Service) -> Conversation[About]:
+    """Ask what the service is and can."""
+    request = Request("GET", service.url("/v1/about"), _HEADERS | {"Accept": "application/json"})
+    answer = yield from ask(request, Watch(service.patience))
+    return _read(answer, About.from_json)
+
+
+def _link(
+    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None, watch: Watch
+) -> Conversation[Link]:
+    answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), watch)
+    return _read(answer, Link.from_json)
+
+
+def _form(
+    service: Service, path: str, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+) -> Request:
+    """A form with the photo. One idempotency key for all attempts: the service does and charges the work once."""
+    said, files = as_form(options)
+    headers = _HEADERS | {
+        "Accept": "application/json",
+        "Authorization": f"Bearer {service.key}",
+        "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+    }
+    return Request("POST", service.url(path), headers, said, {"image": as_part(photo), **files})
+
+
+def _reachable(service: Service, url: str) -> str:
+    """The address of a result as this client can reach it.
+
+    A service says its public address, and from inside its own network only base_url may lead there; the signature does
+    not cover the host. An address that packshot did not sign, of another store, stays as it is.
+    """
+    parts = urlsplit(url)
+    if parse_qs(parts.query).keys() != {"expires", "signature"}:
+        return url
+    return service.url(f"/results/{parts.path.rpartition('/')[2]}?{parts.query}")
+
+
+def _read(answer: Answer, read: Callable[[Mapping[str, Any]], T]) -> T:
+    try:
+        return read(json.loads(answer.body))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise NotUnderstood(
+            f"The answer ({answer.headers.get('content-type', 'of no kind')}) is not one of packshot's: {error!r}.",
+            hint="Is base_url the address of a packshot service, and is its version at least this client's?",
+        ) from error

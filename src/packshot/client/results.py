@@ -1,0 +1,213 @@
+"""The service's answers as values. Members that this version does not know are passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+JsonObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Size:
+    """In pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """Left and top are inside, right and bottom are the first pixel outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> Size:
+        return Size(self.right - self.left, self.bottom - self.top)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule of a preset: what was measured, what the marketplace asks, and both in a sentence."""
+
+    rule: str
+    passed: bool
+    measured: Any
+    asked: Any
+    message: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a picture does by a marketplace's rules."""
+
+    preset: str
+    title: str
+    passed: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The rules that the picture breaks."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @classmethod
+    def from_json(cls, said: JsonObject) -> Self:
+        checks = tuple(
+            Check(each["rule"], each["passed"], each["measured"], each["asked"], each["message"])
+            for each in said["checks"]
+        )
+        return cls(said["name"], said["title"], said["passed"], checks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A packshot that lies at the service.
+
+    url: works without a key until expires_at. size: of the output. photo_size: of the photo. box: the foreground in the
+    photo. product: the foreground in the output. confidence: the IoU to expect of the matte, 0 to 1. review: whether a
+    person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
+    """
+
+    url: str
+    expires_at: datetime
+    media_type: str
+    size: Size
+    size_bytes: int
+    photo_size: Size
+    box: Box
+    product: Box
+    confidence: float | None
+    review: bool
+    report: Report | None
+    notes: tuple[str, ...]
+    timings_ms: Mapping[str, float]
+    request_id: str
+
+    @property
+    def suffix(self) -> str:
+        """What a file of this kind is called at its end: ".png", ".jpg", ".webp" or ".avif"."""
+        kind = self.media_type.partition("/")[2]
+        return ".jpg" if kind == "jpeg" else f".{kind}"
+
+    @classmethod
+    def from_json(cls, said: JsonObject) -> Link:
+        return Link(
+            url=str(said["url"]),
+            expires_at=datetime.fromisoformat(said["expires_at"]),
+            media_type=said["media_type"],
+            size=Size(said["width"], said["height"]),
+            size_bytes=said["bytes"],
+            photo_size=_size(said["photo"]),
+            box=_box(said["box"]),
+            product=_box(said["product"]),
+            confidence=said["confidence"],
+            review=said["review"],
+            report=None if said["preset"] is None else Report.from_json(said["preset"]),
+            notes=tuple(said["notes"]),
+            timings_ms=dict(said["timings_ms"]),
+            request_id=said["request_id"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packshot(Link):
+    """A packshot and its encoded bytes."""
+
+    data: bytes = field(repr=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file. A path without an ending gets the right one."""
+        file = Path(path)
+        file = file if file.suffix else file.with_suffix(self.suffix)
+        file.write_bytes(self.data)
+        return file
+
+
+@dataclass(frozen=True)
+class OptionInfo:
+    """An option that the service knows. choices: all its values, where they can be counted."""
+
+    name: str
+    about: str
+    accepts: str
+    kind: str
+    choices: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PresetInfo:
+    """A preset that the service knows. source: where the marketplace says so. checked: when that was read."""
+
+    name: str
+    title: str
+    about: str
+    source: str
+    checked: str
+    options: JsonObject
+    rules: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The photos that the service takes."""
+
+    formats: tuple[str, ...]
+    max_bytes: int
+    max_pixels: int
+    min_side_px: int
+
+
+@dataclass(frozen=True)
+class About:
+    """What a service is and can."""
+
+    version: str
+    model: str
+    inputs: Inputs
+    options: tuple[OptionInfo, ...]
+    presets: tuple[PresetInfo, ...]
+
+    @classmethod
+    def from_json(cls, said: JsonObject) -> Self:
+        inputs = said["inputs"]
+        return cls(
+            version=said["version"],
+            model=said["model"],
+            inputs=Inputs(tuple(inputs["formats"]), inputs["max_bytes"], inputs["max_pixels"], inputs["min_side_px"]),
+            options=tuple(_option(each) for each in said["options"]),
+            presets=tuple(_preset(each) for each in said["presets"]),
+        )
+
+
+def _option(said: JsonObject) -> OptionInfo:
+    choices, examples = tuple(said.get("choices") or ()), tuple(said.get("examples") or ())
+    return OptionInfo(said["name"], said["about"], said["accepts"], said["kind"], choices, examples)
+
+
+def _preset(said: JsonObject) -> PresetInfo:
+    return PresetInfo(
+        name=said["name"],
+        title=said["title"],
+        about=said["about"],
+        source=said["source"],
+        checked=said["checked"],
+        options=dict(said["options"]),
+        rules=tuple(said["rules"]),
+    )
+
+
+def _size(said: JsonObject) -> Size:
+    return Size(said["width"], said["height"])
+
+
+def _box(said: JsonObject) -> Box:
+    return Box(said["left"], said["top"], said["right"], said["bottom"])
