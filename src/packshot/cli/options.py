@@ -1,8 +1,19 @@
-"""Options that several commands have, each with the service's variable behind it."""
+"""Options that several commands have: what to make of a photo, and the service's variables for the network.
+
+What can be made stands in core/options.py alone. Here each of its options becomes a flag, by `picture_options`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
 import click
+
+from packshot.cli.errors import FileAccess
+from packshot.core.options import OPTIONS, Option, Options
 
 model_option = click.option(
     "--model",
@@ -20,3 +31,78 @@ device_option = click.option(
     show_envvar=True,
     help="Where the network runs; cuda needs packshot[gpu].",
 )
+
+SECTIONS = {
+    "What to make": ("preset", "form", "format", "quality", "metadata"),
+    "Background": ("background", "background_picture", "shadow", "shadow_opacity"),
+    "Frame": ("crop", "margin", "canvas", "fill", "position", "max_upscale", "min_px", "max_px"),
+    "Finding the product": ("roi", "touch_up"),
+}
+"""How help groups the options; one that is missing here stands in the first section."""
+
+
+class PictureOption(click.Option):
+    """A flag that stands for a field of Options."""
+
+    @property
+    def section(self) -> str:
+        return next((title for title, names in SECTIONS.items() if self.name in names), next(iter(SECTIONS)))
+
+
+class PictureCommand(click.Command):
+    """A command with picture options, which its help shows in their sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title in SECTIONS:
+            self._section(ctx, formatter, title)
+        self._section(ctx, formatter, "Options")
+
+    def _section(self, ctx: click.Context, formatter: click.HelpFormatter, title: str) -> None:
+        of_title = [each for each in self.get_params(ctx) if getattr(each, "section", "Options") == title]
+        records = [record for each in of_title if (record := each.get_help_record(ctx))]
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def picture_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command a flag for every option, and the Options that they make as its argument `options`."""
+
+    @wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        given = {name: _value(OPTIONS[name], named.pop(name)) for name in OPTIONS}
+        return function(*arguments, options=Options.from_fields(given), **named)
+
+    for name, option in reversed(OPTIONS.items()):
+        run = _flag(name, option)(run)
+    return run
+
+
+def flag_name(name: str) -> str:
+    """The flag of an option: --max-upscale for max_upscale."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _flag(name: str, option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    flag = flag_name(name)
+    text = f"{option.about}  [{option.accepts}]"
+    if option.kind == "switch":
+        declared = f"{flag}/--no-{flag[2:]}"
+        return click.option(declared, name, default=None, cls=PictureOption, help=option.about)
+    if option.kind == "file":
+        kind = click.Path(exists=True, dir_okay=False, path_type=Path)
+        return click.option(flag, name, type=kind, metavar="FILE", cls=PictureOption, help=option.about)
+    if option.choices:
+        return click.option(flag, name, metavar="|".join(option.choices), cls=PictureOption, help=option.about)
+    metavar = {"text": "TEXT", "whole number": "N", "number": "NUMBER"}[option.kind]
+    return click.option(flag, name, metavar=metavar, cls=PictureOption, help=text)
+
+
+def _value(option: Option, value: Any) -> Any:
+    """What Options.from_fields takes: the bytes of a file, texts as they came."""
+    if option.kind != "file" or value is None:
+        return value
+    try:
+        return Path(value).read_bytes()
+    except OSError as error:
+        raise FileAccess(f"{value} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
