@@ -2,7 +2,9 @@
 
     import packshot
 
-    png = packshot.remove_background(open("photo.jpg", "rb").read())
+    photo = open("photo.jpg", "rb").read()
+    png = packshot.remove_background(photo)
+    result = packshot.remove(photo, packshot.Options(preset="amazon"))
 
 Importing loads no model and prints nothing; the network is loaded by the first call and shared by all threads.
 """
@@ -13,8 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from packshot.core.options import Options as Options
     from packshot.engine.network import load_network as load_network
-    from packshot.engine.remove import Form as Form
     from packshot.engine.remove import Result as Result
     from packshot.engine.remove import remove as remove
     from packshot.engine.remove import remove_background as remove_background
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Form", "PackshotError", "Result", "__version__", "load_network", "remove", "remove_background"]
+__all__ = ["Options", "PackshotError", "Result", "__version__", "load_network", "remove", "remove_background"]
 
 _HOME = {
-    "Form": "packshot.engine.remove",
+    "Options": "packshot.core.options",
     "PackshotError": "packshot.errors",
     "Result": "packshot.engine.remove",
     "load_network": "packshot.engine.network",

@@ -12,6 +12,7 @@ import pytest
 from packshot.core.codecs import decode
 from packshot.core.geometry import Size
 from packshot.core.matte import network_input
+from packshot.core.options import Options
 from packshot.engine.network import OnnxNetwork, load_network
 from packshot.engine.registry import Published, published
 from packshot.engine.remove import find_matte, remove
@@ -74,7 +75,7 @@ def test_a_picture_is_not_divided_by_its_own_maximum(tmp_path: Path) -> None:
 def test_a_published_network_serves_the_line(tmp_path: Path) -> None:
     rgb = np.zeros((90, 60, 3), np.uint8)
     rgb[20:70, 10:40] = (255, 80, 80)
-    result = remove(as_png(rgb), form="crop", network=network(tmp_path, *SIGNATURES[0]))
+    result = remove(as_png(rgb), Options(crop=True), network=network(tmp_path, *SIGNATURES[0]))
     assert result.media_type == "image/png"
     assert abs(result.box.size.width - 30) <= 4
     assert abs(result.box.size.height - 50) <= 4

@@ -49,7 +49,7 @@ def render(
     backdrop, the decoded background picture, if the recipe has one.
     """
     if recipe.form == "mask":
-        return Rendering(mask(matte) if frame.is_photo(picture.size) else _framed_mask(matte, frame))
+        return Rendering(framed_mask(matte, frame))
     foreground = estimate_foreground(picture, matte)
     behind = _behind(recipe, picture, matte, frame, backdrop)
     if recipe.shadow is None and frame.scale == 1:
@@ -57,6 +57,14 @@ def render(
     layer = _layer(foreground, matte, frame)
     density = None if recipe.shadow is None else _shadow(recipe.shadow, picture, matte, frame, layer)
     return _blended(layer, density, frame.size, behind)
+
+
+def framed_mask(matte: Float32, frame: Frame) -> UInt8:
+    """The matte as it lies in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
+    if frame.is_photo(Size(matte.shape[1], matte.shape[0])):
+        return mask(matte)
+    share, at = _share(matte, _box(matte), frame)
+    return _on_canvas(to_uint8(share), BLACK, at, frame.size)
 
 
 def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None) -> Behind | None:
@@ -166,12 +174,6 @@ def _blended_cutout(layer: _Layer, density: Float32 | None, size: Size) -> Rende
     rounded = to_uint8(alpha)
     rgb[rounded == 0] = 0
     return Rendering(rgb, rounded)
-
-
-def _framed_mask(matte: Float32, frame: Frame) -> UInt8:
-    """The mask that fits the cutout of the same frame, value by value."""
-    share, at = _share(matte, _box(matte), frame)
-    return _on_canvas(to_uint8(share), BLACK, at, frame.size)
 
 
 def _placed(image: Array, frame: Frame, *, border: int) -> Array:

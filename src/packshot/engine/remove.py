@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Literal, get_args
+import time
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Limits
-from packshot.core.compose import crop, cutout, flatten, mask
+from packshot.core.compose import crop_picture
 from packshot.core.confidence import confidence
 from packshot.core.decide import decide
-from packshot.core.foreground import estimate_foreground
+from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box, Size, network_size
 from packshot.core.matte import bounding_box, is_empty, is_flat, network_input, refine
+from packshot.core.measure import reached_edges
+from packshot.core.options import Options
 from packshot.core.picture import Float32, Picture
-from packshot.errors import InvalidOption, NoForeground
+from packshot.core.render import framed_mask, render
+from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
+from packshot.engine.presets import Plan, judge, plan
+from packshot.errors import InputError, InvalidOption, NoForeground
 
 if TYPE_CHECKING:
+    from packshot.core.rules import Report
+    from packshot.core.values import Region
     from packshot.engine.edges import EdgeRefiner
     from packshot.engine.network import Network
-
-Form = Literal["cutout", "mask", "white", "crop"]
-FORMS: tuple[Form, ...] = get_args(Form)
 
 
 @dataclass(frozen=True)
 class Result:
-    """An encoded rendering.
+    """An encoded output and what is known of it.
 
-    data: the bytes of a PNG, or of a JPEG for the form "white".
-    media_type: "image/png" or "image/jpeg".
-    size: of the rendering, px.
-    box: where the product lies in the photo, px.
+    data: the bytes of the file. media_type: of the file, such as "image/png".
+    size: of the output, px. photo_size: of the photo, upright, px.
+    box: where the product lies in the photo, px. product: where it lies in the output, px.
     confidence: how good the matte is likely to be, 0..1: the IoU that mattes like it have in the mean. None when the
-        network's card has no calibration.
+        network's card has no calibration. review: whether a human should look at it.
+    notes: what could not be done as asked, in sentences for people.
+    report: the preset's rules, checked; None without a preset.
+    timings_ms: how long each step took, by its name.
     """
 
     data: bytes
     media_type: str
     size: Size
+    photo_size: Size
     box: Box
+    product: Box
     confidence: float | None = None
+    review: bool = False
+    notes: tuple[str, ...] = ()
+    report: Report | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,66 +71,138 @@ class Found:
     confidence: float | None
 
 
-def remove_background(data: bytes, *, form: Form = "cutout") -> bytes:
+def remove_background(data: bytes, options: Options | None = None) -> bytes:
     """Remove the background of a photo with the default network.
 
     Parameters
     ----------
     data
-        The bytes of a JPEG, PNG, BMP or WebP file.
-    form
-        "cutout": PNG with straight alpha, size of the photo. "crop": the same without the empty margins.
-        "mask": the matte as gray PNG. "white": the product on white, JPEG.
+        The bytes of a picture file: JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, or HEIC with packshot[heic].
+    options
+        What to make of it; by default a cutout, a PNG with straight alpha of the photo's size.
 
     Returns
     -------
-    The bytes of the PNG or JPEG file.
+    The bytes of the output file.
 
     Raises
     ------
     packshot.errors.InputError
-        The file or the form cannot be used; the message says what to do.
+        The file or an option cannot be used; the message says what to do.
     packshot.errors.NoForeground
         Nothing in the photo stands out.
     """
-    return remove(data, form=form).data
+    return remove(data, options).data
 
 
 def remove(
-    data: bytes, *, form: Form = "cutout", network: Network | None = None, limits: Limits = LIBRARY_LIMITS
+    data: bytes,
+    options: Options | None = None,
+    *,
+    network: Network | None = None,
+    limits: Limits = LIBRARY_LIMITS,
 ) -> Result:
-    """The same with a network and limits of the caller's choice; also says where the product is. Safe from threads."""
-    check_form(form)
+    """The same with a network and limits of the caller's choice, and with all that is known. Safe from threads."""
+    order = plan(options or Options())
+    recipe = order.recipe
+    backdrop = _decode_beside("background_picture", recipe.background) if isinstance(recipe.background, bytes) else None
+    watch = _Stopwatch()
     picture = codecs.decode(data, limits)
-    found = find_matte(picture, network or default_network())
-    matte, box = found.matte, find_box(found.matte)
-    if form == "mask":
-        return Result(codecs.encode_mask_png(mask(matte)), "image/png", picture.size, box, found.confidence)
-    if form == "crop":
-        picture, matte = crop(picture, matte, box)
-    foreground = estimate_foreground(picture, matte)
-    if form == "white":
-        jpeg = codecs.encode_jpeg(flatten(foreground, matte))
-        return Result(jpeg, "image/jpeg", picture.size, box, found.confidence)
-    return Result(codecs.encode_png(*cutout(foreground, matte)), "image/png", picture.size, box, found.confidence)
+    watch.lap("decode")
+    network = network or default_network()
+    found = find_matte(picture, network, roi=recipe.roi, touch_up=recipe.touch_up)
+    box = find_box(found.matte)
+    watch.lap("matte")
+    frame = make_frame(recipe.framing, picture.size, box)
+    rendering = render(recipe, picture, found.matte, frame, backdrop)
+    watch.lap("render")
+    exif = picture.exif if recipe.keep_metadata else None
+    encoded = codecs.encode(rendering.rgb, rendering.alpha, format=recipe.format, quality=recipe.quality, exif=exif)
+    watch.lap("encode")
+    product = frame.place(box).within(Box.full(frame.size))
+    return Result(
+        data=encoded,
+        media_type=codecs.MEDIA_TYPES[recipe.format],
+        size=frame.size,
+        photo_size=picture.size,
+        box=box,
+        product=product,
+        confidence=found.confidence,
+        review=_needs_review(found.confidence, network),
+        notes=frame.notes,
+        report=_judge(order, encoded, found.matte, frame, box),
+        timings_ms=watch.laps_ms,
+    )
 
 
-def find_matte(picture: Picture, network: Network) -> Found:
+def _judge(order: Plan, encoded: bytes, matte: Float32, frame: Frame, box: Box) -> Report | None:
+    if order.preset is None or order.recipe.form == "mask":
+        return None
+    photo = Size(matte.shape[1], matte.shape[0])
+    product = frame.place(box).within(Box.full(frame.size))
+    return judge(order.preset, encoded, product, mask=framed_mask(matte, frame), edges=reached_edges(box, photo))
+
+
+def _needs_review(sure: float | None, network: Network) -> bool:
+    calibration = network.card.confidence
+    return sure is not None and calibration is not None and sure < calibration.review_below
+
+
+def find_matte(
+    picture: Picture, network: Network, *, roi: Region | None = None, touch_up: bytes | None = None
+) -> Found:
     """The matte at the picture's size: coarse from the network, then refined on the picture.
 
     First by the guided filter, then by the edge refiner that the network's card names, if any.
+
+    Parameters
+    ----------
+    roi
+        Only what lies in it is looked at; outside the matte is 0.
+    touch_up
+        A picture file with what a human has painted over the photo (core/touch_up.py).
+
+    Raises
+    ------
+    InvalidOption
+        The region lies outside the picture, or the touch-up cannot be read.
     """
+    hints = None
+    if touch_up is not None:
+        hints = read_touch_up(_decode_beside("touch_up", touch_up).rgb, picture.size)
+    if roi is None:
+        return _look(picture, network, hints)
+    box = roi.box(picture.size)
+    if min(box.size) < MIN_ROI_PX:
+        raise InvalidOption(
+            f"roi leaves {box.size} px of a photo of {picture.size} px.",
+            hint=f"Give a region of the photo of at least {MIN_ROI_PX} px on each side.",
+            field="roi",
+        )
+    found = _look(crop_picture(picture, box), network, None if hints is None else hints[box.slices])
+    matte = np.zeros(picture.rgb.shape[:2], np.float32)
+    matte[box.slices] = found.matte
+    return Found(matte, found.confidence)
+
+
+MIN_ROI_PX = 32
+
+
+def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
     rule = network.card.input
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
     rgb = network_input(picture, size)
     if is_flat(rgb):
-        return Found(np.zeros(picture.rgb.shape[:2], np.float32), None)
+        empty = np.zeros(picture.rgb.shape[:2], np.float32)
+        return Found(empty if hints is None else clamp(empty, hints), None)
     answer = network.predict(rgb)
     coarse = decide(answer)
+    if hints is not None:
+        coarse = apply_to_coarse(coarse, hints)
     matte = refine(picture, coarse)
     if network.card.edges:
         matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
-    return Found(matte, confidence(answer, network.card.confidence))
+    return Found(matte if hints is None else clamp(matte, hints), confidence(answer, network.card.confidence))
 
 
 def find_box(matte: Float32) -> Box:
@@ -137,16 +222,28 @@ def find_box(matte: Float32) -> Box:
     return box
 
 
-def check_form(form: str) -> None:
-    """Raise InvalidOption unless the form is one of FORMS."""
-    if form not in FORMS:
+@lru_cache(maxsize=2)  # a catalogue lays the same picture behind every product
+def _decode_beside(name: str, data: bytes) -> Picture:
+    """A picture that came as an option beside the photo."""
+    try:
+        return codecs.decode(data)
+    except InputError as error:
         raise InvalidOption(
-            f"form is {form!r}, which is not one of the forms.",
-            hint=f"Use one of {', '.join(FORMS)}.",
-            field="form",
-            value=form,
-            allowed=FORMS,
-        )
+            f"{name} cannot be read: {error.message}", hint=error.hint, field=name, allowed="a picture file"
+        ) from error
+
+
+class _Stopwatch:
+    """Times the steps of one run."""
+
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last_s = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now_s = time.perf_counter()
+        self.laps_ms[name] = round(1000 * (now_s - self._last_s), 1)
+        self._last_s = now_s
 
 
 _loading = threading.Lock()

@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from packshot.core.codecs import Limits, probe
 from packshot.core.options import Options
-from packshot.core.recipe import make_recipe
-from packshot.engine.remove import Form, Result, remove
+from packshot.core.rules import Report
+from packshot.engine.remove import Result, remove
 from packshot.errors import DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.storage import EXTENSIONS, new_result_id
 
@@ -140,12 +140,33 @@ class Jobs:
         await _to_the_end(self._idempotency.finish, *scope, _outcomes().dump_json(known).decode())
         return kept
 
+    async def check(self, data: bytes, preset: str, *, limits: Limits) -> Report:
+        """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
+
+        Raises
+        ------
+        InputError, NoForeground, QueueFull, ShuttingDown, DeadlineExceeded
+        """
+        rules = find_preset(preset)
+        probe(data, limits)
+        async with self._deadline() as deadline_s:
+            return await self._admission.run(
+                lambda: judge_file(data, rules, network=self._network, limits=limits), deadline_s
+            )
+
     async def _make_once(self, key: KeyInfo, data: bytes, options: Options, limits: Limits) -> Kept:
         async with self._charged(key), self._deadline() as deadline_s:
             return await self._keep(await self._compute(data, options, limits, deadline_s))
 
     async def _compute(self, data: bytes, options: Options, limits: Limits, deadline_s: float) -> Result:
-        return await self._admission.run(lambda: _line(data, options, self._network, limits), deadline_s)
+        asked = time.perf_counter()
+
+        def line() -> Result:
+            waited_ms = 1000 * (time.perf_counter() - asked)
+            result = remove(data, options, network=self._network, limits=limits)
+            return replace(result, timings_ms={"wait": waited_ms, **result.timings_ms})
+
+        return await self._admission.run(line, deadline_s)
 
     async def _keep(self, result: Result) -> Kept:
         result_id = new_result_id()
@@ -192,13 +213,8 @@ class Jobs:
 
 def _check(data: bytes, options: Options, limits: Limits) -> None:
     """Refuse what can be refused before it takes a credit or a place in the queue."""
-    make_recipe(options)
+    plan(options)
     probe(data, limits)
-
-
-def _line(data: bytes, options: Options, network: Network, limits: Limits) -> Result:
-    form: Form = "white" if options.background else "crop" if options.crop else "mask" if options.form else "cutout"
-    return remove(data, form=form, network=network, limits=limits)
 
 
 @cache
