@@ -1,18 +1,13 @@
-"""What lies behind a product other than one colour: the photo's own surroundings out of focus, or another picture.
-
-And the way back: which one colour a finished picture has around its product, and what differs from it.
-"""
+"""What lies behind a product other than one colour: the photo's own surroundings out of focus, or another picture."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from packshot.core.geometry import Size
 from packshot.core.picture import Float32, Picture, UInt8
 from packshot.core.resample import resample
-from packshot.core.values import RGB
 
 SIDE_PX = 256
 """Longest side at which the blur runs: what is out of focus has no detail that would need more."""
@@ -26,8 +21,8 @@ REACH = 0.01
 GAMMA = 2.2
 """Light adds up linearly: blurred as sRGB values, a lamp would turn gray instead of becoming a disc."""
 
-UNIFORM = 4
-"""Levels of 255 by which a border of one colour may differ from itself: JPEG noise is less, a gradient is more."""
+FREE = 0.99
+"""Share of surroundings from which a pixel counts: less would let a little of the product's colour in."""
 
 
 def blurred(picture: Picture, matte: Float32) -> UInt8:
@@ -42,42 +37,21 @@ def blurred(picture: Picture, matte: Float32) -> UInt8:
     light = (resample(picture.rgb, size).astype(np.float32) / np.float32(255)) ** np.float32(GAMMA)
     around = 1 - resample(matte, size)
     reach = 2 * max(1, round(REACH * max(size))) + 1
-    weight = cv2.erode(around, np.ones((reach, reach), np.uint8))
-    weight[weight < 0.99] = 0
+    free = cv2.erode(around, np.ones((reach, reach), np.uint8)) >= FREE
     disc = _disc(max(1.0, APERTURE * max(size)))
-    soft = cv2.filter2D(_filled(light, weight), -1, disc, borderType=cv2.BORDER_REFLECT)
+    soft = cv2.filter2D(_filled(light, free.astype(np.float32)), -1, disc, borderType=cv2.BORDER_REFLECT)
     levels = (np.clip(soft, 0, 1) ** np.float32(1 / GAMMA) * 65280).astype(np.uint16)
     full = cv2.resize(levels, picture.size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.convertScaleAbs(full, alpha=1 / 256), np.uint8)
 
 
 def cover(rgb: UInt8, size: Size) -> UInt8:
-    """A picture scaled to cover a frame, centred; what sticks out on two sides is cut. Returns uint8 (height, width, 3)."""
+    """A picture scaled to cover a frame, centred; what sticks out is cut. Returns uint8 (height, width, 3)."""
     height, width = rgb.shape[:2]
     scale = min(width / size.width, height / size.height)
     part = Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
     left, top = (width - part.width) // 2, (height - part.height) // 2
     return resample(rgb[top : top + part.height, left : left + part.width], size)
-
-
-def uniform_colour(rgb: UInt8) -> RGB | None:
-    """The colour of a picture's border, one pixel wide, if it is the same all round; else None.
-
-    Parameters: rgb, uint8 (H, W, 3). Returns: the median colour, when no border pixel is further off than UNIFORM.
-    """
-    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]]).astype(np.int16)
-    colour = np.rint(np.median(border, axis=0)).astype(np.int16)
-    if np.abs(border - colour).max() > UNIFORM:
-        return None
-    red, green, blue = (int(level) for level in colour)
-    return red, green, blue
-
-
-def product_mask(rgb: UInt8, colour: RGB, tolerance: int = UNIFORM) -> npt.NDArray[np.bool_]:
-    """Which pixels differ from a colour by more than a tolerance in some channel. Returns bool (H, W)."""
-    low = tuple(max(0, level - tolerance) for level in colour)
-    high = tuple(min(255, level + tolerance) for level in colour)
-    return np.asarray(cv2.inRange(rgb, low, high), np.uint8) == 0
 
 
 def _disc(radius: float) -> Float32:

@@ -1,27 +1,67 @@
-"""Shadows: two that are made up from the product's outline, and the one that the photo has.
+"""Shadows that are made up from the product's outline; the one that the photo has is in core/photo_shadow.py.
 
-A shadow is a density, float32 (H, W) in 0..1: the share of the ground's colour that it takes away, as sRGB values, so that
-black with the density for alpha, laid under the product, shows it on any ground.
+A shadow is a density, float32 (H, W) in 0..1: the share of the ground's colour that it takes away, as sRGB values. Laid
+under the product, black with the density for alpha shows it on any ground.
+
+Lengths are shares of the product's longer side, so that a shadow grows with the product and moves with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from packshot.core.compose import visible
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import bounding_box
-from packshot.core.picture import Float32, Picture
-from packshot.core.resample import resample, size_of
+from packshot.core.photo_shadow import photo_shadow
+from packshot.core.picture import Float32
+from packshot.core.resample import resample
 
-SIDE_PX = 320
-"""Longest side of the product while a shadow is made from its outline."""
+__all__ = ["contact_shadow", "photo_shadow", "soft_shadow"]
+
+Bool = npt.NDArray[np.bool_]
 
 SOLID = 0.5
-"""Alpha from which a pixel stands on the ground. Strands and glass rims do not carry."""
+"""Alpha from which a pixel stands on the ground. Strands and the rims of glass carry nothing."""
 
-_TINY = np.float32(1e-6)
+STRAY = 1e-3
+"""Of the product's area, so much may lie below its base: crumbs that the matte left there do not lift the product."""
+
+NEAR_BASE = 0.07
+"""How fast contact fades with height above the base: by then to a third, which follows the foot of a mug seen from
+above to either side and leaves its handle alone."""
+
+LEAST_LEG, HIGHEST_LEG = 0.15, 0.35
+"""A leg further back ends higher in the picture than the base, yet stands: a tip with so much straight above it that
+it is no handle, and not so high that it is no sleeve."""
+
+SQUASH, SHEAR = 0.3, 0.35
+"""Where the lamp throws the top of a product of height 1: so far back, and so far to the right."""
+
+ROOM = Box(40, 15, 80, 25)
+"""Around the product, in hundredths: how far the shadows reach to the left, up, to the right and down."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Standing:
+    """A product made small, with room around it for its shadow.
+
+    alpha: float32 (h, w). side: the product's longer side in this plane, px.
+    """
+
+    alpha: Float32
+    side: float
+
+    def blur(self, plane: Float32, across: float, down: float) -> Float32:
+        """Ground seen at a slant: everything on it is wider than deep."""
+        x, y = max(0.3, across * self.side), max(0.3, down * self.side)
+        return np.asarray(
+            cv2.GaussianBlur(plane, (0, 0), sigmaX=x, sigmaY=y, borderType=cv2.BORDER_CONSTANT), np.float32
+        )
 
 
 def contact_shadow(alpha: Float32) -> Float32:
@@ -29,7 +69,7 @@ def contact_shadow(alpha: Float32) -> Float32:
 
     Parameters: alpha, float32 (H, W) in 0..1, the product on its canvas. Returns: density, float32 (H, W) in 0..1.
     """
-    return _around_product(alpha, _contact)
+    return _beneath(alpha, _contact, side_px=320)
 
 
 def soft_shadow(alpha: Float32) -> Float32:
@@ -37,82 +77,97 @@ def soft_shadow(alpha: Float32) -> Float32:
 
     Parameters: alpha, float32 (H, W) in 0..1, the product on its canvas. Returns: density, float32 (H, W) in 0..1.
     """
-    return _around_product(alpha, _soft)
+    return _beneath(alpha, _soft, side_px=160)
 
 
-def _around_product(alpha, make):
+def _beneath(alpha: Float32, make: Callable[[_Standing], Float32], side_px: int) -> Float32:
+    """A shadow made at a reduced size around the product's box, laid where the product is on its canvas."""
     density = np.zeros(alpha.shape, np.float32)
     box = bounding_box(alpha, SOLID)
     if box is None:
         return density
-    longest = box.size.longest
-    scale = min(1.0, SIDE_PX / longest)
-    small = Size(max(1, round(box.size.width * scale)), max(1, round(box.size.height * scale)))
-    pad = round(0.4 * max(small))
-    shape = resample(alpha[box.slices], small)
-    shape = cv2.copyMakeBorder(shape, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
-    made = make(shape, float(max(small)), pad)
-    # back: an affine map
-    sx, sy = box.size.width / small.width, box.size.height / small.height
-    left, top = box.left - pad * sx, box.top - pad * sy
-    H, W = alpha.shape
-    room = Box(
-        max(0, int(left)),
-        max(0, int(top)),
-        min(W, int(np.ceil(left + sx * made.shape[1]))),
-        min(H, int(np.ceil(top + sy * made.shape[0]))),
+    scale = min(1.0, side_px / box.size.longest)
+    small = Size(*(max(1, round(length * scale)) for length in box.size))
+    side = max(small)
+    left, top, right, bottom = (round(share * side / 100) for share in ROOM)
+    shape = cv2.copyMakeBorder(
+        resample(alpha[box.slices], small), top, bottom, left, right, cv2.BORDER_CONSTANT, value=0
     )
-    grid = np.array([[1 / sx, 0, (room.left + 0.5 - left) / sx - 0.5], [0, 1 / sy, (room.top + 0.5 - top) / sy - 0.5]])
-    density[room.slices] = cv2.warpAffine(made, grid, room.size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    made = make(_Standing(np.asarray(shape, np.float32), float(side)))
+
+    across, down = small.width / box.size.width, small.height / box.size.height
+    height, width = made.shape
+    reach = Box(  # on the canvas, as far as that goes
+        max(0, int(box.left - left / across)),
+        max(0, int(box.top - top / down)),
+        min(alpha.shape[1], int(box.left + (width - left) / across) + 1),
+        min(alpha.shape[0], int(box.top + (height - top) / down) + 1),
+    )
+    to_small = np.array(
+        [
+            [across, 0, (reach.left - box.left + 0.5) * across + left - 0.5],
+            [0, down, (reach.top - box.top + 0.5) * down + top - 0.5],
+        ],
+        np.float64,
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    density[reach.slices] = cv2.warpAffine(made, to_small, reach.size, flags=flags)
     return density
 
 
-def _blur(plane, across, down):
-    return cv2.GaussianBlur(
-        plane, (0, 0), sigmaX=max(across, 0.3), sigmaY=max(down, 0.3), borderType=cv2.BORDER_CONSTANT
-    )
+def _contact(standing: _Standing) -> Float32:
+    """Density along the feet: dark and narrow, with a fainter, wider rim."""
+    feet = _feet(standing)
+    near = standing.blur(feet, 0.013, 0.008)
+    wide = standing.blur(feet, 0.04, 0.016)
+    return np.asarray(1 - np.exp(-(2.2 * near + 1.2 * wide)), np.float32)
 
 
-def _feet(shape, side):
-    """strip along the lower outline, weighted by nearness to the base"""
-    solid = shape >= SOLID
-    h, w = shape.shape
-    rows = np.arange(h, dtype=np.float32)[:, None]
-    lowest = np.where(solid, rows, -1).max(axis=0)
-    base = lowest.max()
-    above = np.where(lowest >= 0, base - lowest, np.inf)
-    weight = np.clip(1 - above / (0.16 * side), 0, 1).astype(np.float32)
+def _soft(standing: _Standing) -> Float32:
+    """Contact, the silhouette thrown on the ground, and the light that the product's bulk keeps from its foot."""
+    base = _base(standing.alpha >= SOLID)
+    near, far = (_thrown(standing, base, SQUASH, SHEAR, blur) for blur in (0.025, 0.07))
+    back = np.clip((base - np.arange(len(near), dtype=np.float32)) / (SQUASH * standing.side), 0, 1)[:, None]
+    thrown = near + back * (far - near)  # the further from what throws it, the softer
+    bulk = _thrown(standing, base, 0.12, 0, 0.07)
+    light = (1 - 0.7 * _contact(standing)) * (1 - 0.5 * thrown) * (1 - 0.5 * bulk)
+    return np.asarray(1 - light, np.float32)
+
+
+def _thrown(standing: _Standing, base: float, squash: float, shear: float, blur: float) -> Float32:
+    """The silhouette lying on the ground: a point at height t goes `shear` t to the right and `squash` t back."""
+    back = np.array([[1, shear / squash, -shear / squash * base], [0, 1 / squash, base - base / squash]], np.float64)
+    height, width = standing.alpha.shape
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    lying = np.asarray(cv2.warpAffine(standing.alpha, back, (width, height), flags=flags), np.float32)
+    return standing.blur(lying, blur, 0.6 * blur)
+
+
+def _feet(standing: _Standing) -> Float32:
+    """The lowest strip of every column that stands on the ground, weighted by how surely it does. float32 (h, w)."""
+    solid, side = standing.alpha >= SOLID, standing.side
+    rows = np.arange(len(solid), dtype=np.float32)[:, None]
+    lowest = np.where(solid, rows, np.float32(-1)).max(axis=0)
+    above = np.maximum(_base(solid) - lowest, 0) / side
+    weight = np.maximum(np.exp(-((above / NEAR_BASE) ** 2)), _legs(solid, lowest, side) * (above < HIGHEST_LEG))
     strip = (rows <= lowest) & (rows > lowest - 0.03 * side)
-    return strip * weight[None, :], base
+    return np.asarray(strip * np.where(lowest >= 0, weight, 0), np.float32)
 
 
-def _contact(shape, side, pad):
-    feet, _ = _feet(shape, side)
-    near = _blur(feet, 0.012 * side, 0.006 * side)
-    far = _blur(feet, 0.04 * side, 0.016 * side)
-    return 1 - np.exp(-(2.2 * near + 1.2 * far))
+def _legs(solid: Bool, lowest: Float32, side: float) -> Bool:
+    """Which columns belong to the tip of something long and upright. bool (w,)."""
+    reach = max(1, round(0.04 * side))
+    around = cv2.dilate(lowest[None], np.ones((1, 2 * reach + 1), np.uint8))[0]
+    tip = (lowest >= around - 0.012 * side) & (lowest >= 0)
+    long = round(LEAST_LEG * side)
+    start = np.clip(lowest - long, 0, None).astype(np.intp)
+    filled = np.cumsum(np.pad(solid, ((1, 0), (0, 0))), axis=0, dtype=np.int32)
+    columns = np.arange(solid.shape[1])
+    upright = filled[lowest.astype(np.intp) + 1, columns] - filled[start + 1, columns] >= 0.95 * long
+    return np.asarray(tip & upright)
 
 
-def _soft(shape, side, pad):
-    feet, base = _feet(shape, side)
-    contact = _contact(shape, side, pad)
-    h, w = shape.shape
-    # ground point of a point at height t above base: (x + 0.55 t * q, base - q t)
-    squash, shear = 0.3, 0.35
-
-    def cast(q, s):
-        # output (x,y) -> source: t = (base - y)/q ; xs = x - s*t ; ys = base - t
-        m = np.array([[1, s / q, -s * base / q], [0, 1 / q, base - base / q]], np.float64)
-        return cv2.warpAffine(shape, m, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-
-    c = cast(squash, shear)
-    near = _blur(c, 0.03 * side, 0.02 * side)
-    far = _blur(c, 0.08 * side, 0.05 * side)
-    t = np.clip((base - np.arange(h, dtype=np.float32)) / (0.3 * side), 0, 1)[:, None]
-    c = near * (1 - t) + far * t
-    pool = _blur(cast(0.12, 0), 0.08 * side, 0.03 * side)
-    return 1 - (1 - 0.7 * contact) * (1 - 0.5 * c) * (1 - 0.5 * pool)
-
-
-def photo_shadow(picture: Picture, matte: Float32) -> Float32:
-    return np.zeros(matte.shape, np.float32)
+def _base(solid: Bool) -> float:
+    """The row on which the product stands: the lowest one but for STRAY of its area."""
+    below = np.cumsum(np.count_nonzero(solid, axis=1)[::-1])[::-1]
+    return float(np.flatnonzero(below > STRAY * below[0])[-1])

@@ -43,7 +43,7 @@ def clamp(matte: Float32, hints: Float32) -> Float32:
     Parameters: matte, float32 (H, W) in 0..1; hints, float32 (H, W) in -1..1. Returns: float32 (H, W) in 0..1.
     """
     # A hint for the product is positive, so 1 + hint limits nothing, and the other way round.
-    return np.minimum(np.maximum(matte, hints), 1 + hints)
+    return np.asarray(np.minimum(np.maximum(matte, hints), 1 + hints), np.float32)
 
 
 def _strengths() -> Float32:

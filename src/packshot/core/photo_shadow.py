@@ -1,0 +1,166 @@
+"""The photo's own shadow: where the ground near the product is darker than its light, and nothing else explains it.
+
+Only on a plain ground can a shadow be told from what lies there. Anywhere else nothing is found, on purpose: a missing
+shadow is a plain packshot, a table's edge in it is a spoilt one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from packshot.core.compose import visible
+from packshot.core.geometry import Size
+from packshot.core.picture import Float32, Picture, to_unit
+from packshot.core.resample import resample
+
+SIDE_PX = 256
+"""Longest side at which all is computed: a shadow has no finer detail that is worth its noise."""
+
+PLAIN, BUSY = 0.0075, 0.0125
+"""Unevenness of the ground up to which its shadow is believed, and from which none is: see decision 0022."""
+
+NEUTRAL, TINTED = 0.07, 0.19
+"""How far the colour channels may differ in what they lose, and from where on something coloured lies there."""
+
+NEAR, FAR = 0.25, 0.75
+"""Shares of the product's longer side: up to here a shadow is whole, from there on it is none of the product's."""
+
+FAINTEST = 0.1
+"""A shadow that is nowhere as dark as that is no shadow, and a caller who wants it dark would enlarge noise."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_TINY = np.float32(1e-4)
+
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What surrounds the product, at the reduced size.
+
+    rgb: float32 (h, w, 3) in 0..1. seen: bool (h, w), False at the product and right beside it.
+    distance: float32 (h, w), to the product, in its own longer sides.
+    """
+
+    rgb: Float32
+    seen: Bool
+    distance: Float32
+
+
+def photo_shadow(picture: Picture, matte: Float32) -> Float32:
+    """The density of the shadow that the photo itself has around the product.
+
+    The ground's light is a smooth surface, fitted so that what is darker than it does not pull it down. Where colours
+    are darker than that by one factor in all channels, in one piece with the product and near it, is its shadow.
+    It goes on beneath the product's soft edge, where the ground shines through, and ends further inside.
+
+    Parameters: picture; matte, float32 (H, W) in 0..1. Returns: density, float32 (H, W) in 0..1.
+    """
+    ground = _ground(picture, matte)
+    if ground is None:
+        return np.zeros(matte.shape, np.float32)
+    kept = ground.rgb / np.maximum(_light(ground), np.float32(0.02))
+    luma = kept @ _LUMA
+    unevenness = _unevenness(luma, ground)
+    believed = 1 - _ramp(unevenness, PLAIN, BUSY)
+    if believed == 0:
+        return np.zeros(matte.shape, np.float32)
+    neutral = 1 - _ramp(np.ptp(kept, axis=2), NEUTRAL, TINTED)
+    density = _spread(np.maximum(1 - luma, 0) * neutral, ground.seen, 1.0)
+    least = 0.01 + 2 * unevenness
+    density *= _ramp(density, least / 2, 1.5 * least) * _belongs(density > least, ground)
+    density *= believed * (1 - _ramp(ground.distance, NEAR, FAR)) * _inside_frame(density.shape)
+    if density.max() < FAINTEST:
+        return np.zeros(matte.shape, np.float32)
+    beneath = _beneath_edge(np.asarray(density, np.float32), ground.seen)
+    return np.asarray(cv2.resize(beneath, picture.size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _ground(picture: Picture, matte: Float32) -> _Ground | None:
+    """None where there is no product, or so little ground that nothing can be said about it."""
+    shrink = min(1.0, SIDE_PX / picture.size.longest)
+    size = Size(*(max(1, round(length * shrink)) for length in picture.size))
+    share = resample(matte, size)
+    _, _, width, height = cv2.boundingRect((share >= 0.5).view(np.uint8))
+    seen = cv2.dilate(share, np.ones((5, 5), np.uint8)) <= 0.02
+    if not width or np.count_nonzero(seen) < 0.02 * seen.size:
+        return None
+    distance = cv2.distanceTransform(seen.view(np.uint8), cv2.DIST_L2, 5) / max(width, height)
+    return _Ground(to_unit(resample(visible(picture), size)), seen, np.asarray(distance, np.float32))
+
+
+def _light(ground: _Ground) -> Float32:
+    """The ground's light, float32 (h, w, 3): a quadratic surface, fitted by iteratively reweighted least squares.
+
+    Weights are Tukey's in kind and half as wide for what is darker, since shadows are and lights are not expected.
+    Near the product counts more. At a quarter of the pixels: six coefficients need no more.
+    """
+    rgb, seen, distance = ground.rgb[::2, ::2], ground.seen[::2, ::2], ground.distance[::2, ::2]
+    terms = _terms(ground.seen.shape)
+    at, values = terms[::2, ::2][seen], rgb[seen]
+    luma, near = values @ _LUMA, np.exp(-distance[seen])
+    weight = near
+    for _ in range(12):
+        rest = luma - at @ _solve(at, luma[:, None], weight)[:, 0]
+        scale = max(1.48 * float(np.median(np.abs(rest))), 0.008)
+        weight = near / (1 + (rest / np.where(rest < 0, scale, 2 * scale)) ** 2) ** 2
+    return np.asarray(terms @ _solve(at, values, weight), np.float32)
+
+
+def _terms(shape: tuple[int, ...]) -> Float32:
+    """1, x, y, x², xy, y² at every pixel, x and y in -1..1. float32 (h, w, 6)."""
+    y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
+    x, y = np.meshgrid(x, y)
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+
+
+def _solve(at: Float32, values: Float32, weight: Float32) -> Float32:
+    """Coefficients of the weighted least squares fit, a little held back from bending. float32 (6, channels)."""
+    weighted = at * weight[:, None]
+    ridge = 1e-5 * len(at) * np.diag([1e-3, 1, 1, 1, 1, 1])
+    return np.linalg.solve(weighted.T @ at + ridge, weighted.T @ values).astype(np.float32)
+
+
+def _unevenness(luma: Float32, ground: _Ground) -> float:
+    """How much near the product is no shadow: texture, and whatever is lighter than the fitted light."""
+    texture = np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 2))
+    weight = ground.seen * np.exp(-ground.distance)
+    return float(((texture + np.maximum(luma - 1, 0)) * weight).sum() / weight.sum())
+
+
+def _belongs(dark: Bool, ground: _Ground) -> Float32:
+    """1 where what is dark hangs together with the product, with soft ends. float32 (h, w)."""
+    _, piece = cv2.connectedComponents((dark | ~ground.seen).view(np.uint8), connectivity=8)
+    hangs = np.isin(piece, np.unique(piece[~ground.seen])).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(cv2.dilate(hangs, np.ones((5, 5), np.uint8)), (0, 0), 2), np.float32)
+
+
+def _inside_frame(shape: tuple[int, ...]) -> Float32:
+    """Fades towards the photo's frame, so that a shadow that it cuts does not end in a line. float32 (h, w)."""
+    reach = 0.05 * max(shape)
+    down, across = (np.minimum(np.arange(length), np.arange(length)[::-1]).astype(np.float32) for length in shape)
+    return _ramp(np.minimum(down[:, None], across), 0, reach)
+
+
+def _beneath_edge(density: Float32, seen: Bool) -> Float32:
+    """The density carried on from outside to some way beneath the product, and then let fade."""
+    depth = cv2.distanceTransform((~seen).view(np.uint8), cv2.DIST_L2, 5)
+    beneath = _spread(density, seen, 3.0) * np.clip(2 - depth / 4, 0, 1)
+    return np.asarray(np.where(seen, density, beneath), np.float32)
+
+
+def _spread(plane: Float32, seen: Bool, sigma: float) -> Float32:
+    """A blur that only takes in what is seen, and so reaches a little beyond it."""
+    weight = seen.astype(np.float32)
+    total = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), _TINY)
+    return np.asarray(cv2.GaussianBlur((plane * weight).astype(np.float32), (0, 0), sigma) / total, np.float32)
+
+
+def _ramp(value: Float32 | float, low: float, high: float) -> Float32:
+    """0 up to low, 1 from high on, smooth between."""
+    part = np.clip((value - low) / (high - low), 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
