@@ -1,0 +1,171 @@
+"""The fields of the form: their names, what they do here, and how each value is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from packshot.core import values
+from packshot.errors import InvalidOption
+
+T = TypeVar("T")
+RGBA = tuple[int, int, int, int]
+
+MEGAPIXELS: Mapping[str, float] = {
+    "preview": 0.25,
+    "small": 0.25,
+    "regular": 0.25,
+    "medium": 1.5,
+    "hd": 4,
+    "full": 25,
+    "4k": 25,
+    "auto": 25,
+    "50mp": 50,
+}
+FORMATS = ("auto", "png", "jpg", "webp", "zip")
+CHANNELS = ("rgba", "alpha")
+SHADOWS: Mapping[str, str] = {"none": "none", "auto": "contact", "car": "contact", "3d": "contact", "drop": "soft"}
+KINDS = ("person", "product", "animal", "car", "car_interior", "car_part", "transportation", "graphics", "other")
+# The form's own bounds of a margin. They also bound the output: 50 % or 500 px on each side of the product.
+MARGIN_SHARE, MARGIN_PX = 0.5, 500
+
+_YES = frozenset({"true", "1", "yes", "on"})
+_NO = frozenset({"false", "0", "no", "off"})
+_HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field. kind: as OpenAPI has it; "binary" and "base64" are strings there. choices: all it takes."""
+
+    about: str
+    kind: str = "string"
+    choices: tuple[str, ...] = ()
+
+
+FIELDS: Mapping[str, Field] = {
+    "image_file": Field("The photo, as a file part. This, or image_file_b64.", "binary"),
+    "image_file_b64": Field("The photo in base64, with or without a data: prefix.", "base64"),
+    "image_url": Field("Refused: this service opens no URL. Send the photo itself."),
+    "size": Field(
+        "Most megapixels of the output: preview, small and regular 0.25, medium 1.5, hd 4, full, 4k and auto 25, "
+        "50MP 50. Default: preview. A larger photo is scaled down.",
+        choices=("preview", "small", "regular", "medium", "hd", "full", "4k", "auto", "50MP"),
+    ),
+    "type": Field("Kind of subject, such as product. Changes nothing here, and comes back as X-Type."),
+    "type_level": Field("With `none` the answer has no X-Type.", choices=("none", "1", "2", "latest")),
+    "format": Field(
+        "auto: png where something is transparent, else jpg. zip: color.jpg and alpha.png.", choices=FORMATS
+    ),
+    "roi": Field("Only what lies in this rectangle of the photo can be product: `x1 y1 x2 y2`, each in px or %."),
+    "crop": Field("Cut the output to the product.", "boolean"),
+    "crop_margin": Field("Room around the product with crop: one, two or four lengths in px (up to 500) or % (50)."),
+    "scale": Field("Share of the output that the product takes, from 10% to 100%. Default: original."),
+    "position": Field("Where the product lies, with scale: center, one share, or two, across and down."),
+    "channels": Field("rgba: the picture. alpha: its matte in gray.", choices=CHANNELS),
+    "add_shadow": Field("Adds a shadow where the product stands.", "boolean"),
+    "shadow_type": Field("drop is soft; auto, car and 3D lie where the product stands.", choices=tuple(SHADOWS)),
+    "shadow_opacity": Field("How dark the shadow is, from 0 to 100."),
+    "semitransparency": Field("Is checked, and changes nothing: the matte says what can be seen through.", "boolean"),
+    "bg_color": Field("Colour behind the product: 3, 4, 6 or 8 hexadecimal digits, or a name."),
+    "bg_image_file": Field("Picture behind the product, scaled to cover the output.", "binary"),
+    "bg_image_url": Field("Refused: this service opens no URL. Send bg_image_file."),
+}
+
+
+def invalid(field: str, value: object, allowed: str, *, code: str = "") -> InvalidOption:
+    """The error for a field: `allowed` completes "Give ...". `code` takes the place of invalid_FIELD."""
+    shown = "a file" if isinstance(value, bytes) else repr(value)[:60]
+    return InvalidOption(
+        f"{field} is {shown}.", hint=f"Give {allowed}.", field=field, allowed=allowed, code=code or f"invalid_{field}"
+    )
+
+
+def switch(field: str, text: str) -> bool:
+    """ "true" or "false", in any of their usual spellings."""
+    if text.lower() not in _YES | _NO:
+        raise invalid(field, text, "true or false")
+    return text.lower() in _YES
+
+
+def choice(field: str, text: str, allowed: Mapping[str, object] | tuple[str, ...]) -> str:
+    """One of some words, in small letters whatever the case that it came in."""
+    if text.lower() not in allowed:
+        raise invalid(field, text, f"one of {', '.join(FIELDS[field].choices)}")
+    return text.lower()
+
+
+def colour(text: str) -> RGBA:
+    """bg_color as red, green, blue and how opaque it is."""
+    found = _HEX.fullmatch(text.strip())
+    if found:
+        digits = found[1] if len(found[1]) > 4 else "".join(2 * digit for digit in found[1])
+        red, green, blue, alpha = bytes.fromhex(f"{digits}ff"[:8])
+        return red, green, blue, alpha
+    how = "3, 4, 6 or 8 hexadecimal digits, or a name such as white"
+    return *_read("bg_color", text, values.colour, how), 255
+
+
+def roi(text: str) -> str:
+    """The region in the words of the option of the same name."""
+    how = "x1 y1 x2 y2 in px or %, such as 0% 0% 100% 100%"
+    parts = text.replace(",", " ").split()
+    if len(parts) == 4:
+        left, top, right, bottom = (_read("roi", part, values.length, how) for part in parts)
+        for low, high in ((left, right), (top, bottom)):
+            if low.is_share == high.is_share and low.value >= high.value:
+                raise invalid("roi", text, "a rectangle that is not empty", code="roi_region_empty")
+        if any(each.is_share and each.value > 1 for each in (left, top, right, bottom)):
+            raise invalid("roi", text, "shares up to 100%", code="roi_exceeds_bounds")
+    _read("roi", text, values.region, how)
+    return " ".join(parts)
+
+
+def margin(text: str) -> str:
+    """crop_margin in the words of the option `margin`."""
+    how = f"one, two or four lengths of at most {MARGIN_PX}px or {MARGIN_SHARE:.0%}"
+    read = _read("crop_margin", text, values.margins, how)
+    if any(each.value > (MARGIN_SHARE if each.is_share else MARGIN_PX) for each in read):
+        raise invalid("crop_margin", text, how)
+    return text
+
+
+def scale(text: str) -> str | None:
+    """The share that the product takes, in the words of the option `fill`; None for "original"."""
+    if text.lower() == "original":
+        return None
+    how = "original, or a share from 10% to 100%"
+    if _read("scale", text, values.share, how) < 0.1:
+        raise invalid("scale", text, how)
+    return text
+
+
+def position(text: str) -> str:
+    """Where the product lies, in the words of the option of the same name; "original" is "center" with a scale."""
+    words = text.lower().split()
+    if words in (["original"], ["center"]):
+        return "center"
+    how = "original, center, one share such as 50%, or two, across and down"
+    shares = words * 2 if len(words) == 1 else words
+    if len(shares) != 2 or not all("%" in each for each in shares):
+        raise invalid("position", text, how)
+    _read("position", " ".join(shares), values.position, how)
+    return " ".join(shares)
+
+
+def opacity(text: str) -> float:
+    """shadow_opacity, 0 to 100."""
+    how = "a number from 0 to 100"
+    number = _read("shadow_opacity", text.removesuffix("%"), float, how)
+    if not 0 <= number <= 100:
+        raise invalid("shadow_opacity", text, how)
+    return number
+
+
+def _read(field: str, text: str, parse: Callable[[str], T], how: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise invalid(field, text, how) from error

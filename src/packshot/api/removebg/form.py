@@ -1,0 +1,228 @@
+"""What a request of this form orders, in the words of packshot: the form's fields in, Options out. No HTTP here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from packshot.api.errors import MissingImage
+from packshot.api.removebg import fields
+from packshot.api.removebg.fields import FIELDS, RGBA, invalid
+from packshot.core.geometry import Size
+from packshot.core.options import Options
+from packshot.errors import InvalidOption, UnreadableImage
+
+FileKind = Literal["png", "jpeg", "webp", "zip"]
+HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
+_FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
+_LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request, read.
+
+    photo: the bytes of the file. options: all but the bound of the size, which depends on the photo: `options_for`.
+    max_pixels: of the output. file: what the answer is; a zip, and a veil, are made of the PNG that `options` ask for.
+    veil: a half-transparent colour to lay behind the cutout, which no option is for. kind: what X-Type says, if it
+    shall be said.
+    """
+
+    photo: bytes
+    options: Options
+    max_pixels: int
+    file: FileKind
+    veil: RGBA | None
+    kind: str | None
+
+    def options_for(self, photo: Size) -> Options:
+        """The options for a photo of this size, the output's size bounded. Upright or not: both give the same."""
+        bound = self._bound(photo)
+        return self.options if bound is None else replace(self.options, max_px=bound)
+
+    def _bound(self, photo: Size) -> int | None:
+        """The longest side with which the output is within max_pixels, or None where it cannot be more."""
+        fits = photo.width * photo.height <= self.max_pixels
+        if self.options.crop:
+            # The product's aspect is not known yet: a square is the most that a longest side lets through.
+            return None if fits and self.options.margin is None else math.isqrt(self.max_pixels)
+        if fits:
+            return None
+        short, long = sorted(photo)
+        side = math.isqrt(self.max_pixels * long // short)
+        while side * math.ceil(side * short / long) > self.max_pixels:
+            side -= 1
+        return side
+
+
+def read(given: Mapping[str, object]) -> Order:
+    """Read the fields of a request; names that the form does not have are ignored, as empty values are.
+
+    Raises
+    ------
+    MissingImage, UnreadableImage
+        There is no photo, or it is not base64.
+    InvalidOption
+        A value that the field does not take; its `code` is the form's word for it.
+    """
+    said = {name: value for name in FIELDS if (value := given.get(name)) not in (None, "", b"")}
+    photo = _photo(said)
+    picture = _background_picture(said)
+    texts = {name: _text(name, value) for name, value in said.items() if name not in _FILES}
+    if "semitransparency" in texts:
+        fields.switch("semitransparency", texts["semitransparency"])
+    size = fields.choice("size", texts.get("size", "preview"), fields.MEGAPIXELS)
+    file, options, veil = _look(texts, picture)
+    return Order(
+        photo,
+        options.over(Options.from_fields(_framing(texts))),
+        max_pixels=int(1_000_000 * fields.MEGAPIXELS[size]),
+        file=file,
+        veil=veil,
+        kind=_kind(texts),
+    )
+
+
+def _look(texts: Mapping[str, str], picture: bytes | None) -> tuple[FileKind, Options, RGBA | None]:
+    """What kind of file is answered, the options for what it shows, and the veil behind it."""
+    asked = fields.choice("format", texts.get("format", "auto"), fields.FORMATS)
+    channels = fields.choice("channels", texts.get("channels", "rgba"), fields.CHANNELS)
+    colour, veil = _background(texts, on_white=asked == "jpg")
+    shadow = _shadow(texts)
+    if channels == "alpha" and asked != "zip":  # a zip has the matte in it
+        mask = _file_kind(asked, is_opaque=False)
+        return mask, Options.from_fields({"form": "mask", "format": mask}), None
+    file = _file_kind(asked, is_opaque=picture is not None or colour is not None)
+    behind = {"background": colour, "background_picture": picture}
+    line = "png" if file == "zip" or veil else file
+    return file, Options.from_fields({"format": line, **behind, **shadow}), veil
+
+
+def _file_kind(asked: str, *, is_opaque: bool) -> FileKind:
+    if asked == "auto":
+        return "jpeg" if is_opaque else "png"
+    kinds: Mapping[str, FileKind] = {"jpg": "jpeg", "png": "png", "webp": "webp", "zip": "zip"}
+    return kinds[asked]
+
+
+def _background(texts: Mapping[str, str], *, on_white: bool) -> tuple[str | None, RGBA | None]:
+    """The colour behind the product as an option's value, or a half-transparent one as a veil, or neither."""
+    if "bg_color" not in texts:
+        return None, None
+    *rgb, opaque = fields.colour(texts["bg_color"])
+    if on_white and opaque < 255:
+        rgb, opaque = [round(255 + (each - 255) * opaque / 255) for each in rgb], 255
+    if opaque in {0, 255}:
+        return ("#{:02x}{:02x}{:02x}".format(*rgb) if opaque else None), None
+    return None, fields.colour(texts["bg_color"])
+
+
+def _framing(texts: Mapping[str, str]) -> dict[str, object]:
+    """How much of the photo is shown and where the product lies. A crop leaves nothing to scale or to move."""
+    margin = fields.margin(texts["crop_margin"]) if "crop_margin" in texts else None
+    fill = fields.scale(texts["scale"]) if "scale" in texts else None
+    position = fields.position(texts["position"]) if "position" in texts else None
+    found: dict[str, object] = {"roi": fields.roi(texts["roi"])} if "roi" in texts else {}
+    if fields.switch("crop", texts.get("crop", "false")):
+        return found | {"crop": True, "margin": margin}
+    if fill is not None:
+        return found | {"fill": fill, "position": position, "max_upscale": _LARGEST_UPSCALE}
+    return found
+
+
+def _shadow(texts: Mapping[str, str]) -> dict[str, object]:
+    """shadow_type says it all where it is given; add_shadow is the older field."""
+    wanted = fields.switch("add_shadow", texts.get("add_shadow", "false"))
+    kind = fields.SHADOWS[
+        fields.choice("shadow_type", texts.get("shadow_type", "auto" if wanted else "none"), fields.SHADOWS)
+    ]
+    opacity = round(fields.opacity(texts["shadow_opacity"]), 2) if "shadow_opacity" in texts else None
+    if kind == "none" or opacity == 0:
+        return {}
+    return {"shadow": kind, "shadow_opacity": None if opacity is None else f"{opacity:.2f}%"}
+
+
+def _kind(texts: Mapping[str, str]) -> str | None:
+    """Nothing is classified here: what the caller says of the subject, else what this service is for."""
+    if fields.choice("type_level", texts.get("type_level", "1"), FIELDS["type_level"].choices) == "none":
+        return None
+    said = texts.get("type", "auto").lower()
+    return said if said in fields.KINDS else "product"
+
+
+def _photo(said: Mapping[str, object]) -> bytes:
+    """The photo from the one source that was given."""
+    sources = [name for name in ("image_file", "image_file_b64", "image_url") if name in said]
+    if not sources:
+        raise MissingImage("No photo came with the request.", hint=HOW, field="image_file")
+    if len(sources) > 1:
+        raise InvalidOption(
+            f"The photo came in {' and '.join(sources)}.",
+            hint="Send one of them.",
+            field=sources[1],
+            code="multiple_sources",
+        )
+    value = said[sources[0]]
+    if sources[0] == "image_url":
+        raise _unopened("image_url", HOW)
+    if sources[0] == "image_file_b64":
+        return _from_base64(value)
+    if not isinstance(value, bytes):
+        raise MissingImage(
+            "image_file is text; it must be a file in multipart/form-data.", hint=HOW, field="image_file"
+        )
+    return value
+
+
+def _background_picture(said: Mapping[str, object]) -> bytes | None:
+    sources = [name for name in ("bg_color", "bg_image_url", "bg_image_file") if name in said]
+    if len(sources) > 1:
+        raise InvalidOption(
+            f"The background came in {' and '.join(sources)}.",
+            hint="Send one of them.",
+            field=sources[1],
+            code="multiple_bg_sources",
+        )
+    if "bg_image_url" in said:
+        raise _unopened("bg_image_url", "Send the background as a file in bg_image_file.")
+    value = said.get("bg_image_file")
+    if value is not None and not isinstance(value, bytes):
+        raise invalid("bg_image_file", value, "a file in multipart/form-data")
+    return value
+
+
+def _unopened(field: str, hint: str) -> InvalidOption:
+    return InvalidOption(
+        f"{field} cannot be used: this service opens no URL that a caller gives it.",
+        hint=hint,
+        field=field,
+        code=f"invalid_{field}",
+    )
+
+
+def _from_base64(value: object) -> bytes:
+    """Bytes of base64 text, also with a `data:` prefix, in lines, or with its + read as spaces by a form."""
+    text = value.encode() if isinstance(value, str) else value
+    try:
+        if not isinstance(text, bytes):
+            raise ValueError(text)
+        body = text.rpartition(b",")[2] if text.startswith(b"data:") else text
+        data = base64.b64decode(b"".join(body.strip().splitlines()).replace(b" ", b"+"), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise UnreadableImage("image_file_b64 is not base64.", hint=HOW, field="image_file_b64") from error
+    if not data:
+        raise MissingImage("image_file_b64 is empty.", hint=HOW, field="image_file_b64")
+    return data
+
+
+def _text(name: str, value: object) -> str:
+    """A value as a form would write it; JSON has numbers and switches of its own."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value).strip()
+    raise invalid(name, value, "a text, a number, true or false")
