@@ -21,10 +21,13 @@ class Picture:
 
     rgb: uint8 (H, W, 3). Where alpha is 0 the colour means nothing.
     alpha: uint8 (H, W) when the file came with transparency, else None.
+    exif: camera, date, place and author, from the TIFF header on, without orientation, thumbnail and maker's note
+        (core/codecs/exif.py); None where the file says nothing of them. Goes into an output only if it is asked for.
     """
 
     rgb: UInt8
     alpha: UInt8 | None = None
+    exif: bytes | None = None
 
     @property
     def size(self) -> Size:

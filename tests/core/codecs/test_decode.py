@@ -13,19 +13,7 @@ from PIL import Image, ImageCms
 from packshot.core.codecs import decode
 from tests.kit import files
 from tests.kit.images import ODD, as_bmp, as_jpeg, as_png, as_webp, good, noise, photo, product
-
-# What EXIF 2.32 says of each value: where the stored picture's first row and first column lie in the upright one.
-# From an upright array, the array a camera would store, in numpy's words rather than the decoder's.
-STORED = {
-    1: lambda upright: upright,
-    2: np.fliplr,
-    3: lambda upright: np.rot90(upright, 2),
-    4: np.flipud,
-    5: lambda upright: np.swapaxes(upright, 0, 1),
-    6: lambda upright: np.rot90(upright, 1),
-    7: lambda upright: np.swapaxes(np.rot90(upright, 2), 0, 1),
-    8: lambda upright: np.rot90(upright, 3),
-}
+from tests.kit.orientations import STORED
 
 
 @pytest.mark.parametrize("orientation", STORED)

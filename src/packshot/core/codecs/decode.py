@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from packshot.core.codecs import bmp, jpeg, png, webp
 from packshot.core.codecs.colour import to_srgb
+from packshot.core.codecs.exif import tidy
 from packshot.core.codecs.limits import (
     FORMAT_NAMES,
     LIBRARY_LIMITS,
@@ -46,7 +47,8 @@ def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
     """Read a JPEG, PNG, BMP or WebP. Of an animation or a phone's multi-picture file, the first picture.
 
     Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, 8 bits per channel rounded
-    from the full depth. `alpha` is None where the file has none or where it is opaque throughout.
+    from the full depth. `alpha` is None where the file has none or where it is opaque throughout; `exif` is what of
+    the file's EXIF block may go into another file.
 
     Raises: what probe raises; UnreadableImage also where the pixels are cut or damaged: half a picture is never
     returned as a whole one.
@@ -56,7 +58,7 @@ def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
     orientation = read_orientation(raster.exif)
     rgb = upright(to_srgb(raster.samples, raster.icc), orientation)
     alpha = None if _is_opaque(raster.alpha) else raster.alpha
-    return Picture(rgb, None if alpha is None else upright(alpha, orientation))
+    return Picture(rgb, None if alpha is None else upright(alpha, orientation), tidy(raster.exif))
 
 
 def _is_opaque(alpha: UInt8 | None) -> bool:

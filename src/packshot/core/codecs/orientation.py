@@ -7,9 +7,10 @@ import struct
 import cv2
 import numpy as np
 
+from packshot.core.codecs.ifd import SHORT, byte_order, entries, first_directory
 from packshot.core.picture import UInt8
 
-_ORIENTATION_TAG, _SHORT = 0x0112, 3
+_ORIENTATION = (0x0112, SHORT)
 
 # What brings a stored picture upright, by the value of the tag (EXIF 2.32, section 4.6.4): whether rows and columns
 # are swapped first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
@@ -31,24 +32,15 @@ def read_orientation(exif: bytes | None) -> int:
     Only this tag of the first directory is read: whatever else a camera or an editor got wrong in the block is no
     reason to refuse a picture.
     """
+    order = byte_order(exif or b"")
+    if not exif or order is None:
+        return 1
     try:
-        value = _read_tag(exif or b"")
+        found = entries(exif, order, first_directory(exif, order))
+        value = next((entry.numbers(order)[0] for entry in found if (entry.tag, entry.kind) == _ORIENTATION), 1)
     except struct.error:  # the block ends before it should
         return 1
     return value if value in _UPRIGHT else 1
-
-
-def _read_tag(exif: bytes) -> int:
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None:
-        return 1
-    (start,) = struct.unpack_from(order + "I", exif, 4)
-    (count,) = struct.unpack_from(order + "H", exif, start)
-    for entry in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, _count, value = struct.unpack_from(order + "HHIH", exif, entry)
-        if tag == _ORIENTATION_TAG:
-            return int(value) if kind == _SHORT else 1
-    return 1
 
 
 def upright(image: UInt8, orientation: int) -> UInt8:
