@@ -7,10 +7,12 @@ import sys
 import click
 
 from packshot import __version__
+from packshot.cli.check import check
 from packshot.cli.exit_codes import exit_code
 from packshot.cli.health import health
 from packshot.cli.keys import keys
 from packshot.cli.models import models
+from packshot.cli.presets import presets
 from packshot.cli.remove import remove
 from packshot.cli.serve import serve
 from packshot.errors import PackshotError
@@ -22,7 +24,7 @@ def cli() -> None:
     """Product photos in, packshots out: removes the background of product photos."""
 
 
-for command in (remove, serve, keys, models, health):
+for command in (remove, presets, check, serve, keys, models, health):
     cli.add_command(command)
 
 

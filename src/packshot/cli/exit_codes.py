@@ -6,6 +6,7 @@ from packshot import errors
 from packshot.cli.errors import FileAccess, NotHealthy, OutputExists
 
 OK = 0
+RULES_BROKEN = 1  # `packshot check`: everything could be read, and something does not keep its rules
 USAGE = 2  # click's own, for options that it refuses itself
 DATA = 65
 NO_FOREGROUND = 66

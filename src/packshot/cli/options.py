@@ -58,7 +58,8 @@ class PictureCommand(click.Command):
         self._section(ctx, formatter, "Options")
 
     def _section(self, ctx: click.Context, formatter: click.HelpFormatter, title: str) -> None:
-        of_title = [each for each in self.get_params(ctx) if getattr(each, "section", "Options") == title]
+        flags = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        of_title = [each for each in flags if getattr(each, "section", "Options") == title]
         records = [record for each in of_title if (record := each.get_help_record(ctx))]
         if records:
             with formatter.section(title):
@@ -73,9 +74,10 @@ def picture_options(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: _value(OPTIONS[name], named.pop(name)) for name in OPTIONS}
         return function(*arguments, options=Options.from_fields(given), **named)
 
-    for name, option in reversed(OPTIONS.items()):
-        run = _flag(name, option)(run)
-    return run
+    flagged: Callable[..., Any] = run
+    for name in reversed(list(OPTIONS)):
+        flagged = _flag(name, OPTIONS[name])(flagged)
+    return flagged
 
 
 def flag_name(name: str) -> str:

@@ -5,11 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from packshot.core.compose import WHITE
+from packshot.core.options import BLUR, OutputFormat
+from packshot.core.recipe import Recipe
 from packshot.errors import InvalidOption
 
 STDIO = "-"
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp"})
-SUFFIX_OF_FORM = {"cutout": ".png", "mask": ".png", "white": ".jpg", "crop": ".png"}
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif"}
+)
+SUFFIXES: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
+_FORMATS: dict[str, OutputFormat] = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".jpe": "jpeg",
+    ".webp": "webp",
+    ".avif": "avif",
+}
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How an output is named after its photo. word: what it is, such as "amazon"; empty for the plain cutout."""
+
+    word: str
+    suffix: str
+
+    def rename(self, path: Path, source: Path) -> Path:
+        """photo.jpg -> photo.png for a cutout, photo-WORD.jpg for the rest; never the photo itself."""
+        renamed = path.with_name(f"{path.stem}{'-' if self.word else ''}{self.word}{self.suffix}")
+        if renamed.resolve() == source.resolve():
+            return path.with_name(f"{path.stem}-cutout{self.suffix}")
+        return renamed
 
 
 @dataclass(frozen=True)
@@ -24,7 +52,17 @@ class Job:
         return "stdin" if self.source is None else str(self.source)
 
 
-def make_plan(inputs: tuple[str, ...], *, form: str, out: str | None) -> list[Job]:
+def naming(recipe: Recipe, preset: str | None = None) -> Naming:
+    """The naming of what a recipe makes: after its preset, else after what lies behind the product, or its frame."""
+    return Naming(preset or _word(recipe), SUFFIXES[recipe.format])
+
+
+def format_of(out: str | None) -> OutputFormat | None:
+    """The output format that a file name asks for, if it is one of ours."""
+    return None if out is None else _FORMATS.get(Path(out).suffix.lower())
+
+
+def make_plan(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> list[Job]:
     """The jobs for files, folders and "-" as given on the command line.
 
     Raises
@@ -34,19 +72,36 @@ def make_plan(inputs: tuple[str, ...], *, form: str, out: str | None) -> list[Jo
         become the same file.
     """
     jobs: list[Job] = []
-    several = len(inputs) > 1 or any(Path(item).is_dir() for item in inputs if item != STDIO)
+    several = are_several(inputs)
     for item in inputs:
         if item == STDIO:
             jobs.append(Job(None, None if out in {None, STDIO} else Path(str(out))))
         elif Path(item).is_dir():
-            jobs += _folder(Path(item), form, out)
+            jobs += _folder(Path(item), names, out)
         else:
-            jobs.append(Job(Path(item), _target(Path(item), form, out, several=several)))
+            jobs.append(Job(Path(item), _target(Path(item), names, out, several=several)))
     _check(jobs, several=several, out=out)
     return jobs
 
 
-def _folder(folder: Path, form: str, out: str | None) -> list[Job]:
+def are_several(inputs: tuple[str, ...]) -> bool:
+    """Whether the outputs go to a folder, each under a name of its own."""
+    return len(inputs) > 1 or any(Path(item).is_dir() for item in inputs if item != STDIO)
+
+
+def _word(recipe: Recipe) -> str:
+    if recipe.form == "mask":
+        return "mask"
+    if recipe.form == "flattened":
+        if isinstance(recipe.background, bytes):
+            return "picture"
+        return "white" if recipe.background == WHITE else "blur" if recipe.background == BLUR else "colour"
+    if recipe.framing.is_photo:
+        return ""
+    return "crop" if recipe.framing.crop and recipe.framing.canvas is None else "framed"
+
+
+def _folder(folder: Path, names: Naming, out: str | None) -> list[Job]:
     if out is None or out == STDIO:
         raise InvalidOption(
             f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
@@ -57,28 +112,19 @@ def _folder(folder: Path, form: str, out: str | None) -> list[Job]:
     inside = Path(out).resolve()
     # An --out inside the folder holds the results of an earlier run: they are not photos.
     photos = [path for path in photos if not path.resolve().is_relative_to(inside)]
-    return [Job(path, _renamed(Path(out) / path.relative_to(folder), form, path)) for path in photos]
+    return [Job(path, names.rename(Path(out) / path.relative_to(folder), path)) for path in photos]
 
 
-def _target(source: Path, form: str, out: str | None, *, several: bool) -> Path | None:
+def _target(source: Path, names: Naming, out: str | None, *, several: bool) -> Path | None:
     if not source.is_file():
         raise InvalidOption(f"{source} does not exist.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
     if out is None:
-        return _renamed(source, form, source)
+        return names.rename(source, source)
     if out == STDIO:
         return None
     if several or Path(out).is_dir() or out.endswith("/"):
-        return _renamed(Path(out) / source.name, form, source)
+        return names.rename(Path(out) / source.name, source)
     return Path(out)
-
-
-def _renamed(path: Path, form: str, source: Path) -> Path:
-    """photo.jpg -> photo.png, photo-mask.png, photo-white.jpg, photo-crop.png; never the photo itself."""
-    suffix = SUFFIX_OF_FORM[form]
-    renamed = path.with_suffix(suffix) if form == "cutout" else path.with_name(f"{path.stem}-{form}{suffix}")
-    if renamed.resolve() == source.resolve():
-        return path.with_name(f"{path.stem}-{form}{suffix}")
-    return renamed
 
 
 def _check(jobs: list[Job], *, several: bool, out: str | None) -> None:

@@ -1,7 +1,7 @@
 """Rules of marketplaces: facts measured in a picture in, checks with words for people out.
 
-A rule is one thing that can be measured. `required` ones decide whether a picture passes; the others are advice that
-its marketplace gives, and are said without failing anything. Facts come from core/measure.py.
+A rule is one thing that can be measured. `required` ones decide whether a picture passes; the others are wishes that
+its marketplace has, and are said without failing anything. Facts come from core/measure.py.
 """
 
 from __future__ import annotations
@@ -97,6 +97,9 @@ class Rule(Protocol):
     def required(self) -> bool: ...
 
     @property
+    def why(self) -> str: ...
+
+    @property
     def asked(self) -> str: ...
 
     def check(self, facts: Facts) -> Check: ...
@@ -129,7 +132,7 @@ class Background(_Rule):
 
     @property
     def asked(self) -> str:
-        name = "pure white" if self.colour == (255, 255, 255) else f"rgb{self.colour}"
+        name = _colour(self.colour)
         return f"{name} or transparent" if self.transparent else name
 
     def check(self, facts: Facts) -> Check:
@@ -137,7 +140,7 @@ class Background(_Rule):
         if ground.transparent:
             return self._check(self.transparent, "transparent", self.asked, "The background is transparent")
         if ground.off <= self.at_most_off:
-            return self._check(True, ground.off, self.asked, "The background has one colour, exactly")
+            return self._check(True, ground.off, self.asked, f"The background is {_colour(self.colour)} in every pixel")
         said = f"{_percent(ground.off_share, up=True)} of the background differs, by up to {ground.off} of 255"
         return self._check(False, ground.off, self.asked, said, "Remove it, and add no shadow.")
 
@@ -179,6 +182,8 @@ class _Side(_Range):
     def _advice(self, side: int, facts: Facts) -> str:
         if self.most is not None and side > self.most:
             return "Scale it down."
+        if not self.required:
+            return ""
         there, needed = max(facts.product.size), ceil(max(facts.product.size) * (self.least or 0) / side)
         return f"The product is {there} px long, and framed like this {needed} px are needed: {AGAIN}."
 
@@ -309,6 +314,10 @@ def _percent(share: float, *, up: bool) -> str:
     """To a tenth, rounded away from the bound that it misses: 84.97 % is not "85 %" of at least 85."""
     tenths = ceil(share * 1000 - 1e-6) if up else floor(share * 1000 + 1e-6)
     return f"{tenths / 10:g} %"
+
+
+def _colour(colour: RGB) -> str:
+    return "pure white" if colour == (255, 255, 255) else f"rgb{colour}"
 
 
 def _name(file_format: str) -> str:

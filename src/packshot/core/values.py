@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from PIL import ImageColor
-
 from packshot.core.geometry import Box, Size
 
 RGB = tuple[int, int, int]
@@ -153,6 +151,8 @@ def canvas(text: str) -> Canvas:
 
 def colour(text: str) -> RGB:
     """A colour as CSS writes it, opaque: a name, #rgb, #rrggbb (also without #), rgb(r, g, b), hsl(...)."""
+    from PIL import ImageColor  # noqa: PLC0415 - the command line's help shows options, and needs no pictures
+
     text = text.strip()
     found = ImageColor.getrgb(f"#{text}" if _HEX.fullmatch(text) else text)
     if len(found) != 3:

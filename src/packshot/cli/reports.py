@@ -1,0 +1,26 @@
+"""A preset's report as the terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packshot.core.rules import Check, Report
+
+
+def report_lines(report: Report, *, kept: bool = True) -> Iterator[str]:
+    """A headline and a line for each rule; with `kept` false only for those that are not kept."""
+    verdict = "passed" if report.passed else f"FAILED, {len(report.failed)} of {_required(report)} rules not kept"
+    yield f"  {report.title}: {verdict}"
+    for check in report.checks:
+        if kept or not check.passed:
+            yield f"    {_mark(check):6}  {check.message}"
+
+
+def _required(report: Report) -> int:
+    return sum(check.required for check in report.checks)
+
+
+def _mark(check: Check) -> str:
+    return "ok" if check.passed else "FAILED" if check.required else "wish"
