@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from packshot.errors import RateLimited
+
+
+@dataclass(frozen=True)
+class Window:
+    """A key's window: how many requests it holds, how many more fit now, and when its oldest one leaves it (s)."""
+
+    limit: int
+    remaining: int
+    resets_at: int
 
 
 class RateLimiter:
@@ -37,3 +47,10 @@ class RateLimiter:
             retry_after_s=retry_after_s,
             hint=f"Wait {retry_after_s} s.",
         )
+
+    def window(self, key_id: str) -> Window | None:
+        """What is left for a key; None where there is no limit."""
+        if self._limit is None:
+            return None
+        stats = self._windows.get_window_stats(self._limit, key_id)
+        return Window(self._limit.amount, max(0, stats.remaining), math.ceil(stats.reset_time))

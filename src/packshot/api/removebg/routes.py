@@ -1,0 +1,143 @@
+"""POST /v1.0/removebg and GET /v1.0/account: from the request to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Security
+from fastapi.security import APIKeyHeader
+from starlette.requests import Request
+from starlette.responses import Response
+
+from packshot.api.disconnect import cancelled_when_gone
+from packshot.api.keys import bearer_key, key_of
+from packshot.api.removebg import answers
+from packshot.api.removebg.body import read_fields, upload_limits
+from packshot.api.removebg.fields import FIELDS
+from packshot.api.removebg.finish import MEDIA_TYPES, finish
+from packshot.api.removebg.form import read
+from packshot.core.codecs import probe
+from packshot.service.accounts import KeyInfo
+from packshot.service.build import Service, native_limits
+
+KEY_HEADER = "x-api-key"
+_KEYS = [Security(APIKeyHeader(name=KEY_HEADER, scheme_name=KEY_HEADER, auto_error=False))]
+
+
+def router(service: Service) -> APIRouter:
+    """The routes over the parts of a service."""
+    routes = APIRouter(prefix="/v1.0", tags=["remove.bg form"])
+    limits = native_limits(service.settings)
+    upload = upload_limits(service.settings)
+
+    async def admit(request: Request) -> KeyInfo:
+        return await service.admit(key_of(request, (KEY_HEADER,)) or bearer_key(request))
+
+    async def remove_background(request: Request) -> Response:
+        key = await admit(request)
+        order = read(await read_fields(request, upload))
+        options = order.options_for(probe(order.photo, limits).size)
+        making = service.jobs.make(
+            key, order.photo, options, limits=limits, idempotency_key=request.headers.get("idempotency-key")
+        )
+        result = await cancelled_when_gone(request, making)
+        data = await asyncio.to_thread(finish, order, result.data)
+        window = service.rate_limiter.window(key.id)
+        return answers.answer(order, result, data, window, as_json=answers.wants_json(request))
+
+    async def account(request: Request) -> Response:
+        key = await admit(request)
+        return answers.account(key, service.rate_limiter.window(key.id))
+
+    routes.add_api_route(
+        "/removebg",
+        remove_background,
+        methods=["POST"],
+        summary="Remove the background of a photo",
+        operation_id="removebg",
+        response_class=Response,
+        responses={200: _PICTURE, **_errors(400, 402, 403, 405, 409, 410, 429, 500, 502, 503, 504)},
+        dependencies=_KEYS,
+        openapi_extra={"requestBody": _BODY},
+    )
+    routes.add_api_route(
+        "/account",
+        account,
+        methods=["GET"],
+        summary="The credits of a key",
+        operation_id="removebgAccount",
+        response_class=Response,
+        responses={200: {"content": {"application/json": {"schema": _ACCOUNT}}}, **_errors(403, 405, 429, 500)},
+        dependencies=_KEYS,
+    )
+    return routes
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _described(name: str, *, form: bool) -> dict[str, Any]:
+    """A field for OpenAPI; a form has texts only, of which "true" is one."""
+    field = FIELDS[name]
+    schema: dict[str, Any] = {"type": "boolean" if field.kind == "boolean" and not form else "string"}
+    if field.kind == "binary":
+        schema["format"] = "binary"
+    if field.kind == "boolean" and form:
+        schema["enum"] = ["true", "false"]
+    if field.choices:
+        schema["enum"] = list(field.choices)
+    return {**schema, "description": field.about}
+
+
+def _body(*, form: bool, files: bool) -> dict[str, Any]:
+    names = [name for name, field in FIELDS.items() if files or field.kind != "binary"]
+    return {"schema": {"type": "object", "properties": {name: _described(name, form=form) for name in names}}}
+
+
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": _body(form=True, files=True),
+        "application/x-www-form-urlencoded": _body(form=True, files=False),
+        "application/json": _body(form=False, files=False),
+    },
+}
+_NUMBER, _TEXT = {"type": "number"}, {"type": "string"}
+_FOREGROUND = {f"foreground_{name}": {"type": "integer"} for name in ("left", "top", "width", "height")}
+_PICTURE: dict[str, Any] = {
+    "description": "The picture or the zip; JSON where that is all that the client accepts",
+    "content": {
+        **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},
+        "application/json": {"schema": _object(data=_object(result_b64=_TEXT, **_FOREGROUND))},
+    },
+}
+_CREDITS = _object(total=_NUMBER, subscription=_NUMBER, payg=_NUMBER, enterprise=_NUMBER)
+_ACCOUNT = _object(
+    data=_object(attributes=_object(credits=_CREDITS, api=_object(free_calls={"type": "integer"}, sizes=_TEXT)))
+)
+_ERROR = {
+    "type": "object",
+    "required": ["title", "code"],
+    "properties": {"title": _TEXT, "code": _TEXT, "detail": _TEXT},
+}
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    schema = _object(errors={"type": "array", "items": _ERROR})
+    meanings = {
+        400: "A field, or the photo, cannot be used",
+        402: "No credits left",
+        403: "No key, an unknown one, or a locked one",
+        405: "Wrong method",
+        409: "The same Idempotency-Key with another request, or still running",
+        410: "What the Idempotency-Key stands for is past its life",
+        429: "Too many requests (Retry-After)",
+        500: "A fault of the service",
+        502: "The place that keeps results failed",
+        503: "The queue is full or the service is shutting down (Retry-After)",
+        504: "Not done in time",
+    }
+    content = {"application/json": {"schema": schema}}
+    return {status: {"description": meanings[status], "content": content} for status in statuses}
