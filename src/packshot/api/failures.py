@@ -8,10 +8,12 @@ from starlette.responses import Response
 from packshot.api.ailab import envelope
 from packshot.api.answers import Failure
 from packshot.api.native import problem
+from packshot.api.removebg import errors as removebg
 from packshot.errors import PackshotError
 
 # The first prefix that a path begins with decides; a dialect is a line here and a folder beside this file.
 DIALECTS: tuple[tuple[str, Failure], ...] = (
+    ("/v1.0/", removebg.failure),
     ("/v1/", problem.failure),
     ("/", envelope.failure),
 )
