@@ -44,6 +44,7 @@ from packshot.client.results import (
     Packshot,
     PresetInfo,
     Report,
+    RuleInfo,
     Size,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "PresetInfo",
     "Problem",
     "Report",
+    "RuleInfo",
     "ServiceFault",
     "Size",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,18 +35,22 @@ class Box:
 
 @dataclass(frozen=True)
 class Check:
-    """One rule of a preset: what was measured, what the marketplace asks, and both in a sentence."""
+    """One rule of a preset: what was measured, what is asked, and both in a sentence.
+
+    required: whether the rule decides, or is the marketplace's advice.
+    """
 
     rule: str
     passed: bool
-    measured: Any
-    asked: Any
+    measured: float | str
+    asked: str
     message: str
+    required: bool = True
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a picture does by a marketplace's rules."""
+    """How a picture does by a marketplace's rules. passed: every required rule is kept."""
 
     preset: str
     title: str
@@ -55,15 +59,12 @@ class Report:
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        """The rules that the picture breaks."""
-        return tuple(check for check in self.checks if not check.passed)
+        """The required rules that the picture breaks."""
+        return tuple(check for check in self.checks if check.required and not check.passed)
 
     @classmethod
     def from_json(cls, said: JsonObject) -> Self:
-        checks = tuple(
-            Check(each["rule"], each["passed"], each["measured"], each["asked"], each["message"])
-            for each in said["checks"]
-        )
+        checks = tuple(_check(each) for each in said["checks"])
         return cls(said["name"], said["title"], said["passed"], checks)
 
 
@@ -144,16 +145,26 @@ class OptionInfo:
 
 
 @dataclass(frozen=True)
+class RuleInfo:
+    """A rule that a preset checks."""
+
+    rule: str
+    asked: str
+    required: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class PresetInfo:
-    """A preset that the service knows. source: where the marketplace says so. checked: when that was read."""
+    """A preset that the service knows. source: the marketplace's own page. checked: the day as of which it is known."""
 
     name: str
     title: str
     about: str
     source: str
-    checked: str
+    checked: date
     options: JsonObject
-    rules: tuple[Any, ...]
+    rules: tuple[RuleInfo, ...]
 
 
 @dataclass(frozen=True)
@@ -199,10 +210,15 @@ def _preset(said: JsonObject) -> PresetInfo:
         title=said["title"],
         about=said["about"],
         source=said["source"],
-        checked=said["checked"],
+        checked=date.fromisoformat(said["checked"]),
         options=dict(said["options"]),
-        rules=tuple(said["rules"]),
+        rules=tuple(RuleInfo(each["rule"], each["asked"], each["required"], each["why"]) for each in said["rules"]),
     )
+
+
+def _check(said: JsonObject) -> Check:
+    words = said["rule"], said["passed"], said["measured"], said["asked"], said["message"]
+    return Check(*words, required=said.get("required", True))
 
 
 def _size(said: JsonObject) -> Size:
