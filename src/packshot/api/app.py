@@ -18,6 +18,9 @@ from packshot.api.answers import request_id_of
 from packshot.api.context import RequestContext
 from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
 from packshot.api.failures import failure
+from packshot.api.native import routes as native
+from packshot.api.native.schema import relabel
+from packshot.api.removebg import routes as removebg
 from packshot.errors import PackshotError
 from packshot.service.build import Service
 
@@ -44,6 +47,8 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(ailab.router(service))
+    app.include_router(native.router(service, ailab.KEY_HEADERS))
+    app.include_router(removebg.router(service))
     app.include_router(results.router(service))
     app.include_router(health.router(service))
     app.include_router(docs.router(app, service.settings.base_url))
@@ -51,6 +56,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_middleware(RequestContext)
+    describe = app.openapi
+    app.openapi = lambda: relabel(describe())  # type: ignore[method-assign]
     return app
 
 

@@ -39,3 +39,9 @@ class WrongMethod(errors.InputError):
     """The URL exists, but not for this method."""
 
     slug = "wrong-method"
+
+
+class NotAcceptable(errors.InputError):
+    """The answer has none of the media types that the client takes."""
+
+    slug = "not-acceptable"

@@ -150,3 +150,10 @@ def contract_limits(settings: Settings) -> Limits:
         formats=CONTRACT_FORMATS,
         png_depths=CONTRACT_PNG_DEPTHS,
     )
+
+
+def native_limits(settings: Settings) -> Limits:
+    """What the native API accepts: every format and depth that the codecs read."""
+    return Limits(
+        max_bytes=settings.v1_max_file_bytes, min_side_px=settings.min_side_px, max_pixels=settings.v1_max_pixels
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 from packshot.core.codecs import Limits, probe
 from packshot.core.options import Options
 from packshot.core.rules import Report
+from packshot.engine.presets import find_preset, judge_file, plan
 from packshot.engine.remove import Result, remove
 from packshot.errors import DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.storage import EXTENSIONS, new_result_id
@@ -136,8 +138,7 @@ class Jobs:
         except BaseException:
             await _to_the_end(self._idempotency.abandon, *scope)
             raise
-        known = replace(kept, result=replace(kept.result, data=b""))
-        await _to_the_end(self._idempotency.finish, *scope, _outcomes().dump_json(known).decode())
+        await _to_the_end(self._idempotency.finish, *scope, _remembered(kept))
         return kept
 
     async def check(self, data: bytes, preset: str, *, limits: Limits) -> Report:
@@ -217,10 +218,19 @@ def _check(data: bytes, options: Options, limits: Limits) -> None:
     probe(data, limits)
 
 
+def _remembered(kept: Kept) -> str:
+    """What is known of a finished job, without the picture, as text."""
+    known = asdict(kept)
+    known["result"]["data"] = ""
+    return json.dumps(known)
+
+
 @cache
 def _outcomes() -> TypeAdapter[Kept]:
-    """What is remembered of a finished job, to JSON and back."""
-    return TypeAdapter(Kept)
+    """Reads what `_remembered` wrote."""
+    adapter = TypeAdapter(Kept)
+    adapter.rebuild(_types_namespace={"Report": Report})  # the line imports it for the type checker alone
+    return adapter
 
 
 async def _to_the_end(function: Callable[..., object], *args: object) -> None:

@@ -96,6 +96,15 @@ class Settings(BaseModel):
     )
     min_side_px: int = _whole("Shortest side that a photo may have.", 32, 1, 65535)
     max_side_px: int = _whole("Longest side that a photo may have.", 1999, 1, 65535)
+    v1_max_file_bytes: int = _whole(
+        "Largest file in bytes under /v1: a photo, and each option that is a file.", 50 * 1024 * 1024, 1024, 1024**3
+    )
+    v1_max_pixels: int = _whole(
+        "Most pixels of a photo under /v1. One of 50 million takes about 2 GB while a worker has it.",
+        50_000_000,
+        1024,
+        500_000_000,
+    )
     rate_limit: str | None = setting(
         "Requests that one key may send, over a moving window. Counted in this process's memory.",
         "one limit such as 600/minute or 10/second",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, NamedTuple
 
-from fastapi.encoders import jsonable_encoder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from packshot import errors
 from packshot.api.answers import INTERNAL_MESSAGE, failure_headers, request_id_of
-from packshot.api.errors import BodyTooLarge, BodyTooSlow, UnknownPath, WrongMethod
+from packshot.api.errors import BodyTooLarge, BodyTooSlow, NotAcceptable, UnknownPath, WrongMethod
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -35,6 +35,7 @@ TABLE: dict[type[errors.PackshotError], Kind] = {
     UnknownPath: Kind(404, "Nothing is there"),
     errors.ResultUnknown: Kind(404, "There is no such result"),
     WrongMethod: Kind(405, "The method is not allowed"),
+    NotAcceptable: Kind(406, "None of the accepted media types can be answered"),
     errors.ConflictError: Kind(409, "The request conflicts with another"),
     errors.ResultExpired: Kind(410, "The result is past its life"),
     errors.FileTooLarge: Kind(413, "The file has too many bytes"),
@@ -75,9 +76,21 @@ def _members(request: Request, error: errors.PackshotError, kind: Kind) -> dict[
         "type": f"/docs#error-{slug}",
         "title": kind.title,
         "status": kind.status,
-        "detail": INTERNAL_MESSAGE if ours else error.message,
+        "detail": INTERNAL_MESSAGE if ours else _plain(error.message),
         "slug": slug,
-        "hint": "" if ours else error.hint,
+        "hint": "" if ours else _plain(error.hint),
         "request_id": request_id_of(request),
     }
-    return own if ours else jsonable_encoder(error.fields) | own
+    more = {} if ours else {name: _plain(value) for name, value in error.fields.items() if name not in own}
+    return own | more
+
+
+def _plain(value: object) -> object:
+    """A figure of an error as JSON can hold it; what came from outside may be any text or number."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, tuple | list | set | frozenset):
+        return [_plain(item) for item in value]
+    if value is None or (isinstance(value, int | float) and isfinite(value)):
+        return value
+    return str(value)

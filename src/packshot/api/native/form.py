@@ -1,0 +1,144 @@
+"""From a multipart form to a photo and Options: fields, the JSON part beside them, and the files among the options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from packshot.api.errors import MalformedRequest
+from packshot.api.upload import UploadLimits, read_file, read_form
+from packshot.core.options import OPTIONS, Options
+from packshot.engine.presets import preset_names
+from packshot.errors import InvalidOption
+from packshot.service.settings import Settings
+
+JSON_PART = "options"
+JSON_BYTES = 64 * 1024
+FILE_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.kind == "file")
+_JSON_HOW = 'Send one JSON object such as {"background": "white"}.'
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a client wants made of what."""
+
+    photo: bytes
+    options: Options
+
+
+def upload_limits(settings: Settings) -> UploadLimits:
+    """A photo, the options that are files, and the others as fields or in one JSON part."""
+    files = dict.fromkeys(("image", *FILE_OPTIONS), settings.v1_max_file_bytes)
+    return UploadLimits({**files, JSON_PART: JSON_BYTES}, settings.body_deadline_s, max_fields=len(OPTIONS) + 8)
+
+
+async def read_order(request: Request, limits: UploadLimits) -> Order:
+    """Read the whole form.
+
+    Raises
+    ------
+    InvalidOption
+        An option is unknown, was given twice, or has a value that it does not take.
+    MissingImage, EmptyFile, and everything that read_form raises.
+    """
+    form = await read_form(request, limits)
+    try:
+        photo = await read_file(form, "image")
+        return Order(photo, Options.from_fields(await _given(form)))
+    finally:
+        await form.close()
+
+
+async def read_check(request: Request, limits: UploadLimits) -> tuple[bytes, str]:
+    """A picture, and the name of the preset to judge it by.
+
+    Raises
+    ------
+    InvalidOption
+        There is no such preset, none was named, or another option came.
+    MissingImage, EmptyFile, and everything that read_form raises.
+    """
+    order = await read_order(request, limits)
+    others = [name for name in order.options.given() if name != "preset"]
+    if others:
+        raise InvalidOption(
+            f"{others[0]} changes pictures, and this one is only looked at.", hint="Leave it out.", field=others[0]
+        )
+    if order.options.preset is None:
+        raise InvalidOption(
+            "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
+        )
+    return order.photo, order.options.preset
+
+
+async def _given(form: FormData) -> dict[str, object]:
+    """Every option that the form names, as text, as JSON has it, or as bytes. An empty field counts as not said."""
+    given: dict[str, object] = {}
+    for name, part in form.multi_items():
+        if name == JSON_PART:
+            _add(given, _object(await _bytes_of(part)))
+        elif name != "image":
+            _add(given, {name: await _value(name, part)})
+    if len(form.getlist("image")) > 1:
+        raise MalformedRequest("There are two parts `image`.", hint="Send one photo in each request.", field="image")
+    return given
+
+
+def _add(given: dict[str, object], more: Mapping[str, object]) -> None:
+    for name, value in more.items():
+        if value is None:
+            continue
+        if name in given:
+            raise InvalidOption(f"{name[:40]} is given twice.", hint="Give each option once.", field=name[:40])
+        given[name] = value
+
+
+async def _value(name: str, part: UploadFile | str) -> object:
+    if isinstance(part, str):
+        return part or None
+    if part.filename == "" and not part.size:  # how a browser sends a file field that nobody filled in
+        return None
+    if name in OPTIONS and name not in FILE_OPTIONS:
+        raise InvalidOption(
+            f"{name} is a file.", hint=f"Give {OPTIONS[name].accepts}.", field=name, allowed=OPTIONS[name].accepts
+        )
+    return await part.read()
+
+
+async def _bytes_of(part: UploadFile | str) -> bytes:
+    return part.encode() if isinstance(part, str) else await part.read()
+
+
+def _object(data: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _malformed("is not JSON") from error
+    if not isinstance(found, dict):
+        raise _malformed("is JSON, but no object")
+    for name, value in found.items():
+        if isinstance(value, dict | list):
+            accepts = OPTIONS[name].accepts if name in OPTIONS else ""
+            kind = "list" if isinstance(value, list) else "object"
+            raise InvalidOption(f"{name[:40]} is a JSON {kind}.", hint=f"Give {accepts}.", field=name[:40])
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        _add(found, {name: value})
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)  # NaN and the infinities are no JSON
+
+
+def _malformed(fault: str) -> MalformedRequest:
+    return MalformedRequest(f"The part `{JSON_PART}` {fault}.", hint=_JSON_HOW, field=JSON_PART)

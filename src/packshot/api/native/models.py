@@ -1,0 +1,193 @@
+"""The JSON of the native API, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from packshot.core.geometry import Box, Size
+from packshot.core.rules import Report
+from packshot.engine.presets import Preset
+from packshot.service.jobs import Kept
+
+
+class Extent(BaseModel):
+    """Width and height in px."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, size: Size) -> Self:
+        return cls(width=size.width, height=size.height)
+
+
+class Rectangle(BaseModel):
+    """A rectangle in px: left and top belong to it, right and bottom do not."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def of(cls, box: Box) -> Self:
+        return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
+
+
+class RuleCheck(BaseModel):
+    """One rule of a preset, checked on the finished file."""
+
+    rule: str = Field(description="The kind of rule.", examples=["fill"])
+    passed: bool
+    measured: int | float | str = Field(description="What was measured.", examples=[0.87])
+    asked: str = Field(description="What the rule asks for.", examples=["at least 85 %"])
+    message: str = Field(description="Both in a sentence, and what to do where it failed.")
+    required: bool = Field(description="Whether it decides, or is the marketplace's advice.")
+
+
+class PresetReport(BaseModel):
+    """What a preset's rules say of a picture."""
+
+    name: str = Field(examples=["amazon"])
+    title: str
+    passed: bool = Field(description="Whether every required rule is kept.")
+    checks: list[RuleCheck]
+
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        return cls.model_validate(report.to_dict())
+
+
+class Packshot(BaseModel):
+    """A finished packshot: where it is, and what is known of it."""
+
+    request_id: str = Field(description="Names this request in the operator's logs.")
+    url: str = Field(description="Where the picture can be fetched, without a key, until expires_at.")
+    expires_at: datetime
+    media_type: str = Field(examples=["image/png"])
+    width: int = Field(description="Of the picture, px.")
+    height: int = Field(description="Of the picture, px.")
+    bytes: int = Field(description="Size of the file.")
+    photo: Extent = Field(description="Size of the photo, upright.")
+    box: Rectangle = Field(description="Where the product lies in the photo.")
+    product: Rectangle = Field(description="Where the product lies in the picture.")
+    confidence: float | None = Field(
+        description="How good the cutout is likely to be, 0 to 1: the share of overlap with a perfect one that "
+        "cutouts like it have in the mean. null when the network does not say."
+    )
+    review: bool = Field(description="Whether a human should look at it.")
+    notes: list[str] = Field(description="What could not be done as asked, in sentences for people.")
+    preset: PresetReport | None
+    timings_ms: dict[str, float] = Field(description="How long each step took.")
+
+    @classmethod
+    def of(cls, kept: Kept, *, request_id: str, url: str) -> Self:
+        result = kept.result
+        return cls(
+            request_id=request_id,
+            url=url,
+            expires_at=datetime.fromtimestamp(kept.link.expires, UTC),
+            media_type=result.media_type,
+            width=result.size.width,
+            height=result.size.height,
+            bytes=kept.size_bytes,
+            photo=Extent.of(result.photo_size),
+            box=Rectangle.of(result.box),
+            product=Rectangle.of(result.product),
+            confidence=None if result.confidence is None else round(result.confidence, 4),
+            review=result.review,
+            notes=list(result.notes),
+            preset=None if result.report is None else PresetReport.of(result.report),
+            timings_ms={name: round(value, 1) for name, value in result.timings_ms.items()},
+        )
+
+
+class Checked(BaseModel):
+    """What a preset's rules say of a picture that was made elsewhere."""
+
+    request_id: str = Field(description="Names this request in the operator's logs.")
+    preset: PresetReport
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457). Some have more members, such as `field` and `allowed` for an option."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Where this kind of problem is explained.", examples=["/docs#error-invalid-option"])
+    title: str = Field(description="The same for every problem of its status and kind.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened to this request.")
+    slug: str = Field(description="The kind of problem, for programs: it stays the same.", examples=["invalid-option"])
+    hint: str = Field(description="What to do about it.")
+    request_id: str = Field(description="Names this request in the operator's logs.")
+
+
+class OptionFacts(BaseModel):
+    """An option as forms and help pages need it."""
+
+    name: str
+    about: str
+    accepts: str
+    kind: str = Field(description="text, switch, whole number, number or file.")
+    choices: list[str] = Field(description="All values that it takes, where they can be counted.")
+    examples: list[str]
+
+
+class RuleFacts(BaseModel):
+    """A rule that a preset checks."""
+
+    rule: str
+    asked: str
+    required: bool
+    why: str
+
+
+class PresetFacts(BaseModel):
+    """A preset: the options that it sets and the rules that it checks."""
+
+    name: str
+    title: str
+    about: str
+    source: str = Field(description="The marketplace's own page; empty for a preset that is ours.")
+    checked: date = Field(description="The day as of which the rules are known.")
+    options: dict[str, Any]
+    rules: list[RuleFacts]
+
+    @classmethod
+    def of(cls, preset: Preset) -> Self:
+        rules = [
+            RuleFacts(rule=rule.name, asked=rule.asked, required=rule.required, why=getattr(rule, "why", ""))
+            for rule in preset.rules
+        ]
+        return cls(
+            name=preset.name,
+            title=preset.title,
+            about=preset.about,
+            source=preset.source,
+            checked=preset.checked,
+            options=preset.options.given(),
+            rules=rules,
+        )
+
+
+class Inputs(BaseModel):
+    """What photos are accepted."""
+
+    formats: list[str] = Field(examples=[["jpeg", "png"]])
+    max_bytes: int
+    max_pixels: int
+    min_side_px: int
+
+
+class About(BaseModel):
+    """What this service is and what it can do."""
+
+    version: str
+    model: str = Field(description="The network that finds the product.")
+    inputs: Inputs
+    options: list[OptionFacts]
+    presets: list[PresetFacts]
