@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from packshot.core.compose import visible
 from packshot.core.geometry import Size
 from packshot.core.picture import Float32, Picture, UInt8
 from packshot.core.resample import resample
@@ -24,22 +25,32 @@ GAMMA = 2.2
 FREE = 0.99
 """Share of surroundings from which a pixel counts: less would let a little of the product's colour in."""
 
+LEAST = 0.001
+"""Share of the picture that must be surroundings for anything to be known about them."""
+
 
 def blurred(picture: Picture, matte: Float32) -> UInt8:
     """The photo's own surroundings as a lens with a large aperture shows what is far behind the product.
 
     The product takes no part: where it is, and a little around it, the surroundings' colours flow in from its sides.
+    Only a product that leaves no surroundings is blurred itself.
 
     Parameters: picture; matte, float32 (H, W) in 0..1. Returns: uint8 (H, W, 3).
     """
     shrink = min(1.0, SIDE_PX / picture.size.longest)
     size = Size(*(max(1, round(length * shrink)) for length in picture.size))
-    light = (resample(picture.rgb, size).astype(np.float32) / np.float32(255)) ** np.float32(GAMMA)
+    light = (resample(visible(picture), size).astype(np.float32) / np.float32(255)) ** np.float32(GAMMA)
     around = 1 - resample(matte, size)
     reach = 2 * max(1, round(REACH * max(size))) + 1
     free = cv2.erode(around, np.ones((reach, reach), np.uint8)) >= FREE
-    disc = _disc(max(1.0, APERTURE * max(size)))
-    soft = cv2.filter2D(_filled(light, free.astype(np.float32)), -1, disc, borderType=cv2.BORDER_REFLECT)
+    if np.count_nonzero(free) < LEAST * free.size:
+        free = np.ones_like(free)
+    soft = cv2.filter2D(
+        _filled(light, free.astype(np.float32)),
+        -1,
+        _disc(max(1.0, APERTURE * max(size))),
+        borderType=cv2.BORDER_REFLECT,
+    )
     levels = (np.clip(soft, 0, 1) ** np.float32(1 / GAMMA) * 65280).astype(np.uint16)
     full = cv2.resize(levels, picture.size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.convertScaleAbs(full, alpha=1 / 256), np.uint8)

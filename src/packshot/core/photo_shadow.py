@@ -29,6 +29,10 @@ NEUTRAL, TINTED = 0.07, 0.19
 NEAR, FAR = 0.25, 0.75
 """Shares of the product's longer side: up to here a shadow is whole, from there on it is none of the product's."""
 
+CUT, CROSSING = 0.15, 0.3
+"""A shadow may be cut by one side of the photo. What is so dark on two opposite ones, of its darkest, is a table's edge
+or a fold that runs across."""
+
 FAINTEST = 0.1
 """A shadow that is nowhere as dark as that is no shadow, and a caller who wants it dark would enlarge noise."""
 
@@ -72,7 +76,9 @@ def photo_shadow(picture: Picture, matte: Float32) -> Float32:
     neutral = 1 - _ramp(np.ptp(kept, axis=2), NEUTRAL, TINTED)
     density = _spread(np.maximum(1 - luma, 0) * neutral, ground.seen, 1.0)
     least = 0.01 + 2 * unevenness
-    density *= _ramp(density, least / 2, 1.5 * least) * _belongs(density > least, ground)
+    hangs = _hangs_together(density > least, ground)
+    density *= _ramp(density, least / 2, 1.5 * least) * _softened(hangs)
+    believed *= 1 - _ramp(_crossing(density * ground.seen), CUT, CROSSING)
     density *= believed * (1 - _ramp(ground.distance, NEAR, FAR)) * _inside_frame(density.shape)
     if density.max() < FAINTEST:
         return np.zeros(matte.shape, np.float32)
@@ -132,11 +138,22 @@ def _unevenness(luma: Float32, ground: _Ground) -> float:
     return float(((texture + np.maximum(luma - 1, 0)) * weight).sum() / weight.sum())
 
 
-def _belongs(dark: Bool, ground: _Ground) -> Float32:
-    """1 where what is dark hangs together with the product, with soft ends. float32 (h, w)."""
+def _hangs_together(dark: Bool, ground: _Ground) -> Bool:
+    """The product, and what is dark in one piece with it. bool (h, w)."""
     _, piece = cv2.connectedComponents((dark | ~ground.seen).view(np.uint8), connectivity=8)
-    hangs = np.isin(piece, np.unique(piece[~ground.seen])).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(cv2.dilate(hangs, np.ones((5, 5), np.uint8)), (0, 0), 2), np.float32)
+    return np.isin(piece, np.unique(piece[~ground.seen]))
+
+
+def _crossing(density: Float32) -> float:
+    """How dark it is on two opposite sides of the photo, of what it is at its darkest. 0..1."""
+    left, right, top, bottom = (float(side.max()) for side in (density[:, 0], density[:, -1], density[0], density[-1]))
+    return max(min(left, right), min(top, bottom)) / max(float(density.max()), 1e-6)
+
+
+def _softened(region: Bool) -> Float32:
+    """A region, a little larger, with soft ends. float32 (h, w) in 0..1."""
+    larger = cv2.dilate(region.astype(np.float32), np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.GaussianBlur(larger, (0, 0), 2), np.float32)
 
 
 def _inside_frame(shape: tuple[int, ...]) -> Float32:
@@ -149,7 +166,7 @@ def _inside_frame(shape: tuple[int, ...]) -> Float32:
 def _beneath_edge(density: Float32, seen: Bool) -> Float32:
     """The density carried on from outside to some way beneath the product, and then let fade."""
     depth = cv2.distanceTransform((~seen).view(np.uint8), cv2.DIST_L2, 5)
-    beneath = _spread(density, seen, 3.0) * np.clip(2 - depth / 4, 0, 1)
+    beneath = _spread(density, seen, 2.0) * np.clip(2 - depth / 4, 0, 1)
     return np.asarray(np.where(seen, density, beneath), np.float32)
 
 
