@@ -24,8 +24,8 @@ def presets(name: str | None) -> None:
         return
     for each in map(find_preset, preset_names()):
         required = sum(rule.required for rule in each.rules)
-        counted = f"{required} rules, {len(each.rules) - required} wishes"
-        click.echo(f"{each.name:8}  {each.title:30}  {counted:18}  checked {each.checked}")
+        counted = f"rules: {required}, recommendations: {len(each.rules) - required}"
+        click.echo(f"{each.name:8}  {each.title:30}  {counted}  checked {each.checked}")
     click.echo("`packshot presets NAME` shows what one of them sets and checks, and its source.")
 
 
@@ -39,7 +39,7 @@ def _details(preset: Preset) -> Iterator[str]:
     yield "  Rules:"
     yield from map(_rule_line, (rule for rule in preset.rules if rule.required))
     if not all(rule.required for rule in preset.rules):
-        yield "  Wishes, which fail nothing:"
+        yield "  Recommended, and fails nothing:"
         yield from map(_rule_line, (rule for rule in preset.rules if not rule.required))
     yield f"  Source: {preset.source or 'none'}"
     yield f"  Checked: {preset.checked}. {preset.evidence}"

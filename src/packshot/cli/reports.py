@@ -23,4 +23,4 @@ def _required(report: Report) -> int:
 
 
 def _mark(check: Check) -> str:
-    return "ok" if check.passed else "FAILED" if check.required else "wish"
+    return "ok" if check.passed else "FAILED" if check.required else "advice"

@@ -1,7 +1,7 @@
 """Rules of marketplaces: facts measured in a picture in, checks with words for people out.
 
-A rule is one thing that can be measured. `required` ones decide whether a picture passes; the others are wishes that
-its marketplace has, and are said without failing anything. Facts come from core/measure.py.
+A rule is one thing that can be measured. `required` ones decide whether a picture passes; the others are what
+its marketplace recommends, and are said without failing anything. Facts come from core/measure.py.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Report:
 
 
 class Rule(Protocol):
-    """One measurable wish. name: of its kind, as preset files write it. asked: what it asks for, in words."""
+    """One thing to measure. name: of its kind, as preset files write it. asked: what it asks for, in words."""
 
     name: ClassVar[str]
 

@@ -1,0 +1,122 @@
+"""Rules: the verdicts, and what they tell people to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packshot.core.geometry import Box, Size
+from packshot.core.rules import (
+    Aspect,
+    Background,
+    Facts,
+    FileFormat,
+    FileSize,
+    Fill,
+    Ground,
+    LongestSide,
+    Megapixels,
+    Report,
+    Rule,
+    ShortestSide,
+    WholeProduct,
+    judge_facts,
+)
+
+GOOD = Facts(format="jpeg", file_bytes=400_000, size=Size(1000, 1000), product=Box(50, 200, 930, 800))
+
+
+@pytest.mark.parametrize(
+    ("rule", "bad"),
+    [
+        (Background(), replace(GOOD, ground=Ground(off=5, off_share=0.31))),
+        (Background(), replace(GOOD, ground=Ground(transparent=True))),
+        (Fill(least=0.85), replace(GOOD, product=Box(0, 0, 640, 700))),
+        (Fill(most=0.85), GOOD),
+        (LongestSide(least=1000, most=10_000), replace(GOOD, size=Size(999, 990))),
+        (LongestSide(most=999), GOOD),
+        (ShortestSide(least=1000), replace(GOOD, size=Size(1000, 999))),
+        (Megapixels(most=0.9), GOOD),
+        (Aspect(), replace(GOOD, size=Size(1000, 998))),
+        (FileFormat(allowed=("jpeg", "png")), replace(GOOD, format="webp")),
+        (FileSize(most_mb=5), replace(GOOD, file_bytes=5_000_001)),
+        (WholeProduct(), replace(GOOD, edges=("upper", "left"))),
+    ],
+)
+def test_a_broken_rule_is_said_with_what_was_asked_and_fails_the_report(rule: Rule, bad: Facts) -> None:
+    check = rule.check(bad)
+    assert not check.passed
+    assert rule.asked in check.message
+    assert not judge_facts("shop", "A shop", [WholeProduct(), rule], bad).passed
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Background(),
+        Fill(least=0.85, most=0.9),
+        LongestSide(least=1000, most=1000),
+        ShortestSide(least=1000),
+        Megapixels(most=1),
+        Aspect(),
+        FileFormat(allowed=("jpeg",)),
+        FileSize(most_mb=0.4),
+        WholeProduct(),
+    ],
+)
+def test_a_bound_itself_keeps_the_rule(rule: Rule) -> None:
+    assert rule.check(GOOD).passed
+
+
+def test_the_fill_is_measured_along_the_tightest_side() -> None:
+    upright = Facts("png", 1, Size(1000, 500), Box(400, 25, 600, 475))
+    assert upright.fill == 0.9
+
+
+def test_too_few_pixels_are_answered_with_how_many_would_do() -> None:
+    small = replace(GOOD, size=Size(640, 640), product=Box(40, 40, 600, 500))
+    message = LongestSide(least=1000).check(small).message
+    assert "640 px" in message
+    assert "product is 560 px long" in message
+    assert "875 px are needed" in message  # 1000 times 560/640
+    assert "Photograph it again" in message or "photograph it again" in message
+
+
+def test_what_is_only_recommended_fails_nothing_but_is_said() -> None:
+    rule = LongestSide(least=1600, required=False)
+    report = judge_facts("shop", "A shop", [rule], GOOD)
+    assert report.passed
+    assert report.failed == ()
+    assert not report.checks[0].passed
+    assert "recommended" in report.checks[0].message
+
+
+@given(st.integers(1, 999), st.sampled_from([0.75, 0.85, 0.9]))
+def test_no_rounding_makes_a_missed_fill_look_kept(length: int, bound: float) -> None:
+    facts = replace(GOOD, size=Size(999, 999), product=Box(0, 0, length, 1))
+    for rule in (Fill(least=bound), Fill(most=bound)):
+        check = rule.check(facts)
+        found = re.search(r"fills ([\d.]+) %", check.message)
+        assert found
+        shown = float(found[1]) / 100
+        assert check.passed == (shown >= bound if rule.least else shown <= bound)
+
+
+def test_a_report_is_plain_json() -> None:
+    report = judge_facts("shop", "A shop", [Background(), Aspect(), Fill(least=0.95)], GOOD)
+    said = json.loads(json.dumps(report.to_dict()))
+    assert said["passed"] is False
+    assert [check["rule"] for check in said["checks"]] == ["background", "aspect", "fill"]
+    assert said["checks"][2]["measured"] == 0.88
+    assert isinstance(report, Report)
+
+
+def test_transparent_is_a_background_where_the_rule_allows_it() -> None:
+    nothing = replace(GOOD, ground=Ground(off=255, off_share=1.0, transparent=True))
+    assert Background(transparent=True).check(nothing).passed
+    assert not Background().check(nothing).passed

@@ -1,0 +1,181 @@
+"""Presets: what the files say, what they make of options, and what they say of pictures made elsewhere."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from packshot.core.geometry import Size
+from packshot.core.options import Options
+from packshot.core.recipe import Recipe
+from packshot.core.rules import Fill, LongestSide
+from packshot.engine.presets import find_preset, judge, judge_file, plan, preset_names
+from packshot.engine.remove import remove
+from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
+from tests.kit.images import UInt8, as_jpeg, as_png, photo
+
+NAMES = ("amazon", "ebay", "etsy", "google", "shopify", "square", "walmart")
+
+
+def disc(size: int = 1200, share: float = 0.88, ground: int = 255) -> UInt8:
+    rgb = np.full((size, size, 3), ground, np.uint8)
+    cv2.circle(rgb, (size // 2, size // 2), round(size * share / 2), (60, 90, 160), -1)
+    return rgb
+
+
+def broken(data: bytes, preset: str) -> set[str]:
+    return {check.rule for check in judge_file(data, find_preset(preset)).failed}
+
+
+def test_the_marketplaces_of_the_issue_are_there() -> None:
+    assert preset_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_says_where_its_rules_come_from_and_when_they_were_read(name: str) -> None:
+    preset = find_preset(name)
+    assert preset.title
+    assert preset.about
+    assert preset.evidence
+    assert preset.source.startswith("https://") or name == "square"
+    assert preset.checked <= datetime.datetime.now(datetime.UTC).date()
+    assert preset.rules
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_preset_enlarges_anything(name: str) -> None:
+    assert plan(Options(preset=name)).recipe.framing.max_upscale == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_preset_makes_of_a_good_photo_passes_its_own_rules(name: str) -> None:
+    result = remove(as_jpeg(photo(1400, 1400, 1)), Options(preset=name))
+    assert result.report is not None
+    assert result.report.preset == name
+    assert {check.rule for check in result.report.failed} <= {"shortest-side"}  # walmart's 1500 px
+    again = judge_file(result.data, find_preset(name))
+    assert [check.passed for check in again.checks] == [check.passed for check in result.report.checks]
+
+
+def test_an_unknown_preset_is_answered_with_the_nearest_or_all() -> None:
+    with pytest.raises(InvalidOption, match="amazno") as caught:
+        plan(Options(preset="amazno"))
+    assert "Did you mean amazon?" in caught.value.hint
+    assert caught.value.fields["allowed"] == NAMES
+    with pytest.raises(InvalidOption) as caught:
+        find_preset("zzz")
+    assert all(name in caught.value.hint for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"background": "#f4f4f4"}, lambda recipe: recipe.background == (244, 244, 244)),
+        ({"background": "transparent"}, lambda recipe: (recipe.form, recipe.format) == ("cutout", "png")),
+        ({"background_picture": b"a picture"}, lambda recipe: recipe.background == b"a picture"),
+        ({"form": "mask"}, lambda recipe: (recipe.form, recipe.background) == ("mask", None)),
+        ({"form": "cutout"}, lambda recipe: (recipe.form, recipe.format) == ("cutout", "png")),
+        ({"format": "png"}, lambda recipe: (recipe.form, recipe.format, recipe.quality) == ("flattened", "png", None)),
+        ({"canvas": "2000x1000"}, lambda recipe: recipe.framing.canvas.size == Size(2000, 1000)),
+        ({"canvas": "4:5"}, lambda recipe: recipe.framing.canvas.aspect == 0.8),
+        ({"margin": "5%"}, lambda recipe: recipe.framing.has_margins and recipe.framing.fill is None),
+        ({"max_upscale": 2.0}, lambda recipe: recipe.framing.max_upscale == 2),
+        ({"shadow": "soft"}, lambda recipe: recipe.shadow.kind == "soft"),
+    ],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_said_goes_before_what_a_preset_sets(
+    name: str, said: dict[str, object], kept: Callable[[Recipe], bool]
+) -> None:
+    assert kept(plan(Options.from_fields({"preset": name, **said})).recipe)
+
+
+def test_a_finished_picture_that_keeps_all_rules_passes() -> None:
+    report = judge_file(as_jpeg(disc()), find_preset("amazon"))
+    assert report.passed
+    fill = next(check for check in report.checks if check.rule == "fill")
+    assert fill.measured == pytest.approx(0.88, abs=0.004)
+
+
+@pytest.mark.parametrize(
+    ("picture", "rules"),
+    [
+        (disc(ground=252), {"background"}),
+        (disc(share=0.7), {"fill"}),
+        (disc(900), {"longest-side"}),
+        (disc()[:, 300:], {"whole-product"}),
+        (disc(900, 0.5, 240), {"longest-side", "fill", "background"}),
+    ],
+)
+def test_each_fault_of_a_finished_picture_is_found_alone(picture: UInt8, rules: set[str]) -> None:
+    assert broken(as_jpeg(picture), "amazon") == rules
+
+
+def test_a_format_that_the_marketplace_does_not_take_is_found() -> None:
+    ok, webp = cv2.imencode(".webp", disc())
+    assert ok
+    assert broken(webp.tobytes(), "amazon") == {"format"}
+    assert broken(webp.tobytes(), "google") == set()
+
+
+def test_a_transparent_cutout_passes_where_transparency_does() -> None:
+    rgb = disc()
+    rgba = np.dstack([rgb, np.where(rgb[..., 0] < 255, 255, 0).astype(np.uint8)])
+    assert broken(as_png(rgba), "amazon") == {"background"}
+    report = judge_file(as_png(rgba), find_preset("google"))
+    assert all(check.passed for check in report.checks if check.rule == "background")
+
+
+def test_a_photo_as_it_came_is_judged_by_the_network() -> None:
+    assert "background" in broken(as_jpeg(photo(1200, 1200, 4)), "amazon")
+
+
+def test_nothing_on_white_is_no_product_picture() -> None:
+    with pytest.raises(NoForeground):
+        judge_file(as_png(np.full((64, 64, 3), 255, np.uint8)), find_preset("square"))
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(UnsupportedFormat):
+        judge_file(b"this is no picture at all, only a line of text for the machine to read", find_preset("square"))
+
+
+def test_a_small_photo_is_not_enlarged_and_the_report_has_the_figures() -> None:
+    result = remove(as_jpeg(photo(500, 400, 2)), Options(preset="amazon"))
+    assert result.report is not None
+    check = next(check for check in result.report.failed if check.rule == "longest-side")
+    rule = next(rule for rule in find_preset("amazon").rules if isinstance(rule, LongestSide))
+    assert check.measured == result.size.longest < 500
+    assert f"{max(result.product.size)} px long" in check.message
+    assert rule.least == 1000
+    assert result.notes
+    assert next(check for check in result.report.checks if check.rule == "fill").passed
+
+
+def test_a_product_that_the_photo_cuts_is_not_whole_however_it_is_framed() -> None:
+    cut = photo(1400, 1400, 1)[:, 500:]
+    result = remove(as_jpeg(cut), Options(preset="amazon"))
+    assert result.report is not None
+    assert "whole-product" in {check.rule for check in result.report.failed}
+
+
+def test_the_file_is_judged_and_not_what_was_meant_to_be_in_it() -> None:
+    gray = disc(ground=230)
+    report = judge(find_preset("amazon"), as_jpeg(gray), product=remove(as_jpeg(gray), Options()).box)
+    assert "background" in {check.rule for check in report.failed}
+
+
+def test_every_preset_frames_within_its_own_fill() -> None:
+    for name in NAMES:
+        preset = find_preset(name)
+        fill = plan(Options(preset=name)).recipe.framing.fill
+        assert fill is not None
+        for rule in preset.rules:
+            if isinstance(rule, Fill):
+                # Room on both sides: who measures by another threshold comes to the same verdict.
+                assert rule.holds(fill - 0.02)
+                assert rule.holds(fill + 0.02)
