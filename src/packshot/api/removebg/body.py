@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import parse_qsl
 
@@ -35,9 +36,9 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
     if kind == "multipart/form-data":
         return await _from_multipart(request, limits)
     if kind == "application/json":
-        return _from_json(await _whole(request, limits))
+        return await asyncio.to_thread(_from_json, await _whole(request, limits))
     if kind == "application/x-www-form-urlencoded":
-        return _from_urlencoded(await _whole(request, limits))
+        return await asyncio.to_thread(_from_urlencoded, await _whole(request, limits))
     raise MalformedRequest(f"The Content-Type is {kind[:100]!r}.", hint=f"Send {_KINDS}.")
 
 

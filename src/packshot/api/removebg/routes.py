@@ -36,7 +36,7 @@ def router(service: Service) -> APIRouter:
 
     async def remove_background(request: Request) -> Response:
         key = await admit(request)
-        order = read(await read_fields(request, upload))
+        order = await asyncio.to_thread(read, await read_fields(request, upload))
         options = order.options_for(probe(order.photo, limits).size)
         making = service.jobs.make(
             key, order.photo, options, limits=limits, idempotency_key=request.headers.get("idempotency-key")
