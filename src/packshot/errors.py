@@ -24,7 +24,8 @@
      |   |- BadSignature       a result URL that was not made here, or was altered
      |   |- ResultExpired      past its life
      |   |- ResultUnknown      never existed
-     |   '- StoreUnavailable   the place that holds results failed
+     |   |- StoreUnavailable   the place that holds results failed
+     |   '- StorageRefused     a file that is not there, or that may not be read or written: waiting does not help
      '- SetupError             the installation: operators, not callers
          |- BadSettings, ModelMissing
          '- ChecksumMismatch
@@ -168,6 +169,10 @@ class ResultUnknown(StorageError):
 
 class StoreUnavailable(StorageError):
     slug = "store-unavailable"
+
+
+class StorageRefused(StorageError):
+    slug = "storage-refused"
 
 
 class SetupError(PackshotError):

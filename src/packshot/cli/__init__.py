@@ -7,6 +7,7 @@ import sys
 import click
 
 from packshot import __version__
+from packshot.cli.batch import batch
 from packshot.cli.check import check
 from packshot.cli.exit_codes import exit_code
 from packshot.cli.health import health
@@ -24,7 +25,7 @@ def cli() -> None:
     """Product photos in, packshots out: removes the background of product photos."""
 
 
-for command in (remove, presets, check, serve, keys, models, health):
+for command in (remove, batch, presets, check, serve, keys, models, health):
     cli.add_command(command)
 
 

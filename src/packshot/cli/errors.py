@@ -21,3 +21,9 @@ class NotHealthy(PackshotError):
     """The service does not answer as it should."""
 
     slug = "not-healthy"
+
+
+class TooManyFailures(PackshotError):
+    """More photos of a batch failed than may."""
+
+    slug = "too-many-failures"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from packshot import errors
-from packshot.cli.errors import FileAccess, NotHealthy, OutputExists
+from packshot.cli.errors import FileAccess, NotHealthy, OutputExists, TooManyFailures
 
 OK = 0
 RULES_BROKEN = 1  # `packshot check`: everything could be read, and something does not keep its rules
@@ -17,6 +17,7 @@ INPUT_OUTPUT = 74
 TRY_LATER = 75
 NO_PERMISSION = 77
 CONFIGURATION = 78
+PARTLY_FAILED = 79  # the first number that sysexits.h leaves free: a batch went through, and too many photos failed
 
 TABLE: dict[type[errors.PackshotError], int] = {
     errors.InputError: DATA,
@@ -30,6 +31,7 @@ TABLE: dict[type[errors.PackshotError], int] = {
     OutputExists: CANNOT_CREATE,
     FileAccess: INPUT_OUTPUT,
     NotHealthy: UNAVAILABLE,
+    TooManyFailures: PARTLY_FAILED,
     errors.PackshotError: INTERNAL,
 }
 

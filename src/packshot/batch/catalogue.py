@@ -1,0 +1,149 @@
+"""What is wanted and what is known of it, for a million photos: tables on disk, in a file that has no name.
+
+SQLite makes such a file for a database without one, keeps a few megabytes of it in memory and lets the system remove
+it with the process. The truth is in the journal; this only finds things in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packshot.batch.naming import Item
+from packshot.batch.process import Row
+
+_BATCH = 500
+
+# Keys are bytes: a file name in a folder may be no text at all, and SQLite's text must be.
+_TABLES = """
+CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB UNIQUE, version TEXT, size INTEGER, output BLOB,
+                     fingerprint TEXT, round INTEGER);
+CREATE INDEX wanted_output ON wanted (output);
+CREATE TABLE present (output BLOB PRIMARY KEY, modified REAL) WITHOUT ROWID;
+CREATE TABLE past (output BLOB, source BLOB, fingerprint TEXT, ok INTEGER, passed INTEGER, review INTEGER,
+                   confidence REAL, row TEXT, PRIMARY KEY (output, source)) WITHOUT ROWID;
+CREATE VIEW known AS SELECT wanted.place, wanted.round, past.ok, past.passed, past.review, past.confidence, past.row,
+                            past.ok AND present.output IS NOT NULL AS finished
+    FROM wanted JOIN past USING (output, source, fingerprint) LEFT JOIN present USING (output);
+"""
+
+# Failures, then outputs that break a rule, then those that a human should look at, then the least sure.
+_WORST_FIRST = "ORDER BY ok, passed, review DESC, confidence IS NULL, confidence, place"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many photos: in all, made, failed; of the made ones, those to look at and those that break a rule."""
+
+    wanted: int
+    made: int
+    failed: int
+    review: int
+    broken: int
+
+
+class Catalogue:
+    """The tables of one run. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._tables = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._tables.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLES}")
+        self.round = 0
+
+    def close(self) -> None:
+        self._tables.close()
+
+    def remember(self, row: Row) -> None:
+        """Take in a line of the journal; a later one of the same photo and output replaces an earlier one."""
+        source, output = os.fsencode(row["source"]), os.fsencode(row["output"])
+        preset = row.get("preset")
+        if row["ok"]:  # whatever else was written under this name before is gone
+            self._tables.execute("DELETE FROM past WHERE output = ? AND source <> ?", (output, source))
+        self._tables.execute(
+            "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                output,
+                source,
+                row["fingerprint"],
+                row["ok"],
+                preset is None or preset["passed"],
+                row.get("review", False),
+                row.get("confidence"),
+                json.dumps(row),
+            ),
+        )
+
+    def is_there(self, output: str, modified: float) -> None:
+        """Take in that an output exists."""
+        self._tables.execute("INSERT OR REPLACE INTO present VALUES (?, ?)", (os.fsencode(output), modified))
+
+    def want(self, item: Item) -> None:
+        """Take in a photo of this round's listing; a newer version replaces an older one."""
+        keys = os.fsencode(item.source), os.fsencode(item.output)
+        self._tables.execute(
+            "INSERT OR REPLACE INTO wanted (source, output, version, size, fingerprint, round) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (*keys, item.version, item.size_bytes, item.fingerprint, self.round),
+        )
+
+    def unfinished(self) -> int:
+        """How many photos of this round are to be made."""
+        finished = "SELECT COUNT(*) FROM known WHERE finished AND round = ?"
+        wanted = "SELECT COUNT(*) FROM wanted WHERE round = ?"
+        return self._count(wanted, self.round) - self._count(finished, self.round)
+
+    def todo(self) -> Iterator[Item]:
+        """The photos of this round that are to be made, in the order of the listing. Others may write meanwhile."""
+        after = -1
+        while rows := self._tables.execute(
+            "SELECT place, source, version, size, output, fingerprint FROM wanted WHERE round = ? AND place > ? "
+            "AND NOT EXISTS (SELECT 1 FROM known WHERE known.place = wanted.place AND known.finished) "
+            "ORDER BY place LIMIT ?",
+            (self.round, after, _BATCH),
+        ).fetchall():
+            for after, source, version, size, output, fingerprint in rows:  # noqa: B007 - also the loop's place
+                yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint)
+
+    def clashes(self) -> Iterator[tuple[Item, str]]:
+        """Photos of this round whose output another photo, listed earlier, has as well; and that photo's key."""
+        rows = self._tables.execute(
+            "SELECT later.source, later.version, later.size, later.output, later.fingerprint, earlier.source "
+            "FROM wanted later JOIN wanted earlier ON earlier.output = later.output AND earlier.place < later.place "
+            "WHERE later.round = ? GROUP BY later.place",
+            (self.round,),
+        ).fetchall()
+        for source, version, size, output, fingerprint, other in rows:
+            yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint), os.fsdecode(other)
+
+    def strangers(self, since: float) -> Iterator[Item]:
+        """Photos of this round whose output's name is taken by a file that is none of ours.
+
+        Ours is what the journal has, and what is younger than the journal: written just before a kill.
+        """
+        rows = self._tables.execute(
+            "SELECT source, version, size, wanted.output, fingerprint FROM wanted JOIN present USING (output) "
+            "WHERE round = ? AND modified < ? "
+            "AND NOT EXISTS (SELECT 1 FROM past WHERE past.output = wanted.output AND past.ok)",
+            (self.round, since),
+        ).fetchall()
+        for source, version, size, output, fingerprint in rows:
+            yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint)
+
+    def rows(self, *, limit: int = -1, failed_only: bool = False) -> Iterator[Row]:
+        """What is known of the wanted photos, the worst first; in no memory of its own."""
+        which = "WHERE NOT ok" if failed_only else ""
+        found = self._tables.execute(f"SELECT row FROM known {which} {_WORST_FIRST} LIMIT ?", (limit,))  # noqa: S608 - constants
+        return (json.loads(row) for (row,) in found)
+
+    def counts(self) -> Counts:
+        figures = self._tables.execute(
+            "SELECT (SELECT COUNT(*) FROM wanted), SUM(ok), SUM(NOT ok), SUM(ok AND review), SUM(ok AND NOT passed) "
+            "FROM known"
+        ).fetchone()
+        return Counts(*(figure or 0 for figure in figures))
+
+    def _count(self, query: str, *values: object) -> int:
+        return int(self._tables.execute(query, values).fetchone()[0])

@@ -1,0 +1,131 @@
+"""What is finished: lines of JSON that are only ever added to, in OUT/.packshot/. A killed run goes on from them.
+
+A torn last line, as a kill leaves it, is no line. In a folder each line is with the system before the next photo's is
+written. Object storage cannot append, so lines collect there for a second and go out as one object after the other:
+after a kill the photos of the last second are made again, under the same names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from packshot.batch.folder import LocalStorage, file_errors
+from packshot.batch.patience import patiently
+from packshot.batch.process import Row
+from packshot.batch.storage import STATE, Storage
+from packshot.errors import InvalidOption
+
+NAME = f"{STATE}/journal.jsonl"
+SEGMENTS = f"{STATE}/journal"
+FLUSH_S = 1.0
+SEGMENT_LINES = 500
+
+
+class Journal(Protocol):
+    """Open for one run."""
+
+    def lines(self) -> Iterator[Row]:
+        """All lines of all runs, in the order in which they were written, without torn ones."""
+        ...
+
+    def add(self, row: Row) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_journal(out: Storage) -> Journal:
+    """The journal of an output place. Raises InvalidOption when another process works on it (folders only)."""
+    return FileJournal(out) if isinstance(out, LocalStorage) else ObjectJournal(out)
+
+
+class FileJournal:
+    """One file. It is locked while it is open; the lock dies with the process."""
+
+    def __init__(self, out: LocalStorage) -> None:
+        self._path = out.folder / NAME
+        with file_errors(NAME):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: BinaryIO = self._path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise InvalidOption(
+                f"Another packshot batch is working on {out.folder}.", hint="Wait for it, or give another OUT."
+            ) from error
+        if _ends_in_mid_line(self._path):
+            self._file.write(b"\n")
+
+    def lines(self) -> Iterator[Row]:
+        with self._path.open("rb") as file:
+            yield from parsed(file)
+
+    def add(self, row: Row) -> None:
+        with file_errors(NAME):
+            self._file.write(_line(row))
+            self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class ObjectJournal:
+    """Objects of up to 500 lines; the last one is written again, longer, each second in which something was added."""
+
+    def __init__(self, out: Storage) -> None:
+        self._out = out
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # names in the order of time
+        self._run = f"{SEGMENTS}/{started}-{uuid.uuid4().hex[:8]}"
+        self._number = 0
+        self._waiting: list[bytes] = []
+        self._flushed = time.monotonic()
+
+    def lines(self) -> Iterator[Row]:
+        for key in sorted(entry.key for entry in self._out.list(SEGMENTS)):
+            yield from parsed(patiently(lambda key=key: self._out.get(key)).splitlines())  # type: ignore[misc]
+
+    def add(self, row: Row) -> None:
+        self._waiting.append(_line(row))
+        if len(self._waiting) >= SEGMENT_LINES or time.monotonic() - self._flushed >= FLUSH_S:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            key = f"{self._run}-{self._number:06d}.jsonl"
+            patiently(lambda: self._out.put(key, b"".join(self._waiting), "application/jsonl"))
+        if len(self._waiting) >= SEGMENT_LINES:
+            self._number, self._waiting = self._number + 1, []
+        self._flushed = time.monotonic()
+
+
+def parsed(lines: Iterable[bytes]) -> Iterator[Row]:
+    """The lines that are whole."""
+    for line in lines:
+        try:
+            row: Any = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def _line(row: Row) -> bytes:
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _ends_in_mid_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, 2):
+            return False
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"

@@ -1,0 +1,65 @@
+"""Which photos a batch is about: a listing, the keys of a manifest, or a folder that fills."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterable, Iterator
+
+from packshot.batch.naming import is_photo
+from packshot.batch.patience import patiently
+from packshot.batch.storage import Entry, Storage
+from packshot.errors import StorageRefused
+
+WATCH_EVERY_S = 2.0
+
+
+def photos_in(photos: Storage, *, but: str | None = None) -> Iterator[Entry]:
+    """The photos of a place, by their names. `but`: a folder in it that holds the outputs."""
+    for entry in photos.list():
+        if is_photo(entry.key) and (but is None or not entry.key.startswith(f"{but}/")):
+            yield entry
+
+
+def photos_named(photos: Storage, lines: Iterable[str]) -> Iterator[Entry]:
+    """The photos that a manifest names, one a line. One that is not there comes without a version, and fails later."""
+    for line in lines:
+        key = _key(line.rstrip("\r\n"), photos.url)
+        if key:
+            try:
+                found = patiently(lambda key=key: photos.find(key))  # type: ignore[misc]
+            except StorageRefused:
+                found = None
+            yield found or Entry(key, "", 0, 0.0)
+
+
+def manifest_line(key: str) -> str:
+    """A key as a line of a manifest: itself, or as JSON where it would not be read as that."""
+    return json.dumps(key) if key.startswith('"') or key != key.strip() or not key.isprintable() else key
+
+
+def looks(
+    photos: Storage, stop: threading.Event, *, but: str | None = None, every_s: float = WATCH_EVERY_S
+) -> Iterator[list[Entry]]:
+    """Look at a folder again and again until `stop`: each time the photos that are new or changed since they were
+    given last, and that were the same at the look before: nobody is writing them any more.
+    """
+    before: dict[str, str] = {}
+    given: dict[str, str] = {}
+    while not stop.is_set():
+        now = {entry.key: entry for entry in photos_in(photos, but=but)}
+        ready = [
+            entry for key, entry in now.items() if before.get(key) == entry.version and given.get(key) != entry.version
+        ]
+        given.update((entry.key, entry.version) for entry in ready)
+        before = {key: entry.version for key, entry in now.items()}
+        yield ready
+        stop.wait(every_s)
+
+
+def _key(line: str, place: str) -> str:
+    if line.startswith('"'):
+        with contextlib.suppress(ValueError):
+            line = str(json.loads(line))
+    return line.removeprefix(f"{place}/").removeprefix("./")

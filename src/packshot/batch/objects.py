@@ -1,0 +1,165 @@
+"""A Storage in a bucket: S3 and what speaks like it, Google, Azure; and in memory, for tests. Needs obstore."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import obstore
+from obstore import exceptions
+from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
+
+from packshot.batch.storage import Entry, check_key, is_hidden
+from packshot.errors import BadSettings, StorageRefused, StoreUnavailable
+
+T = TypeVar("T")
+Store = S3Store | GCSStore | AzureStore | MemoryStore
+
+# obstore itself waits 30 s on a host that swallows packets, and then tries ten times. It tries twice here; each
+# call has this long in all; and who calls tries again with longer waits in between (batch/patience.py).
+DEADLINE_S = 60.0
+_LIST_CHUNK = 1000  # what S3 answers at most in one listing
+
+_REFUSED = (
+    exceptions.PermissionDeniedError,
+    exceptions.UnauthenticatedError,
+    exceptions.InvalidPathError,
+    exceptions.NotSupportedError,
+    FileNotFoundError,
+    ValueError,
+)
+
+
+class ObjectStorage:
+    """Files below a prefix of a bucket. Options come from the environment, under the names that each vendor uses."""
+
+    def __init__(self, scheme: str, bucket: str, prefix: str, *, deadline_s: float = DEADLINE_S) -> None:
+        self._place = f"{scheme}://{bucket}"
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._deadline_s = deadline_s
+        self._store = _open(scheme, bucket)
+
+    @property
+    def url(self) -> str:
+        return f"{self._place}/{self._prefix}".rstrip("/")
+
+    def list(self, under: str = "") -> Iterator[Entry]:
+        start = f"{self._prefix}{under}".rstrip("/")
+        stream = obstore.list(self._store, start or None, chunk_size=_LIST_CHUNK)
+        while chunk := self._call(under or self.url, lambda: _next(stream)):
+            for meta in chunk:
+                below = meta["path"][len(start) + 1 if start else 0 :]
+                if below and not is_hidden(below):
+                    yield self._entry(meta)
+
+    def find(self, key: str) -> Entry | None:
+        path = self._path(key)
+        meta = self._call(key, lambda: _or_none(obstore.head_async(self._store, path)))
+        return None if meta is None else self._entry(meta)
+
+    def get(self, key: str) -> bytes:
+        path = self._path(key)
+        return self._call(key, lambda: _read(self._store, path))
+
+    def put(self, key: str, data: bytes | Path, media_type: str) -> None:
+        path = self._path(key)
+        attributes: Any = {"Content-Type": media_type}
+        self._call(key, lambda: _write(self._store, path, data, attributes))
+
+    def _path(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
+    def _entry(self, meta: Any) -> Entry:
+        modified = meta["last_modified"].timestamp()
+        version = (meta["e_tag"] or f"{meta['size']}-{modified}").strip('"')
+        return Entry(meta["path"][len(self._prefix) :], version, meta["size"], modified)
+
+    def _call(self, name: str, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run one call of obstore and wait for it, at most until the deadline."""
+        with _wrapped(f"{self._place}: {name}"):
+            future = asyncio.run_coroutine_threadsafe(start(), _loop())
+            try:
+                return future.result(self._deadline_s)
+            except FutureTimeout:
+                future.cancel()
+                raise
+
+
+async def _next(stream: Any) -> Any:
+    try:
+        return await stream.__anext__()
+    except StopAsyncIteration:
+        return []
+
+
+async def _or_none(found: Any) -> Any:
+    try:
+        return await found
+    except FileNotFoundError:
+        return None
+
+
+async def _read(store: Store, path: str) -> bytes:
+    answer = await obstore.get_async(store, path)
+    return bytes(await answer.bytes_async())
+
+
+async def _write(store: Store, path: str, data: bytes | Path, attributes: Any) -> None:
+    await obstore.put_async(store, path, data, attributes=attributes)
+
+
+@cache
+def _open(scheme: str, bucket: str) -> Store:
+    # An endpoint with http:// was written down on purpose; obstore wants to be told twice.
+    endpoints = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"))
+    plain = any(endpoint.startswith("http://") for endpoint in endpoints)
+    options: Any = {
+        "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=DEADLINE_S / 2)},
+        "client_options": {"timeout": timedelta(seconds=DEADLINE_S / 2), **({"allow_http": True} if plain else {})},
+    }
+    try:
+        if scheme == "s3":
+            return S3Store(bucket, **options)
+        if scheme == "gs":
+            return GCSStore(bucket, **options)
+        return AzureStore(bucket, **options) if scheme == "az" else MemoryStore()
+    except (exceptions.BaseError, ValueError) as error:
+        raise BadSettings(
+            f"{scheme}://{bucket} cannot be opened: {_first_line(error)}",
+            hint="Set the vendor's environment variables; docs/batch.md names them.",
+        ) from error
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The event loop that waits for all storages of this process, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="storage", daemon=True).start()
+    return loop
+
+
+@contextmanager
+def _wrapped(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _REFUSED as error:
+        raise StorageRefused(
+            f"{name}: {_first_line(error)}", hint="Check the name, the credentials and what they allow."
+        ) from error
+    except (TimeoutError, FutureTimeout) as error:
+        raise StoreUnavailable(f"{name}: no answer in time.", hint="Is the storage there? Try again later.") from error
+    except exceptions.BaseError as error:
+        raise StoreUnavailable(f"{name}: {_first_line(error)}", hint="Try again later.") from error
+
+
+def _first_line(error: Exception) -> str:
+    """The library's words without its dump of the request that follows them."""
+    return f"{error}".strip().partition("\n")[0][:300] or type(error).__name__

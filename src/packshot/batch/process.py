@@ -1,0 +1,162 @@
+"""One photo of a batch: read, made, written. The same function in a thread here and in a process on a cluster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
+
+from packshot.batch.naming import Item
+from packshot.batch.patience import patiently
+from packshot.batch.storage import open_storage
+from packshot.batch.thumbnails import thumbnail
+from packshot.core.options import Options
+from packshot.engine.network import Network, load_network
+from packshot.engine.remove import Result, remove
+from packshot.errors import FileTooLarge, InputError, PackshotError
+
+# A photo is read whole. Medium format cameras write 150 MB TIFFs; what is ten times that is no photo.
+MAX_PHOTO_BYTES = 1_000_000_000
+
+Row = dict[str, Any]
+"""What is known of one photo, as JSON has it: a line of the journal, a line of the report."""
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """All that `process` must know. It travels to workers, so it holds no open thing.
+
+    photos, out: places, as open_storage takes them. model, device, threads: as load_network takes them.
+    thumbnails: the place for small pictures, under thumbnails/; None for none.
+    """
+
+    photos: str
+    out: str
+    options: Options = field(default_factory=Options)
+    model: str | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = 1
+    thumbnails: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a photo failed: the three parts of a PackshotError, which can travel."""
+
+    slug: str
+    message: str
+    hint: str = ""
+
+    @staticmethod
+    def of(error: PackshotError) -> Failure:
+        return Failure(error.slug, error.message, error.hint)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a photo: `made` says what is known of the output, or `failure` why there is none."""
+
+    item: Item
+    made: Row | None = None
+    failure: Failure | None = None
+    seconds: float = 0.0
+    thumbnails: tuple[str, ...] = ()
+
+    def row(self) -> Row:
+        """As a line of the journal."""
+        item, failure = self.item, self.failure
+        return {
+            "source": item.source,
+            "version": item.version,
+            "output": item.output,
+            "fingerprint": item.fingerprint,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 3),
+            "ok": failure is None,
+            **({"thumbnails": list(self.thumbnails)} if self.thumbnails else {}),
+            **(self.made or {}),
+            **({} if failure is None else {"error": vars(failure)}),
+        }
+
+
+def process(item: Item, settings: BatchSettings) -> Outcome:
+    """Make one photo. Never raises: whatever goes wrong with a photo is its outcome, and the next one has its turn."""
+    started = time.perf_counter()
+    data = b""
+    try:
+        photos, out = open_storage(settings.photos), open_storage(settings.out)
+        check_bytes(item)
+        data = patiently(lambda: photos.get(item.source))
+        network = shared_network(settings.model, settings.device, settings.threads)
+        result = remove(data, settings.options, network=network)
+        patiently(lambda: out.put(item.output, result.data, result.media_type))
+        small = _write_thumbnails(item, settings, {"photo": data, "output": result.data})
+        return Outcome(item, made(result), seconds=time.perf_counter() - started, thumbnails=small)
+    except PackshotError as error:
+        failure = Failure.of(error)
+        # A photo that was refused for what it is would have to be decoded by more trusting hands.
+        small = () if isinstance(error, InputError) else _write_thumbnails(item, settings, {"photo": data})
+    except Exception as error:  # noqa: BLE001 - one photo never stops the rest
+        failure = Failure("internal", f"{type(error).__name__}: {error}"[:500], "This is a fault of packshot's own.")
+        small = ()
+    return Outcome(item, failure=failure, seconds=time.perf_counter() - started, thumbnails=small)
+
+
+def made(result: Result) -> Row:
+    """What is known of an output, as JSON has it."""
+    report = result.report
+    return {
+        "media_type": result.media_type,
+        "bytes": len(result.data),
+        "width": result.size.width,
+        "height": result.size.height,
+        "photo": list(result.photo_size),
+        "box": list(result.box),
+        "product": list(result.product),
+        "confidence": None if result.confidence is None else round(result.confidence, 4),
+        "review": bool(result.review),
+        "notes": list(result.notes),
+        "preset": None if report is None else report.to_dict(),
+    }
+
+
+def check_bytes(item: Item) -> None:
+    """Raise FileTooLarge before a disk image that is called .jpg fills the memory."""
+    if item.size_bytes > MAX_PHOTO_BYTES:
+        raise FileTooLarge(
+            f"The file has {item.size_bytes:,} bytes; at most {MAX_PHOTO_BYTES:,} are read.", hint="Is it a photo?"
+        )
+
+
+def _write_thumbnails(item: Item, settings: BatchSettings, pictures: dict[str, bytes]) -> tuple[str, ...]:
+    """The names of those that could be made; a report with a gap is no failure."""
+    if settings.thumbnails is None:
+        return ()
+    names = []
+    for kind, data in pictures.items():
+        name = f"thumbnails/{item.fingerprint}-{kind}.webp"
+        small = thumbnail(data) if data else None
+        if small is not None:
+            try:
+                open_storage(settings.thumbnails).put(name, small, "image/webp")
+            except PackshotError:
+                continue
+            names.append(name)
+    return tuple(names)
+
+
+_loading = threading.Lock()
+
+
+def shared_network(model: str | None, device: Literal["cpu", "cuda"], threads: int) -> Network:
+    """The network, loaded by the first call in a process and shared by its threads."""
+    with _loading:
+        return _load(model, device, threads)
+
+
+@cache
+def _load(model: str | None, device: Literal["cpu", "cuda"], threads: int) -> Network:
+    return load_network(model, threads=threads, device=device)

@@ -1,0 +1,96 @@
+"""How far a batch is, on stderr: one line that changes on a terminal, a line every ten seconds elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import deque
+from typing import TextIO
+
+from packshot.batch.process import Outcome
+
+_TERMINAL_S = 0.2
+_ELSEWHERE_S = 10.0
+_RATE_OVER = 200  # photos; a rate since the start would remember the network's loading for hours
+_FAILURES_SHOWN = 20
+
+
+class Progress:
+    """total: photos of this round that are to be made."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._said = time.monotonic()
+        self._line = False
+        self.start(0)
+
+    def start(self, total: int) -> None:
+        """A round begins."""
+        self._total, self._done, self._failed = total, 0, 0
+        self._times: deque[float] = deque([time.monotonic()], maxlen=_RATE_OVER)
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self._clear()
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def listing(self, count: int) -> None:
+        """So many photos have been found so far."""
+        self._now_and_then(f"{count:,} photos found")
+
+    def step(self, outcome: Outcome) -> None:
+        """A photo is done."""
+        self._done += 1
+        self._times.append(time.monotonic())
+        if (failure := outcome.failure) is not None:
+            self._failed += 1
+            if self._failed <= _FAILURES_SHOWN:
+                self.say(f"{outcome.item.source}: {failure.message} {failure.hint}".rstrip())
+            if self._failed == _FAILURES_SHOWN:
+                self.say("Further failures are in the report only.")
+        self._now_and_then(self.text())
+
+    def text(self) -> str:
+        """The line: 1,204/2,000, 3 failed, 4.1 photos a second, 3 min 14 s left."""
+        rate = self.rate()
+        parts = [f"{self._done:,}/{self._total:,}", f"{self._failed:,} failed"]
+        if rate:
+            parts += [f"{rate:.1f} photos a second", f"{duration((self._total - self._done) / rate)} left"]
+        return ", ".join(parts)
+
+    def rate(self) -> float:
+        """Photos a second, over the last few."""
+        span = self._times[-1] - self._times[0]
+        return (len(self._times) - 1) / span if span else 0.0
+
+    def end(self) -> None:
+        """No more changing lines."""
+        self._clear()
+
+    def _now_and_then(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._said < (_TERMINAL_S if self._terminal else _ELSEWHERE_S):
+            return
+        self._said = now
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
+            self._line = True
+        else:
+            self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def _clear(self) -> None:
+        if self._line:
+            self._stream.write("\r\x1b[K")
+            self._line = False
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units: 2 h 5 min, 3 min 14 s, 9 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

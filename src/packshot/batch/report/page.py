@@ -1,0 +1,199 @@
+"""report.html: one page without anything from elsewhere, the photos that need a human first."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib import resources
+from urllib.parse import quote
+
+from packshot.batch.catalogue import Counts
+from packshot.batch.process import Row
+from packshot.batch.progress import duration
+from packshot.batch.summary import Summary
+
+STATES = {"failed": "Failed", "broken": "Break a rule", "review": "To look at", "fine": "Fine"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What a report is of. photos, out: places. facts: options, network and so on."""
+
+    photos: str
+    out: str
+    facts: Mapping[str, object]
+    summary: Summary
+
+
+def page(rows: list[Row], about: About, bases: tuple[str | None, str | None]) -> str:
+    """rows: the worst first. bases: what links to photos and to outputs begin with, where they can be links."""
+    counts = about.summary.counts
+    style, script = _part("page.css"), _part("page.js")
+    policy = f"default-src 'none'; img-src 'self' file:; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    title = f"packshot: {counts.made:,} made, {counts.failed:,} failed"
+    cards = "\n".join(_card(place, row, bases) for place, row in enumerate(rows))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>{counts.made:,} packshots, {counts.failed:,} failed</h1>
+{_facts(about)}
+</header>
+<main>
+{_controls(rows, counts)}
+<ol id="photos">
+{cards}
+</ol>
+</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def state(row: Row) -> str:
+    """One of STATES: the worst that is true of a photo."""
+    if not row["ok"]:
+        return "failed"
+    if not (row.get("preset") or {"passed": True})["passed"]:
+        return "broken"
+    return "review" if row.get("review") else "fine"
+
+
+def _facts(about: About) -> str:
+    options = about.facts["options"]
+    assert isinstance(options, Mapping)  # noqa: S101 - run.py made it
+    wishes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in options.items()) or "the defaults"
+    facts = {
+        "Photos": about.photos,
+        "Outputs": about.out,
+        "Options": wishes,
+        "Network": f"{about.facts['network']}, packshot {about.facts['packshot']}",
+        "Written": f"{about.facts['at']}",
+    }
+    summary = about.summary
+    if summary.now:
+        rate = summary.now / summary.seconds
+        facts["This run"] = f"{summary.now:,} photos in {duration(summary.seconds)}, {rate:.1f} a second"
+    if summary.left:
+        facts["Not done yet"] = f"{summary.left:,} photos: the same command goes on with them"
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+    return f"<dl>{items}</dl>"
+
+
+def _controls(rows: list[Row], counts: Counts) -> str:
+    shown = [state(row) for row in rows]
+    choices = {"": ("All", len(rows)), **{name: (title, shown.count(name)) for name, title in STATES.items()}}
+    radios = "".join(
+        f'<label class="{name or "all"}"><input type="radio" name="state" value="{name}"{"" if name else " checked"}>'
+        f"<span>{title} <b>{count:,}</b></span></label>"
+        for name, (title, count) in choices.items()
+        if count or not name
+    )
+    known = counts.made + counts.failed
+    rest = (
+        f"<p>Shown are the worst {len(rows):,} of {known:,}; report.csv has them all.</p>" if known > len(rows) else ""
+    )
+    return f"""<form id="controls" hidden>
+<fieldset><legend>Show</legend>{radios}</fieldset>
+<label>Sort by <select name="sort"><option value="place">what needs a look first</option>
+<option value="confidence">least sure first</option><option value="name">name</option></select></label>
+<label>Name <input type="search" name="name" placeholder="part of a name"></label>
+<output aria-live="polite"></output>
+</form>{rest}"""
+
+
+def _card(place: int, row: Row, bases: tuple[str | None, str | None]) -> str:
+    confidence = row.get("confidence")
+    sure = "" if confidence is None else f"{confidence:.4f}"
+    kind = state(row)
+    return (
+        f'<li class="{kind}" data-state="{kind}" data-place="{place}" data-confidence="{sure}" '
+        f'data-name="{escape(row["source"].lower())}"><div class="pictures">{_pictures(row, bases)}</div>'
+        f'<div class="words"><h2>{escape(row["source"])}</h2>{_words(row, kind, confidence)}</div></li>'
+    )
+
+
+def _pictures(row: Row, bases: tuple[str | None, str | None]) -> str:
+    found = {name.rsplit("-", 1)[-1].removesuffix(".webp"): name for name in row.get("thumbnails", ())}
+    parts = []
+    for kind, key, base in (("photo", "source", bases[0]), ("output", "output", bases[1])):
+        if kind == "output" and not row["ok"]:
+            continue
+        name = escape(row[key])
+        inside = (
+            f'<img loading="lazy" decoding="async" alt="{kind.title()} {name}" src="{quote(found[kind])}">'
+            if kind in found
+            else f'<span class="none">no preview of the {kind}</span>'
+        )
+        link = (
+            f'<a href="{escape(base + quote(row[key], errors="surrogateescape"))}">{inside}</a>'
+            if base is not None
+            else inside
+        )
+        parts.append(f'<div class="{kind}">{link}</div>')
+    return "".join(parts)
+
+
+def _words(row: Row, kind: str, confidence: float | None) -> str:
+    if kind == "failed":
+        error = row["error"]
+        return (
+            f'<p class="verdict"><strong>Failed:</strong> {escape(error["message"])} {escape(error["hint"])} '
+            f"<code>{escape(error['slug'])}</code></p>"
+        )
+    parts = []
+    if confidence is not None:
+        look = " <strong>Look at it.</strong>" if row.get("review") else ""
+        parts.append(
+            f'<p>Confidence {confidence:.2f} <meter min="0" max="1" value="{confidence:.2f}" '
+            f'aria-hidden="true"></meter>{look}</p>'
+        )
+    parts.append(f'<p class="size">{row["width"]} x {row["height"]} px, {_size(row["bytes"])}</p>')
+    parts += [f"<p>{escape(note)}</p>" for note in row["notes"]]
+    return "".join(parts) + _rules(row.get("preset"))
+
+
+def _rules(preset: Row | None) -> str:
+    if preset is None:
+        return ""
+    required = [check for check in preset["checks"] if check["required"]]
+    broken = sum(not check["passed"] for check in required)
+    verdict = f"{broken} of {len(required)} rules not kept" if broken else f"all {len(required)} rules kept"
+    items = "".join(
+        f'<li class="{_mark(check)}"><b>{_MARKS[_mark(check)]}</b> {escape(check["message"])}</li>'
+        for check in preset["checks"]
+    )
+    unfolded = " open" if broken else ""
+    return f"<details{unfolded}><summary>{escape(preset['title'])}: {verdict}</summary><ul>{items}</ul></details>"
+
+
+_MARKS = {"kept": "Kept", "not-kept": "Not kept", "wish": "Advice"}
+
+
+def _mark(check: Row) -> str:
+    return "kept" if check["passed"] else "not-kept" if check["required"] else "wish"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+@cache
+def _part(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,246 @@
+"""The batch: list, skip what is finished, make the rest, keep a journal, report."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import packshot
+from packshot.batch.catalogue import Catalogue
+from packshot.batch.engines import Engine
+from packshot.batch.folder import LocalStorage
+from packshot.batch.journal import open_journal
+from packshot.batch.listing import looks, photos_in, photos_named
+from packshot.batch.naming import Item, Naming
+from packshot.batch.process import BatchSettings, Failure, Outcome
+from packshot.batch.progress import Progress
+from packshot.batch.report import About, write_report
+from packshot.batch.storage import Entry, Storage, open_storage
+from packshot.batch.summary import Summary
+from packshot.errors import (
+    BadSettings,
+    ChecksumMismatch,
+    InvalidOption,
+    ModelMissing,
+    PackshotError,
+    SetupError,
+    StoreUnavailable,
+)
+
+REPORT = "packshot-report"
+GIVE_UP_AFTER = 20
+"""So many photos in a row that storage failed: it is not the photos, and the other million would only take hours."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done.
+
+    manifest: keys instead of a listing. report: the place for it; None for none. overwrite: whether outputs may
+    replace files that packshot did not make. watch: go on with what comes into the folder until told to stop.
+    """
+
+    settings: BatchSettings
+    naming: Naming
+    manifest: Iterable[str] | None = None
+    report: str | None = None
+    overwrite: bool = False
+    watch: bool = False
+
+
+def run(task: Task, engine: Engine, stop: threading.Event, progress: Progress) -> Summary:
+    """Do it. Returns when all is done, or soon after `stop` was set.
+
+    Raises
+    ------
+    InvalidOption
+        Two photos would become the same output; or another process works on the same folder.
+    SetupError, StorageError
+        A place cannot be read or written at all.
+    """
+    batch = _Batch(task, engine, stop, progress)
+    try:
+        batch.prepare()
+        for entries in batch.rounds():
+            batch.round(entries)
+            if batch.trouble:
+                break
+        progress.end()
+        batch.report()
+        return batch.summary()
+    finally:
+        batch.journal.close()
+        batch.catalogue.close()
+
+
+class _Batch:
+    """The parts of one run, which live as long as it does."""
+
+    def __init__(self, task: Task, engine: Engine, stop: threading.Event, progress: Progress) -> None:
+        self.task, self.engine, self.stop, self.progress = task, engine, stop, progress
+        self.photos, self.out = open_storage(task.settings.photos), open_storage(task.settings.out)
+        self.inside = outputs_within(self.photos, self.out)
+        self.journal = open_journal(self.out)
+        self.catalogue = Catalogue()
+        self.since, self.started = time.time(), time.perf_counter()
+        self.done = 0
+        self.trouble: PackshotError | None = None
+        self._storage_failures = 0
+
+    def prepare(self) -> None:
+        """Read the journal, and write in it that a run begins."""
+        for row in self.journal.lines():
+            if "run" in row:
+                self.since = min(self.since, row["run"]["since"])
+            elif "fingerprint" in row:
+                self.catalogue.remember(row)
+        if isinstance(self.out, LocalStorage):
+            self.out.sweep()
+        else:
+            for entry in self.out.list():
+                self._take_in(entry)
+        self.journal.add({"run": {"since": self.since, **self._about()}})
+
+    def rounds(self) -> Iterator[Iterable[Entry]]:
+        """The photos of each round: all there are, or what a look at the folder found."""
+        if self.task.manifest is not None:
+            yield photos_named(self.photos, self.task.manifest)
+        elif not self.task.watch:
+            yield photos_in(self.photos, but=self.inside)
+        else:
+            self.progress.say(f"Watching {self.photos.url}; Ctrl-C ends it.")
+            yield from looks(self.photos, self.stop, but=self.inside)
+
+    def round(self, entries: Iterable[Entry]) -> None:
+        """Make what the round's photos lack."""
+        self.catalogue.round += 1
+        found = self._want(entries)
+        if self.task.watch and not found:
+            return
+        refused = self._refuse()
+        todo = self.catalogue.unfinished() - len(refused)
+        self.progress.say(f"{found:,} photos, {found - todo - len(refused):,} of them finished before.")
+        self.progress.start(todo + len(refused))
+        for outcome in refused.values():
+            self._take(outcome)
+        items = (item for item in self.catalogue.todo() if item.source not in refused)
+        for outcome in self.engine.outcomes(items, self.task.settings, self.stop):
+            self._take(outcome)
+            self.done += 1
+        if self.task.watch:
+            self.report()
+
+    def summary(self) -> Summary:
+        return Summary(self.catalogue.counts(), self.done, time.perf_counter() - self.started, self.trouble)
+
+    def report(self) -> None:
+        if self.task.report is not None:
+            about = About(self.photos.url, self.out.url, self._about(), self.summary())
+            to = open_storage(self.task.report)
+            write_report(self.catalogue, to, about)
+            if isinstance(to, LocalStorage):
+                to.sweep()
+
+    def _want(self, entries: Iterable[Entry]) -> int:
+        """Take in a round's photos; how many there are."""
+        count = 0
+        for entry in entries:
+            item = self.task.naming.item(entry)
+            self.catalogue.want(item)
+            if isinstance(self.out, LocalStorage) and (there := self.out.find(item.output)) is not None:
+                self._take_in(there)
+            count += 1
+            self.progress.listing(count)
+            if self.stop.is_set():
+                break
+        return count
+
+    def _take_in(self, entry: Entry) -> None:
+        if entry.size_bytes:  # an empty one, as a power cut may leave it, is none
+            self.catalogue.is_there(entry.key, entry.modified)
+
+    def _refuse(self) -> dict[str, Outcome]:
+        """Photos that fail before they are begun, by their key."""
+        clashes = list(self.catalogue.clashes())
+        if clashes and not self.task.watch:
+            item, other = clashes[0]
+            raise _clash(item, other, len(clashes))
+        refused = {item.source: _failed(item, _clash(item, other)) for item, other in clashes}
+        if not self.task.overwrite:
+            refused |= {item.source: _failed(item, _taken(item)) for item in self.catalogue.strangers(self.since)}
+        return refused
+
+    def _take(self, outcome: Outcome) -> None:
+        """Keep an outcome: first in the journal, then for the report."""
+        row = outcome.row()
+        self.journal.add(row)
+        self.catalogue.remember(row)
+        if outcome.failure is None:
+            self.catalogue.is_there(outcome.item.output, time.time())
+        self.progress.step(outcome)
+        self._look_for_trouble(outcome.failure)
+
+    def _look_for_trouble(self, failure: Failure | None) -> None:
+        """Stop where no photo can be made: the setup is wrong, or the storage is gone."""
+        if failure is not None and failure.slug in _SETUP:
+            self.trouble = _SETUP[failure.slug](failure.message, hint=failure.hint)
+        away = failure is not None and failure.slug == StoreUnavailable.slug
+        self._storage_failures = self._storage_failures + 1 if away else 0
+        if failure is not None and self._storage_failures >= GIVE_UP_AFTER:
+            self.trouble = StoreUnavailable(
+                f"Storage failed for {GIVE_UP_AFTER} photos in a row: {failure.message}",
+                hint="When it is back, the same command goes on where this one stopped.",
+            )
+        if self.trouble:
+            self.stop.set()
+
+    def _about(self) -> dict[str, object]:
+        options = self.task.settings.options.given()
+        return {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "options": {name: "a file" if isinstance(value, bytes) else value for name, value in options.items()},
+            "options_key": self.task.naming.options_key,
+            "network": self.task.naming.network,
+            "packshot": packshot.__version__,
+        }
+
+
+def outputs_within(photos: Storage, out: Storage) -> str | None:
+    """The outputs' folder below the photos', if it lies there.
+
+    Raises: InvalidOption where outputs could replace photos.
+    """
+    if f"{photos.url}/".startswith(f"{out.url}/"):
+        raise InvalidOption(
+            f"OUT {out.url} is or holds IN {photos.url}: outputs could replace photos.",
+            hint="Give another folder, beside IN or in it.",
+            field="OUT",
+        )
+    inside = f"{photos.url}/"
+    return out.url.removeprefix(inside) if out.url.startswith(inside) else None
+
+
+_SETUP: dict[str, type[SetupError]] = {
+    kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)
+}
+
+
+def _failed(item: Item, error: PackshotError) -> Outcome:
+    return Outcome(item, failure=Failure.of(error))
+
+
+def _clash(item: Item, other: str, count: int = 1) -> InvalidOption:
+    more = f", and {count - 1:,} more pairs like this" if count > 1 else ""
+    return InvalidOption(
+        f"{other} and {item.source} would both become {item.output}{more}.",
+        hint="Rename one of each, or name the photos that you want in a --manifest.",
+    )
+
+
+def _taken(item: Item) -> InvalidOption:
+    return InvalidOption(
+        f"{item.output} exists already, and packshot did not make it.", hint="Use --overwrite to replace it."
+    )

@@ -1,0 +1,201 @@
+"""`packshot batch`: a whole catalogue, from a folder or a bucket into another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from packshot.cli.errors import TooManyFailures
+from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
+
+if TYPE_CHECKING:
+    from packshot.batch.engines import Engine
+    from packshot.batch.summary import Summary
+    from packshot.core.options import Options
+    from packshot.engine.session import Device
+
+
+class Share(click.ParamType[float]):
+    """ "2%" or 0.02."""
+
+    name = "share"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"{text!r} is no share: give 2% or 0.02.", param, ctx)
+        return share
+
+
+@click.command(cls=PictureCommand)
+@click.argument("photos", metavar="IN")
+@click.argument("out", metavar="OUT")
+@picture_options
+@click.option("--jobs", type=click.IntRange(1), help="Photos at a time.  [default: one per processor]")
+@click.option("--watch", is_flag=True, help="Go on with photos that come into the folder, until Ctrl-C.")
+@click.option(
+    "--manifest",
+    type=click.File(encoding="utf-8", errors="surrogateescape"),
+    help="Only the photos that this file names, one a line, as they are called below IN; - for stdin.",
+)
+@click.option(
+    "--max-error-rate",
+    type=Share(),
+    default="0",
+    show_default=True,
+    help="Share of photos that may fail before the exit code says so, such as 2%.",
+)
+@click.option("--report", metavar="FOLDER|none", help="Where the report goes.  [default: OUT/packshot-report]")
+@click.option("--overwrite", is_flag=True, help="Also replace files in OUT that packshot did not make.")
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="This machine, or a Ray cluster (needs packshot[ray]).",
+)
+@model_option
+@device_option
+def batch(
+    photos: str,
+    out: str,
+    options: Options,
+    jobs: int | None,
+    watch: bool,
+    manifest: TextIO | None,
+    max_error_rate: float,
+    report: str | None,
+    overwrite: bool,
+    engine_name: str,
+    model: str | None,
+    device: Device,
+) -> None:
+    """Make packshots of a whole catalogue, and a report of them.
+
+    \b
+    packshot batch photos/ shop/ --preset amazon            a folder
+    packshot batch s3://raw/2026 s3://shop/2026 --crop      object storage; also gs:// and az://
+    packshot batch photos/ shop/ --manifest failed.txt      only these
+    packshot batch inbox/ shop/ --watch                     whatever comes in
+
+    Started again, it goes on where it stopped: what is finished for the same photo and the same options is not made
+    again. Ctrl-C finishes the photos in hand; a second one stops at once. docs/batch.md has the rest.
+    """
+    from packshot.batch.naming import make_naming
+    from packshot.batch.process import BatchSettings
+    from packshot.batch.progress import Progress
+    from packshot.batch.run import REPORT, Task, run
+    from packshot.cli.plan import naming
+    from packshot.engine.presets import plan
+    from packshot.engine.weights import default_model, find_card, verify
+
+    _check_together(photos, watch, manifest)
+    model = model or default_model(None, device)
+    card, path = find_card(model)
+    verify(card, path)
+    report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
+    jobs = jobs or os.cpu_count() or 1
+    task = Task(
+        settings=BatchSettings(photos, out, options, model, device, _threads(jobs), report_at),
+        naming=make_naming(
+            options, f"{card.name}@{card.sha256[:12]}", naming(plan(options).recipe, options.preset).word
+        ),
+        manifest=manifest,
+        report=report_at,
+        overwrite=overwrite,
+        watch=watch,
+    )
+    engine, stop = _engine(engine_name, jobs), _Stop()
+    summary = run(task, engine, stop.event, Progress(sys.stderr))
+    _say(summary, report_at)
+    _leave(summary, stop, watch=watch, max_error_rate=max_error_rate)
+
+
+def _engine(name: str, jobs: int) -> Engine:
+    from packshot.batch.engines import LocalEngine
+    from packshot.errors import BadSettings
+    from packshot.service.process import tune_process
+
+    if name != "local":
+        raise BadSettings(f"The engine {name} is not there yet.", hint="Use --engine local.")
+    tune_process()
+    return LocalEngine(jobs)
+
+
+def _threads(jobs: int) -> int:
+    """For the network: all processors where one photo is worked on at a time."""
+    return 1 if jobs > 1 else os.cpu_count() or 1
+
+
+def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
+    from packshot.batch.storage import local_folder
+    from packshot.errors import InvalidOption
+
+    folder = local_folder(photos)
+    if folder is not None and not folder.is_dir():
+        raise InvalidOption(f"{photos} is no folder.", hint="Give a folder, or s3://, gs:// or az://.", field="IN")
+    if watch and manifest is not None:
+        raise InvalidOption("--watch and --manifest came together.", hint="Give one of them.", field="--watch")
+    if watch and folder is None:
+        raise InvalidOption(
+            f"{photos} cannot be watched.", hint="Only a folder can; run the command now and then.", field="--watch"
+        )
+
+
+class _Stop:
+    """SIGINT and SIGTERM: the first asks for an end, the second makes one."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.signal = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on)
+
+    def _on(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal:
+            # Journal and outputs are whole at any time: there is nothing to put away.
+            os._exit(128 + number)
+        self.signal = number
+        self.event.set()
+        os.write(2, b"\nStopping: the photos in hand are finished. Ctrl-C again stops at once.\n")
+
+
+def _say(summary: Summary, report: str | None) -> None:
+    counts = summary.counts
+    rate = f", {summary.now / summary.seconds:.1f} photos a second" if summary.now else ""
+    broken = f", {counts.broken:,} break a rule of their preset" if counts.broken else ""
+    click.echo(
+        f"{counts.made:,} made, {counts.failed:,} failed, {counts.review:,} to look at{broken}; "
+        f"{summary.now:,} in this run{rate}",
+        err=True,
+    )
+    if report is not None:
+        click.echo(f"Report: {report.rstrip('/')}/report.html", err=True)
+    if counts.failed and report is not None:
+        click.echo(f"Only the failed ones again: the same command with --manifest {report}/failed.txt", err=True)
+    if summary.left:
+        click.echo(f"{summary.left:,} photos are left: the same command goes on with them.", err=True)
+
+
+def _leave(summary: Summary, stop: _Stop, *, watch: bool, max_error_rate: float) -> None:
+    if summary.trouble is not None:
+        raise summary.trouble
+    if stop.signal and not watch:
+        sys.exit(128 + stop.signal)
+    if summary.error_rate > max_error_rate:
+        raise TooManyFailures(
+            f"{summary.counts.failed:,} of {summary.counts.wanted:,} photos failed, "
+            f"{summary.error_rate:.1%}; {max_error_rate:.1%} may.",
+            hint="The report says why.",
+        )
