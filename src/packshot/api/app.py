@@ -20,6 +20,7 @@ from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
 from packshot.api.failures import failure
 from packshot.api.native import routes as native
 from packshot.api.native.schema import relabel
+from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
 from packshot.errors import PackshotError
 from packshot.service.build import Service
@@ -52,6 +53,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(results.router(service))
     app.include_router(health.router(service))
     app.include_router(docs.router(app, service.settings.base_url))
+    app.include_router(page.router(service))
     app.add_exception_handler(PackshotError, _packshot_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)

@@ -1,0 +1,78 @@
+"""`/` and `/page/...`: the files of the web page, read once, with their headers. Nothing is made from a request."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from packshot.api.errors import UnknownPath
+from packshot.service.build import Service
+
+MEDIA_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+# Pictures are made in the browser (blob:), styles and scripts are ours, and the page talks to its own service only.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_A_YEAR = "public, max-age=31536000, immutable"
+_ASK_AGAIN = "no-cache"  # kept, but asked for each time: the ETag makes that a 304
+
+
+@dataclass(frozen=True)
+class Page:
+    """The files of the page by their names, and a version: another content, another version."""
+
+    files: dict[str, bytes]
+    version: str
+
+
+def router(service: Service) -> APIRouter:
+    """GET and HEAD of the page and its files."""
+    page = read_page()
+    routes = APIRouter(include_in_schema=False)
+
+    async def index(request: Request) -> Response:
+        return _answer(request, "index.html", page.files["index.html"], _ASK_AGAIN)
+
+    async def file(request: Request, version: str, name: str) -> Response:
+        if name not in page.files:
+            raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="The page is at /.")
+        # While an update is rolled out, a page may ask a newer or older replica: what is there will do, uncached.
+        return _answer(request, name, page.files[name], _A_YEAR if version == page.version else _ASK_AGAIN)
+
+    for path, answer in {"/": index, "/page/{version}/{name}": file}.items():
+        routes.add_api_route(path, answer, methods=["GET", "HEAD"])
+    return routes
+
+
+def read_page() -> Page:
+    """The files in `site/`. VERSION in index.html becomes the version, so that addresses change with the content."""
+    folder = resources.files("packshot.api.page") / "site"
+    files = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}
+    content = b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))
+    version = hashlib.sha256(content).hexdigest()[:12]
+    files["index.html"] = files["index.html"].replace(b"VERSION", version.encode())
+    return Page(files, version)
+
+
+def _answer(request: Request, name: str, content: bytes, cache: str) -> Response:
+    etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    headers = {**_HEADERS, "Cache-Control": cache, "ETag": etag}
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if etag in known:
+        return Response(status_code=304, headers=headers)
+    headers["Content-Length"] = str(len(content))
+    body = b"" if request.method == "HEAD" else content
+    return Response(body, media_type=MEDIA_TYPES[name.rpartition(".")[2]], headers=headers)

@@ -1,0 +1,159 @@
+// The brush: by pointer, finger or keys. It only collects strokes; the service renders what they mean.
+
+import { find, say } from "./dom.js";
+
+const COLOURS = { keep: "rgb(16 138 92 / 60%)", remove: "rgb(206 44 32 / 60%)" };
+const LONGEST_PX = 1500;
+const STEP_PX = 10;
+const LARGE_STEP_PX = 50;
+
+/** onStroke({ brush, radius, points }) is called when a stroke ends. Its size stays the same on the screen. */
+export class Brush {
+  #stroke = null;
+  #cursor = null;
+  #pending = [];
+  tool = {
+    start: (point) => this.#down(point),
+    move: (point) => this.#to(point),
+    end: () => this.#lift(),
+    cancel: () => { this.#stroke = null; this.#draw(); },
+  };
+
+  constructor(stage, onStroke) {
+    Object.assign(this, { stage, onStroke, canvas: find("strokes"), ring: find("ring"), slider: find("brush-size") });
+    stage.place.addEventListener("pointermove", (event) => this.active && this.#follow(stage.point(event)));
+    stage.place.addEventListener("pointerleave", () => { if (this.active && !this.#cursor) this.ring.hidden = true; });
+    stage.addEventListener("move", () => this.active && this.#showCursor());
+    this.slider.addEventListener("input", () => this.#showCursor());
+    find("paint-tools").addEventListener("change", () => this.#showCursor());
+  }
+
+  get kind() {
+    return document.querySelector("[name=brush]:checked").value;
+  }
+
+  get radius() {
+    return 3 * 28 ** (this.slider.value / 100) / this.stage.scale;
+  }
+
+  enter({ width, height }) {
+    this.active = true;
+    this.scale = Math.min(1, LONGEST_PX / Math.max(width, height));
+    this.canvas.width = Math.ceil(width * this.scale);
+    this.canvas.height = Math.ceil(height * this.scale);
+    this.canvas.hidden = false;
+    this.show([]);
+  }
+
+  leave() {
+    this.#lift();
+    this.active = false;
+    this.#cursor = null;
+    this.canvas.hidden = true;
+    this.ring.hidden = true;
+  }
+
+  /** Tint these strokes: those that the picture below does not show yet. */
+  show(strokes) {
+    this.#pending = strokes;
+    this.#draw();
+  }
+
+  /** Paint by keys; whether the key meant something. */
+  key(event) {
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (steps[event.key]) this.#step(...steps[event.key], event.shiftKey ? LARGE_STEP_PX : STEP_PX);
+    else if (event.key === " ") this.#toggle();
+    else if (event.key === "Enter") this.#dab();
+    else if (event.key === "[" || event.key === "]") this.#resize(event.key === "]" ? 5 : -5);
+    else return false;
+    return true;
+  }
+
+  #down(point) {
+    this.#stroke = { brush: this.kind, radius: this.radius, points: [{ x: point.x, y: point.y }] };
+    this.#draw();
+    return true;
+  }
+
+  #to({ x, y }) {
+    this.#stroke?.points.push({ x, y });
+    this.#draw();
+  }
+
+  #lift() {
+    const stroke = this.#stroke;
+    this.#stroke = null;
+    if (stroke) this.onStroke(stroke);
+  }
+
+  #step(dx, dy, px) {
+    const { size, scale } = this.stage;
+    const from = this.#cursor ?? { x: size.width / 2, y: size.height / 2 };
+    const inside = (value, length) => Math.min(length, Math.max(0, value));
+    this.#cursor = { x: inside(from.x + dx * px / scale, size.width), y: inside(from.y + dy * px / scale, size.height) };
+    if (this.#stroke) this.#to(this.#cursor);
+    this.#keepInSight();
+    this.#showCursor();
+  }
+
+  #toggle() {
+    this.#step(0, 0, 0);
+    if (this.#stroke) this.#lift();
+    else this.#down(this.#cursor);
+    say(this.#stroke ? "Brush down" : "Brush up", find("viewer-said"));
+  }
+
+  #dab() {
+    this.#step(0, 0, 0);
+    if (!this.#stroke) this.#down(this.#cursor);
+    this.#lift();
+  }
+
+  #resize(by) {
+    this.slider.value = Number(this.slider.value) + by;
+    this.#showCursor();
+  }
+
+  #keepInSight() {
+    const { stage } = this;
+    const [left, top] = [stage.x + this.#cursor.x * stage.scale, stage.y + this.#cursor.y * stage.scale];
+    const beyond = (at, room) => Math.max(0, 30 - at) - Math.max(0, at - room + 30);
+    const [dx, dy] = [beyond(left, stage.place.clientWidth), beyond(top, stage.place.clientHeight)];
+    if (dx || dy) stage.pan(dx, dy);
+  }
+
+  #follow(point) {
+    this.#cursor = null;
+    this.#showRing(point.left, point.top);
+  }
+
+  #showCursor() {
+    if (this.#cursor) this.#showRing(this.stage.x + this.#cursor.x * this.stage.scale, this.stage.y + this.#cursor.y * this.stage.scale);
+    else if (this.active) this.#showRing(Number.parseFloat(this.ring.style.left) || 0, Number.parseFloat(this.ring.style.top) || 0, this.ring.hidden);
+  }
+
+  #showRing(left, top, hidden = false) {
+    const diameter = `${Math.round(2 * this.radius * this.stage.scale)}px`;
+    Object.assign(this.ring.style, { left: `${left}px`, top: `${top}px`, width: diameter, height: diameter });
+    this.ring.textContent = this.kind === "keep" ? "+" : "\u2212";
+    this.ring.hidden = hidden;
+  }
+
+  #draw() {
+    const context = this.canvas.getContext("2d");
+    context.setTransform(this.scale, 0, 0, this.scale, 0, 0);
+    context.clearRect(0, 0, this.canvas.width / this.scale, this.canvas.height / this.scale);
+    Object.assign(context, { lineCap: "round", lineJoin: "round" });
+    for (const { brush, radius, points } of [...this.#pending, this.#stroke].filter(Boolean)) {
+      context.strokeStyle = COLOURS[brush];
+      context.lineWidth = 2 * radius;
+      context.beginPath();
+      context.moveTo(points[0].x, points[0].y);
+      for (const { x, y } of points) context.lineTo(x, y);
+      context.lineTo(points.at(-1).x + 0.01, points.at(-1).y); // a dab has a length too
+      context.stroke();
+    }
+  }
+}

@@ -1,0 +1,71 @@
+// Before and after: both lie exactly on each other, also when the picture has another frame than the photo.
+
+import { find } from "./dom.js";
+
+const GRIP_PX = 28;
+
+/** The mode in which a divider is moved over both pictures. */
+export class Compare {
+  split = 0.5;
+  #dragging = false;
+  tool = {
+    start: (point) => this.#start(point),
+    move: (point) => this.#moveTo(point.left / this.stage.place.clientWidth),
+    end: () => { this.#dragging = false; },
+    cancel: () => { this.#dragging = false; },
+  };
+
+  constructor(stage) {
+    this.stage = stage;
+    this.slider = find("split");
+    this.slider.addEventListener("input", () => this.#moveTo(this.slider.value / 100));
+    stage.addEventListener("move", () => this.draw());
+  }
+
+  enter(photo, keep) {
+    this.photo = photo;
+    const facts = photo.result?.facts ?? null;
+    this.stage.show(facts ?? photo.size ?? { width: 1, height: 1 }, keep);
+    place(find("before").firstElementChild, photo);
+    this.draw();
+  }
+
+  draw() {
+    if (find("divider").hidden) return;
+    const { place: { clientWidth }, x, scale, size } = this.stage;
+    const cut = Math.min(size.width, Math.max(0, (this.split * clientWidth - x) / scale));
+    find("before").style.clipPath = `inset(0 ${size.width - cut}px 0 0)`;
+    find("after").style.clipPath = `inset(0 0 0 ${cut}px)`;
+    find("divider").style.left = `${this.split * clientWidth}px`;
+    find("tag-before").hidden = this.split < 0.12;
+    find("tag-after").hidden = this.split > 0.88;
+    this.slider.setAttribute("aria-valuetext", `${Math.round(100 * this.split)} % before, ${Math.round(100 - 100 * this.split)} % after`);
+  }
+
+  #start(point) {
+    this.#dragging = Math.abs(point.left - this.split * this.stage.place.clientWidth) < GRIP_PX;
+    return this.#dragging;
+  }
+
+  #moveTo(split) {
+    this.split = Math.min(1, Math.max(0, split));
+    this.slider.value = Math.round(100 * this.split);
+    this.draw();
+  }
+}
+
+/** Lay the photo where its product covers the product of the picture. */
+function place(image, photo) {
+  const facts = photo.result?.facts;
+  const size = facts?.photo ?? photo.size;
+  if (!size) return;
+  const across = (box) => box.right - box.left;
+  const down = (box) => box.bottom - box.top;
+  const [box, product] = [facts?.box, facts?.product];
+  const known = box && product && across(box) > 0 && down(box) > 0;
+  const [x, y] = known ? [across(product) / across(box), down(product) / down(box)] : [1, 1];
+  image.style.width = `${size.width * x}px`;
+  image.style.height = `${size.height * y}px`;
+  image.style.left = known ? `${product.left - box.left * x}px` : "0";
+  image.style.top = known ? `${product.top - box.top * y}px` : "0";
+}

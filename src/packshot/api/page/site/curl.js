@@ -1,0 +1,33 @@
+// The line for a terminal that does what the page does.
+
+import { find, say } from "./dom.js";
+
+export function curlLine({ options, picture }) {
+  const parts = ["curl -H 'Authorization: Bearer YOUR_KEY'", "-F image=@photo.jpg"];
+  for (const [name, value] of Object.entries(options)) parts.push(`-F ${quoted(`${name}=${value}`)}`);
+  if (picture) parts.push(`-F ${quoted(`background_picture=@${picture.name}`)}`);
+  parts.push(`-o ${quoted(`packshot.${extensionOf(options, picture)}`)}`, new URL("v1/packshots", document.baseURI).href);
+  return parts.join(" \\\n  ");
+}
+
+function extensionOf({ preset, format, background, form }, picture) {
+  if (format) return format === "jpeg" ? "jpg" : format;
+  const flat = preset || picture || form === "flattened" || (background && background !== "transparent");
+  return flat ? "jpg" : "png";
+}
+
+// Plain words stay plain; all else is quoted for a POSIX shell.
+const quoted = (text) => (/^[\w=@.:/%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);
+
+/** Put a text on the clipboard. Browsers lend it to secure pages only; elsewhere the text is selected and copied. */
+export async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+  } catch {
+    getSelection().selectAllChildren(element);
+    if (!document.execCommand("copy")) return say("Selected: press Control C to copy.");
+  }
+  find("copied").textContent = "Copied";
+  setTimeout(() => { find("copied").textContent = ""; }, 3000);
+  return undefined;
+}

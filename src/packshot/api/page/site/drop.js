@@ -1,0 +1,60 @@
+// Photos come in: picked, dropped (folders too) or pasted.
+
+import { find } from "./dom.js";
+
+const PICTURE = /\.(jpe?g|png|webp|bmp|gif|tiff?|avif|hei[cf])$/i;
+
+/** Call onFiles(pictures, other) for every way in; other: how many files were no pictures. */
+export function takePhotos(onFiles) {
+  const pick = find("pick");
+  const take = (files) => {
+    const pictures = files.filter(isPicture);
+    if (files.length) onFiles(pictures, files.length - pictures.length);
+  };
+  pick.addEventListener("change", () => {
+    take([...pick.files]);
+    pick.value = ""; // so that the same photo can be picked again
+  });
+  document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
+  takeDrops(take);
+}
+
+function takeDrops(take) {
+  const page = document.documentElement;
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    page.classList.add("dragging");
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget ?? page.classList.remove("dragging"));
+  document.addEventListener("drop", async (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    page.classList.remove("dragging");
+    take(await filesOf(event.dataTransfer));
+  });
+}
+
+function isPicture(file) {
+  return file.type.startsWith("image/") || PICTURE.test(file.name);
+}
+
+async function filesOf(transfer) {
+  // Entries must be taken before anything is awaited: afterwards the transfer is empty.
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.length) return [...transfer.files];
+  return (await Promise.all(entries.map(inside))).flat();
+}
+
+/** The files of an entry: itself, or all in a folder and its folders, without those that a system hides. */
+async function inside(entry) {
+  if (entry.name.startsWith(".")) return [];
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // a reader answers about a hundred at a time
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(inside))).flat());
+  }
+}

@@ -1,0 +1,144 @@
+// The photos as cards: a small picture, what is going on, and what can be done.
+
+import { find, make, pill, saveAs } from "./dom.js";
+import { lookBadge, verdict } from "./report.js";
+import { draw } from "./thumbnail.js";
+import { bytes, extension } from "./words.js";
+
+const FILTERS = {
+  all: ["All", () => true],
+  look: ["Please look", (photo) => photo.needsLook],
+  rules: ["Rules not met", (photo) => photo.breaksRules],
+  failed: ["Did not work", (photo) => photo.failure],
+};
+
+/** One list item for each photo. onOpen(photo, mode): somebody wants to see it large. */
+export class List {
+  #cards = new Map();
+  #filter = "all";
+
+  constructor({ photos, work, onOpen }) {
+    Object.assign(this, { photos, work, onOpen });
+    find("filters").addEventListener("change", (event) => { this.#filter = event.target.value; this.update(); });
+  }
+
+  update(photo = null) {
+    if (!photo) this.#arrange();
+    for (const each of photo ? [photo] : this.photos.all) this.#show(each);
+    this.#showFilters();
+  }
+
+  focus(photo) {
+    this.#cards.get(photo)?.querySelector(".open").focus();
+  }
+
+  #arrange() {
+    for (const [photo, card] of this.#cards) {
+      if (this.photos.all.includes(photo)) continue;
+      card.remove();
+      this.#cards.delete(photo);
+    }
+    for (const photo of this.photos.all) {
+      if (!this.#cards.has(photo)) find("cards").append(this.#newCard(photo));
+    }
+    find("photos").hidden = !this.photos.all.length;
+    document.body.classList.toggle("filled", this.photos.all.length > 0);
+  }
+
+  #newCard(photo) {
+    const card = find("card").content.firstElementChild.cloneNode(true);
+    const part = (name) => card.querySelector(name);
+    card.dataset.photo = photo.id;
+    part(".name").textContent = photo.name;
+    part(".name").title = photo.name;
+    part(".open span").textContent = `Open ${photo.name}`;
+    part(".open").addEventListener("click", () => this.onOpen(photo, "compare"));
+    part(".paint").addEventListener("click", () => this.onOpen(photo, "paint"));
+    part(".again").addEventListener("click", () => this.work.retry(photo));
+    part(".remove").addEventListener("click", () => this.#remove(photo));
+    part(".save").addEventListener("click", () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; });
+    for (const name of [".save", ".again", ".paint", ".remove"]) {
+      part(name).setAttribute("aria-label", `${part(name).textContent}: ${photo.name}`);
+    }
+    part("progress").setAttribute("aria-label", `Progress of ${photo.name}`);
+    this.#cards.set(photo, card);
+    return card;
+  }
+
+  // The focus goes to the neighbour, not to the top of the page.
+  #remove(photo) {
+    const card = this.#cards.get(photo);
+    const neighbour = card.nextElementSibling ?? card.previousElementSibling;
+    this.photos.remove(photo);
+    (neighbour?.querySelector(".remove") ?? find("pick")).focus();
+  }
+
+  #show(photo) {
+    const card = this.#cards.get(photo);
+    if (!card) return;
+    const part = (name) => card.querySelector(name);
+    const settled = this.work.isSettled(photo);
+    card.hidden = !FILTERS[this.#filter][1](photo);
+    card.classList.toggle("pending", !photo.result);
+    card.classList.toggle("failed", Boolean(photo.failure));
+    part(".state").textContent = stateOf(photo, settled, this.work.stopped);
+    showProgress(part("progress"), photo, settled);
+    part(".badges").replaceChildren(...badges(photo));
+    part(".save").hidden = !photo.result || Boolean(photo.failure);
+    part(".again").hidden = !photo.failure || photo.failure.permanent;
+    part(".paint").hidden = photo.failure?.problem.slug !== "no-foreground";
+    this.#draw(part("canvas"), photo.result?.blob ?? photo.file);
+  }
+
+  async #draw(canvas, blob) {
+    if (canvas.source === blob) return;
+    canvas.source = blob;
+    if (!(await draw(canvas, blob))) canvas.classList.add("unreadable");
+    else canvas.classList.remove("unreadable");
+  }
+
+  /** Only those filters that show something, and no filter where all photos are the same. */
+  #showFilters() {
+    const shown = Object.entries(FILTERS).map(([name, [words, test]]) => [name, words, this.photos.all.filter(test).length])
+      .filter(([name, , count]) => count || name === this.#filter);
+    const words = shown.map(([, text, count]) => `${text} (${count})`).join();
+    const place = find("filters");
+    place.hidden = shown.length < 2;
+    if (place.dataset.words === words) return;
+    place.dataset.words = words;
+    const held = place.contains(document.activeElement);
+    const pills = shown.map(([name, text, count]) => pill("filter", name, `${text} (${count})`, { checked: name === this.#filter }));
+    place.replaceChildren(make("legend", { className: "hidden" }, "Show"), ...pills);
+    if (held) place.querySelector(":checked").focus();
+  }
+}
+
+export function badges(photo) {
+  if (!photo.result || photo.failure) return [];
+  return [photo.needsLook ? lookBadge() : null, verdict(photo.result.facts.preset)].filter(Boolean);
+}
+
+/** What is going on with a photo, in words. */
+export function stateOf(photo, settled, stopped) {
+  if (photo.failure) return photo.failure.problem.message;
+  if (settled) return `Ready: ${factsOf(photo.result)}`;
+  if (stopped) return "Not made";
+  const again = photo.result ? ", again" : "";
+  if (!photo.running) return `Waiting${again}`;
+  if (photo.running.waits === "key") return "Waiting for the access key";
+  if (photo.running.waits) return "Waiting for the service";
+  const share = Math.round(100 * photo.running.sent);
+  return share < 100 ? `Sending ${share} %` : `Working on it${again}`;
+}
+
+export function factsOf({ facts, blob }) {
+  return `${facts.width} \u00d7 ${facts.height} px, ${extension(facts.media_type).toUpperCase()}, ${bytes(blob.size)}`;
+}
+
+function showProgress(bar, photo, settled) {
+  bar.hidden = settled;
+  const sent = photo.running && !photo.running.waits ? photo.running.sent : 0;
+  // Sending is a third of the bar; without a value the bar moves by itself.
+  if (sent >= 1) bar.removeAttribute("value");
+  else bar.value = photo.running ? sent / 3 : 0;
+}

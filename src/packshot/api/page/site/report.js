@@ -1,0 +1,29 @@
+// What the service found out about a picture, in words: the rules of a marketplace, notes, how sure it is.
+
+import { make } from "./dom.js";
+import { shortTitle } from "./settings.js";
+import { counted } from "./words.js";
+
+/** A badge: how a picture stands with its marketplace, or null. */
+export function verdict(preset) {
+  if (!preset) return null;
+  const missed = preset.checks.filter((check) => !check.passed && check.required !== false).length;
+  const name = shortTitle(preset.title);
+  if (preset.passed) return make("span", { className: "badge good" }, `\u2713 Ready for ${name}`);
+  return make("span", { className: "badge bad" }, `\u2715 ${counted(missed, "rule")} of ${name} not met`);
+}
+
+export const lookBadge = () => make("span", { className: "badge look" }, "! Please look");
+
+/** The whole report as a list. */
+export function rules(preset) {
+  return make("section", { className: "rules" }, make("h3", {}, preset.title), make("p", {}, verdict(preset)),
+    make("ul", {}, preset.checks.map(line)));
+}
+
+function line(check) {
+  const [kind, mark, words] = check.passed ? ["good", "\u2713", "Met"]
+    : check.required === false ? ["look", "!", "Could be better"] : ["bad", "\u2715", "Not met"];
+  return make("li", { className: kind }, make("span", { className: "mark", ariaHidden: "true" }, mark),
+    make("span", {}, make("strong", {}, `${words}: `), check.message));
+}

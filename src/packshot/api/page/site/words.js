@@ -1,0 +1,41 @@
+// How the page says things: sizes, counts, and the choices that the service names in its own words.
+
+const UNITS = ["bytes", "kB", "MB", "GB"];
+
+export function bytes(count) {
+  let unit = 0;
+  let value = count;
+  while (value >= 1000 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
+  return `${value < 10 && unit ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+export const seconds = (count) => counted(Math.max(1, Math.ceil(count)), "second");
+
+const CHOICES = {
+  shadow: { none: "No shadow", contact: "Where it stands", soft: "Soft, all around", photo: "The one in the photo" },
+  format: { png: "PNG", webp: "WebP", jpeg: "JPEG", avif: "AVIF" },
+};
+
+/** What a choice of an option is called here; a choice that this page does not know yet keeps its own name. */
+export function choice(option, value) {
+  return CHOICES[option]?.[value] ?? value.charAt(0).toUpperCase() + value.slice(1);
+}
+
+const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
+
+export const extension = (mediaType) => EXTENSIONS[mediaType] ?? "png";
+
+export const stem = (name) => name.replace(/\.[^.]{1,5}$/, "");
+
+/** Names for files that lie in one folder: a name that comes twice gets a number. Upper and lower case are the same. */
+export function uniqueNames(names) {
+  const taken = new Set();
+  return names.map((name) => {
+    let free = name;
+    for (let number = 2; taken.has(free.toLowerCase()); number += 1) free = name.replace(/(\.[^.]+)?$/, `-${number}$1`);
+    taken.add(free.toLowerCase());
+    return free;
+  });
+}

@@ -1,0 +1,58 @@
+// A zip file without compression: pictures are compressed already. One file's bytes are in memory at a time.
+// The layout is PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16, without Zip64.
+
+import { crc32 } from "./crc32.js";
+
+const UTF8_NAMES = 1 << 11;
+const VERSION = 20;
+const LARGEST_BYTES = 0xffffffff;
+const MOST_FILES = 0xffff;
+
+/** files: [{ name, blob }]. Returns a blob of type application/zip. Throws a RangeError when they are too many. */
+export async function zip(files, now = new Date()) {
+  const total = files.reduce((sum, { blob }) => sum + blob.size + 300, 0);
+  if (total > LARGEST_BYTES || files.length > MOST_FILES) {
+    throw new RangeError("These are too many pictures for one zip file (4 GB). Please download them in parts.");
+  }
+  const parts = [];
+  const directory = [];
+  let offset = 0;
+  for (const { name, blob } of files) {
+    const entry = await entryOf(name, blob, now);
+    const local = record(0x04034b50, entry, []);
+    parts.push(local, blob);
+    directory.push(record(0x02014b50, entry, [[2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]));
+    offset += local.length + blob.size;
+  }
+  const size = directory.reduce((sum, each) => sum + each.length, 0);
+  const end = fields([[4, 0x06054b50], [2, 0], [2, 0], [2, files.length], [2, files.length], [4, size], [4, offset],
+    [2, 0]]);
+  return new Blob([...parts, ...directory, end], { type: "application/zip" });
+}
+
+async function entryOf(name, blob, now) {
+  const time = (now.getHours() << 11) | (now.getMinutes() << 5) | (now.getSeconds() >> 1);
+  const date = ((now.getFullYear() - 1980) << 9) | ((now.getMonth() + 1) << 5) | now.getDate();
+  const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
+  return { name: new TextEncoder().encode(name), size: blob.size, crc, time, date };
+}
+
+/** A local header, or with `more` a line of the central directory: the same fields with others around them. */
+function record(signature, { name, size, crc, time, date }, more) {
+  const made = more.length ? [[2, VERSION]] : [];
+  const head = fields([[4, signature], ...made, [2, VERSION], [2, UTF8_NAMES], [2, 0], [2, time], [2, date], [4, crc],
+    [4, size], [4, size], [2, name.length], [2, 0], ...more]);
+  const bytes = new Uint8Array(head.length + name.length);
+  bytes.set(head);
+  bytes.set(name, head.length);
+  return bytes;
+}
+
+/** Little-endian numbers: [[bytes, value], ...]. */
+function fields(numbers) {
+  const bytes = [];
+  for (const [length, value] of numbers) {
+    for (let at = 0; at < length; at += 1) bytes.push((value >>> (8 * at)) & 255);
+  }
+  return Uint8Array.from(bytes);
+}
