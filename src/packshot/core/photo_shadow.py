@@ -92,7 +92,9 @@ def _ground(picture: Picture, matte: Float32) -> _Ground | None:
     size = Size(*(max(1, round(length * shrink)) for length in picture.size))
     share = resample(matte, size)
     _, _, width, height = cv2.boundingRect((share >= 0.5).view(np.uint8))
-    seen = cv2.dilate(share, np.ones((5, 5), np.uint8)) <= 0.02
+    free = cv2.dilate(share, np.ones((5, 5), np.uint8)) <= 0.02
+    # Gaps narrower than this show more of what the matte missed than of the ground.
+    seen = cv2.morphologyEx(free.view(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8)) > 0
     if not width or np.count_nonzero(seen) < 0.02 * seen.size:
         return None
     distance = cv2.distanceTransform(seen.view(np.uint8), cv2.DIST_L2, 5) / max(width, height)
