@@ -39,6 +39,8 @@ FAINTEST = 0.1
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TINY = np.float32(1e-4)
 
+_GAP = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+
 Bool = npt.NDArray[np.bool_]
 
 
@@ -92,9 +94,9 @@ def _ground(picture: Picture, matte: Float32) -> _Ground | None:
     size = Size(*(max(1, round(length * shrink)) for length in picture.size))
     share = resample(matte, size)
     _, _, width, height = cv2.boundingRect((share >= 0.5).view(np.uint8))
-    free = cv2.dilate(share, np.ones((5, 5), np.uint8)) <= 0.02
+    free = cv2.dilate(share, np.ones((3, 3), np.uint8)) <= 0.02
     # Gaps narrower than this show more of what the matte missed than of the ground.
-    seen = cv2.morphologyEx(free.view(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8)) > 0
+    seen = cv2.morphologyEx(free.view(np.uint8), cv2.MORPH_OPEN, _GAP) > 0
     if not width or np.count_nonzero(seen) < 0.02 * seen.size:
         return None
     distance = cv2.distanceTransform(seen.view(np.uint8), cv2.DIST_L2, 5) / max(width, height)
@@ -166,10 +168,13 @@ def _inside_frame(shape: tuple[int, ...]) -> Float32:
 
 
 def _beneath_edge(density: Float32, seen: Bool) -> Float32:
-    """The density carried on from outside to some way beneath the product, and then let fade."""
-    depth = cv2.distanceTransform((~seen).view(np.uint8), cv2.DIST_L2, 5)
-    beneath = _spread(density, seen, 2.0) * np.clip(2 - depth / 4, 0, 1)
-    return np.asarray(np.where(seen, density, beneath), np.float32)
+    """The density carried on from where it is seen to some way beneath the product, and then let fade."""
+    hidden = (~seen).view(np.uint8)
+    depth, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    values = np.zeros(int(nearest.max()) + 1, np.float32)
+    values[nearest[seen]] = density[seen]
+    carried = cv2.GaussianBlur(values[nearest], (0, 0), 1)
+    return np.asarray(carried * np.clip(2 - depth / 4, 0, 1), np.float32)
 
 
 def _spread(plane: Float32, seen: Bool, sigma: float) -> Float32:
