@@ -15,7 +15,7 @@ from packshot import errors
 from packshot.core.picture import Float32
 from tests.contract.envelope import failure, success_url
 from tests.kit import files
-from tests.kit.images import ODD, REFUSED, good
+from tests.kit.images import FOREIGN, ODD, REFUSED, good
 from tests.kit.server import Running
 
 FAULTS = {
@@ -55,7 +55,8 @@ def reset_peak() -> None:
 
 
 def test_every_bad_file_gets_its_status_in_little_time_and_memory(running: Running) -> None:
-    made = [(name, kind, make()) for kind, group in REFUSED.items() for name, make in group.items()]
+    groups = [*REFUSED.items(), (errors.UnsupportedFormat, FOREIGN)]
+    made = [(name, kind, make()) for kind, group in groups for name, make in group.items()]
     table = [(name, expected(name, kind, data), data) for name, kind, data in made]
     key = running.new_key(len(table))
     reset_peak()

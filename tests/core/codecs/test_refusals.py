@@ -19,7 +19,7 @@ from packshot.errors import (
     UnsupportedGrayscale,
 )
 from tests.kit import files
-from tests.kit.images import BAD, ODD, REFUSED, as_jpeg, cut, flat_png, good, padded, photo
+from tests.kit.images import BAD, FOREIGN, ODD, REFUSED, as_jpeg, cut, flat_png, good, padded, photo
 
 CASES = [(error, name) for error, group in REFUSED.items() for name in group]
 
@@ -94,11 +94,19 @@ def test_a_format_that_is_not_accepted_is_named(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("gif", "GIF"), ("tiff", "TIFF"), ("heic", "HEIC"), ("pdf", "PDF"), ("svg", "SVG"), ("html", "HTML")],
+    [
+        ("gif", "GIF"),
+        ("tiff", "TIFF"),
+        ("avif", "an AVIF"),
+        ("heic", "HEIC"),
+        ("pdf", "PDF"),
+        ("svg", "SVG"),
+        ("html", "HTML"),
+    ],
 )
 def test_what_people_send_instead_is_named(name: str, word: str) -> None:
     with pytest.raises(UnsupportedFormat, match=word) as caught:
-        probe(BAD[name](), Limits(formats=frozenset({"jpeg", "png", "bmp"})))
+        probe({**BAD, **FOREIGN}[name](), Limits(formats=frozenset({"jpeg", "png", "bmp"})))
     assert caught.value.hint == "Save it as JPEG or PNG and send it again."
 
 
@@ -123,7 +131,7 @@ MEASURE = """
 import resource, sys, time
 from packshot.core.codecs import decode
 from packshot.errors import InputError
-from tests.kit.images import BAD, ODD, good
+from tests.kit.images import BAD, FOREIGN, ODD, good
 for kind in ("jpeg", "png", "webp"):
     decode(good(kind))
 def peak_mb():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from packshot.core.codecs import bmp, jpeg, png, webp
+from packshot.core.codecs import avif, bmp, gif, heic, jpeg, png, tiff, webp
 from packshot.core.codecs.colour import to_srgb
 from packshot.core.codecs.exif import tidy
 from packshot.core.codecs.limits import (
-    FORMAT_NAMES,
     LIBRARY_LIMITS,
     Codec,
     Format,
@@ -15,12 +14,27 @@ from packshot.core.codecs.limits import (
     check_bytes,
     check_header,
     unsupported,
+    with_article,
 )
 from packshot.core.codecs.orientation import read_orientation, upright
 from packshot.core.codecs.sniff import describe, sniff
 from packshot.core.picture import Picture, UInt8
 
-_CODECS: dict[Format, Codec] = {"jpeg": jpeg.CODEC, "png": png.CODEC, "bmp": bmp.CODEC, "webp": webp.CODEC}
+_CODECS: dict[Format, Codec] = {
+    "jpeg": jpeg.CODEC,
+    "png": png.CODEC,
+    "bmp": bmp.CODEC,
+    "webp": webp.CODEC,
+    "tiff": tiff.CODEC,
+    "gif": gif.CODEC,
+    "avif": avif.CODEC,
+    "heic": heic.CODEC,
+}
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif"}
+    | ({".heic", ".heif"} if heic.installed() else set())
+)
+"""The endings, in lower case, of the names of files that can be read here."""
 
 
 def probe(data: bytes, limits: Limits) -> Header:
@@ -37,14 +51,16 @@ def probe(data: bytes, limits: Limits) -> Header:
     if kind is None:
         raise unsupported(describe(data), limits)
     if kind not in limits.formats:
-        raise unsupported(f"a {FORMAT_NAMES[kind]}", limits)
+        raise unsupported(with_article(kind), limits)
     header = _CODECS[kind].header(data)
     check_header(header, limits)
     return header
 
 
 def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
-    """Read a JPEG, PNG, BMP or WebP. Of an animation or a phone's multi-picture file, the first picture.
+    """Read a JPEG, PNG, BMP, WebP, TIFF, GIF, AVIF, or, with packshot[heic] installed, a HEIC.
+
+    Of an animation, of several pages or of a phone's multi-picture file, the first picture or the main one.
 
     Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, 8 bits per channel rounded
     from the full depth. `alpha` is None where the file has none or where it is opaque throughout; `exif` is what of
@@ -55,7 +71,7 @@ def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
     """
     header = probe(data, limits)
     raster = _CODECS[header.format].pixels(data, header)
-    orientation = read_orientation(raster.exif)
+    orientation = raster.orientation or read_orientation(raster.exif)
     rgb = upright(to_srgb(raster.samples, raster.icc), orientation)
     alpha = None if _is_opaque(raster.alpha) else raster.alpha
     return Picture(rgb, None if alpha is None else upright(alpha, orientation), tidy(raster.exif))

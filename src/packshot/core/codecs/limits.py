@@ -19,8 +19,18 @@ from packshot.errors import (
     UnsupportedGrayscale,
 )
 
-Format = Literal["jpeg", "png", "bmp", "webp"]
-FORMAT_NAMES: dict[Format, str] = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WebP"}
+Format = Literal["jpeg", "png", "bmp", "webp", "tiff", "gif", "avif", "heic"]
+FORMAT_NAMES: dict[Format, str] = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "bmp": "BMP",
+    "webp": "WebP",
+    "tiff": "TIFF",
+    "gif": "GIF",
+    "avif": "AVIF",
+    "heic": "HEIC",
+}
+_WITH_ARTICLE: dict[Format, str] = {"avif": "an AVIF", "heic": "a HEIC (the iPhone's own format)"}
 
 # PNG colour types (PNG specification, third edition, table 9) and what people call them.
 PNG_COLOUR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGBA"}
@@ -35,7 +45,7 @@ class Limits:
     max_side_px: longest side allowed, inclusive. None: no limit.
     min_side_px: shortest side allowed, inclusive. Below 32 px there is nothing for a network to see.
     max_pixels: width x height allowed, inclusive: 50 million decode to 150 MB.
-    formats: subset of {"jpeg", "png", "bmp", "webp"}.
+    formats: subset of FORMAT_NAMES.
     png_depths: allowed (colour type, bit depth) pairs of a PNG. None: every pair that the PNG specification allows.
     """
 
@@ -70,12 +80,14 @@ class Raster:
     samples: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink.
     alpha: uint8 (H, W), or None where the file has none.
     icc, exif: the file's colour profile and its EXIF block (from the TIFF header on), unchecked.
+    orientation: 1 to 8, of formats that say it outside of EXIF and overrule it; else None.
     """
 
     samples: UInt8
     alpha: UInt8 | None = None
     icc: bytes | None = None
     exif: bytes | None = None
+    orientation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,11 @@ def check_bytes(data: bytes, limits: Limits) -> None:
             bytes=len(data),
             max_bytes=limits.max_bytes,
         )
+
+
+def with_article(kind: Format) -> str:
+    """A format's name, as in "This file is a PNG"."""
+    return _WITH_ARTICLE.get(kind, f"a {FORMAT_NAMES[kind]}")
 
 
 def unsupported(kind: str, limits: Limits) -> UnsupportedFormat:

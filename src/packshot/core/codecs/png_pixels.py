@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from packshot.core.codecs.limits import Header
 from packshot.core.codecs.pillow import opened
+from packshot.core.codecs.samples import split, to_8_bits
 from packshot.core.picture import UInt8
 
 PALETTE = 3
@@ -26,9 +27,9 @@ def read(stream: bytes, header: Header, depth: tuple[int, int], trns: bytes | No
     if colour_type == PALETTE:
         with opened(stream, header) as image:
             rgba = np.asarray(image.convert("RGBA"))
-        return _split(rgba)
+        return split(rgba)
     deep = _deep(stream, header, depth) if bit_depth == 16 else _shallow(stream, header)
-    samples, alpha = _split(_to_8_bits(deep))
+    samples, alpha = split(to_8_bits(deep))
     if alpha is None and trns is not None:
         alpha = _key(deep, trns, bit_depth)
     return samples, alpha
@@ -60,21 +61,6 @@ def _unpacked(stream: bytes, header: Header, raw_mode: str | None) -> npt.NDArra
         if raw_mode is not None:
             image.tile = [tile._replace(args=raw_mode) for tile in image.tile]
         return np.asarray(image)
-
-
-def _to_8_bits(samples: npt.NDArray[Any]) -> UInt8:
-    """Full scale to full scale, rounded: v / 257 for 16 bits."""
-    if samples.dtype == np.uint8:
-        return samples
-    return np.asarray(cv2.convertScaleAbs(samples, alpha=1 / 257), np.uint8).reshape(samples.shape)
-
-
-def _split(samples: UInt8) -> tuple[UInt8, UInt8 | None]:
-    """Colour and alpha of (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
-    if samples.ndim == 2 or samples.shape[2] == 3:
-        return samples, None
-    colour = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
-    return np.ascontiguousarray(colour), np.ascontiguousarray(samples[..., -1])
 
 
 def _key(samples: npt.NDArray[Any], trns: bytes, bit_depth: int) -> UInt8 | None:

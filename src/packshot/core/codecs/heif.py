@@ -1,0 +1,92 @@
+"""What AVIF and HEIC have in common: a container whose every claim is checked before a decoder sees the file."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from packshot.core.codecs import bmff
+from packshot.core.codecs.limits import damaged
+from packshot.core.geometry import Size
+
+_MAX_PROFILE_BYTES = 4 << 20
+# Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border.
+_BLOCK_PX, _SPARE_PX = 64, 4_000_000
+
+
+Streams = Mapping[bytes, Callable[[bytes, bytes], Iterator[Size]]]
+
+
+@dataclass(frozen=True)
+class Still:
+    """A file's main picture.
+
+    size: as stored, before it is turned. exif: from the TIFF header on. clean: the file with nothing in it that a
+    decoder would read beside that picture.
+    """
+
+    size: Size
+    exif: bytes | None
+    clean: bytes
+
+
+def read(name: str, data: bytes, coded: Streams) -> Still:
+    """The main picture, after comparing what boxes and streams say of its size.
+
+    Parameters: name, for the message; coded, by the kind of an item: the sizes in its stream, from the body of its
+    decoder settings and the stream. Raises: UnreadableImage.
+    """
+    try:
+        container = bmff.read(data)
+        size = container.items[container.primary].size
+        if size is None or 0 in size:
+            raise ValueError("its main picture has no size")
+        _check_streams(data, container, size, coded)
+        return Still(size, _exif(data, container), _clean(data, container))
+    except (ValueError, LookupError, struct.error, OverflowError) as error:
+        raise damaged(name, f"is damaged: {error}") from error
+
+
+def _check_streams(data: bytes, container: bmff.Container, size: Size, coded: Streams) -> None:
+    room, total = 2 * size.width * size.height + _SPARE_PX, 0
+    shown = container.shown()
+    if not any(item.kind in coded for item in shown):
+        raise ValueError("its main picture is of a kind that is not read")
+    for item in shown:
+        if item.kind not in coded:
+            continue
+        if item.size is None:
+            raise ValueError("a part of it has no size")
+        settings = next((body for kind, body in item.properties if kind in {b"av1C", b"hvcC"}), b"")
+        stream = b"".join(data[offset : offset + length] for offset, length in item.extents)
+        sizes = list(coded[item.kind](settings, stream))
+        if not sizes or any(inside > said + _BLOCK_PX for each in sizes for inside, said in zip(each, item.size)):  # noqa: B905
+            raise ValueError(f"it gives two sizes, {item.size} and {sizes[-1] if sizes else 'none'}")
+        # Alpha and depth are as large as the picture at most, and are decoded beside it.
+        total += 0 if item.aux_of else item.size.width * item.size.height
+        if total > room or (item.aux_of and item.size.width * item.size.height > room):
+            raise ValueError(f"its parts have {total:,} px in all, and it claims {size}")
+
+
+def _exif(data: bytes, container: bmff.Container) -> bytes | None:
+    item = next((item for item in container.items.values() if item.kind == b"Exif"), None)
+    if item is None or not item.extents:
+        return None
+    offset, length = item.extents[0]
+    body = data[offset : offset + length]
+    return body[4 + int.from_bytes(body[:4], "big") :] or None
+
+
+def _clean(data: bytes, container: bmff.Container) -> bytes:
+    """The file with its metadata and its film, if it is one too, called something that decoders skip."""
+    clean = bytearray(data)
+    for box in container.boxes:
+        if box.kind == b"moov":
+            clean[box.head + 4 : box.head + 8] = b"free"
+        if box.kind == b"ftyp":
+            clean[box.start : box.end] = clean[box.start : box.end].replace(b"avis", b"avif")
+    for item in container.items.values():
+        if item.kind in {b"Exif", b"mime"}:
+            clean[item.kind_at : item.kind_at + 4] = b"skip"
+    return bytes(clean)

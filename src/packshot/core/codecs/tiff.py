@@ -1,0 +1,225 @@
+"""TIFF (revision 6.0): the first page, from a directory that is written anew out of what was checked here.
+
+Pillow and libtiff see no other tag and no other page: the file's own directory may name a thousand pages, tiles of
+gigabytes, or kinds of compression that nobody fuzzed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries, first_directory
+from packshot.core.codecs.limits import Codec, Header, Raster, damaged
+from packshot.core.codecs.tiff_pixels import read
+from packshot.core.geometry import Size
+from packshot.errors import UnsupportedDepth, UnsupportedFormat
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_OFFSETS, _SAMPLES, _ROWS, _COUNTS, _PLANAR, _PREDICTOR, _PALETTE = 273, 277, 278, 279, 284, 317, 320
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
+_EXTRAS, _SAMPLE_FORMAT, _JPEG_TABLES, _SUBSAMPLING, _ICC = 338, 339, 347, 530, 34675
+_SUBFILE, _FILL_ORDER, _DNG_VERSION = 254, 266, 50706
+
+_NONE, _JPEG = 1, 7
+_COMPRESSIONS = frozenset(
+    {_NONE, 5, _JPEG, 8, 32773, 32946}
+)  # none, LZW, JPEG, Deflate, PackBits, Deflate's old number
+_GRAY, _RGB, _PALETTE_KIND, _CMYK, _YCBCR = 1, 2, 3, 5, 6
+# Bit depths by photometric kind; white-is-zero (0) is gray, turned around by tiff_pixels.
+_DEPTHS = {0: (1, 2, 4, 8, 16), _GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE_KIND: (1, 2, 4, 8), _CMYK: (8, 16)}
+_DEPTHS[_YCBCR] = (8,)
+_CHANNELS = {0: 1, _GRAY: 1, _RGB: 3, _PALETTE_KIND: 1, _CMYK: 4, _YCBCR: 3}
+_MAX_TILE_PX = 4096
+_MAX_PIECES = 1_000_000
+_MAX_PROFILE_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class _Tags:
+    """The first directory's tags, read as numbers."""
+
+    order: str
+    found: dict[int, Entry]
+
+    def all(self, tag: int) -> tuple[int, ...]:
+        return self.found[tag].numbers(self.order) if tag in self.found else ()
+
+    def one(self, tag: int, default: int) -> int:
+        return next(iter(self.all(tag)), default)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How samples lie in a file, all of it checked.
+
+    kind: photometric number. alpha: None, "straight" or "premultiplied". size: of the picture; piece: of a strip or a
+    tile, px. pieces: offset and length in bytes of each.
+    """
+
+    kind: int
+    bits: int
+    channels: int
+    alpha: str | None
+    compression: int
+    planar: bool
+    size: Size
+    piece: Size
+    tiled: bool
+    pieces: tuple[tuple[int, int], ...]
+
+
+def header(data: bytes) -> Header:
+    """Size, and that all the pixels' bytes are there. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
+    return Header("tiff", _layout(data, _tags(data)).size)
+
+
+def pixels(data: bytes, header: Header) -> Raster:
+    """Decode the first page. Raises UnreadableImage."""
+    tags = _tags(data)
+    layout = _layout(data, tags)
+    start = len(data) + len(data) % 2
+    clean = data[:4] + struct.pack(tags.order + "I", start) + data[8:].ljust(start - 8, b"\0")
+    samples, alpha = read(clean + directory(_clean(tags, layout), tags.order, start), header, layout)
+    profile = tags.found.get(_ICC)
+    icc = profile.value if profile and len(profile.value) <= _MAX_PROFILE_BYTES else None
+    return Raster(samples, alpha, icc, exif=data)  # a TIFF is laid out as an EXIF block is
+
+
+CODEC = Codec(header, pixels)
+
+
+def _tags(data: bytes) -> _Tags:
+    order = byte_order(data)
+    assert order is not None  # noqa: S101 - for the type checker: sniff found one of the two
+    try:
+        found = {entry.tag: entry for entry in entries(data, order, first_directory(data, order))}
+    except struct.error as error:
+        raise damaged("TIFF", f"ends after {len(data):,} bytes, inside its header") from error
+    tags = _Tags(order, found)
+    if _DNG_VERSION in found or tags.one(_SUBFILE, 0) & 1 or data[8:10] == b"CR":
+        raise UnsupportedFormat(
+            "This TIFF is a camera's raw file.", hint="Develop it and save it as JPEG, PNG or a usual TIFF."
+        )
+    return tags
+
+
+def _layout(data: bytes, tags: _Tags) -> Layout:
+    size = Size(tags.one(_WIDTH, 0), tags.one(_HEIGHT, 0))
+    if 0 in size:
+        raise damaged("TIFF", f"claims {size} px")
+    kind, compression = tags.one(_PHOTOMETRIC, -1), tags.one(_COMPRESSION, _NONE)
+    _check_kind(kind, compression, tags)
+    bits, channels = _depth(kind, tags)
+    tiled = _TILE_OFFSETS in tags.found
+    planar = tags.one(_PLANAR, 1) == 2 and channels > 1
+    piece = _piece(size, tags, tiled)
+    layout = Layout(kind, bits, channels, _alpha(kind, channels, tags), compression, planar, size, piece, tiled, ())
+    return _with_pieces(layout, data, tags)
+
+
+def _check_kind(kind: int, compression: int, tags: _Tags) -> None:
+    rare = None
+    if kind not in _CHANNELS or (kind == _YCBCR and compression != _JPEG):
+        rare = f"colours of kind {kind}"
+    elif compression not in _COMPRESSIONS:
+        rare = f"compression of kind {compression}"
+    elif tags.one(_FILL_ORDER, 1) != 1 or tags.one(_PREDICTOR, 1) not in {1, 2}:
+        rare = "bits in an unusual order"
+    if rare:
+        raise UnsupportedFormat(
+            f"This TIFF has {rare}.", hint="Save it as RGB with LZW or no compression, or as a PNG.", kind=rare
+        )
+
+
+def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
+    """Bits per sample and samples per pixel."""
+    each, channels = set(tags.all(_BITS) or (1,)), tags.one(_SAMPLES, 1)
+    extra = channels - _CHANNELS[kind]
+    if not 0 <= extra <= 3:
+        raise damaged("TIFF", f"claims {channels} samples for each pixel")
+    bits = max(each)
+    most = {_RGB: 3 if bits == 8 else 1, _CMYK: 2 if bits == 8 else 0}.get(kind, 1 if bits == 8 else 0)
+    readable = len(each) == 1 and bits in _DEPTHS[kind] and extra <= (0 if kind in {_PALETTE_KIND, _YCBCR} else most)
+    if not readable or set(tags.all(_SAMPLE_FORMAT)) - {1}:
+        raise UnsupportedDepth(
+            f"This TIFF has {channels} samples of {bits} bits for each pixel, in a way that is not read.",
+            hint="Save it as RGB with 8 or 16 bits per channel, or as a PNG.",
+        )
+    return bits, channels
+
+
+def _alpha(kind: int, channels: int, tags: _Tags) -> str | None:
+    if kind not in {0, _GRAY, _RGB} or channels == _CHANNELS[kind]:
+        return None
+    # A fourth sample that nothing explains is meant as alpha by those who write it so.
+    return {0: None, 1: "premultiplied"}.get(tags.one(_EXTRAS, 2), "straight")
+
+
+def _piece(size: Size, tags: _Tags, tiled: bool) -> Size:
+    if not tiled:
+        rows = min(tags.one(_ROWS, size.height), size.height)
+        if rows < 1:
+            raise damaged("TIFF", "claims strips without rows")
+        return Size(size.width, rows)
+    piece = Size(tags.one(_TILE_WIDTH, 0), tags.one(_TILE_HEIGHT, 0))
+    if not all(0 < side <= _MAX_TILE_PX and side % 16 == 0 for side in piece):
+        raise damaged("TIFF", f"claims tiles of {piece} px")
+    return piece
+
+
+def _with_pieces(layout: Layout, data: bytes, tags: _Tags) -> Layout:
+    offsets = tags.all(_TILE_OFFSETS if layout.tiled else _OFFSETS)
+    across, down = -(-layout.size.width // layout.piece.width), -(-layout.size.height // layout.piece.height)
+    needed = across * down * (layout.channels if layout.planar else 1)
+    if needed > min(len(offsets), _MAX_PIECES):
+        raise damaged("TIFF", f"has {len(offsets):,} of the {needed:,} pieces that its size asks for")
+    counts = tags.all(_TILE_COUNTS if layout.tiled else _COUNTS) or (len(data) - offsets[0],)
+    pieces = tuple(zip(offsets[:needed], counts, strict=False))
+    row_bytes = (layout.piece.width * layout.bits * (1 if layout.planar else layout.channels) + 7) // 8
+    for number, (offset, count) in enumerate(pieces):
+        top = number // across % down * layout.piece.height
+        rows = layout.piece.height if layout.tiled else min(layout.piece.height, layout.size.height - top)
+        least = row_bytes * rows if layout.compression == _NONE else 1
+        if count < least or offset + count > len(data):
+            raise damaged("TIFF", f"is cut off: it goes on to byte {offset + max(count, least):,} of {len(data):,}")
+    if len(pieces) < needed:
+        raise damaged("TIFF", f"says of {len(pieces):,} of its {needed:,} pieces how long they are")
+    return replace(layout, pieces=pieces)
+
+
+def _clean(tags: _Tags, layout: Layout) -> dict[int, Entry]:
+    """A directory that says what `layout` says; alpha is called straight, and gray black-is-zero."""
+    extras = layout.channels - _CHANNELS[layout.kind]
+    places = (_TILE_OFFSETS, _TILE_COUNTS) if layout.tiled else (_OFFSETS, _COUNTS)
+    plain: dict[int, Iterable[int]] = {
+        _WIDTH: [layout.size.width],
+        _HEIGHT: [layout.size.height],
+        _BITS: [layout.bits] * layout.channels,
+        _COMPRESSION: [layout.compression],
+        _PHOTOMETRIC: [layout.kind or _GRAY],
+        _SAMPLES: [layout.channels],
+        _PLANAR: [2 if layout.planar else 1],
+        _PREDICTOR: [tags.one(_PREDICTOR, 1)],
+        _EXTRAS: [2 if layout.alpha else 0, 0, 0][:extras],
+        places[0]: [offset for offset, _ in layout.pieces],
+        places[1]: [count for _, count in layout.pieces],
+        _SUBSAMPLING: tags.all(_SUBSAMPLING) if layout.kind == _YCBCR else (),
+        **(
+            {_TILE_WIDTH: [layout.piece.width], _TILE_HEIGHT: [layout.piece.height]}
+            if layout.tiled
+            else {_ROWS: [layout.piece.height]}
+        ),
+    }
+    written = {tag: _entry(tag, list(values), tags.order) for tag, values in plain.items() if values}
+    as_they_are = (
+        {_PALETTE} if layout.kind == _PALETTE_KIND else {_JPEG_TABLES} if layout.compression == _JPEG else set()
+    )
+    return written | {tag: tags.found[tag] for tag in as_they_are & set(tags.found)}
+
+
+def _entry(tag: int, values: list[int], order: str) -> Entry:
+    short = tag in {_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _PREDICTOR, _EXTRAS, _SUBSAMPLING}
+    letter = "H" if short else "I"
+    return Entry(tag, SHORT if short else LONG, len(values), struct.pack(f"{order}{len(values)}{letter}", *values))
