@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
+from packshot.cli import cli
 from packshot.core.confidence import Calibration
 from packshot.engine.weights import DEFAULT_MODEL, find_card
 from tests.kit.images import as_jpeg, as_png, photo
@@ -23,6 +25,11 @@ def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProce
     return subprocess.run(command, input=stdin, capture_output=True, check=False)
 
 
+def invoked(*arguments: str | Path) -> Result:
+    """The same within this process, where only what a command does matters: ten times as fast."""
+    return CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False)
+
+
 @pytest.fixture
 def jpeg(tmp_path: Path) -> Path:
     path = tmp_path / "photo.jpg"
@@ -31,20 +38,63 @@ def jpeg(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("form", "name", "mode", "format_"),
+    ("flags", "name", "mode", "format_"),
     [
-        ("cutout", "photo.png", "RGBA", "PNG"),
-        ("mask", "photo-mask.png", "L", "PNG"),
-        ("white", "photo-white.jpg", "RGB", "JPEG"),
-        ("crop", "photo-crop.png", "RGBA", "PNG"),
+        ("", "photo.png", "RGBA", "PNG"),
+        ("--form mask", "photo-mask.png", "L", "PNG"),
+        ("--background white", "photo-white.jpg", "RGB", "JPEG"),
+        ("--background blur --format webp", "photo-blur.webp", "RGB", "WEBP"),
+        ("--background #f4f4f4", "photo-colour.jpg", "RGB", "JPEG"),
+        ("--crop --margin 5%", "photo-crop.png", "RGBA", "PNG"),
+        ("--canvas 200x200", "photo-framed.png", "RGBA", "PNG"),
+        ("--preset square", "photo-square.jpg", "RGB", "JPEG"),
+        ("--preset square --form mask", "photo-square.png", "L", "PNG"),
     ],
 )
-def test_a_photo_becomes_a_file_beside_it(jpeg: Path, form: str, name: str, mode: str, format_: str) -> None:
-    result = run("remove", jpeg, "--form", form)
-    assert result.returncode == 0, result.stderr
+def test_a_photo_becomes_a_file_beside_it(jpeg: Path, flags: str, name: str, mode: str, format_: str) -> None:
+    result = invoked("remove", jpeg, *flags.split())
+    assert result.exit_code == 0, result.stderr
     with Image.open(jpeg.with_name(name)) as image:
         assert (image.mode, image.format) == (mode, format_)
-        assert image.size == (160, 120) or form == "crop"
+
+
+def test_a_picture_goes_behind_the_product_from_its_file(jpeg: Path) -> None:
+    behind = jpeg.with_name("sky.png")
+    Image.new("RGB", (64, 64), (10, 20, 200)).save(behind)
+    result = invoked("remove", jpeg, "--background-picture", behind, "--format", "png")
+    assert result.exit_code == 0, result.stderr
+    with Image.open(jpeg.with_name("photo-picture.png")) as image:
+        assert image.getpixel((0, 0)) == (10, 20, 200)
+
+
+@pytest.mark.parametrize(("name", "format_"), [("shop.jpg", "JPEG"), ("shop.webp", "WEBP"), ("shop.png", "PNG")])
+def test_the_name_of_the_output_decides_its_format(jpeg: Path, name: str, format_: str) -> None:
+    result = invoked("remove", jpeg, "--out", jpeg.with_name(name))
+    assert result.exit_code == 0, result.stderr
+    with Image.open(jpeg.with_name(name)) as image:
+        assert image.format == format_
+
+
+def test_a_preset_says_which_rules_the_picture_keeps_and_fails_nothing(jpeg: Path) -> None:
+    result = invoked("remove", jpeg, "--preset", "amazon")
+    assert result.exit_code == 0, result.stderr
+    said = result.stderr
+    assert "Amazon main image: FAILED, 1 of 5 rules not kept" in said
+    assert "ok      The product fills" in said
+    assert "FAILED  The longest side has" in said
+    assert invoked("check", jpeg.with_name("photo-amazon.jpg"), "--preset", "amazon").exit_code == 1
+
+
+def test_of_many_photos_only_what_breaks_rules_is_said_and_counted(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in (3, 4):
+        (photos / f"{seed}.jpg").write_bytes(as_jpeg(photo(96, 96, seed)))
+    result = invoked("remove", photos, "--out", tmp_path / "out", "--preset", "google")
+    assert result.exit_code == 0, result.stderr
+    assert "2 break the rules of their preset" in result.stderr
+    assert result.stderr.count("The shortest side has") == 4  # the rule, and the larger size that is recommended
+    assert "ok      " not in result.stderr
 
 
 def test_a_pipe_in_and_out(jpeg: Path) -> None:
@@ -111,7 +161,9 @@ def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_belo
     ("arguments", "code", "words"),
     [
         (["remove", "nowhere.jpg"], 2, b"does not exist"),
-        (["remove", "photos", "--form", "poster"], 2, b"poster"),
+        (["remove", "{jpeg}", "--form", "poster"], 2, b"form is 'poster'. Give cutout, mask or flattened."),
+        (["remove", "{jpeg}", "--preset", "amazn"], 2, b"Did you mean amazon?"),
+        (["remove", "{jpeg}", "--touch-up", "nowhere.png"], 2, b"nowhere.png"),
         (["remove"], 2, b"Missing argument"),
         (["remove", "{jpeg}", "--model", "no-such-model"], 78, b"no-such-model"),
         (["remove", "{folder}"], 2, b"--out"),

@@ -1,0 +1,83 @@
+"""`packshot check` and `packshot presets`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from packshot.cli import cli
+from packshot.engine.presets import find_preset, preset_names
+from packshot.errors import InvalidOption
+from tests.kit.images import as_jpeg
+
+
+def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(cli, list(map(str, arguments)), input=stdin, catch_exceptions=False)
+
+
+def shop_picture(size: int) -> bytes:
+    rgb = np.full((size, size, 3), 255, np.uint8)
+    cv2.circle(rgb, (size // 2, size // 2), round(size * 0.44), (60, 90, 160), -1)
+    return as_jpeg(rgb)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "good.jpg").write_bytes(shop_picture(1100))
+    (tmp_path / "small.jpg").write_bytes(shop_picture(700))
+    return tmp_path
+
+
+def test_a_picture_that_keeps_the_rules_exits_with_0_and_one_that_does_not_with_1(folder: Path) -> None:
+    good = run("check", folder / "good.jpg", "--preset", "amazon")
+    assert (good.exit_code, good.stderr) == (0, "")
+    assert "Amazon main image: passed" in good.stdout
+    small = run("check", folder / "small.jpg", "--preset", "amazon")
+    assert small.exit_code == 1
+    assert "FAILED  The longest side has 700 px; 1000 to 10000 px are asked." in small.stdout
+
+
+def test_a_folder_is_checked_whole_and_a_bad_file_is_an_error(folder: Path) -> None:
+    both = run("check", folder, "--preset", "amazon")
+    assert both.exit_code == 1
+    assert "1 passed, 1 failed, 0 could not be checked" in both.stderr
+    (folder / "bad.png").write_text("this is no picture")
+    all_ = run("check", folder, "--preset", "amazon")
+    assert all_.exit_code == 65
+    assert "1 passed, 1 failed, 1 could not be checked" in all_.stderr
+    assert "bad.png: " in all_.stderr
+
+
+def test_json_is_one_object_a_line(folder: Path) -> None:
+    (folder / "bad.png").write_text("this is no picture")
+    result = run("check", folder, "-", "nowhere.jpg", "--preset", "amazon", "--json", stdin=shop_picture(1200))
+    said = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(each["picture"]).name for each in said] == ["bad.png", "good.jpg", "small.jpg", "-", "nowhere.jpg"]
+    assert [each["preset"]["passed"] for each in said if "preset" in each] == [True, False, True]
+    assert said[0]["error"]["slug"] == "unsupported-format"
+    assert said[-1]["error"]["slug"] == "file-access"
+
+
+def test_without_a_preset_or_with_an_unknown_one_it_says_so(folder: Path) -> None:
+    assert run("check", folder).exit_code == 2
+    with pytest.raises(InvalidOption, match=r"Did you mean amazon\?"):
+        run("check", folder, "--preset", "amazn")
+
+
+def test_presets_are_listed_and_shown_in_full() -> None:
+    listed = run("presets").stdout
+    assert all(f"{name} " in listed for name in preset_names())
+    for name in preset_names():
+        shown = run("presets", name).stdout
+        preset = find_preset(name)
+        assert preset.source in shown
+        assert str(preset.checked) in shown
+        assert all(rule.asked in shown and rule.why in shown for rule in preset.rules)
+        assert "--canvas 1:1" in shown
+    with pytest.raises(InvalidOption, match=r"Did you mean amazon\?"):
+        run("presets", "amazn")
