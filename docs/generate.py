@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from docs.option_pages import options_page, presets_page
 from packshot import errors
 from packshot.api.ailab.errors import TABLE as STATUSES
 from packshot.cli import cli
@@ -76,7 +77,13 @@ def readme(text: str) -> str:
     return f"{before}{_SCORES_BEGIN}\n{scores_table()}\n{_SCORES_END}{after}"
 
 
-PAGES = {"cli.md": cli_page, "errors.md": errors_page, "settings.md": settings_page}
+PAGES = {
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "options.md": options_page,
+    "presets.md": presets_page,
+    "settings.md": settings_page,
+}
 
 
 def main() -> None:

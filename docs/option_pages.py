@@ -1,0 +1,96 @@
+"""The pages on options and presets, made from the table in core/options.py and from the presets' data files."""
+
+from __future__ import annotations
+
+from packshot.cli.options import SECTIONS, flag_name
+from packshot.core.options import OPTIONS, Option
+from packshot.core.rules import Rule
+from packshot.engine.presets import Preset, find_preset, preset_names
+
+NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
+
+ABOUT_OPTIONS = """\
+What can be asked for is the same everywhere. An option's name is the form field of the API and the argument of
+`packshot.Options`; with dashes it is the flag of the command line: `canvas`, `Options(canvas="1:1")`, `--canvas 1:1`.
+A switch is `true` or `false` in a form and `--crop` or `--no-crop` as a flag; a file option takes the file's bytes, as
+a part of the form or by its path. What is not said is decided by the [preset](presets.md), if one is given, and else
+by the default. What contradicts itself is refused, with both names.
+"""
+
+ABOUT_PRESETS = """\
+A preset holds what a marketplace asks of the first picture of a product. It does two things: it sets every
+[option](options.md) that the caller does not, and it checks the file that comes out, rule by rule, with the figure
+that was measured. What a marketplace requires decides whether a picture passes; what it only recommends is said and
+fails nothing.
+
+```sh
+packshot remove photo.jpg --preset amazon    # makes photo-amazon.jpg, and says which rules it keeps
+packshot check pictures/ --preset amazon     # judges finished pictures, made anywhere: exit code 1 if one fails
+packshot presets amazon                      # shows a preset
+```
+
+No preset enlarges a product: where a photo has too few pixels, the picture stays small, and the report says how many
+would do. `max_upscale` allows more, as far as it says. What no pixel tells is not checked: that it is the right
+product, alone, without text or props. Marketplaces change their rules, and have others for some categories. Each
+preset says when and how its rules were read; it is a small text file in `src/packshot/presets/`, easy to correct.
+
+## How it is measured
+
+- **fill**: the product's box by the frame, along the side where it is tightest: the larger of width by width and
+  height by height. In a picture that packshot makes the box is that of its matte. In any other it is the box of all
+  that differs from a background of one colour, or is opaque on a transparent one; elsewhere the network finds it. A
+  soft shadow or a text on a plain background counts as product.
+- **background**: every pixel that is not product nor within 16 px of it, which is as far as a JPEG's edges ring. One
+  pixel that is off by 1 of 255 breaks the rule of pure white.
+- **whole-product**: the product reaches no edge of the picture, and none of the photo that it was cut out of.
+- **file-size**: in millions of bytes.
+"""
+
+
+def options_page() -> str:
+    """Every option: what it does and what it takes, once for the API, the command line, the library and batch."""
+    parts = [f"# Options\n\n{NOTE}\n{ABOUT_OPTIONS}"]
+    for title, names in SECTIONS.items():
+        rows = "\n".join(_option_row(name, OPTIONS[name]) for name in names)
+        parts.append(f"\n## {title}\n\n| option | what it does | takes | examples |\n|---|---|---|---|\n{rows}\n")
+    return "".join(parts)
+
+
+def presets_page() -> str:
+    """Every preset: its rules, what it sets, its source and date."""
+    presets = [find_preset(name) for name in preset_names()]
+    overview = "\n".join(
+        f"| [{each.name}](#{each.name}) | {each.title} | {_counted(each)} | {each.checked} |" for each in presets
+    )
+    return (
+        f"# Presets\n\n{NOTE}\n{ABOUT_PRESETS}\n"
+        f"## All of them\n\n| name | for | rules | checked |\n|---|---|---|---|\n{overview}\n"
+        + "".join(map(_preset_section, presets))
+    )
+
+
+def _option_row(name: str, option: Option) -> str:
+    examples = ", ".join(f"`{example}`" for example in option.examples)
+    takes = ", ".join(f"`{choice}`" for choice in option.choices) or option.accepts
+    return f"| `{name}`<br>`{flag_name(name)}` | {option.about} | {takes} | {'' if option.choices else examples} |"
+
+
+def _counted(preset: Preset) -> str:
+    required = sum(rule.required for rule in preset.rules)
+    return f"{required} required, {len(preset.rules) - required} recommended"
+
+
+def _preset_section(preset: Preset) -> str:
+    rules = "\n".join(map(_rule_row, preset.rules))
+    options = ", ".join(f"`{name}` {value}" for name, value in preset.options.given().items())
+    source = f"<{preset.source}>. " if preset.source else ""
+    return (
+        f"\n## {preset.name}\n\n{preset.title}. {preset.about}\n\n"
+        f"| rule | asks for | | why |\n|---|---|---|---|\n{rules}\n\n"
+        f"It sets {options}.\n\n"
+        f"Source: {source}Checked {preset.checked}. {preset.evidence}\n"
+    )
+
+
+def _rule_row(rule: Rule) -> str:
+    return f"| {rule.name} | {rule.asked} | {'required' if rule.required else 'recommended'} | {rule.why} |"
