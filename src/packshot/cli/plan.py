@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from packshot.core import codecs
 from packshot.core.compose import WHITE
 from packshot.core.options import BLUR, OutputFormat
 from packshot.core.recipe import Recipe
 from packshot.errors import InvalidOption
 
 STDIO = "-"
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif"}
-)
-SUFFIXES: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
+PICTURE_SUFFIXES = codecs.SUFFIXES
+SUFFIXES = codecs.EXTENSIONS
 _FORMATS: dict[str, OutputFormat] = {
     ".png": "png",
     ".jpg": "jpeg",
