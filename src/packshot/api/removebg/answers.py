@@ -7,6 +7,7 @@ import base64
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from packshot.api.removebg.browsers import ANY_ORIGIN
 from packshot.api.removebg.finish import MEDIA_TYPES
 from packshot.api.removebg.form import Order
 from packshot.engine.remove import Result
@@ -30,7 +31,7 @@ def wants_json(request: Request) -> bool:
 
 def answer(order: Order, result: Result, data: bytes, window: Window | None, *, as_json: bool) -> Response:
     """The picture or the zip itself, or JSON with it in base64."""
-    headers = facts(order, result) | rate_headers(window) | {"Cache-Control": "no-store", "Vary": "Accept"}
+    headers = facts(order, result) | rate_headers(window) | ANY_ORIGIN | {"Cache-Control": "no-store", "Vary": "Accept"}
     if not as_json:
         headers["X-Content-Type-Options"] = "nosniff"
         return Response(data, media_type=MEDIA_TYPES[order.file], headers=headers)
@@ -76,5 +77,5 @@ def account(key: KeyInfo, window: Window | None) -> Response:
         "credits": {"total": total, "subscription": 0, "payg": total, "enterprise": 0},
         "api": {"free_calls": 0, "sizes": "all"},
     }
-    headers = rate_headers(window) | {"Cache-Control": "no-store"}
+    headers = rate_headers(window) | ANY_ORIGIN | {"Cache-Control": "no-store"}
     return JSONResponse({"data": {"attributes": attributes}}, headers=headers)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from packshot import errors
 from packshot.api.answers import INTERNAL_MESSAGE, failure_headers
 from packshot.api.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, MissingImage, UnknownPath, WrongMethod
+from packshot.api.removebg.browsers import ANY_ORIGIN
 
 
 class Row(NamedTuple):
@@ -74,6 +75,5 @@ def failure(request: Request, error: errors.PackshotError) -> Response:
     ours = row.status == 500  # of a fault that is ours the caller learns nothing
     body = {"title": "The service failed." if ours else error.message, "code": row.code}
     detail = INTERNAL_MESSAGE if ours else error.hint
-    return JSONResponse(
-        {"errors": [body | ({"detail": detail} if detail else {})]}, row.status, headers=failure_headers(error)
-    )
+    content = {"errors": [body | ({"detail": detail} if detail else {})]}
+    return JSONResponse(content, row.status, headers=failure_headers(error) | ANY_ORIGIN)

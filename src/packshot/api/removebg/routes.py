@@ -14,6 +14,7 @@ from packshot.api.disconnect import cancelled_when_gone
 from packshot.api.keys import bearer_key, key_of
 from packshot.api.removebg import answers
 from packshot.api.removebg.body import read_fields, upload_limits
+from packshot.api.removebg.browsers import PREFLIGHT
 from packshot.api.removebg.fields import FIELDS
 from packshot.api.removebg.finish import MEDIA_TYPES, finish
 from packshot.api.removebg.form import read
@@ -38,9 +39,7 @@ def router(service: Service) -> APIRouter:
         key = await admit(request)
         order = await asyncio.to_thread(read, await read_fields(request, upload))
         options = order.options_for(probe(order.photo, limits).size)
-        making = service.jobs.make(
-            key, order.photo, options, limits=limits, idempotency_key=request.headers.get("idempotency-key")
-        )
+        making = service.jobs.make(key, order.photo, options, limits=limits)
         result = await cancelled_when_gone(request, making)
         data = await asyncio.to_thread(finish, order, result.data)
         window = service.rate_limiter.window(key.id)
@@ -50,6 +49,11 @@ def router(service: Service) -> APIRouter:
         key = await admit(request)
         return answers.account(key, service.rate_limiter.window(key.id))
 
+    async def preflight() -> Response:
+        return Response(status_code=204, headers=PREFLIGHT)
+
+    for path in ("/removebg", "/account"):
+        routes.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
     routes.add_api_route(
         "/removebg",
         remove_background,
@@ -57,7 +61,7 @@ def router(service: Service) -> APIRouter:
         summary="Remove the background of a photo",
         operation_id="removebg",
         response_class=Response,
-        responses={200: _PICTURE, **_errors(400, 402, 403, 405, 409, 410, 429, 500, 502, 503, 504)},
+        responses={200: _PICTURE, **_errors(400, 402, 403, 405, 429, 500, 503, 504)},
         dependencies=_KEYS,
         openapi_extra={"requestBody": _BODY},
     )
@@ -131,11 +135,8 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         402: "No credits left",
         403: "No key, an unknown one, or a locked one",
         405: "Wrong method",
-        409: "The same Idempotency-Key with another request, or still running",
-        410: "What the Idempotency-Key stands for is past its life",
         429: "Too many requests (Retry-After)",
         500: "A fault of the service",
-        502: "The place that keeps results failed",
         503: "The queue is full or the service is shutting down (Retry-After)",
         504: "Not done in time",
     }
