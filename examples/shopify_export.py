@@ -72,8 +72,7 @@ class Shop:
 
 def convert(rows: list[dict[str, str]], shop: Shop) -> None:
     """Change the addresses in the rows of an export."""
-    picture, variant = column(rows[0], PICTURE), column(rows[0], VARIANT)
-    column(rows[0], HANDLE)
+    _, picture, variant = (column(rows[0], names) for names in (HANDLE, PICTURE, VARIANT))
     for row in rows:
         if picture and row[picture]:
             row[picture] = shop.new_address(row[picture])

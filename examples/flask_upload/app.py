@@ -44,8 +44,9 @@ PAGE = """<!doctype html>
 """
 
 
-def create_app(client: Client) -> Flask:
-    """The application, over a client that all its threads share."""
+def create_app(client: Client | None = None) -> Flask:
+    """The application, over a client that all its threads share; by default one from the environment."""
+    client = client or Client(os.environ.get("PACKSHOT_URL", "http://127.0.0.1:8000"), os.environ["PACKSHOT_KEY"])
     app = Flask(__name__)
     about = client.about()
     app.config["MAX_CONTENT_LENGTH"] = about.inputs.max_bytes + 100_000
@@ -70,7 +71,3 @@ def _status(error: ClientError) -> int:
     if isinstance(error, Busy):
         return 503
     return error.status if isinstance(error, Problem) and error.status in {400, 413, 415, 422} else 502
-
-
-if "PACKSHOT_KEY" in os.environ:
-    app = create_app(Client(os.environ.get("PACKSHOT_URL", "http://127.0.0.1:8000"), os.environ["PACKSHOT_KEY"]))
