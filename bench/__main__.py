@@ -6,7 +6,7 @@ import argparse
 import platform
 
 from bench import line, start
-from packshot.service.process import tune_process
+from packshot.engine.process import tune_process
 
 
 def main() -> None:

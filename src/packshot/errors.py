@@ -19,7 +19,8 @@
      |- CapacityError          not now; the same request later will do
      |   |- QueueFull          retry_after_s
      |   |- ShuttingDown       retry_after_s
-     |   '- DeadlineExceeded
+     |   |- DeadlineExceeded
+     |   '- ClusterStalled     a cluster that gives no results any more
      |- StorageError           results
      |   |- BadSignature       a result URL that was not made here, or was altered
      |   |- ResultExpired      past its life
@@ -149,6 +150,10 @@ class ShuttingDown(_RetryLater, CapacityError):
 
 class DeadlineExceeded(CapacityError):
     slug = "deadline-exceeded"
+
+
+class ClusterStalled(CapacityError):
+    slug = "cluster-stalled"
 
 
 class StorageError(PackshotError):

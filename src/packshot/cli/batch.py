@@ -16,6 +16,7 @@ from packshot.cli.options import PictureCommand, device_option, model_option, pi
 
 if TYPE_CHECKING:
     from packshot.batch.engines import Engine
+    from packshot.batch.progress import Progress
     from packshot.batch.summary import Summary
     from packshot.core.options import Options
     from packshot.engine.session import Device
@@ -41,7 +42,11 @@ class Share(click.ParamType[float]):
 @click.argument("photos", metavar="IN")
 @click.argument("out", metavar="OUT")
 @picture_options
-@click.option("--jobs", type=click.IntRange(1), help="Photos at a time.  [default: one per processor]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Photos at a time.  [default: one per processor, of all nodes with --engine ray]",
+)
 @click.option("--watch", is_flag=True, help="Go on with photos that come into the folder, until Ctrl-C.")
 @click.option(
     "--manifest",
@@ -105,9 +110,8 @@ def batch(
     card, path = find_card(model)
     verify(card, path)
     report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
-    jobs = jobs or os.cpu_count() or 1
     task = Task(
-        settings=BatchSettings(photos, out, options, model, device, _threads(jobs), report_at),
+        settings=BatchSettings(photos, out, options, model, device, _threads(engine_name, jobs), report_at),
         naming=make_naming(
             options, f"{card.name}@{card.sha256[:12]}", naming(plan(options).recipe, options.preset).word
         ),
@@ -116,26 +120,33 @@ def batch(
         overwrite=overwrite,
         watch=watch,
     )
-    engine, stop = _engine(engine_name, jobs), _Stop()
-    summary = run(task, engine, stop.event, Progress(sys.stderr))
+    progress = Progress(sys.stderr)
+    engine, stop = _engine(engine_name, jobs, progress), _Stop()
+    summary = run(task, engine, stop.event, progress)
     _say(summary, report_at)
     _leave(summary, stop, watch=watch, max_error_rate=max_error_rate)
 
 
-def _engine(name: str, jobs: int) -> Engine:
+def _engine(name: str, jobs: int | None, progress: Progress) -> Engine:
+    from packshot.engine.process import tune_process
+
+    if name == "ray":
+        from packshot.batch.cluster import RayEngine
+
+        return RayEngine(jobs, progress.say)
     from packshot.batch.engines import LocalEngine
-    from packshot.errors import BadSettings
-    from packshot.service.process import tune_process
 
-    if name != "local":
-        raise BadSettings(f"The engine {name} is not there yet.", hint="Use --engine local.")
     tune_process()
-    return LocalEngine(jobs)
+    return LocalEngine(jobs or _processors())
 
 
-def _threads(jobs: int) -> int:
-    """For the network: all processors where one photo is worked on at a time."""
-    return 1 if jobs > 1 else os.cpu_count() or 1
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
+def _threads(engine: str, jobs: int | None) -> int:
+    """For the network: all processors where one photo is worked on at a time; one on a cluster, which counts them."""
+    return _processors() if engine == "local" and (jobs or _processors()) == 1 else 1
 
 
 def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:

@@ -61,8 +61,8 @@ def remove(
     from packshot.cli.plan import are_several, format_of, make_plan, naming
     from packshot.engine.network import load_network
     from packshot.engine.presets import plan as decide
+    from packshot.engine.process import tune_process
     from packshot.engine.remove import remove as remove_line
-    from packshot.service.process import tune_process
 
     if options.format is None and not are_several(inputs):
         options = replace(options, format=format_of(out))
@@ -144,8 +144,9 @@ def _said(job: Job, result: Result, *, alone: bool) -> Iterator[str]:
         look = ", look at it" if result.review else ""
         sure = "" if result.confidence is None else f"  confidence {result.confidence:.2f}{look}"
         yield f"{job.name} -> {job.target}{sure}"
-    yield from (f"  note: {note}" for note in result.notes)
-    if result.report is not None:
+    if result.report is None:
+        yield from (f"  note: {note}" for note in result.notes)
+    else:  # its rules say the same, with what is asked
         yield from report_lines(result.report, kept=alone)
 
 

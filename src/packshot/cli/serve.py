@@ -20,9 +20,9 @@ def serve(host: str | None, port: int | None) -> None:
     machine only and makes its own secret and a first key.
     """
     from packshot.api.server import bind, make_server
+    from packshot.engine.process import tune_process
     from packshot.service.build import build
     from packshot.service.logs import set_up_logging
-    from packshot.service.process import tune_process
     from packshot.service.settings import Settings
 
     options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}

@@ -1,0 +1,181 @@
+"""The work on a Ray cluster: the same `process`, as tasks that Ray places, restarts and takes to other machines.
+
+Tasks rather than Ray Data: nothing but names and figures travels (photos and packshots go between workers and storage),
+so there are no blocks to stream, and the driver's loop stays the local one: a bounded number in hand, no listing held
+in memory, and a stop that finishes what was begun (docs/decisions/0031-ray.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packshot import __version__
+from packshot.batch.process import BatchSettings, Failure, Outcome, process
+from packshot.engine.process import tune_process
+from packshot.errors import BadSettings, ClusterStalled
+
+if TYPE_CHECKING:
+    from packshot.batch.naming import Item
+
+RETRIES = 3
+"""So often a photo is begun again when its worker dies; a photo that kills four of them is the reason."""
+
+LOOK_EVERY_S = 5.0
+STALLED_AFTER_S = 300.0
+"""A photo takes seconds. Where none comes for minutes the cluster waits for something that will not come by itself."""
+
+ADVICE = "Look at `ray status` and at the dashboard: are there nodes with a free CPU, and can they reach the storage?"
+
+
+class RayEngine:
+    """Tasks on a cluster, as many in hand as it has processors for, twice; nodes that come later are used too.
+
+    say: where warnings go. stalled_after_s: how long the cluster may give nothing before it is an error.
+    """
+
+    def __init__(
+        self, jobs: int | None, say: Callable[[str], None], *, stalled_after_s: float = STALLED_AFTER_S
+    ) -> None:
+        self._jobs = jobs
+        self._say = say
+        self._stalled_after_s = stalled_after_s
+        self._ray = _connect()
+
+    def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
+        """As engines.Engine has it.
+
+        Raises
+        ------
+        ClusterStalled
+            Nothing came from the cluster for too long; outputs and journal are whole, and the next run goes on.
+        BadSettings
+            The workers have another packshot, or none.
+        """
+        settings = _everywhere(settings)
+        self._check_workers(settings)
+        task = self._task(settings)
+        shared = self._ray.put(settings)
+        running: dict[Any, Item] = {}
+        last = time.monotonic()
+        while True:
+            while len(running) < 2 * self._slots(settings) and not stop.is_set():
+                if (item := next(items, None)) is None:
+                    break
+                running[task.remote(item, shared)] = item
+            if not running:
+                return
+            done, _ = self._ray.wait(list(running), timeout=LOOK_EVERY_S)
+            for ready in done:
+                yield self._outcome(ready, running.pop(ready))
+            last = time.monotonic() if done else last
+            if time.monotonic() - last > self._stalled_after_s:
+                raise self._stalled(f"{len(running)} photos are in hand", self._stalled_after_s)
+
+    def _task(self, settings: BatchSettings) -> Any:
+        """`process` as a task: Ray keeps a worker's process for the next one, and with it the network."""
+        gpus = 1 if settings.device == "cuda" else 0
+        return self._ray.remote(num_cpus=settings.threads, num_gpus=gpus, max_retries=RETRIES)(_make)
+
+    def _outcome(self, ready: Any, item: Item) -> Outcome:
+        try:
+            outcome: Outcome = self._ray.get(ready)
+        except self._ray.exceptions.RayError as error:  # `process` itself raises nothing: its worker is gone
+            message = f"The worker died {1 + RETRIES} times over this photo ({type(error).__name__})."
+            return Outcome(
+                item, failure=Failure("worker-died", message, "Is there memory enough for it? Try it alone.")
+            )
+        return outcome
+
+    def _slots(self, settings: BatchSettings) -> int:
+        """How many photos the cluster can work on now."""
+        if self._jobs is not None:
+            return self._jobs
+        there = self._ray.cluster_resources()
+        slots = there.get("CPU", 0) // settings.threads
+        return max(1, int(min(slots, there.get("GPU", 0)) if settings.device == "cuda" else slots))
+
+    def _check_workers(self, settings: BatchSettings) -> None:
+        """One small task first: it finds a cluster without room, and workers with another packshot."""
+        there = self._ray.cluster_resources()
+        if settings.device == "cuda" and not there.get("GPU"):
+            raise BadSettings("The cluster has no GPU.", hint="Use --device cpu, or start a node with one.")
+        if there.get("CPU", 0) < settings.threads:
+            raise BadSettings(
+                f"The cluster has {there.get('CPU', 0):g} CPUs; {settings.threads} are needed.", hint="Start a node."
+            )
+        probe = self._ray.remote(num_cpus=settings.threads, max_retries=RETRIES)(_version)
+        try:
+            theirs = self._ray.get(probe.remote(), timeout=self._stalled_after_s)
+        except self._ray.exceptions.GetTimeoutError as error:
+            raise self._stalled("not one task began", self._stalled_after_s) from error
+        except self._ray.exceptions.RayError as error:
+            raise BadSettings(
+                f"A worker cannot run packshot: {str(error).splitlines()[-1][:200]}",
+                hint=f"Install packshot[batch,ray]=={__version__} on every node.",
+            ) from error
+        if theirs != __version__:
+            raise BadSettings(
+                f"The workers have packshot {theirs}, this is {__version__}.", hint="Install the same on every node."
+            )
+        nodes = sum(node["Alive"] for node in self._ray.nodes())
+        folders = [place for place in (settings.photos, settings.out) if "://" not in place]
+        if nodes > 1 and folders:
+            self._say(f"{' and '.join(folders)}: every one of the {nodes} nodes must see the same folder there.")
+
+    def _stalled(self, what: str, seconds: float) -> ClusterStalled:
+        free = self._ray.available_resources()
+        return ClusterStalled(
+            f"Nothing came from the cluster for {seconds:.0f} s: {what}, {free.get('CPU', 0):g} CPUs are free.",
+            hint=f"{ADVICE} The same command goes on where this one stopped.",
+        )
+
+
+def _everywhere(settings: BatchSettings) -> BatchSettings:
+    """Settings that mean the same in a process with another working folder."""
+    places = {name: getattr(settings, name) for name in ("photos", "out", "thumbnails", "model")}
+    paths: dict[str, Any] = {
+        name: str(Path(text).resolve()) for name, text in places.items() if text and _is_path(name, text)
+    }
+    return replace(settings, **paths)
+
+
+def _is_path(name: str, text: str) -> bool:
+    return "://" not in text if name != "model" else text.endswith(".onnx")
+
+
+def _make(item: Item, settings: BatchSettings) -> Outcome:
+    """`process` in a worker's process, which makes one photo at a time."""
+    tune_process()
+    return process(item, settings)
+
+
+def _version() -> str:
+    return __version__
+
+
+def _connect() -> Any:
+    """The cluster that RAY_ADDRESS names, or one that was started on this machine, or a new one of this machine."""
+    # Both are read by Ray's processes as they start. Figures about its users are not ours to send.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray  # noqa: PLC0415 - an extra, and a second
+    except ImportError as error:
+        raise BadSettings(
+            "--engine ray needs Ray, which is not installed.", hint="pip install 'packshot[ray]'"
+        ) from error
+    if not ray.is_initialized():
+        try:
+            ray.init(logging_level=logging.WARNING, log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise BadSettings(
+                f"The Ray cluster cannot be reached: {str(error)[:200]}",
+                hint="RAY_ADDRESS names its head, such as 10.0.0.1:6379.",
+            ) from error
+    return ray
