@@ -7,7 +7,7 @@ import numpy as np
 
 from packshot.core.picture import UInt8, to_uint8
 
-_BLOCK_PX = 17  # a JPEG's blocks of 8 px, twice: what lies further away does not reach the edge
+_BLOCK_PX = 8  # a JPEG's blocks; with the next ones around, all that the edge's blocks can see
 
 
 def spread_colours(rgb: UInt8, alpha: UInt8) -> UInt8:
@@ -16,17 +16,22 @@ def spread_colours(rgb: UInt8, alpha: UInt8) -> UInt8:
     A cutout is black where nothing is seen; a JPEG of it would carry that black into the edge. Near the product the
     mean of the seen colours around takes its place, farther out the mean of them all: nothing of what was removed.
 
-    Parameters: rgb, uint8 (H, W, 3); alpha, uint8 (H, W). Returns: uint8 (H, W, 3), the same where alpha is not 0.
+    Parameters: rgb, uint8 (H, W, 3), 0 where alpha is; alpha, uint8 (H, W). Returns: uint8 (H, W, 3), the same where
+    alpha is not 0.
     """
-    seen = alpha > 0
+    seen = (alpha > 0).view(np.uint8)
     if seen.all() or not seen.any():
         return rgb
-    weight = seen.astype(np.float32)
-    around = cv2.blur(weight, (_BLOCK_PX, _BLOCK_PX))
-    sums = cv2.blur(rgb * weight[..., None], (_BLOCK_PX, _BLOCK_PX))
-    near = sums / np.maximum(around, np.float32(1e-6))[..., None]
-    filled = np.where((around > 1e-6)[..., None], near, rgb[seen].mean(axis=0, dtype=np.float32))
-    return np.where(seen[..., None], rgb, np.clip(np.rint(filled), 0, 255).astype(np.uint8))
+    height, width = alpha.shape
+    blocks = (-(-width // _BLOCK_PX), -(-height // _BLOCK_PX))
+    weight = cv2.resize(seen.astype(np.float32), blocks, interpolation=cv2.INTER_AREA)
+    sums = cv2.resize(rgb, blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
+    mean = sums.sum(axis=(0, 1)) / weight.sum()
+    around = cv2.blur(weight, (3, 3))
+    near = cv2.blur(sums, (3, 3)) / np.maximum(around, np.float32(1e-6))[..., None]
+    means = np.where((around > 1 / _BLOCK_PX**2)[..., None], near, mean)
+    filled = cv2.resize(np.clip(np.rint(means), 0, 255).astype(np.uint8), (width, height))
+    return np.asarray(cv2.copyTo(rgb, seen, filled), np.uint8)
 
 
 def veil(rgb: UInt8, alpha: UInt8, colour: tuple[int, int, int], opaque: float) -> tuple[UInt8, UInt8]:

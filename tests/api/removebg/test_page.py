@@ -1,0 +1,28 @@
+"""docs/removebg.md names every field, header and code, and none that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from packshot.api.removebg.errors import TABLE
+from packshot.api.removebg.fields import FIELDS
+
+PAGE = (Path(__file__).parents[3] / "docs/removebg.md").read_text(encoding="utf-8")
+
+
+def first_column(heading: str) -> set[str]:
+    """What stands in backquotes in the first column of the table under a heading."""
+    part = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_fields() -> None:
+    assert first_column("Fields") == set(FIELDS)
+
+
+def test_codes() -> None:
+    codes = {row.code for row in TABLE.values()} - {"conflict", "gone", "storage_failed", "invalid_parameter"}
+    # These four cannot come: the form has no idempotency keys, keeps no results, and names the field in the code.
+    assert codes <= set(re.findall(r"`([a-z_]+)`", PAGE.split("## Errors")[1]))
