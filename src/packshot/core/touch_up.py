@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from packshot.core.geometry import Size
-from packshot.core.picture import Float32, UInt8
+from packshot.core.picture import Float32, UInt8, to_unit
 from packshot.core.resample import resample, size_of
 
 AS_FOUND = 128
@@ -19,22 +20,43 @@ AS_FOUND = 128
 SLACK = 2
 """Gray levels around AS_FOUND that still correct nothing: what a JPEG makes of a flat gray, or a converter of 50 %."""
 
+RIM = 0.0105
+"""How far around a stroke refinement may move its edge, as a share of the longest side: 4 coarse px at 384, 20 px of a
+photo of 2000. Six examples, half of each repainted .6 % inside its edge: MAE .030 without, .0104 with 4 px, .0085 with
+6; repainted exactly: .0049, .0052 and .0088. Removing instead of keeping: the same."""
 
-def read_touch_up(painted: UInt8, size: Size) -> Float32:
+CHANGED = 0.3
+"""Of a coarse value, from which a stroke has corrected something rather than confirmed it."""
+
+
+def read_touch_up(painted: UInt8, size: Size, alpha: UInt8 | None = None) -> Float32:
     """The hints of a painted picture, at the size of the photo that it lies over.
 
     Gray levels become a signed strength, linear on either side of AS_FOUND, so that a stroke's soft rim is a weak hint.
+    Where nothing was painted on a transparent layer nothing is corrected, whatever colour hides there.
 
-    Parameters: painted, uint8 (h, w) or (h, w, 3), of any size; 255 = product, 0 = background, 128 = as found.
+    Parameters: painted, uint8 (h, w) or (h, w, 3), of any size; 255 = product, 0 = background, 128 = as found;
+    alpha, uint8 (h, w), its own transparency, if any.
     Returns: hints, float32 (height, width) in -1..1: 1 = product, -1 = background, 0 = as found.
     """
     gray = painted if painted.ndim == 2 else cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)
-    return np.asarray(resample(_STRENGTHS[gray], size), np.float32)
+    strength = _STRENGTHS[gray] if alpha is None else _STRENGTHS[gray] * to_unit(alpha)
+    return np.asarray(resample(strength, size), np.float32)
 
 
 def apply_to_coarse(coarse: Float32, hints: Float32) -> Float32:
-    """The coarse matte, float32 (h, w) in 0..1, with the hints of the whole picture in it, before it is refined."""
-    return clamp(coarse, resample(hints, size_of(coarse)))
+    """The coarse matte with the hints of the whole picture in it, before it is refined.
+
+    Around what a stroke changes, the coarse matte fades over RIM: nobody paints exactly to an edge, and what is
+    undecided there is what refinement moves to the picture's own edge. Strokes over what was right change nothing.
+
+    Parameters: coarse, float32 (h, w) in 0..1; hints, float32 (H, W) in -1..1. Returns: float32 (h, w) in 0..1.
+    """
+    small = resample(hints, size_of(coarse))
+    painted = clamp(coarse, small)
+    change = painted - coarse
+    added, removed = (_rim(sign * change > CHANGED) for sign in (1, -1))
+    return clamp(np.minimum(np.maximum(painted, added), 1 - removed), small)
 
 
 def clamp(matte: Float32, hints: Float32) -> Float32:
@@ -44,6 +66,14 @@ def clamp(matte: Float32, hints: Float32) -> Float32:
     """
     # A hint for the product is positive, so 1 + hint limits nothing, and the other way round.
     return np.asarray(np.minimum(np.maximum(matte, hints), 1 + hints), np.float32)
+
+
+def _rim(changed: npt.NDArray[np.bool_]) -> Float32:
+    """1 on what is changed, and from there down to 0. float32 (h, w)."""
+    if not changed.any():
+        return np.zeros(changed.shape, np.float32)
+    away = cv2.distanceTransform((~changed).view(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(np.clip(1 - away / (RIM * max(changed.shape)), 0, 1), np.float32)
 
 
 def _strengths() -> Float32:
