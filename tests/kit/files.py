@@ -119,6 +119,10 @@ def _common(gamma: float) -> tuple[dict[bytes, bytes], bytes]:
 # Red, green and blue of Adobe RGB (1998), adapted to D50, and its gamma 2 + 51/256 (its specification, 4.3.1).
 ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 ADOBE_GAMMA = 2.19921875
+# Display P3 (Apple, SMPTE RP 431-2 primaries under D65), adapted to D50.
+DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+# The inverse of sRGB's primaries, adapted to D50 (ICC, sRGB v2 characterisation).
+_SRGB_D50 = np.array([[0.43607, 0.22249, 0.01392], [0.38515, 0.71687, 0.09708], [0.14307, 0.06061, 0.71410]])
 
 
 def rgb_profile(primaries: Iterable[Iterable[float]] = ADOBE_RGB, gamma: float = ADOBE_GAMMA) -> bytes:
@@ -128,6 +132,15 @@ def rgb_profile(primaries: Iterable[Iterable[float]] = ADOBE_RGB, gamma: float =
         tags[f"{letter}XYZ".encode()] = b"XYZ " + bytes(4) + _fixed(primary)
         tags[f"{letter}TRC".encode()] = curve
     return _icc(b"RGB ", tags)
+
+
+def to_srgb(
+    colour: Iterable[int], primaries: Iterable[Iterable[float]], gamma: float = ADOBE_GAMMA
+) -> npt.NDArray[np.float64]:
+    """What a colour of rgb_profile(primaries, gamma) is in sRGB, 0..255, by the definitions of both, in float64."""
+    xyz = (np.array(list(colour)) / 255) ** gamma @ np.array([list(each) for each in primaries])
+    linear = np.clip(xyz @ np.linalg.inv(_SRGB_D50), 0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def gray_profile(gamma: float) -> bytes:

@@ -10,9 +10,11 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries, first_directory
 from packshot.core.codecs.limits import Codec, Header, Raster, damaged
-from packshot.core.codecs.tiff_pixels import read
+from packshot.core.codecs.tiff_pixels import finish, read
 from packshot.core.geometry import Size
 from packshot.errors import UnsupportedDepth, UnsupportedFormat
 
@@ -69,6 +71,11 @@ class Layout:
     tiled: bool
     pieces: tuple[tuple[int, int], ...]
 
+    @property
+    def shown(self) -> int:
+        """How many of a pixel's samples make its colour and alpha."""
+        return _CHANNELS[self.kind] + (self.alpha is not None)
+
 
 def header(data: bytes) -> Header:
     """Size, and that all the pixels' bytes are there. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
@@ -79,9 +86,8 @@ def pixels(data: bytes, header: Header) -> Raster:
     """Decode the first page. Raises UnreadableImage."""
     tags = _tags(data)
     layout = _layout(data, tags)
-    start = len(data) + len(data) % 2
-    clean = data[:4] + struct.pack(tags.order + "I", start) + data[8:].ljust(start - 8, b"\0")
-    samples, alpha = read(clean + directory(_clean(tags, layout), tags.order, start), header, layout)
+    planes = [read(_stream(data, tags, plane), header, plane.bits) for plane in _planes(layout)]
+    samples, alpha = finish(planes[0] if len(planes) == 1 else np.dstack(planes), layout)
     profile = tags.found.get(_ICC)
     icc = profile.value if profile and len(profile.value) <= _MAX_PROFILE_BYTES else None
     return Raster(samples, alpha, icc, exif=data)  # a TIFF is laid out as an EXIF block is
@@ -121,7 +127,7 @@ def _layout(data: bytes, tags: _Tags) -> Layout:
 
 def _check_kind(kind: int, compression: int, tags: _Tags) -> None:
     rare = None
-    if kind not in _CHANNELS or (kind == _YCBCR and compression != _JPEG):
+    if kind not in _CHANNELS or (kind == _YCBCR and (compression != _JPEG or tags.one(_PLANAR, 1) != 1)):
         rare = f"colours of kind {kind}"
     elif compression not in _COMPRESSIONS:
         rare = f"compression of kind {compression}"
@@ -189,6 +195,24 @@ def _with_pieces(layout: Layout, data: bytes, tags: _Tags) -> Layout:
     return replace(layout, pieces=pieces)
 
 
+def _planes(layout: Layout) -> list[Layout]:
+    """The layout itself, or where channels are stored apart, a gray one of each that is colour or alpha."""
+    if not layout.planar:
+        return [layout]
+    each = len(layout.pieces) // layout.channels
+    return [
+        replace(layout, kind=_GRAY, channels=1, alpha=None, planar=False, pieces=layout.pieces[first : first + each])
+        for first in range(0, each * layout.shown, each)
+    ]
+
+
+def _stream(data: bytes, tags: _Tags, layout: Layout) -> bytes:
+    """The file with another first directory, behind all the rest."""
+    start = len(data) + len(data) % 2
+    clean = data[:4] + struct.pack(tags.order + "I", start) + data[8:].ljust(start - 8, b"\0")
+    return clean + directory(_clean(tags, layout), tags.order, start)
+
+
 def _clean(tags: _Tags, layout: Layout) -> dict[int, Entry]:
     """A directory that says what `layout` says; alpha is called straight, and gray black-is-zero."""
     extras = layout.channels - _CHANNELS[layout.kind]
@@ -200,7 +224,6 @@ def _clean(tags: _Tags, layout: Layout) -> dict[int, Entry]:
         _COMPRESSION: [layout.compression],
         _PHOTOMETRIC: [layout.kind or _GRAY],
         _SAMPLES: [layout.channels],
-        _PLANAR: [2 if layout.planar else 1],
         _PREDICTOR: [tags.one(_PREDICTOR, 1)],
         _EXTRAS: [2 if layout.alpha else 0, 0, 0][:extras],
         places[0]: [offset for offset, _ in layout.pieces],
@@ -220,6 +243,6 @@ def _clean(tags: _Tags, layout: Layout) -> dict[int, Entry]:
 
 
 def _entry(tag: int, values: list[int], order: str) -> Entry:
-    short = tag in {_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _PREDICTOR, _EXTRAS, _SUBSAMPLING}
+    short = tag in {_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PREDICTOR, _EXTRAS, _SUBSAMPLING}
     letter = "H" if short else "I"
     return Entry(tag, SHORT if short else LONG, len(values), struct.pack(f"{order}{len(values)}{letter}", *values))

@@ -21,20 +21,21 @@ _WHITE_IS_ZERO = 0
 _OTHER_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
-def read(stream: bytes, header: Header, layout: Layout) -> tuple[UInt8, UInt8 | None]:
-    """Samples, uint8 (H, W), (H, W, 3) or (H, W, 4) of CMYK, and alpha, of a TIFF with a clean directory.
+def read(stream: bytes, header: Header, bits: int) -> npt.NDArray[Any]:
+    """All samples of a TIFF with a clean directory: uint8, or uint16 for 16 bits. Raises: UnreadableImage."""
+    return _deep(stream, header) if bits == 16 else _shallow(stream, header)
 
-    Raises: UnreadableImage.
-    """
-    deep = _deep(stream, header) if layout.bits == 16 else _shallow(stream, header)
+
+def finish(samples: npt.NDArray[Any], layout: Layout) -> tuple[UInt8, UInt8 | None]:
+    """Samples, uint8 (H, W), (H, W, 3) or (H, W, 4) of CMYK, and alpha, from those that were read."""
     if layout.kind == _WHITE_IS_ZERO:
-        colours = slice(None) if deep.ndim == 2 else (..., slice(0, -1))
-        deep = deep.copy()
-        deep[colours] = np.bitwise_not(deep[colours])
+        colours = slice(None) if samples.ndim == 2 else (..., slice(0, -1))
+        samples = samples.copy()
+        samples[colours] = np.bitwise_not(samples[colours])
     if layout.alpha == "premultiplied":
-        return split(straight(deep))
-    samples = to_8_bits(deep)
-    return split(samples) if layout.alpha else (samples, None)
+        return split(straight(samples))
+    whole = to_8_bits(samples)
+    return split(whole) if layout.alpha else (whole, None)
 
 
 def _shallow(stream: bytes, header: Header) -> UInt8:

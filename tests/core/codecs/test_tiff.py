@@ -1,0 +1,205 @@
+"""TIFF: every kind that is read becomes the picture that it holds, and a directory that lies is found out."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from packshot.core.codecs import LIBRARY_LIMITS, decode, probe
+from packshot.errors import ImageTooLarge, UnreadableImage, UnsupportedDepth, UnsupportedFormat
+from tests.kit import files
+from tests.kit.images import cut, photo, product
+from tests.kit.orientations import STORED
+from tests.kit.tiffs import CMYK, DEFLATE, GRAY, LONG, NONE, PALETTE, RGB, SHORT, WHITE_IS_ZERO, raw_tiff
+
+
+def random(bits: int, channels: int, seed: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 1 << bits, (37, 45, channels))
+
+
+def rounded(samples: np.ndarray, bits: int) -> np.ndarray:
+    """round(255 v / full), in whole numbers."""
+    full = (1 << bits) - 1
+    return (samples * 510 + full) // (2 * full)
+
+
+@pytest.mark.parametrize("compression", [NONE, DEFLATE])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("kind", "bits"), [(k, b) for k in (GRAY, WHITE_IS_ZERO) for b in (1, 2, 4, 8, 16)] + [(RGB, 8), (RGB, 16)]
+)
+def test_every_depth_is_rounded_to_8_bits(kind: int, bits: int, order: str, compression: int) -> None:
+    samples = random(bits, 3 if kind == RGB else 1)
+    picture = decode(raw_tiff(samples, kind, bits, order=order, compression=compression))
+    expected = rounded(samples, bits) if kind != WHITE_IS_ZERO else 255 - rounded(samples, bits)
+    assert np.array_equal(picture.rgb, np.broadcast_to(expected, picture.rgb.shape))
+    assert picture.alpha is None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("extra", [(0,), (1,), (2,), ()])
+def test_alpha_is_straight_premultiplied_or_no_alpha_at_all(extra: tuple[int, ...], bits: int, order: str) -> None:
+    samples = random(bits, 4)
+    samples[..., :3] = samples[..., :3] * samples[..., 3:] // ((1 << bits) - 1)  # so that it can be premultiplied
+    picture = decode(raw_tiff(samples, RGB, bits, order=order, extras=extra))
+    if extra == (0,):
+        assert picture.alpha is None
+        return
+    assert np.array_equal(picture.alpha, rounded(samples[..., 3], bits))
+    if extra == (1,):
+        colour = 255 * samples[..., :3] / np.maximum(samples[..., 3:], 1)
+        assert np.abs(picture.rgb - colour).max() <= 0.5 + 1e-3
+    else:
+        assert np.array_equal(picture.rgb, rounded(samples[..., :3], bits))
+
+
+def test_gray_with_alpha() -> None:
+    samples = random(8, 2)
+    picture = decode(raw_tiff(samples, GRAY, extras=(2,)))
+    assert np.array_equal(picture.rgb[..., 0], samples[..., 0])
+    assert np.array_equal(picture.alpha, samples[..., 1])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palette(bits: int) -> None:
+    samples = random(bits, 1)
+    palette = np.random.default_rng(8).integers(0, 256, (3, 1 << bits))
+    data = raw_tiff(samples, PALETTE, bits, tags={320: (SHORT, (palette * 257).ravel().tolist())})
+    assert np.array_equal(decode(data).rgb, palette.T[samples[..., 0]])
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_ink_subtracts_from_light(bits: int) -> None:
+    ink = random(bits, 4)
+    light = 1 - ink / ((1 << bits) - 1)
+    assert np.abs(decode(raw_tiff(ink, CMYK, bits)).rgb - 255 * light[..., :3] * light[..., 3:]).max() <= 1.5
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("compression", [NONE, DEFLATE])
+@pytest.mark.parametrize("layout", [{"rows": 7}, {"tile": 16}, {"planar": True}, {"planar": True, "rows": 5}])
+def test_strips_tiles_and_planes(layout: dict[str, int], compression: int, bits: int) -> None:
+    samples = random(bits, 3)
+    data = raw_tiff(samples, RGB, bits, compression=compression, **layout)
+    assert np.array_equal(decode(data).rgb, rounded(samples, bits))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_planes_of_which_the_last_are_alpha_or_nothing(bits: int) -> None:
+    samples = random(bits, 4)
+    with_alpha = decode(raw_tiff(samples, RGB, bits, planar=True, extras=(2,)))
+    assert np.array_equal(with_alpha.alpha, rounded(samples[..., 3], bits))
+    assert decode(raw_tiff(samples, RGB, bits, planar=True, extras=(0,))).alpha is None
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_files_of_an_independent_writer_are_exact(compression: str | None) -> None:
+    rgb, alpha = product(64, 48)
+    out = io.BytesIO()
+    pages = [Image.fromarray(photo(80, 60, 1))]  # only the first page is read
+    rgba = Image.fromarray(np.dstack([rgb, alpha]))
+    rgba.save(out, "TIFF", compression=compression, save_all=True, append_images=pages)
+    picture = decode(out.getvalue())
+    assert np.array_equal(picture.rgb, rgb)
+    assert np.array_equal(picture.alpha, alpha)
+
+
+def test_a_jpeg_inside() -> None:
+    out = io.BytesIO()
+    Image.fromarray(photo(160, 120)).save(out, "TIFF", compression="jpeg", quality=90)
+    assert np.abs(decode(out.getvalue()).rgb.astype(int) - photo(160, 120)).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_all_orientations_give_the_same_upright_picture(orientation: int) -> None:
+    upright = photo(48, 40)
+    stored = np.ascontiguousarray(STORED[orientation](upright))
+    assert np.array_equal(decode(raw_tiff(stored, tags={274: (SHORT, [orientation])})).rgb, upright)
+
+
+def test_camera_and_date_are_found() -> None:
+    picture = decode(raw_tiff(photo(48, 40), tags={272: (2, b"Model 1\0")}))
+    assert picture.exif is not None
+    exif = Image.Exif()
+    exif.load(picture.exif)
+    assert dict(exif) == {272: "Model 1"}
+
+
+def test_wide_gamut_becomes_srgb() -> None:
+    profile = files.rgb_profile(files.DISPLAY_P3)
+    picture = decode(raw_tiff(np.full((40, 40, 3), (20, 200, 30)), tags={34675: (7, profile)}))
+    assert np.abs(picture.rgb[0, 0] - files.to_srgb((20, 200, 30), files.DISPLAY_P3)).max() <= 1.5
+
+
+LIES: dict[str, Callable[[], bytes]] = {
+    "width 0": lambda: raw_tiff(photo(64, 48), tags={256: (LONG, [0])}),
+    "taller than its strips": lambda: raw_tiff(photo(64, 48), rows=8, tags={257: (LONG, [49])}),
+    "wider than its bytes": lambda: raw_tiff(photo(64, 48), tags={256: (LONG, [65])}),
+    "strip behind the end": lambda: raw_tiff(photo(64, 48), tags={273: (LONG, [1 << 30])}),
+    "strip longer than the file": lambda: raw_tiff(photo(64, 48), tags={279: (LONG, [1 << 30])}),
+    "empty strip": lambda: raw_tiff(photo(64, 48), compression=DEFLATE, tags={279: (LONG, [0])}),
+    "tiles of a gigabyte": lambda: raw_tiff(
+        photo(64, 48), tile=16, compression=DEFLATE, tags={322: (LONG, [1 << 15]), 323: (LONG, [1 << 15])}
+    ),
+    "no strips": lambda: raw_tiff(photo(64, 48), tags={273: (LONG, [])}),
+    "strips without rows": lambda: raw_tiff(photo(64, 48), tags={278: (LONG, [0])}),
+    "LZW that is Deflate": lambda: raw_tiff(photo(64, 48), compression=DEFLATE, tags={259: (SHORT, [5])}),
+    "200 samples a pixel": lambda: raw_tiff(photo(64, 48), tags={277: (SHORT, [200])}),
+    "a palette without colours": lambda: raw_tiff(photo(64, 48)[..., :1], PALETTE),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_lies_are_found_out(name: str) -> None:
+    with pytest.raises(UnreadableImage):
+        decode(LIES[name]())
+
+
+@pytest.mark.parametrize("tenths", range(1, 10))
+def test_a_cut_file_is_found_out(tenths: int) -> None:
+    """With the directory in front of the pixels, as Pillow writes it: the header is whole wherever it is cut."""
+    out = io.BytesIO()
+    Image.fromarray(photo(64, 48)).save(out, "TIFF")
+    assert struct.unpack_from("<I", out.getvalue(), 4) == (8,)
+    with pytest.raises(UnreadableImage, match="is cut off"):
+        decode(cut(out.getvalue(), tenths))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: raw_tiff(photo(64, 48), tags={339: (SHORT, [3, 3, 3])}),
+        lambda: raw_tiff(random(8, 3), tags={258: (SHORT, [32, 32, 32])}),
+        lambda: raw_tiff(random(8, 3), tags={258: (SHORT, [5, 6, 5])}),
+    ],
+    ids=["floating point", "32 bits", "5, 6 and 5 bits"],
+)
+def test_depths_that_are_not_read_are_named(make: Callable[[], bytes]) -> None:
+    with pytest.raises(UnsupportedDepth, match="bits for each pixel"):
+        probe(make(), LIBRARY_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("tags", "word"),
+    [
+        ({259: (SHORT, [4])}, "compression of kind 4"),
+        ({262: (SHORT, [8])}, "colours of kind 8"),
+        ({254: (LONG, [1])}, "raw file"),
+        ({50706: (1, b"\1\4\0\0")}, "raw file"),
+    ],
+)
+def test_kinds_that_are_not_read_are_named(tags: dict[int, tuple[int, list[int]]], word: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=word):
+        probe(raw_tiff(photo(64, 48), tags=tags), LIBRARY_LIMITS)
+
+
+def test_the_size_is_refused_before_pixels_are_read() -> None:
+    data = raw_tiff(photo(64, 48), compression=DEFLATE, tags=dict.fromkeys((256, 257, 278), (LONG, [60_000])))
+    with pytest.raises(ImageTooLarge, match="60000x60000 px"):
+        decode(data)
