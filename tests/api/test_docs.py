@@ -11,6 +11,8 @@ import schemathesis
 from openapi_python_client.schema import OpenAPI
 
 from packshot.api.ailab.routes import DOORS, KEY_HEADERS
+from packshot.core.options import OPTIONS
+from tests.api.test_every_error import KINDS
 from tests.kit.server import Running
 
 
@@ -71,3 +73,24 @@ def test_the_document_is_valid_and_says_how_to_bring_a_key(document: dict[str, A
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names))
+
+
+def test_every_problem_leads_to_its_place_on_the_page(page: str) -> None:
+    for kind in KINDS:
+        if kind.__module__.startswith(("packshot.errors", "packshot.api.errors")):
+            assert f'id="error-{kind.slug}"' in page, kind
+
+
+def test_every_option_is_in_the_document_and_on_the_page_with_its_words(page: str, document: dict[str, Any]) -> None:
+    form = document["paths"]["/v1/packshots"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    for name, option in OPTIONS.items():
+        assert option.about in form["properties"][name]["description"]
+        assert option.accepts in form["properties"][name]["description"]
+        assert option.kind == "file" or form["properties"][name].keys() & {"enum", "examples"}, name
+        assert f"<td><code>{name}</code></td>" in page
+
+
+def test_each_dialect_has_its_own_line_to_paste(page: str) -> None:
+    assert "-H &#x27;x-api-market-key: YOUR_KEY&#x27; -F image=@photo.jpg" in page
+    assert "/v1/packshots -H &#x27;Authorization: Bearer YOUR_KEY&#x27;" in page
+    assert "-H &#x27;x-api-key: YOUR_KEY&#x27; -F image_file=@photo.jpg" in page

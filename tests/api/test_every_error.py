@@ -10,6 +10,7 @@ import packshot.api.errors
 import packshot.cli
 from packshot import errors
 from packshot.api.ailab.errors import TABLE, vendor_error
+from packshot.api.native import problem
 from packshot.cli import exit_codes
 from packshot.errors import PackshotError
 from tests.contract.repair import repaired_contract
@@ -44,6 +45,7 @@ def test_every_leaf_has_rows_of_its_kind(kind: type[PackshotError]) -> None:
         assert nearest(kind, dict(TABLE)) is not PackshotError
         # Only what an operator has to mend is our own fault in the eyes of a caller.
         assert (vendor_error(made(kind)).status == 500) == issubclass(kind, errors.SetupError)
+        assert (problem.kind_of(kind).status == 500) == issubclass(kind, errors.SetupError)
 
 
 def test_every_status_is_one_of_the_contract() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import escape
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import HTMLResponse
 
+from packshot.api.native.problem import kind_of
+from packshot.errors import PackshotError
+
+_QUOTE = '"'
 _STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem; }
@@ -43,7 +48,7 @@ def page(schema: dict[str, Any], base_url: str) -> str:
         for method, operation in methods.items():
             tag = operation.get("tags", ["API"])[0]
             sections.setdefault(tag, []).append(_operation(method, path, operation, base_url))
-    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in sections.items())
+    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in sections.items()) + _errors()
     title = escape(f"{info['title']} {info['version']}")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
@@ -55,14 +60,40 @@ def page(schema: dict[str, Any], base_url: str) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any], base_url: str) -> str:
     head = f"<h3><code>{method.upper()} {escape(path)}</code></h3><p>{escape(operation['summary'])}</p>"
-    fields = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {})
-    curl = f"<pre>{escape(_curl(base_url + path))}</pre>" if fields else ""
-    inputs = [(name, field.get("description", "")) for name, field in fields.get("properties", {}).items()]
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {})
+    samples = [sample["source"] for sample in operation.get("x-codeSamples", [])]
+    if form and not samples:
+        samples = [_curl(base_url + path, form, operation)]
+    lines = "".join(f"<pre>{escape(sample)}</pre>" for sample in samples)
+    inputs = [(name, _field(schema)) for name, schema in form.get("properties", {}).items()]
     inputs += [
         (item["name"], item.get("description", f"in the {item['in']}")) for item in operation.get("parameters", [])
     ]
     answers = [(status, answer.get("description", "")) for status, answer in operation["responses"].items()]
-    return f"<section>{head}{curl}{_table('Input', inputs)}{_table('Answers', answers)}</section>"
+    return f"<section>{head}{lines}{_table('Input', inputs)}{_table('Answers', answers)}</section>"
+
+
+def _field(schema: dict[str, Any]) -> str:
+    examples = [f"`{json.dumps(item).strip(_QUOTE)}`" for item in schema.get("examples", []) if "enum" not in schema]
+    about: str = schema.get("description", "")
+    return about + (f" For example {' or '.join(examples)}." if examples else "")
+
+
+def _errors() -> str:
+    """What the slugs of problem details mean; their `type` leads here."""
+    rows = sorted((kind.slug, *kind_of(kind)) for kind in _kinds(PackshotError))
+    lines = "".join(
+        f'<tr id="error-{slug}"><td><code>{slug}</code></td><td>{status}</td><td>{escape(title)}</td></tr>'
+        for slug, status, title in rows
+    )
+    return f"<h2>Errors</h2><p>What the problem details of the native API are about.</p><table>{lines}</table>"
+
+
+def _kinds(base: type[PackshotError]) -> list[type[PackshotError]]:
+    """The errors that a request can meet: not those of the command line, which may be in the same process."""
+    found = [base] if base.__module__ in {"packshot.errors", "packshot.api.errors"} and base.slug else []
+    children = [kind for child in base.__subclasses__() for kind in _kinds(child)]
+    return list({kind.slug: kind for kind in (*children, *found)}.values())
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> str:
@@ -72,8 +103,11 @@ def _table(title: str, rows: list[tuple[str, str]]) -> str:
     return f"<h4>{title}</h4><table>{lines}</table>"
 
 
-def _curl(url: str) -> str:
-    return f"curl -H 'x-api-market-key: YOUR_KEY' -F image=@photo.jpg {url}"
+def _curl(url: str, form: dict[str, Any], operation: dict[str, Any]) -> str:
+    """A line for an operation that brings none: its first file, and the first key header that it names."""
+    file = next(name for name, schema in form["properties"].items() if schema.get("format") == "binary")
+    header = next(iter(operation.get("security", [{"x-api-key": []}])[0]))
+    return f"curl -H '{header}: YOUR_KEY' -F {file}=@photo.jpg {url}"
 
 
 def _prose(text: str) -> str:

@@ -55,14 +55,14 @@ TABLE: dict[type[errors.PackshotError], Kind] = {
 }
 
 
-def kind_of(error: errors.PackshotError) -> Kind:
-    """The row of the nearest class in the error's MRO."""
-    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+def kind_of(error: type[errors.PackshotError]) -> Kind:
+    """The row of the nearest class in an error's MRO."""
+    return next(TABLE[kind] for kind in error.__mro__ if kind in TABLE)
 
 
 def failure(request: Request, error: errors.PackshotError) -> Response:
     """The answer to an error under /v1."""
-    kind = kind_of(error)
+    kind = kind_of(type(error))
     headers = failure_headers(error)
     if kind.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
