@@ -38,7 +38,8 @@ PAGE = """<!doctype html>
   <p><a download="packshot{{ shot.suffix }}" href="{{ address }}"><img src="{{ address }}" alt="The packshot"></a>
   {% if shot.review %}<p>Look at the outline: it is not sure.{% endif %}
   <ul>{% for check in shot.report.checks %}
-    <li>{{ "&#10003;"|safe if check.passed else "&#10007;"|safe }} {{ check.message }}
+    <li>{{ "&#10003;"|safe if check.passed else "&#10007;"|safe }}
+      {{ "" if check.required else "Advice:" }} {{ check.message }}
   {% endfor %}</ul>
 {% endif %}
 """
