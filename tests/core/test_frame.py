@@ -98,6 +98,15 @@ def test_the_product_lies_inside_its_canvas_wherever_it_is_put() -> None:
     assert product(framed(canvas="1200x1200", fill="50%", position="bottom right")).bottom == 1200
 
 
+def test_a_position_alone_moves_the_product_in_the_photos_frame() -> None:
+    frame = framed(position="bottom left")
+    assert (frame.size, frame.scale) == (PHOTO, 1.0)
+    assert product(frame) == Box(0, 400, 200, 800)
+    small = framed(position="bottom left", max_px=500)
+    assert small.size == Size(500, 400)
+    assert product(small) == Box(0, 200, 100, 400)
+
+
 def test_too_small_a_product_is_not_enlarged_and_that_is_said() -> None:
     frame = framed(canvas="2000x2000", fill="85%")
     assert frame.scale == 1

@@ -7,7 +7,7 @@ from math import ceil
 
 from packshot.core.geometry import Box, Size
 from packshot.core.recipe import Framing
-from packshot.core.values import LARGEST_PX, MOST_PIXELS, Margins
+from packshot.core.values import CENTER, LARGEST_PX, MOST_PIXELS, Margins
 
 _SAME = 1e-6
 
@@ -51,11 +51,12 @@ def make_frame(framing: Framing, photo: Size, box: Box) -> Frame:
     content = _content(framing, photo, box)
     natural = _natural_size(framing, photo, content)
     size = _bounded(framing, natural, content)
-    wanted = 1.0 if size == natural and not _is_given(framing) else _fitting(framing, size, content)
+    wanted = _wanted_scale(framing, size, natural, content)
     scale = min(wanted, framing.max_upscale)
     width, height = content.at(scale)
-    left = round((size.width - width) * framing.position.x + content.left_px(scale)) - scale * content.box.left
-    top = round((size.height - height) * framing.position.y + content.top_px(scale)) - scale * content.box.top
+    position = framing.position or CENTER
+    left = round((size.width - width) * position.x + content.left_px(scale)) - scale * content.box.left
+    top = round((size.height - height) * position.y + content.top_px(scale)) - scale * content.box.top
     notes = (*_size_notes(framing, size, content, scale, wanted), *_cut_notes(content, photo))
     return Frame(size, scale, left, top, notes)
 
@@ -93,21 +94,32 @@ class _Content:
 
 def _content(framing: Framing, photo: Size, box: Box) -> _Content:
     """The product with its margins wherever the caller speaks of it, else the photo as it is."""
-    is_product = framing.crop or framing.fill is not None or framing.has_margins
+    moved = framing.position is not None and framing.canvas is None
+    is_product = framing.crop or framing.fill is not None or framing.has_margins or moved
     return _Content(box if is_product else Box.full(photo), framing.margins, is_product)
 
 
-def _is_given(framing: Framing) -> bool:
-    """Whether the frame's size does not follow from the content: the content must then be scaled to it."""
+def _keeps_the_photos_size(framing: Framing) -> bool:
+    """Whether the product is only moved or scaled within the photo's own frame."""
+    return framing.canvas is None and not framing.crop
+
+
+def _wanted_scale(framing: Framing, size: Size, natural: Size, content: _Content) -> float:
+    """The scale that the frame asks for: none where its size follows from the content, or the product is only moved."""
     exact = framing.canvas is not None and framing.canvas.size is not None
-    return exact or (framing.canvas is None and framing.fill is not None and not framing.crop)
+    given = exact or (_keeps_the_photos_size(framing) and framing.fill is not None)
+    if size == natural and not given:
+        return 1.0
+    if _keeps_the_photos_size(framing) and framing.fill is None and content.is_product:
+        return size.longest / natural.longest
+    return _fitting(framing, size, content)
 
 
 def _natural_size(framing: Framing, photo: Size, content: _Content) -> Size:
     """The frame's size when nothing is scaled."""
     if framing.canvas is not None and framing.canvas.size is not None:
         return framing.canvas.size
-    if framing.canvas is None and framing.fill is not None and not framing.crop:
+    if _keeps_the_photos_size(framing) and content.is_product:
         return photo
     width, height = (length / (framing.fill or 1) for length in content.at(1.0))
     if framing.canvas is not None and framing.canvas.aspect is not None:

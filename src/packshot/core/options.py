@@ -158,7 +158,7 @@ class Options:
         parse=values.share,
     )
     position: str | None = _text(
-        "Where the product lies on its canvas.",
+        "Where the product lies in its frame. Default: where it is in the photo, and in the middle of a canvas.",
         "center, top, bottom, left, right, two of them, or two shares such as 50% 90%",
         "center",
         "bottom",

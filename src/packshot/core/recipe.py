@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from packshot.core.compose import WHITE
 from packshot.core.options import TRANSPARENT, Form, Options, OutputFormat, ShadowKind
-from packshot.core.values import CENTER, RGB, Canvas, Length, Margins, Position, Region
+from packshot.core.values import RGB, Canvas, Length, Margins, Position, Region
 from packshot.errors import InvalidOption
 
 QUALITIES = {"jpeg": 95, "webp": 90, "avif": 80}
@@ -22,7 +22,7 @@ class Framing:
     margins: Margins = _NO_ROOM
     canvas: Canvas | None = None
     fill: float | None = None
-    position: Position = CENTER
+    position: Position | None = None
     max_upscale: float = 1.0
     min_px: int | None = None
     max_px: int | None = None
@@ -30,7 +30,7 @@ class Framing:
     @property
     def is_photo(self) -> bool:
         """Whether the output has the photo's own frame and size."""
-        return self == Framing(position=self.position, max_upscale=self.max_upscale)
+        return self == Framing(max_upscale=self.max_upscale)
 
     @property
     def has_margins(self) -> bool:
@@ -120,7 +120,7 @@ def _framing(options: Options) -> Framing:
         margins=_NO_ROOM if options.margin is None else options.parsed("margin", options.margin),
         canvas=None if options.canvas is None else options.parsed("canvas", options.canvas),
         fill=None if options.fill is None else options.parsed("fill", options.fill),
-        position=CENTER if options.position is None else options.parsed("position", options.position),
+        position=None if options.position is None else options.parsed("position", options.position),
         max_upscale=options.max_upscale or 1.0,
         min_px=options.min_px,
         max_px=options.max_px,
