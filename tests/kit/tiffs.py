@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 SHORT, LONG = 3, 4
 WHITE_IS_ZERO, GRAY, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
@@ -58,6 +60,13 @@ def raw_tiff(
         **(tags or {}),
     }
     return _file(b"".join(pieces), {tag: each for tag, each in values.items() if len(each[1])}, order)
+
+
+def as_tiff(image: npt.NDArray[np.uint8], **options: Any) -> bytes:
+    """By Pillow and libtiff."""
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, "TIFF", **options)
+    return out.getvalue()
 
 
 def _parts(plane: npt.NDArray[np.integer], rows: int, tile: int | None) -> list[npt.NDArray[Any]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from packshot.core.codecs import Limits, decode
+from packshot.core.codecs import Limits, decode, heic
 from packshot.errors import InputError
 from tests.kit import files
-from tests.kit.images import ODD, as_jpeg, good, photo
+from tests.kit.heifs import as_avif, as_heic
+from tests.kit.images import FOREIGN, ODD, as_jpeg, good, photo
+from tests.kit.tiffs import DEFLATE, PALETTE, SHORT, as_tiff, raw_tiff
 
 LIMITS = Limits(max_side_px=1999)
 SEEDS = {
@@ -28,15 +31,27 @@ SEEDS = {
         files.png_chunk(b"PLTE", bytes(48)) + files.png_chunk(b"tRNS", bytes(3)),
     ),
     "deep": lambda: files.raw_png(np.zeros((40, 40, 4), np.uint16), 6, 16),
+    "gif": FOREIGN["gif"],
+    "tiff": lambda: raw_tiff(photo(64, 48), rows=16),
+    "tiff, tiles": lambda: raw_tiff(photo(64, 48), tile=16, compression=DEFLATE, order=">"),
+    "tiff, palette": lambda: raw_tiff(photo(64, 48)[..., :1], PALETTE, tags={320: (SHORT, [7] * 768)}),
+    "tiff, jpeg inside": lambda: as_tiff(photo(64, 48), compression="jpeg"),
+    "tiff, lzw": lambda: as_tiff(photo(64, 48), compression="tiff_lzw"),
+    "avif": cache(lambda: as_avif(np.dstack([photo(64, 48), photo(64, 48)[..., :1]]))),
+    **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if heic.installed() else {}),
 }
 edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=6)
 
 
 def edited(data: bytes, changes: list[tuple[float, bytes]], head: bool) -> bytes:
-    """Bytes overwritten at places given as fractions: of the first 200 bytes, where structure is, or of all."""
-    out, span = bytearray(data), min(200, len(data)) if head else len(data)
+    """Bytes overwritten at places given as fractions: of the 200 bytes where structure is, or of all.
+
+    Structure comes first, in the tests' TIFFs last, and behind twice as much in AVIF and HEIC.
+    """
+    span = min(600 if data[4:8] == b"ftyp" else 200, len(data)) if head else len(data)
+    out, first = bytearray(data), len(data) - span if data[:2] in {b"II", b"MM"} else 0
     for place, patch in changes:
-        at = int(place * (span - 1))
+        at = first + int(place * (span - 1))
         out[at : at + len(patch)] = patch
     return bytes(out)
 
@@ -77,7 +92,19 @@ def test_edited_files(seed: str, changes: list[tuple[float, bytes]], head: bool)
 
 
 @given(
-    st.sampled_from([b"", b"\xff\xd8\xff", files.PNG_SIGNATURE, b"BM", b"RIFF\0\0\0\0WEBP"]), st.binary(max_size=300)
+    st.sampled_from(
+        [
+            b"",
+            b"\xff\xd8\xff",
+            files.PNG_SIGNATURE,
+            b"BM",
+            b"RIFF\0\0\0\0WEBP",
+            b"II*\0\x08\0\0\0",
+            b"GIF89a",
+            b"\0\0\0\x14ftypavif",
+        ]
+    ),
+    st.binary(max_size=300),
 )
 @example(b"BM", bytes(12) + b"\x28" + bytes(40))
 @settings(max_examples=200, deadline=None)

@@ -54,13 +54,16 @@ class Container:
 
     def shown(self) -> list[Item]:
         """The primary picture, all that it is made of, and their alpha: everything that a decoder may decode."""
+        beside: dict[int, list[int]] = {}
+        for number, item in self.items.items():
+            for other in item.aux_of:
+                beside.setdefault(other, []).append(number)
         wanted, todo = {}, [self.primary]
         while todo:
             number = todo.pop()
             if number not in wanted and number in self.items:
                 wanted[number] = self.items[number]
-                todo += self.items[number].made_of
-                todo += [other for other, item in self.items.items() if number in item.aux_of]
+                todo += [*self.items[number].made_of, *beside.get(number, ())]
         return list(wanted.values())
 
 

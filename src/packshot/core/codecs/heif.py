@@ -49,24 +49,46 @@ def read(name: str, data: bytes, coded: Streams) -> Still:
 
 
 def _check_streams(data: bytes, container: bmff.Container, size: Size, coded: Streams) -> None:
-    room, total = 2 * size.width * size.height + _SPARE_PX, 0
-    shown = container.shown()
+    room, total, shown = 2 * size.width * size.height + _SPARE_PX, 0, container.shown()
     if not any(item.kind in coded for item in shown):
         raise ValueError("its main picture is of a kind that is not read")
     for item in shown:
-        if item.kind not in coded:
-            continue
         if item.size is None:
             raise ValueError("a part of it has no size")
-        settings = next((body for kind, body in item.properties if kind in {b"av1C", b"hvcC"}), b"")
-        stream = b"".join(data[offset : offset + length] for offset, length in item.extents)
-        sizes = list(coded[item.kind](settings, stream))
-        if not sizes or any(inside > said + _BLOCK_PX for each in sizes for inside, said in zip(each, item.size)):  # noqa: B905
-            raise ValueError(f"it gives two sizes, {item.size} and {sizes[-1] if sizes else 'none'}")
-        # Alpha and depth are as large as the picture at most, and are decoded beside it.
-        total += 0 if item.aux_of else item.size.width * item.size.height
-        if total > room or (item.aux_of and item.size.width * item.size.height > room):
-            raise ValueError(f"its parts have {total:,} px in all, and it claims {size}")
+        if item.kind in coded:
+            _check_stream(data, item, item.size, coded)
+            # Alpha and depth are as large as the picture at most, and are decoded beside it.
+            pixels = item.size.width * item.size.height
+            total += 0 if item.aux_of else pixels
+            if max(total, pixels) > room:
+                raise ValueError(f"its parts have {total:,} px in all, and it claims {size}")
+        elif item.kind == b"grid":
+            _check_grid(data, item, item.size)
+        elif item.kind != b"iden":
+            raise ValueError(f"a part of it is of the kind {item.kind!r}, which is not read")
+
+
+def _check_stream(data: bytes, item: bmff.Item, size: Size, coded: Streams) -> None:
+    settings = next((body for kind, body in item.properties if kind in {b"av1C", b"hvcC"}), b"")
+    sizes = list(coded[item.kind](settings, _body(data, item)))
+    if not sizes or not all(_agrees(each, size) for each in sizes):
+        raise ValueError(f"it gives two sizes, {size} and {sizes[-1] if sizes else 'none'}")
+
+
+def _check_grid(data: bytes, item: bmff.Item, size: Size) -> None:
+    """A grid says its size once more, in 16 or 32 bits (ISO/IEC 23008-12, 6.6.2.3)."""
+    body = _body(data, item)
+    said = Size(*struct.unpack_from(">II" if body[1] & 1 else ">HH", body, 4))
+    if said != size:
+        raise ValueError(f"it gives two sizes, {size} and {said}")
+
+
+def _body(data: bytes, item: bmff.Item) -> bytes:
+    return b"".join(data[offset : offset + length] for offset, length in item.extents)
+
+
+def _agrees(coded: Size, claimed: Size) -> bool:
+    return all(said <= inside <= said + _BLOCK_PX for inside, said in zip(coded, claimed, strict=True))
 
 
 def _exif(data: bytes, container: bmff.Container) -> bytes | None:

@@ -1,0 +1,146 @@
+"""AVIF and HEIC: the main picture as a viewer shows it, and no claim of a file is taken on trust."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from packshot.core.codecs import LIBRARY_LIMITS, Limits, decode, heic, heif, probe
+from packshot.errors import ImageTooLarge, InputError, UnreadableImage, UnsupportedFormat
+from tests.kit import files
+from tests.kit.heifs import as_avif, as_heic, claiming
+from tests.kit.images import cut, photo, product
+from tests.kit.orientations import STORED
+
+WRITERS: list[Callable[..., bytes]] = [as_avif]
+if heic.installed():
+    WRITERS.append(as_heic)
+both = pytest.mark.parametrize("write", WRITERS)
+needs_heic = pytest.mark.skipif(not heic.installed(), reason="packshot[heic] is not installed")
+
+
+@cache
+def plain(write: Callable[..., bytes]) -> bytes:
+    return write(photo(320, 240))
+
+
+@both
+def test_pixels_and_alpha(write: Callable[..., bytes]) -> None:
+    rgb, alpha = product(200, 160)
+    picture = decode(write(np.dstack([rgb, alpha])))
+    assert np.abs(picture.rgb.astype(int) - rgb)[alpha > 0].max() <= 2
+    assert np.array_equal(picture.alpha, alpha)
+    assert decode(write(rgb)).alpha is None
+    assert np.array_equal(decode(write(alpha)).rgb[..., 0], alpha)
+
+
+@both
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_picture_is_turned_once(write: Callable[..., bytes], orientation: int) -> None:
+    upright = photo(64, 48)
+    exif = Image.Exif()
+    exif[0x112], exif[0x110] = orientation, "Model 1"
+    picture = decode(write(np.ascontiguousarray(STORED[orientation](upright)), exif=exif.tobytes()))
+    assert picture.size == (64, 48)
+    assert np.abs(picture.rgb.astype(int) - upright).max() <= 2
+    assert picture.exif is not None
+    assert b"Model 1" in picture.exif
+
+
+@both
+def test_wide_gamut_becomes_srgb(write: Callable[..., bytes]) -> None:
+    flat = np.full((64, 64, 3), (20, 200, 30), np.uint8)
+    picture = decode(write(flat, icc_profile=files.rgb_profile(files.DISPLAY_P3)))
+    assert np.abs(picture.rgb[32, 32] - files.to_srgb((20, 200, 30), files.DISPLAY_P3)).max() <= 3
+
+
+@both
+def test_broken_metadata_changes_nothing(write: Callable[..., bytes]) -> None:
+    exif = Image.Exif()
+    exif[0x110] = "Model 1"
+    start = exif.tobytes().removeprefix(b"Exif\0\0")[:8]
+    whole = write(photo(64, 48), exif=exif.tobytes())
+    assert start in whole
+    picture = decode(whole.replace(start, start[:4] + b"\xff\xff\xff\xf0"))
+    assert np.array_equal(picture.rgb, decode(write(photo(64, 48))).rgb)
+    assert picture.exif is None
+
+
+def test_of_a_film_the_first_picture_is_read() -> None:
+    more = [Image.fromarray(photo(160, 120, seed)) for seed in (1, 2)]
+    film = as_avif(photo(160, 120), save_all=True, append_images=more)
+    assert film[8:12] == b"avis"
+    assert np.abs(decode(film).rgb.astype(int) - photo(160, 120)).mean() < 3
+
+
+@needs_heic
+def test_a_picture_of_tiles_as_phones_write_it() -> None:
+    image = photo(300, 200)
+    data = as_heic(image, tile_size=128)
+    assert b"grid" in data
+    assert np.abs(decode(data).rgb.astype(int) - image).max() <= 2
+
+
+@both
+@pytest.mark.parametrize("size", [(100, 100), (1, 1), (320, 40)])
+def test_a_stream_larger_than_its_box_is_found_out(write: Callable[..., bytes], size: tuple[int, int]) -> None:
+    with pytest.raises(UnreadableImage, match="two sizes"):
+        decode(claiming(plain(write), *size))
+
+
+@both
+def test_a_box_larger_than_its_stream_is_found_out(write: Callable[..., bytes]) -> None:
+    with pytest.raises(UnreadableImage):
+        decode(claiming(plain(write), 640, 480))
+
+
+@both
+def test_the_size_is_refused_by_its_header(write: Callable[..., bytes]) -> None:
+    assert probe(plain(write), LIBRARY_LIMITS).size == (320, 240)
+    with pytest.raises(ImageTooLarge, match="320x240 px"):
+        probe(plain(write), Limits(max_side_px=319))
+
+
+@needs_heic
+def test_more_tiles_than_the_picture_has_room_for_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heif, "_SPARE_PX", 10_000)  # of 4,000,000, which take seconds to write
+    data = as_heic(photo(300, 200), tile_size=128, quality=20)
+    decode(data)
+    for layout in (">II", ">HH"):  # in its box, and in the grid's own words
+        whole = struct.pack(layout, 300, 200)
+        assert whole in data
+        data = data.replace(whole, struct.pack(layout, 100, 100))
+    with pytest.raises(UnreadableImage, match="px in all"):
+        decode(data)
+
+
+@both
+@pytest.mark.parametrize("tenths", range(1, 10))
+def test_a_cut_file_is_found_out(write: Callable[..., bytes], tenths: int) -> None:
+    with pytest.raises(InputError):
+        decode(cut(plain(write), tenths))
+
+
+@both
+def test_a_file_without_its_last_byte_is_cut(write: Callable[..., bytes]) -> None:
+    with pytest.raises(UnreadableImage):
+        decode(plain(write)[:-1])
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heic, "installed", lambda: False)
+    data = struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + bytes(200)
+    with pytest.raises(UnsupportedFormat, match=r"pip install packshot\[heic\]"):
+        decode(data)
+
+
+def test_the_extra_is_not_imported_before_it_is_needed() -> None:
+    code = "import sys, packshot.core.codecs; sys.exit('pillow_heif' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
