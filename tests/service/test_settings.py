@@ -120,6 +120,11 @@ def test_sides_in_the_wrong_order_are_refused() -> None:
     assert "PACKSHOT_MIN_SIDE_PX" in line(text, "PACKSHOT_MAX_SIDE_PX")
 
 
+def test_room_for_less_than_one_upload_is_refused() -> None:
+    text = faults({"PACKSHOT_V1_MAX_FILE_BYTES": str(10**9)})
+    assert "PACKSHOT_V1_MAX_FILE_BYTES" in line(text, "PACKSHOT_UPLOAD_MEMORY_BYTES")
+
+
 def test_several_secrets_come_from_one_variable_or_one_file(tmp_path: Path) -> None:
     first, second = "a" * 32, "b" * 40
     file = tmp_path / "secrets"

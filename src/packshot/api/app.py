@@ -22,6 +22,7 @@ from packshot.api.native import routes as native
 from packshot.api.native.schema import relabel
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
+from packshot.api.upload_room import UploadRoom
 from packshot.errors import PackshotError
 from packshot.service.build import Service
 
@@ -57,6 +58,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(PackshotError, _packshot_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_middleware(UploadRoom, max_bytes=service.settings.upload_memory_bytes)
     app.add_middleware(RequestContext)
     describe = app.openapi
     app.openapi = lambda: relabel(describe())  # type: ignore[method-assign]

@@ -105,6 +105,12 @@ class Settings(BaseModel):
         1024,
         500_000_000,
     )
+    upload_memory_bytes: int = _whole(
+        "Bytes of request bodies that are held at the same time, over all requests; a body too many is refused (503).",
+        1024**3,
+        1024,
+        1024**4,
+    )
     rate_limit: str | None = setting(
         "Requests that one key may send, over a moving window. Counted in this process's memory.",
         "one limit such as 600/minute or 10/second",
@@ -217,6 +223,17 @@ class Settings(BaseModel):
     def _check_order(cls, value: int, info: ValidationInfo) -> int:
         if value < info.data.get("min_side_px", 0):
             raise Fault(f"less than {variable_of('min_side_px')}, so that no photo would be accepted.")
+        return value
+
+    @field_validator("upload_memory_bytes")
+    @classmethod
+    def _check_room(cls, value: int, info: ValidationInfo) -> int:
+        largest = max(info.data.get("max_file_bytes", 0), info.data.get("v1_max_file_bytes", 0))
+        needed = 3 * largest + 1024**2  # a photo, a background picture and a touch-up, with what lies between them
+        if value < needed:
+            raise Fault(
+                f"less than {needed}: with {variable_of('v1_max_file_bytes')} as it is, a request may never fit."
+            )
         return value
 
     @field_validator("rate_limit")
