@@ -126,6 +126,16 @@ def test_exif_is_kept_only_when_asked() -> None:
         assert opened(remove(data.getvalue(), options).data).getexif().get(0x0110) == kept
 
 
+def test_a_shadow_that_the_photo_does_not_have_is_said() -> None:
+    assert "no shadow" in remove(BEAR, Options(shadow="photo")).notes[0]
+    assert not remove(BEAR, Options(shadow="soft")).notes
+
+
+def test_an_empty_brush_layer_corrects_nothing() -> None:
+    layer = as_png(np.zeros((60, 48, 4), np.uint8))
+    assert remove(BEAR, Options(touch_up=layer)).data == remove(BEAR).data
+
+
 def test_the_steps_are_timed() -> None:
     result = remove(BEAR)
     assert set(result.timings_ms) == {"decode", "matte", "render", "encode"}
@@ -177,7 +187,7 @@ def test_mistakes_are_named() -> None:
         packshot.remove_background(BEAR, Options(background_picture=b"not a picture"))
     with pytest.raises(InvalidOption, match="roi"):
         packshot.remove_background(BEAR, Options(roi="2000 0 3000 100"))
-    with pytest.raises(UnsupportedFormat, match="GIF"):
-        packshot.remove_background(b"GIF89a" + bytes(40))
+    with pytest.raises(UnsupportedFormat, match="PDF"):
+        packshot.remove_background(b"%PDF-1.7" + bytes(40))
     with pytest.raises(NoForeground):
         packshot.remove_background(as_png(np.full((64, 64, 3), 200, np.uint8)))

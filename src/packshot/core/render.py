@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from packshot.core.backdrop import blurred, cover
-from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, mask
+from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, mask, visible
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
+from packshot.core.options import BLUR
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
 from packshot.core.recipe import Recipe, Shadow
 from packshot.core.resample import Array, rescale
 from packshot.core.shadow import contact_shadow, photo_shadow, soft_shadow
 
-BLUR = "blur"
+MOST_DARKENING = 3
+"""Times that a photo's own shadow is darkened at most: beyond it what the light did to the ground becomes stains."""
+
+NO_SHADOW = "The photo has no shadow that can be told from its ground; none was kept. Use shadow soft or contact."
 
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """The pixels of an output: rgb, uint8 (H, W, 3), or (H, W) for a mask; alpha, uint8 (H, W), or None if opaque."""
+    """The pixels of an output: rgb, uint8 (H, W, 3), or (H, W) for a mask; alpha, uint8 (H, W), or None if opaque.
+
+    notes: what could not be done as asked, in sentences for people.
+    """
 
     rgb: UInt8
     alpha: UInt8 | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +64,8 @@ def render(
         return _copied(foreground, matte, frame, behind)
     layer = _layer(foreground, matte, frame)
     density = None if recipe.shadow is None else _shadow(recipe.shadow, picture, matte, frame, layer)
-    return _blended(layer, density, frame.size, behind)
+    rendering = _blended(layer, density, frame.size, behind)
+    return rendering if density is None or density.any() else replace(rendering, notes=(NO_SHADOW,))
 
 
 def framed_mask(matte: Float32, frame: Frame) -> UInt8:
@@ -70,7 +79,7 @@ def framed_mask(matte: Float32, frame: Frame) -> UInt8:
 def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None) -> Behind | None:
     """What lies behind the product: a colour, a picture of the output's size, or None for nothing."""
     if backdrop is not None:
-        return cover(backdrop.rgb, frame.size)
+        return cover(visible(backdrop), frame.size)
     if recipe.background == BLUR:
         return _placed(blurred(picture, matte), frame, border=cv2.BORDER_REPLICATE)
     return recipe.background if isinstance(recipe.background, tuple) else None
@@ -141,7 +150,7 @@ def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, laye
         density = _placed(photo_shadow(picture, matte), frame, border=cv2.BORDER_CONSTANT)
         # As the photo has it, or with its darkest part as dark as the caller wants it.
         peak = float(density.max())
-        factor = np.float32(1 if shadow.opacity is None or not peak else shadow.opacity / peak)
+        factor = np.float32(1 if shadow.opacity is None or not peak else min(shadow.opacity / peak, MOST_DARKENING))
         return np.asarray(density * factor, np.float32)
     share = np.zeros((frame.size.height, frame.size.width), np.float32)
     share[layer.at.slices] = layer.share

@@ -17,7 +17,7 @@ from packshot.core.confidence import confidence
 from packshot.core.decide import decide
 from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box, Size, network_size
-from packshot.core.matte import bounding_box, is_empty, is_flat, network_input, refine
+from packshot.core.matte import bounding_box, drop_faint, is_empty, is_flat, network_input, refine, visible_box
 from packshot.core.measure import reached_edges
 from packshot.core.options import Options
 from packshot.core.picture import Float32, Picture
@@ -113,13 +113,14 @@ def remove(
     found = find_matte(picture, network, roi=recipe.roi, touch_up=recipe.touch_up)
     box = find_box(found.matte)
     watch.lap("matte")
-    frame = make_frame(recipe.framing, picture.size, box)
+    around = box if recipe.framing.fill is None else visible_box(found.matte)
+    frame = make_frame(recipe.framing, picture.size, around)
     rendering = render(recipe, picture, found.matte, frame, backdrop)
     watch.lap("render")
     exif = picture.exif if recipe.keep_metadata else None
     encoded = codecs.encode(rendering.rgb, rendering.alpha, format=recipe.format, quality=recipe.quality, exif=exif)
     watch.lap("encode")
-    product = frame.place(box).within(Box.full(frame.size))
+    product = frame.place(around).within(Box.full(frame.size))
     return Result(
         data=encoded,
         media_type=codecs.MEDIA_TYPES[recipe.format],
@@ -129,16 +130,16 @@ def remove(
         product=product,
         confidence=found.confidence,
         review=_needs_review(found.confidence, network),
-        notes=frame.notes,
-        report=_judge(order, encoded, found.matte, frame, box),
+        notes=(*frame.notes, *rendering.notes),
+        report=_judge(order, encoded, found.matte, frame),
         timings_ms=watch.laps_ms,
     )
 
 
-def _judge(order: Plan, encoded: bytes, matte: Float32, frame: Frame, box: Box) -> Report | None:
+def _judge(order: Plan, encoded: bytes, matte: Float32, frame: Frame) -> Report | None:
     if order.preset is None or order.recipe.form == "mask":
         return None
-    photo = Size(matte.shape[1], matte.shape[0])
+    photo, box = Size(matte.shape[1], matte.shape[0]), visible_box(matte)
     product = frame.place(box).within(Box.full(frame.size))
     return judge(order.preset, encoded, product, mask=framed_mask(matte, frame), edges=reached_edges(box, photo))
 
@@ -169,7 +170,8 @@ def find_matte(
     """
     hints = None
     if touch_up is not None:
-        hints = read_touch_up(_decode_beside("touch_up", touch_up).rgb, picture.size)
+        painted = _decode_beside("touch_up", touch_up)
+        hints = read_touch_up(painted.rgb, picture.size, painted.alpha)
     if roi is None:
         return _look(picture, network, hints)
     box = roi.box(picture.size)
@@ -202,6 +204,7 @@ def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
     matte = refine(picture, coarse)
     if network.card.edges:
         matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
+    matte = drop_faint(matte)
     return Found(matte if hints is None else clamp(matte, hints), confidence(answer, network.card.confidence))
 
 

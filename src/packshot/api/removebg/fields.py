@@ -63,7 +63,7 @@ FIELDS: Mapping[str, Field] = {
     "crop": Field("Cut the output to the product.", "boolean"),
     "crop_margin": Field("Room around the product with crop: one, two or four lengths in px (up to 500) or % (50)."),
     "scale": Field("Share of the output that the product takes, from 10% to 100%. Default: original."),
-    "position": Field("Where the product lies, with scale: center, one share, or two, across and down."),
+    "position": Field("Where the product lies: center, one share, or two, across and down."),
     "channels": Field("rgba: the picture. alpha: its matte in gray.", choices=CHANNELS),
     "add_shadow": Field("Adds a shadow where the product stands.", "boolean"),
     "shadow_type": Field("drop is soft; auto, car and 3D lie where the product stands.", choices=tuple(SHADOWS)),
@@ -142,10 +142,12 @@ def scale(text: str) -> str | None:
     return text
 
 
-def position(text: str) -> str:
-    """Where the product lies, in the words of the option of the same name; "original" is "center" with a scale."""
+def position(text: str) -> str | None:
+    """Where the product lies, in the words of the option of the same name; None for "original"."""
     words = text.lower().split()
-    if words in (["original"], ["center"]):
+    if words == ["original"]:
+        return None
+    if words == ["center"]:
         return "center"
     how = "original, center, one share such as 50%, or two, across and down"
     shares = words * 2 if len(words) == 1 else words

@@ -131,7 +131,7 @@ def _framing(texts: Mapping[str, str]) -> dict[str, object]:
         return found | {"crop": True, "margin": margin}
     if fill is not None:
         return found | {"fill": fill, "position": position, "max_upscale": _LARGEST_UPSCALE}
-    return found
+    return found | {"position": position}
 
 
 def _shadow(texts: Mapping[str, str]) -> dict[str, object]:
