@@ -36,7 +36,7 @@ def pixels(data: bytes, header: Header) -> Raster:
     try:
         image = pillow_heif.open_heif(still.clean, convert_hdr_to_8bit=True)
         samples, icc = np.asarray(image), image.info.get("icc_profile")
-    except (*DECODER_ERRORS, RuntimeError) as error:
+    except DECODER_ERRORS as error:
         raise damaged("HEIC", f"is damaged or cut off ({error})") from error
     if samples.shape[0] * samples.shape[1] > header.size.width * header.size.height:
         raise damaged("HEIC", f"gives two sizes, {header.size} and {samples.shape[1]}x{samples.shape[0]} px")

@@ -21,6 +21,7 @@ DECODER_ERRORS = (
     ArithmeticError,
     LookupError,
     EOFError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
