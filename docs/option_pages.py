@@ -39,9 +39,10 @@ preset says when and how its rules were read; it is a small text file in `src/pa
 - **fill**: the product's box by the frame, along the side where it is tightest: the larger of width by width and
   height by height. In a picture that packshot makes the box is that of its matte. In any other it is the box of all
   that differs from a background of one colour, or is opaque on a transparent one; elsewhere the network finds it. A
-  soft shadow or a text on a plain background counts as product.
-- **background**: every pixel that is not product nor within 16 px of it, which is as far as a JPEG's edges ring. One
-  pixel that is off by 1 of 255 breaks the rule of pure white.
+  soft shadow on a plain background counts as product, dust and small print count as background.
+- **background**: every pixel that is not product nor within 16 px of it, which is as far as a JPEG's edges ring. At the
+  border one pixel that is off by 1 of 255 breaks the rule; elsewhere traces that no eye sees may remain, of at most
+  16 of 255 in at most 0.1 % of the background, and are said.
 - **whole-product**: the product reaches no edge of the picture, and none of the photo that it was cut out of.
 - **file-size**: in millions of bytes.
 """

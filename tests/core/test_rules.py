@@ -35,6 +35,8 @@ GOOD = Facts(format="jpeg", file_bytes=400_000, size=Size(1000, 1000), product=B
     ("rule", "bad"),
     [
         (Background(), replace(GOOD, ground=Ground(off=5, off_share=0.31))),
+        (Background(), replace(GOOD, ground=Ground(off=1, border_off=1, off_share=1e-5))),
+        (Background(), replace(GOOD, ground=Ground(off=90, off_share=1e-5))),
         (Background(), replace(GOOD, ground=Ground(transparent=True))),
         (Fill(least=0.85), replace(GOOD, product=Box(0, 0, 640, 700))),
         (Fill(most=0.85), GOOD),
@@ -71,6 +73,12 @@ def test_a_broken_rule_is_said_with_what_was_asked_and_fails_the_report(rule: Ru
 )
 def test_a_bound_itself_keeps_the_rule(rule: Rule) -> None:
     assert rule.check(GOOD).passed
+
+
+def test_traces_that_no_eye_sees_are_said_and_fail_nothing() -> None:
+    check = Background().check(replace(GOOD, ground=Ground(off=6, off_share=2e-4)))
+    assert check.passed
+    assert "traces" in check.message
 
 
 def test_the_fill_is_measured_along_the_tightest_side() -> None:

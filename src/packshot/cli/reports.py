@@ -10,12 +10,19 @@ if TYPE_CHECKING:
 
 
 def report_lines(report: Report, *, kept: bool = True) -> Iterator[str]:
-    """A headline and a line for each rule; with `kept` false only for those that are not kept."""
+    """A headline and a line for each rule; with `kept` false only for those that are not kept.
+
+    Where a size is missed, the larger one that is recommended goes without saying.
+    """
     verdict = "passed" if report.passed else f"FAILED, {len(report.failed)} of {_required(report)} rules not kept"
     yield f"  {report.title}: {verdict}"
+    missed: set[str] = set()
     for check in report.checks:
-        if kept or not check.passed:
-            yield f"    {_mark(check):6}  {check.message}"
+        if (check.passed and not kept) or (not check.passed and check.rule in missed):
+            continue
+        if not check.passed:
+            missed.add(check.rule)
+        yield f"    {_mark(check):6}  {check.message}"
 
 
 def _required(report: Report) -> int:

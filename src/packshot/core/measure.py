@@ -24,6 +24,9 @@ RINGING = np.float32(0.2)
 """A JPEG's edges ring by up to a fifth of their own contrast. Without this a red disc on white, in a JPEG of quality 50
 to 85, seems 7 to 9 px wider on a side; with it, 0 or 1."""
 
+SPECK_SHARE = 0.005
+"""Of the largest piece: what is smaller is dirt on the background, not a part of the product."""
+
 _NEAR = np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)
 
 
@@ -36,16 +39,18 @@ def measure_ground(rgb: UInt8, alpha: UInt8 | None, product: UInt8, colour: RGB,
     ground = cv2.dilate(product, _NEAR) == 0
     if not ground.any():
         return Ground()
-    off = _difference(rgb, colour)[ground]
+    difference = _difference(rgb, colour)
+    off = difference[ground]
     transparent = alpha is not None and int(alpha[ground].min()) < 255
-    return Ground(int(off.max()), float((off > at_most_off).mean()), transparent)
+    at_border = int(_border(difference * ground).max())
+    return Ground(int(off.max()), at_border, float((off > at_most_off).mean()), transparent)
 
 
 def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
     """The product of a finished picture: what is opaque, or what differs from a border of one colour.
 
     Returns: uint8 (H, W), 1 where the product is; None where the border has no single colour, so that only a network
-    can tell. A soft shadow and any text count as product: nothing in the pixels tells them apart.
+    can tell. A soft shadow counts as product, for nothing in the pixels tells it apart; dust and small print do not.
     """
     if alpha is not None and float((_border(alpha) == 0).mean()) >= UNIFORM:
         return (alpha > 0).astype(np.uint8)
@@ -59,7 +64,14 @@ def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
     red, green, blue = (round(float(channel)) for channel in colour)
     difference = _difference(rgb, (red, green, blue))
     least = np.maximum(np.float32(noise + PLAIN_OFF), RINGING * cv2.dilate(difference, _NEAR))
-    return np.asarray(difference > least, np.uint8)
+    return _without_specks(np.asarray(difference > least, np.uint8))
+
+
+def _without_specks(product: UInt8) -> UInt8:
+    """Without islands of less than SPECK_SHARE of the largest; what lies within NEAR_PX of an island belongs to it."""
+    count, island = cv2.connectedComponents(cv2.dilate(product, _NEAR), connectivity=8)
+    areas = np.bincount(island.reshape(-1), product.reshape(-1), count)
+    return np.asarray(product * (areas >= SPECK_SHARE * areas.max())[island], np.uint8)
 
 
 def box_of(product: UInt8) -> Box | None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 OUR_OWN = Limits(max_pixels=100_000_000, min_side_px=1)
 """What the line itself makes: up to the largest canvas, and a crop as small as its product."""
 
+VISIBLE = 26
+"""Of 255: from here on a matte shows product."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -108,7 +111,8 @@ def judge(
     product
         The box of the product in it, px.
     mask
-        uint8 (H, W), not 0 where the product shows; without it the whole box counts as product.
+        uint8 (H, W), the product's matte in the picture; without it the whole box counts as product. What is fainter
+        than a tenth counts as background: on white it is dirt.
     edges
         Edges of the photo that the product reached (core.measure.reached_edges), where it may be cut off.
     """
@@ -116,6 +120,8 @@ def judge(
     if mask is None:
         mask = np.zeros(picture.rgb.shape[:2], np.uint8)
         mask[product.slices] = 1
+    else:
+        mask = (mask >= VISIBLE).view(np.uint8)
     return _report(preset, data, picture, mask, product=product, edges=edges)
 
 
