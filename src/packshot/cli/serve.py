@@ -36,10 +36,10 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 def _welcome(address: str, first_key: str | None) -> None:
-    click.echo(f"packshot serves on {address}  (docs: {address}/docs)")
+    click.echo(f"packshot serves on {address}  (in a browser: the page; docs: {address}/docs)")
     if first_key is None:
         click.echo("Keys: `packshot keys list`, `packshot keys create NAME`.\n")
         return
     photo = EXAMPLE if EXAMPLE.exists() else Path("photo.jpg")
-    click.echo(f"First API key, shown this once: {first_key}\nTry it from another terminal:\n")
+    click.echo(f"First API key, shown this once: {first_key}\nThe page asks for it. Or try it from another terminal:\n")
     click.echo(f"  curl -H 'x-api-market-key: {first_key}' -F image=@{photo} {address}/cutout/commodity/commodity\n")
