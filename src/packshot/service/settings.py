@@ -100,7 +100,7 @@ class Settings(BaseModel):
         "Largest file in bytes under /v1: a photo, and each option that is a file.", 50 * 1024 * 1024, 1024, 1024**3
     )
     v1_max_pixels: int = _whole(
-        "Most pixels of a photo under /v1. One of 50 million takes about 2 GB while a worker has it.",
+        "Most pixels of a photo under /v1. One of 50 million takes a worker 1 GB, or 3 GB on a blurred background.",
         50_000_000,
         1024,
         500_000_000,

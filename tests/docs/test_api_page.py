@@ -1,0 +1,53 @@
+"""The curl lines of docs/api.md work as they stand, and what the page says of fields and headers is so."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from docs.generate import FOLDER
+from packshot.api.native.models import Packshot, Problem
+from packshot.api.native.problem import TABLE
+from packshot.api.native.schema import FACTS
+from tests.kit.images import good
+from tests.kit.server import Running
+
+PAGE = (FOLDER / "api.md").read_text(encoding="utf-8")
+LINES = re.findall(r"^    (curl (?:[^\\\n]|\\\n)*)", PAGE, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("line", LINES, ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60])
+def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(good("jpeg"))
+    command = line.replace("http://127.0.0.1:8000", running.base_url).replace("YOUR_KEY", running.new_key())
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --silent --show-error --fail-with-body"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = [path for path in tmp_path.iterdir() if path.name != "photo.jpg"]
+    assert made or done.stdout.startswith("{")
+    for path in made:
+        kind = {".jpg": "JPEG"}.get(path.suffix, path.suffix[1:].upper())
+        with Image.open(path) as image:
+            assert image.format == kind
+
+
+def test_there_are_lines_for_every_route() -> None:
+    assert {re.search(r"/v1/\w+", line)[0] for line in LINES} == {"/v1/packshots", "/v1/checks", "/v1/about"}  # type: ignore[index]
+
+
+def test_the_page_names_every_member_header_and_status() -> None:
+    native = PAGE[: PAGE.index("## The drop-in contract")]
+    for name in (*Packshot.model_fields, *Problem.model_fields):
+        assert f'"{name}"' in native
+    for name in FACTS:
+        assert f"`{name}`" in native
+    table = "\n".join(line for line in native.splitlines() if re.match(r"\| \d{3}", line))
+    assert {int(status) for status in re.findall(r"\b\d{3}\b", table)} >= {kind.status for kind in TABLE.values()}
