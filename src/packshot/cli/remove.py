@@ -144,9 +144,8 @@ def _said(job: Job, result: Result, *, alone: bool) -> Iterator[str]:
         look = ", look at it" if result.review else ""
         sure = "" if result.confidence is None else f"  confidence {result.confidence:.2f}{look}"
         yield f"{job.name} -> {job.target}{sure}"
-    if result.report is None:
-        yield from (f"  note: {note}" for note in result.notes)
-    else:  # its rules say the same, with what is asked
+    yield from (f"  note: {note}" for note in result.notes)
+    if result.report is not None:
         yield from report_lines(result.report, kept=alone)
 
 
