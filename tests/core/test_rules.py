@@ -11,22 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packshot.core.geometry import Box, Size
-from packshot.core.rules import (
+from packshot.core.rule_kinds import (
     Aspect,
     Background,
-    Facts,
     FileFormat,
     FileSize,
     Fill,
-    Ground,
     LongestSide,
     Megapixels,
-    Report,
-    Rule,
     ShortestSide,
     WholeProduct,
-    judge_facts,
 )
+from packshot.core.rules import Facts, Ground, Report, Rule, judge_facts
 
 GOOD = Facts(format="jpeg", file_bytes=400_000, size=Size(1000, 1000), product=Box(50, 200, 930, 800))
 

@@ -12,7 +12,7 @@ import pytest
 from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.recipe import Recipe
-from packshot.core.rules import Fill, LongestSide
+from packshot.core.rule_kinds import Fill, LongestSide
 from packshot.engine.presets import find_preset, judge, judge_file, plan, preset_names
 from packshot.engine.remove import remove
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat

@@ -20,7 +20,8 @@ from packshot.core.measure import box_of, find_on_plain, measure_ground, reached
 from packshot.core.options import TRANSPARENT, Options
 from packshot.core.picture import Picture, UInt8
 from packshot.core.recipe import Recipe, make_recipe
-from packshot.core.rules import KINDS, Background, Facts, Report, Rule, judge_facts
+from packshot.core.rule_kinds import KINDS, Background
+from packshot.core.rules import Facts, Report, Rule, judge_facts
 from packshot.errors import InvalidOption, NoForeground
 
 if TYPE_CHECKING:
