@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -36,6 +37,10 @@ _REFUSED = (
     FileNotFoundError,
     ValueError,
 )
+# What the library says of an answer that it has no class for, such as any to a listing.
+_STATUS = re.compile(r"status code: (\d{3}) ?([A-Z][A-Za-z ]*)")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_PASSING = {408, 429}  # of the statuses 4xx
 
 
 class ObjectStorage:
@@ -62,7 +67,7 @@ class ObjectStorage:
 
     def find(self, key: str) -> Entry | None:
         path = self._path(key)
-        meta = self._call(key, lambda: _or_none(obstore.head_async(self._store, path)))
+        meta = self._call(key, lambda: _head(self._store, path))
         return None if meta is None else self._entry(meta)
 
     def get(self, key: str) -> bytes:
@@ -79,12 +84,12 @@ class ObjectStorage:
 
     def _entry(self, meta: Any) -> Entry:
         modified = meta["last_modified"].timestamp()
-        version = (meta["e_tag"] or f"{meta['size']}-{modified}").strip('"')
+        version = (meta["e_tag"] or f"{meta['size']}-{int(modified)}").strip('"')
         return Entry(meta["path"][len(self._prefix) :], version, meta["size"], modified)
 
     def _call(self, name: str, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run one call of obstore and wait for it, at most until the deadline."""
-        with _wrapped(f"{self._place}: {name}"):
+        with _wrapped(name if name.startswith(self._place) else f"{self._place}/{self._prefix}{name}"):
             future = asyncio.run_coroutine_threadsafe(start(), _loop())
             try:
                 return future.result(self._deadline_s)
@@ -100,9 +105,9 @@ async def _next(stream: Any) -> Any:
         return []
 
 
-async def _or_none(found: Any) -> Any:
+async def _head(store: Store, path: str) -> Any:
     try:
-        return await found
+        return await obstore.head_async(store, path)
     except FileNotFoundError:
         return None
 
@@ -133,7 +138,7 @@ def _open(scheme: str, bucket: str) -> Store:
         return AzureStore(bucket, **options) if scheme == "az" else MemoryStore()
     except (exceptions.BaseError, ValueError) as error:
         raise BadSettings(
-            f"{scheme}://{bucket} cannot be opened: {_first_line(error)}",
+            f"{scheme}://{bucket} cannot be opened: {_words(error)}",
             hint="Set the vendor's environment variables; docs/batch.md names them.",
         ) from error
 
@@ -150,16 +155,21 @@ def _loop() -> asyncio.AbstractEventLoop:
 def _wrapped(name: str) -> Iterator[None]:
     try:
         yield
-    except _REFUSED as error:
-        raise StorageRefused(
-            f"{name}: {_first_line(error)}", hint="Check the name, the credentials and what they allow."
-        ) from error
     except (TimeoutError, FutureTimeout) as error:
         raise StoreUnavailable(f"{name}: no answer in time.", hint="Is the storage there? Try again later.") from error
-    except exceptions.BaseError as error:
-        raise StoreUnavailable(f"{name}: {_first_line(error)}", hint="Try again later.") from error
+    except (*_REFUSED, exceptions.BaseError) as error:
+        status = _STATUS.search(str(error))
+        refuses = status is not None and 400 <= int(status[1]) < 500 and int(status[1]) not in _PASSING
+        if refuses or isinstance(error, _REFUSED):
+            hint = "Check the name, the credentials and what they allow."
+            raise StorageRefused(f"{name}: {_words(error)}.", hint=hint) from error
+        raise StoreUnavailable(f"{name}: {_words(error)}.", hint="Try again later.") from error
 
 
-def _first_line(error: Exception) -> str:
-    """The library's words without its dump of the request that follows them."""
-    return f"{error}".strip().partition("\n")[0][:300] or type(error).__name__
+def _words(error: Exception) -> str:
+    """The answer in short, such as 403 Forbidden, SignatureDoesNotMatch; else the library's words without its dump."""
+    text = str(error)
+    if status := _STATUS.search(text):
+        code = _CODE.search(text)
+        return f"{status[1]} {status[2].strip()}{f', {code[1]}' if code else ''}"
+    return text.strip().partition("\n")[0].rpartition(" - ")[2][:300] or type(error).__name__

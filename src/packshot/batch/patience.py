@@ -11,13 +11,13 @@ from packshot.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-# 0.5, 2 and 8 s, each a quarter more or less, so that a thousand workers do not come back in step.
-WAITS_S = (0.5, 2.0, 8.0)
+# Each a quarter more or less, so that a thousand workers do not come back in step.
+WAITS_S = (0.5, 2.0, 8.0, 30.0)
 
 
-def patiently(call: Callable[[], T], waits_s: tuple[float, ...] = WAITS_S) -> T:
+def patiently(call: Callable[[], T]) -> T:
     """What the call returns; after StoreUnavailable it is called again, once for each wait."""
-    for wait_s in waits_s:
+    for wait_s in WAITS_S:
         try:
             return call()
         except StoreUnavailable:

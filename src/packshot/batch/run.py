@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from packshot.batch.journal import open_journal
 from packshot.batch.listing import looks, photos_in, photos_named
 from packshot.batch.naming import Item, Naming
 from packshot.batch.process import BatchSettings, Failure, Outcome
-from packshot.batch.progress import Progress
+from packshot.batch.progress import Progress, duration
 from packshot.batch.report import About, write_report
 from packshot.batch.storage import Entry, Storage, open_storage
 from packshot.batch.summary import Summary
@@ -27,12 +28,13 @@ from packshot.errors import (
     ModelMissing,
     PackshotError,
     SetupError,
+    StorageRefused,
     StoreUnavailable,
 )
 
 REPORT = "packshot-report"
-GIVE_UP_AFTER = 20
-"""So many photos in a row that storage failed: it is not the photos, and the other million would only take hours."""
+GIVE_UP_AFTER_S = 300.0
+"""So long in which storage failed every photo: it does not come back, and the other million would only take days."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class _Batch:
         self.since, self.started = time.time(), time.perf_counter()
         self.done = 0
         self.trouble: PackshotError | None = None
-        self._storage_failures = 0
+        self._storage_worked = time.monotonic()
 
     def prepare(self) -> None:
         """Read the journal, and write in it that a run begins."""
@@ -150,16 +152,17 @@ class _Batch:
         for entry in entries:
             item = self.task.naming.item(entry)
             self.catalogue.want(item)
-            if isinstance(self.out, LocalStorage) and (there := self.out.find(item.output)) is not None:
-                self._take_in(there)
+            if isinstance(self.out, LocalStorage):
+                with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
+                    self._take_in(self.out.find(item.output))
             count += 1
             self.progress.listing(count)
             if self.stop.is_set():
                 break
         return count
 
-    def _take_in(self, entry: Entry) -> None:
-        if entry.size_bytes:  # an empty one, as a power cut may leave it, is none
+    def _take_in(self, entry: Entry | None) -> None:
+        if entry is not None and entry.size_bytes:  # an empty one, as a power cut may leave it, is none
             self.catalogue.is_there(entry.key, entry.modified)
 
     def _refuse(self) -> dict[str, Outcome]:
@@ -187,11 +190,11 @@ class _Batch:
         """Stop where no photo can be made: the setup is wrong, or the storage is gone."""
         if failure is not None and failure.slug in _SETUP:
             self.trouble = _SETUP[failure.slug](failure.message, hint=failure.hint)
-        away = failure is not None and failure.slug == StoreUnavailable.slug
-        self._storage_failures = self._storage_failures + 1 if away else 0
-        if failure is not None and self._storage_failures >= GIVE_UP_AFTER:
+        if failure is None or failure.slug != StoreUnavailable.slug:
+            self._storage_worked = time.monotonic()
+        elif (away_s := time.monotonic() - self._storage_worked) > GIVE_UP_AFTER_S:
             self.trouble = StoreUnavailable(
-                f"Storage failed for {GIVE_UP_AFTER} photos in a row: {failure.message}",
+                f"Storage has failed for {duration(away_s)}: {failure.message}",
                 hint="When it is back, the same command goes on where this one stopped.",
             )
         if self.trouble:

@@ -1,0 +1,76 @@
+"""A small catalogue, and `packshot batch` as a user runs it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from packshot.batch.engines import LocalEngine
+from packshot.batch.journal import NAME
+from packshot.batch.naming import make_naming
+from packshot.batch.process import BatchSettings
+from packshot.batch.progress import Progress
+from packshot.batch.run import Task, run
+from packshot.batch.summary import Summary
+from packshot.core.options import Options
+from packshot.engine.weights import embedded_model
+from tests.kit.images import as_jpeg, photo
+
+
+def fill(folder: Path, names: Iterable[str]) -> Path:
+    """Small photos under these names, each with another product."""
+    for seed, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_jpeg(photo(96, 72, seed)))
+    return folder
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "packshot", "batch", *map(str, arguments)]
+
+
+def batch(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, **options)
+
+
+def make(photos: Path | str, out: Path | str, options: Options | None = None, *, jobs: int = 2, **task: Any) -> Summary:
+    """The same in this process, on one network for all tests."""
+    wanted = options or Options(background="white")
+    settings = BatchSettings(str(photos), str(out), wanted, embedded_model(), thumbnails=task.get("report"))
+    naming = make_naming(wanted, "a network", "")
+    return run(Task(settings, naming, **task), LocalEngine(jobs), threading.Event(), Progress(io.StringIO()))
+
+
+def journal(out: Path) -> list[dict[str, Any]]:
+    """The journal's outcomes, without its lines about runs and a torn end."""
+    rows = []
+    for line in (out / NAME).read_bytes().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if "source" in row:
+            rows.append(row)
+    return rows
+
+
+def made_of(out: Path) -> Counter[str]:
+    """How often the journal says that each photo was made."""
+    return Counter(row["source"] for row in journal(out) if row["ok"])
+
+
+def outputs(out: Path) -> set[str]:
+    """The files in OUT, without journal and report."""
+    return {
+        str(path.relative_to(out))
+        for path in out.rglob("*")
+        if path.is_file() and path.relative_to(out).parts[0] not in {".packshot", "packshot-report"}
+    }

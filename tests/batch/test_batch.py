@@ -1,0 +1,140 @@
+"""`packshot batch` as processes: killed, interrupted, watched, and what its exit code says."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from packshot.batch.journal import NAME
+from tests.batch.kit import batch, command, fill, journal, made_of, outputs
+from tests.kit.server import PATIENCE_S, wait_until
+
+NAMES = [f"shelf-{number % 3}/{number}.jpg" for number in range(24)]
+
+
+@contextlib.contextmanager
+def running(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()
+
+
+def lines_of(out: Path) -> int:
+    return len(journal(out)) if (out / NAME).exists() else 0
+
+
+def test_a_killed_run_goes_on_with_what_is_missing_only(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
+    with running(photos, out, "--background", "white", "--jobs", "2") as process:
+        wait_until(lambda: lines_of(out) >= 6)
+        process.kill()
+        process.wait(PATIENCE_S)
+    before = made_of(out)
+    assert 6 <= len(before) < len(NAMES)
+    with (out / NAME).open("ab") as file:
+        file.write(b'{"source": "shelf-0/0.jpg", "ok": tr')  # as a power cut would leave it
+
+    again = batch(photos, out, "--background", "white", "--jobs", "2")
+    assert again.returncode == 0, again.stderr
+    assert f"{len(before)} of them finished before" in again.stderr
+    assert made_of(out) == dict.fromkeys(NAMES, 1)
+    assert outputs(out) == {name.replace(".jpg", "-white.jpg") for name in NAMES}
+    for name in outputs(out):
+        with Image.open(out / name) as image:
+            image.load()
+            assert image.size == (96, 72)
+
+
+def test_ctrl_c_finishes_what_is_in_hand_and_says_how_to_go_on(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
+    with running(photos, out, "--jobs", "2") as process:
+        wait_until(lambda: lines_of(out) >= 4)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "the same command goes on" in said
+    done = made_of(out)
+    assert 4 <= len(done) < len(NAMES)
+    assert outputs(out) == {name.replace(".jpg", ".png") for name in done}, "an output and no line, or the other way"
+    with (out / "packshot-report" / "report.csv").open(newline="") as file:
+        assert {row["source"] for row in csv.DictReader(file)} == set(done)
+    assert f"{len(NAMES) - len(done)} photos" in (out / "packshot-report" / "report.html").read_text()
+
+
+def test_sigterm_stops_as_ctrl_c_does(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
+    with running(photos, out, "--report", "none") as process:
+        wait_until(lambda: lines_of(out) >= 1)
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not (out / "packshot-report").exists()
+
+
+def test_a_watched_folder_gives_what_comes_until_ctrl_c(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["first.jpg"]), tmp_path / "out"
+    with running(photos, out, "--watch") as process:
+        wait_until(lambda: outputs(out) == {"first.png"} if out.exists() else False)
+        fill(photos, ["second.jpg"])
+        wait_until(lambda: outputs(out) == {"first.png", "second.png"})
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said
+    assert made_of(out) == {"first.jpg": 1, "second.jpg": 1}
+
+
+def test_one_bad_file_stops_nothing_and_the_exit_code_follows_the_error_rate(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg", "c.jpg"]), tmp_path / "out"
+    (photos / "bad.jpg").write_bytes(b"this is no picture")
+    result = batch(photos, out, "--preset", "square")
+    assert result.returncode == 79
+    assert "bad.jpg: This file is text" in result.stderr
+    assert "25.0%" in result.stderr
+    assert outputs(out) == {f"{name}-square.jpg" for name in "abc"}
+    retry = out / "packshot-report" / "failed.txt"
+    assert retry.read_text() == "bad.jpg\n"
+
+    assert batch(photos, out, "--preset", "square", "--max-error-rate", "25%").returncode == 0
+    fill(photos, ["bad.jpg"])
+    again = batch(photos, out, "--preset", "square", "--manifest", retry)
+    assert again.returncode == 0, again.stderr
+    assert "1 made, 0 failed" in again.stderr
+
+
+def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
+    with running(photos, out) as process:
+        wait_until(lambda: lines_of(out) >= 1)
+        other = batch(photos, out)
+        assert process.poll() is None, "the first run was over too soon"
+    assert other.returncode == 2
+    assert "Another packshot batch" in other.stderr
+
+
+def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "a.jpeg", "b.jpg"]), tmp_path / "out"
+    for arguments, word in (
+        ((photos, out), "a.jpeg and a.jpg would both become a.png"),
+        ((photos, photos), "outputs could replace photos"),
+        ((photos, tmp_path), "outputs could replace photos"),
+        ((tmp_path / "nothing", out), "is no folder"),
+        ((photos, "ftp://host/folder"), "is no place for photos"),
+        ((photos, out, "--preset", "amazn"), "Did you mean amazon?"),
+        (("memory://shop", out, "--watch"), "cannot be watched"),
+    ):
+        result = batch(*arguments)
+        assert result.returncode == 2, result.stderr
+        assert word in result.stderr
+        assert "Traceback" not in result.stderr
+    assert not out.exists() or not outputs(out)

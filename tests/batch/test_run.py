@@ -1,0 +1,155 @@
+"""What is made again and what is not, on folders and on object storage in memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from packshot.batch import engines
+from packshot.batch.process import Outcome
+from packshot.batch.storage import open_storage
+from packshot.core.options import Options
+from packshot.errors import InvalidOption, StoreUnavailable
+from tests.batch.kit import fill, journal, made_of, make, outputs
+from tests.kit.images import as_jpeg, photo
+
+GRAY = Options(background="#808080")
+
+
+def test_a_changed_photo_and_a_removed_output_are_made_again_and_nothing_else(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "deep/b.jpg", "c.jpg"]), tmp_path / "out"
+    assert make(photos, out).now == 3
+    assert make(photos, out).now == 0
+    (photos / "a.jpg").write_bytes(as_jpeg(photo(96, 72, 77)))
+    (out / "c.jpg").unlink()
+    summary = make(photos, out)
+    assert (summary.now, summary.counts.made) == (2, 3)
+    assert made_of(out) == {"a.jpg": 2, "deep/b.jpg": 1, "c.jpg": 2}
+    assert outputs(out) == {"a.jpg", "deep/b.jpg", "c.jpg"}
+
+
+def test_other_options_are_made_anew_also_when_they_come_back(tmp_path: Path) -> None:
+    """Both write a.jpg: what lies there is what the last run asked for."""
+    photos, out = fill(tmp_path / "photos", ["a.jpg"]), tmp_path / "out"
+    make(photos, out)
+    white = (out / "a.jpg").read_bytes()
+    assert make(photos, out, GRAY).now == 1
+    assert (out / "a.jpg").read_bytes() != white
+    assert make(photos, out).now == 1
+    assert (out / "a.jpg").read_bytes() == white
+
+
+def test_an_empty_output_is_none(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg"]), tmp_path / "out"
+    make(photos, out)
+    (out / "a.jpg").write_bytes(b"")
+    assert make(photos, out).now == 1
+
+
+def test_outputs_in_the_photos_folder_are_no_photos(tmp_path: Path) -> None:
+    photos = fill(tmp_path / "photos", ["a.jpg"])
+    for _ in range(2):
+        assert make(photos, photos / "shop").counts.wanted == 1
+
+
+def test_files_that_packshot_did_not_make_stay(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg"]), tmp_path / "out"
+    out.mkdir()
+    (out / "a.jpg").write_bytes(b"painted by hand")
+    os.utime(out / "a.jpg", (1, 1))
+    for _ in range(2):  # the second time there is a journal
+        summary = make(photos, out)
+        assert (summary.counts.made, summary.counts.failed) == (1, 1)
+    assert (out / "a.jpg").read_bytes() == b"painted by hand"
+    assert make(photos, out, overwrite=True).counts.failed == 0
+    assert (out / "a.jpg").read_bytes() != b"painted by hand"
+
+
+def test_an_output_that_a_kill_left_without_its_line_is_replaced(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg"]), tmp_path / "out"
+    make(photos, out, manifest=["b.jpg"])
+    (out / "a.jpg").write_bytes(b"the same bytes in truth")
+    summary = make(photos, out)
+    assert (summary.counts.made, summary.counts.failed, summary.now) == (2, 0, 1)
+
+
+def test_a_manifest_chooses_and_what_it_names_wrongly_fails_alone(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg", "odd name\n.jpg"]), tmp_path / "out"
+    (tmp_path / "secret.jpg").write_bytes(as_jpeg(photo(96, 72)))
+    lines = ["a.jpg\n", "\n", f"{photos}/b.jpg\r\n", '"odd name\\n.jpg"\n', "gone.jpg\n", "../secret.jpg\n"]
+    summary = make(photos, out, manifest=lines)
+    assert (summary.counts.made, summary.counts.failed) == (3, 2)
+    assert outputs(out) == {"a.jpg", "b.jpg", "odd name\n.jpg"}
+    assert not (tmp_path / "secret-white.jpg").exists()
+    failed = {row["source"]: row["error"]["slug"] for row in journal(out) if not row["ok"]}
+    assert failed == {"gone.jpg": "storage-refused", "../secret.jpg": "storage-refused"}
+
+
+def test_file_names_that_are_no_text(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg"]), tmp_path / "out"
+    odd = os.fsdecode(b"\xff\xe9.jpg")
+    (photos / "a.jpg").rename(photos / odd)
+    for now in (1, 0):
+        summary = make(photos, out, report=str(tmp_path / "report"))
+        assert (summary.counts.made, summary.now) == (1, now)
+    assert outputs(out) == {odd}
+
+
+def test_object_storage_in_memory() -> None:
+    photos, out = open_storage("memory://test-photos/raw"), open_storage("memory://test-shop/2026")
+    for name in ("a.jpg", "deep/b é.jpg"):
+        photos.put(name, as_jpeg(photo(96, 72, len(name))), "image/jpeg")
+    photos.put("notes.txt", b"no photo", "text/plain")
+    summary = make(photos.url, out.url, report=f"{out.url}/packshot-report")
+    assert (summary.counts.made, summary.counts.failed, summary.now) == (2, 0, 2)
+    listed = {entry.key for entry in out.list()}
+    assert {"a.jpg", "deep/b é.jpg", "packshot-report/report.html", "packshot-report/report.csv"} <= listed
+    assert make(photos.url, out.url).now == 0
+    photos.put("a.jpg", as_jpeg(photo(96, 72, 50)), "image/jpeg")
+    assert make(photos.url, out.url).now == 1
+
+
+def test_a_place_that_went_away_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos, out = fill(tmp_path / "photos", [f"{number}.jpg" for number in range(40)]), tmp_path / "out"
+    monkeypatch.setattr("packshot.batch.patience.WAITS_S", (0.01,))
+    monkeypatch.setattr("packshot.batch.run.GIVE_UP_AFTER_S", 0.05)
+
+    def away(*_: object) -> bytes:
+        raise StoreUnavailable("No route to host.")
+
+    monkeypatch.setattr("packshot.batch.folder.LocalStorage.get", away)
+    summary = make(photos, out)
+    assert isinstance(summary.trouble, StoreUnavailable)
+    assert "goes on" in summary.trouble.hint
+    assert summary.left > 0
+
+
+def test_photos_in_hand_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, done = 0, 0
+    lock = threading.Lock()
+
+    def quick(item: object, _settings: object) -> Outcome:
+        nonlocal done
+        with lock:
+            done += 1
+        return Outcome(item)  # type: ignore[arg-type]
+
+    def items():  # type: ignore[no-untyped-def]
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            assert taken - done <= 2 * 3 + 1
+            yield number
+
+    monkeypatch.setattr(engines, "process", quick)
+    outcomes = engines.LocalEngine(3).outcomes(items(), None, threading.Event())  # type: ignore[arg-type]
+    assert sorted(outcome.item for outcome in outcomes) == list(range(100))  # type: ignore[type-var]
+
+
+def test_outputs_never_land_among_the_photos(tmp_path: Path) -> None:
+    photos = fill(tmp_path / "photos", ["photos/a.jpg"])
+    with pytest.raises(InvalidOption, match="could replace photos"):
+        make(photos, tmp_path)

@@ -1,0 +1,73 @@
+"""A real S3 server for slow tests: it checks signatures, as no simulator does."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import pytest
+
+SCRIPT = Path(__file__).with_name("s3_server.sh")
+ACCESS, SECRET = "test-access", "test-secret"
+
+
+@dataclass(frozen=True)
+class S3:
+    """A server that runs. environment: what a client needs to reach it, under the vendor's names."""
+
+    endpoint: str
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+        }
+
+    def make_bucket(self, name: str) -> None:
+        """obstore makes none; this is the first form of S3's signature, four lines."""
+        date = formatdate(usegmt=True)
+        digest = hmac.new(SECRET.encode(), f"PUT\n\n\n{date}\n/{name}".encode(), hashlib.sha1).digest()
+        headers = {"Date": date, "Authorization": f"AWS {ACCESS}:{base64.b64encode(digest).decode()}"}
+        httpx.put(f"{self.endpoint}/{name}", headers=headers, timeout=60).raise_for_status()
+
+    def stop(self) -> None:
+        """End its processes, gateway first; without the gateway nothing answers."""
+        for path in sorted((self.folder / "run").glob("*.pid"), key=lambda path: "rgw" not in path.name):
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def s3_server() -> Iterator[S3]:
+    """Start one; skip the test where it cannot be. Its packages stay in PACKSHOT_TEST_S3, or in a temporary folder."""
+    folder = Path(os.environ.get("PACKSHOT_TEST_S3") or Path(tempfile.gettempdir()) / "packshot-test-s3")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = S3(f"http://127.0.0.1:{port}", folder)
+    log = folder / "start.log"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("wb") as file:  # no pipe: the server's processes would hold it open
+            started = subprocess.run([SCRIPT, folder, str(port)], stdout=file, stderr=file, timeout=600, check=False)
+        if started.returncode:
+            pytest.skip(f"no S3 server here (Debian's radosgw, ceph-mon, ceph-osd): {log.read_text()[-300:]}")
+        yield server
+    finally:
+        server.stop()
