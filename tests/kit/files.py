@@ -121,6 +121,7 @@ ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919,
 ADOBE_GAMMA = 2.19921875
 # Display P3 (Apple, SMPTE RP 431-2 primaries under D65), adapted to D50.
 DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+BT_2020 = ((0.67348, 0.27904, -0.00194), (0.16567, 0.67534, 0.02998), (0.12505, 0.04561, 0.79686))
 # The inverse of sRGB's primaries, adapted to D50 (ICC, sRGB v2 characterisation).
 _SRGB_D50 = np.array([[0.43607, 0.22249, 0.01392], [0.38515, 0.71687, 0.09708], [0.14307, 0.06061, 0.71410]])
 
@@ -135,7 +136,7 @@ def rgb_profile(primaries: Iterable[Iterable[float]] = ADOBE_RGB, gamma: float =
 
 
 def to_srgb(
-    colour: Iterable[int], primaries: Iterable[Iterable[float]], gamma: float = ADOBE_GAMMA
+    colour: Iterable[float], primaries: Iterable[Iterable[float]], gamma: float = ADOBE_GAMMA
 ) -> npt.NDArray[np.float64]:
     """What a colour of rgb_profile(primaries, gamma) is in sRGB, 0..255, by the definitions of both, in float64."""
     xyz = (np.array(list(colour)) / 255) ** gamma @ np.array([list(each) for each in primaries])

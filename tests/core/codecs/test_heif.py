@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 from packshot.core.codecs import LIBRARY_LIMITS, Limits, decode, heic, heif, probe
 from packshot.errors import ImageTooLarge, InputError, UnreadableImage, UnsupportedFormat
 from tests.kit import files
-from tests.kit.heifs import as_avif, as_heic, claiming
+from tests.kit.heifs import as_avif, as_heic, claiming, with_primaries
 from tests.kit.images import cut, photo, product
 from tests.kit.orientations import STORED
 
@@ -59,6 +60,23 @@ def test_wide_gamut_becomes_srgb(write: Callable[..., bytes]) -> None:
     flat = np.full((64, 64, 3), (20, 200, 30), np.uint8)
     picture = decode(write(flat, icc_profile=files.rgb_profile(files.DISPLAY_P3)))
     assert np.abs(picture.rgb[32, 32] - files.to_srgb((20, 200, 30), files.DISPLAY_P3)).max() <= 3
+
+
+@pytest.mark.parametrize(("number", "primaries"), [(12, files.DISPLAY_P3), (9, files.BT_2020)])
+@both
+def test_wide_gamut_by_numbers_becomes_srgb(write: Callable[..., bytes], number: int, primaries: Any) -> None:
+    data = write(np.full((64, 64, 3), (90, 160, 100), np.uint8))
+    stored, wide = (decode(each).rgb[32, 32].astype(int) for each in (data, with_primaries(data, number)))
+    linear = stored / 255
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)  # the curve of sRGB
+    assert np.abs(wide - files.to_srgb(255 * linear, primaries, gamma=1)).max() <= 2
+    assert np.abs(wide - stored).max() > 10
+
+
+@both
+def test_high_dynamic_range_is_refused_with_words(write: Callable[..., bytes]) -> None:
+    with pytest.raises(UnsupportedFormat, match="dynamic range"):
+        probe(with_primaries(plain(write), 9, transfer=16), LIBRARY_LIMITS)
 
 
 @both

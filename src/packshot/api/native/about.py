@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from packshot import __version__
 from packshot.api.native.models import About, Inputs, OptionFacts, PresetFacts
+from packshot.core.codecs import READABLE
 from packshot.core.options import OPTIONS
 from packshot.engine.presets import find_preset, preset_names
 from packshot.service.build import Service, native_limits
@@ -16,7 +17,7 @@ def about(service: Service) -> About:
         version=__version__,
         model=service.network.card.name,
         inputs=Inputs(
-            formats=sorted(limits.formats),
+            formats=sorted(limits.formats & READABLE),
             max_bytes=service.settings.v1_max_file_bytes,
             max_pixels=limits.max_pixels,
             min_side_px=limits.min_side_px,

@@ -25,7 +25,7 @@ def pixels(data: bytes, header: Header) -> Raster:
     with opened(still.clean, header) as image:
         # Pillow turns nothing; it says in the words of EXIF how the boxes would have the picture turned.
         turn = (image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
-        icc = image.info.get("icc_profile")
+        icc = image.info.get("icc_profile") or still.icc
         samples, alpha = split(np.asarray(image if image.mode in {"RGB", "RGBA"} else image.convert("RGB")))
     return Raster(samples, alpha, icc, still.exif, orientation=read_orientation(turn))
 

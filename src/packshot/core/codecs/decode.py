@@ -30,6 +30,8 @@ _CODECS: dict[Format, Codec] = {
     "avif": avif.CODEC,
     "heic": heic.CODEC,
 }
+READABLE: frozenset[str] = frozenset(_CODECS) - (frozenset() if heic.installed() else {"heic"})
+"""The formats that can be read here: those of Limits.formats, less HEIC where its extra is not installed."""
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"}
 )

@@ -35,7 +35,7 @@ def pixels(data: bytes, header: Header) -> Raster:
     still = heif.read("HEIC", data, _STREAMS)
     try:
         image = pillow_heif.open_heif(still.clean, convert_hdr_to_8bit=True)
-        samples, icc = np.asarray(image), image.info.get("icc_profile")
+        samples, icc = np.asarray(image), image.info.get("icc_profile") or still.icc
     except DECODER_ERRORS as error:
         raise damaged("HEIC", f"is damaged or cut off ({error})") from error
     if samples.shape[0] * samples.shape[1] > header.size.width * header.size.height:

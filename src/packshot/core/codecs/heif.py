@@ -6,9 +6,10 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from packshot.core.codecs import bmff
+from packshot.core.codecs import bmff, nclx
 from packshot.core.codecs.limits import damaged
 from packshot.core.geometry import Size
+from packshot.errors import UnsupportedFormat
 
 _MAX_PROFILE_BYTES = 4 << 20
 # Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border.
@@ -22,11 +23,12 @@ Streams = Mapping[bytes, Callable[[bytes, bytes], Iterator[Size]]]
 class Still:
     """A file's main picture.
 
-    size: as stored, before it is turned. exif: from the TIFF header on. clean: the file with nothing in it that a
-    decoder would read beside that picture.
+    size: as stored, before it is turned. icc: the profile that its colour numbers mean, for a file without one. exif:
+    from the TIFF header on. clean: the file with nothing in it that a decoder would read beside that picture.
     """
 
     size: Size
+    icc: bytes | None
     exif: bytes | None
     clean: bytes
 
@@ -43,7 +45,8 @@ def read(name: str, data: bytes, coded: Streams) -> Still:
         if size is None or 0 in size:
             raise ValueError("its main picture has no size")
         _check_streams(data, container, size, coded)
-        return Still(size, _exif(data, container), _clean(data, container))
+        colours = _colours(container)
+        return Still(size, nclx.profile(colours), _exif(data, container), _clean(data, container))
     except (ValueError, LookupError, struct.error, OverflowError) as error:
         raise damaged(name, f"is damaged: {error}") from error
 
@@ -89,6 +92,23 @@ def _body(data: bytes, item: bmff.Item) -> bytes:
 
 def _agrees(coded: Size, claimed: Size) -> bool:
     return all(said <= inside <= said + _BLOCK_PX for inside, said in zip(coded, claimed, strict=True))
+
+
+def _colours(container: bmff.Container) -> bytes:
+    """What the main picture says of its colours by numbers; empty where a profile says it.
+
+    Raises: UnsupportedFormat for what is made for a screen brighter than white: shown as sRGB it looks gray.
+    """
+    boxes = [body for kind, body in container.items[container.primary].properties if kind == b"colr"]
+    if any(body[:4] in {b"prof", b"rICC"} for body in boxes):
+        return b""
+    numbers = next((body for body in boxes if body[:4] == b"nclx"), b"")
+    if nclx.is_hdr(numbers):
+        raise UnsupportedFormat(
+            "This picture has high dynamic range (PQ or HLG), which is not read.",
+            hint="Save it with standard dynamic range, or as a JPEG.",
+        )
+    return numbers
 
 
 def _exif(data: bytes, container: bmff.Container) -> bytes | None:
