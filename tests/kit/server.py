@@ -82,10 +82,15 @@ class Running:
 
 @contextmanager
 def serving(
-    state_dir: Path, *, store: ResultStore | None = None, now: Callable[[], float] = time.time, **settings: object
+    state_dir: Path,
+    *,
+    store: ResultStore | None = None,
+    now: Callable[[], float] = time.time,
+    port: int = 0,
+    **settings: object,
 ) -> Iterator[Running]:
-    """Run a service with these settings on a free loopback port; it is drained and closed at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """Run a service with these settings on a free loopback port, or on `port`; it is drained and closed at the end."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         port = listener.getsockname()[1]
         chosen = Settings.model_validate({"port": port, "state_dir": state_dir, **settings})
         service = build(chosen, store=store, now=now)

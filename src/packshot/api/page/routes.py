@@ -52,8 +52,8 @@ def router(service: Service) -> APIRouter:
         # While an update is rolled out, a page may ask a newer or older replica: what is there will do, uncached.
         return _answer(request, name, page.files[name], _A_YEAR if version == page.version else _ASK_AGAIN)
 
-    for path, answer in {"/": index, "/page/{version}/{name}": file}.items():
-        routes.add_api_route(path, answer, methods=["GET", "HEAD"])
+    routes.add_api_route("/", index, methods=["GET", "HEAD"])
+    routes.add_api_route("/page/{version}/{name}", file, methods=["GET", "HEAD"])
     return routes
 
 

@@ -11,7 +11,7 @@ import { about, Gone } from "./service.js";
 import { Settings } from "./settings.js";
 import { Viewer } from "./viewer.js";
 import { Work } from "./work.js";
-import { bytes, counted, seconds, uniqueNames } from "./words.js";
+import { bytes, counted, kinds, plain, seconds, uniqueNames } from "./words.js";
 import { zip } from "./zip.js";
 
 const DEBOUNCE_MS = 500;
@@ -31,10 +31,9 @@ async function start() {
   const settings = new Settings(offer);
   const viewer = new Viewer({ photos, work, onClosed: (photo) => list.focus(photo) });
   const list = new List({ photos, work, onOpen: (photo, mode) => viewer.open(photo, mode) });
-  find("inputs").textContent = `${offer.inputs.formats.map((name) => name.toUpperCase()).join(", ")}; up to ${bytes(offer.inputs.max_bytes)} each.`;
+  find("inputs").textContent = `${kinds(offer.inputs.formats)}; up to ${bytes(offer.inputs.max_bytes)} each.`;
   find("form").append(curlBox());
-  takeIn(work);
-  follow(settings, work);
+  takeIn(work, follow(settings, work));
   photos.addEventListener("change", ({ detail: { photo } }) => { list.update(photo); viewer.update(photo); showTally(work); });
   work.addEventListener("stopped", () => showStop(work, settings));
   find("download-all").addEventListener("click", () => downloadAll(settings));
@@ -55,9 +54,10 @@ async function offered() {
   }
 }
 
-function takeIn(work) {
+function takeIn(work, apply) {
   takePhotos((files, others) => {
     if (find("key").open || find("viewer").open) return;
+    apply();
     photos.add(files);
     work.pump();
     const words = files.length ? `${counted(files.length, "photo")} added.` : "";
@@ -67,10 +67,16 @@ function takeIn(work) {
   });
 }
 
-/** Settings apply to all photos, a moment after the last change. */
+/** Settings apply to all photos, a moment after the last change. Returns what applies them now. */
 function follow(settings, work) {
   let timer = 0;
-  const apply = () => { settings.complain(""); work.ask(settings.wish); };
+  const apply = () => {
+    clearTimeout(timer);
+    if (settings.contradiction) return settings.complain(settings.contradiction);
+    if (work.wish?.key === settings.wish.key && !work.stopped) return settings.complain("");
+    settings.complain("");
+    return work.ask(settings.wish);
+  };
   settings.addEventListener("change", () => {
     clearTimeout(timer);
     timer = setTimeout(apply, DEBOUNCE_MS);
@@ -78,6 +84,7 @@ function follow(settings, work) {
   });
   find("curl").textContent = curlLine(settings.wish);
   apply();
+  return apply;
 }
 
 function curlBox() {
@@ -119,7 +126,7 @@ let stop = null;
 function showStop(work, settings) {
   const problem = work.stopped?.problem;
   const goOn = () => work.resume();
-  if (problem?.slug === "invalid-option") settings.complain(problem.message);
+  if (problem?.slug === "invalid-option") settings.complain(plain(problem.message));
   stop = problem && problem.slug !== "invalid-option" ? [`No pictures are left on this key. ${problem.message}`, "Try again", goOn] : null;
   showBanner();
 }

@@ -12,11 +12,11 @@ export function facts(photo, { onLooked, onRetry }) {
   return [
     make("p", { className: "badges" }, badges(photo)),
     make("p", {}, factsOf(photo.result)),
+    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; } }, "Download"),
     review ? doubt(photo, onLooked) : null,
     preset ? rules(preset) : null,
     notes.length ? make("section", {}, make("h3", {}, "Good to know"), make("ul", { className: "notes" }, notes.map((note) => make("li", {}, note)))) : null,
     confidence === null ? null : make("p", { className: "fine" }, sureness(confidence)),
-    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; } }, "Download"),
   ].filter(Boolean);
 }
 

@@ -10,16 +10,19 @@ export function verdict(preset) {
   const missed = preset.checks.filter((check) => !check.passed && check.required !== false).length;
   const name = shortTitle(preset.title);
   if (preset.passed) return make("span", { className: "badge good" }, `\u2713 Ready for ${name}`);
-  return make("span", { className: "badge bad" }, `\u2715 ${counted(missed, "rule")} of ${name} not met`);
+  return make("span", { className: "badge bad" }, `\u2715 ${name}: ${counted(missed, "rule")} not met`);
 }
 
 export const lookBadge = () => make("span", { className: "badge look" }, "! Please look");
 
 /** The whole report as a list. */
 export function rules(preset) {
-  return make("section", { className: "rules" }, make("h3", {}, preset.title), make("p", {}, verdict(preset)),
-    make("ul", {}, preset.checks.map(line)));
+  return make("section", { className: "rules" }, make("h3", {}, preset.title),
+    make("ul", {}, [...preset.checks].sort((one, other) => weight(one) - weight(other)).map(line)));
 }
+
+// What is to be mended stands first.
+const weight = (check) => (check.passed ? 2 : Number(check.required === false));
 
 function line(check) {
   const [kind, mark, words] = check.passed ? ["good", "\u2713", "Met"]

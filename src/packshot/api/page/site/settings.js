@@ -44,6 +44,14 @@ export class Settings extends EventTarget {
     return { key: JSON.stringify([said, picture && this.#pictures]), options: said, picture };
   }
 
+  /** What cannot be had together, in a sentence; "" when all can. */
+  get contradiction() {
+    const clear = this.#value("background") === "transparent" && this.#value("format") === "jpeg";
+    if (clear) return "A JPEG cannot be transparent: choose another file type, or a background.";
+    const missing = this.#value("background") === "picture" && !this.#picture;
+    return missing ? "Please choose the picture for the background." : "";
+  }
+
   /** The same in a few words, for where the form is folded. */
   get summary() {
     const chosen = (name) => this.form.querySelector(`[name=${name}]:checked`)?.nextSibling.textContent;

@@ -23,6 +23,25 @@ export function choice(option, value) {
   return CHOICES[option]?.[value] ?? value.charAt(0).toUpperCase() + value.slice(1);
 }
 
+const LABELS = { background_picture: "the background picture", background: "the background", format: "the file type",
+  form: "the kind of picture", max_px: "the longest side", max_upscale: "how much is enlarged", shadow_opacity: "the shadow's strength",
+  touch_up: "what was painted" };
+
+/** The service's words with the names that things have on this page. */
+export function plain(words) {
+  const said = words.replace(/\b[a-z]+(_[a-z]+)*\b/g, (word) => LABELS[word] ?? word);
+  return said.charAt(0).toUpperCase() + said.slice(1);
+}
+
+const KINDS = ["jpeg", "png", "webp", "heic", "tiff", "avif", "gif", "bmp"];
+const KIND_NAMES = { jpeg: "JPEG", webp: "WebP" };
+
+/** Kinds of picture files, those that people know first. */
+export function kinds(formats) {
+  const place = (name) => (KINDS.includes(name) ? KINDS.indexOf(name) : KINDS.length);
+  return [...formats].sort((one, other) => place(one) - place(other)).map((name) => KIND_NAMES[name] ?? name.toUpperCase()).join(", ");
+}
+
 const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
 
 export const extension = (mediaType) => EXTENSIONS[mediaType] ?? "png";
