@@ -80,7 +80,7 @@ class Test401And403:
 
 
 class Test404405And410:
-    @pytest.mark.parametrize("path", ["/", "/cutout", DOOR + "/", "/results/", "/results/a/b", "/%00"])
+    @pytest.mark.parametrize("path", ["/cutout", "/pages", DOOR + "/", "/results/", "/results/a/b", "/%00"])
     def test_unknown_paths(self, running: Running, path: str) -> None:
         failure(running.http.get(path), 404, "ERROR_AI_NOT_EXISTS")
 

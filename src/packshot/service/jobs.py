@@ -128,7 +128,7 @@ class Jobs:
         _check(data, options, limits)
         if idempotency_key is None:
             return await self._make_once(key, data, options, limits)
-        request_hash = hashlib.sha256(options.key().encode() + b"\0" + data).hexdigest()
+        request_hash = await asyncio.to_thread(_hash, data, options)
         scope = (key.id, idempotency_key)
         outcome = await asyncio.to_thread(self._idempotency.begin, *scope, request_hash)
         if outcome is not None:
@@ -216,6 +216,13 @@ def _check(data: bytes, options: Options, limits: Limits) -> None:
     """Refuse what can be refused before it takes a credit or a place in the queue."""
     plan(options)
     probe(data, limits)
+
+
+def _hash(data: bytes, options: Options) -> str:
+    """What makes two requests the same. Takes 0.1 s for the largest photo."""
+    digest = hashlib.sha256(options.key().encode() + b"\0")
+    digest.update(data)
+    return digest.hexdigest()
 
 
 def _remembered(kept: Kept) -> str:
