@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from packshot.core.codecs import Limits, probe
-from packshot.core.options import Options
+from packshot.core.options import OPTIONS, Options
 from packshot.core.rules import Report
 from packshot.engine.presets import find_preset, judge_file, plan
 from packshot.engine.remove import Result, remove
-from packshot.errors import DeadlineExceeded, ResultExpired, ResultUnknown
+from packshot.errors import DeadlineExceeded, InputError, InvalidOption, ResultExpired, ResultUnknown
 from packshot.service.storage import EXTENSIONS, new_result_id
 
 if TYPE_CHECKING:
@@ -216,6 +216,19 @@ def _check(data: bytes, options: Options, limits: Limits) -> None:
     """Refuse what can be refused before it takes a credit or a place in the queue."""
     plan(options)
     probe(data, limits)
+    for name, value in options.given().items():
+        if OPTIONS[name].kind == "file":
+            _check_beside(name, value, limits)
+
+
+def _check_beside(name: str, data: bytes, limits: Limits) -> None:
+    """A picture among the options is held to the limits of photos, but may be as small as it likes."""
+    try:
+        probe(data, replace(limits, min_side_px=1))
+    except InputError as error:
+        raise InvalidOption(
+            f"{name} cannot be used: {error.message}", hint=error.hint, field=name, allowed=OPTIONS[name].accepts
+        ) from error
 
 
 def _hash(data: bytes, options: Options) -> str:

@@ -175,11 +175,20 @@ def _png(colour_type: int, bit_depth: int) -> bytes:
     return files.raw_png(samples, colour_type, bit_depth, palette if colour_type == 3 else b"")
 
 
+def _file(kind: str, **options: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(photo(64, 48)).save(out, kind, **options)
+    return out.getvalue()
+
+
 REFUSED_BY_THE_CONTRACT = {
     "gray": _png(0, 8),
     "gray of 16 bits": _png(0, 16),
     "palette": _png(3, 8),
     "webp": as_webp(photo(64, 48)),
+    "tiff": _file("TIFF"),
+    "avif": _file("AVIF", speed=10),
+    "gif": _file("GIF"),
 }
 
 
@@ -189,6 +198,12 @@ def test_what_the_contract_refuses_is_welcome_here(running: Running, kind: str) 
     code = "ERROR_UNSUPPORTED_GRAYSCALE_IMAGE" if "gray" in kind else "UNSUPPORTED_FILE_TYPES"
     failure(running.send(data), 415, code)
     assert described(send(running, data, accept=JSON))["photo"] == {"width": 64, "height": 48}
+
+
+def test_a_name_and_a_declared_type_mean_nothing(running: Running) -> None:
+    files = {"image": ("photo.heic", good("png"), "text/html")}
+    answer = running.http.post(PACKSHOTS, files=files, headers={"x-api-key": running.new_key()})
+    assert answer.headers["content-type"] == "image/png"
 
 
 def test_a_picture_larger_than_the_contract_lets_in(running: Running) -> None:
@@ -216,7 +231,7 @@ class TestAbout:
     def test_it_says_what_can_be_asked_without_a_key(self, running: Running) -> None:
         about = running.http.get(ABOUT).json()
         assert about["inputs"]["max_bytes"] == 50 * 1024 * 1024
-        assert {"jpeg", "png", "bmp", "webp"} <= set(about["inputs"]["formats"])
+        assert {"jpeg", "png", "bmp", "webp", "tiff", "avif", "gif"} <= set(about["inputs"]["formats"])
         assert about["model"] == running.service.network.card.name
         options = {option["name"]: option for option in about["options"]}
         assert set(options["preset"]["choices"]) == {preset["name"] for preset in about["presets"]}
