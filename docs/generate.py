@@ -10,6 +10,7 @@ import click
 from docs.option_pages import options_page, presets_page
 from packshot import errors
 from packshot.api.ailab.errors import TABLE as STATUSES
+from packshot.api.native.problem import TABLE as PROBLEMS
 from packshot.cli import cli
 from packshot.cli.exit_codes import TABLE as EXIT_CODES
 from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
@@ -45,6 +46,10 @@ def errors_page() -> str:
         f"| {kind.__name__} | `{kind.slug}` | {row.status} | `{row.code}` | {row.meaning} |"
         for kind, row in sorted(STATUSES.items(), key=lambda item: (item[1].status, item[1].code, item[0].__name__))
     ]
+    native = [
+        f"| {kind.__name__} | `{kind.slug}` | {row.status} | {row.title} |"
+        for kind, row in sorted(PROBLEMS.items(), key=lambda item: (item[1].status, item[0].__name__))
+    ]
     codes = [f"| {kind.__name__} | {code} |" for kind, code in sorted(EXIT_CODES.items(), key=lambda item: item[1])]
     return (
         f"# Errors\n\n{_NOTE}\n"
@@ -53,6 +58,8 @@ def errors_page() -> str:
         f"```text\n{tree[1]}\n```\n\n"
         "## Over HTTP (drop-in contract)\n\nThe nearest class in an error's ancestry decides.\n\n"
         "| error | slug | status | code | meaning |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        "## Over HTTP (/v1)\n\nProblem details; `slug` and `title` are among their members.\n\n"
+        "| error | slug | status | title |\n|---|---|---|---|\n" + "\n".join(native) + "\n\n"
         "## On the command line\n\nThe exit codes are those of sysexits.h; 0 is success.\n\n"
         "| error | exit code |\n|---|---|\n" + "\n".join(codes) + "\n"
     )
