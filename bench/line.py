@@ -14,11 +14,12 @@ from packshot.core.compose import cutout
 from packshot.core.decide import decide
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
-from packshot.core.matte import is_flat, network_input, refine
+from packshot.core.matte import drop_faint, is_flat, network_input, refine
+from packshot.engine.find import edge_refiner, find_box, find_matte
 from packshot.engine.network import Network, load_network
-from packshot.engine.remove import edge_refiner, find_box, find_matte, remove
+from packshot.engine.remove import remove
 
-STAGES = ("decode", "network input", "network", "matte", "edges", "box", "foreground", "cutout", "encode PNG")
+STAGES = ("decode", "network input", "network", "matte", "edges", "faint", "box", "foreground", "cutout", "encode PNG")
 
 
 @dataclass
@@ -58,6 +59,8 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
     if network.card.edges:
         matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
     watch.lap("edges")
+    matte = drop_faint(matte)
+    watch.lap("faint")
     find_box(matte)
     watch.lap("box")
     foreground = estimate_foreground(picture, matte)

@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.sheet import checkerboard, cutout_over
 from packshot.core import codecs
 from packshot.core.picture import UInt8
-from packshot.engine.remove import default_network, find_matte
+from packshot.engine.find import default_network, find_matte
 
 ROOT = Path(__file__).parent.parent
 PANEL_PX = 400

@@ -21,8 +21,8 @@ from evaluation.reliability import Figures, bins, calibration_error, caught, ran
 from evaluation.run import load, parse, source_of, source_parser, title_of
 from packshot.core.confidence import Calibration, stability
 from packshot.core.picture import Float32
+from packshot.engine.find import find_matte
 from packshot.engine.network import Network
-from packshot.engine.remove import find_matte
 from packshot.engine.weights import find_card
 
 FOLDS = 5

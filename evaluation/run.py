@@ -28,8 +28,8 @@ from evaluation.report import Row, by_stratum, overall, table
 from evaluation.sheet import sheet, write
 from evaluation.strata import strata
 from evaluation.worst import WORST, Worst
+from packshot.engine.find import find_matte
 from packshot.engine.network import Network, OnnxNetwork
-from packshot.engine.remove import find_matte
 from packshot.engine.weights import DEFAULT_MODEL, find_card, verify
 from packshot.errors import InputError
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench.line import STAGES, Stopwatch, staged
-from packshot.engine.remove import default_network, remove
+from packshot.engine.find import default_network
+from packshot.engine.remove import remove
 from tests.kit.images import as_jpeg, photo
 
 

@@ -22,6 +22,7 @@ from packshot.core.picture import Picture, UInt8
 from packshot.core.recipe import Recipe, make_recipe
 from packshot.core.rule_kinds import KINDS, Background
 from packshot.core.rules import Facts, Report, Rule, judge_facts
+from packshot.engine.find import default_network, find_matte
 from packshot.errors import InvalidOption, NoForeground
 
 if TYPE_CHECKING:
@@ -154,8 +155,6 @@ def judge_file(
 
 def _found(picture: Picture, network: Network | None) -> UInt8:
     """The product by the network, where it is at least as likely product as background: haze would blow up its box."""
-    from packshot.engine.remove import default_network, find_matte  # noqa: PLC0415 - it imports this module
-
     return (find_matte(picture, network or default_network()).matte >= 0.5).astype(np.uint8)
 
 

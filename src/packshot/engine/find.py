@@ -1,0 +1,152 @@
+"""Finding the product in a picture: the network looks, then its answer is decided and refined on the picture."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from packshot.core import codecs
+from packshot.core.compose import crop_picture
+from packshot.core.confidence import confidence
+from packshot.core.decide import decide
+from packshot.core.geometry import Box, network_size
+from packshot.core.matte import bounding_box, drop_faint, is_empty, is_flat, network_input, refine
+from packshot.core.picture import Float32, Picture
+from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
+from packshot.errors import InputError, InvalidOption, NoForeground
+
+if TYPE_CHECKING:
+    from packshot.core.values import Region
+    from packshot.engine.edges import EdgeRefiner
+    from packshot.engine.network import Network
+
+MIN_ROI_PX = 32
+"""Least side of a region of interest: below it there is nothing for a network to see."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a network found in a picture.
+
+    matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result.
+    """
+
+    matte: Float32
+    confidence: float | None
+
+
+def find_matte(
+    picture: Picture, network: Network, *, roi: Region | None = None, touch_up: bytes | None = None
+) -> Found:
+    """The matte at the picture's size: coarse from the network, then refined on the picture.
+
+    First by the guided filter, then by the edge refiner that the network's card names, if any.
+
+    Parameters
+    ----------
+    roi
+        Only what lies in it is looked at; outside the matte is 0.
+    touch_up
+        A picture file with what a human has painted over the photo (core/touch_up.py).
+
+    Raises
+    ------
+    InvalidOption
+        The region lies outside the picture, or the touch-up cannot be read.
+    """
+    hints = None
+    if touch_up is not None:
+        painted = decode_beside("touch_up", touch_up)
+        hints = read_touch_up(painted.rgb, picture.size, painted.alpha)
+    if roi is None:
+        return _look(picture, network, hints)
+    box = roi.box(picture.size)
+    if min(box.size) < MIN_ROI_PX:
+        raise InvalidOption(
+            f"roi leaves {box.size} px of a photo of {picture.size} px.",
+            hint=f"Give a region of the photo of at least {MIN_ROI_PX} px on each side.",
+            field="roi",
+        )
+    found = _look(crop_picture(picture, box), network, None if hints is None else hints[box.slices])
+    matte = np.zeros(picture.rgb.shape[:2], np.float32)
+    matte[box.slices] = found.matte
+    return Found(matte, found.confidence)
+
+
+def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
+    rule = network.card.input
+    size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
+    rgb = network_input(picture, size)
+    if is_flat(rgb):
+        empty = np.zeros(picture.rgb.shape[:2], np.float32)
+        return Found(empty if hints is None else clamp(empty, hints), None)
+    answer = network.predict(rgb)
+    coarse = decide(answer)
+    if hints is not None:
+        coarse = apply_to_coarse(coarse, hints)
+    matte = refine(picture, coarse)
+    if network.card.edges:
+        matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
+    matte = drop_faint(matte)
+    return Found(matte if hints is None else clamp(matte, hints), confidence(answer, network.card.confidence))
+
+
+def find_box(matte: Float32) -> Box:
+    """The box of the foreground.
+
+    Raises
+    ------
+    NoForeground
+        Nothing in the matte is foreground.
+    """
+    box = bounding_box(matte)
+    if box is None or is_empty(matte):
+        raise NoForeground(
+            "Nothing in this picture stands out as a product.",
+            hint="Send a photo in which the product is in full view and differs from what is behind it.",
+        )
+    return box
+
+
+@lru_cache(maxsize=2)  # a catalogue lays the same picture behind every product
+def decode_beside(name: str, data: bytes) -> Picture:
+    """A picture that came as an option beside the photo."""
+    try:
+        return codecs.decode(data)
+    except InputError as error:
+        raise InvalidOption(
+            f"{name} cannot be read: {error.message}", hint=error.hint, field=name, allowed="a picture file"
+        ) from error
+
+
+_loading = threading.Lock()
+
+
+def default_network() -> Network:
+    """The network that `packshot models use` chose, else the embedded one; loaded once, one session for all threads."""
+    with _loading:  # cache alone would let two first calls load it twice
+        return _load_default()
+
+
+def edge_refiner(name: str) -> EdgeRefiner:
+    """The edge refiner of a name, loaded by the first call and kept; one session serves all threads."""
+    with _loading:
+        return _load_edge_refiner(name)
+
+
+@cache
+def _load_edge_refiner(name: str) -> EdgeRefiner:
+    from packshot.engine.edges import load_edge_refiner  # noqa: PLC0415 - the runtime takes 0.1 s to import
+
+    return load_edge_refiner(name)
+
+
+@cache
+def _load_default() -> Network:
+    from packshot.engine.network import load_network  # noqa: PLC0415 - the runtime takes 0.1 s to import
+
+    return load_network()
