@@ -9,9 +9,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from packshot.batch.journal import NAME
+from packshot.cli import cli
+from packshot.errors import InvalidOption
 from tests.batch.kit import batch, command, fill, journal, made_of, outputs
 from tests.kit.server import PATIENCE_S, wait_until
 
@@ -122,19 +126,22 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
     assert "Another packshot batch" in other.stderr
 
 
-def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    photos, out = fill(tmp_path / "photos", ["a.jpg", "a.jpeg", "b.jpg"]), tmp_path / "out"
-    for arguments, word in (
-        ((photos, out), "a.jpeg and a.jpg would both become a.png"),
-        ((photos, photos), "outputs could replace photos"),
-        ((photos, tmp_path), "outputs could replace photos"),
-        ((tmp_path / "nothing", out), "is no folder"),
-        ((photos, "ftp://host/folder"), "is no place for photos"),
-        ((photos, out, "--preset", "amazn"), "Did you mean amazon?"),
-        (("memory://shop", out, "--watch"), "cannot be watched"),
-    ):
-        result = batch(*arguments)
-        assert result.returncode == 2, result.stderr
-        assert word in result.stderr
-        assert "Traceback" not in result.stderr
-    assert not out.exists() or not outputs(out)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing", "out"), "is no folder"),
+        ((".", "ftp://host/folder"), "is no place for photos"),
+        ((".", "out", "--preset", "amazn"), "Did you mean amazon?"),
+        ((".", "out", "--form", "cutout", "--format", "jpeg"), "JPEG has no transparency"),
+        (("memory://shop", "out", "--watch"), "cannot be watched"),
+        ((".", "out", "--watch", "--manifest", "-"), "came together"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(fill(tmp_path, ["a.jpg"]))
+    refused = CliRunner().invoke(cli, ["batch", *arguments]).exception
+    assert isinstance(refused, InvalidOption)
+    assert words in str(refused)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]

@@ -151,5 +151,15 @@ def test_photos_in_hand_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_outputs_never_land_among_the_photos(tmp_path: Path) -> None:
     photos = fill(tmp_path / "photos", ["photos/a.jpg"])
-    with pytest.raises(InvalidOption, match="could replace photos"):
-        make(photos, tmp_path)
+    for out in (photos, tmp_path):
+        with pytest.raises(InvalidOption, match="could replace photos"):
+            make(photos, out)
+    assert not (tmp_path / ".packshot").exists()
+
+
+def test_two_photos_with_one_output_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpeg", "a.jpg", "b.jpg", "c/a.jpg"]), tmp_path / "out"
+    with pytest.raises(InvalidOption, match=r"a\.jpeg and a\.jpg would both become a\.jpg"):
+        make(photos, out)
+    assert not outputs(out)
+    assert make(photos, out, manifest=["a.jpg", "b.jpg", "c/a.jpg"]).counts.made == 3

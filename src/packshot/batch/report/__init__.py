@@ -11,7 +11,7 @@ from packshot.batch.catalogue import Catalogue
 from packshot.batch.folder import LocalStorage
 from packshot.batch.listing import manifest_line
 from packshot.batch.patience import patiently
-from packshot.batch.report.page import About, page
+from packshot.batch.report.page import About, Tally, page
 from packshot.batch.report.table import write_csv, write_parquet
 from packshot.batch.storage import Storage, open_storage
 
@@ -33,7 +33,7 @@ def write_report(catalogue: Catalogue, to: Storage, about: About) -> None:
             file.writelines(f"{manifest_line(row['source'])}\n" for row in catalogue.rows(failed_only=True))
         _put(to, folder / "failed.txt", "text/plain; charset=utf-8")
     bases = _link(about.photos, to), _link(about.out, to)
-    text = page(list(catalogue.rows(limit=PAGE_LIMIT)), about, bases)
+    text = page(list(catalogue.rows(limit=PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases)
     patiently(lambda: to.put("report.html", text.encode("utf-8", "replace"), "text/html; charset=utf-8"))
 
 

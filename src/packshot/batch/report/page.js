@@ -16,7 +16,7 @@ function show() {
   const part = form.elements.name.value.trim().toLowerCase();
   let count = 0;
   for (const card of cards) {
-    card.hidden = (state !== "" && card.dataset.state !== state) || !card.dataset.name.includes(part);
+    card.hidden = (state !== "" && !card.dataset.states.split(" ").includes(state)) || !card.dataset.name.includes(part);
     count += !card.hidden;
   }
   form.querySelector("output").textContent = `${count.toLocaleString()} shown`;

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -29,7 +30,25 @@ class About:
     summary: Summary
 
 
-def page(rows: list[Row], about: About, bases: tuple[str | None, str | None]) -> str:
+@dataclass(frozen=True)
+class Tally:
+    """How often what went wrong: failures by slug, rules by name."""
+
+    failures: Counter[str]
+    rules: Counter[str]
+
+    @staticmethod
+    def of(rows: Iterable[Row]) -> Tally:
+        failures: Counter[str] = Counter()
+        rules: Counter[str] = Counter()
+        for row in rows:
+            if not row["ok"]:
+                failures[row["error"]["slug"]] += 1
+            rules.update(check["rule"] for check in _not_kept(row.get("preset")))
+        return Tally(failures, rules)
+
+
+def page(rows: list[Row], about: About, tally: Tally, bases: tuple[str | None, str | None]) -> str:
     """rows: the worst first. bases: what links to photos and to outputs begin with, where they can be links."""
     counts = about.summary.counts
     style, script = _part("page.css"), _part("page.js")
@@ -48,7 +67,7 @@ def page(rows: list[Row], about: About, bases: tuple[str | None, str | None]) ->
 <body>
 <header>
 <h1>{counts.made:,} packshots, {counts.failed:,} failed</h1>
-{_facts(about)}
+{_facts(about, tally)}
 </header>
 <main>
 {_controls(rows, counts)}
@@ -62,39 +81,49 @@ def page(rows: list[Row], about: About, bases: tuple[str | None, str | None]) ->
 """
 
 
-def state(row: Row) -> str:
-    """One of STATES: the worst that is true of a photo."""
+def states(row: Row) -> list[str]:
+    """Which of STATES are true of a photo."""
     if not row["ok"]:
-        return "failed"
-    if not (row.get("preset") or {"passed": True})["passed"]:
-        return "broken"
-    return "review" if row.get("review") else "fine"
+        return ["failed"]
+    broken = not (row.get("preset") or {"passed": True})["passed"]
+    return [name for name, true in (("broken", broken), ("review", row.get("review"))) if true] or ["fine"]
 
 
-def _facts(about: About) -> str:
+def _facts(about: About, tally: Tally) -> str:
     options = about.facts["options"]
     assert isinstance(options, Mapping)  # noqa: S101 - run.py made it
-    wishes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in options.items()) or "the defaults"
+    wishes = ", ".join(_wish(name.replace("_", " "), value) for name, value in options.items()) or "the defaults"
     facts = {
         "Photos": about.photos,
         "Outputs": about.out,
         "Options": wishes,
         "Network": f"{about.facts['network']}, packshot {about.facts['packshot']}",
-        "Written": f"{about.facts['at']}",
+        "Written": f"{about.facts['at']:.16}".replace("T", " ") + " UTC",
     }
     summary = about.summary
     if summary.now:
         rate = summary.now / summary.seconds
-        facts["This run"] = f"{summary.now:,} photos in {duration(summary.seconds)}, {rate:.1f} a second"
+        facts["This run"] = (
+            f"{summary.now:,} photo{'s' * (summary.now > 1)} in {duration(summary.seconds)}, {rate:.1f} a second"
+        )
     if summary.left:
         facts["Not done yet"] = f"{summary.left:,} photos: the same command goes on with them"
+    for name, counter in (("Failed because", tally.failures), ("Rules not kept", tally.rules)):
+        if counter:
+            facts[name] = ", ".join(f"{what} {count:,}" for what, count in counter.most_common())
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
     return f"<dl>{items}</dl>"
 
 
+def _wish(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return f"{name} {value}"
+
+
 def _controls(rows: list[Row], counts: Counts) -> str:
-    shown = [state(row) for row in rows]
-    choices = {"": ("All", len(rows)), **{name: (title, shown.count(name)) for name, title in STATES.items()}}
+    shown = Counter(name for row in rows for name in states(row))
+    choices = {"": ("All", len(rows)), **{name: (title, shown[name]) for name, title in STATES.items()}}
     radios = "".join(
         f'<label class="{name or "all"}"><input type="radio" name="state" value="{name}"{"" if name else " checked"}>'
         f"<span>{title} <b>{count:,}</b></span></label>"
@@ -117,11 +146,11 @@ def _controls(rows: list[Row], counts: Counts) -> str:
 def _card(place: int, row: Row, bases: tuple[str | None, str | None]) -> str:
     confidence = row.get("confidence")
     sure = "" if confidence is None else f"{confidence:.4f}"
-    kind = state(row)
+    kinds = states(row)
     return (
-        f'<li class="{kind}" data-state="{kind}" data-place="{place}" data-confidence="{sure}" '
+        f'<li class="{kinds[0]}" data-states="{" ".join(kinds)}" data-place="{place}" data-confidence="{sure}" '
         f'data-name="{escape(row["source"].lower())}"><div class="pictures">{_pictures(row, bases)}</div>'
-        f'<div class="words"><h2>{escape(row["source"])}</h2>{_words(row, kind, confidence)}</div></li>'
+        f'<div class="words"><h2>{escape(row["source"])}</h2>{_words(row, confidence)}</div></li>'
     )
 
 
@@ -146,37 +175,38 @@ def _pictures(row: Row, bases: tuple[str | None, str | None]) -> str:
     return "".join(parts)
 
 
-def _words(row: Row, kind: str, confidence: float | None) -> str:
-    if kind == "failed":
+def _words(row: Row, confidence: float | None) -> str:
+    if not row["ok"]:
         error = row["error"]
         return (
-            f'<p class="verdict"><strong>Failed:</strong> {escape(error["message"])} {escape(error["hint"])} '
+            f'<p class="not-kept"><b>Failed:</b> {escape(error["message"])} {escape(error["hint"])} '
             f"<code>{escape(error['slug'])}</code></p>"
         )
-    parts = []
-    if confidence is not None:
-        look = " <strong>Look at it.</strong>" if row.get("review") else ""
-        parts.append(
-            f'<p>Confidence {confidence:.2f} <meter min="0" max="1" value="{confidence:.2f}" '
-            f'aria-hidden="true"></meter>{look}</p>'
-        )
-    parts.append(f'<p class="size">{row["width"]} x {row["height"]} px, {_size(row["bytes"])}</p>')
-    parts += [f"<p>{escape(note)}</p>" for note in row["notes"]]
-    return "".join(parts) + _rules(row.get("preset"))
+    size = f"{row['width']} x {row['height']} px, {_size(row['bytes'])}"
+    sure = "" if confidence is None else f"confidence {confidence:.2f}, "
+    look = ' <strong class="look">Look at it.</strong>' if row.get("review") else ""
+    parts = [f'<p class="quiet">{sure}{size}{look}</p>']
+    parts += [f'<p class="not-kept"><b>Not kept:</b> {escape(c["message"])}</p>' for c in _not_kept(row.get("preset"))]
+    notes = "".join(f"<p>{escape(note)}</p>" for note in row["notes"])
+    return "".join(parts) + _rules(row["preset"], notes)
 
 
-def _rules(preset: Row | None) -> str:
+def _not_kept(preset: Row | None) -> list[Row]:
+    return [check for check in (preset or {"checks": ()})["checks"] if check["required"] and not check["passed"]]
+
+
+def _rules(preset: Row | None, notes: str) -> str:
+    """All rules, folded, and the notes with them: they mostly say why a rule is not kept."""
     if preset is None:
-        return ""
-    required = [check for check in preset["checks"] if check["required"]]
-    broken = sum(not check["passed"] for check in required)
-    verdict = f"{broken} of {len(required)} rules not kept" if broken else f"all {len(required)} rules kept"
+        return notes
+    required, broken = sum(check["required"] for check in preset["checks"]), len(_not_kept(preset))
+    verdict = f"{broken} of {required} rules not kept" if broken else f"all {required} rules kept"
     items = "".join(
         f'<li class="{_mark(check)}"><b>{_MARKS[_mark(check)]}</b> {escape(check["message"])}</li>'
         for check in preset["checks"]
     )
-    unfolded = " open" if broken else ""
-    return f"<details{unfolded}><summary>{escape(preset['title'])}: {verdict}</summary><ul>{items}</ul></details>"
+    title = escape(preset["title"])
+    return f"<details><summary>{title}: {verdict}</summary><ul>{items}</ul>{notes}</details>"
 
 
 _MARKS = {"kept": "Kept", "not-kept": "Not kept", "wish": "Advice"}
