@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 Fit = Literal["longest", "stretch"]
@@ -54,6 +55,20 @@ class Box(NamedTuple):
             min(self.right, other.right),
             min(self.bottom, other.bottom),
         )
+
+    def around(self, other: Box) -> Box:
+        """The smallest box that holds both."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def strips(self, rows: int) -> Iterator[Box]:
+        """It from top to bottom in boxes of so many rows."""
+        for top in range(self.top, self.bottom, rows):
+            yield Box(self.left, top, self.right, min(top + rows, self.bottom))
 
     def moved(self, right: int, down: int) -> Box:
         return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)

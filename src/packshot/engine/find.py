@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from packshot.core import codecs
+from packshot.core.codecs import Limits
 from packshot.core.compose import crop_picture
 from packshot.core.confidence import confidence
 from packshot.core.decide import decide
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from packshot.core.values import Region
     from packshot.engine.edges import EdgeRefiner
     from packshot.engine.network import Network
+
+BESIDE = Limits(min_side_px=1)
+"""A picture beside the photo may be small: a brush layer is scaled to the photo, a ground may be one colour."""
 
 MIN_ROI_PX = 32
 """Least side of a region of interest: below it there is nothing for a network to see."""
@@ -116,7 +120,7 @@ def find_box(matte: Float32) -> Box:
 def decode_beside(name: str, data: bytes) -> Picture:
     """A picture that came as an option beside the photo."""
     try:
-        return codecs.decode(data)
+        return codecs.decode(data, BESIDE)
     except InputError as error:
         raise InvalidOption(
             f"{name} cannot be read: {error.message}", hint=error.hint, field=name, allowed="a picture file"
