@@ -54,7 +54,7 @@ def test_a_file_that_is_no_picture_does_not_stop_the_others(shop: Shop) -> None:
     photos = as_files([("broken.jpg", MUG[:3000]), ("tiny.jpg", tiny), ("mug.jpg", MUG)])
     shop.pick(*photos, *as_files([("notes.txt", b"hello")], "text/plain"))
     shop.expect_tally("1 of 3 ready, 2 did not work.")
-    expect(shop.page.locator("#inputs")).to_have_text("1 file left out: not a picture.")
+    expect(shop.page.locator("#left-out")).to_have_text("1 file left out: not a picture.")
     expect(shop.card("tiny.jpg").locator(".state")).to_contain_text("20")
     expect(shop.card("broken.jpg").get_by_role("button", name="Try again")).to_be_hidden()
     shop.page.get_by_label("Did not work (2)").check()

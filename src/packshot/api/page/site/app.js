@@ -7,11 +7,12 @@ import { takePhotos } from "./drop.js";
 import { Keys } from "./keys.js";
 import { List } from "./list.js";
 import { Photos } from "./photos.js";
+import { missed } from "./report.js";
 import { about, Gone } from "./service.js";
 import { Settings } from "./settings.js";
 import { Viewer } from "./viewer.js";
 import { Work } from "./work.js";
-import { bytes, counted, kinds, plain, seconds, uniqueNames } from "./words.js";
+import { bytes, counted, kinds, seconds, uniqueNames } from "./words.js";
 import { zip } from "./zip.js";
 
 const DEBOUNCE_MS = 500;
@@ -63,7 +64,8 @@ function takeIn(work, apply) {
     const words = files.length ? `${counted(files.length, "photo")} added.` : "";
     const left = others ? ` ${counted(others, "file")} left out: not a picture.` : "";
     say(words + left);
-    find("inputs").textContent = left ? left.trim() : find("inputs").textContent;
+    find("left-out").textContent = left.trim();
+    find("left-out").hidden = !left;
   });
 }
 
@@ -126,7 +128,7 @@ let stop = null;
 function showStop(work, settings) {
   const problem = work.stopped?.problem;
   const goOn = () => work.resume();
-  if (problem?.slug === "invalid-option") settings.complain(plain(problem.message));
+  if (problem?.slug === "invalid-option") settings.complain(problem.message);
   stop = problem && problem.slug !== "invalid-option" ? [`No pictures are left on this key. ${problem.message}`, "Try again", goOn] : null;
   showBanner();
 }
@@ -146,7 +148,16 @@ function showTally(work) {
   const made = photos.all.filter((photo) => photo.result && !photo.failure).length;
   find("download-all").disabled = !made;
   find("download-all").textContent = made === all ? `Download all (${made})` : `Download ${made} of ${all}`;
+  showHint();
   speak(words, ready + failed === all);
+}
+
+/** What helps many photos at once. */
+function showHint() {
+  const small = photos.all.filter((photo) => photo.breaksRules && missed(photo.result.facts.preset).some(({ rule }) => rule.endsWith("-side")));
+  const words = `${counted(small.length, "picture is", "pictures are")} too small. \u201cEnlarge what is small\u201d can help, but makes them softer.`;
+  find("hint").hidden = !small.length || find("max_upscale").value === "4";
+  find("hint").textContent = words;
 }
 
 /** Tell listeners how it goes: now and then, and when all is done. */

@@ -3,6 +3,7 @@
 import { make, saveAs } from "./dom.js";
 import { badges, factsOf } from "./list.js";
 import { rules } from "./report.js";
+import { plain } from "./words.js";
 
 /** The parts of the panel. onLooked: somebody looked at a doubtful picture and finds it good. */
 export function facts(photo, { onLooked, onRetry }) {
@@ -10,12 +11,12 @@ export function facts(photo, { onLooked, onRetry }) {
   if (!photo.result) return [];
   const { facts: { review, confidence, notes, preset } } = photo.result;
   return [
-    make("p", { className: "badges" }, badges(photo)),
+    badges(photo).length ? make("p", { className: "badges" }, badges(photo)) : null,
     make("p", {}, factsOf(photo.result)),
     make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; } }, "Download"),
     review ? doubt(photo, onLooked) : null,
     preset ? rules(preset) : null,
-    notes.length ? make("section", {}, make("h3", {}, "Good to know"), make("ul", { className: "notes" }, notes.map((note) => make("li", {}, note)))) : null,
+    notes.length ? make("section", {}, make("h3", {}, "Good to know"), make("ul", { className: "notes" }, notes.map((note) => make("li", {}, plain(note))))) : null,
     confidence === null ? null : make("p", { className: "fine" }, sureness(confidence)),
   ].filter(Boolean);
 }
@@ -34,5 +35,5 @@ function doubt(photo, onLooked) {
 
 function sureness(confidence) {
   const words = confidence >= 0.95 ? "very sure" : confidence >= 0.85 ? "sure" : "not sure";
-  return `The service is ${words} of this cut-out (${Math.round(100 * confidence)} %).`;
+  return `The service is ${words} of this cut-out (${Math.round(100 * confidence)}\u00a0%).`;
 }

@@ -1,7 +1,7 @@
 // The photos as cards: a small picture, what is going on, and what can be done.
 
 import { find, make, pill, saveAs } from "./dom.js";
-import { lookBadge, verdict } from "./report.js";
+import { lookBadge, missed, verdict } from "./report.js";
 import { draw } from "./thumbnail.js";
 import { bytes, extension } from "./words.js";
 
@@ -84,6 +84,7 @@ export class List {
     part(".state").textContent = stateOf(photo, settled, this.work.stopped);
     showProgress(part("progress"), photo, settled);
     part(".badges").replaceChildren(...badges(photo));
+    part(".why").textContent = photo.breaksRules ? firstSentence(missed(photo.result.facts.preset)[0].message) : "";
     part(".save").hidden = !photo.result || Boolean(photo.failure);
     part(".again").hidden = !photo.failure || photo.failure.permanent;
     part(".paint").hidden = photo.failure?.problem.slug !== "no-foreground";
@@ -121,7 +122,7 @@ export function badges(photo) {
 /** What is going on with a photo, in words. */
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
-  if (settled) return `Ready: ${factsOf(photo.result)}`;
+  if (settled) return `Ready: ${shapeOf(photo.result.facts)}`;
   if (stopped) return "Not made";
   const again = photo.result ? ", again" : "";
   if (!photo.running) return `Waiting${again}`;
@@ -131,9 +132,11 @@ export function stateOf(photo, settled, stopped) {
   return share < 100 ? `Sending ${share} %` : `Working on it${again}`;
 }
 
-export function factsOf({ facts, blob }) {
-  return `${facts.width} \u00d7 ${facts.height} px, ${extension(facts.media_type).toUpperCase()}, ${bytes(blob.size)}`;
-}
+const shapeOf = (facts) => `${facts.width} \u00d7 ${facts.height} px, ${extension(facts.media_type).toUpperCase()}`;
+
+export const factsOf = ({ facts, blob }) => `${shapeOf(facts)}, ${bytes(blob.size)}`;
+
+const firstSentence = (words) => words.split(/(?<=\.) /)[0];
 
 function showProgress(bar, photo, settled) {
   bar.hidden = settled;

@@ -2,15 +2,17 @@
 
 import { make } from "./dom.js";
 import { shortTitle } from "./settings.js";
-import { counted } from "./words.js";
+import { counted, plain } from "./words.js";
+
+/** The rules that decide and are not kept. */
+export const missed = (preset) => preset.checks.filter((check) => !check.passed && check.required !== false);
 
 /** A badge: how a picture stands with its marketplace, or null. */
 export function verdict(preset) {
   if (!preset) return null;
-  const missed = preset.checks.filter((check) => !check.passed && check.required !== false).length;
   const name = shortTitle(preset.title);
   if (preset.passed) return make("span", { className: "badge good" }, `\u2713 Ready for ${name}`);
-  return make("span", { className: "badge bad" }, `\u2715 ${name}: ${counted(missed, "rule")} not met`);
+  return make("span", { className: "badge bad" }, `\u2715 ${name}: ${counted(missed(preset).length, "rule")} not met`);
 }
 
 export const lookBadge = () => make("span", { className: "badge look" }, "! Please look");
@@ -28,5 +30,5 @@ function line(check) {
   const [kind, mark, words] = check.passed ? ["good", "\u2713", "Met"]
     : check.required === false ? ["look", "!", "Could be better"] : ["bad", "\u2715", "Not met"];
   return make("li", { className: kind }, make("span", { className: "mark", ariaHidden: "true" }, mark),
-    make("span", {}, make("strong", {}, `${words}: `), check.message));
+    make("span", {}, make("strong", {}, `${words}: `), plain(check.message)));
 }

@@ -1,9 +1,11 @@
 // The service that this page talks to, and nothing else: what it offers, and one photo into one picture.
 
+import { plain } from "./words.js";
+
 /** A refusal with the service's own words. retryAfterS: seconds, or null when it names none. */
 export class Problem extends Error {
   constructor({ status = 0, slug = "", detail = "", title = "", hint = "", field = "", retryAfterS = null }) {
-    super([detail || title || "The service could not do this.", hint].filter(Boolean).join(" "));
+    super(plain([detail || title || "The service could not do this.", hint].filter(Boolean).join(" ")));
     Object.assign(this, { status, slug, field, retryAfterS });
   }
 }

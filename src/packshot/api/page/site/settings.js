@@ -9,9 +9,8 @@ const FRAMES = {
   square: ["Square", { canvas: "1:1" }],
   upright: ["Upright, 4 to 5", { canvas: "4:5" }],
 };
-const LONGEST = { "": "As large as the photo allows", 1000: "1000 px at most", 1600: "1600 px at most",
-  2000: "2000 px at most", 3000: "3000 px at most" };
-const ENLARGE = { "": "Never", 1.5: "Up to 1.5 times", 2: "Up to 2 times", 4: "Up to 4 times, can look soft" };
+const LONGEST = { "": "No limit", 1000: "1000 px", 1600: "1600 px", 2000: "2000 px", 3000: "3000 px" };
+const ENLARGE = { "": "Never", 1.5: "Up to 1.5 times", 2: "Up to 2 times", 4: "Up to 4 times" };
 
 /** Says "change" when somebody changed something. */
 export class Settings extends EventTarget {
@@ -76,8 +75,8 @@ export class Settings extends EventTarget {
         range("margin", "Room around the product", { min: 0, max: 30, value: 5 })),
       make("div", { className: "pair" }, select("shadow", "Shadow"), select("format", "File type")),
       range("shadow_opacity", "Strength of the shadow", { min: 10, max: 100, step: 5, value: 50 }),
-      make("div", { className: "pair" }, select("max_px", "Longest side", LONGEST),
-        select("max_upscale", "Enlarge small products", ENLARGE)),
+      make("div", { className: "pair" }, select("max_px", "Longest side, at most", LONGEST),
+        select("max_upscale", "Enlarge what is small", ENLARGE)),
     ].filter(Boolean);
   }
 
@@ -85,8 +84,8 @@ export class Settings extends EventTarget {
   #menus() {
     const asked = this.preset?.options ?? {};
     find("backgrounds").replaceChildren(make("legend", {}, "Background"), this.#backgroundPills(asked), this.#extras());
-    this.#fill("shadow", asked.shadow ? this.#asPreset : choice("shadow", "none"), (value) => asked.shadow || value !== "none");
-    this.#fill("format", asked.format ? this.#asPreset : "As it fits best", () => true);
+    this.#fill("shadow", asked.shadow ? "As asked" : choice("shadow", "none"), (value) => asked.shadow || value !== "none");
+    this.#fill("format", asked.format ? "As asked" : "As it fits best", () => true);
   }
 
   get #asPreset() {

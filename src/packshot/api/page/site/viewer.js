@@ -84,7 +84,7 @@ export class Viewer {
     find("stage-help").textContent = HELP[this.#mode];
     this.dialog.classList.toggle("painting", paints);
     for (const [name, hidden] of [["paint-tools", !paints], ["compare-tools", paints || !photo.result],
-      ["divider", paints || !photo.result], ["tag-before", paints || !photo.result], ["tag-after", paints || !photo.result]]) {
+      ["tag-paint", !paints], ["divider", paints || !photo.result], ["tag-before", paints || !photo.result], ["tag-after", paints || !photo.result]]) {
       find(name).hidden = hidden;
     }
     find("stage").setAttribute("aria-label", paints ? `${photo.name}, to be painted on` : `${photo.name}, before and after`);

@@ -23,13 +23,12 @@ export function choice(option, value) {
   return CHOICES[option]?.[value] ?? value.charAt(0).toUpperCase() + value.slice(1);
 }
 
-const LABELS = { background_picture: "the background picture", background: "the background", format: "the file type",
-  form: "the kind of picture", max_px: "the longest side", max_upscale: "how much is enlarged", shadow_opacity: "the shadow's strength",
-  touch_up: "what was painted" };
+const LABELS = { background_picture: "the background picture", max_px: "the longest side", max_upscale: "\u201cEnlarge what is small\u201d",
+  min_px: "the asked size", shadow_opacity: "the strength of the shadow", touch_up: "what was painted" };
 
-/** The service's words with the names that things have on this page. */
+/** The service's sentences, with the names that options have on this page. */
 export function plain(words) {
-  const said = words.replace(/\b[a-z]+(_[a-z]+)*\b/g, (word) => LABELS[word] ?? word);
+  const said = words.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => LABELS[name] ?? name);
   return said.charAt(0).toUpperCase() + said.slice(1);
 }
 
