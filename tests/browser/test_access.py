@@ -41,7 +41,9 @@ def test_axe_finds_nothing_anywhere(browser: Browser, running: Running, scheme: 
         assert not complaints(shop), "brush"
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 2560])
+@pytest.mark.parametrize(
+    "width", [360, 2560, pytest.param(320, marks=pytest.mark.slow), pytest.param(768, marks=pytest.mark.slow)]
+)
 def test_nothing_scrolls_sideways(browser: Browser, running: Running, width: int) -> None:
     with open_shop(browser, running.base_url, width=width, height=800) as shop:
         shop.open(running.new_key())

@@ -7,9 +7,12 @@ import zipfile
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.kit.browser import EXAMPLES, Shop
+from tests.kit import images
+from tests.kit.browser import EXAMPLES, PLAIN_HOST, Shop
+from tests.kit.browser import shop as open_shop
+from tests.kit.server import Running
 
 
 def test_photos_become_pictures_for_a_marketplace_in_one_zip(shop: Shop) -> None:
@@ -149,8 +152,27 @@ def test_the_line_for_the_terminal_says_what_the_page_does(shop: Shop) -> None:
     expect(shop.page.locator("#copied")).to_have_text("Copied")
 
 
+def test_it_works_by_another_address_over_plain_http(browser: Browser, running: Running) -> None:
+    address = f"http://{PLAIN_HOST}:{running.service.settings.port}"
+    with open_shop(browser, address) as shop:
+        shop.open(running.new_key())
+        assert not shop.page.evaluate("() => isSecureContext")
+        shop.pick("mug")
+        shop.expect_tally("1 of 1 ready.")
+        dialog = shop.look_at("mug.jpg")
+        dialog.get_by_label("Touch up").check()
+        expect(shop.page.locator("#busy")).to_be_hidden()
+        with shop.page.expect_response("**/v1/packshots") as answer:
+            dialog.locator("#stage").click()
+        assert answer.value.ok
+        dialog.get_by_role("button", name="Close").click()
+        shop.page.get_by_text("The same from a command line").click()
+        shop.page.get_by_role("button", name="Copy").click()
+        expect(shop.page.locator("#copied")).to_have_text("Copied")
+
+
 def test_photos_can_be_dropped_and_pasted(shop: Shop) -> None:
-    data = (EXAMPLES / "mug.jpg").read_bytes()
+    data = images.good("jpeg")
     for kind in ("drop", "paste"):
         shop.page.evaluate(
             """([kind, bytes]) => {

@@ -100,7 +100,11 @@ def test_work_goes_on_by_itself_when_the_service_is_back(browser: Browser, tmp_p
 
 
 @pytest.mark.parametrize(
-    "limits", [{"queue_limit": 0}, {"rate_limit": "2/second"}], ids=["no room in the queue", "too many requests"]
+    "limits",
+    [
+        pytest.param({"queue_limit": 0}, id="no room in the queue"),
+        pytest.param({"rate_limit": "2/second"}, id="too many requests", marks=pytest.mark.slow),
+    ],
 )
 def test_a_busy_service_is_asked_again_when_it_said_so(
     browser: Browser, tmp_path: Path, limits: dict[str, object]
