@@ -6,6 +6,7 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
@@ -140,6 +141,28 @@ def test_a_picture_of_ones_own_lies_behind_the_product(shop: Shop) -> None:
     _, data = shop.download(shop.page.get_by_role("button", name="Download: teapot.jpg"))
     red, _, blue = Image.open(io.BytesIO(data)).convert("RGB").getpixel((5, 5))  # type: ignore[misc]
     assert blue > red + 120
+
+
+def test_a_photo_that_the_browser_cannot_show_is_made_all_the_same(shop: Shop) -> None:
+    tiff = io.BytesIO()
+    Image.open(EXAMPLES / "mug.jpg").save(tiff, "TIFF")
+    shop.pick({"name": "mug.tiff", "mimeType": "image/tiff", "buffer": tiff.getvalue()})
+    shop.expect_tally("1 of 1 ready.")
+    dialog = shop.look_at("mug.tiff")
+    expect(dialog.locator("#tag-before")).to_have_text("Before: cannot be shown here")
+    expect(dialog.locator("#after img")).to_be_visible()
+
+
+def test_a_doubtful_picture_is_marked_until_somebody_looked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packshot.engine.remove._needs_review", lambda *_: True)
+    shop.pick("mug", "bear")
+    shop.expect_tally("2 of 2 ready, 2 to look at.")
+    shop.page.get_by_label("Please look (2)").check()
+    dialog = shop.look_at("mug.jpg")
+    dialog.get_by_role("button", name="Looks good").click()
+    dialog.get_by_role("button", name="Close").click()
+    shop.expect_tally("2 of 2 ready, 1 to look at.")
+    expect(shop.page.locator(".card:visible .name")).to_have_text("bear.jpg")
 
 
 def test_the_line_for_the_terminal_says_what_the_page_does(shop: Shop) -> None:

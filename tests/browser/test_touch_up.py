@@ -83,6 +83,16 @@ def test_a_stroke_can_be_painted_with_keys_alone(shop: Shop, painting: Locator) 
     expect(painting.get_by_role("button", name="Undo")).to_be_enabled()
 
 
+def test_a_stroke_that_is_not_lifted_counts_when_the_photo_is_left(shop: Shop, painting: Locator) -> None:
+    painting.locator("#stage").focus()
+    shop.page.keyboard.press("Space")
+    shop.page.keyboard.press("ArrowRight")
+    with shop.remade():
+        shop.page.keyboard.press("Escape")
+    shop.page.wait_for_timeout(500)  # longer than the brush waits before it asks for a preview
+    shop.expect_tally("1 of 1 ready.")
+
+
 def test_a_product_that_was_not_found_is_found_where_it_is_painted(shop: Shop) -> None:
     shop.pick(*as_files([("wall.png", images.flat_png(300, 200, 200))], "image/png"))
     shop.expect_tally("0 of 1 ready, 1 did not work.")

@@ -188,4 +188,9 @@ function removeAll() {
   say("All photos removed.");
 }
 
-start();
+start().catch((error) => {
+  find("banner-text").textContent = `This page cannot work: ${error.message}`;
+  find("banner-button").textContent = "Load it again";
+  find("banner-button").onclick = () => location.reload();
+  find("banner").hidden = false;
+});

@@ -47,10 +47,10 @@ export class TouchUp {
   }
 
   leave() {
+    this.brush.leave(); // may end a stroke, which would ask for a preview
     clearTimeout(this.#timer);
     this.#control?.abort();
     this.#control = null;
-    this.brush.leave();
     this.#picture("");
     this.#busy("");
     this.photo = null;
@@ -97,9 +97,10 @@ export class TouchUp {
       this.#picture("");
       return this.#busy("Nothing was found here. Paint over the product with Keep.");
     }
-    this.#busy("Working on it");
+    const onWait = (waits) => this.#busy(waits ? "Waiting for the service" : "Working on it");
+    onWait("");
     try {
-      const { blob } = await this.work.send(photo, PREVIEW, { signal: control.signal });
+      const { blob } = await this.work.send(photo, PREVIEW, { signal: control.signal, onWait });
       if (control.signal.aborted) return undefined;
       this.#picture(URL.createObjectURL(blob));
       this.#shown = new Set(drawn.map((stroke) => stroke.id));

@@ -54,8 +54,14 @@ export class Viewer {
     find("stage").addEventListener("keydown", (event) => this.#key(event));
     this.dialog.addEventListener("keydown", (event) => this.#anywhere(event));
     for (const image of this.dialog.querySelectorAll(".layer img")) {
-      image.addEventListener("error", () => { image.hidden = true; });
+      image.addEventListener("error", () => this.#cannotShow(image));
     }
+  }
+
+  // A browser need not know every kind of picture that the service reads.
+  #cannotShow(image) {
+    image.hidden = true;
+    if (image.parentElement.id === "before") find("tag-before").textContent = "Before: cannot be shown here";
   }
 
   async #show(photo, mode) {
@@ -64,6 +70,7 @@ export class Viewer {
     this.work.first = photo;
     const image = find("before").firstElementChild;
     image.hidden = false;
+    find("tag-before").textContent = "Before";
     image.src = photo.url;
     photo.size ??= await sizeOf(image);
     if (this.photo !== photo || !this.dialog.open) return;
@@ -119,8 +126,10 @@ export class Viewer {
   #state() {
     if (this.#mode === "paint") return;
     const settled = this.work.isSettled(this.photo);
-    find("busy").hidden = settled;
-    find("busy").textContent = settled ? "" : stateOf(this.photo, false, this.work.stopped);
+    const words = settled ? "" : stateOf(this.photo, false, this.work.stopped);
+    find("world").hidden = !this.photo.size;
+    find("busy").textContent = this.photo.size ? words : "This photo cannot be shown here.";
+    find("busy").hidden = !find("busy").textContent;
   }
 
   #news() {
