@@ -33,7 +33,7 @@ function doubt(photo, onLooked) {
     make("button", { type: "button", id: "looked", onclick: onLooked }, "Looks good"));
 }
 
+// The overlap with a perfect cutout that cutouts like it have in the mean: docs/decisions/0018-confidence.md.
 function sureness(confidence) {
-  const words = confidence >= 0.95 ? "very sure" : confidence >= 0.85 ? "sure" : "not sure";
-  return `The service is ${words} of this cut-out (${Math.round(100 * confidence)}\u00a0%).`;
+  return `Cut-outs like this one are ${Math.round(100 * confidence)}\u00a0% right on average.`;
 }
