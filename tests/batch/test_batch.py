@@ -89,13 +89,14 @@ def test_sigterm_stops_as_ctrl_c_does(tmp_path: Path) -> None:
 def test_a_watched_folder_gives_what_comes_until_ctrl_c(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", ["first.jpg"]), tmp_path / "out"
     with running(photos, out, "--watch") as process:
-        wait_until(lambda: outputs(out) == {"first.png"} if out.exists() else False)
+        wait_until((out / "first.png").exists)
         fill(photos, ["second.jpg"])
-        wait_until(lambda: outputs(out) == {"first.png", "second.png"})
+        wait_until((out / "second.png").exists)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
     assert made_of(out) == {"first.jpg": 1, "second.jpg": 1}
+    assert outputs(out) == {"first.png", "second.png"}
 
 
 def test_one_bad_file_stops_nothing_and_the_exit_code_follows_the_error_rate(tmp_path: Path) -> None:
@@ -131,6 +132,7 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
     [
         (("nothing", "out"), "is no folder"),
         ((".", "ftp://host/folder"), "is no place for photos"),
+        ((".", "out", "--report", "ftp://host/folder"), "is no place for photos"),
         ((".", "out", "--preset", "amazn"), "Did you mean amazon?"),
         ((".", "out", "--form", "cutout", "--format", "jpeg"), "JPEG has no transparency"),
         (("memory://shop", "out", "--watch"), "cannot be watched"),

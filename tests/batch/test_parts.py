@@ -208,6 +208,7 @@ def test_the_rows_of_a_report_come_worst_first() -> None:
     for name, facts in reversed(rows.items()):
         catalogue.want(Item(name, "v", 1, f"{name}.png", "f"))
         catalogue.remember({"source": name, "output": f"{name}.png", "fingerprint": "f", **facts})
-    assert [row["source"] for row in catalogue.rows()] == list(rows)
+    assert [row["source"] for row in catalogue.worst(9)] == list(rows)
+    assert [row["source"] for row in catalogue.worst(2)] == ["failed", "broken"]
     counts = catalogue.counts()
     assert (counts.wanted, counts.made, counts.failed, counts.review, counts.broken) == (5, 4, 1, 1, 1)

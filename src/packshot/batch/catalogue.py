@@ -132,11 +132,16 @@ class Catalogue:
         for source, version, size, output, fingerprint in rows:
             yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint)
 
-    def rows(self, *, limit: int = -1, failed_only: bool = False) -> Iterator[Row]:
-        """What is known of the wanted photos, the worst first; in no memory of its own."""
-        which = "WHERE NOT ok" if failed_only else ""
-        found = self._tables.execute(f"SELECT row FROM known {which} {_WORST_FIRST} LIMIT ?", (limit,))  # noqa: S608 - constants
-        return (json.loads(row) for (row,) in found)
+    def rows(self, *, failed_only: bool = False) -> Iterator[Row]:
+        """What is known of the wanted photos, in the order of the listing; in no memory of its own."""
+        return self._rows(f"SELECT row FROM known {'WHERE NOT ok' if failed_only else ''} ORDER BY place")  # noqa: S608 - constants
+
+    def worst(self, limit: int) -> Iterator[Row]:
+        """The photos that need a look first, at most `limit`."""
+        return self._rows(f"SELECT row FROM known {_WORST_FIRST} LIMIT {limit:d}")  # noqa: S608 - a number
+
+    def _rows(self, query: str) -> Iterator[Row]:
+        return (json.loads(row) for (row,) in self._tables.execute(query))
 
     def counts(self) -> Counts:
         figures = self._tables.execute(

@@ -85,6 +85,7 @@ class _Batch:
         self.task, self.engine, self.stop, self.progress = task, engine, stop, progress
         self.photos, self.out = open_storage(task.settings.photos), open_storage(task.settings.out)
         self.inside = outputs_within(self.photos, self.out)
+        self.reports = None if task.report is None else open_storage(task.report)
         self.journal = open_journal(self.out)
         self.catalogue = Catalogue()
         self.since, self.started = time.time(), time.perf_counter()
@@ -129,9 +130,12 @@ class _Batch:
         for outcome in refused.values():
             self._take(outcome)
         items = (item for item in self.catalogue.todo() if item.source not in refused)
-        for outcome in self.engine.outcomes(items, self.task.settings, self.stop):
-            self._take(outcome)
-            self.done += 1
+        try:
+            for outcome in self.engine.outcomes(items, self.task.settings, self.stop):
+                self._take(outcome)
+                self.done += 1
+        except PackshotError as error:  # a cluster that stalls, a journal that cannot be written: still report
+            self.trouble = error
         if self.task.watch:
             self.report()
 
@@ -139,12 +143,11 @@ class _Batch:
         return Summary(self.catalogue.counts(), self.done, time.perf_counter() - self.started, self.trouble)
 
     def report(self) -> None:
-        if self.task.report is not None:
+        if self.reports is not None:
             about = About(self.photos.url, self.out.url, self._about(), self.summary())
-            to = open_storage(self.task.report)
-            write_report(self.catalogue, to, about)
-            if isinstance(to, LocalStorage):
-                to.sweep()
+            write_report(self.catalogue, self.reports, about)
+            if isinstance(self.reports, LocalStorage):
+                self.reports.sweep()
 
     def _want(self, entries: Iterable[Entry]) -> int:
         """Take in a round's photos; how many there are."""

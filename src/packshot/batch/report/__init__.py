@@ -33,7 +33,7 @@ def write_report(catalogue: Catalogue, to: Storage, about: About) -> None:
             file.writelines(f"{manifest_line(row['source'])}\n" for row in catalogue.rows(failed_only=True))
         _put(to, folder / "failed.txt", "text/plain; charset=utf-8")
     bases = _link(about.photos, to), _link(about.out, to)
-    text = page(list(catalogue.rows(limit=PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases)
+    text = page(list(catalogue.worst(PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases)
     patiently(lambda: to.put("report.html", text.encode("utf-8", "replace"), "text/html; charset=utf-8"))
 
 

@@ -74,6 +74,7 @@ def page(rows: list[Row], about: About, tally: Tally, bases: tuple[str | None, s
 <ol id="photos">
 {cards}
 </ol>
+<button type="button" id="more" hidden>Show more</button>
 </main>
 <script>{script}</script>
 </body>
