@@ -10,6 +10,8 @@ from tests.kit.browser import EXAMPLES, Shop, as_files
 from tests.kit.browser import shop as open_shop
 from tests.kit.server import Running
 
+pytestmark = pytest.mark.browser
+
 
 def complaints(shop: Shop) -> list[str]:
     """What axe-core finds in what is shown now."""

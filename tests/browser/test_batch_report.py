@@ -14,6 +14,8 @@ from packshot.batch.report.page import About, Tally, page
 from packshot.batch.summary import Summary
 from tests.kit.images import as_webp, photo
 
+pytestmark = pytest.mark.browser
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

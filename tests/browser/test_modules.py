@@ -16,6 +16,8 @@ from tests.kit.browser import Shop
 from tests.kit.browser import shop as open_shop
 from tests.kit.server import Running
 
+pytestmark = pytest.mark.browser
+
 LOAD = "async (given) => { const from = (name) => import(`/page/now/${name}.js`); %s }"
 
 

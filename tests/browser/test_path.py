@@ -15,6 +15,8 @@ from tests.kit.browser import EXAMPLES, PLAIN_HOST, Shop
 from tests.kit.browser import shop as open_shop
 from tests.kit.server import Running
 
+pytestmark = pytest.mark.browser
+
 
 def test_photos_become_pictures_for_a_marketplace_in_one_zip(shop: Shop) -> None:
     shop.pick("mug", "teapot")

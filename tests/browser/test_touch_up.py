@@ -9,6 +9,8 @@ from playwright.sync_api import Locator, expect
 from tests.kit import images
 from tests.kit.browser import Shop, as_files
 
+pytestmark = pytest.mark.browser
+
 MIDDLE = (0.42, 0.55)  # of the photo: inside the mug
 CORNER = (0.95, 0.1)  # far from it
 

@@ -15,6 +15,8 @@ from tests.kit.browser import EXAMPLES, Shop, as_files
 from tests.kit.browser import shop as open_shop
 from tests.kit.server import Running, gated, serving, wait_until
 
+pytestmark = pytest.mark.browser
+
 MUG = (EXAMPLES / "mug.jpg").read_bytes()
 
 
