@@ -121,8 +121,10 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     with running(photos, out) as process:
         wait_until(lambda: lines_of(out) >= 1)
+        process.send_signal(signal.SIGSTOP)  # it holds the folder, and cannot be over too soon
+        assert process.poll() is None
         other = batch(photos, out)
-        assert process.poll() is None, "the first run was over too soon"
+        process.send_signal(signal.SIGCONT)
     assert other.returncode == 2
     assert "Another packshot batch" in other.stderr
 
