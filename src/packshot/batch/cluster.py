@@ -162,8 +162,10 @@ def _version() -> str:
 
 def _connect() -> Any:
     """The cluster that RAY_ADDRESS names, or one that was started on this machine, or a new one of this machine."""
-    # Both are read by Ray's processes as they start. Figures about its users are not ours to send.
+    # Figures about its users are not ours to send.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Below `uv run` Ray would send this folder to every worker and start it with uv; packshot is installed there.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray  # noqa: PLC0415 - an extra, and a second
     except ImportError as error:
