@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import obstore
-from obstore import exceptions
-from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from packshot.batch.storage import Entry, check_key, is_hidden
-from packshot.errors import BadSettings, StorageRefused, StoreUnavailable
+from packshot.buckets import Bucket, open_bucket, translated
 
 T = TypeVar("T")
-Store = S3Store | GCSStore | AzureStore | MemoryStore
 
 # obstore itself waits 30 s on a host that swallows packets, and then tries ten times. It tries twice here; each
 # call has this long in all; and who calls tries again with longer waits in between (batch/patience.py).
 DEADLINE_S = 60.0
 _LIST_CHUNK = 1000  # what S3 answers at most in one listing
-
-_REFUSED = (
-    exceptions.PermissionDeniedError,
-    exceptions.UnauthenticatedError,
-    exceptions.InvalidPathError,
-    exceptions.NotSupportedError,
-    FileNotFoundError,
-    ValueError,
-)
-# What the library says of an answer that it has no class for, such as any to a listing.
-_STATUS = re.compile(r"status code: (\d{3}) ?([A-Z][A-Za-z ]*)")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_PASSING = {408, 429}  # of the statuses 4xx
 
 
 class ObjectStorage:
@@ -89,7 +69,7 @@ class ObjectStorage:
 
     def _call(self, name: str, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run one call of obstore and wait for it, at most until the deadline."""
-        with _wrapped(name if name.startswith(self._place) else f"{self._place}/{self._prefix}{name}"):
+        with translated(name if name.startswith(self._place) else f"{self._place}/{self._prefix}{name}"):
             future = asyncio.run_coroutine_threadsafe(start(), _loop())
             try:
                 return future.result(self._deadline_s)
@@ -105,42 +85,25 @@ async def _next(stream: Any) -> Any:
         return []
 
 
-async def _head(store: Store, path: str) -> Any:
+async def _head(store: Bucket, path: str) -> Any:
     try:
         return await obstore.head_async(store, path)
     except FileNotFoundError:
         return None
 
 
-async def _read(store: Store, path: str) -> bytes:
+async def _read(store: Bucket, path: str) -> bytes:
     answer = await obstore.get_async(store, path)
     return bytes(await answer.bytes_async())
 
 
-async def _write(store: Store, path: str, data: bytes | Path, attributes: Any) -> None:
+async def _write(store: Bucket, path: str, data: bytes | Path, attributes: Any) -> None:
     await obstore.put_async(store, path, data, attributes=attributes)
 
 
 @cache
-def _open(scheme: str, bucket: str) -> Store:
-    # An endpoint with http:// was written down on purpose; obstore wants to be told twice.
-    endpoints = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"))
-    plain = any(endpoint.startswith("http://") for endpoint in endpoints)
-    options: Any = {
-        "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=DEADLINE_S / 2)},
-        "client_options": {"timeout": timedelta(seconds=DEADLINE_S / 2), **({"allow_http": True} if plain else {})},
-    }
-    try:
-        if scheme == "s3":
-            return S3Store(bucket, **options)
-        if scheme == "gs":
-            return GCSStore(bucket, **options)
-        return AzureStore(bucket, **options) if scheme == "az" else MemoryStore()
-    except (exceptions.BaseError, ValueError) as error:
-        raise BadSettings(
-            f"{scheme}://{bucket} cannot be opened: {_words(error)}",
-            hint="Set the vendor's environment variables; docs/batch.md names them.",
-        ) from error
+def _open(scheme: str, bucket: str) -> Bucket:
+    return open_bucket(scheme, bucket, timeout_s=DEADLINE_S / 2, page="docs/batch.md")
 
 
 @cache
@@ -149,27 +112,3 @@ def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="storage", daemon=True).start()
     return loop
-
-
-@contextmanager
-def _wrapped(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (TimeoutError, FutureTimeout) as error:
-        raise StoreUnavailable(f"{name}: no answer in time.", hint="Is the storage there? Try again later.") from error
-    except (*_REFUSED, exceptions.BaseError) as error:
-        status = _STATUS.search(str(error))
-        refuses = status is not None and 400 <= int(status[1]) < 500 and int(status[1]) not in _PASSING
-        if refuses or isinstance(error, _REFUSED):
-            hint = "Check the name, the credentials and what they allow."
-            raise StorageRefused(f"{name}: {_words(error)}.", hint=hint) from error
-        raise StoreUnavailable(f"{name}: {_words(error)}.", hint="Try again later.") from error
-
-
-def _words(error: Exception) -> str:
-    """The answer in short, such as 403 Forbidden, SignatureDoesNotMatch; else the library's words without its dump."""
-    text = str(error)
-    if status := _STATUS.search(text):
-        code = _CODE.search(text)
-        return f"{status[1]} {status[2].strip()}{f', {code[1]}' if code else ''}"
-    return text.strip().partition("\n")[0].rpartition(" - ")[2][:300] or type(error).__name__
