@@ -2,11 +2,12 @@
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: serve test test-slow test-browser test-cluster cover check fmt bench
+.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s
 test-browser: .venv/.dev ; $(RUN) pytest -m browser -n 2 --dist loadfile
+test-services: .venv/.dev ; $(RUN) pytest -m services -n 2 --dist loadfile
 test-cluster: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group cluster && $(RUN) pytest -m cluster
 cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
