@@ -1,0 +1,157 @@
+"""`python -m bench.load`: capacity first, then open loop up to four times as much, one replica and two behind nginx.
+
+Every 200 is checked: its result is downloaded at once and opened after the phase. The clients run in processes of their
+own; on the machine that also serves, the share of a processor that they take is in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import photos
+from bench.load.client import Drive, Plan, drive
+from bench.load.replicas import Replica, fleet, new_key
+from bench.load.report import Phase, as_json, table, write_service_times
+
+WEIGHTS = {"640": 0.5, "1200": 0.35, "2000": 0.15}
+OPEN = (0.7, 1.0, 2.0, 4.0)
+# Parts of a service's time for each phase: one client, as many as are needed to keep the threads busy, the open loops.
+PARTS = (0.1, 0.2, *(0.7 / len(OPEN) for _ in OPEN))
+SERVICE_TIMES = Path(__file__).with_name("service_times.json")
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What the phases of one service share."""
+
+    name: str
+    plan: Plan
+    replicas: Sequence[Replica]
+    pool: ProcessPoolExecutor
+    processes: int
+
+    def run(self, clients: str, plan: Plan) -> Phase:
+        """Clients in all processes at the same time, each with its share of the plan."""
+        peak = _Peak(self.replicas)
+        share = [
+            replace(
+                plan,
+                seed=number,
+                rate=plan.rate / self.processes,
+                clients=len(range(number, plan.clients, self.processes)),
+            )
+            for number in range(self.processes)
+        ]
+        with peak:
+            drives: list[Drive] = list(self.pool.map(drive, [each for each in share if each.clients or each.rate]))
+        return Phase(
+            self.name,
+            clients,
+            plan.seconds,
+            max(each.wall_s for each in drives),
+            [outcome for each in drives for outcome in each.outcomes],
+            peak.bytes,
+            sum(each.busy for each in drives),
+        )
+
+
+class _Peak(threading.Thread):
+    """The most memory that replicas had together, looked at twice a second."""
+
+    def __init__(self, replicas: Sequence[Replica]) -> None:
+        super().__init__(daemon=True)
+        self._replicas, self._over = replicas, threading.Event()
+        self.bytes = 0
+
+    def run(self) -> None:
+        while not self._over.wait(0.5):
+            self.bytes = max(self.bytes, sum(each.resident_bytes for each in self._replicas))
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+
+def measure(stand: Stand, seconds: float, workers: int) -> list[Phase]:
+    """One client; enough clients to find the capacity; then arrivals that do not wait, as shares of it."""
+    durations = [part * seconds for part in PARTS]
+    phases = [
+        stand.run(f"{count} in a closed loop", replace(stand.plan, clients=count, seconds=duration))
+        for count, duration in zip((1, 2 * workers), durations, strict=False)
+    ]
+    capacity = phases[-1].served
+    for times, duration in zip(OPEN, durations[2:], strict=True):
+        rate = times * capacity
+        phases.append(stand.run(f"{times:g} x capacity, open", replace(stand.plan, rate=rate, seconds=duration)))
+        print(table(phases).splitlines()[-1], file=sys.stderr, flush=True)
+    return phases
+
+
+def main() -> int:
+    options = _options()
+    files = {size: photos.photo("bottle", int(size)) for size in WEIGHTS}
+    workers = options.workers
+    print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, {workers} worker")
+    print(f"threads in all; photos of {', '.join(f'{s} px ({w:.0%})' for s, w in WEIGHTS.items())}\n")
+    phases = []
+    for count in options.replicas:
+        one = _one_service(count, options, files)
+        if count == 1:
+            write_service_times(one[1], workers, options.service_times)
+        phases += one
+    print(table(phases))
+    if options.json:
+        options.json.write_text(json.dumps(as_json(phases), indent=1) + "\n")
+    faults = [fault for phase in phases for fault in phase.faults]
+    print(f"\nfaults: {len(faults)} {faults[:5] if faults else ''}")
+    return 1 if faults else 0
+
+
+def _one_service(count: int, options: argparse.Namespace, files: Mapping[str, bytes]) -> list[Phase]:
+    each = max(1, options.workers // count)
+    settings = {"workers": each, "queue_limit": options.queue, "log_level": "warning"}
+    name = "1 replica" if count == 1 else f"{count} replicas behind nginx"
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fleet(count, Path(folder), settings) as (address, replicas),
+        ProcessPoolExecutor(options.processes, mp_context=context) as pool,
+    ):
+        downloads = Path(folder, "downloads")
+        downloads.mkdir()
+        plan = Plan(address, new_key(Path(folder, "state")), files, WEIGHTS, 0, downloads)
+        stand = Stand(f"{name}, {each} threads each", plan, replicas, pool, options.processes)
+        stand.run("warm-up", replace(plan, clients=2 * count, seconds=1))
+        return measure(stand, 60 * options.minutes / len(options.replicas), each * count)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.5, help="of load in all, without the starts")
+    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2], help="services to measure, by replicas")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker threads of a service in all")
+    parser.add_argument("--queue", type=int, default=16, help="requests that may wait in each replica")
+    parser.add_argument("--processes", type=int, default=1, help="processes of clients")
+    parser.add_argument("--json", type=Path, help="write the table's figures here too")
+    parser.add_argument(
+        "--service-times", type=Path, default=SERVICE_TIMES, help="where the threads' times are written"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Clients in a process of their own, closed or open loop; every result is downloaded, and opened when all is over."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from PIL import Image
+
+PATH = "/v1/packshots"
+PATIENCE_S = 120.0
+NO_ANSWER = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one process of clients does.
+
+    photos: file by size class. weights: how often each class is sent. clients: of a closed loop, each sends again when
+    it has its result. rate: of an open loop, requests a second that come whether or not the last ones were answered.
+    """
+
+    address: str
+    key: str
+    photos: Mapping[str, bytes]
+    weights: Mapping[str, float]
+    seconds: float
+    folder: Path
+    clients: int = 0
+    rate: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One request. status: NO_ANSWER when the connection broke. took_s: from when it was due to its answer."""
+
+    size: str
+    status: int
+    took_s: float
+    served_s: float = 0.0
+    fault: str = ""
+    result: Path | None = None
+    expected: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Drive:
+    """All requests of a plan; busy: the share of one processor that the clients took."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    wall_s: float = 0.0
+    busy: float = 0.0
+
+
+def drive(plan: Plan) -> Drive:
+    """Carry out a plan, to the answer of its last request."""
+    began, cpu = time.monotonic(), time.process_time()
+    done = asyncio.run(_closed(plan) if plan.clients else _open(plan))
+    wall_s = time.monotonic() - began
+    busy = (time.process_time() - cpu) / wall_s
+    return Drive([_opened(outcome) for outcome in done], wall_s, busy)
+
+
+def _http(plan: Plan) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=plan.address,
+        headers={"authorization": f"Bearer {plan.key}", "accept": "application/json"},
+        timeout=PATIENCE_S,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=1.0),
+        trust_env=False,
+    )
+
+
+async def _closed(plan: Plan) -> list[Outcome]:
+    chance, ends, outcomes = random.Random(plan.seed), time.monotonic() + plan.seconds, list[Outcome]()
+
+    async def one_client(http: httpx.AsyncClient) -> None:
+        while time.monotonic() < ends:
+            outcome = await _send(plan, http, _pick(plan, chance), time.monotonic())
+            outcomes.append(outcome)
+            if outcome.status != 200:
+                await asyncio.sleep(0.2)
+
+    async with _http(plan) as http:
+        await asyncio.gather(*(one_client(http) for _ in range(plan.clients)))
+    return outcomes
+
+
+async def _open(plan: Plan) -> list[Outcome]:
+    """Poisson arrivals. A request's time counts from when it was due: a client that lags hides no waiting."""
+    chance, due, tasks = random.Random(plan.seed), time.monotonic(), []
+    ends = due + plan.seconds
+    async with _http(plan) as http:
+        while (due := due + chance.expovariate(plan.rate)) < ends:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            tasks.append(asyncio.create_task(_send(plan, http, _pick(plan, chance), due)))
+        return list(await asyncio.gather(*tasks))
+
+
+def _pick(plan: Plan, chance: random.Random) -> str:
+    return chance.choices(list(plan.weights), list(plan.weights.values()))[0]
+
+
+async def _send(plan: Plan, http: httpx.AsyncClient, size: str, due: float) -> Outcome:
+    try:
+        answer = await http.post(PATH, files={"image": ("photo.jpg", plan.photos[size])})
+        took_s = time.monotonic() - due
+        if answer.status_code != 200:
+            return Outcome(size, answer.status_code, took_s)
+        return await _fetch(plan, http, answer.json(), Outcome(size, 200, took_s))
+    except httpx.TransportError as error:
+        return Outcome(size, NO_ANSWER, time.monotonic() - due, fault=repr(error))
+
+
+async def _fetch(plan: Plan, http: httpx.AsyncClient, told: dict[str, object], answered: Outcome) -> Outcome:
+    """The promised result as a file; it is opened later, so that the check takes no time from the service."""
+    timings = told["timings_ms"]
+    assert isinstance(timings, dict)  # noqa: S101 - the API's own model
+    served_s = sum(value for name, value in timings.items() if name != "wait") / 1000
+    link = urlsplit(str(told["url"]))
+    download = await http.get(f"{link.path}?{link.query}")  # by the way that the request took: nginx, where it is
+    fault = ""
+    if download.status_code != 200 or len(download.content) != told["bytes"]:
+        fault = f"promised result: status {download.status_code}, {len(download.content)} of {told['bytes']} bytes"
+    path = plan.folder / f"{told['request_id']}"
+    path.write_bytes(download.content)
+    expected = (int(str(told["width"])), int(str(told["height"])))
+    return Outcome(answered.size, 200, answered.took_s, served_s, fault, path, expected)
+
+
+def _opened(outcome: Outcome) -> Outcome:
+    """The same with what is wrong with its result, which is then removed."""
+    if outcome.result is None or outcome.fault:
+        return outcome
+    data = outcome.result.read_bytes()
+    outcome.result.unlink()
+    fault = ""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            if picture.size != outcome.expected or picture.mode != "RGBA":
+                fault = f"{picture.mode} {picture.size}, promised {outcome.expected}"
+    except OSError as error:
+        fault = f"cannot be opened: {error}"
+    return Outcome(outcome.size, 200, outcome.took_s, outcome.served_s, fault, None, outcome.expected)

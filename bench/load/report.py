@@ -1,0 +1,90 @@
+"""The table of a load run, and the service times that a simulation is fed with."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.load.client import NO_ANSWER, Outcome
+
+COLUMNS = (
+    *("service", "clients", "offered/s", "served/s", "p50 s", "p95 s", "p99 s"),
+    *("other answers", "memory MB", "results checked", "clients' CPU"),
+)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What came of one phase: all its requests, the most memory the replicas had together, and the clients' CPU."""
+
+    service: str
+    clients: str
+    seconds: float
+    wall_s: float
+    outcomes: Sequence[Outcome]
+    memory_bytes: int
+    busy: float
+
+    @property
+    def good(self) -> list[Outcome]:
+        return [each for each in self.outcomes if each.status == 200]
+
+    @property
+    def served(self) -> float:
+        """Good answers a second, to the last one."""
+        return len(self.good) / self.wall_s
+
+    @property
+    def faults(self) -> list[str]:
+        """What must never be: a promised result that is missing or broken, a connection that broke, a 5xx but 503."""
+        broken = [each.fault for each in self.outcomes if each.fault]
+        return broken + [f"status {each.status}" for each in self.outcomes if each.status in {500, 502, 504}]
+
+    def percentile(self, share: float) -> float:
+        took_s = sorted(each.took_s for each in self.good)
+        return took_s[min(len(took_s) - 1, int(share * len(took_s)))] if took_s else 0.0
+
+
+def table(phases: Sequence[Phase]) -> str:
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    for phase in phases:
+        others = Counter(each.status for each in phase.outcomes if each.status != 200)
+        told = ", ".join(f"{'none' if status == NO_ANSWER else status}: {n}" for status, n in sorted(others.items()))
+        checked = sum(not each.fault for each in phase.good)
+        lines.append(
+            f"| {phase.service} | {phase.clients} | {len(phase.outcomes) / phase.seconds:.1f} | {phase.served:.1f} "
+            f"| {phase.percentile(0.5):.2f} | {phase.percentile(0.95):.2f} | {phase.percentile(0.99):.2f} "
+            f"| {told or '-'} | {phase.memory_bytes / 1e6:.0f} | {checked} of {len(phase.good)} "
+            f"| {phase.busy:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def write_service_times(phase: Phase, threads: int, path: Path) -> None:
+    """What the worker threads took for each photo of a phase that kept them busy, all in one and by size class."""
+    classes: dict[str, list[float]] = {}
+    for each in phase.good:
+        classes.setdefault(each.size, []).append(round(each.served_s, 4))
+    seconds = [value for values in classes.values() for value in values]
+    path.write_text(json.dumps({"threads": threads, "seconds": seconds, "classes": classes}) + "\n")
+
+
+def as_json(phases: Sequence[Phase]) -> list[dict[str, object]]:
+    return [
+        {
+            "service": phase.service,
+            "clients": phase.clients,
+            "offered_per_s": len(phase.outcomes) / phase.seconds,
+            "served_per_s": phase.served,
+            "p50_s": phase.percentile(0.5),
+            "p95_s": phase.percentile(0.95),
+            "p99_s": phase.percentile(0.99),
+            "statuses": dict(Counter(each.status for each in phase.outcomes)),
+            "memory_bytes": phase.memory_bytes,
+            "faults": phase.faults,
+        }
+        for phase in phases
+    ]
