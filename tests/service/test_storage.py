@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from packshot.errors import ResultUnknown, StoreUnavailable
-from packshot.service.storage import CHUNK_BYTES, LocalStore, Sweeper, new_result_id
+from packshot.service.local_store import CHUNK_BYTES, LocalStore
+from packshot.service.storage import new_result_id
+from packshot.service.sweeper import Sweeper
 from tests.service.kit import until
 
 PNG, JPEG = "image/png", "image/jpeg"
@@ -87,7 +89,8 @@ def test_ids_cannot_be_guessed_and_fit_a_url() -> None:
 WRITER = """
 import asyncio, os, sys
 from pathlib import Path
-from packshot.service.storage import LocalStore, new_result_id
+from packshot.service.local_store import LocalStore
+from packshot.service.storage import new_result_id
 
 async def fill():
     store = LocalStore(Path(sys.argv[1]))
@@ -109,7 +112,8 @@ FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 from packshot.errors import StoreUnavailable
-from packshot.service.storage import LocalStore, new_result_id
+from packshot.service.local_store import LocalStore
+from packshot.service.storage import new_result_id
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # the kernel then refuses the rest, as a full disk does
 try:
@@ -160,8 +164,8 @@ def test_the_sweeper_removes_what_has_expired_and_leftovers_and_nothing_else(tmp
         os.utime(young, (1002, 1002))
 
     asyncio.run(fill())
-    assert Sweeper(store, DAY_S, now=lambda: 1000 + late_s).sweep() == 0
-    assert Sweeper(store, DAY_S, now=lambda: 1001 + late_s).sweep() == 4
+    assert asyncio.run(Sweeper(store, DAY_S, now=lambda: 1000 + late_s).sweep()) == 0
+    assert asyncio.run(Sweeper(store, DAY_S, now=lambda: 1001 + late_s).sweep()) == 4
     assert [file.stem for file in files_in(tmp_path)] == [kept]
 
 
@@ -169,11 +173,11 @@ def test_the_sweeper_goes_on_after_a_failure(tmp_path: Path, caplog: pytest.LogC
     class Flaky(LocalStore):
         calls = 0
 
-        def remove_older(self, before: float) -> int:
+        async def remove_older(self, before: float) -> int:
             self.calls += 1
             if self.calls == 1:
                 raise StoreUnavailable("no") from OSError("disk")
-            return super().remove_older(before)
+            return await super().remove_older(before)
 
     async def scenario() -> None:
         store, result_id = Flaky(tmp_path), new_result_id()

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from packshot.api.ailab.envelope import Envelope
 from packshot.service.build import Service
@@ -19,8 +19,11 @@ _FIXED_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Referrer-Policy": "no-referrer",
 }
+# How long an address of the bucket itself works: as long as a client may take until it begins to download.
+REDIRECT_S = 300
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture"},
+    307: {"description": "The picture is at this address of the bucket, for some minutes"},
     403: {"model": Envelope, "description": "The signature is wrong or missing"},
     404: {"model": Envelope, "description": "There is no such result"},
     410: {"model": Envelope, "description": "The result is past its life"},
@@ -32,11 +35,17 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def router(service: Service) -> APIRouter:
     """GET and HEAD of /results/ID.EXT over the parts of a service."""
     routes = APIRouter(tags=["Results"])
+    redirects = service.settings.results_delivery == "redirect"
 
     async def download(request: Request, name: str, expires: str = "", signature: str = "") -> Response:
         service.signer.verify(name, expires, signature)
-        stored = await service.store.open(name.partition(".")[0])
+        result_id = name.partition(".")[0]
         remaining_s = max(0, int(expires) - int(service.now()))
+        if redirects and request.method == "GET":  # a signed address is for one method
+            address = await service.store.link(result_id, min(REDIRECT_S, max(1, remaining_s)))
+            if address is not None:
+                return RedirectResponse(address, headers=_FIXED_HEADERS | {"Cache-Control": "no-store"})
+        stored = await service.store.open(result_id)
         headers = _FIXED_HEADERS | {
             "Content-Length": str(stored.size_bytes),
             "Content-Disposition": f'inline; filename="packshot.{name.rpartition(".")[2]}"',

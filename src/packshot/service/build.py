@@ -22,12 +22,14 @@ from packshot.service.jobs import Jobs
 from packshot.service.rate_limit import RateLimiter
 from packshot.service.signing import UrlSigner
 from packshot.service.state import State
-from packshot.service.storage import LocalStore, ResultStore, Sweeper
+from packshot.service.stores import open_store
+from packshot.service.sweeper import Sweeper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from packshot.service.settings import Settings
+    from packshot.service.storage import ResultStore
 
 # The contract's words are bits per pixel: 24 and 32 are welcome, 8, 16 and 64 are refused. It does not mention 48
 # (RGB-16), which decodes without loss of anything that the rendering keeps, so it is accepted.
@@ -95,7 +97,7 @@ class Service:
 
 
 def build(settings: Settings, *, store: ResultStore | None = None, now: Callable[[], float] = time.time) -> Service:
-    """Make the parts of a service; `store` takes the place of the local one, `now` is the clock of all expiries.
+    """Make the parts of a service; `store` takes the place of the settings' one, `now` is the clock of all expiries.
 
     Raises
     ------
@@ -108,8 +110,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     # Work that outlived ten deadlines died with its process: its key is free again.
     idempotency = Idempotency(state.database, now=now, running_s=10 * settings.deadline_s)
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
-    local = LocalStore(state.results)
-    store = store or local
+    store = store or open_store(settings, state.results)
     signer = UrlSigner(state.url_secrets, now=now)
     jobs = Jobs(
         network=network,
@@ -122,7 +123,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         result_ttl_s=settings.result_ttl_s,
         now=now,
     )
-    sweeper = Sweeper(local, ttl_s=settings.result_ttl_s)
+    sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
     rate_limiter = RateLimiter(settings.rate_limit)
     first_key = state.first_key(accounts)
     return Service(

@@ -72,6 +72,28 @@ class Settings(BaseModel):
         repr=False,
         shown="on a loopback address made at the first start; none elsewhere",
     )
+    results_url: str | None = setting(
+        "Bucket that keeps results, for several replicas; without it they lie in PACKSHOT_STATE_DIR. Credentials come "
+        "from the vendor's own variables: docs/results.md names them. Needs packshot[storage].",
+        "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
+        default=None,
+        pattern=r"^(s3|gs|az)://[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$",
+        shown="the folder",
+    )
+    results_delivery: Literal["stream", "redirect"] = setting(
+        "How a result link is answered: with the picture, or with a redirect to the bucket, for as long as 5 minutes. "
+        "redirect needs an s3:// bucket that callers can reach.",
+        "stream or redirect",
+        default="stream",
+    )
+    results_public_endpoint: str | None = setting(
+        "Address of the S3 server as callers reach it, for redirects, where the service itself uses another.",
+        "a URL such as https://s3.example.com",
+        default=None,
+        pattern=r"^https?://[^/?#@\s]+$",
+        shown="the one that the service uses",
+    )
+    results_deadline_s: float = _seconds("Longest time of one request to the bucket, tries and waits included.", 10.0)
     result_ttl_s: int = _whole("Life of a result and of its link, in seconds.", 86400, 1, 31 * 86400)
     workers: int = setting(
         "Photos that are computed at the same time. In a container with a CPU quota, set it to the quota.",
@@ -189,6 +211,13 @@ class Settings(BaseModel):
             raise ValueError
         return value.rstrip("/")
 
+    @field_validator("results_delivery")
+    @classmethod
+    def _check_delivery(cls, value: str, info: ValidationInfo) -> str:
+        if value == "redirect" and not str(info.data.get("results_url") or "").startswith("s3://"):
+            raise Fault(f"redirect needs an s3:// bucket in {variable_of('results_url')}: nothing else signs links.")
+        return value
+
     @field_validator("state_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:
@@ -247,7 +276,7 @@ class Settings(BaseModel):
             raise ValueError
         return value
 
-    @field_validator("log_level", "device", mode="before")
+    @field_validator("log_level", "device", "results_delivery", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
