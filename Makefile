@@ -2,7 +2,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench
+.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s
@@ -13,6 +13,7 @@ cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
 fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
 bench: .venv/.dev ; $(RUN) python -m bench
+fuzz: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group proof && $(RUN) python -m tests.fuzz --minutes 10
 
 # --inexact: uv itself may live in there.
 .venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups && touch $@

@@ -91,6 +91,6 @@ def _plain(value: object) -> object:
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple | list | set | frozenset):
         return [_plain(item) for item in value]
-    if value is None or (isinstance(value, int | float) and isfinite(value)):
+    if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return value
     return str(value)

@@ -1,0 +1,50 @@
+"""`python -m tests.fuzz --minutes 10`: fuzz the decoders, the forms and the whole line; print what came of it.
+
+Two engines. atheris (libFuzzer; Python 3.11) mutates files and forms and keeps what reaches new lines of Python; each
+target runs in its own process, because a decoder that crashes takes its process with it. hypothesis then draws pictures
+and options for the whole line. Every input is held to: no exception but a PackshotError, a bound of processor time, a
+bound of memory. What breaks one is written to the folder of --findings, and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.fuzz import campaign, line
+from tests.fuzz.targets import MEMORY_BYTES, SECONDS, TARGETS
+
+SHARES = {"decode": 0.6, "form": 0.2, "line": 0.2}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0, help="for all targets together")
+    parser.add_argument("--only", choices=SHARES, help="all of the time for one target")
+    parser.add_argument(
+        "--findings", type=Path, default=Path("build/fuzz"), help="folder for inputs that break a bound"
+    )
+    chosen = parser.parse_args()
+    seconds = (
+        {chosen.only: 60 * chosen.minutes} if chosen.only else {k: 60 * chosen.minutes * v for k, v in SHARES.items()}
+    )
+    chosen.findings.mkdir(parents=True, exist_ok=True)
+    print(f"bounds of one input: {SECONDS:g} s of processor time, {MEMORY_BYTES >> 20} MB over what was held before\n")
+    rows = []
+    for name, share in seconds.items():
+        if name in TARGETS and importlib.util.find_spec("atheris") is None:
+            print(f"{name}: skipped, atheris is not installed (uv sync --group proof, on Python 3.11)")
+        elif name in TARGETS:
+            with tempfile.TemporaryDirectory() as corpus:
+                rows.append(campaign.run(name, share, Path(corpus), chosen.findings))
+        else:
+            rows.append(line.run(share, chosen.findings))
+    print(campaign.table(rows))
+    return 1 if any(row.findings for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

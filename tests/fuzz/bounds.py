@@ -1,0 +1,43 @@
+"""Processor time and memory of one call, measured in the process itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+class BoundBroken(AssertionError):
+    """An input took more than it may."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """seconds: processor time. peak_bytes: beyond what was held before the call."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def measured(work: Callable[[], object]) -> Cost:
+    """What a call costs. The kernel's own high-water mark, which it forgets when asked to: decoders' memory counts."""
+    _RESET.write_text("5")
+    before, started = _high_water_bytes(), time.process_time()
+    work()
+    return Cost(time.process_time() - started, _high_water_bytes() - before)
+
+
+def hold(cost: Cost, seconds: float, peak_bytes: int) -> None:
+    """Raises BoundBroken."""
+    if cost.seconds > seconds:
+        raise BoundBroken(f"took {cost.seconds:.1f} s of processor time")
+    if cost.peak_bytes > peak_bytes:
+        raise BoundBroken(f"took {cost.peak_bytes >> 20} MB")
+
+
+def _high_water_bytes() -> int:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])

@@ -1,0 +1,98 @@
+"""One process of a campaign: atheris around one target. `python -m tests.fuzz.child TARGET SECONDS FOLDER CORPUS`.
+
+It ends by libFuzzer's own clock, or by a crash; what it counts is written to FOLDER/stats.json about once a second,
+so that a process that dies has been counted too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+import warnings
+from pathlib import Path
+from random import Random
+
+import atheris
+
+with atheris.instrument_imports(include=["packshot", "PIL"], enable_loader_override=False):
+    from tests.fuzz.bounds import hold, measured
+    from tests.fuzz.targets import MEMORY_BYTES, SECONDS, TARGETS
+
+# Beyond any honest input: the allocation fails, Python raises MemoryError, and that is a finding.
+ADDRESS_SPACE_BYTES = 4 << 30
+HANG_S = 60  # of the wall: this machine may be busy. libFuzzer ends the process.
+
+
+class Probe:
+    """Runs one input after the other and remembers what they cost and what broke."""
+
+    def __init__(self, target: str, folder: Path) -> None:
+        self._check = TARGETS[target].check
+        self._folder = folder
+        self._seen: set[str] = set()
+        self._written_s = 0.0
+        self.counts = {"runs": 0, "slowest_s": 0.0, "largest_bytes": 0, "findings": 0}
+
+    def __call__(self, data: bytes) -> None:
+        counts = self.counts
+        counts["runs"] += 1
+        try:
+            cost = measured(lambda: self._check(data))
+            counts["slowest_s"] = max(counts["slowest_s"], cost.seconds)
+            counts["largest_bytes"] = max(counts["largest_bytes"], cost.peak_bytes)
+            hold(cost, SECONDS, MEMORY_BYTES)
+        except Exception as error:  # noqa: BLE001 - any is a finding, and the campaign goes on
+            self._note(data, error)
+        if time.monotonic() - self._written_s > 1:
+            self.write()
+
+    def write(self) -> None:
+        self._written_s = time.monotonic()
+        (self._folder / "stats.json").write_text(json.dumps(self.counts))
+
+    def _note(self, data: bytes, error: Exception) -> None:
+        """Keep the first input of each kind: of the same exception at the same line."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        kind = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+        if kind in self._seen:
+            return
+        self._seen.add(kind)
+        self.counts["findings"] += 1
+        name = hashlib.sha256(data).hexdigest()[:12]
+        (self._folder / f"{name}.input").write_bytes(data)
+        (self._folder / f"{name}.txt").write_text("".join(traceback.format_exception(error)))
+
+
+def main() -> None:
+    name, seconds, folder, corpus = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    warnings.simplefilter("ignore")
+    target, probe = TARGETS[name], Probe(name, folder)
+
+    def mutated(data: bytes, max_size: int, seed: int) -> bytes:
+        random = Random(seed)
+        if random.random() < 0.2:
+            return bytes(atheris.Mutate(data, max_size))
+        return target.mutate(data, random)[:max_size]
+
+    arguments = [
+        "fuzz",
+        f"-max_total_time={max(1, round(seconds))}",
+        f"-timeout={HANG_S}",
+        "-rss_limit_mb=2048",
+        "-max_len=40000",
+        "-print_final_stats=1",
+        f"-artifact_prefix={folder}{os.sep}",
+        corpus,
+    ]
+    atheris.Setup(arguments, probe, custom_mutator=mutated)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

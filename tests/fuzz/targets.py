@@ -1,0 +1,114 @@
+"""What is fuzzed: bytes in, and either an honest outcome or an exception that is a finding."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from starlette.requests import Request
+from starlette.types import Message
+
+from packshot.api.failures import failure
+from packshot.api.native import form as native
+from packshot.api.removebg import body as removebg_body
+from packshot.api.removebg import form as removebg
+from packshot.api.upload import UploadLimits, read_file, read_form
+from packshot.core.codecs import Limits, decode
+from packshot.errors import InputError, PackshotError
+from packshot.service.settings import Settings
+from tests.fuzz import forms, mutate, seeds
+
+# A million pixels keep an input fast and the memory bound tight: a decoder that believes another size is seen at once.
+LIMITS = Limits(max_side_px=1999, max_pixels=1_000_000)
+MEMORY_BYTES = 192 << 20
+"""What one input may take beyond what the process held before it. A decoded picture of LIMITS is 4 MB; the dearest
+honest way there, a TIFF of 16-bit planes, holds ten copies of that for a moment."""
+SECONDS = 2.0
+"""Processor time of one input. Real ones of this size take 5 ms."""
+
+_SETTINGS = Settings.model_validate({"v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
+_NATIVE = native.upload_limits(_SETTINGS)
+_REMOVEBG = removebg_body.upload_limits(_SETTINGS)
+_AILAB = UploadLimits({"image": 1 << 20}, 5.0)
+
+
+@dataclass(frozen=True)
+class Target:
+    """seeds: honest inputs by name. mutate: one input to another. check: returns for all that is well."""
+
+    seeds: Mapping[str, Callable[[], bytes]]
+    mutate: Callable[[bytes, Random], bytes]
+    check: Callable[[bytes], None]
+
+
+def check_decode(data: bytes) -> None:
+    """A picture within the limits, or an InputError with words."""
+    try:
+        picture = decode(data, LIMITS)
+    except InputError as error:
+        assert error.message
+        return
+    height, width = picture.rgb.shape[:2]
+    assert picture.rgb.shape == (height, width, 3)
+    assert max(height, width) <= 1999
+    assert picture.alpha is None or picture.alpha.shape == (height, width)
+    assert picture.exif is None or len(picture.exif) < 60_000
+
+
+def check_form(data: bytes) -> None:
+    """An order, or a PackshotError that can be answered in the words of its dialect.
+
+    The first byte chooses the dialect, the Content-Type, and how the body is cut into chunks.
+    """
+    if not data:
+        return
+    request = _request(*forms.read_head(data))
+    try:
+        asyncio.run(_read(request))
+    except PackshotError as error:
+        answer = failure(request, error)
+        assert 400 <= answer.status_code < 500, answer.status_code
+        assert len(bytes(answer.body)) < 20_000
+
+
+async def _read(request: Request) -> None:
+    path = request.url.path
+    if path.startswith("/v1.0/"):
+        removebg.read(await removebg_body.read_fields(request, _REMOVEBG))
+    elif path.startswith("/v1/"):
+        await native.read_order(request, _NATIVE)
+    else:
+        form = await read_form(request, _AILAB)
+        try:
+            await read_file(form, "image")
+        finally:
+            await form.close()
+
+
+def _request(path: str, content_type: str, chunks: list[bytes]) -> Request:
+    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+    left = iter(messages)
+
+    async def receive() -> Message:
+        return next(left)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "server": ("127.0.0.1", 8000),
+        "scheme": "http",
+        "request_id": "00000000-0000-0000-0000-000000000000",
+        "headers": [(b"content-type", content_type.encode("latin-1"))],
+    }
+    return Request(scope, receive)
+
+
+TARGETS: Mapping[str, Target] = {
+    "decode": Target(seeds.SEEDS, mutate.mutate, check_decode),
+    "form": Target(forms.SEEDS, forms.mutate, check_form),
+}

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.fuzz.line import Case, cases, check
+
+
+@given(cases())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_photo_with_any_options(case: Case) -> None:
+    check(case)
