@@ -1,0 +1,129 @@
+"""nginx with the file that operators get: what it answers by itself is the dialect's JSON, as a replica's is."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from packshot.api.ailab.envelope import Envelope
+from packshot.api.ailab.routes import DOORS
+from packshot.service.settings import Settings
+from tests.deploy.kit import Nginx, nginx_before, received
+from tests.kit.images import good
+from tests.kit.server import Running, head
+
+pytestmark = pytest.mark.services
+PATHS = {"envelope": DOORS[0], "problem": "/v1/packshots", "form": "/v1.0/removebg"}
+
+
+@pytest.fixture(scope="module")
+def nginx(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    with nginx_before(tmp_path_factory.mktemp("nginx"), [running.service.settings.port]) as nginx:
+        yield nginx
+
+
+@pytest.fixture(scope="module")
+def deserted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """nginx before a replica that is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with nginx_before(tmp_path_factory.mktemp("deserted"), [port]) as nginx:
+        yield nginx
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """nginx before a replica that takes requests and never answers; 75 seconds are made one."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        port = listener.getsockname()[1]
+        with nginx_before(
+            tmp_path_factory.mktemp("silent"), [port], {"proxy_read_timeout 75s": "proxy_read_timeout 1s"}
+        ) as nginx:
+            yield nginx
+
+
+def check(answer: httpx.Response, dialect: str, status: int) -> None:
+    """The answer's body is of the dialect, and says what its status line says."""
+    body = answer.json()
+    assert answer.status_code == status
+    uuid.UUID(answer.headers["x-request-id"])
+    if dialect == "envelope":
+        envelope = Envelope.model_validate(body)
+        assert envelope.error_code == envelope.error_detail.status_code == status
+        assert envelope.request_id == envelope.log_id == answer.headers["x-request-id"]
+        assert envelope.error_code_str
+        assert envelope.error_msg
+    elif dialect == "problem":
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert body["status"] == status
+        assert body.keys() == {"type", "title", "status", "detail", "slug", "hint", "request_id"}
+    else:
+        assert [entry.keys() >= {"title", "code"} for entry in body["errors"]] == [True]
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("dialect", PATHS)
+def test_a_body_too_large_for_any_photo(nginx: Nginx, dialect: str) -> None:
+    with socket.create_connection(("127.0.0.1", nginx.port)) as connection:
+        connection.sendall(
+            head("key", "multipart/form-data; boundary=x", 200 * 1024**2).replace(
+                DOORS[0].encode(), PATHS[dialect].encode()
+            )
+        )
+        answer = received(connection)
+    check(answer, dialect, 400 if dialect == "form" else 413)
+    if dialect == "form":
+        assert answer.json()["errors"][0]["code"] == "file_too_large"
+
+
+@pytest.mark.parametrize("dialect", PATHS)
+def test_no_replica(deserted: Nginx, dialect: str) -> None:
+    answer = httpx.post(deserted.url + PATHS[dialect], files={"image": b"photo"})
+    check(answer, dialect, 502)
+    assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize("dialect", PATHS)
+def test_a_replica_that_does_not_answer(silent: Nginx, dialect: str) -> None:
+    check(httpx.post(silent.url + PATHS[dialect], files={"image": b"photo"}), dialect, 504)
+
+
+def test_a_request_that_is_none(nginx: Nginx) -> None:
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert Envelope.model_validate_json(body).error_code == 400
+
+
+def test_a_replicas_own_answers_come_through(nginx: Nginx, running: Running) -> None:
+    refused = httpx.post(nginx.url + DOORS[0], files={"image": b"photo"})
+    assert refused.json()["error_code_str"] == "ERROR_APPLICATIONS_NOT_EXISTS"
+    photo = good("jpeg")
+    made = httpx.post(
+        nginx.url + DOORS[0], files={"image": photo}, headers={"x-api-market-key": running.new_key()}, timeout=30
+    )
+    assert made.status_code == 200
+    result = httpx.get(nginx.url + httpx.URL(made.json()["data"]["image_url"]).raw_path.decode())
+    assert result.headers["content-type"] == "image/png"
+    assert result.headers["content-security-policy"]
+
+
+def test_photos_as_large_as_allowed_reach_a_replica(nginx: Nginx) -> None:
+    """nginx's limits are over the service's, so that a file too large is answered in the service's words."""
+    defaults = Settings.model_validate({})
+    for door, largest in ((DOORS[0], defaults.max_file_bytes), ("/v1/packshots", defaults.v1_max_file_bytes)):
+        answer = httpx.post(nginx.url + door, files={"image": bytes(largest)}, timeout=30)
+        assert answer.status_code == 401  # a replica's word: no key was sent
+
+
+def test_a_stranger_is_refused_before_the_body_is_sent(nginx: Nginx) -> None:
+    """The body goes through as it comes: the replica answers from the head alone."""
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as connection:
+        connection.sendall(head("pk_unknown", "multipart/form-data; boundary=x", 3_000_000) + b"--x")
+        assert received(connection).status_code == 401
