@@ -32,19 +32,20 @@ _PASSING = {408, 429}  # of the statuses 4xx
 
 
 def open_bucket(
-    scheme: str, name: str, *, timeout_s: float, max_retries: int = 2, endpoint: str | None = None, page: str
+    scheme: str, name: str, *, timeout_s: float, retry_s: float, page: str, endpoint: str | None = None
 ) -> Bucket:
     """A bucket of S3 (s3) and what speaks like it, Google (gs) or Azure (az), or one in memory, for tests.
 
     Its options come from the environment, under the names that each vendor uses. obstore itself waits 30 s on a host
-    that swallows packets and then tries ten times: here a try has `timeout_s`, and whoever calls sets a deadline.
+    that swallows packets and then tries ten times: here a try has `timeout_s`, and none of three begins later than
+    `retry_s` after the first. Whoever calls sets a deadline over all.
 
     Parameters
     ----------
-    endpoint
-        S3 alone: an address in place of the environment's.
     page
         Which page of the documentation names the variables.
+    endpoint
+        S3 alone: an address in place of the environment's.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def open_bucket(
         The environment's options cannot be used.
     """
     options: Any = {
-        "retry_config": {"max_retries": max_retries, "retry_timeout": timedelta(seconds=timeout_s)},
+        "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=retry_s)},
         "client_options": {"timeout": timedelta(seconds=timeout_s), **_plain(endpoint)},
     }
     at: Any = {"endpoint": endpoint} if endpoint else {}

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,10 +49,11 @@ class S3:
 
     def stop(self) -> None:
         """End its processes, gateway first; without the gateway nothing answers."""
-        for path in sorted((self.folder / "run").glob("*.pid"), key=lambda path: "rgw" not in path.name):
+        run = self.folder / f"run-{self.endpoint.rpartition(':')[2]}"
+        for path in sorted(run.glob("*.pid"), key=lambda path: "rgw" not in path.name):
             with contextlib.suppress(ProcessLookupError, ValueError):
                 os.kill(int(path.read_text()), signal.SIGKILL)
-            path.unlink(missing_ok=True)
+        shutil.rmtree(run, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -61,7 +63,7 @@ def s3_server() -> Iterator[S3]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = S3(f"http://127.0.0.1:{port}", folder)
-    log = folder / "start.log"
+    log = folder / f"start-{port}.log"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("wb") as file:  # no pipe: the server's processes would hold it open
@@ -71,3 +73,4 @@ def s3_server() -> Iterator[S3]:
         yield server
     finally:
         server.stop()
+        log.unlink(missing_ok=True)

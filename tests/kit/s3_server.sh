@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Start a real S3 server on loopback: Ceph's RADOS gateway with one monitor and one store in memory, from Debian packages
 # that are only unpacked, never installed. Usage: s3_server.sh FOLDER PORT. The folder may hold the packages' content
-# already, in FOLDER/root; else it is fetched, 105 MB. The server stays until its processes, in FOLDER/run/*.pid, end.
+# already, in FOLDER/root; else it is fetched, 105 MB. The server stays until its processes, in FOLDER/run-PORT/*.pid, end.
 set -euo pipefail
 folder=$(mkdir -p "$1" && cd "$1" && pwd) port=$2
-root=$folder/root run=$folder/run
+root=$folder/root run=$folder/run-$port
+exec 9>"$folder/lock"; flock 9  # two that start at once bring the packages once
 if [ ! -x "$root/usr/bin/radosgw" ]; then
   mkdir -p "$folder/packages/partial" "$root"
   apt-get install -y -qq --download-only --no-install-recommends -o "Dir::Cache::archives=$folder/packages" \
     radosgw ceph-mon ceph-osd >/dev/null
   for package in "$folder"/packages/*.deb; do dpkg -x "$package" "$root"; done
 fi
+exec 9>&-
 LD_LIBRARY_PATH=$(find "$root/usr/lib" "$root/lib" -type d \
   \( -name '*-linux-gnu' -o -name ceph -o -name blas -o -name lapack \) 2>/dev/null | tr '\n' ':')
 export LD_LIBRARY_PATH

@@ -103,7 +103,7 @@ async def _write(store: Bucket, path: str, data: bytes | Path, attributes: Any) 
 
 @cache
 def _open(scheme: str, bucket: str) -> Bucket:
-    return open_bucket(scheme, bucket, timeout_s=DEADLINE_S / 2, page="docs/batch.md")
+    return open_bucket(scheme, bucket, timeout_s=DEADLINE_S / 2, retry_s=DEADLINE_S / 2, page="docs/batch.md")
 
 
 @cache

@@ -47,9 +47,11 @@ class Addresses:
         """The place for logs; there is nothing secret in it."""
         return f"{self.scheme}://{self.bucket}/{self.prefix}".rstrip("/")
 
-    def open(self, timeout_s: float, endpoint: str | None = None) -> Bucket:
+    def open(self, deadline_s: float, endpoint: str | None = None) -> Bucket:
         """The bucket; its options are those of the environment at this moment."""
-        return open_bucket(self.scheme, self.bucket, timeout_s=timeout_s, endpoint=endpoint, page="docs/results.md")
+        # A try has half of the deadline: one that hangs leaves time for a second on another connection.
+        times: dict[str, float] = {"timeout_s": deadline_s / 2, "retry_s": deadline_s}
+        return open_bucket(self.scheme, self.bucket, **times, endpoint=endpoint, page="docs/results.md")
 
 
 class BucketStore:
@@ -60,8 +62,7 @@ class BucketStore:
         self._prefix = f"{addresses.prefix}/" if addresses.prefix else ""
         self._deadline_s = deadline_s
         self._sweep_every_s = sweep_every_s
-        # A try has half of the deadline: one that hangs leaves time for a second on another connection.
-        self._bucket = addresses.open(deadline_s / 2)
+        self._bucket = addresses.open(deadline_s)
         self._proved_at = float("-inf")
 
     async def put(self, result_id: str, data: bytes, content_type: str) -> None:
@@ -151,7 +152,10 @@ class BucketStore:
 
     async def _page(self, stream: Any) -> list[Any]:
         async with self._call():
-            return list(await anext(stream, ()))
+            try:
+                return list(await stream.__anext__())  # anext() with a default does not know what to do with it
+            except StopAsyncIteration:
+                return []
 
     async def _write(self, path: str, data: bytes, attributes: Any) -> None:
         async with self._call():
@@ -196,7 +200,7 @@ class BucketStore:
         endpoint = self._addresses.public_endpoint
         if endpoint is None:
             return cast("S3Store", self._bucket)
-        return cast("S3Store", self._addresses.open(self._deadline_s / 2, endpoint))
+        return cast("S3Store", self._addresses.open(self._deadline_s, endpoint))
 
     @asynccontextmanager
     async def _call(self) -> AsyncIterator[None]:

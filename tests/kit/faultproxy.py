@@ -1,0 +1,119 @@
+"""A wire that fails: a TCP proxy in front of a real server, whose faults a test turns on and off while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_PIECE_BYTES = 64 * 1024
+_HEAD_BYTES = 2048  # what is longer than this carries a body, and its last byte is the body's
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with the wire now; it holds for connections that are open already too. up: towards the server."""
+
+    latency_s: float = 0.0
+    black_hole: bool = False  # accepts, and never passes anything on
+    refuse: bool = False  # resets each connection at once
+    cut_up_after_bytes: int | None = None  # of a connection; then a reset
+    cut_down_after_bytes: int | None = None
+    corrupt_up: bool = False  # one bit of each large piece
+    corrupt_down: bool = False
+
+
+class FaultProxy:
+    """Passes bytes on between whoever connects to `url` and a server. Set `faults` at any time."""
+
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        self._upstream = (parts.hostname, parts.port)
+        self.faults = Faults()
+        self.url = ""
+
+    async def serve(self, ready: threading.Event) -> None:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ready.set()
+        async with server:
+            await server.serve_forever()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.faults.refuse:
+            _reset(writer)
+            return
+        try:
+            up_reader, up_writer = await asyncio.open_connection(*self._upstream)
+        except OSError:
+            _reset(writer)
+            return
+        up, down = self._pass_on(reader, up_writer, up=True), self._pass_on(up_reader, writer, up=False)
+        passing = {asyncio.ensure_future(up), asyncio.ensure_future(down)}
+        try:
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)  # an end of one side ends both
+        finally:
+            for each in passing:
+                each.cancel()
+            _reset(writer)
+            up_writer.transport.abort()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
+        passed = 0
+        with contextlib.suppress(OSError):
+            while piece := await reader.read(_PIECE_BYTES):
+                while self.faults.black_hole:  # noqa: ASYNC110 - set from another thread
+                    await asyncio.sleep(0.01)
+                faults = self.faults
+                await asyncio.sleep(faults.latency_s)
+                if len(piece) > _HEAD_BYTES and (faults.corrupt_up if up else faults.corrupt_down):
+                    piece = piece[:-1] + bytes([piece[-1] ^ 1])
+                limit = faults.cut_up_after_bytes if up else faults.cut_down_after_bytes
+                if limit is not None and passed + len(piece) > limit:
+                    writer.write(piece[: max(0, limit - passed)])
+                    await writer.drain()
+                    return
+                passed += len(piece)
+                writer.write(piece)
+                await writer.drain()
+
+
+@contextmanager
+def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
+    """A proxy in front of the server at this URL, in a thread of its own."""
+    proxy, ready = FaultProxy(upstream), threading.Event()
+    loop = asyncio.new_event_loop()
+    running = loop.create_task(proxy.serve(ready))
+
+    def run() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(running)
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+    thread = threading.Thread(target=run, name="fault proxy")
+    thread.start()
+    try:
+        assert ready.wait(10), "the proxy does not start"
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(running.cancel)
+        thread.join()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with a reset, as a host that crashed does, not with a polite end."""
+    raw = writer.get_extra_info("socket")
+    if raw is not None:
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
