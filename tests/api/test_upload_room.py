@@ -30,7 +30,7 @@ def test_bodies_that_do_not_fit_together_come_one_after_the_other(tmp_path: Path
 
             wait_until(refused)
             answer = send(running, photo, key=key, files=third)
-            problem(answer, 503, "queue-full")
+            problem(answer, 503, "uploads-full")
             assert int(answer.headers["retry-after"]) >= 1
             for slow in (first, second):
                 slow.sendall(body[-1000:])

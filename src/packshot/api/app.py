@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -14,7 +15,6 @@ from starlette.responses import Response
 from packshot import __version__
 from packshot.api import docs, health, results
 from packshot.api.ailab import routes as ailab
-from packshot.api.answers import request_id_of
 from packshot.api.context import RequestContext
 from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
 from packshot.api.failures import failure
@@ -25,6 +25,7 @@ from packshot.api.removebg import routes as removebg
 from packshot.api.upload_room import UploadRoom
 from packshot.errors import PackshotError
 from packshot.service.build import Service
+from packshot.service.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -55,25 +56,27 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(health.router(service))
     app.include_router(docs.router(app, service.settings.base_url))
     app.include_router(page.router(service))
-    app.add_exception_handler(PackshotError, _packshot_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(PackshotError, partial(_packshot_error, service.telemetry.metrics))
+    app.add_exception_handler(HTTPException, partial(_http_error, service.telemetry.metrics))
     app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_middleware(UploadRoom, max_bytes=service.settings.upload_memory_bytes)
-    app.add_middleware(RequestContext)
+    metrics = service.telemetry.metrics
+    app.add_middleware(UploadRoom, max_bytes=service.settings.upload_memory_bytes, held=metrics.uploads_bytes)
+    app.add_middleware(RequestContext, telemetry=service.telemetry, log_clients=service.settings.log_clients)
     describe = app.openapi
     app.openapi = lambda: relabel(describe())  # type: ignore[method-assign]
     return app
 
 
-async def _packshot_error(request: Request, error: Exception) -> Response:
+async def _packshot_error(metrics: Metrics, request: Request, error: Exception) -> Response:
     assert isinstance(error, PackshotError)  # noqa: S101 - registered for it
+    metrics.error(error)
     response = failure(request, error)
     if response.status_code >= 500:
-        log.warning("%s %s: %s", request_id_of(request), error.slug, error, exc_info=error.__cause__)
+        log.warning("%s: %s", error.slug, error, exc_info=error.__cause__)
     return response
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(metrics: Metrics, request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown paths and wrong methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     known: PackshotError
@@ -83,11 +86,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         known = WrongMethod(f"{request.method} is not allowed at {request.url.path[:200]}.", hint="See /docs.")
     else:
         known = MalformedRequest(str(error.detail), hint="See /docs for what is expected.")
+    metrics.error(known)
     response = failure(request, known)
     response.headers.update(error.headers or {})
     return response
 
 
 async def _client_gone(request: Request, _: Exception) -> Response:
-    log.info("%s client left before the answer", request_id_of(request))
+    log.info("client left before the answer")
     return Response(status_code=400)  # nobody reads it

@@ -1,4 +1,4 @@
-"""The outermost layer: gives each request its id, answers for our bugs, and writes one line when all is done."""
+"""The outermost layer: gives each request its id, answers for our bugs, and tells log, metrics and trace at the end."""
 
 from __future__ import annotations
 
@@ -6,29 +6,43 @@ import logging
 import time
 import uuid
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.api.failures import failure
 from packshot.errors import PackshotError
+from packshot.service.logs import about_request
+from packshot.service.metrics import METHODS, OTHER
+from packshot.service.telemetry import Telemetry
+from packshot.service.tracing import RequestSpan
 
 log = logging.getLogger("packshot.access")
 
-QUIET_PATHS = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
+QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
 
 
 class RequestContext:
     """ASGI middleware. The id is made here and never taken from the caller: it must be unique in the logs."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, *, log_clients: bool) -> None:
         self.app = app
+        self._telemetry = telemetry
+        self._log_clients = log_clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = scope["request_id"] = str(uuid.uuid4()).upper()
+        scope["request_id"] = str(uuid.uuid4()).upper()
+        with (
+            self._telemetry.request(Headers(scope=scope)) as span,
+            about_request(scope["request_id"], span.trace_id),
+        ):
+            await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: RequestSpan) -> None:
+        request_id = scope["request_id"]
         started = time.perf_counter()
         status = 0
 
@@ -42,11 +56,28 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:  # the outermost handler: the caller learns the request_id, the log the rest
-            log.error("%s unexpected error", request_id, exc_info=error)
+            log.error("unexpected error", exc_info=error)
             if status:
                 raise  # the answer had begun: the server cuts the connection, so that it is not taken for whole
             await failure(Request(scope), PackshotError("unexpected"))(scope, receive, send_with_id)
         finally:
-            if scope["path"] not in QUIET_PATHS:
-                took_ms = 1000 * (time.perf_counter() - started)
-                log.info("%s %s %s %d %.0f ms", request_id, scope["method"], scope["path"], status, took_ms)
+            self._tell(scope, status, time.perf_counter() - started, span)
+
+    def _tell(self, scope: Scope, status: int, took_s: float, span: RequestSpan) -> None:
+        route = route_of(scope)
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        self._telemetry.metrics.request_ended(route, method, status, took_s)
+        span.end(method, route, status, scope["request_id"])
+        level = logging.DEBUG if route in QUIET_ROUTES else logging.INFO
+        about = {"method": method, "route": route, "status": status, "duration_ms": round(1000 * took_s, 1)}
+        if self._log_clients and scope["client"]:
+            about["client"] = scope["client"][0]
+        log.log(level, "%s %s %d", method, route, status, extra=about)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that a request found, such as "/results/{name}", or OTHER.
+
+    Never the path: it may hold a signature's neighbour, a key that went astray, or a line end.
+    """
+    return getattr(scope.get("route"), "path", OTHER)

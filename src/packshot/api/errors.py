@@ -29,6 +29,12 @@ class BodyTooSlow(errors.CapacityError):
     slug = "body-too-slow"
 
 
+class UploadsFull(errors.QueueFull):
+    """The bodies that are held already leave no room for another."""
+
+    slug = "uploads-full"
+
+
 class UnknownPath(errors.InputError):
     """No such URL."""
 

@@ -28,7 +28,7 @@ def serve(host: str | None, port: int | None) -> None:
     options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}
     settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
     tune_process()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     listening = bind(settings)
     service = build(settings)
     _welcome(settings.base_url, service.first_key.key if service.first_key else None)

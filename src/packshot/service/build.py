@@ -19,11 +19,13 @@ from packshot.service.accounts import Accounts, KeyInfo, NewKey
 from packshot.service.admission import Admission
 from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
+from packshot.service.logs import about_key
 from packshot.service.rate_limit import RateLimiter
 from packshot.service.signing import UrlSigner
 from packshot.service.state import State
 from packshot.service.stores import open_store
 from packshot.service.sweeper import Sweeper
+from packshot.service.telemetry import Telemetry, make_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,6 +53,7 @@ class Service:
     signer: UrlSigner
     jobs: Jobs
     sweeper: Sweeper
+    telemetry: Telemetry
     now: Callable[[], float]
     first_key: NewKey | None = None
 
@@ -58,6 +61,7 @@ class Service:
     async def running(self) -> AsyncIterator[None]:
         """Warm the network, sweep expired results meanwhile, and let work in flight finish at the end."""
         await asyncio.to_thread(self._warm)
+        self.telemetry.start()
         sweeping = asyncio.create_task(self.sweeper.run())
         try:
             yield
@@ -67,6 +71,7 @@ class Service:
             await asyncio.gather(sweeping, return_exceptions=True)
             self.accounts.close()
             self.idempotency.close()
+            await asyncio.to_thread(self.telemetry.close)
 
     def _warm(self) -> None:
         # The first run allocates the arena: 100 ms that the first customer should not pay.
@@ -82,6 +87,7 @@ class Service:
         MissingKey, UnknownKey, LockedKey, RateLimited
         """
         key = await asyncio.to_thread(self.accounts.authenticate, api_key)
+        about_key(key.id)
         self.rate_limiter.hit(key.id)
         return key
 
@@ -110,6 +116,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     # Work that outlived ten deadlines died with its process: its key is free again.
     idempotency = Idempotency(state.database, now=now, running_s=10 * settings.deadline_s)
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
+    telemetry = make_telemetry(settings, network.card.name, admission)
     store = store or open_store(settings, state.results)
     signer = UrlSigner(state.url_secrets, now=now)
     jobs = Jobs(
@@ -122,6 +129,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
         now=now,
+        telemetry=telemetry,
     )
     sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
     rate_limiter = RateLimiter(settings.rate_limit)
@@ -137,6 +145,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         signer=signer,
         jobs=jobs,
         sweeper=sweeper,
+        telemetry=telemetry,
         now=now,
         first_key=first_key,
     )

@@ -21,6 +21,7 @@ from packshot.engine.presets import find_preset, judge_file, plan
 from packshot.engine.remove import Result, remove
 from packshot.errors import DeadlineExceeded, InputError, InvalidOption, ResultExpired, ResultUnknown
 from packshot.service.storage import EXTENSIONS, new_result_id
+from packshot.service.telemetry import Telemetry, no_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -69,6 +70,7 @@ class Jobs:
         deadline_s: float,
         result_ttl_s: int,
         now: Callable[[], float] = time.time,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._network = network
         self._admission = admission
@@ -79,6 +81,7 @@ class Jobs:
         self._deadline_s = deadline_s
         self._result_ttl_s = result_ttl_s
         self._now = now
+        self._telemetry = telemetry or no_telemetry()
 
     async def make(
         self,
@@ -165,13 +168,16 @@ class Jobs:
         def line() -> Result:
             waited_ms = 1000 * (time.perf_counter() - asked)
             result = remove(data, options, network=self._network, limits=limits)
-            return replace(result, timings_ms={"wait": waited_ms, **result.timings_ms})
+            result = replace(result, timings_ms={"wait": waited_ms, **result.timings_ms})
+            self._telemetry.computed(result)
+            return result
 
         return await self._admission.run(line, deadline_s)
 
     async def _keep(self, result: Result) -> Kept:
         result_id = new_result_id()
-        await self._store.put(result_id, result.data, result.media_type)
+        with self._telemetry.storing(len(result.data)):
+            await self._store.put(result_id, result.data, result.media_type)
         name = f"{result_id}.{EXTENSIONS[result.media_type]}"
         expires = int(self._now()) + self._result_ttl_s
         path = f"/results/{name}?expires={expires}&signature={self._signer.sign(name, expires)}"
@@ -195,9 +201,11 @@ class Jobs:
             await _to_the_end(self._accounts.refund, key.id)
             raise
         try:
-            yield
+            with self._telemetry.photo():
+                yield
         except BaseException:
             await _to_the_end(self._accounts.refund, key.id)
+            self._telemetry.metrics.refunded()
             raise
 
     @asynccontextmanager

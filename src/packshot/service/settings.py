@@ -15,6 +15,8 @@ from packshot.engine.weights import DEFAULT_MODEL, models_folder
 from packshot.service.environment import Fault, read_environment, setting, variable_of
 
 SECRET_CHARACTERS = 32
+# Standard names, not ours: whoever sets one wants traces.
+TRACING_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
@@ -35,8 +37,9 @@ def _state_dir(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or "~/.local/state") / "packshot"
 
 
-def _computed(environ: Mapping[str, str]) -> dict[str, Path]:
-    return {"state_dir": _state_dir(environ), "models_dir": models_folder(environ)}
+def _computed(environ: Mapping[str, str]) -> dict[str, object]:
+    tracing = any(environ.get(name, "").strip() for name in TRACING_VARIABLES)
+    return {"state_dir": _state_dir(environ), "models_dir": models_folder(environ), "tracing": tracing}
 
 
 class Settings(BaseModel):
@@ -175,6 +178,30 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "Least level that is logged.", "debug, info, warning or error", default="info"
     )
+    log_format: Literal["text", "json"] = setting(
+        "Form of the log on stderr: lines for people, or a JSON object a line.", "text or json", default="text"
+    )
+    log_clients: bool = setting(
+        "Log the address that each request came from. It may be personal data.", "true or false", default=False
+    )
+    metrics_port: int | None = setting(
+        "Port for Prometheus, apart from the callers' one. Any path answers; there is no key.",
+        "a whole number from 1 to 65535",
+        default=None,
+        ge=1,
+        le=65535,
+        shown="no metrics are served",
+    )
+    metrics_host: str = setting(
+        "Address that the metrics' port listens on.", "an IP address", default="127.0.0.1", pattern=r"^[0-9A-Fa-f.:]+$"
+    )
+    tracing: bool = setting(
+        "Send OpenTelemetry traces where `OTEL_EXPORTER_OTLP_ENDPOINT` says; needs packshot[tracing]. The other "
+        "`OTEL_` variables count too.",
+        "true or false",
+        default=False,
+        shown="true when `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set",
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -276,7 +303,7 @@ class Settings(BaseModel):
             raise ValueError
         return value
 
-    @field_validator("log_level", "device", "results_delivery", mode="before")
+    @field_validator("log_level", "log_format", "device", "results_delivery", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

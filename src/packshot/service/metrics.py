@@ -1,0 +1,153 @@
+"""The figures that operators watch, in Prometheus' terms. docs/observability.md says what each is for.
+
+A label never holds what a caller wrote: routes are templates, methods and statuses come from short lists, errors are
+slugs. So the number of series is bounded by the code, not by the traffic, and no key or file name can get into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+from packshot import __version__
+from packshot.errors import CapacityError, InputError, NoForeground, PackshotError, QueueFull, ShuttingDown
+
+if TYPE_CHECKING:
+    from packshot.engine.remove import Result
+    from packshot.service.admission import Admission
+
+OTHER = "other"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# From a probe's milliseconds to the longest deadline that anybody sets.
+REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60)
+STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.8, 1.6, 5, 15, 60)
+# The library whose error lies behind ours tells which part failed.
+_PARTS = {"sqlite3": "database", "sqlalchemy": "database", "psycopg": "database", "redis": "limits", "limits": "limits"}
+
+
+class Metrics:
+    """All metrics of one service, in a registry of its own: two services in one process do not mix."""
+
+    def __init__(self, model: str) -> None:
+        self.registry = CollectorRegistry()
+        self._make_http()
+        self._make_work()
+        self._make_gauges()
+        Info("packshot_build", "The release and the network at work.", registry=self.registry).info(
+            {"version": __version__, "model": model}
+        )
+        ProcessCollector(registry=self.registry)
+
+    def _make_http(self) -> None:
+        self._requests = self._counter("requests", "Requests answered.", "route", "method", "status")
+        self._request_s = Histogram(
+            "packshot_request_duration_seconds",
+            "From a request's head to the last byte of its answer.",
+            ("route",),
+            buckets=REQUEST_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._errors = self._counter("errors", "Requests that failed, by the error's slug.", "error")
+        self._rejections = self._counter("queue_rejections", "Requests turned away with 503.", "reason")
+        self._backend_errors = self._counter("backend_errors", "Failures of what the service needs.", "part")
+        for reason in ("queue-full", "uploads-full", "shutting-down"):
+            self._rejections.labels(reason)  # there from the start: rate() does not see a counter's first step
+        for part in ("store", *_PARTS.values()):
+            self._backend_errors.labels(part)
+
+    def _make_work(self) -> None:
+        self._stage_s = Histogram(
+            "packshot_stage_duration_seconds",
+            "Each step of a photo, the wait for a worker among them.",
+            ("stage",),
+            buckets=STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._photos = self._counter("photos", "Photos that a credit was taken for, by how they ended.", "outcome")
+        self._reviews = self._counter("reviews", "Photos done that a human should look at.")
+        self._stored = self._counter("results_stored", "Results put into the store.")
+        self._stored_bytes = self._counter("results_stored_bytes", "Bytes of the results put into the store.")
+        self._charged = self._counter("credits_charged", "Credits taken.")
+        self._refunded = self._counter("credits_refunded", "Credits given back.")
+        for outcome in ("done", "refused", "busy", "failed", "abandoned"):
+            self._photos.labels(outcome)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"packshot_{name}_total", about, labels, registry=self.registry)
+
+    def _make_gauges(self) -> None:
+        self.uploads_bytes = Gauge(
+            "packshot_uploads_in_flight_bytes", "Bytes of request bodies held now.", registry=self.registry
+        )
+        self._in_flight = Gauge("packshot_requests_in_flight", "Requests being answered now.", registry=self.registry)
+
+    def watch(self, admission: Admission, queue_limit: int, workers: int) -> None:
+        """Read queue and workers when somebody asks: nothing is counted twice, and nothing is paid in between."""
+        self._read("packshot_queue_depth", "Requests that wait for a worker.", lambda: admission.queued)
+        self._read("packshot_queue_limit", "Requests that may wait.", lambda: queue_limit)
+        self._read("packshot_workers_busy", "Worker threads at work.", lambda: admission.running)
+        self._read("packshot_workers", "Worker threads.", lambda: workers)
+        self._read("packshot_draining", "1 while new work is refused.", lambda: admission.draining)
+
+    def _read(self, name: str, about: str, value: Callable[[], float]) -> None:
+        Gauge(name, about, registry=self.registry).set_function(value)
+
+    def request_began(self) -> None:
+        self._in_flight.inc()
+
+    def request_ended(self, route: str, method: str, status: int, took_s: float) -> None:
+        """`route` is a template of ours or OTHER, `method` comes from METHODS or is OTHER."""
+        self._in_flight.dec()
+        self._requests.labels(route, method, str(status)).inc()
+        self._request_s.labels(route).observe(took_s)
+
+    def error(self, error: PackshotError) -> None:
+        """An error that a caller was told."""
+        self._errors.labels(error.slug).inc()
+        if isinstance(error, (QueueFull, ShuttingDown)):
+            self._rejections.labels(error.slug).inc()
+        elif error.slug == "store-unavailable":
+            self._backend_errors.labels(_part(error)).inc()
+
+    def computed(self, result: Result) -> None:
+        """A photo that went down the line."""
+        for stage, took_ms in result.timings_ms.items():
+            self._stage_s.labels(stage).observe(took_ms / 1000)
+        if result.review:
+            self._reviews.inc()
+
+    def stored(self, size_bytes: int, took_s: float) -> None:
+        self._stage_s.labels("store").observe(took_s)
+        self._stored.inc()
+        self._stored_bytes.inc(size_bytes)
+
+    def charged(self) -> None:
+        self._charged.inc()
+
+    def refunded(self) -> None:
+        self._refunded.inc()
+
+    def photo_ended(self, error: BaseException | None) -> None:
+        """A photo that a credit was taken for."""
+        self._photos.labels(_outcome(error)).inc()
+
+
+def _outcome(error: BaseException | None) -> str:
+    match error:
+        case None:
+            return "done"
+        case InputError() | NoForeground():
+            return "refused"
+        case CapacityError():
+            return "busy"
+        case Exception():
+            return "failed"
+        case _:  # cancelled: the client has gone
+            return "abandoned"
+
+
+def _part(error: PackshotError) -> str:
+    cause = type(error.__cause__).__module__.partition(".")[0]
+    return _PARTS.get(cause, "store")
