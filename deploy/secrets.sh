@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Makes the secrets that compose.yaml reads, in deploy/secrets (which git does not see). Leaves those that are there.
+set -euo pipefail
+cd "$(dirname "$0")"
+umask 077
+mkdir -p secrets
+
+# Kept readable for uid 10001 of the container; the folder itself is for its owner only.
+make() {
+    [ -e "secrets/$1" ] && return
+    cat >"secrets/$1"
+    chmod 0444 "secrets/$1"
+}
+
+make url_secrets < <(openssl rand -hex 32)
+make database_password < <(openssl rand -hex 24)
+make database_url <<<"postgresql://packshot:$(cat secrets/database_password)@postgresql:5432/packshot"
+name=packshot secret=$(openssl rand -hex 24)
+if [ ! -e secrets/s3.env ]; then
+    make s3.env <<<"AWS_ACCESS_KEY_ID=$name"$'\n'"AWS_SECRET_ACCESS_KEY=$secret"
+    make minio.env <<<"MINIO_ROOT_USER=$name"$'\n'"MINIO_ROOT_PASSWORD=$secret"
+fi
+echo "secrets/ is complete"

@@ -1,0 +1,137 @@
+"""What deploy/ says, held against what the service knows: settings, ports, times and each file's schema."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from packshot.service.settings import Settings
+from tests.deploy.kit import DEPLOY
+
+OVERLAYS = ("cpu", "gpu")
+SECRETS = {
+    "URL_SECRETS": "0123456789" * 4,
+    "DATABASE_URL": "postgresql://packshot:secret@postgresql/packshot",
+    "REDIS_URL": "redis://redis:6379/0",
+}
+
+
+@cache
+def manifests(overlay: str) -> dict[str, Any]:
+    """An overlay as kustomize makes it: kind -> manifest."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    made = subprocess.run(
+        ["kubectl", "kustomize", DEPLOY / "kubernetes/overlays" / overlay], capture_output=True, check=True
+    ).stdout
+    return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(made)}
+
+
+def pod(overlay: str) -> Any:
+    return manifests(overlay)["Deployment"]["spec"]["template"]["spec"]
+
+
+def compose() -> Any:
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def replicas() -> Iterator[Any]:
+    return (service for service in compose()["services"].values() if service["image"] == "packshot")
+
+
+def settings_of(environ: Mapping[str, str], folder: Path) -> Settings:
+    """Settings as the container would read them: its files of secrets are made in `folder`."""
+    mended = dict(environ)
+    for name, text in SECRETS.items():
+        if f"PACKSHOT_{name}_FILE" in mended:
+            (folder / name).write_text(text)
+            mended[f"PACKSHOT_{name}_FILE"] = str(folder / name)
+    return Settings.from_environment(mended)
+
+
+def image_variables() -> dict[str, str]:
+    """The settings in the image's ENV lines."""
+    text = (DEPLOY / "Dockerfile").read_text().replace("${DEVICE}", "cpu")
+    words = (word for word in text.replace("\\\n", " ").split() if word.startswith("PACKSHOT_"))
+    return dict(word.split("=", 1) for word in words)
+
+
+def test_composes_replicas_have_settings_that_can_be_used(tmp_path: Path) -> None:
+    for replica in replicas():
+        given = {
+            name: text.replace("${", "").split(":-")[-1].rstrip("}") for name, text in replica["environment"].items()
+        }
+        settings = settings_of(image_variables() | given, tmp_path)
+        assert settings.workers == replica["cpus"]
+        assert int(replica["stop_grace_period"].removesuffix("s")) > settings.drain_s
+        assert replica["read_only"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_have_settings_that_can_be_used(overlay: str, tmp_path: Path) -> None:
+    spec = pod(overlay)
+    (container,) = spec["containers"]
+    own = {entry["name"]: entry["value"] for entry in container["env"]}
+    settings = settings_of(image_variables() | manifests(overlay)["ConfigMap"]["data"] | own, tmp_path)
+    waits_s = container["lifecycle"]["preStop"]["sleep"]["seconds"] + settings.drain_s
+    assert spec["terminationGracePeriodSeconds"] > waits_s
+    assert settings.workers == int(container["resources"]["limits"]["cpu"])
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": settings.port, "metrics": settings.metrics_port}
+    assert settings.device == ("cuda" if overlay == "gpu" else "cpu")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_selector_means_our_pods(overlay: str) -> None:
+    """An empty one would mean every pod of the namespace."""
+    ours = manifests(overlay)["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    found = manifests(overlay)
+    selectors = [
+        found["Deployment"]["spec"]["selector"]["matchLabels"],
+        found["Service"]["spec"]["selector"],
+        found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        *(each["labelSelector"]["matchLabels"] for each in pod(overlay)["topologySpreadConstraints"]),
+    ]
+    assert all(selector and selector.items() <= ours.items() for selector in selectors), selectors
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_manifests_keep_their_schemas(overlay: str) -> None:
+    if find_spec("kubernetes_validate") is None:
+        pytest.skip("kubernetes-validate is not installed: uv sync --group proof")
+    import kubernetes_validate
+
+    for manifest in manifests(overlay).values():
+        kubernetes_validate.validate(manifest, "1.30", strict=True)
+
+
+def test_the_unit_is_one(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "packshot.service"
+    text = (DEPLOY / "systemd/packshot.service").read_text()
+    unit.write_text(text.replace("/opt/packshot/bin/packshot serve", sys.executable))
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_the_image_is_built_from_what_the_build_may_see() -> None:
+    """Every COPY from the source is let in by .dockerignore."""
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    copied = [
+        name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
+    ]
+    allowed = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    assert copied
+    assert {f"!{name.removeprefix('./')}" for name in copied} <= set(allowed)
+    assert all((DEPLOY.parent / name).exists() for name in copied)
