@@ -19,6 +19,8 @@
      |- CapacityError          not now; the same request later will do
      |   |- QueueFull          retry_after_s
      |   |- ShuttingDown       retry_after_s
+     |   |- DatabaseUnavailable    retry_after_s; accounts cannot be read, so nobody is let in
+     |   |- LimiterUnavailable     retry_after_s; requests cannot be counted, where the setting asks for that
      |   |- DeadlineExceeded
      |   '- ClusterStalled     a cluster that gives no results any more
      |- StorageError           results
@@ -146,6 +148,14 @@ class QueueFull(_RetryLater, CapacityError):
 
 class ShuttingDown(_RetryLater, CapacityError):
     slug = "shutting-down"
+
+
+class DatabaseUnavailable(_RetryLater, CapacityError):
+    slug = "database-unavailable"
+
+
+class LimiterUnavailable(_RetryLater, CapacityError):
+    slug = "limiter-unavailable"
 
 
 class DeadlineExceeded(CapacityError):

@@ -1,11 +1,14 @@
-"""Fixtures of the tests on the service's tables."""
+"""Fixtures of the tests on the service's tables: on a SQLite file, and with the mark `services` on PostgreSQL."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from packshot.service.database import Place
+from tests.kit.postgres import Postgres, postgres_server
 from tests.service.kit import Clock
 
 
@@ -14,7 +17,24 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """One server for the tests of a module; each takes a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the tables shall lie."""
+    """A SQLite file that is not there yet."""
     return tmp_path / "accounts.sqlite3"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Where the tables shall lie: one suite for both kinds."""
+    if request.param == "sqlite":
+        file: Path = request.getfixturevalue("path")
+        return file
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

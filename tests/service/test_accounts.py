@@ -1,25 +1,23 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 
-from packshot.errors import InvalidOption, LockedKey, MissingKey, OutOfCredits, UnknownKey
+from packshot.errors import InvalidOption, LockedKey, MissingKey, UnknownKey
 from packshot.service.accounts import Accounts
 from packshot.service.api_keys import new_api_key
+from packshot.service.database import Place
 from tests.service.kit import Clock
 
 
 @pytest.fixture
-def accounts(path: Path, clock: Clock) -> Iterator[Accounts]:
-    opened = Accounts(path, now=clock)
+def accounts(place: Place, clock: Clock) -> Iterator[Accounts]:
+    opened = Accounts(place, now=clock)
     yield opened
     opened.close()
 
@@ -30,13 +28,15 @@ def test_a_key_lets_its_owner_in(accounts: Accounts) -> None:
     assert (info.id, info.name, info.credits, info.state) == (new.id, "shop", 3, "active")
 
 
-def test_the_key_itself_is_kept_nowhere(accounts: Accounts, path: Path) -> None:
+def test_the_key_itself_is_kept_nowhere(path: Path) -> None:
+    accounts = Accounts(path)
     new = accounts.create("shop")
     accounts.authenticate(new.key)
     on_disk = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"shop" in on_disk
     assert new.key.encode() not in on_disk
     assert new.key not in repr(new) + repr(accounts.list())
+    accounts.close()
 
 
 @pytest.mark.parametrize("key", [None, ""])
@@ -88,27 +88,6 @@ def test_commands_on_an_id_that_is_not_there_say_so(accounts: Accounts) -> None:
             change("nobody")
 
 
-def test_credits_are_spent_given_back_and_added(accounts: Accounts) -> None:
-    new = accounts.create("shop", credits=1)
-    accounts.charge(new.id)
-    with pytest.raises(OutOfCredits):
-        accounts.charge(new.id)
-    accounts.refund(new.id)
-    accounts.charge(new.id)
-    accounts.add_credits(new.id, 2)
-    (info,) = accounts.list()
-    assert (info.credits, info.used) == (2, 1)
-
-
-def test_a_key_without_a_limit_is_counted_and_never_out_of_credits(accounts: Accounts) -> None:
-    new = accounts.create("house")
-    for _ in range(50):
-        accounts.charge(new.id)
-    accounts.add_credits(new.id, 5)
-    (info,) = accounts.list()
-    assert (info.credits, info.used) == (None, 50)
-
-
 def test_nobody_has_debts(accounts: Accounts) -> None:
     with pytest.raises(InvalidOption):
         accounts.create("shop", credits=-1)
@@ -126,18 +105,20 @@ def test_last_use_is_written_once_a_minute(accounts: Accounts, clock: Clock) -> 
         assert accounts.list()[0].last_used_at == begin + written_s
 
 
-def test_a_restart_forgets_nothing(path: Path, clock: Clock) -> None:
-    first = Accounts(path, now=clock)
+def test_a_restart_forgets_nothing(place: Place, clock: Clock) -> None:
+    first = Accounts(place, now=clock)
     new = first.create("shop", credits=5)
-    first.charge(new.id)
     first.close()
-    second = Accounts(path, now=clock)
-    assert second.authenticate(new.key).credits == 4
+    second = Accounts(place, now=clock)
+    assert second.authenticate(new.key).credits == 5
     second.close()
 
 
-def test_keys_are_listed_in_the_order_of_their_making(accounts: Accounts) -> None:
-    made = [accounts.create(name).id for name in ("a", "b", "c")]
+def test_keys_are_listed_in_the_order_of_their_making(accounts: Accounts, clock: Clock) -> None:
+    made = []
+    for name in ("a", "b", "c"):
+        clock.advance(1)
+        made.append(accounts.create(name).id)
     assert [info.id for info in accounts.list()] == made
 
 
@@ -149,50 +130,9 @@ def test_the_first_key_is_made_once_even_after_it_was_revoked(accounts: Accounts
     assert accounts.create_first("first") is None
 
 
-SPENDER = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from packshot.errors import OutOfCredits
-from packshot.service.accounts import Accounts
-
-path, key_id = Path(sys.argv[1]), sys.argv[2]
-accounts = Accounts(path)
-
-def charge(_):
-    try:
-        accounts.charge(key_id)
-    except OutOfCredits:
-        return False
-    return True
-
-print("ready", flush=True)
-sys.stdin.readline()
-with ThreadPoolExecutor(8) as threads:
-    print(sum(threads.map(charge, range(90))))
-"""
-
-
-def test_two_processes_with_eight_threads_each_never_overspend(accounts: Accounts, path: Path) -> None:
-    new = accounts.create("shop", credits=100)
-    command = [sys.executable, "-c", SPENDER, str(path), new.id]
-    spenders = [subprocess.Popen(command, text=True, stdin=PIPE, stdout=PIPE) for _ in range(2)]
-    for spender in spenders:
-        assert spender.stdout is not None
-        assert spender.stdout.readline() == "ready\n"
-    for spender in spenders:
-        assert spender.stdin is not None
-        spender.stdin.write("go\n")
-        spender.stdin.flush()
-    spent = [int(spender.communicate(timeout=60)[0]) for spender in spenders]
-    assert sum(spent) == 100
-    (info,) = accounts.list()
-    assert (info.credits, info.used) == (0, 100)
-
-
-def test_threads_make_one_first_key_between_them_on_a_fresh_file(path: Path) -> None:
+def test_threads_make_one_first_key_between_them_on_a_fresh_database(place: Place) -> None:
     def start(_: int) -> bool:
-        accounts = Accounts(path)  # each with a connection of its own, as processes have
+        accounts = Accounts(place)  # each with a connection of its own, as processes have
         try:
             return accounts.create_first("first") is not None
         finally:
@@ -202,8 +142,57 @@ def test_threads_make_one_first_key_between_them_on_a_fresh_file(path: Path) -> 
         assert sum(threads.map(start, range(24))) == 1
 
 
-def test_the_file_is_the_owners_alone(accounts: Accounts, path: Path) -> None:
+def test_the_file_is_the_owners_alone(path: Path) -> None:
+    accounts = Accounts(path)
     accounts.create("shop")
     assert {oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()} == {"0o600"}
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    accounts.close()
+
+
+def test_a_rotated_key_has_two_texts_for_a_while(accounts: Accounts, clock: Clock) -> None:
+    first = accounts.create("shop", credits=3, rate="5/second")
+    second = accounts.rotate(first.id, grace_s=100)
+    assert second.key != first.key
+    for key in (first.key, second.key):
+        info = accounts.authenticate(key)
+        assert (info.id, info.credits, info.rate) == (first.id, 3, "5/second")
+    clock.advance(100)
+    accounts.authenticate(second.key)
+    with pytest.raises(UnknownKey):
+        accounts.authenticate(first.key)
+
+
+def test_a_leaked_key_is_replaced_at_once_and_a_third_text_ends_the_first(accounts: Accounts) -> None:
+    first = accounts.create("shop")
+    second = accounts.rotate(first.id, grace_s=0)
+    with pytest.raises(UnknownKey):
+        accounts.authenticate(first.key)
+    third = accounts.rotate(first.id)
+    accounts.rotate(first.id)
+    accounts.authenticate(third.key)
+    with pytest.raises(UnknownKey):
+        accounts.authenticate(second.key)
+
+
+def test_a_key_is_relabelled_given_a_rate_another_end_and_other_credits(accounts: Accounts, clock: Clock) -> None:
+    new = accounts.create("shop", credits=3)
+    accounts.label(new.id, "the shop in Rome")
+    accounts.set_rate(new.id, "10/minute")
+    accounts.expire(new.id, clock() + 60)
+    accounts.set_credits(new.id, 8)
+    info = accounts.authenticate(new.key)
+    assert (info.name, info.rate, info.expires_at, info.credits) == ("the shop in Rome", "10/minute", clock() + 60, 8)
+    accounts.set_credits(new.id, None)
+    accounts.expire(new.id, None)
+    accounts.set_rate(new.id, None)
+    info = accounts.authenticate(new.key)
+    assert (info.rate, info.expires_at, info.credits) == (None, None, None)
+
+
+@pytest.mark.parametrize("rate", ["", "fast", "0/second", "10/second; 20/minute"])
+def test_a_rate_that_is_none_is_refused(accounts: Accounts, rate: str) -> None:
+    with pytest.raises(InvalidOption, match="rate"):
+        accounts.create("shop", rate=rate)
+    assert accounts.list() == []

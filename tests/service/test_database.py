@@ -5,9 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from packshot.errors import BadSettings, StoreUnavailable
-from packshot.service.database import Database
+from packshot.errors import BadSettings, DatabaseUnavailable
+from packshot.service.database import Database, Place
 
 
 def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
@@ -27,19 +28,20 @@ def test_what_is_no_database_or_has_no_place_is_a_setup_error(tmp_path: Path) ->
             Database(path)
 
 
-def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    database = Database(tmp_path / "accounts.sqlite3")
-    with pytest.raises(RuntimeError), database.transaction():
-        database.change("INSERT INTO idempotency VALUES ('k', 'i', 'h', 0, NULL)")
+def test_a_transaction_that_fails_leaves_nothing(place: Place) -> None:
+    database = Database(place)
+    with pytest.raises(RuntimeError), database.transaction() as connection:
+        connection.execute(text("INSERT INTO idempotency VALUES ('k', 'i', 'h', 0, NULL)"))
         raise RuntimeError
-    assert database.rows("SELECT * FROM idempotency") == []
+    assert database.rows(text("SELECT * FROM idempotency")) == []
     database.close()
 
 
-def test_a_failing_database_is_an_error_of_ours(tmp_path: Path) -> None:
-    database = Database(tmp_path / "accounts.sqlite3")
-    with pytest.raises(StoreUnavailable):
-        database.rows("SELECT * FROM no_such_table")
+def test_a_failing_database_is_an_error_of_ours(place: Place) -> None:
+    database = Database(place)
+    with pytest.raises(DatabaseUnavailable):
+        database.rows(text("SELECT * FROM no_such_table"))
+    database.check()  # a fault of ours does not count as the server's
     database.close()
-    with pytest.raises(StoreUnavailable):
-        database.change("DELETE FROM keys")
+    with pytest.raises(DatabaseUnavailable):
+        database.change(text("DELETE FROM keys"))

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from packshot.errors import ConflictError, InvalidOption
 from packshot.service.accounts import Accounts
+from packshot.service.database import Place
 from packshot.service.idempotency import KEPT_S, RUNNING_S, Idempotency
 from tests.service.kit import Clock
 
 
 @pytest.fixture
-def idempotency(path: Path, clock: Clock) -> Iterator[Idempotency]:
-    opened = Idempotency(path, now=clock)
+def idempotency(place: Place, clock: Clock) -> Iterator[Idempotency]:
+    opened = Idempotency(place, now=clock)
     yield opened
     opened.close()
 
@@ -59,11 +59,11 @@ def test_outcomes_live_for_a_day(idempotency: Idempotency, clock: Clock) -> None
     assert idempotency.begin("owner", "order-1", "other hash") is None
 
 
-def test_what_a_dead_process_began_does_not_block_its_key_for_a_day(path: Path, clock: Clock) -> None:
-    dead = Idempotency(path, now=clock)
+def test_what_a_dead_process_began_does_not_block_its_key_for_a_day(place: Place, clock: Clock) -> None:
+    dead = Idempotency(place, now=clock)
     dead.begin("owner", "order-1", "hash")
     dead.close()
-    alive = Idempotency(path, now=clock)
+    alive = Idempotency(place, now=clock)
     clock.advance(RUNNING_S - 1)
     with pytest.raises(ConflictError):
         alive.begin("owner", "order-1", "hash")
@@ -72,13 +72,13 @@ def test_what_a_dead_process_began_does_not_block_its_key_for_a_day(path: Path, 
     alive.close()
 
 
-def test_outcomes_survive_a_restart_beside_the_accounts(path: Path, clock: Clock) -> None:
-    accounts, first = Accounts(path, now=clock), Idempotency(path, now=clock)
+def test_outcomes_survive_a_restart_beside_the_accounts(place: Place, clock: Clock) -> None:
+    accounts, first = Accounts(place, now=clock), Idempotency(place, now=clock)
     accounts.create("shop")
     first.begin("owner", "order-1", "hash")
     first.finish("owner", "order-1", "done")
     first.close()
-    second = Idempotency(path, now=clock)
+    second = Idempotency(place, now=clock)
     assert second.begin("owner", "order-1", "hash") == "done"
     second.close()
     accounts.close()
@@ -90,9 +90,9 @@ def test_a_key_of_unreasonable_length_is_refused(idempotency: Idempotency, key: 
         idempotency.begin("owner", key, "hash")
 
 
-def test_of_many_at_once_one_does_the_work(path: Path) -> None:
+def test_of_many_at_once_one_does_the_work(place: Place) -> None:
     def begin(_: int) -> bool:
-        mine = Idempotency(path)
+        mine = Idempotency(place)
         try:
             return mine.begin("owner", "order-1", "hash") is None
         except ConflictError:

@@ -1,4 +1,4 @@
-"""API keys and their credits, in SQLite. An id stands for a key everywhere else; the key itself is shown once."""
+"""API keys: who may come in. An id stands for a key everywhere else; the key itself is shown once."""
 
 # ruff: noqa: A002 - `credits` is the word for it; the builtin of that name exists for the interactive prompt alone
 
@@ -8,17 +8,22 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from packshot.errors import InvalidOption, LockedKey, MissingKey, OutOfCredits, UnknownKey
+from sqlalchemy import and_, insert, or_, select, update
+
+from packshot.errors import InvalidOption, LockedKey, MissingKey, UnknownKey
 from packshot.service.api_keys import digest_of, is_well_formed, new_api_key
-from packshot.service.database import Database
+from packshot.service.database import Database, Place
+from packshot.service.rates import checked_rate
+from packshot.service.tables import KEYS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Row, Update
 
 # last_used_at is for people who wonder whether a key is still in use: a write a minute is enough.
 LAST_USED_STEP_S = 60
-
-_COLUMNS = "id, name, state, credits, used, created_at, expires_at, last_used_at"
+ROTATION_GRACE_S = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,11 @@ class NewKey:
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """What is known of a key. Times are seconds since 1970; `credits` None means no end of them."""
+    """What is known of a key. Times are seconds since 1970.
+
+    credits: None means no end of them. rate: its own limit, such as "10/second"; None means the service's.
+    previous_until: until when the text before the last rotation still works.
+    """
 
     id: str
     name: str
@@ -44,47 +53,90 @@ class KeyInfo:
     created_at: float
     expires_at: float | None
     last_used_at: float | None
+    rate: str | None = None
+    previous_until: float | None = None
+
+
+_COLUMNS = tuple(KEYS.c[name] for name in KeyInfo.__dataclass_fields__)
+_NOT_REVOKED = KEYS.c.state != "revoked"
 
 
 class Accounts:
-    """Keys, who may come in, and what is left to spend. Safe from threads and from several processes."""
+    """Keys and what is known of them. Safe from threads, from several processes and from several machines."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
-        self._database = Database(path)
+    def __init__(self, database: Database | Place, now: Callable[[], float] = time.time) -> None:
+        self._database = database if isinstance(database, Database) else Database(database)
         self._now = now
 
     def close(self) -> None:
         self._database.close()
 
-    def create(self, name: str, credits: int | None = None, expires_at: float | None = None) -> NewKey:
-        """Make a key. An owner may have several, so that one can be replaced without a gap."""
-        new = NewKey(new_api_key(), secrets.token_hex(6))
-        self._insert(new, name, credits, expires_at, condition="1")
+    def check(self) -> None:
+        """Raise DatabaseUnavailable unless keys can be looked up."""
+        self._database.check()
+
+    def create(
+        self, name: str, credits: int | None = None, expires_at: float | None = None, rate: str | None = None
+    ) -> NewKey:
+        """Make a key. An owner may have several, so that one can be replaced without a gap.
+
+        Raises: InvalidOption.
+        """
+        new = self._insert(name, expires_at=expires_at, credits=_checked_credits(credits), rate=checked_rate(rate))
+        assert new is not None  # noqa: S101 - it need not be the first
         return new
 
     def create_first(self, name: str, credits: int | None = None) -> NewKey | None:
         """Make a key if there never was one, else None. Of two processes that start at once, one makes it."""
-        new = NewKey(new_api_key(), secrets.token_hex(6))
-        made = self._insert(new, name, credits, None, condition="NOT EXISTS (SELECT 1 FROM keys)")
-        return new if made else None
+        return self._insert(name, only_first=True, credits=_checked_credits(credits))
+
+    def rotate(self, key_id: str, grace_s: float = ROTATION_GRACE_S) -> NewKey:
+        """Give a key a new text. The old one works for a while yet; the one before that ends now.
+
+        Id, credits, rate and usage stay: it is the same key to everybody but its owner.
+        """
+        new = NewKey(new_api_key(), key_id)
+        values = {
+            "previous_digest": KEYS.c.digest,
+            "previous_until": self._now() + grace_s,
+            "digest": digest_of(new.key),
+        }
+        self._change(key_id, values, _NOT_REVOKED)
+        return new
 
     def revoke(self, key_id: str) -> None:
         """End a key for good. Raises UnknownKey when there is none with this id, as the methods below do."""
-        self._changed(key_id, "UPDATE keys SET state = 'revoked' WHERE id = ?", key_id)
+        self._change(key_id, {"state": "revoked"})
 
     def lock(self, key_id: str) -> None:
         """Refuse a key until it is unlocked."""
-        self._changed(key_id, "UPDATE keys SET state = 'locked' WHERE id = ? AND state != 'revoked'", key_id)
+        self._change(key_id, {"state": "locked"}, _NOT_REVOKED)
 
     def unlock(self, key_id: str) -> None:
         """Let a locked key in again."""
-        self._changed(key_id, "UPDATE keys SET state = 'active' WHERE id = ? AND state != 'revoked'", key_id)
+        self._change(key_id, {"state": "active"}, _NOT_REVOKED)
+
+    def label(self, key_id: str, name: str) -> None:
+        """Call a key something else."""
+        self._change(key_id, {"name": name})
+
+    def expire(self, key_id: str, expires_at: float | None) -> None:
+        """Set when a key ends; None for never."""
+        self._change(key_id, {"expires_at": expires_at}, _NOT_REVOKED)
+
+    def set_rate(self, key_id: str, rate: str | None) -> None:
+        """Give a key a limit of its own, such as "10/second"; None for the service's."""
+        self._change(key_id, {"rate": checked_rate(rate)}, _NOT_REVOKED)
 
     def add_credits(self, key_id: str, credits: int) -> None:
         """Add to what a key may spend; one that has no end of them keeps that."""
         if credits < 1:
             raise InvalidOption(f"{credits} credits cannot be added.", hint="Give a number of at least 1.")
-        self._changed(key_id, "UPDATE keys SET credits = credits + ? WHERE id = ?", credits, key_id)
+        self._change(key_id, {"credits": KEYS.c.credits + credits})
+
+    def set_credits(self, key_id: str, credits: int | None) -> None:
+        """Set what a key may spend from now on; None for no end of it."""
+        self._change(key_id, {"credits": _checked_credits(credits)})
 
     def authenticate(self, key: str | None) -> KeyInfo:
         """Find out whose key this is.
@@ -94,41 +146,39 @@ class Accounts:
         MissingKey
             No key came.
         UnknownKey
-            It was mistyped, was never made here, or has expired.
+            It was mistyped, was never made here, was replaced, or has expired.
         LockedKey
             It is locked or revoked.
+        DatabaseUnavailable
+            It cannot be looked up now: nobody is let in on trust.
         """
         if not key:
             raise MissingKey("No API key came with the request.", hint="Send your key in its header.")
         if not is_well_formed(key):
             raise UnknownKey("This is not an API key.", hint="Look for a missing or mistyped character.")
-        rows = self._database.rows(f"SELECT {_COLUMNS} FROM keys WHERE digest = ?", digest_of(key))  # noqa: S608
+        digest = digest_of(key)
+        replaced = and_(KEYS.c.previous_digest == digest, KEYS.c.previous_until > self._now())
+        rows = self._database.rows(select(*_COLUMNS).where(or_(KEYS.c.digest == digest, replaced)))
         if not rows:
             raise UnknownKey("This API key is not known here.", hint="Make one with `packshot keys create`.")
-        info = KeyInfo(**dict(rows[0]))
+        info = _info(rows[0])
         self._check(info)
         self._note_use(info)
         return info
 
-    def charge(self, key_id: str) -> None:
-        """Take one credit. Atomic: however many threads and processes ask, no key spends more than it has.
+    def list(self) -> Sequence[KeyInfo]:
+        """All keys that were ever made, oldest first."""
+        rows = self._database.rows(select(*_COLUMNS).order_by(KEYS.c.created_at, KEYS.c.id))
+        return [_info(row) for row in rows]
 
-        Raises: OutOfCredits.
-        """
-        sql = "UPDATE keys SET credits = credits - 1, used = used + 1 WHERE id = ? AND (credits IS NULL OR credits > 0)"
-        if not self._database.change(sql, key_id):
-            raise OutOfCredits("This API key has no credits left.", hint="Add some with `packshot keys credit`.")
-
-    def refund(self, key_id: str) -> None:
-        """Give back what `charge` took."""
-        self._database.change("UPDATE keys SET credits = credits + 1, used = used - 1 WHERE id = ?", key_id)
-
-    def _insert(self, new: NewKey, name: str, credits: int | None, expires_at: float | None, *, condition: str) -> int:
-        if credits is not None and credits < 0:
-            raise InvalidOption(f"A key cannot have {credits} credits.", hint="Give 0 or more, or none for no end.")
-        columns = "id, name, digest, credits, created_at, expires_at"
-        sql = f"INSERT INTO keys ({columns}) SELECT ?, ?, ?, ?, ?, ? WHERE {condition}"
-        return self._database.change(sql, new.id, name, digest_of(new.key), credits, self._now(), expires_at)
+    def _insert(self, name: str, *, only_first: bool = False, **given: object) -> NewKey | None:
+        new = NewKey(new_api_key(), secrets.token_hex(6))
+        row = {"id": new.id, "name": name, "digest": digest_of(new.key), "created_at": self._now(), **given}
+        with self._database.transaction(alone="keys") as connection:
+            if only_first and connection.execute(select(KEYS.c.id).limit(1)).first():
+                return None
+            connection.execute(insert(KEYS).values(row))
+        return new
 
     def _check(self, info: KeyInfo) -> None:
         if info.state != "active":
@@ -139,16 +189,25 @@ class Accounts:
     def _note_use(self, info: KeyInfo) -> None:
         now = self._now()
         if info.last_used_at is None or now - info.last_used_at >= LAST_USED_STEP_S:
-            self._database.change("UPDATE keys SET last_used_at = ? WHERE id = ?", now, info.id)
+            self._database.change(_update(info.id).values(last_used_at=now))
 
-    def _changed(self, key_id: str, sql: str, *values: object) -> None:
-        if self._database.change(sql, *values):
+    def _change(self, key_id: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> None:
+        if self._database.change(_update(key_id).where(*conditions).values(values)):
             return
-        if self._database.rows("SELECT 1 FROM keys WHERE id = ?", key_id):
+        if self._database.rows(select(KEYS.c.id).where(KEYS.c.id == key_id)):
             raise InvalidOption(f"The key {key_id} is revoked for good.", hint="Create another one.", key_id=key_id)
         raise UnknownKey(f"There is no key with the id {key_id}.", hint="`packshot keys list` shows them.")
 
-    def list(self) -> Sequence[KeyInfo]:
-        """All keys that were ever made, oldest first."""
-        rows = self._database.rows(f"SELECT {_COLUMNS} FROM keys ORDER BY created_at, rowid")  # noqa: S608
-        return [KeyInfo(**dict(row)) for row in rows]
+
+def _info(row: Row[Any]) -> KeyInfo:
+    return KeyInfo(**row._mapping)
+
+
+def _update(key_id: str) -> Update:
+    return update(KEYS).where(KEYS.c.id == key_id)
+
+
+def _checked_credits(credits: int | None) -> int | None:
+    if credits is not None and credits < 0:
+        raise InvalidOption(f"A key cannot have {credits} credits.", hint="Give 0 or more, or none for no end.")
+    return credits

@@ -17,8 +17,10 @@ from packshot.engine.network import Network, load_network
 from packshot.errors import ShuttingDown
 from packshot.service.accounts import Accounts, KeyInfo, NewKey
 from packshot.service.admission import Admission
+from packshot.service.database import Database
 from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
+from packshot.service.ledger import Ledger
 from packshot.service.logs import about_key
 from packshot.service.rate_limit import RateLimiter
 from packshot.service.signing import UrlSigner
@@ -46,6 +48,7 @@ class Service:
     settings: Settings
     network: Network
     accounts: Accounts
+    ledger: Ledger
     idempotency: Idempotency
     rate_limiter: RateLimiter
     admission: Admission
@@ -62,15 +65,14 @@ class Service:
         """Warm the network, sweep expired results meanwhile, and let work in flight finish at the end."""
         await asyncio.to_thread(self._warm)
         self.telemetry.start()
-        sweeping = asyncio.create_task(self.sweeper.run())
+        sweeping = asyncio.gather(self.sweeper.run(), self.ledger.run(lost_after_s(self.settings)))
         try:
             yield
         finally:
             sweeping.cancel()
             await self.admission.drain()
             await asyncio.gather(sweeping, return_exceptions=True)
-            self.accounts.close()
-            self.idempotency.close()
+            self.accounts.close()  # and with it the database that the ledger and idempotency share
             await asyncio.to_thread(self.telemetry.close)
 
     def _warm(self) -> None:
@@ -96,9 +98,10 @@ class Service:
         return self.settings.base_url + path
 
     async def check_ready(self) -> None:
-        """Raise ShuttingDown or StoreUnavailable unless the next request would be served."""
+        """Raise ShuttingDown, DatabaseUnavailable or StoreUnavailable unless the next request would be served."""
         if self.admission.draining:
             raise ShuttingDown("The service is shutting down.", retry_after_s=5, hint="Use another replica.")
+        await asyncio.to_thread(self.accounts.check)
         await self.store.check()
 
 
@@ -112,9 +115,10 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     """
     state = State(settings)
     network = load_network(settings.model, threads=settings.threads, device=settings.device, folder=settings.models_dir)
-    accounts = Accounts(state.database, now=now)
+    database = Database(state.database)
+    accounts, ledger = Accounts(database, now=now), Ledger(database, now=now)
     # Work that outlived ten deadlines died with its process: its key is free again.
-    idempotency = Idempotency(state.database, now=now, running_s=10 * settings.deadline_s)
+    idempotency = Idempotency(database, now=now, running_s=10 * settings.deadline_s)
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
     telemetry = make_telemetry(settings, network.card.name, admission)
     store = store or open_store(settings, state.results)
@@ -124,7 +128,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         admission=admission,
         store=store,
         signer=signer,
-        accounts=accounts,
+        ledger=ledger,
         idempotency=idempotency,
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
@@ -138,6 +142,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         settings=settings,
         network=network,
         accounts=accounts,
+        ledger=ledger,
         idempotency=idempotency,
         rate_limiter=rate_limiter,
         admission=admission,
@@ -149,6 +154,11 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         now=now,
         first_key=first_key,
     )
+
+
+def lost_after_s(settings: Settings) -> float:
+    """Age of a charge that no live work has: the deadline ends work, and clocks of replicas differ by less."""
+    return 2 * settings.deadline_s + 60
 
 
 def contract_limits(settings: Settings) -> Limits:

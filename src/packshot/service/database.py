@@ -1,138 +1,162 @@
-"""The SQLite file that holds keys, credits and idempotency: its schema, and short transactions on it.
+"""Short transactions on the database that holds keys, credits and idempotency: a SQLite file, or PostgreSQL.
 
-Several processes may use one file: WAL lets readers pass a writer, and writers wait for each other. A commit survives
-the end of the process; the last ones may be lost when the power fails (synchronous=NORMAL), which can cost a credit
-and never the file. WAL needs shared memory, so the file must be on a local disk.
+Several processes may use one database. SQLite is for one machine: WAL lets readers pass a writer, writers wait for each
+other, and it needs a local disk; a commit survives the end of the process, and the last ones may be lost when the power
+fails (synchronous=NORMAL), which can cost a credit and never the file. PostgreSQL is for several machines.
+
+No call waits for long: connecting, a statement and the whole have deadlines, and after a failure to connect the next
+calls fail at once for a second instead of each waiting in turn.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from packshot.errors import BadSettings, StoreUnavailable
+from sqlalchemy import Executable, Row, Table, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
-BUSY_TIMEOUT_S = 10
+from packshot.errors import BadSettings, DatabaseUnavailable
+from packshot.service.engines import name_of, open_engine
+from packshot.service.migrate import migrate
+from packshot.service.watchdog import Watchdog
 
-# One entry a version; PRAGMA user_version counts those that a file has. Entries are never edited, only added.
-_MIGRATIONS = (
-    (
-        """
-        CREATE TABLE keys (
-            id TEXT PRIMARY KEY,
-            name TEXT NOT NULL,
-            digest BLOB NOT NULL UNIQUE,
-            state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'locked', 'revoked')),
-            credits INTEGER CHECK (credits >= 0),  -- NULL: no end of them
-            used INTEGER NOT NULL DEFAULT 0,
-            created_at REAL NOT NULL,
-            expires_at REAL,
-            last_used_at REAL
-        )
-        """,
-        """
-        CREATE TABLE idempotency (
-            key_id TEXT NOT NULL,
-            idempotency_key TEXT NOT NULL,
-            request_hash TEXT NOT NULL,
-            started_at REAL NOT NULL,
-            outcome TEXT,  -- NULL: still running
-            PRIMARY KEY (key_id, idempotency_key)
-        )
-        """,
-        "CREATE INDEX idempotency_by_age ON idempotency (started_at)",
-    ),
-)
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Place = Path | str
+"""A SQLite file, or the URL of a PostgreSQL database."""
+
+DEADLINE_S = 6.0  # of a whole transaction; a statement's own, 3 s, is the server's to keep
+RETRY_AFTER_S = 2
+_AWAY_S = 1.0
+_STALE_S = 1.0  # a connection that rested longer is tried before it is relied on
 
 
 class Database:
-    """One connection, shared by threads one statement or transaction at a time: each takes tens of microseconds."""
+    """Connections, shared by threads. SQLite has one, which they take in turns: a turn takes 0.1 ms."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, make it when it is missing, and bring its schema up to date.
+    def __init__(self, place: Place) -> None:
+        """Open the database, make the file when it is missing, and bring the tables up to date.
 
         Raises
         ------
         BadSettings
-            The file cannot be made, is no database, or was made by a newer release.
+            It cannot be made or reached, is no database, or was made by a newer release.
         """
-        self._lock = threading.RLock()
+        self.name = name_of(place)
+        self._is_file = isinstance(place, Path)
+        self._turns: AbstractContextManager[object] = threading.RLock() if self._is_file else nullcontext()
+        self._watchdog = Watchdog()
+        self._away_until = 0.0
+        self._closed = False
         try:
-            path.touch(mode=0o600)
-            self._connection = _connect(path)
-            self._migrate(path)
-        except (OSError, sqlite3.Error) as error:
-            hint = "PACKSHOT_STATE_DIR must be a folder on a local disk that the service may write to."
-            raise BadSettings(f"The database {path} cannot be opened: {error}.", hint=hint) from error
+            if isinstance(place, Path):
+                place.touch(mode=0o600)
+            self._engine = open_engine(place)
+            with self._turns, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+                migrate(connection, self.name)
+        except (OSError, SQLAlchemyError) as error:
+            raise _unusable(self.name, self._is_file, error) from error
 
-    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+    def rows(self, statement: Executable) -> Sequence[Row[Any]]:
         """The rows of one SELECT."""
-        with self._lock, _wrapped():
-            return self._connection.execute(sql, values).fetchall()
+        with self._connected(writes=False) as connection:
+            return connection.execute(statement).all()
 
-    def change(self, sql: str, *values: object) -> int:
-        """Run one statement that writes, atomically; returns how many rows it touched."""
-        with self._lock, _wrapped():
-            return self._connection.execute(sql, values).rowcount
+    def change(self, statement: Executable) -> int:
+        """Run one UPDATE or DELETE, atomically; returns how many rows it touched."""
+        with self.transaction() as connection:
+            return connection.execute(statement).rowcount
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Several statements as one; no other process writes between them. An exception undoes them."""
-        with self._lock, _wrapped():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.rollback()
-                raise
-            self._connection.commit()
+    def transaction(self, *, alone: str | None = None) -> Iterator[Connection]:
+        """Several statements as one; an exception undoes them.
+
+        alone: a word; no other transaction with this word runs meanwhile, on any machine. In SQLite none does anyway.
+        """
+        with self._connected(writes=True) as connection:
+            if alone and not self._is_file:
+                lock = func.pg_advisory_xact_lock(func.hashtext(f"packshot {alone}"))
+                connection.execute(select(lock))
+            yield connection
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that can say what happens where the row is already there."""
+        return sqlite.insert(table) if self._is_file else postgresql.insert(table)
+
+    def check(self) -> None:
+        """Raise DatabaseUnavailable unless the tables can be read."""
+        self.rows(text("SELECT 1 FROM keys LIMIT 1"))
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        with self._turns:
+            self._closed = True
+            self._engine.dispose()
 
-    def _migrate(self, path: Path) -> None:
-        with self.transaction():
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(_MIGRATIONS):
-                raise BadSettings(f"The database {path} was made by a newer packshot.", hint="Install that release.")
-            for statements in _MIGRATIONS[version:]:
-                for statement in statements:
-                    self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    @contextmanager
+    def _connected(self, *, writes: bool) -> Iterator[Connection]:
+        with self._turns, self._wrapped(), self._fresh() as connection, self._watched(connection):
+            connection.execution_options(writes=writes)
+            with connection.begin():
+                yield connection
+            connection.info["rested_at"] = time.monotonic()
 
+    @contextmanager
+    def _fresh(self) -> Iterator[Connection]:
+        """A connection that works: the server may have been restarted since it was last used."""
+        connection = self._open()
+        rested_at = connection.info.get("rested_at")
+        if not self._is_file and rested_at is not None and time.monotonic() - rested_at > _STALE_S:
+            try:
+                with self._watched(connection), connection.begin():
+                    connection.execute(text("SELECT 1"))
+            except SQLAlchemyError:
+                connection.invalidate()
+                connection.close()
+                self._engine.dispose()  # the others in the pool are as old
+                connection = self._open()
+        with connection:
+            yield connection
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # isolation_level None: statements commit by themselves, transactions begin where the code says so.
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    _use_wal(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Change a fresh file to WAL. Of several that change it at once SQLite refuses some at once, timeout or not."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
+    def _open(self) -> Connection:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says why
-            if not busy or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+            return self._engine.connect()
+        except SQLAlchemyError:
+            self._away_until = time.monotonic() + _AWAY_S
+            raise
+
+    def _watched(self, connection: Connection) -> AbstractContextManager[None]:
+        if self._is_file:
+            return nullcontext()
+        raw = connection.connection.driver_connection
+        assert raw is not None  # noqa: S101 - it is connected
+        return self._watchdog.over(raw.fileno(), DEADLINE_S)
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        if self._closed or time.monotonic() < self._away_until:
+            raise _unavailable()
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise _unavailable() from error
 
 
-@contextmanager
-def _wrapped() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreUnavailable("The accounts cannot be read or written now.", hint="Try again.") from error
+def _unavailable() -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        "The accounts cannot be read or written now.", retry_after_s=RETRY_AFTER_S, hint="Send the request again."
+    )
+
+
+def _unusable(name: str, is_file: bool, error: Exception) -> BadSettings:
+    reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
+    hint = "PACKSHOT_DATABASE_URL names it: see docs/databases.md."
+    if is_file:
+        hint = "PACKSHOT_STATE_DIR must be a folder on a local disk that the service may write to."
+    return BadSettings(f"The database {name} cannot be opened: {reason}.", hint=hint)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from packshot.errors import ConflictError, InvalidOption
-from packshot.service.database import Database
+from packshot.service.database import Database, Place
+from packshot.service.tables import IDEMPOTENCY
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 KEPT_S = 24 * 3600
 # A process that died left its entries running. Ten times the default deadline: no live request is that old.
@@ -16,10 +22,12 @@ LONGEST_KEY = 255
 
 
 class Idempotency:
-    """`begin` before the work, then `finish` or `abandon`. In the same file as the accounts."""
+    """`begin` before the work, then `finish` or `abandon`. In the same database as the accounts."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time, running_s: float = RUNNING_S) -> None:
-        self._database = Database(path)
+    def __init__(
+        self, database: Database | Place, now: Callable[[], float] = time.time, running_s: float = RUNNING_S
+    ) -> None:
+        self._database = database if isinstance(database, Database) else Database(database)
         self._now = now
         self._running_s = running_s
 
@@ -38,31 +46,38 @@ class Idempotency:
         """
         if not 0 < len(idempotency_key) <= LONGEST_KEY:
             raise InvalidOption(f"An idempotency key has 1 to {LONGEST_KEY} characters.", hint="A UUID does well.")
-        with self._database.transaction():
-            self._forget_old()
-            sql = "SELECT request_hash, outcome FROM idempotency WHERE key_id = ? AND idempotency_key = ?"
-            for known_hash, outcome in self._database.rows(sql, key_id, idempotency_key):
-                return _settled(known_hash == request_hash, outcome)
-            sql = "INSERT INTO idempotency VALUES (?, ?, ?, ?, NULL)"
-            self._database.change(sql, key_id, idempotency_key, request_hash, self._now())
-            return None
+        row = {"key_id": key_id, "idempotency_key": idempotency_key, "request_hash": request_hash}
+        mine = self._database.insert(IDEMPOTENCY).values(**row, started_at=self._now()).on_conflict_do_nothing()
+        inserted = mine.returning(IDEMPOTENCY.c.key_id)
+        columns = (IDEMPOTENCY.c.request_hash, IDEMPOTENCY.c.outcome)
+        with self._database.transaction() as connection:
+            self._forget_old(connection)
+            # Of several at once one inserts; in PostgreSQL the others wait for it and then find its row.
+            if connection.execute(inserted).first():
+                return None
+            found = connection.execute(select(*columns).where(_at(key_id, idempotency_key))).first()
+        # Gone again: the other was abandoned this moment, and who asks in a moment does the work.
+        known_hash, outcome = found or (request_hash, None)
+        return _settled(known_hash == request_hash, outcome)
 
     def finish(self, key_id: str, idempotency_key: str, outcome: str) -> None:
         """Keep what the request led to."""
-        sql = "UPDATE idempotency SET outcome = ? WHERE key_id = ? AND idempotency_key = ?"
-        self._database.change(sql, outcome, key_id, idempotency_key)
+        self._database.change(update(IDEMPOTENCY).where(_at(key_id, idempotency_key)).values(outcome=outcome))
 
     def abandon(self, key_id: str, idempotency_key: str) -> None:
         """The work failed: the next request with this key starts afresh."""
-        sql = "DELETE FROM idempotency WHERE key_id = ? AND idempotency_key = ? AND outcome IS NULL"
-        self._database.change(sql, key_id, idempotency_key)
+        unfinished = and_(_at(key_id, idempotency_key), IDEMPOTENCY.c.outcome.is_(None))
+        self._database.change(delete(IDEMPOTENCY).where(unfinished))
 
-    def _forget_old(self) -> None:
+    def _forget_old(self, connection: Connection) -> None:
         now = self._now()
-        self._database.change("DELETE FROM idempotency WHERE started_at <= ?", now - KEPT_S)
-        self._database.change(
-            "DELETE FROM idempotency WHERE outcome IS NULL AND started_at <= ?", now - self._running_s
-        )
+        started_at = IDEMPOTENCY.c.started_at
+        dead = and_(IDEMPOTENCY.c.outcome.is_(None), started_at <= now - self._running_s)
+        connection.execute(delete(IDEMPOTENCY).where(or_(started_at <= now - KEPT_S, dead)))
+
+
+def _at(key_id: str, idempotency_key: str) -> ColumnElement[bool]:
+    return and_(IDEMPOTENCY.c.key_id == key_id, IDEMPOTENCY.c.idempotency_key == idempotency_key)
 
 
 def _settled(same_request: bool, outcome: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -19,7 +20,15 @@ from packshot.core.options import OPTIONS, Options
 from packshot.core.rules import Report
 from packshot.engine.presets import find_preset, judge_file, plan
 from packshot.engine.remove import Result, remove
-from packshot.errors import DeadlineExceeded, InputError, InvalidOption, ResultExpired, ResultUnknown
+from packshot.errors import (
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    InputError,
+    InvalidOption,
+    ResultExpired,
+    ResultUnknown,
+)
+from packshot.service.ledger import new_charge_id
 from packshot.service.storage import EXTENSIONS, new_result_id
 from packshot.service.telemetry import Telemetry, no_telemetry
 
@@ -27,11 +36,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from packshot.engine.network import Network
-    from packshot.service.accounts import Accounts, KeyInfo
+    from packshot.service.accounts import KeyInfo
     from packshot.service.admission import Admission
     from packshot.service.idempotency import Idempotency
+    from packshot.service.ledger import Ledger
     from packshot.service.signing import UrlSigner
     from packshot.service.storage import ResultStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Jobs:
         admission: Admission,
         store: ResultStore,
         signer: UrlSigner,
-        accounts: Accounts,
+        ledger: Ledger,
         idempotency: Idempotency,
         deadline_s: float,
         result_ttl_s: int,
@@ -76,7 +88,7 @@ class Jobs:
         self._admission = admission
         self._store = store
         self._signer = signer
-        self._accounts = accounts
+        self._ledger = ledger
         self._idempotency = idempotency
         self._deadline_s = deadline_s
         self._result_ttl_s = result_ttl_s
@@ -126,7 +138,7 @@ class Jobs:
         ------
         InputError, NoForeground
             The photo or the options cannot be used; the credit is given back, as it is for every other failure.
-        OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable
+        OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable, DatabaseUnavailable
         """
         _check(data, options, limits)
         if idempotency_key is None:
@@ -139,9 +151,9 @@ class Jobs:
         try:
             kept = await self._make_once(key, data, options, limits)
         except BaseException:
-            await _to_the_end(self._idempotency.abandon, *scope)
+            await _at_last(self._idempotency.abandon, *scope)
             raise
-        await _to_the_end(self._idempotency.finish, *scope, _remembered(kept))
+        await _at_last(self._idempotency.finish, *scope, _remembered(kept))
         return kept
 
     async def check(self, data: bytes, preset: str, *, limits: Limits) -> Report:
@@ -194,17 +206,19 @@ class Jobs:
 
     @asynccontextmanager
     async def _charged(self, key: KeyInfo) -> AsyncIterator[None]:
-        """Take a credit; give it back when the work inside fails or its client goes away."""
+        """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled."""
+        charge_id = new_charge_id()
         try:
-            await _to_the_end(self._accounts.charge, key.id)
+            await _to_the_end(self._ledger.charge, key.id, charge_id)
         except asyncio.CancelledError:
-            await _to_the_end(self._accounts.refund, key.id)
+            await _at_last(self._ledger.refund, charge_id)
             raise
         try:
             with self._telemetry.photo():
                 yield
+            await _to_the_end(self._ledger.settle, charge_id)
         except BaseException:
-            await _to_the_end(self._accounts.refund, key.id)
+            await _at_last(self._ledger.refund, charge_id)
             self._telemetry.metrics.refunded()
             raise
 
@@ -272,3 +286,14 @@ async def _to_the_end(function: Callable[..., object], *args: object) -> None:
     except asyncio.CancelledError:
         await call
         raise
+
+
+async def _at_last(function: Callable[..., object], *args: object) -> None:
+    """The same for what comes after the work: without a database it is logged, and the answer is what it would be.
+
+    A charge that stays open is given back later (Ledger.give_back_lost), and an idempotency key is free after a while.
+    """
+    try:
+        await _to_the_end(function, *args)
+    except DatabaseUnavailable as error:
+        log.warning("%s is left for later: %s", function.__name__, error)

@@ -66,6 +66,14 @@ class Settings(BaseModel):
         default_factory=lambda: _state_dir(os.environ),
         shown="$XDG_STATE_HOME/packshot, or ~/.local/state/packshot",
     )
+    database_url: str | None = setting(
+        "PostgreSQL database of accounts, credits and idempotency, for several replicas: docs/databases.md.",
+        "a URL such as postgresql://USER:PASSWORD@HOST:5432/NAME, with packshot[postgresql]",
+        secret=True,
+        default=None,
+        repr=False,
+        shown="a SQLite file in the state folder",
+    )
     url_secrets: tuple[Annotated[str, Field(min_length=SECRET_CHARACTERS)], ...] = setting(
         "Secrets that sign result links. The first signs, all verify: to change it, put the new one in front, and drop "
         "the old one when its last link has expired. Make one with `openssl rand -hex 32`.",
@@ -257,6 +265,15 @@ class Settings(BaseModel):
     @classmethod
     def _expand_models(cls, value: Path) -> Path:
         return models_folder({variable_of("models_dir"): str(value)})
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str | None) -> str | None:
+        if value is not None:
+            from packshot.service.engines import database_url  # noqa: PLC0415 - 0.3 s, and most need none
+
+            database_url(value)
+        return value
 
     @field_validator("url_secrets", mode="before")
     @classmethod

@@ -22,7 +22,7 @@ class State:
         """Raises BadSettings when the folder cannot be made."""
         self._settings = settings
         self._folder = settings.state_dir
-        self.database = self._folder / "accounts.sqlite3"
+        self.database: Path | str = settings.database_url or self._folder / "accounts.sqlite3"
         self.results = self._folder / "results"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

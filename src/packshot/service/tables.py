@@ -1,0 +1,76 @@
+"""The tables that outlive a process: keys, what they spent by day, charges that are not settled, remembered requests.
+
+They are the same in SQLite and in PostgreSQL. migrations/ makes them, step by step from release to release; this is
+what its last step leaves. Times are seconds since 1970, days are UTC's, as text: 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+METADATA = MetaData()
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("state", String, nullable=False, server_default="active"),
+    Column("credits", BigInteger),  # NULL: no end of them
+    Column("used", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+    Column("rate", String),  # NULL: the service's own
+    Column("previous_digest", LargeBinary),  # of the text before the last rotation
+    Column("previous_until", Double),
+    CheckConstraint("state IN ('active', 'locked', 'revoked')", name="keys_state"),
+    CheckConstraint("credits >= 0", name="keys_credits"),
+    Index("keys_by_previous_digest", "previous_digest"),
+)
+
+USAGE = Table(
+    "usage",
+    METADATA,
+    Column("key_id", String, nullable=False),
+    Column("day", String, nullable=False),
+    Column("succeeded", BigInteger, nullable=False, server_default="0"),
+    Column("failed", BigInteger, nullable=False, server_default="0"),
+    Column("credits", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("key_id", "day"),
+)
+
+CHARGES = Table(
+    "charges",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("key_id", String, nullable=False),
+    Column("day", String, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Index("charges_by_age", "started_at"),
+)
+
+IDEMPOTENCY = Table(
+    "idempotency",
+    METADATA,
+    Column("key_id", String, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("request_hash", String, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("outcome", Text),  # NULL: still running
+    PrimaryKeyConstraint("key_id", "idempotency_key"),
+    Index("idempotency_by_age", "started_at"),
+)
