@@ -1,0 +1,178 @@
+"""`python -m evaluation.capacity.measure`: the line's times, and a service of one and two replicas under load.
+
+Everything is measured in short rounds that follow one another, so that what else happens on the machine reaches all of
+it alike. The simulation is fed with one replica's workers and with a single client's overhead; what it must foretell is
+what clients see, of one replica and of two. The line is measured for plans, in processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from bench import photos
+from bench.load.__main__ import WEIGHTS
+from bench.load.client import Drive, Plan, drive
+from bench.load.replicas import fleet, new_key
+from evaluation.machine import machine
+from packshot.engine.network import load_network
+from packshot.engine.process import tune_process
+from packshot.engine.remove import remove
+
+MEASURED = Path(__file__).with_name("measured.json")
+# Two workers in all, as the machine that this was first measured on has two cores.
+LOADS = {"alone": (1, 2, 1), "one": (1, 2, 4), "one, busy": (1, 2, 8), "two": (2, 1, 4), "two, busy": (2, 1, 8)}
+"""By name: replicas, workers in each, clients of a closed loop."""
+FED, ALONE = "one, busy", "alone"
+"""The load whose workers' times the simulation is fed with; the load that says what a request takes beside them."""
+
+
+@dataclass
+class Load:
+    """What one service did. took_s: of each request, as its client saw it. worked_s: what the workers said they took.
+    seconds: all phases together.
+    """
+
+    replicas: int
+    workers: int
+    clients: int
+    seconds: float = 0.0
+    took_s: list[float] = field(default_factory=list)
+    worked_s: list[float] = field(default_factory=list)
+    refused: int = 0
+
+
+@dataclass
+class Found:
+    """All that was measured; measured.json is this.
+
+    line: of single photos, by how many were computed at once, the processor's seconds: what they take on an idle
+    machine. loop_s: what a request takes beside the line.
+    think_s: what a client of the load does between two requests. photo_bytes, result_bytes: means.
+    """
+
+    machine: dict[str, str] = field(default_factory=dict)
+    load_average: list[float] = field(default_factory=list)
+    line: dict[int, list[float]] = field(default_factory=dict)
+    loop_s: float = 0.0
+    think_s: float = 0.0
+    photo_bytes: float = 0.0
+    result_bytes: float = 0.0
+    loads: dict[str, Load] = field(default_factory=dict)
+
+
+def line_seconds(files: Mapping[str, bytes], threads: int, seconds: float, seed: int) -> list[float]:
+    """Every photo's processor time while `threads` of them are computed at once; mixed as clients mix them.
+
+    Each photo stays on its thread, so that this is its time on a core of its own, whatever else the machine does.
+    """
+    network, ends = load_network(), time.monotonic() + seconds
+
+    def one_thread(number: int) -> list[float]:
+        chance, found = random.Random(1000 * seed + number), list[float]()  # noqa: S311 - a mix, not a secret
+        while time.monotonic() < ends:
+            photo = files[chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]]
+            began = time.thread_time()
+            remove(photo, network=network)
+            found.append(time.thread_time() - began)
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [each for found in pool.map(one_thread, range(threads)) for each in found]
+
+
+def measure(rounds: int, seconds: float, cores: int) -> Found:
+    """Rounds of: the line on 1 to `cores` threads, then every load."""
+    files = {size: photos.photo("bottle", int(size)) for size in WEIGHTS}
+    found = Found(machine=machine(), photo_bytes=_mean({size: len(data) for size, data in files.items()}))
+    found.result_bytes = _mean({size: len(remove(data).data) for size, data in files.items()})
+    found.line = {count: [] for count in range(1, cores + 1)}
+    found.loads = {name: Load(*load) for name, load in LOADS.items()}
+    alone: list[Drive] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        ExitStack() as services,
+    ):
+        plans = {}
+        for count in (1, 2):
+            home = Path(folder, str(count))
+            settings = {"workers": 2 // count, "queue_limit": 64, "log_level": "warning"}
+            address, _ = services.enter_context(fleet(count, home, settings))
+            (home / "downloads").mkdir()
+            plans[count] = Plan(address, new_key(home / "state"), files, WEIGHTS, seconds, home / "downloads")
+            pool.submit(drive, replace(plans[count], clients=2 * count, seconds=1)).result()
+        for number in range(rounds):
+            found.load_average.append(os.getloadavg()[0])
+            for count in found.line:
+                found.line[count] += line_seconds(files, count, seconds / 2, number)
+            for name, load in found.loads.items():
+                plan = replace(plans[load.replicas], clients=load.clients, seed=number)
+                driven = pool.submit(drive, plan).result()
+                _add(load, driven)
+                if name == ALONE:
+                    alone.append(driven)
+            print(f"round {number + 1} of {rounds}, load average {found.load_average[-1]:.1f}", flush=True)
+    _note_overhead(found, alone)
+    return found
+
+
+def _mean(by_size: Mapping[str, float]) -> float:
+    return sum(WEIGHTS[size] * value for size, value in by_size.items())
+
+
+def _add(load: Load, driven: Drive) -> None:
+    load.seconds += driven.wall_s
+    good = [each for each in driven.outcomes if each.status == 200]
+    load.took_s += [each.took_s for each in good]
+    load.worked_s += [each.served_s for each in good]
+    load.refused += sum(each.status == 503 for each in driven.outcomes)
+
+
+def _note_overhead(found: Found, alone: Sequence[Drive]) -> None:
+    """From a service that has one client and so no queue: what its time is made of beside the line's own."""
+    good = [each for driven in alone for each in driven.outcomes if each.status == 200]
+    found.loop_s = statistics.median(each.took_s - each.served_s for each in good)
+    found.think_s = max(0.0, (sum(each.wall_s for each in alone) - sum(each.took_s for each in good)) / len(good))
+
+
+def write(found: Found, path: Path) -> None:
+    """Times in tenths of milliseconds: nothing here is known better."""
+    told = asdict(found)
+    told["line"] = {count: [round(each, 4) for each in times] for count, times in found.line.items()}
+    for load in told["loads"].values():
+        load.update({name: [round(each, 4) for each in load[name]] for name in ("took_s", "worked_s")})
+    path.write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def read(path: Path = MEASURED) -> Found:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["line"] = {int(count): times for count, times in told["line"].items()}
+    told["loads"] = {name: Load(**load) for name, load in told["loads"].items()}
+    return Found(**told)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m evaluation.capacity.measure", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load in a round; the line gets half")
+    parser.add_argument("--cores", type=int, default=2, help="the most photos at once; not more than there are cores")
+    parser.add_argument("--out", type=Path, default=MEASURED)
+    options = parser.parse_args()
+    tune_process()
+    write(measure(options.rounds, options.seconds, options.cores), options.out)
+
+
+if __name__ == "__main__":
+    main()

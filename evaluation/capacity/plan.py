@@ -1,0 +1,131 @@
+"""Replicas and cost for a number of pictures a second, by the simulation.
+
+A large fleet is not simulated whole: SLICE replicas with their share of the arrivals stand for it. A balancer over all
+of them does no worse than one over a slice, so the plan errs on the side of more replicas.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluation.capacity.measure import Found
+from evaluation.capacity.simulate import Demand, Outcome, Service, simulate
+from evaluation.capacity.times import Measured, measured
+
+SLICE = 12
+REQUESTS = 12_000
+SPARE = 0.1
+"""Of the replicas, at least one: what a deploy or a dead machine takes away."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """p95_s: from the body's last byte to the answer. price: of a core for an hour. cores: workers of a replica."""
+
+    p95_s: float = 0.5
+    price: float = 0.04
+    cores: int = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """replicas: with the spare ones. p95_s: simulated, without them."""
+
+    rate: float
+    needed: int
+    replicas: int
+    busy: float
+    p95_s: float
+    refused: float
+    per_hour: float
+    per_thousand: float
+
+
+def times_of(found: Found, cores: int) -> Measured:
+    """What a photo takes where all cores of a replica are busy; more cores than were measured are taken to be alike."""
+    return measured({1: found.line[min(cores, max(found.line))]})
+
+
+def fleet(found: Found, aim: Aim, rate: float, replicas: int) -> Outcome:
+    """This many replicas at this rate, or a slice of them."""
+    part = min(1.0, SLICE / replicas)
+    service = Service(times_of(found, aim.cores), min(replicas, SLICE), aim.cores, loop_s=found.loop_s)
+    return simulate(service, Demand(REQUESTS, rate * part))
+
+
+def plan(found: Found, aim: Aim, rate: float) -> Plan:
+    """The fewest replicas that keep the aim and turn no more than one photo in a thousand away.
+
+    Raises: ValueError where no number does, because a single photo takes longer than the aim.
+    """
+    alone = fleet(found, aim, aim.cores * 0.01 / times_of(found, aim.cores).mean_s(1), 1)
+    if alone.percentile(0.95) > aim.p95_s:
+        raise ValueError(f"one photo alone has a p95 of {alone.percentile(0.95):.2f} s; the aim is {aim.p95_s:g} s")
+
+    def keeps(replicas: int) -> bool:
+        outcome = fleet(found, aim, rate, replicas)
+        return outcome.percentile(0.95) <= aim.p95_s and outcome.refused <= REQUESTS / 1000
+
+    low = max(0, math.floor(rate * times_of(found, aim.cores).mean_s(1) / aim.cores) - 1)  # too few to keep up
+    high = max(1, 2 * low)
+    while not keeps(high):
+        low, high = high, 2 * high
+    while high - low > max(1, high // 500):
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return _priced(fleet(found, aim, rate, high), aim, rate, high)
+
+
+def _priced(outcome: Outcome, aim: Aim, rate: float, needed: int) -> Plan:
+    replicas = needed + max(1, math.ceil(SPARE * needed))
+    per_hour = replicas * aim.cores * aim.price
+    return Plan(
+        rate=rate,
+        needed=needed,
+        replicas=replicas,
+        busy=outcome.busy,
+        p95_s=outcome.percentile(0.95),
+        refused=outcome.refused / REQUESTS,
+        per_hour=per_hour,
+        per_thousand=1000 * per_hour / (3600 * rate),
+    )
+
+
+def table(plans: Sequence[Plan]) -> str:
+    lines = [
+        "| pictures a second | replicas needed | with spares | workers busy | p95 | cost an hour | of 1,000 pictures |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {each.rate:,.0f} | {each.needed:,} | {each.replicas:,} | {each.busy:.0%} | {1000 * each.p95_s:.0f} ms "
+        f"| {each.per_hour:,.2f} | {each.per_thousand:.4f} |"
+        for each in plans
+    ]
+    return "\n".join(lines)
+
+
+# Of the service as it is: POST /v1/packshots with a key with credits and a rate, its result fetched once.
+_A_PICTURE = {
+    "account transactions (PostgreSQL)": 2,  # whose key it is; one credit taken
+    "rate-limit hits (Redis)": 1,
+    "objects written (S3)": 1,
+    "objects read (S3)": 1,
+}
+
+
+def backing(found: Found, rates: Sequence[float]) -> str:
+    """What the parts behind the replicas have to carry."""
+    lines = [f"| a second | {' | '.join(f'{rate:,.0f}' for rate in rates)} |", "|---" * (len(rates) + 1) + "|"]
+    flows = {
+        "photos in": found.photo_bytes,
+        "results out, to the store and again to the client": 2 * found.result_bytes,
+    }
+    for name, size in flows.items():
+        lines.append(f"| {name} | {' | '.join(f'{8 * size * rate / 1e9:,.3g} Gbit' for rate in rates)} |")
+    for name, each in _A_PICTURE.items():
+        lines.append(f"| {name} | {' | '.join(f'{each * rate:,.0f}' for rate in rates)} |")
+    kept_tb = [found.result_bytes * rate * 86400 / 1e12 for rate in rates]
+    lines.append(f"| results kept for a day | {' | '.join(f'{each:,.3g} TB' for each in kept_tb)} |")
+    return "\n".join(lines)
