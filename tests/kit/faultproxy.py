@@ -22,7 +22,7 @@ class Faults:
 
     latency_s: float = 0.0
     black_hole: bool = False  # accepts, and never passes anything on
-    refuse: bool = False  # resets each connection at once
+    refuse: bool = False  # resets each connection at the first byte
     cut_up_after_bytes: int | None = None  # of a connection; then a reset
     cut_down_after_bytes: int | None = None
     corrupt_up: bool = False  # one bit of each large piece
@@ -46,9 +46,6 @@ class FaultProxy:
             await server.serve_forever()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.faults.refuse:
-            _reset(writer)
-            return
         try:
             up_reader, up_writer = await asyncio.open_connection(*self._upstream)
         except OSError:
@@ -56,13 +53,13 @@ class FaultProxy:
             return
         up, down = self._pass_on(reader, up_writer, up=True), self._pass_on(up_reader, writer, up=False)
         passing = {asyncio.ensure_future(up), asyncio.ensure_future(down)}
-        try:
+        with contextlib.suppress(asyncio.CancelledError):  # the proxy's own end; asyncio would make a noise of it
             await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)  # an end of one side ends both
-        finally:
-            for each in passing:
-                each.cancel()
-            _reset(writer)
-            up_writer.transport.abort()
+        for each in passing:
+            each.cancel()
+        await asyncio.gather(*passing, return_exceptions=True)
+        _reset(writer)
+        up_writer.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         passed = 0
@@ -71,6 +68,8 @@ class FaultProxy:
                 while self.faults.black_hole:  # noqa: ASYNC110 - set from another thread
                     await asyncio.sleep(0.01)
                 faults = self.faults
+                if faults.refuse:
+                    return
                 await asyncio.sleep(faults.latency_s)
                 if len(piece) > _HEAD_BYTES and (faults.corrupt_up if up else faults.corrupt_down):
                     piece = piece[:-1] + bytes([piece[-1] ^ 1])
@@ -94,10 +93,10 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
     def run() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             loop.run_until_complete(running)
-        left = asyncio.all_tasks(loop)
-        for task in left:
+        for task in (left := asyncio.all_tasks(loop)):
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
         loop.close()
 
     thread = threading.Thread(target=run, name="fault proxy")

@@ -107,7 +107,7 @@ class BucketStore:
             meta = await obstore.head_async(self._bucket, probe)
         skew_s = time.time() - meta["last_modified"].timestamp()
         if abs(skew_s) > MAX_SKEW_S:
-            self._proved_at = float("-inf")
+            self._proved_at = float("-inf")  # the probe's own put was no proof
             clock = StoreUnavailable(f"{self._addresses.url}: its clock and ours are {skew_s:+.0f} s apart.")
             raise unavailable() from clock
 
@@ -158,6 +158,7 @@ class BucketStore:
                 return []
 
     async def _write(self, path: str, data: bytes, attributes: Any) -> None:
+        self._proved_at = float("-inf")  # until this one has worked
         async with self._call():
             # In one request, never in parts: nothing half-written can stay behind, at any size up to 5 GB.
             await obstore.put_async(self._bucket, path, data, attributes=attributes, use_multipart=False)

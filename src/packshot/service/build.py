@@ -25,7 +25,7 @@ from packshot.service.logs import about_key
 from packshot.service.rate_limit import RateLimiter
 from packshot.service.signing import UrlSigner
 from packshot.service.state import State
-from packshot.service.stores import open_store
+from packshot.service.stores import look_at, open_store
 from packshot.service.sweeper import Sweeper
 from packshot.service.telemetry import Telemetry, make_telemetry
 
@@ -63,7 +63,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Warm the network, sweep expired results meanwhile, and let work in flight finish at the end."""
-        await asyncio.to_thread(self._warm)
+        await asyncio.gather(asyncio.to_thread(self._warm), look_at(self.store))
         self.telemetry.start()
         sweeping = asyncio.gather(self.sweeper.run(), self.ledger.run(lost_after_s(self.settings)))
         try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from packshot.errors import BadSettings
+from packshot.errors import BadSettings, StoreUnavailable
 from packshot.service.local_store import LocalStore
 
 if TYPE_CHECKING:
     from packshot.service.settings import Settings
     from packshot.service.storage import ResultStore
+
+_log = logging.getLogger(__name__)
 
 
 def open_store(settings: Settings, folder: Path) -> ResultStore:
@@ -37,3 +40,11 @@ def open_store(settings: Settings, folder: Path) -> ResultStore:
     if settings.results_delivery == "redirect":
         store.check_signing()
     return store
+
+
+async def look_at(store: ResultStore) -> None:
+    """Say in the log why results cannot be kept, if so. The start goes on: a store may be away when replicas change."""
+    try:
+        await store.check()
+    except StoreUnavailable as error:
+        _log.error("results cannot be kept, so the service is not ready: %s", error.__cause__)
