@@ -29,7 +29,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 # passwords of database addresses, which drivers like to repeat in their errors.
 _SECRETS = (
     (re.compile(r"pk_[0-9A-Za-z]{8,}"), "pk_[hidden]"),
-    (re.compile(r"(?i)((?:signature|credential|token|sig|password|api_?key)=)[^&\s'\"]+"), r"\1[hidden]"),
+    (re.compile(r"(?i)((?:signature|credential|token|sig|password|api_?key)=['\"]?)[^&\s'\"]+"), r"\1[hidden]"),
     (re.compile(r"(?i)((?:authorization|x-[a-z]+-key|x-[a-z]+-market-key)['\"]?\s*[:=]\s*)[^\n]+"), r"\1[hidden]"),
     (re.compile(r"(://)[^/@\s]*:[^/@\s]*@"), r"\1[hidden]@"),
 )
@@ -44,6 +44,8 @@ def set_up_logging(level: str, form: str = "text") -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+    # It warns of every form that is cut or forged, which the answer says already and a flood would fill the disk with.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     # uvicorn says at start and end what the service says itself.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
 

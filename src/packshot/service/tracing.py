@@ -6,6 +6,7 @@ exporter belong to one service; nothing is registered for the whole process.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 # What a collector that does not answer may cost at shutdown.
-FLUSH_MS = 3000
+FLUSH_S = 2.0
 
 
 class RequestSpan:
@@ -95,10 +96,11 @@ class Traces:
             yield
 
     def close(self) -> None:
-        """Send what is left, for a bounded time."""
+        """Send what is left, for a bounded time: the SDK itself may try for half a minute."""
         if self._provider is not None:
-            self._provider.force_flush(FLUSH_MS)
-            self._provider.shutdown()
+            closing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
+            closing.start()
+            closing.join(FLUSH_S)
 
 
 def make_traces(*, wanted: bool) -> Traces:
