@@ -4,63 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from types import FrameType
 from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from packshot.api.app import create_app
+from packshot.api.connection import DeadlineProtocol, Room
 from packshot.errors import BadSettings
 from packshot.service.build import Service
 from packshot.service.settings import Settings
-
-
-class HeadDeadlineProtocol(H11Protocol):
-    """Closes connections that have not sent a whole request head in time.
-
-    uvicorn times idle connections only after an answer, so one that never sends, or sends a byte a minute, would
-    stay for ever. This also ends the reading away of a body that was refused.
-    """
-
-    _head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        # asyncio sets it only on sockets that name their protocol, and those of socket.create_server do not: without it
-        # the body of an answer waits 40 ms for the acknowledgement of its head on a kept connection.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._arm()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._disarm_when_answering()
-
-    def on_response_complete(self) -> None:
-        self._arm()
-        super().on_response_complete()  # begins the next request, when it came along with this one
-        self._disarm_when_answering()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        super().connection_lost(exc)
-
-    def _arm(self) -> None:
-        self._disarm()
-        self._head_timer = self.loop.call_later(self.timeout_keep_alive, self._expired)
-
-    def _disarm_when_answering(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._disarm()
-
-    def _disarm(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _expired(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -95,12 +49,13 @@ def bind(settings: Settings) -> socket.socket:
 
 def make_server(service: Service) -> Server:
     """A server for the service's own settings; `.run()` blocks until a signal. It binds, or takes `sockets=[...]`."""
-    settings = service.settings
+    settings, room = service.settings, Room.of_this_process()
     config = uvicorn.Config(
         create_app(service),
         host=settings.host,
         port=settings.port,
-        http=cast("type[asyncio.Protocol]", HeadDeadlineProtocol),
+        http=cast("type[asyncio.Protocol]", partial(DeadlineProtocol, room)),
+        backlog=room.backlog,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -129,7 +129,7 @@ class Admission:
     def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
         context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
         started_s = time.monotonic()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, work)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, _guarded, work)
         future.add_done_callback(lambda done: self._ended(done, started_s))
         return future
 
@@ -143,3 +143,11 @@ class Admission:
     def _note_idle(self) -> None:
         if not self._running and not self._queued:
             self._idle.set()
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    """The work, without its SystemExit: raised in a task of the event loop, that would end the whole process."""
+    try:
+        return work()
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError("a worker tried to end the process") from error
