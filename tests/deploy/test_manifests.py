@@ -62,7 +62,7 @@ def image_variables() -> dict[str, str]:
     """The settings in the image's ENV lines."""
     text = (DEPLOY / "Dockerfile").read_text().replace("${DEVICE}", "cpu")
     words = (word for word in text.replace("\\\n", " ").split() if word.startswith("PACKSHOT_"))
-    return dict(word.split("=", 1) for word in words)
+    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def test_composes_replicas_have_settings_that_can_be_used(tmp_path: Path) -> None:

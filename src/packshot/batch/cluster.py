@@ -46,7 +46,7 @@ class RayEngine:
         self._jobs = jobs
         self._say = say
         self._stalled_after_s = stalled_after_s
-        self._ray = _connect()
+        self._ray = connect()
 
     def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
         """As engines.Engine has it.
@@ -160,7 +160,7 @@ def _version() -> str:
     return __version__
 
 
-def _connect() -> Any:
+def connect() -> Any:
     """The cluster that RAY_ADDRESS names, or one that was started on this machine, or a new one of this machine."""
     # Figures about its users are not ours to send.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
