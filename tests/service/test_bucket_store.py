@@ -24,7 +24,7 @@ PNG = "image/png"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
 
 
-def in_memory(**options: float) -> BucketStore:
+def in_memory(**options: float | None) -> BucketStore:
     return BucketStore(Addresses("memory", "shop", "results"), deadline_s=5, **options)
 
 
@@ -107,6 +107,16 @@ def test_one_of_many_replicas_sweeps_and_takes_only_old_results() -> None:
         assert await (await second.open(young)).read() == b"young"
         left = [meta["path"] for page in obstore.list(first._bucket) for meta in page]
         assert len(left) == 4, left  # young, the note, the stranger, the mark of the last sweep
+
+    asyncio.run(scenario())
+
+
+def test_a_bucket_with_a_rule_of_its_own_is_left_alone() -> None:
+    async def scenario() -> None:
+        store, result_id = in_memory(sweep_every_s=None), new_result_id()
+        await store.put(result_id, b"old", PNG)
+        assert await store.remove_older(time.time() + 10) == 0
+        assert await (await store.open(result_id)).read() == b"old"
 
     asyncio.run(scenario())
 

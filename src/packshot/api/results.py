@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from packshot.api.ailab.envelope import Envelope
+from packshot.api.ranges import part, wanted
 from packshot.service.build import Service
+from packshot.service.storage import StoredResult
 
 # A result is the product of a stranger's bytes: nothing in it may run, sniff, frame or leak where it came from.
 _FIXED_HEADERS = {
@@ -23,10 +25,12 @@ _FIXED_HEADERS = {
 REDIRECT_S = 300
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture"},
+    206: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The bytes that a Range header asks for"},
     307: {"description": "The picture is at this address of the bucket, for some minutes"},
     403: {"model": Envelope, "description": "The signature is wrong or missing"},
     404: {"model": Envelope, "description": "There is no such result"},
     410: {"model": Envelope, "description": "The result is past its life"},
+    416: {"description": "The result has no such bytes"},
     502: {"model": Envelope, "description": "The place that keeps results failed"},
     "default": {"model": Envelope, "description": "Any other fault"},
 }
@@ -48,12 +52,14 @@ def router(service: Service) -> APIRouter:
         stored = await service.store.open(result_id)
         headers = _FIXED_HEADERS | {
             "Content-Length": str(stored.size_bytes),
+            "Accept-Ranges": "bytes",
+            "ETag": f'"{result_id}"',  # what is behind an id never changes
             "Content-Disposition": f'inline; filename="packshot.{name.rpartition(".")[2]}"',
             "Cache-Control": f"private, max-age={remaining_s}, immutable",
         }
         if request.method == "HEAD":
             return Response(media_type=stored.content_type, headers=headers)
-        return StreamingResponse(stored.chunks, media_type=stored.content_type, headers=headers)
+        return _body(stored, headers, request)
 
     for method in ("GET", "HEAD"):
         routes.add_api_route(
@@ -66,3 +72,18 @@ def router(service: Service) -> APIRouter:
             responses=_RESPONSES,
         )
     return routes
+
+
+def _body(stored: StoredResult, headers: dict[str, str], request: Request) -> Response:
+    """All of a result, or the part that is asked for, unless the client's own part is of something else."""
+    same = request.headers.get("if-range", headers["ETag"]) == headers["ETag"]
+    span = wanted(request.headers.get("range"), stored.size_bytes) if same else None
+    if span is None:
+        return StreamingResponse(stored.chunks, media_type=stored.content_type, headers=headers)
+    if not span:
+        return Response(status_code=416, headers=_FIXED_HEADERS | {"Content-Range": f"bytes */{stored.size_bytes}"})
+    headers |= {
+        "Content-Length": str(len(span)),
+        "Content-Range": f"bytes {span.start}-{span.stop - 1}/{stored.size_bytes}",
+    }
+    return StreamingResponse(part(stored.chunks, span), 206, media_type=stored.content_type, headers=headers)

@@ -26,7 +26,7 @@ from packshot.service.storage import EXTENSIONS, StoredResult, is_result_id, una
 PIECE_BYTES = 2 * 1024 * 1024
 MAX_SKEW_S = 300.0  # S3 itself refuses what is signed more than 15 minutes off
 PROOF_S = 10.0  # how long a put that worked stands for the next
-SWEEP_EVERY_S = 3600.0  # of all replicas together
+SWEEP_EVERY_S = 3600.0
 _PAUSE_S = 0.2  # between two pages of a listing, 1000 objects each
 _DIGEST = "sha256"
 
@@ -55,9 +55,12 @@ class Addresses:
 
 
 class BucketStore:
-    """A ResultStore in a bucket. Every call has `deadline_s` in all, tries and waits included."""
+    """A ResultStore in a bucket. Every call has `deadline_s` in all, tries and waits included.
 
-    def __init__(self, addresses: Addresses, *, deadline_s: float, sweep_every_s: float = SWEEP_EVERY_S) -> None:
+    sweep_every_s: of all replicas together; None for never.
+    """
+
+    def __init__(self, addresses: Addresses, *, deadline_s: float, sweep_every_s: float | None = SWEEP_EVERY_S) -> None:
         self._addresses = addresses
         self._prefix = f"{addresses.prefix}/" if addresses.prefix else ""
         self._deadline_s = deadline_s
@@ -138,7 +141,9 @@ class BucketStore:
         return count
 
     async def _take_turn(self) -> bool:
-        """Whether no replica has swept within the hour. Two that ask at once both may: that does no harm."""
+        """Whether no replica has swept lately. Two that ask at once both may: that does no harm."""
+        if self._sweep_every_s is None:
+            return False
         marker = f"{self._prefix}sweep"
         try:
             async with self._call():

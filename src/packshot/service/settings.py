@@ -104,6 +104,12 @@ class Settings(BaseModel):
         pattern=r"^https?://[^/?#@\s]+$",
         shown="the one that the service uses",
     )
+    results_sweep: bool = setting(
+        "Remove expired results from the bucket: one of the replicas lists it each hour. Turn it off where a rule of "
+        "the bucket does it; the folder is always swept.",
+        "true or false",
+        default=True,
+    )
     results_deadline_s: float = _seconds("Longest time of one request to the bucket, tries and waits included.", 10.0)
     result_ttl_s: int = _whole("Life of a result and of its link, in seconds.", 86400, 1, 31 * 86400)
     workers: int = setting(

@@ -28,7 +28,11 @@ def open_store(settings: Settings, folder: Path) -> ResultStore:
     if settings.results_url is None:
         return LocalStore(folder)
     try:
-        from packshot.service.bucket_store import Addresses, BucketStore  # noqa: PLC0415 - an extra, and 20 ms
+        from packshot.service.bucket_store import (  # noqa: PLC0415 - an extra, and 20 ms
+            SWEEP_EVERY_S,
+            Addresses,
+            BucketStore,
+        )
     except ImportError as error:
         raise BadSettings(
             f"PACKSHOT_RESULTS_URL is {settings.results_url}, which needs obstore, and that is not installed.",
@@ -36,7 +40,8 @@ def open_store(settings: Settings, folder: Path) -> ResultStore:
         ) from error
     parts = urlsplit(settings.results_url)
     addresses = Addresses(parts.scheme, parts.netloc, parts.path.strip("/"), settings.results_public_endpoint)
-    store = BucketStore(addresses, deadline_s=settings.results_deadline_s)
+    sweep_every_s = SWEEP_EVERY_S if settings.results_sweep else None
+    store = BucketStore(addresses, deadline_s=settings.results_deadline_s, sweep_every_s=sweep_every_s)
     if settings.results_delivery == "redirect":
         store.check_signing()
     return store
