@@ -21,7 +21,7 @@ OVERLAYS = ("cpu", "gpu")
 SECRETS = {
     "URL_SECRETS": "0123456789" * 4,
     "DATABASE_URL": "postgresql://packshot:secret@postgresql/packshot",
-    "REDIS_URL": "redis://redis:6379/0",
+    "RATE_LIMIT_URL": "redis://redis:6379/0",
 }
 
 
