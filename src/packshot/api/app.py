@@ -18,6 +18,7 @@ from packshot.api.ailab import routes as ailab
 from packshot.api.context import RequestContext
 from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
 from packshot.api.failures import failure
+from packshot.api.framing import OneLength
 from packshot.api.native import routes as native
 from packshot.api.native.schema import relabel
 from packshot.api.page import routes as page
@@ -61,6 +62,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _client_gone)
     metrics = service.telemetry.metrics
     app.add_middleware(UploadRoom, max_bytes=service.settings.upload_memory_bytes, held=metrics.uploads_bytes)
+    app.add_middleware(OneLength)
     app.add_middleware(RequestContext, telemetry=service.telemetry, log_clients=service.settings.log_clients)
     describe = app.openapi
     app.openapi = lambda: relabel(describe())  # type: ignore[method-assign]
