@@ -40,16 +40,16 @@ FED, ALONE = "one, busy", "alone"
 
 @dataclass
 class Load:
-    """What one service did. took_s: of each request, as its client saw it. worked_s: what the workers said they took.
-    seconds: all phases together.
+    """What one service did, round by round. seconds: of the round. took_s: of each request, as its client saw it.
+    worked_s: what the workers said they took.
     """
 
     replicas: int
     workers: int
     clients: int
-    seconds: float = 0.0
-    took_s: list[float] = field(default_factory=list)
-    worked_s: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    took_s: list[list[float]] = field(default_factory=list)
+    worked_s: list[list[float]] = field(default_factory=list)
     refused: int = 0
 
 
@@ -133,10 +133,10 @@ def _mean(by_size: Mapping[str, float]) -> float:
 
 
 def _add(load: Load, driven: Drive) -> None:
-    load.seconds += driven.wall_s
+    load.seconds.append(driven.wall_s)
     good = [each for each in driven.outcomes if each.status == 200]
-    load.took_s += [each.took_s for each in good]
-    load.worked_s += [each.served_s for each in good]
+    load.took_s.append([round(each.took_s, 4) for each in good])
+    load.worked_s.append([round(each.served_s, 4) for each in good])
     load.refused += sum(each.status == 503 for each in driven.outcomes)
 
 
@@ -151,8 +151,6 @@ def write(found: Found, path: Path) -> None:
     """Times in tenths of milliseconds: nothing here is known better."""
     told = asdict(found)
     told["line"] = {count: [round(each, 4) for each in times] for count, times in found.line.items()}
-    for load in told["loads"].values():
-        load.update({name: [round(each, 4) for each in load[name]] for name in ("took_s", "worked_s")})
     path.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 

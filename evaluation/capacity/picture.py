@@ -42,8 +42,6 @@ def svg(lines: Mapping[int, Line], aim: Aim) -> str:
     ]
     for line, colour in zip(lines.values(), COLOURS, strict=True):
         parts.append(_curve(line, colour))
-        end = [each for each in line if each[1] <= LONGEST_S][-1]
-        parts.append(f'<circle cx="{_x(end[0]):.1f}" cy="{_y(end[1]):.1f}" r="3.5" fill="{colour}"/>')
     parts += _legend(lines, aim)
     parts.append(
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, "share of the workers' time that is asked for", "middle")

@@ -15,18 +15,20 @@ from evaluation.capacity.simulate import Demand, Outcome, Service, simulate
 from evaluation.capacity.times import Measured, measured
 
 SLICE = 12
-REQUESTS = 12_000
 SPARE = 0.1
 """Of the replicas, at least one: what a deploy or a dead machine takes away."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """p95_s: from the body's last byte to the answer. price: of a core for an hour. cores: workers of a replica."""
+    """p95_s: from the body's last byte to the answer. price: of a core for an hour. cores: workers of a replica.
+    requests: in each simulation.
+    """
 
     p95_s: float = 0.5
     price: float = 0.04
     cores: int = 2
+    requests: int = 12_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def fleet(found: Found, aim: Aim, rate: float, replicas: int) -> Outcome:
     """This many replicas at this rate, or a slice of them."""
     part = min(1.0, SLICE / replicas)
     service = Service(times_of(found, aim.cores), min(replicas, SLICE), aim.cores, loop_s=found.loop_s)
-    return simulate(service, Demand(REQUESTS, rate * part))
+    return simulate(service, Demand(aim.requests, rate * part))
 
 
 def plan(found: Found, aim: Aim, rate: float) -> Plan:
@@ -66,7 +68,7 @@ def plan(found: Found, aim: Aim, rate: float) -> Plan:
 
     def keeps(replicas: int) -> bool:
         outcome = fleet(found, aim, rate, replicas)
-        return outcome.percentile(0.95) <= aim.p95_s and outcome.refused <= REQUESTS / 1000
+        return outcome.percentile(0.95) <= aim.p95_s and outcome.refused <= aim.requests / 1000
 
     low = max(0, math.floor(rate * times_of(found, aim.cores).mean_s(1) / aim.cores) - 1)  # too few to keep up
     high = max(1, 2 * low)
@@ -87,7 +89,7 @@ def _priced(outcome: Outcome, aim: Aim, rate: float, needed: int) -> Plan:
         replicas=replicas,
         busy=outcome.busy,
         p95_s=outcome.percentile(0.95),
-        refused=outcome.refused / REQUESTS,
+        refused=outcome.refused / aim.requests,
         per_hour=per_hour,
         per_thousand=1000 * per_hour / (3600 * rate),
     )

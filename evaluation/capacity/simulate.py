@@ -41,7 +41,8 @@ class Service:
 class Demand:
     """Poisson arrivals at `rate`, or `clients` that send the next photo think_s after they have their result.
 
-    upload_s: of a body, before the service does anything. retries: how often a client comes again after 503.
+    upload_s: of a body, before the service does anything. retries: how often a client comes again after 503. settling:
+    the share of photos, from the first, that outcomes leave out because they found the service empty.
     """
 
     requests: int
@@ -50,20 +51,22 @@ class Demand:
     think_s: float = 0.0
     upload_s: float = 0.0
     retries: int = 100
+    settling: float = 0.1
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """took_s: from the body's first byte to the answer, retries and all, of each photo that was served; without the
-    first tenth, which found the service empty. waited_s: for a worker. refused: answers 503. lost: photos whose client
-    gave up. seconds: simulated. present: photos in the service, the mean over time.
+    """took_s: from the body's first byte to the answer, retries and all, of each photo that was served. waited_s: for a
+    worker. refused: answers 503. lost: photos whose client gave up. seconds: until the last photo was answered.
+    present: photos in the service, the mean over time. busy: the share of the workers' time.
     """
 
     took_s: Floats
     waited_s: Floats
     refused: int
     lost: int
+    seconds: float
     served_per_s: float
     present: float
     busy: float
@@ -188,13 +191,14 @@ def simulate(service: Service, demand: Demand) -> Outcome:
     for _ in range(demand.clients):
         run.env.process(run.client())
     run.env.run()
-    settled = slice(demand.requests // 10, None)
+    settled = slice(int(demand.settling * demand.requests), None)
     served = ~np.isnan(run.took_s)
     return Outcome(
         took_s=run.took_s[settled][served[settled]],
         waited_s=run.waited_s[settled][served[settled]],
         refused=run.refused,
         lost=run.lost,
+        seconds=run.changed_s,
         served_per_s=float(served.sum() / run.changed_s),
         present=float(run.area / run.changed_s),
         busy=float(run.worked_s / run.changed_s / (service.replicas * service.workers)),

@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--findings", type=Path, default=Path("build/fuzz"), help="folder for inputs that break a bound"
     )
+    parser.add_argument("--corpus", type=Path, help="folder in which inputs that reached something new are kept")
     chosen = parser.parse_args()
     seconds = (
         {chosen.only: 60 * chosen.minutes} if chosen.only else {k: 60 * chosen.minutes * v for k, v in SHARES.items()}
@@ -39,7 +40,9 @@ def main() -> int:
             print(f"{name}: skipped, atheris is not installed (uv sync --group proof, on Python 3.11)")
         elif name in TARGETS:
             with tempfile.TemporaryDirectory() as corpus:
-                rows.append(campaign.run(name, share, Path(corpus), chosen.findings))
+                kept = chosen.corpus / name if chosen.corpus else Path(corpus)
+                kept.mkdir(parents=True, exist_ok=True)
+                rows.append(campaign.run(name, share, kept, chosen.findings))
         else:
             rows.append(line.run(share, chosen.findings))
     print(campaign.table(rows))

@@ -82,15 +82,16 @@ def _value(draw: st.DrawFn, name: str) -> object:
     return draw(st.sampled_from([*small, *option.choices, *EDGES.get(name, ())] or list(option.examples)))
 
 
-def check(case: Case) -> None:
-    """Nothing but a true Result or a PackshotError comes out."""
+def check(case: Case) -> bool:
+    """Nothing but a true Result or a PackshotError comes out. Returns whether it was a Result."""
     try:
         options = Options.from_fields({"max_px": LARGEST_OUTPUT_PX, **case.fields} if _is_free(case) else case.fields)
         result = remove(case.photo, options)
     except PackshotError as error:
         assert error.message
-        return
+        return False
     is_true(result, options)
+    return True
 
 
 def _is_free(case: Case) -> bool:
