@@ -32,7 +32,7 @@ def erlang_b(workers: int, load: float) -> float:
 @pytest.mark.parametrize(("workers", "used"), [(1, 0.5), (2, 0.7), (4, 0.8)])
 def test_random_photos_wait_as_long_as_erlang_says(workers: int, used: float) -> None:
     mean_s = used * workers / RATE
-    outcome = simulate(endless(times=exponential(mean_s), workers=workers), Demand(40_000, RATE))
+    outcome = simulate(endless(times=exponential(mean_s), workers=workers), Demand(15_000, RATE))
     waits_s = erlang_c(workers, used * workers) * mean_s / (workers * (1 - used))
     assert outcome.waited_s.mean() == pytest.approx(waits_s, rel=0.1)
     assert (outcome.waited_s > 0).mean() == pytest.approx(erlang_c(workers, used * workers), rel=0.06)
@@ -43,14 +43,14 @@ def test_random_photos_wait_as_long_as_erlang_says(workers: int, used: float) ->
 def test_equal_photos_wait_half_as_long(used: float) -> None:
     """M/D/1 (F. Pollaczek, 1930)."""
     mean_s = used / RATE
-    outcome = simulate(endless(times=constant(mean_s)), Demand(40_000, RATE))
+    outcome = simulate(endless(times=constant(mean_s)), Demand(15_000, RATE))
     assert outcome.waited_s.mean() == pytest.approx(used * mean_s / (2 * (1 - used)), rel=0.1)
 
 
 def test_where_nothing_may_wait_erlangs_share_is_turned_away() -> None:
     service = Service(exponential(0.2), workers=3, queue_limit=0)
-    outcome = simulate(service, Demand(20_000, RATE, retries=0))
-    assert outcome.refused / 20_000 == pytest.approx(erlang_b(3, 2.0), rel=0.05)
+    outcome = simulate(service, Demand(10_000, RATE, retries=0))
+    assert outcome.refused / 10_000 == pytest.approx(erlang_b(3, 2.0), rel=0.05)
     assert outcome.lost == outcome.refused
 
 
@@ -63,7 +63,7 @@ def test_where_nothing_may_wait_erlangs_share_is_turned_away() -> None:
 )
 def test_photos_in_the_service_are_rate_times_time(service: Service) -> None:
     """J. Little, 1961; it holds with refusals and retries too."""
-    demand = Demand(20_000, RATE, upload_s=0.05)
+    demand = Demand(10_000, RATE, upload_s=0.05)
     outcome = simulate(service, demand)
     assert outcome.lost == 0
     # The first tenth is in one figure and not in the other.
@@ -76,7 +76,7 @@ def p95s(outcomes: list[Outcome]) -> list[float]:
 
 def test_more_workers_never_make_anyone_wait_longer() -> None:
     times = measured({1: list(np.random.default_rng(0).gamma(2, 0.08, 500))})
-    demand = Demand(4_000, RATE)
+    demand = Demand(2_000, RATE)
     outcomes = [simulate(endless(times=times, workers=count), demand) for count in (2, 3, 4, 8)]
     for fewer, more in itertools.pairwise(outcomes):
         assert (more.waited_s <= fewer.waited_s + 1e-9).all()
@@ -84,7 +84,7 @@ def test_more_workers_never_make_anyone_wait_longer() -> None:
 
 
 def test_more_replicas_and_the_better_balance_help() -> None:
-    demand = Demand(5_000, RATE)
+    demand = Demand(3_000, RATE)
 
     def with_(replicas: int, balance: str) -> Outcome:
         return simulate(endless(times=exponential(0.25), replicas=replicas, balance=balance), demand)
