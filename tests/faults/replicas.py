@@ -1,0 +1,112 @@
+"""One of two replicas killed in mid-load, over one state: what it owed, and how long it is missed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from bench.load.replicas import free_port, new_key, replica, wait_ready
+from tests.faults.proof import Place, proof
+from tests.kit.images import as_jpeg, photo
+from tests.kit.server import DOOR, PATIENCE_S, wait_until
+
+CREDITS = 300
+# Ten deadlines after a charge nobody can be at work on it: then it is given back.
+DEADLINE_S = 1
+
+
+@dataclass
+class Sent:
+    """What clients saw: links of the 200s, other statuses, connections that broke."""
+
+    links: list[str] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+    broken: int = 0
+
+    def send(self, address: str, key: str, data: bytes, over: threading.Event) -> None:
+        with httpx.Client(base_url=address, timeout=PATIENCE_S, headers={"x-api-market-key": key}) as http:
+            while not over.is_set():
+                try:
+                    answer = http.post(DOOR, files={"image": data})
+                except httpx.TransportError:
+                    self.broken += 1
+                    time.sleep(0.05)
+                    continue
+                if answer.status_code == 200:
+                    self.links.append(answer.json()["data"]["image_url"].partition("/results/")[2])
+                else:
+                    self.others.append(answer.status_code)
+
+
+def credits_left(state_dir: Path, key: str) -> int:
+    from contextlib import closing
+
+    from packshot.service.accounts import Accounts
+
+    with closing(Accounts(state_dir / "accounts.sqlite3")) as accounts:
+        left = accounts.authenticate(key).credits
+        assert left is not None
+        return left
+
+
+@proof("fault", "kill -9 of one of two replicas in mid-load", "no promised result missing, no credit lost", kind="slow")
+def killed_in_mid_load(place: Place) -> str:
+    settings = {"workers": 1, "deadline_s": DEADLINE_S, "url_secrets": "s" * 32}
+    data, port = as_jpeg(photo(1600, 1200)), free_port()
+    with replica(place.folder, settings=settings) as stays:
+        with replica(place.folder, port=port, settings=settings) as dies:
+            key, sent, over = new_key(place.folder, CREDITS), Sent(), threading.Event()
+            clients = [
+                threading.Thread(target=sent.send, args=(address, key, data, over))
+                for address in (stays.address, dies.address) * 2
+            ]
+            for client in clients:
+                client.start()
+            wait_until(lambda: len(sent.links) > 6)
+            dies.kill()
+            killed_at = time.monotonic()
+            with replica(place.folder, port=port, settings=settings) as again:
+                wait_ready(again)
+                back_s = time.monotonic() - killed_at
+                time.sleep(1)
+                over.set()
+                for client in clients:
+                    client.join()
+                owed = CREDITS - len(sent.links) - credits_left(place.folder, key)
+                missing = [link for link in sent.links if not _is_there(stays.address, link)]
+        assert not missing, f"{len(missing)} of {len(sent.links)} promised results are missing"
+        assert set(sent.others) <= {503, 504}, sent.others
+        assert 0 <= owed <= 2, owed  # what it had in work
+        _no_half_objects(place.folder, len(sent.links))
+        time.sleep(max(0.0, killed_at + 10 * DEADLINE_S + 1 - time.monotonic()))
+        with replica(place.folder, settings=settings):  # each looks for lost charges when it starts, then each minute
+            wait_until(lambda: credits_left(place.folder, key) == CREDITS - len(sent.links))
+    return (
+        f"{len(sent.links)} results, all there; {sent.broken} connections broke; ready again after {back_s:.1f} s; "
+        f"{owed} credits were open, given back after {10 * DEADLINE_S} s (ten deadlines)"
+    )
+
+
+def _is_there(address: str, link: str) -> bool:
+    from io import BytesIO
+
+    from PIL import Image
+
+    answer = httpx.get(f"{address}/results/{link}")
+    if answer.status_code == 200:
+        Image.open(BytesIO(answer.content)).load()
+    return answer.status_code == 200
+
+
+def _no_half_objects(folder: Path, promised: int) -> None:
+    """Each file under a result's name is a whole picture. One more than promised may be there: its answer was lost."""
+    from PIL import Image
+
+    whole = [path for path in (folder / "results").glob("??/*.png")]
+    for path in whole:
+        Image.open(path).load()
+    assert promised <= len(whole) <= promised + 2
