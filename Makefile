@@ -1,8 +1,9 @@
 # Each target brings what it needs: uv comes from the registry into .venv when none is on the PATH.
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
+SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,heic postgresql redis storage tracing)
 
-.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz
+.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s
@@ -14,6 +15,17 @@ check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN
 fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
 bench: .venv/.dev ; $(RUN) python -m bench
 fuzz: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group proof && $(RUN) python -m tests.fuzz --minutes 10
+dist: .venv/.uv ; $(UV) build --quiet --out-dir dist
+# What a plain installation and the extras of a service bring, as a list that scanners read (CycloneDX).
+sbom: .venv/.dev
+	@mkdir -p dist && $(UV) sync --quiet --locked --inexact --group proof
+	@$(SERVED) --output-file dist/requirements.txt >/dev/null
+	@$(RUN) cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file dist/sbom.cdx.json dist/requirements.txt && echo dist/sbom.cdx.json
+# --strict: without its data source it would audit nothing and still exit with 0.
+audit: .venv/.uv
+	@mkdir -p dist && $(SERVED) --output-file dist/requirements.txt >/dev/null
+	$(UV) tool run pip-audit --strict --disable-pip --requirement dist/requirements.txt
 
 # --inexact: uv itself may live in there.
 .venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups && touch $@
