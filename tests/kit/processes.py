@@ -61,6 +61,12 @@ class ServerProcess:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of its first process; only while it runs."""
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     def start(self) -> None:
         """Return once it listens; skip the test where it never does."""
         with (self._folder / "server.log").open("ab") as log:  # no pipe: nobody would read it

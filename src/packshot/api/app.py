@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from packshot import __version__
 from packshot.api import docs, health, results
+from packshot.api.ailab import credits as ailab_credits
 from packshot.api.ailab import routes as ailab
 from packshot.api.context import RequestContext
 from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
@@ -51,6 +52,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(ailab.router(service))
+    app.include_router(ailab_credits.router(service))
     app.include_router(native.router(service, ailab.KEY_HEADERS))
     app.include_router(removebg.router(service))
     app.include_router(results.router(service))

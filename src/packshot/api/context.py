@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.api.failures import failure
+from packshot.api.keys import rate_headers
 from packshot.errors import PackshotError
 from packshot.service.logs import about_request
 from packshot.service.metrics import METHODS, OTHER
@@ -50,7 +51,9 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(rate_headers(scope))
             await send(message)
 
         try:

@@ -1,70 +1,206 @@
-"""`packshot keys`: API keys of the service in this state folder."""
+"""`packshot keys`: API keys of the service, in its state folder or in the database of PACKSHOT_DATABASE_URL."""
 
 from __future__ import annotations
 
+import math
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli.durations import Duration
+
 if TYPE_CHECKING:
-    from packshot.service.accounts import Accounts
+    from packshot.service.accounts import Accounts, KeyInfo
+    from packshot.service.database import Database
+
+_ID = click.argument("key_id", metavar="ID")
 
 
-def _accounts() -> Accounts:
-    from packshot.service.accounts import Accounts
+@contextmanager
+def _database() -> Iterator[Database]:
+    from packshot.service.database import Database
     from packshot.service.settings import Settings
     from packshot.service.state import State
 
-    return Accounts(State(Settings.from_environment(os.environ)).database)
+    database = Database(State(Settings.from_environment(os.environ)).database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _accounts() -> Iterator[Accounts]:
+    from packshot.service.accounts import Accounts
+
+    with _database() as database:
+        yield Accounts(database)
 
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke the service's API keys."""
+    """Create, list and change the service's API keys; they work while it runs."""
 
 
 @keys.command()
 @click.argument("name")
 @click.option("--credits", "credit_count", type=click.IntRange(0), help="Pictures it may make.  [default: no limit]")
-@click.option("--days", type=click.IntRange(1), help="Days until it expires.  [default: never]")
-def create(name: str, credit_count: int | None, days: int | None) -> None:
+@click.option("--expires", "expires_s", type=Duration(), help="Time until it ends, such as 30d.  [default: never]")
+@click.option("--days", type=click.IntRange(1), help="The same in days.")
+@click.option("--rate", help="Requests it may send, such as 10/second.  [default: PACKSHOT_RATE_LIMIT]")
+def create(name: str, credit_count: int | None, expires_s: float | None, days: int | None, rate: str | None) -> None:
     """Create a key for NAME and print it, this once."""
-    import time
-
-    expires_at = None if days is None else time.time() + 86_400 * days
-    with closing(_accounts()) as accounts:
-        click.echo(accounts.create(name, credits=credit_count, expires_at=expires_at).key)
+    if days is not None and expires_s is not None:
+        raise click.UsageError("Give --expires or --days, not both.")
+    if days is not None:
+        expires_s = 86_400.0 * days
+    with _accounts() as accounts:
+        new = accounts.create(name, credits=credit_count, expires_at=_in(expires_s), rate=rate)
+        click.echo(new.key)
 
 
 @keys.command("list")
 def list_() -> None:
-    """List the keys: id, name, state, credits left, last use. The keys themselves are not stored."""
-    with closing(_accounts()) as accounts:
+    """List the keys: id, state, credits left, last use, name. The keys themselves are not stored."""
+    with _accounts() as accounts:
         for key in accounts.list():
             credits_left = "unlimited" if key.credits is None else str(key.credits)
-            click.echo(f"{key.id}  {key.state:8}  {credits_left:>9}  {_day(key.last_used_at):16}  {key.name}")
+            line = f"{key.id}  {key.state:8}  {credits_left:>9}  {_day(key.last_used_at):16}  {key.name}"
+            click.echo(f"{line}{_more(key)}")
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@_ID
+@click.argument("name")
+def label(key_id: str, name: str) -> None:
+    """Call the key with this ID NAME from now on."""
+    with _accounts() as accounts:
+        accounts.label(key_id, name)
+
+
+@keys.command()
+@_ID
+@click.option(
+    "--grace", "grace_s", type=Duration(), default="7d", show_default=True, help="How long the old one works."
+)
+def rotate(key_id: str, grace_s: float) -> None:
+    """Give the key with this ID a new text and print it, this once. Credits, rate and usage stay."""
+    with _accounts() as accounts:
+        click.echo(accounts.rotate(key_id, grace_s).key)
+
+
+@keys.command()
+@_ID
+def lock(key_id: str) -> None:
+    """Refuse the key with this ID until it is unlocked."""
+    with _accounts() as accounts:
+        accounts.lock(key_id)
+    click.echo(f"{key_id} locked")
+
+
+@keys.command()
+@_ID
+def unlock(key_id: str) -> None:
+    """Let the key with this ID in again."""
+    with _accounts() as accounts:
+        accounts.unlock(key_id)
+    click.echo(f"{key_id} unlocked")
+
+
+@keys.command()
+@_ID
 def revoke(key_id: str) -> None:
     """Revoke the key with this ID, at once and for good."""
-    with closing(_accounts()) as accounts:
+    with _accounts() as accounts:
         accounts.revoke(key_id)
     click.echo(f"{key_id} revoked")
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@_ID
+@click.argument("when_s", metavar="WHEN", type=Duration("never"))
+def expire(key_id: str, when_s: float) -> None:
+    """End the key with this ID in WHEN from now, such as 30d; or never."""
+    with _accounts() as accounts:
+        accounts.expire(key_id, _in(when_s))
+
+
+@keys.command()
+@_ID
+@click.argument("limit", metavar="RATE")
+def rate(key_id: str, limit: str) -> None:
+    """Let the key with this ID send RATE requests, such as 10/second; `default` for PACKSHOT_RATE_LIMIT."""
+    with _accounts() as accounts:
+        accounts.set_rate(key_id, None if limit == "default" else limit)
+
+
+@keys.group("credits")
+def credits_() -> None:
+    """Add to what a key may spend, or set it."""
+
+
+@credits_.command("add")
+@_ID
+@click.argument("count", type=int)
+def add_credits(key_id: str, count: int) -> None:
+    """Add COUNT credits to the key with this ID."""
+    with _accounts() as accounts:
+        accounts.add_credits(key_id, count)
+
+
+@credits_.command("set")
+@_ID
+@click.argument("count")
+def set_credits(key_id: str, count: str) -> None:
+    """Let the key with this ID spend COUNT credits from now on; `unlimited` for no end of them."""
+    if count != "unlimited" and not count.isdecimal():
+        raise click.BadParameter(f"{count!r} is neither a whole number nor unlimited.", param_hint="COUNT")
+    with _accounts() as accounts:
+        accounts.set_credits(key_id, None if count == "unlimited" else int(count))
+
+
+@keys.command("credit", hidden=True)  # its name in 0.1
+@_ID
 @click.argument("count", type=int)
 def credit(key_id: str, count: int) -> None:
     """Add COUNT credits to the key with this ID."""
-    with closing(_accounts()) as accounts:
+    with _accounts() as accounts:
         accounts.add_credits(key_id, count)
+
+
+@keys.command()
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Days, today included.")
+@click.option("--key", "key_id", metavar="ID", help="Of this key alone.")
+def usage(days: int, key_id: str | None) -> None:
+    """Show by day (UTC) and key: photos that succeeded, photos that failed, credits spent, name."""
+    from packshot.service.accounts import Accounts
+    from packshot.service.ledger import Ledger
+
+    with _database() as database:
+        names = {key.id: key.name for key in Accounts(database).list()}
+        for row in Ledger(database).usage(days, key_id):
+            figures = f"{row.succeeded:>9}  {row.failed:>6}  {row.credits:>7}"
+            click.echo(f"{row.day}  {row.key_id}  {figures}  {names.get(row.key_id, '')}")
+
+
+def _in(seconds: float | None) -> float | None:
+    """That long from now, in seconds since 1970."""
+    import time
+
+    return None if seconds is None or math.isinf(seconds) else time.time() + seconds
 
 
 def _day(timestamp: float | None) -> str:
     return "never used" if timestamp is None else datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _more(key: KeyInfo) -> str:
+    """What only some keys have."""
+    parts = [] if key.rate is None else [key.rate]
+    if key.expires_at is not None:
+        parts.append(f"until {_day(key.expires_at)}")
+    return f"  ({', '.join(parts)})" if parts else ""

@@ -22,7 +22,7 @@ from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
 from packshot.service.ledger import Ledger
 from packshot.service.logs import about_key
-from packshot.service.rate_limit import RateLimiter
+from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.signing import UrlSigner
 from packshot.service.state import State
 from packshot.service.stores import look_at, open_store
@@ -81,17 +81,16 @@ class Service:
         size = network_size(Size(4, 3), side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
         self.network.predict(np.zeros((1, 3, size.height, size.width), np.float32))
 
-    async def admit(self, api_key: str | None) -> KeyInfo:
-        """Whose key this is, after its rate limit.
+    async def admit(self, api_key: str | None) -> tuple[KeyInfo, Window | None]:
+        """Whose key this is, after its rate limit, and what is left of that.
 
         Raises
         ------
-        MissingKey, UnknownKey, LockedKey, RateLimited
+        MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
         """
         key = await asyncio.to_thread(self.accounts.authenticate, api_key)
         about_key(key.id)
-        self.rate_limiter.hit(key.id)
-        return key
+        return key, await asyncio.to_thread(self.rate_limiter.hit, key.id, key.rate)
 
     def public_url(self, path: str) -> str:
         """An address for the outside; never made from a request's Host header."""
@@ -136,7 +135,9 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         telemetry=telemetry,
     )
     sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
-    rate_limiter = RateLimiter(settings.rate_limit)
+    rate_limiter = RateLimiter(
+        settings.rate_limit, settings.rate_limit_url, closed_when_away=settings.rate_limit_away == "closed"
+    )
     first_key = state.first_key(accounts)
     return Service(
         settings=settings,

@@ -55,14 +55,17 @@ class Database:
         self._watchdog = Watchdog()
         self._away_until = 0.0
         self._closed = False
+        self._engine = open_engine(place)
         try:
             if isinstance(place, Path):
                 place.touch(mode=0o600)
-            self._engine = open_engine(place)
-            with self._turns, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                migrate(connection, self.name)
+            self._bring_up_to_date()
         except (OSError, SQLAlchemyError) as error:
+            self._engine.dispose()
             raise _unusable(self.name, self._is_file, error) from error
+        except BadSettings:
+            self._engine.dispose()
+            raise
 
     def rows(self, statement: Executable) -> Sequence[Row[Any]]:
         """The rows of one SELECT."""
@@ -98,6 +101,10 @@ class Database:
         with self._turns:
             self._closed = True
             self._engine.dispose()
+
+    def _bring_up_to_date(self) -> None:
+        with self._turns, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            migrate(connection, self.name)
 
     @contextmanager
     def _connected(self, *, writes: bool) -> Iterator[Connection]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from packshot.engine.weights import DEFAULT_MODEL, models_folder
 from packshot.service.environment import Fault, read_environment, setting, variable_of
+from packshot.service.rates import parse_rate
 
 SECRET_CHARACTERS = 32
 # Standard names, not ours: whoever sets one wants traces.
@@ -151,10 +152,25 @@ class Settings(BaseModel):
         1024**4,
     )
     rate_limit: str | None = setting(
-        "Requests that one key may send, over a moving window. Counted in this process's memory.",
+        "Requests that one key may send, over a moving window; a key may have a limit of its own instead.",
         "one limit such as 600/minute or 10/second",
         default=None,
         shown="no limit",
+    )
+    rate_limit_url: str | None = setting(
+        "Redis that counts requests for all replicas.",
+        "a URL such as redis://:PASSWORD@HOST:6379/0, or rediss:// for TLS, with packshot[redis]",
+        secret=True,
+        default=None,
+        repr=False,
+        pattern=r"^(rediss?|unix)://.",
+        shown="each process counts for itself, in its memory",
+    )
+    rate_limit_away: Literal["open", "closed"] = setting(
+        "What happens while that Redis does not answer. open: each process counts for itself. closed: keys with a "
+        "limit are refused (503).",
+        "open or closed",
+        default="open",
     )
     first_credits: int | None = setting(
         "Credits of the key that is made at the first start on a loopback address.",
@@ -320,13 +336,10 @@ class Settings(BaseModel):
     def _check_rate(cls, value: str | None) -> str | None:
         if not value:
             return None
-        from limits import parse_many  # noqa: PLC0415 - takes 0.2 s to import, and is not needed without a limit
-
-        if [limit.amount > 0 for limit in parse_many(value)] != [True]:
-            raise ValueError
+        parse_rate(value)
         return value
 
-    @field_validator("log_level", "log_format", "device", "results_delivery", mode="before")
+    @field_validator("log_level", "log_format", "device", "results_delivery", "rate_limit_away", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

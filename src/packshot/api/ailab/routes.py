@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.ailab.envelope import Envelope, SuccessEnvelope, success
 from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.keys import key_of
+from packshot.api.keys import admit, key_of
 from packshot.api.upload import UploadLimits, read_file, read_form
 from packshot.core.options import Options
 from packshot.errors import InvalidOption
@@ -58,7 +58,7 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "description": "A name for this request, such as a UUID. Sent again within 24 hours, the same request answers the "
     "same result and costs nothing.",
 }
-_ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Envelope, "description": text}
     for status, text in {
         400: "No usable picture in the request",
@@ -74,7 +74,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         429: "Out of credits, or too many requests (Retry-After)",
         500: "A fault of the service",
         502: "The place that keeps results failed",
-        503: "The queue is full or the service is shutting down (Retry-After)",
+        503: "The queue is full, the accounts cannot be reached, or the service is shutting down (Retry-After)",
         504: "Not done in time",
     }.items()
 }
@@ -88,7 +88,7 @@ def router(service: Service) -> APIRouter:
     limits = contract_limits(settings)
 
     async def remove_product_background(request: Request) -> Response:
-        key = await service.admit(key_of(request, KEY_HEADERS))
+        key = await admit(service, request, key_of(request, KEY_HEADERS))
         form = await read_form(request, upload)
         try:
             data = await read_file(form, "image")
@@ -112,7 +112,7 @@ def router(service: Service) -> APIRouter:
             operation_id=f"removeProductBackground{number or ''}",
             response_model=SuccessEnvelope,
             response_description="The envelope, with the result's `image_url`",
-            responses=_ERRORS,
+            responses=ERRORS,
             dependencies=[
                 Security(APIKeyHeader(name=name, scheme_name=name, auto_error=False)) for name in KEY_HEADERS
             ],

@@ -50,6 +50,7 @@ TABLE: dict[type[errors.PackshotError], Kind] = {
     errors.SetupError: Kind(500, "The service failed"),
     errors.StorageError: Kind(502, "The place that keeps results failed"),
     errors.CapacityError: Kind(503, "The service is busy"),
+    errors.DatabaseUnavailable: Kind(503, "The accounts cannot be reached"),
     errors.DeadlineExceeded: Kind(504, "The work was not done in time"),
     BodyTooSlow: Kind(504, "The request did not arrive in time"),
 }

@@ -1,7 +1,8 @@
-"""The native API: POST /v1/packshots, POST /v1/checks, GET /v1/about. From the request to the answer."""
+"""The native API: POST /v1/packshots and /v1/checks, GET /v1/account and /v1/about. From the request to the answer."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Security
@@ -11,9 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.answers import request_id_of
 from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.keys import bearer_key, key_of
+from packshot.api.keys import admit, bearer_key, key_of
 from packshot.api.native import answers, schema
 from packshot.api.native.about import about
+from packshot.api.native.account import DAYS, Account
 from packshot.api.native.form import read_check, read_order, upload_limits
 from packshot.api.native.models import About, Checked, Packshot, PresetReport
 from packshot.service.accounts import KeyInfo
@@ -35,11 +37,11 @@ def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
     upload = upload_limits(service.settings)
     known = about(service)
 
-    async def admit(request: Request) -> KeyInfo:
-        return await service.admit(bearer_key(request) or key_of(request, (KEY_HEADER, *key_headers)))
+    async def who(request: Request) -> KeyInfo:
+        return await admit(service, request, bearer_key(request) or key_of(request, (KEY_HEADER, *key_headers)))
 
     async def make_packshot(request: Request) -> Response:
-        key = await admit(request)
+        key = await who(request)
         order = await read_order(request, upload)
         named = request.headers.get("idempotency-key")
         jobs = service.jobs
@@ -52,10 +54,15 @@ def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
         return answers.picture(await cancelled_when_gone(request, making))
 
     async def check_picture(request: Request) -> Response:
-        await admit(request)
+        await who(request)
         picture, preset = await read_check(request, upload)
         report = await cancelled_when_gone(request, service.jobs.check(picture, preset, limits=limits))
         return answers.described(Checked(request_id=request_id_of(request), preset=PresetReport.of(report)))
+
+    async def tell_account(request: Request) -> Response:
+        key = await who(request)
+        usage = await asyncio.to_thread(service.ledger.usage, DAYS, key.id)
+        return answers.described(Account.of(key, usage, rate=service.settings.rate_limit))
 
     async def tell_about() -> Response:
         return JSONResponse(known.model_dump(mode="json"))
@@ -89,6 +96,16 @@ def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
             "requestBody": schema.checks_body(),
             **schema.samples(base, "/v1/checks -F image=@picture.jpg -F preset=amazon"),
         },
+    )
+    routes.add_api_route(
+        "/account",
+        tell_account,
+        methods=["GET"],
+        summary="What your key may spend, how often it may come, and what it did on the last 30 days",
+        operation_id="account",
+        response_model=Account,
+        responses=schema.problems(401, 403, 405, 429, 500, 503),
+        dependencies=_KEYS,
     )
     routes.add_api_route(
         "/about",

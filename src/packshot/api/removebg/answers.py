@@ -12,7 +12,6 @@ from packshot.api.removebg.finish import MEDIA_TYPES
 from packshot.api.removebg.form import Order
 from packshot.engine.remove import Result
 from packshot.service.accounts import KeyInfo
-from packshot.service.rate_limit import Window
 
 CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size
 # A key without an end of credits has that many, for programs which look whether there are enough.
@@ -29,9 +28,9 @@ def wants_json(request: Request) -> bool:
     return "application/json" in kinds and not any(kind == "*/*" or kind.startswith("image/") for kind in kinds)
 
 
-def answer(order: Order, result: Result, data: bytes, window: Window | None, *, as_json: bool) -> Response:
+def answer(order: Order, result: Result, data: bytes, *, as_json: bool) -> Response:
     """The picture or the zip itself, or JSON with it in base64."""
-    headers = facts(order, result) | rate_headers(window) | ANY_ORIGIN | {"Cache-Control": "no-store", "Vary": "Accept"}
+    headers = facts(order, result) | ANY_ORIGIN | {"Cache-Control": "no-store", "Vary": "Accept"}
     if not as_json:
         headers["X-Content-Type-Options"] = "nosniff"
         return Response(data, media_type=MEDIA_TYPES[order.file], headers=headers)
@@ -59,23 +58,12 @@ def facts(order: Order, result: Result) -> dict[str, str]:
     return {name: str(value) for name, value in figures.items()} | kind
 
 
-def rate_headers(window: Window | None) -> dict[str, str]:
-    """What is left of the key's rate limit; nothing where there is none. The reset is in seconds since 1970."""
-    if window is None:
-        return {}
-    return {
-        "X-RateLimit-Limit": str(window.limit),
-        "X-RateLimit-Remaining": str(window.remaining),
-        "X-RateLimit-Reset": str(window.resets_at),
-    }
-
-
-def account(key: KeyInfo, window: Window | None) -> Response:
+def account(key: KeyInfo) -> Response:
     """The credits of a key, as the form divides them: all of them are paid as you go."""
     total = ENDLESS_CREDITS if key.credits is None else key.credits
     attributes = {
         "credits": {"total": total, "subscription": 0, "payg": total, "enterprise": 0},
         "api": {"free_calls": 0, "sizes": "all"},
     }
-    headers = rate_headers(window) | ANY_ORIGIN | {"Cache-Control": "no-store"}
+    headers = ANY_ORIGIN | {"Cache-Control": "no-store"}
     return JSONResponse({"data": {"attributes": attributes}}, headers=headers)

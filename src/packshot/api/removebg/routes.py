@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.keys import bearer_key, key_of
+from packshot.api.keys import admit, bearer_key, key_of
 from packshot.api.removebg import answers
 from packshot.api.removebg.body import read_fields, upload_limits
 from packshot.api.removebg.browsers import PREFLIGHT
@@ -32,22 +32,21 @@ def router(service: Service) -> APIRouter:
     limits = native_limits(service.settings)
     upload = upload_limits(service.settings)
 
-    async def admit(request: Request) -> KeyInfo:
-        return await service.admit(key_of(request, (KEY_HEADER,)) or bearer_key(request))
+    async def who(request: Request) -> KeyInfo:
+        return await admit(service, request, key_of(request, (KEY_HEADER,)) or bearer_key(request))
 
     async def remove_background(request: Request) -> Response:
-        key = await admit(request)
+        key = await who(request)
         order = await asyncio.to_thread(read, await read_fields(request, upload))
         options = order.options_for(probe(order.photo, limits).size)
         making = service.jobs.make(key, order.photo, options, limits=limits)
         result = await cancelled_when_gone(request, making)
         data = await asyncio.to_thread(finish, order, result.data)
-        window = service.rate_limiter.window(key.id)
-        return answers.answer(order, result, data, window, as_json=answers.wants_json(request))
+        return answers.answer(order, result, data, as_json=answers.wants_json(request))
 
     async def account(request: Request) -> Response:
-        key = await admit(request)
-        return answers.account(key, service.rate_limiter.window(key.id))
+        key = await who(request)
+        return answers.account(key)
 
     async def preflight() -> Response:
         return Response(status_code=204, headers=PREFLIGHT)

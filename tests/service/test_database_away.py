@@ -1,0 +1,142 @@
+"""What callers see while PostgreSQL is stopped, silent or not there, and how soon it works again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from packshot.errors import BadSettings, DatabaseUnavailable
+from packshot.service.accounts import Accounts
+from packshot.service.database import DEADLINE_S, Database
+from packshot.service.ledger import Ledger, new_charge_id
+from tests.kit.images import good
+from tests.kit.postgres import Postgres, postgres_server
+from tests.kit.processes import free_port
+from tests.kit.server import serving, wait_until
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    """One of its own for each test, which stops it."""
+    with postgres_server() as server:
+        yield server
+
+
+def works(accounts: Accounts) -> bool:
+    try:
+        accounts.check()
+    except DatabaseUnavailable:
+        return False
+    return True
+
+
+def test_a_stopped_server_is_said_at_once_and_its_return_is_noticed(server: Postgres) -> None:
+    accounts = Accounts(server.new_database())
+    key = accounts.create("shop").key
+    server.stop()
+    began = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            accounts.authenticate(key)
+    assert caught.value.retry_after_s >= 1
+    assert time.monotonic() - began < 5
+    server.start()
+    wait_until(lambda: works(accounts))
+    assert accounts.authenticate(key).name == "shop"
+    accounts.close()
+
+
+def test_a_restart_between_two_requests_costs_neither(server: Postgres) -> None:
+    accounts = Accounts(server.new_database())
+    key = accounts.create("shop").key
+    with ThreadPoolExecutor(8) as threads:  # several connections that will be dead
+        list(threads.map(lambda _: accounts.authenticate(key), range(32)))
+    server.stop()
+    server.start()
+    time.sleep(1.1)  # longer than a connection rests before it is tried
+    with ThreadPoolExecutor(8) as threads:
+        assert all(info.name == "shop" for info in threads.map(lambda _: accounts.authenticate(key), range(32)))
+    accounts.close()
+
+
+def test_a_silent_server_is_given_up_within_the_deadline_and_no_credit_is_lost(server: Postgres) -> None:
+    database = Database(server.new_database())
+    accounts, ledger = Accounts(database), Ledger(database)
+    new = accounts.create("shop", credits=5)
+    ledger.charge(new.id, charge_id := new_charge_id())
+    children = _children(server)
+    for process in children:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            ledger.refund(charge_id)
+        assert time.monotonic() - began < DEADLINE_S + 1
+    finally:
+        for process in children:
+            process.send_signal(signal.SIGCONT)
+    wait_until(lambda: works(accounts))
+    ledger.give_back_lost(older_than_s=0)
+    assert accounts.authenticate(new.key).credits == 5
+    database.close()
+
+
+def test_a_database_that_is_not_there_is_a_setup_error_without_its_password() -> None:
+    url = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/none"
+    with pytest.raises(BadSettings, match="PACKSHOT_DATABASE_URL") as caught:
+        Database(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_service_without_its_database_asks_to_come_again_and_recovers(server: Postgres, tmp_path: Path) -> None:
+    picture = good("jpeg")
+    with serving(tmp_path, database_url=server.new_database()) as running:
+        key = running.new_key(5)
+        assert running.send(picture, key=key).status_code == 200
+        assert running.http.get("/readyz").status_code == 200
+        server.stop()
+        vendor = running.send(picture, key=key)
+        native = running.http.get("/v1/account", headers={"x-api-key": key})
+        other = running.http.get("/v1.0/account", headers={"x-api-key": key})
+        for answer in (vendor, native, other, running.http.get("/readyz")):
+            assert answer.status_code == 503
+            assert int(answer.headers["Retry-After"]) >= 1
+        assert native.json()["slug"] == "database-unavailable"
+        assert running.http.get("/healthz").status_code == 200
+        server.start()
+        wait_until(lambda: running.http.get("/readyz").status_code == 200)
+        assert running.send(picture, key=key).status_code == 200
+        account = running.http.get("/v1/account", headers={"x-api-key": key}).json()
+        assert account["credits"] == 3
+        assert [(day["succeeded"], day["failed"], day["credits"]) for day in account["usage"]] == [(2, 0, 2)]
+
+
+def _children(server: Postgres) -> list[_Process]:
+    """The processes that serve connections; the parent goes on taking new ones, as a sick machine does."""
+    return [
+        _Process(int(path.parent.name)) for path in Path("/proc").glob("[0-9]*/stat") if _parent(path) == server.pid
+    ]
+
+
+def _parent(path: Path) -> int:
+    try:
+        return int(path.read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return -1
+
+
+class _Process:
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def send_signal(self, what: signal.Signals) -> None:
+        import os
+
+        os.kill(self.pid, what)
