@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,9 @@ import pytest
 from PIL import Image
 
 from packshot.buckets import open_bucket
+from packshot.errors import ResultUnknown, StoreUnavailable
 from packshot.service import bucket_store
+from packshot.service.bucket_store import Addresses, BucketStore
 from packshot.service.storage import new_result_id
 from tests.contract.envelope import failure, success_path
 from tests.kit.faultproxy import FaultProxy, Faults, fault_proxy
@@ -27,6 +30,7 @@ from tests.kit.server import Clock, Running, serving, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
+ROOT = Path(__file__).parents[2]
 BUCKET = "results"
 SECRETS = ("s" * 32,)
 PHOTO = good("jpeg", 320, 240)
@@ -121,6 +125,31 @@ class TestReplicas:
 
 def id_of(path: str) -> str:
     return path.removeprefix("/results/").partition(".")[0]
+
+
+def test_the_rights_that_the_docs_ask_for_are_enough_and_end_at_the_prefix(s3: S3, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    policy = json.loads(page[page.index('{"Version"') :].partition("\n\n")[0])
+    s3.make_bucket("my-bucket")
+    s3.allow("my-bucket", policy)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3.limited.items():
+            patch.setenv(name, value)
+        store = BucketStore(Addresses("s3", "my-bucket", "results"), deadline_s=10, sweep_every_s=0)
+        elsewhere = BucketStore(Addresses("s3", "my-bucket", "elsewhere"), deadline_s=10)
+
+    async def scenario() -> None:
+        result_id = new_result_id()
+        await store.check()
+        await store.put(result_id, b"data", "image/png")
+        assert await (await store.open(result_id)).read() == b"data"
+        with pytest.raises(ResultUnknown):
+            await store.open(new_result_id())
+        assert await store.remove_older(time.time() + 60) == 1
+        with pytest.raises(StoreUnavailable):
+            await elsewhere.put(result_id, b"data", "image/png")
+
+    asyncio.run(scenario())
 
 
 class TestRedirect:

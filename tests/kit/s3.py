@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -40,12 +42,27 @@ class S3:
             "AWS_REGION": "us-east-1",
         }
 
+    @property
+    def limited(self) -> dict[str, str]:
+        """The same for a user who may do nothing but what a bucket's policy lets him."""
+        return self.environment | {"AWS_ACCESS_KEY_ID": "limited-access", "AWS_SECRET_ACCESS_KEY": "limited-secret"}
+
     def make_bucket(self, name: str) -> None:
-        """obstore makes none; this is the first form of S3's signature, four lines."""
+        """obstore makes none."""
+        self._put(name)
+
+    def allow(self, bucket: str, policy: dict[str, Any]) -> None:
+        """Let the limited user do what the statements of a policy say."""
+        whom = {"Principal": {"AWS": ["arn:aws:iam:::user/limited"]}}
+        statements = [statement | whom for statement in policy["Statement"]]
+        self._put(f"{bucket}?policy", json.dumps(policy | {"Statement": statements}))
+
+    def _put(self, path: str, body: str = "") -> None:
+        # The first form of S3's signature, four lines.
         date = formatdate(usegmt=True)
-        digest = hmac.new(SECRET.encode(), f"PUT\n\n\n{date}\n/{name}".encode(), hashlib.sha1).digest()
+        digest = hmac.new(SECRET.encode(), f"PUT\n\n\n{date}\n/{path}".encode(), hashlib.sha1).digest()
         headers = {"Date": date, "Authorization": f"AWS {ACCESS}:{base64.b64encode(digest).decode()}"}
-        httpx.put(f"{self.endpoint}/{name}", headers=headers, timeout=60).raise_for_status()
+        httpx.put(f"{self.endpoint}/{path}", content=body, headers=headers, timeout=60).raise_for_status()
 
     def stop(self) -> None:
         """End its processes, gateway first; without the gateway nothing answers."""

@@ -69,8 +69,10 @@ again env PYTHONPATH="$root/usr/lib/python3/dist-packages" timeout 20 /usr/bin/p
   osd new "$store" 0
 "$bin/ceph-osd" "${with[@]}" -i 0 --mkfs --osd-uuid "$store"
 again "$bin/ceph-osd" "${with[@]}" -i 0
-timeout 60 "$bin/radosgw-admin" "${with[@]}" user create --uid=test --display-name=test \
-  --access-key=test-access --secret-key=test-secret >/dev/null 2>&1
+for user in test limited; do
+  timeout 60 "$bin/radosgw-admin" "${with[@]}" user create --uid=$user --display-name=$user \
+    --access-key=$user-access --secret-key=$user-secret >/dev/null 2>&1
+done
 "$bin/radosgw" "${with[@]}" -n client.rgw --rgw-zone=default
 for _ in $(seq 150); do
   curl -s -o /dev/null "http://127.0.0.1:$port/" && exit 0
