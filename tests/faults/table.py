@@ -16,7 +16,18 @@ from tests.faults.proof import PROOFS, Place, Proof
 from tests.kit.server import Running, serving
 
 COLUMNS = ("group", "what is done", "what must come of it", "what came", "s", "verdict")
-MODULES = ("bodies", "connections", "framing", "links", "tenants", "polyglots", "workers", "replicas", "disks")
+MODULES = (
+    "bodies",
+    "connections",
+    "framing",
+    "links",
+    "tenants",
+    "polyglots",
+    "workers",
+    "replicas",
+    "disks",
+    "backing",
+)
 
 
 def all_proofs() -> Sequence[Proof]:

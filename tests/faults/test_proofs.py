@@ -12,7 +12,7 @@ from tests.kit.server import Running
 
 
 def _parameter(proof: Proof) -> object:
-    marks = [] if proof.kind == "quick" else [getattr(pytest.mark, proof.kind)]
+    marks = [] if proof.kind == "quick" else [getattr(pytest.mark, proof.kind), pytest.mark.timeout(300)]
     return pytest.param(proof, id=proof.name, marks=marks)
 
 
