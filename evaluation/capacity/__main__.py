@@ -32,8 +32,8 @@ A photo takes a core {told} (mean of {sum(map(len, found.line.values())):,} phot
 
 ### Plans
 
-Aim: 95 of 100 pictures within {1000 * aim.p95_s:.0f} ms. A replica has {aim.cores} cores, and a core costs
-{aim.price:g} an hour.
+Aim: 95 of 100 pictures within {1000 * aim.p95_s:.0f} ms, and workers that are busy for {aim.busiest:.0%} of their time
+at most. A replica has {aim.cores} cores, and a core costs {aim.price:g} an hour.
 
 {plan.table([plan.plan(found, aim, rate) for rate in RATES])}
 
@@ -50,9 +50,10 @@ def main() -> None:
     parser.add_argument("--p95", type=float, default=default.p95_s, help="seconds")
     parser.add_argument("--price", type=float, default=default.price, help="of a core for an hour, in your currency")
     parser.add_argument("--cores", type=int, default=default.cores, help="of a replica")
+    parser.add_argument("--busiest", type=float, default=default.busiest, help="share of workers' time to plan away")
     parser.add_argument("--write", action="store_true", help="into docs/capacity.md and its picture")
     options = parser.parse_args()
-    found, aim = read(options.measured), plan.Aim(options.p95, options.price, options.cores)
+    found, aim = read(options.measured), plan.Aim(options.p95, options.price, options.cores, options.busiest)
     text = page(found, aim)
     print(text)
     if options.write:

@@ -35,7 +35,7 @@ def svg(lines: Mapping[int, Line], aim: Aim) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(LEFT, 26, "95 of 100 pictures are answered within (simulated)", size=15),
+        _text(LEFT, 26, "The time within which 95 of 100 pictures are answered (simulated)", size=15),
         *_grid(),
         f'<path d="M{_x(0)} {_y(aim.p95_s)}H{_x(1)}" stroke="#b00020" stroke-dasharray="6 4"/>',
         _text(_x(0) + 6, _y(aim.p95_s) - 6, f"aim {aim.p95_s:g} s", colour="#b00020"),

@@ -22,12 +22,14 @@ SPARE = 0.1
 @dataclass(frozen=True)
 class Aim:
     """p95_s: from the body's last byte to the answer. price: of a core for an hour. cores: workers of a replica.
+    busiest: the most of the workers' time that is planned away: minutes differ from the mean, and from one another.
     requests: in each simulation.
     """
 
     p95_s: float = 0.5
     price: float = 0.04
     cores: int = 2
+    busiest: float = 0.8
     requests: int = 12_000
 
 
@@ -70,10 +72,12 @@ def plan(found: Found, aim: Aim, rate: float) -> Plan:
         outcome = fleet(found, aim, rate, replicas)
         return outcome.percentile(0.95) <= aim.p95_s and outcome.refused <= aim.requests / 1000
 
-    low = max(0, math.floor(rate * times_of(found, aim.cores).mean_s(1) / aim.cores) - 1)  # too few to keep up
-    high = max(1, 2 * low)
+    work_s = rate * times_of(found, aim.cores).mean_s(1)
+    least = math.ceil(work_s / (aim.cores * aim.busiest))
+    low = least - 1  # too few, as their workers would be too busy
+    high = least
     while not keeps(high):
-        low, high = high, 2 * high
+        low, high = high, math.ceil(1.1 * high)
     while high - low > max(1, high // 500):
         middle = (low + high) // 2
         low, high = (low, middle) if keeps(middle) else (middle, high)

@@ -29,7 +29,7 @@ def found(work_s: list[float] = WORK_S) -> Found:
 
 
 def _aim(p95_s: float) -> Aim:
-    return Aim(p95_s, requests=1_500)
+    return Aim(p95_s, busiest=0.99, requests=1_500)
 
 
 @pytest.mark.parametrize("rate", [5.0, 60.0])
@@ -56,6 +56,14 @@ def test_large_fleets_are_used_better_and_cost_in_proportion() -> None:
     assert huge.needed == pytest.approx(100 * large.needed, rel=0.02)
     assert huge.per_hour == pytest.approx(huge.replicas * 2 * 0.04)
     assert huge.per_thousand == pytest.approx(1000 * huge.per_hour / 3600 / 100_000)
+
+
+def test_workers_are_not_planned_to_be_busier_than_they_may() -> None:
+    easy = Aim(p95_s=5.0, busiest=0.6, requests=1_500)
+    made = plan(found(), easy, 300.0)
+    assert made.busy <= 0.62
+    work_s = 300 * sum(WORK_S) / len(WORK_S)
+    assert made.needed == pytest.approx(work_s / (2 * 0.6), abs=1)
 
 
 def test_an_aim_below_a_single_photos_time_is_refused() -> None:
