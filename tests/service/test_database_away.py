@@ -17,7 +17,7 @@ from packshot.service.ledger import Ledger, new_charge_id
 from tests.kit.images import good
 from tests.kit.postgres import Postgres, postgres_server
 from tests.kit.processes import free_port
-from tests.kit.server import serving, wait_until
+from tests.kit.server import gated, serving, wait_until
 
 pytestmark = pytest.mark.services
 
@@ -116,6 +116,23 @@ def test_a_service_without_its_database_asks_to_come_again_and_recovers(server: 
         account = running.http.get("/v1/account", headers={"x-api-key": key}).json()
         assert account["credits"] == 3
         assert [(day["succeeded"], day["failed"], day["credits"]) for day in account["usage"]] == [(2, 0, 2)]
+
+
+def test_a_database_that_goes_away_in_mid_work_costs_no_credit(server: Postgres, tmp_path: Path) -> None:
+    with serving(tmp_path, database_url=server.new_database()) as running:
+        key = running.new_key(5)
+        with gated(running) as gate:
+            waiting = running.send_meanwhile(good("jpeg"), key=key)
+            gate.wait_for_arrival()
+            server.stop()
+            gate.open()
+            answer = waiting.result()
+        assert answer.status_code == 503  # no picture without a settled credit
+        server.start()
+        wait_until(lambda: running.http.get("/readyz").status_code == 200)
+        assert running.credits_of(key) == 4  # not yet: it may be a live replica's
+        running.service.ledger.give_back_lost(older_than_s=0)
+        assert running.credits_of(key) == 5
 
 
 def _children(server: Postgres) -> list[_Process]:

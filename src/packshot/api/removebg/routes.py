@@ -71,7 +71,7 @@ def router(service: Service) -> APIRouter:
         summary="The credits of a key",
         operation_id="removebgAccount",
         response_class=Response,
-        responses={200: {"content": {"application/json": {"schema": _ACCOUNT}}}, **_errors(403, 405, 429, 500)},
+        responses={200: {"content": {"application/json": {"schema": _ACCOUNT}}}, **_errors(403, 405, 429, 500, 503)},
         dependencies=_KEYS,
     )
     return routes
@@ -136,7 +136,7 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         405: "Wrong method",
         429: "Too many requests (Retry-After)",
         500: "A fault of the service",
-        503: "The queue is full or the service is shutting down (Retry-After)",
+        503: "The queue is full, the accounts cannot be reached, or the service is shutting down (Retry-After)",
         504: "Not done in time",
     }
     content = {"application/json": {"schema": schema}}
