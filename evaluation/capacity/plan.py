@@ -126,12 +126,12 @@ def backing(found: Found, rates: Sequence[float]) -> str:
     lines = [f"| a second | {' | '.join(f'{rate:,.0f}' for rate in rates)} |", "|---" * (len(rates) + 1) + "|"]
     flows = {
         "photos in": found.photo_bytes,
-        "results out, to the store and again to the client": 2 * found.result_bytes,
+        "results, to the store and to the client": 2 * found.result_bytes,
     }
     for name, size in flows.items():
-        lines.append(f"| {name} | {' | '.join(f'{8 * size * rate / 1e9:,.3g} Gbit' for rate in rates)} |")
+        lines.append(f"| {name} | {' | '.join(f'{8 * size * rate / 1e9:,.2f} Gbit' for rate in rates)} |")
     for name, each in _A_PICTURE.items():
         lines.append(f"| {name} | {' | '.join(f'{each * rate:,.0f}' for rate in rates)} |")
     kept_tb = [found.result_bytes * rate * 86400 / 1e12 for rate in rates]
-    lines.append(f"| results kept for a day | {' | '.join(f'{each:,.3g} TB' for each in kept_tb)} |")
+    lines.append(f"| results kept for a day | {' | '.join(f'{each:,.1f} TB' for each in kept_tb)} |")
     return "\n".join(lines)

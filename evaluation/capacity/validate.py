@@ -84,7 +84,7 @@ def simulated(found: Found, load: Load, worked_s: list[float], photos: int) -> l
 
 def table(comparisons: Sequence[Comparison]) -> str:
     lines = [
-        "| replicas | clients | photos | p50: seen, foretold | p95: seen, foretold | photos a second | p95, own workers |",
+        "| replicas | clients | photos | p50 seen, foretold | p95 seen, foretold | photos a second | p95, own times |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

@@ -98,7 +98,7 @@ def test_figures_go_between_the_marks_of_the_page(tmp_path: Path) -> None:
     assert page.startswith("before")
     assert page.endswith("after\n")
     assert "old" not in page
-    assert "6.4 Gbit" in page  # 1,000 results of 400 kB, to the store and to the client
+    assert "6.40 Gbit" in page  # 1,000 results of 400 kB, to the store and to the client
 
 
 def test_the_picture_shows_no_figure_beyond_its_frame() -> None:
