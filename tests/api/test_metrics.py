@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +116,27 @@ def test_a_store_that_fails_is_told_from_a_database_that_fails(tmp_path: Path) -
         assert after.sum("packshot_backend_errors_total", part="database") == 0
         assert after.sum("packshot_photos_total", outcome="failed") == 1
         assert after.sum("packshot_credits_refunded_total") == 1
+
+
+def test_a_database_that_fails(tmp_path: Path) -> None:
+    with serving(tmp_path, metrics_port=free_port()) as running:
+        key = running.new_key()
+        with sqlite3.connect(tmp_path / "accounts.sqlite3") as other:
+            other.execute("ALTER TABLE keys RENAME TO gone")
+            assert running.send(good("jpeg"), key=key).status_code >= 500
+            other.execute("ALTER TABLE gone RENAME TO keys")
+        other.close()
+        after = settled(running)
+        assert after.sum("packshot_backend_errors_total", part="database") == 1
+        assert after.sum("packshot_backend_errors_total", part="store") == 0
+
+
+def test_a_redis_that_is_away_is_counted_though_callers_do_not_notice(tmp_path: Path) -> None:
+    port = free_port()
+    away = {"rate_limit": "100/minute", "rate_limit_url": "redis://127.0.0.1:1", "metrics_port": port}
+    with serving(tmp_path, **away) as running:
+        assert running.send(good("jpeg")).status_code == 200
+        assert settled(running).sum("packshot_backend_errors_total", part="limits") == 1
 
 
 def test_labels_hold_nothing_that_a_caller_wrote(counted: Running) -> None:

@@ -138,6 +138,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     rate_limiter = RateLimiter(
         settings.rate_limit, settings.rate_limit_url, closed_when_away=settings.rate_limit_away == "closed"
     )
+    rate_limiter.on_failure = telemetry.metrics.limits_not_shared
     first_key = state.first_key(accounts)
     return Service(
         settings=settings,

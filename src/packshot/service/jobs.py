@@ -216,7 +216,7 @@ class Jobs:
         try:
             with self._telemetry.photo():
                 yield
-            await _to_the_end(self._ledger.settle, charge_id)
+                await _to_the_end(self._ledger.settle, charge_id)
         except BaseException:
             await _at_last(self._ledger.refund, charge_id)
             self._telemetry.metrics.refunded()

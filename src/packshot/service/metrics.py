@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from packshot import __version__
-from packshot.errors import CapacityError, InputError, NoForeground, PackshotError, QueueFull, ShuttingDown
+from packshot.errors import (
+    CapacityError,
+    DatabaseUnavailable,
+    InputError,
+    LimiterUnavailable,
+    NoForeground,
+    PackshotError,
+    QueueFull,
+    ShuttingDown,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from packshot.engine.remove import Result
@@ -23,8 +33,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a probe's milliseconds to the longest deadline that anybody sets.
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60)
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.8, 1.6, 5, 15, 60)
-# The library whose error lies behind ours tells which part failed.
-_PARTS = {"sqlite3": "database", "sqlalchemy": "database", "psycopg": "database", "redis": "limits", "limits": "limits"}
+_PARTS = {StoreUnavailable: "store", DatabaseUnavailable: "database"}
 
 
 class Metrics:
@@ -54,7 +63,7 @@ class Metrics:
         self._backend_errors = self._counter("backend_errors", "Failures of what the service needs.", "part")
         for reason in ("queue-full", "uploads-full", "shutting-down"):
             self._rejections.labels(reason)  # there from the start: rate() does not see a counter's first step
-        for part in ("store", *_PARTS.values()):
+        for part in (*_PARTS.values(), "limits"):
             self._backend_errors.labels(part)
 
     def _make_work(self) -> None:
@@ -108,8 +117,12 @@ class Metrics:
         self._errors.labels(error.slug).inc()
         if isinstance(error, (QueueFull, ShuttingDown)):
             self._rejections.labels(error.slug).inc()
-        elif error.slug == "store-unavailable":
-            self._backend_errors.labels(_part(error)).inc()
+        elif part := _PARTS.get(type(error)):
+            self._backend_errors.labels(part).inc()
+
+    def limits_not_shared(self) -> None:
+        """The Redis of the rate limits failed. Callers may not notice, so no error of theirs tells it."""
+        self._backend_errors.labels("limits").inc()
 
     def computed(self, result: Result) -> None:
         """A photo that went down the line."""
@@ -140,14 +153,11 @@ def _outcome(error: BaseException | None) -> str:
             return "done"
         case InputError() | NoForeground():
             return "refused"
+        case DatabaseUnavailable() | LimiterUnavailable():
+            return "failed"
         case CapacityError():
             return "busy"
         case Exception():
             return "failed"
         case _:  # cancelled: the client has gone
             return "abandoned"
-
-
-def _part(error: PackshotError) -> str:
-    cause = type(error.__cause__).__module__.partition(".")[0]
-    return _PARTS.get(cause, "store")

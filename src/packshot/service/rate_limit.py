@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,6 +48,8 @@ class RateLimiter:
         self._closed_when_away = closed_when_away
         self._away_until = 0.0
         self._logged_at = -math.inf
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called each time that Redis does not answer."""
 
     def hit(self, key_id: str, rate: str | None = None) -> Window | None:
         """Count a request; returns what is left, or None where there is no limit.
@@ -75,6 +78,7 @@ class RateLimiter:
     def _note_away(self, error: StorageError) -> None:
         now = time.monotonic()
         self._away_until = now + _AWAY_S
+        self.on_failure()
         if now - self._logged_at >= _LOG_EVERY_S:
             self._logged_at = now
             then = "keys with a limit are refused" if self._closed_when_away else "each process counts for itself"
