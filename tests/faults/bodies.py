@@ -42,7 +42,7 @@ def resident_mb() -> float:
 def announced(place: Place) -> str:
     with no_credit(place.running) as key:
         began = time.monotonic()
-        answer = exchange(place.running.address, head(key, FORM, BIG), patience_s=1)
+        answer = exchange(place.running.address, head(key, FORM, BIG), patience_s=0.3)
         assert statuses(answer) == [413]
     return f"413, {time.monotonic() - began:.1f} s"
 
@@ -58,7 +58,7 @@ def chunked(place: Place) -> str:
         with contextlib.suppress(OSError):  # cut: what a service may do that has answered
             for part in (body[:-20], *[chunk] * 59):
                 connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
-        assert statuses(drain(connection, 1)) == [413]
+        assert statuses(drain(connection, 0.3)) == [413]
     more_mb = resident_mb() - before_mb
     assert more_mb < 55, f"{more_mb:.0f} MB more"
     return f"413, memory {more_mb:+.0f} MB"

@@ -59,7 +59,7 @@ def slow_heads(place: Place) -> str:
 def slow_bodies(place: Place) -> str:
     body, kind = multipart("image", good("jpeg"))
     with (
-        serving(place.folder, workers=1, body_deadline_s=1) as running,
+        serving(place.folder, workers=1, body_deadline_s=1, idle_timeout_s=1) as running,
         good_client(running).at_work() as client,
         connected(running.address, 40) as slow,
     ):
@@ -76,7 +76,12 @@ def slow_bodies(place: Place) -> str:
     return f"40 x 504; {client.words}"
 
 
-@proof("abuse", "an answer of 4 MB that nobody reads, 20 times", "cut once they stand still; descriptors come back")
+@proof(
+    "abuse",
+    "an answer of 4 MB that nobody reads, 20 times",
+    "cut once they stand still; descriptors come back",
+    kind="slow",
+)
 def unread_answers(place: Place) -> str:
     with serving(place.folder, workers=1, idle_timeout_s=1, body_deadline_s=1) as running:
         photo = as_png(noise(1000, 1000))

@@ -16,7 +16,7 @@ def _parameter(proof: Proof) -> object:
     return pytest.param(proof, id=proof.name, marks=marks)
 
 
-@pytest.mark.parametrize("proof", map(_parameter, all_proofs()))
+@pytest.mark.parametrize("proof", [_parameter(proof) for proof in all_proofs()])
 def test_the_service_outlives(proof: Proof, tmp_path: Path, running: Running) -> None:
     seen = proof.run(Place(tmp_path, running))
     assert seen, "a proof says what it saw"

@@ -1,0 +1,49 @@
+"""The load's clients and its table, on a service that runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.load.client import NO_ANSWER, Drive, Outcome, Plan, drive
+from bench.load.report import COLUMNS, Phase, table, write_service_times
+from tests.kit.images import good
+from tests.kit.server import Running
+
+
+@pytest.fixture
+def plan(running: Running, tmp_path: Path) -> Plan:
+    return Plan(running.base_url, running.new_key(), {"small": good("jpeg")}, {"small": 1.0}, 0.5, tmp_path)
+
+
+@pytest.mark.parametrize("loop", [{"clients": 2}, {"rate": 10.0}], ids=["closed", "open"])
+def test_every_promised_result_is_fetched_and_opened(plan: Plan, loop: dict[str, float], tmp_path: Path) -> None:
+    done = drive(replace(plan, **loop))
+    assert done.outcomes
+    assert {each.status for each in done.outcomes} == {200}
+    assert all(each.expected == (160, 120) and each.served_s > 0 and not each.fault for each in done.outcomes)
+    assert list(tmp_path.iterdir()) == []
+    phase = phase_of(done)
+    write_service_times(phase, 1, tmp_path / "times.json")
+    assert len(json.loads((tmp_path / "times.json").read_text())["seconds"]) == len(done.outcomes)
+
+
+def test_a_service_that_is_away_is_counted(plan: Plan) -> None:
+    done = drive(replace(plan, address="http://127.0.0.1:9", clients=1, seconds=0.3))
+    assert {each.status for each in done.outcomes} == {NO_ANSWER}
+    assert phase_of(done).faults
+
+
+def test_the_table_counts_what_was_not_served() -> None:
+    outcomes = [Outcome("small", 200, 0.1 * n) for n in range(1, 11)] + [Outcome("small", 503, 0.0)] * 3
+    rows = table([Phase("one", "all", 2.0, 2.0, outcomes, 10**8, 0.25)]).splitlines()
+    row = dict(zip(COLUMNS, rows[-1].strip("| ").split(" | "), strict=True))
+    assert (row["served/s"], row["p50 s"], row["other answers"]) == ("5.0", "0.60", "503: 3")
+    assert (row["results checked"], row["clients' CPU"]) == ("10 of 10", "25%")
+
+
+def phase_of(done: Drive) -> Phase:
+    return Phase("one", "all", 0.5, done.wall_s, done.outcomes, 0, done.busy)
