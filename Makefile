@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,heic postgresql redis storage tracing)
 
-.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit
+.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit load faults
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s
@@ -14,6 +14,8 @@ cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
 fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
 bench: .venv/.dev ; $(RUN) python -m bench
+load: .venv/.dev ; $(RUN) python -m bench.load
+faults: .venv/.dev ; $(RUN) python -m tests.faults
 fuzz: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group proof && $(RUN) python -m tests.fuzz --minutes 10
 dist: .venv/.uv ; $(UV) build --quiet --out-dir dist
 # What a plain installation and the extras of a service bring, as a list that scanners read (CycloneDX).
