@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from packshot.buckets import open_bucket
+from packshot.client import AsyncClient, Client, Packshot
 from packshot.errors import ResultUnknown, StoreUnavailable
 from packshot.service import bucket_store
 from packshot.service.bucket_store import Addresses, BucketStore
@@ -171,6 +172,18 @@ class TestRedirect:
             assert httpx.get(address.replace(id_of(path), new_result_id())).status_code == 403
             assert httpx.get(address.partition("?")[0]).status_code == 403
             assert "location" not in running.http.get(path[:-1]).headers
+
+    def test_our_own_clients_go_where_it_leads(self, s3: S3, tmp_path: Path) -> None:
+        with replica(tmp_path, results_delivery="redirect") as running:
+            with Client(running.base_url, running.new_key()) as client:
+                waited = client.packshot(PHOTO)
+
+            async def meanwhile() -> Packshot:
+                async with AsyncClient(running.base_url, running.new_key()) as client:
+                    return await client.packshot(PHOTO)
+
+            for shot in (waited, asyncio.run(meanwhile())):
+                assert Image.open(io.BytesIO(shot.data)).size == (shot.size.width, shot.size.height)
 
     def test_what_is_gone_or_expired_is_answered_by_us(self, s3: S3, tmp_path: Path) -> None:
         clock = Clock()

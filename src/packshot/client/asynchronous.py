@@ -108,6 +108,7 @@ class AsyncClient:
                     data=asked.fields,
                     files=asked.files,
                     timeout=step.watch.timeout(),
+                    follow_redirects=asked.follow,
                 )
                 return Answer(response.status_code, response.headers, response.content)
         except TimeoutError:

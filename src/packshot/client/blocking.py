@@ -118,6 +118,7 @@ class Client:
                 data=asked.fields,
                 files=asked.files,
                 timeout=step.watch.timeout(),
+                follow_redirects=asked.follow,
             ) as response:
                 body = b"".join(_in_time(response.iter_bytes(), step.watch))
                 return Answer(response.status_code, response.headers, body)

@@ -53,7 +53,8 @@ def packshot(
     """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
     watch = Watch(service.patience)
     made = yield from _link(service, photo, options, idempotency_key, watch)
-    answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS), watch)
+    # A service may send us on to its bucket; there is no key in this request that could go along.
+    answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS, follow=True), watch)
     if len(answer.body) != made.size_bytes:
         raise NotUnderstood(f"{made.url} holds {len(answer.body)} bytes instead of {made.size_bytes}.")
     return Packshot(**{each.name: getattr(made, each.name) for each in fields(made)}, data=answer.body)

@@ -19,13 +19,14 @@ from packshot.client.retry import Watch, read_retry_after
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent. `url` is whole; `fields` and `files` make a form."""
+    """What is sent. `url` is whole; `fields` and `files` make a form. follow: go where a redirect leads."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     fields: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Part] = field(default_factory=dict)
+    follow: bool = False
 
 
 @dataclass(frozen=True)
