@@ -119,13 +119,15 @@ def _is_inside(inner: Box, outer: Box) -> bool:
 
 def run(seconds: float, findings: Path) -> Row:
     """Draw cases until the time is over; hypothesis makes what fails as small as it can."""
-    started, runs, found, number = time.monotonic(), 0, 0, 0
+    started, runs, made, found, number = time.monotonic(), 0, 0, 0, 0
     slowest_s, largest_bytes = 0.0, 0
 
     def checked(case: Case) -> None:
-        nonlocal runs, slowest_s, largest_bytes
+        nonlocal runs, made, slowest_s, largest_bytes
         runs += 1
-        cost = measured(lambda: check(case))
+        true: list[bool] = []
+        cost = measured(lambda: true.append(check(case)))
+        made += true[0]
         slowest_s, largest_bytes = max(slowest_s, cost.seconds), max(largest_bytes, cost.peak_bytes)
 
     while time.monotonic() - started < seconds:
@@ -136,4 +138,4 @@ def run(seconds: float, findings: Path) -> Row:
         except Exception as error:  # noqa: BLE001 - any is a finding
             found += 1
             (findings / f"line-{number}.txt").write_text("".join(traceback.format_exception(error)))
-    return Row("line", time.monotonic() - started, runs, number, slowest_s, largest_bytes, found)
+    return Row("line", time.monotonic() - started, runs, made, slowest_s, largest_bytes, found)
