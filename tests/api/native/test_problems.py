@@ -190,7 +190,7 @@ class Test429To504:
 
     def test_a_store_that_fails(self, tmp_path: Path) -> None:
         with serving(tmp_path) as running:
-            (tmp_path / "results").rmdir()
+            (tmp_path / "results").rename(tmp_path / "gone")
             (tmp_path / "results").write_text("a file where the folder was")
             key = running.new_key(1)
             problem(send(running, key=key, accept="application/json"), 502, "store-unavailable")
