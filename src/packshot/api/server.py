@@ -56,6 +56,7 @@ def make_server(service: Service) -> Server:
         port=settings.port,
         http=cast("type[asyncio.Protocol]", partial(DeadlineProtocol, room)),
         backlog=room.backlog,
+        loop="asyncio",  # the one that is tested; uvloop would be taken where something else has installed it
         ws="none",
         lifespan="on",
         log_config=None,
