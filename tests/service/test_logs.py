@@ -136,7 +136,9 @@ def test_what_is_no_secret_stays(said: str) -> None:
 def test_a_log_call_that_is_wrong_costs_no_request(written: tuple[logging.Logger, io.StringIO, str]) -> None:
     logger, stream, _ = written
     logger.info("an object: %s", object())
-    logger.info("a lone surrogate: \ud800")
+    # Straight to the handler: a report of pytest's cannot carry a lone surrogate from one process to another.
+    ours = next(each for each in logger.handlers if getattr(each, "stream", None) is stream)
+    ours.handle(logging.LogRecord("test", logging.INFO, "", 0, "lone: %s", ("\ud800",), None))
     stream.getvalue().encode("utf-8", "backslashreplace")
     assert stream.getvalue().count("\n") == 2
 
