@@ -92,7 +92,8 @@ def remove(
     found = find_matte(picture, network, roi=recipe.roi, touch_up=recipe.touch_up)
     box = find_box(found.matte)
     watch.lap("matte")
-    around = box if recipe.framing.fill is None else visible_box(found.matte)
+    visible = visible_box(found.matte) if order.preset or recipe.framing.fill is not None else box
+    around = box if recipe.framing.fill is None else visible
     frame = make_frame(recipe.framing, picture.size, around)
     rendering = render(recipe, picture, found.matte, frame, backdrop)
     watch.lap("render")
@@ -110,17 +111,17 @@ def remove(
         confidence=found.confidence,
         review=_needs_review(found.confidence, network),
         notes=(*frame.notes, *rendering.notes),
-        report=_judge(order, encoded, found.matte, frame),
+        report=_judge(order, encoded, found.matte, frame, visible),
         timings_ms=watch.laps_ms,
     )
 
 
-def _judge(order: Plan, encoded: bytes, matte: Float32, frame: Frame) -> Report | None:
+def _judge(order: Plan, encoded: bytes, matte: Float32, frame: Frame, visible: Box) -> Report | None:
     if order.preset is None or order.recipe.form == "mask":
         return None
-    photo, box = Size(matte.shape[1], matte.shape[0]), visible_box(matte)
-    product = frame.place(box).within(Box.full(frame.size))
-    return judge(order.preset, encoded, product, mask=framed_mask(matte, frame), edges=reached_edges(box, photo))
+    photo = Size(matte.shape[1], matte.shape[0])
+    product = frame.place(visible).within(Box.full(frame.size))
+    return judge(order.preset, encoded, product, mask=framed_mask(matte, frame), edges=reached_edges(visible, photo))
 
 
 def _needs_review(sure: float | None, network: Network) -> bool:
