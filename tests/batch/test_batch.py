@@ -86,6 +86,7 @@ def test_sigterm_stops_as_ctrl_c_does(tmp_path: Path) -> None:
     assert not (out / "packshot-report").exists()
 
 
+@pytest.mark.slow
 def test_a_watched_folder_gives_what_comes_until_ctrl_c(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", ["first.jpg"]), tmp_path / "out"
     with running(photos, out, "--watch") as process:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from packshot.service.metrics_server import SILENCE_S
 from tests.kit.figures import Figures, free_port
@@ -62,6 +63,7 @@ def test_every_line_of_a_json_log_is_json(tmp_path: Path) -> None:
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
 
 
+@pytest.mark.slow
 def test_a_metrics_port_that_is_taken_is_named_and_costs_no_first_key(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

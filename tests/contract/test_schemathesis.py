@@ -24,6 +24,8 @@ from tests.contract.repair import repaired_contract
 from tests.kit.images import good
 from tests.kit.server import DOOR, Running
 
+pytestmark = pytest.mark.slow
+
 PICTURES = st.sampled_from(["jpeg", "png", "bmp"]).map(lambda kind: good(kind, 48, 32))
 GARBAGE = st.binary() | st.binary(max_size=20).map(lambda noise: good("png", 48, 32)[: len(noise) * 200] + noise)
 # OpenAPI cannot say "bytes that are a picture": garbage is valid by the file, and rightly refused.

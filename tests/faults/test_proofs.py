@@ -12,8 +12,8 @@ from tests.kit.server import Running
 
 
 def _parameter(proof: Proof) -> object:
-    marks = [] if proof.kind == "quick" else [getattr(pytest.mark, proof.kind), pytest.mark.timeout(300)]
-    return pytest.param(proof, id=proof.name, marks=marks)
+    mark = pytest.mark.slow if proof.kind == "quick" else getattr(pytest.mark, proof.kind)
+    return pytest.param(proof, id=proof.name, marks=[mark, pytest.mark.timeout(300)])
 
 
 @pytest.mark.parametrize("proof", [_parameter(proof) for proof in all_proofs()])

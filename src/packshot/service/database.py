@@ -124,9 +124,8 @@ class Database:
                 with self._watched(connection), connection.begin():
                     connection.execute(text("SELECT 1"))
             except SQLAlchemyError:
-                connection.invalidate()
+                connection.invalidate()  # and what else the pool holds from before, by SQLAlchemy
                 connection.close()
-                self._engine.dispose()  # the others in the pool are as old
                 connection = self._open()
         with connection:
             yield connection
