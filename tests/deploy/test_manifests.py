@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -107,10 +107,6 @@ def test_every_selector_means_our_pods(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_manifests_keep_their_schemas(overlay: str) -> None:
-    if find_spec("kubernetes_validate") is None:
-        pytest.skip("kubernetes-validate is not installed: uv sync --group proof")
-    import kubernetes_validate
-
     for manifest in manifests(overlay).values():
         kubernetes_validate.validate(manifest, "1.30", strict=True)
 

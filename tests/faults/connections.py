@@ -115,7 +115,7 @@ def idle_connections(place: Place) -> str:
 def _idle(folder: Path, count: int) -> str:
     if count < 500:
         pytest.skip(f"only {count} descriptors")
-    with replica(folder, settings={"workers": 1, "idle_timeout_s": 8}) as one:
+    with replica(folder, settings={"workers": 1, "idle_timeout_s": 20}) as one:
         host, port = one.address.removeprefix("http://").split(":")
         key, before = new_key(folder), one.descriptors
         with (
