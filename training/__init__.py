@@ -2,3 +2,5 @@
 
 Needs torch, in an environment of its own (see training/README.md). Nothing in the package imports this.
 """
+
+import packshot  # noqa: F401 - before ONNX Runtime, whose reports to its makers it turns off

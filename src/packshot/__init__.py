@@ -11,6 +11,7 @@ Importing loads no model and prints nothing; the network is loaded by the first 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from packshot.engine.remove import remove as remove
     from packshot.engine.remove import remove_background as remove_background
     from packshot.errors import PackshotError as PackshotError
+
+# Nobody is told that there are photos here. ONNX Runtime since 1.29 would report every session to its makers, from its
+# import on, and keep an identifier of the machine in the home folder; Ray would report its clusters.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 __version__ = "0.1.0"
 

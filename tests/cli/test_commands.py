@@ -59,6 +59,18 @@ def test_keys_are_created_listed_credited_and_revoked(environment: dict[str, str
     assert "Traceback" not in unknown.stderr
 
 
+def test_keys_move_to_another_database_with_their_texts(environment: dict[str, str], tmp_path: Path) -> None:
+    run(environment, "keys", "create", "shop", "--credits", "5")
+    file = str(tmp_path / "state" / "accounts.sqlite3")
+    elsewhere = environment | {"PACKSHOT_STATE_DIR": str(tmp_path / "elsewhere")}
+    moved = run(elsewhere, "keys", "import", file)
+    assert moved.stdout.startswith("1 keys imported")
+    assert run(elsewhere, "keys", "list").stdout == run(environment, "keys", "list").stdout
+    twice = run(elsewhere, "keys", "import", file)
+    assert twice.returncode == 2
+    assert "already" in twice.stderr
+
+
 def test_models_are_listed_and_verified(environment: dict[str, str]) -> None:
     listed = run(environment, "models", "list").stdout
     assert f"* {embedded_model()}" in listed

@@ -108,9 +108,9 @@ def serving(
             assert not thread.is_alive(), "the server does not stop"
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Return once the condition holds; fail when it does not within PATIENCE_S."""
-    ends = time.monotonic() + PATIENCE_S
+def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """Return once the condition holds; fail when it does not in time."""
+    ends = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < ends, "what the test waits for does not happen"
         time.sleep(0.005)

@@ -14,6 +14,15 @@ READ_PATIENCE = 6
 # Files that are open beside connections: the database, results, what libraries open.
 RESERVE = 256
 LONGEST_BACKLOG = 2048
+MOST_DESCRIPTORS = 65536
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system grants: the usual 1,024 are there for programs that call select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Room:

@@ -162,8 +162,6 @@ def _version() -> str:
 
 def connect() -> Any:
     """The cluster that RAY_ADDRESS names, or one that was started on this machine, or a new one of this machine."""
-    # Figures about its users are not ours to send.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Below `uv run` Ray would send this folder to every worker and start it with uv; packshot is installed there.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:

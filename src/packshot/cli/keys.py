@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -170,6 +171,24 @@ def credit(key_id: str, count: int) -> None:
     """Add COUNT credits to the key with this ID."""
     with _accounts() as accounts:
         accounts.add_credits(key_id, count)
+
+
+@keys.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_(file: Path) -> None:
+    """Bring in the keys of FILE, the accounts.sqlite3 of another state folder, with credits and usage.
+
+    Stop the service that uses FILE first. With PACKSHOT_DATABASE_URL they go from one machine to PostgreSQL.
+    """
+    from packshot.service.database import Database
+    from packshot.service.importing import import_keys
+
+    source = Database(file)
+    try:
+        with _database() as target:
+            click.echo(f"{import_keys(source, target)} keys imported into {target.name}")
+    finally:
+        source.close()
 
 
 @keys.command()

@@ -27,6 +27,7 @@ def serve(host: str | None, port: int | None, engine: str, replicas: int) -> Non
     Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
     machine only and makes its own secret and a first key.
     """
+    from packshot.api.connection import raise_descriptor_limit
     from packshot.api.server import bind, make_server
     from packshot.engine.process import tune_process
     from packshot.service.build import build
@@ -36,6 +37,7 @@ def serve(host: str | None, port: int | None, engine: str, replicas: int) -> Non
     options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}
     settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
     tune_process()
+    raise_descriptor_limit()
     set_up_logging(settings.log_level, settings.log_format)
     listening = bind(settings)
     service = build(settings)

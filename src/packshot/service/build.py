@@ -116,8 +116,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     network = load_network(settings.model, threads=settings.threads, device=settings.device, folder=settings.models_dir)
     database = Database(state.database)
     accounts, ledger = Accounts(database, now=now), Ledger(database, now=now)
-    # Work that outlived ten deadlines died with its process: its key is free again.
-    idempotency = Idempotency(database, now=now, running_s=10 * settings.deadline_s)
+    idempotency = Idempotency(database, now=now, running_s=lost_after_s(settings))
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
     telemetry = make_telemetry(settings, network.card.name, admission)
     store = store or open_store(settings, state.results)
@@ -159,7 +158,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
 
 
 def lost_after_s(settings: Settings) -> float:
-    """Age of a charge that no live work has: the deadline ends work, and clocks of replicas differ by less."""
+    """Age of a charge or an idempotency key that no live work has: the deadline ends it, and clocks differ by less."""
     return 2 * settings.deadline_s + 60
 
 

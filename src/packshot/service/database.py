@@ -164,5 +164,5 @@ def _unusable(name: str, is_file: bool, error: Exception) -> BadSettings:
     reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
     hint = "PACKSHOT_DATABASE_URL names it: see docs/databases.md."
     if is_file:
-        hint = "PACKSHOT_STATE_DIR must be a folder on a local disk that the service may write to."
+        hint = "It must be a file of packshot's on a local disk, in a writable folder: PACKSHOT_STATE_DIR."
     return BadSettings(f"The database {name} cannot be opened: {reason}.", hint=hint)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 KEPT_S = 24 * 3600
-# A process that died left its entries running. Ten times the default deadline: no live request is that old.
-RUNNING_S = 600
+# A process that died left its entries running. As old as a charge must be to be given back, with the default deadline.
+RUNNING_S = 180.0
 LONGEST_KEY = 255
 
 
