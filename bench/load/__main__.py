@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench import photos
 from bench.load.client import Drive, Plan, drive
-from bench.load.replicas import Replica, fleet, new_key
+from bench.load.replicas import Replica, fleet, inherited, new_key
 from bench.load.report import Phase, as_json, table, write_service_times
 
 WEIGHTS = {"640": 0.5, "1200": 0.35, "2000": 0.15}
@@ -123,7 +123,8 @@ def main() -> int:
 
 def _one_service(count: int, options: argparse.Namespace, files: Mapping[str, bytes]) -> list[Phase]:
     each = max(1, options.workers // count)
-    settings = {"workers": each, "queue_limit": options.queue, "log_level": "warning"}
+    given = inherited() if options.inherit else {}
+    settings = {**given, "workers": each, "queue_limit": options.queue, "log_level": "warning"}
     name = "1 replica" if count == 1 else f"{count} replicas behind nginx"
     context = multiprocessing.get_context("spawn")
     with (
@@ -133,7 +134,7 @@ def _one_service(count: int, options: argparse.Namespace, files: Mapping[str, by
     ):
         downloads = Path(folder, "downloads")
         downloads.mkdir()
-        plan = Plan(address, new_key(Path(folder, "state")), files, WEIGHTS, 0, downloads)
+        plan = Plan(address, new_key(Path(folder, "state"), settings=given), files, WEIGHTS, 0, downloads)
         stand = Stand(f"{name}, {each} threads each", plan, replicas, pool, options.processes)
         stand.run("warm-up", replace(plan, clients=2 * count, seconds=1))
         return measure(stand, 60 * options.minutes / len(options.replicas), each * count)
@@ -145,6 +146,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2], help="services to measure, by replicas")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker threads of a service in all")
     parser.add_argument("--queue", type=int, default=16, help="requests that may wait in each replica")
+    parser.add_argument(
+        "--inherit", action="store_true", help="keep the PACKSHOT_ variables: a database, Redis, a bucket"
+    )
     parser.add_argument("--processes", type=int, default=1, help="processes of clients")
     parser.add_argument("--json", type=Path, help="write the table's figures here too")
     parser.add_argument(

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 PATIENCE_S = 60.0
+_PREFIX = "PACKSHOT_"
 
 # No request is sent to a second replica once it has reached the first: what a POST has begun may cost a credit.
 NGINX = """
@@ -102,8 +103,13 @@ def replica(
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
     """Of a process of packshot with these settings and no others."""
-    ours = {f"PACKSHOT_{name.upper()}": str(value) for name, value in settings.items()}
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("PACKSHOT_")}, **ours}
+    ours = {_PREFIX + name.upper(): str(value) for name, value in settings.items()}
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}, **ours}
+
+
+def inherited() -> dict[str, str]:
+    """The settings of this very process, under their names in Settings."""
+    return {name.removeprefix(_PREFIX).lower(): text for name, text in os.environ.items() if name.startswith(_PREFIX)}
 
 
 def wait_ready(started: Replica) -> float:
@@ -121,12 +127,16 @@ def wait_ready(started: Replica) -> float:
     raise RuntimeError(f"the replica does not start:\n{started.log.read_text(errors='replace')[-2000:]}")
 
 
-def new_key(state_dir: Path, credit_count: int | None = None) -> str:
-    """A key made by the command line, as an operator makes one."""
+def new_key(state_dir: Path, credit_count: int | None = None, settings: Mapping[str, object] | None = None) -> str:
+    """A key made by the command line, as an operator makes one. settings: where its database is another."""
     command = [sys.executable, "-m", "packshot", "keys", "create", "load"]
     command += [] if credit_count is None else ["--credits", str(credit_count)]
     made = subprocess.run(
-        command, env=environment({"state_dir": state_dir}), stdout=subprocess.PIPE, check=True, timeout=PATIENCE_S
+        command,
+        env=environment({**(settings or {}), "state_dir": state_dir}),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE_S,
     )
     return made.stdout.decode().split()[-1]
 
