@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import bounding_box, is_empty, is_flat, network_input, refine, trimap
+from packshot.core.matte import bounding_box, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture
 from tests.core.scenes import coarse_matte, noise, scene
 
@@ -163,9 +163,3 @@ class TestIsEmpty:
         matte = np.zeros((512, 512), np.float32)
         matte[100:105, 100:105] = 1
         assert is_empty(matte)
-
-
-class TestTrimap:
-    def test_follows_the_rounding_of_the_mask(self) -> None:
-        matte = np.array([[0, 0.001, 0.01, 0.5, 0.99, 0.999, 1]], np.float32)
-        assert trimap(matte).tolist() == [[0, 0, 128, 128, 128, 255, 255]]

@@ -141,13 +141,6 @@ def is_empty(matte: Float32) -> bool:
     return cv2.sumElems(sure)[0] < max(1.0, 2e-4 * matte.size)
 
 
-def trimap(matte: Float32) -> UInt8:
-    """uint8 (H, W): 0 background, 128 unknown, 255 foreground; unknown is what an 8-bit mask holds between its ends."""
-    names = np.full(256, 128, np.uint8)
-    names[[0, 255]] = 0, 255
-    return np.asarray(cv2.LUT(mask(matte), names), np.uint8)
-
-
 def saturated(coarse: Float32) -> Float32:
     """A coarse matte, float32 in 0..1, whose decided values (within DECIDED of either end) are exactly 0 or 1.
 
