@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.compose import mask, visible
+from packshot.core.compose import visible
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import grid, resample, sample, size_of
