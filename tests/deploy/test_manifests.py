@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,16 @@ def test_pods_have_settings_that_can_be_used(overlay: str, tmp_path: Path) -> No
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"http": settings.port, "metrics": settings.metrics_port}
     assert settings.device == ("cuda" if overlay == "gpu" else "cpu")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_example_of_secrets_has_the_files_that_pods_read(overlay: str) -> None:
+    text = (DEPLOY / "kubernetes/base/secrets.example.yaml").read_text()
+    example, _ = yaml.safe_load_all(text)
+    (container,) = pod(overlay)["containers"]
+    read = {entry["value"].rsplit("/", 1)[1] for entry in container["env"] if entry["name"].endswith("_FILE")}
+    assert set(example["stringData"]) == read
+    assert set(re.findall("--from-literal=([a-z-]+)=", text)) == read
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
