@@ -12,8 +12,8 @@ make() {
     chmod 0444 "secrets/$1"
 }
 
-make url_secrets < <(openssl rand -hex 32)
-make database_password < <(openssl rand -hex 24)
+make url_secrets <<<"$(openssl rand -hex 32)"
+make database_password <<<"$(openssl rand -hex 24)"
 make database_url <<<"postgresql://packshot:$(cat secrets/database_password)@postgresql:5432/packshot"
 name=packshot secret=$(openssl rand -hex 24)
 if [ ! -e secrets/s3.env ]; then
