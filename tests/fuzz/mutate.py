@@ -14,6 +14,8 @@ from tests.kit import files
 NUMBERS = (0, 1, 2, 3, 7, 8, 16, 31, 32, 127, 128, 255, 256, 1999, 4096, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF)
 NUMBERS_32 = (*NUMBERS, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
+LONGEST = 100_000  # bytes. A part may be repeated fifty times, and that again: 40 kB became 5 GB.
+
 
 class Part(NamedTuple):
     """A piece of a file: what its format calls it, and its content."""
@@ -37,6 +39,7 @@ def mutate(data: bytes, random: Random) -> bytes:
             data = known.join(_changed(known.split(data), random))
         else:
             data = patched(data, random, whole=random.random() < 0.3)
+        data = data[:LONGEST]
     return data
 
 

@@ -11,7 +11,7 @@ from packshot.core.codecs import decode
 from packshot.errors import InputError
 from tests.fuzz import forms, seeds
 from tests.fuzz.bounds import BoundBroken, hold, measured
-from tests.fuzz.mutate import FORMATS, mutate
+from tests.fuzz.mutate import FORMATS, LONGEST, mutate
 
 
 def _known() -> list[str]:
@@ -29,6 +29,13 @@ def test_mutations_are_repeatable() -> None:
     data = seeds.SEEDS["png"]()
     assert mutate(data, Random(7)) == mutate(data, Random(7))
     assert forms.mutate(data, Random(7)) == forms.mutate(data, Random(7))
+
+
+def test_a_mutation_of_a_mutation_does_not_grow_without_end() -> None:
+    random, data = Random(1), seeds.SEEDS["png"]()
+    for _ in range(300):
+        data = mutate(data, random) or seeds.SEEDS["png"]()
+        assert len(data) <= LONGEST
 
 
 def test_damage_gets_behind_the_checksums() -> None:
