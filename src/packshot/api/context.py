@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.api.failures import failure
 from packshot.api.keys import rate_headers
-from packshot.errors import PackshotError
+from packshot.errors import PackshotError, ShuttingDown
 from packshot.service.logs import about_request
 from packshot.service.metrics import METHODS, OTHER
 from packshot.service.telemetry import Telemetry
@@ -20,6 +21,7 @@ from packshot.service.tracing import RequestSpan
 
 log = logging.getLogger("packshot.access")
 
+STOPPED_RETRY_S = 2
 QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
 
 
@@ -58,6 +60,14 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except asyncio.CancelledError:  # by the server, when the time of its drain is over
+            if status:
+                raise
+            stopped = ShuttingDown(
+                "The service is shutting down.", retry_after_s=STOPPED_RETRY_S, hint="Send it again in a moment."
+            )
+            self._telemetry.metrics.error(stopped)
+            await failure(Request(scope), stopped)(scope, receive, send_with_id)
         except Exception as error:  # the outermost handler: the caller learns the request_id, the log the rest
             log.error("unexpected error", exc_info=error)
             if status:

@@ -71,6 +71,7 @@ class Service:
         finally:
             sweeping.cancel()
             await self.admission.drain()
+            await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, return_exceptions=True)
             self.accounts.close()  # and with it the database that the ledger and idempotency share
             await asyncio.to_thread(self.telemetry.close)

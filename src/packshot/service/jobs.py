@@ -8,10 +8,10 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -33,7 +33,7 @@ from packshot.service.storage import EXTENSIONS, new_result_id
 from packshot.service.telemetry import Telemetry, no_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from packshot.engine.network import Network
     from packshot.service.accounts import KeyInfo
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from packshot.service.storage import ResultStore
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ class Jobs:
         self._result_ttl_s = result_ttl_s
         self._now = now
         self._telemetry = telemetry or no_telemetry()
+        self._unsettled = 0
+        self._all_settled = asyncio.Event()
+        self._all_settled.set()
 
     async def make(
         self,
@@ -116,8 +121,9 @@ class Jobs:
         """
         if idempotency_key is None:
             _check(data, options, limits)
-            async with self._charged(key), self._deadline() as deadline_s:
-                return await self._compute(data, options, limits, deadline_s)
+            with self._job():
+                async with self._charged(key), self._deadline() as deadline_s:
+                    return await self._compute(data, options, limits, deadline_s)
         kept = await self.make_and_keep(key, data, options, limits=limits, idempotency_key=idempotency_key)
         return kept.result if kept.result.data else await self._fetch(kept)
 
@@ -141,20 +147,21 @@ class Jobs:
         OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable, DatabaseUnavailable
         """
         _check(data, options, limits)
-        if idempotency_key is None:
-            return await self._make_once(key, data, options, limits)
-        request_hash = await asyncio.to_thread(_hash, data, options)
-        scope = (key.id, idempotency_key)
-        outcome = await asyncio.to_thread(self._idempotency.begin, *scope, request_hash)
-        if outcome is not None:
-            return _outcomes().validate_json(outcome)
-        try:
-            kept = await self._make_once(key, data, options, limits)
-        except BaseException:
-            await _at_last(self._idempotency.abandon, *scope)
-            raise
-        await _at_last(self._idempotency.finish, *scope, _remembered(kept))
-        return kept
+        with self._job():
+            if idempotency_key is None:
+                return await self._make_once(key, data, options, limits)
+            request_hash = await asyncio.to_thread(_hash, data, options)
+            scope = (key.id, idempotency_key)
+            outcome = await self._begin(*scope, request_hash)
+            if outcome is not None:
+                return _outcomes().validate_json(outcome)
+            try:
+                kept = await self._make_once(key, data, options, limits)
+            except BaseException:
+                await _at_last(self._idempotency.abandon, *scope)
+                raise
+            await _at_last(self._idempotency.finish, *scope, _remembered(kept))
+            return kept
 
     async def check(self, data: bytes, preset: str, *, limits: Limits) -> Report:
         """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
@@ -169,6 +176,31 @@ class Jobs:
             return await self._admission.run(
                 lambda: judge_file(data, rules, network=self._network, limits=limits), deadline_s
             )
+
+    async def settled(self) -> None:
+        """Return when nothing is left to settle or to give back, also for those that were cancelled."""
+        await self._all_settled.wait()
+
+    @contextmanager
+    def _job(self) -> Iterator[None]:
+        self._unsettled += 1
+        self._all_settled.clear()
+        try:
+            yield
+        finally:
+            self._unsettled -= 1
+            if not self._unsettled:
+                self._all_settled.set()
+
+    async def _begin(self, key_id: str, idempotency_key: str, request_hash: str) -> str | None:
+        """Idempotency.begin; when this request is cancelled meanwhile, the key is free again if it was this one's."""
+        call = _started(self._idempotency.begin, key_id, idempotency_key, request_hash)
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if await call is None:
+                await _at_last(self._idempotency.abandon, key_id, idempotency_key)
+            raise
 
     async def _make_once(self, key: KeyInfo, data: bytes, options: Options, limits: Limits) -> Kept:
         async with self._charged(key), self._deadline() as deadline_s:
@@ -216,7 +248,8 @@ class Jobs:
         try:
             with self._telemetry.photo():
                 yield
-                await _to_the_end(self._ledger.settle, charge_id)
+                with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
+                    await _to_the_end(self._ledger.settle, charge_id)
         except BaseException:
             await _at_last(self._ledger.refund, charge_id)
             self._telemetry.metrics.refunded()
@@ -275,12 +308,17 @@ def _outcomes() -> TypeAdapter[Kept]:
     return adapter
 
 
+def _started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+    """A blocking call that runs in a thread from now on, whoever waits for it."""
+    return asyncio.ensure_future(asyncio.to_thread(function, *args))
+
+
 async def _to_the_end(function: Callable[..., object], *args: object) -> None:
     """Run a blocking call in a thread and wait for its end even when this request is cancelled meanwhile.
 
     When it is cancelled and the call succeeded, CancelledError comes after it; an error of the call comes first.
     """
-    call = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    call = _started(function, *args)
     try:
         await asyncio.shield(call)
     except asyncio.CancelledError:

@@ -1,0 +1,79 @@
+"""What a credit comes to when the client leaves, or the service stops, in the middle of taking and settling it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from packshot.service.accounts import Accounts
+from tests.contract.envelope import failure, success_url
+from tests.kit.images import good
+from tests.kit.server import PATIENCE_S, Running, head, multipart, serving, wait_until
+
+NAMED = {"Idempotency-Key": "1"}
+
+
+@contextmanager
+def held(part: object, step: str) -> Iterator[threading.Event]:
+    """Hold calls of a method at their end, as a slow database would; yields what is set when one is there."""
+    arrived, leave, method = threading.Event(), threading.Event(), getattr(part, step)
+
+    def slow(*arguments: object) -> object:
+        value = method(*arguments)
+        arrived.set()
+        leave.wait(PATIENCE_S)
+        return value
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(part, step, slow)
+        try:
+            yield arrived
+        finally:
+            leave.set()
+
+
+@pytest.mark.parametrize("step", ["begin", "charge", "settle", "finish"])
+def test_who_leaves_at_any_step_and_asks_again_pays_once(running: Running, step: str) -> None:
+    key = running.new_key(2)
+    body, kind = multipart("image", good("jpeg"))
+    sent = head(key, kind, len(body)).replace(b"\r\n\r\n", b"\r\nIdempotency-Key: 1\r\n\r\n") + body
+    part = running.service.idempotency if step in {"begin", "finish"} else running.service.ledger
+    with held(part, step) as arrived:
+        with socket.create_connection(running.address) as leaving:
+            leaving.sendall(sent)
+            assert arrived.wait(PATIENCE_S)
+        for _ in range(3):  # the loop has gone round: it knows that the client has gone
+            assert running.http.get("/healthz").status_code == 200
+    wait_until(lambda: not running.server.server_state.tasks)
+    success_url(running.send(good("jpeg"), key=key, headers=NAMED))
+    assert running.credits_of(key) == 1
+
+
+def test_a_drain_that_runs_out_of_time_says_so_and_gives_the_credit_back(tmp_path: Path) -> None:
+    async def never(*_: object) -> None:
+        storing.set()
+        await asyncio.sleep(60)
+
+    storing = threading.Event()
+    with serving(tmp_path, drain_s=0.2) as running:
+        key = running.new_key(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(running.service.store, "put", never)
+            answer = running.send_meanwhile(good("jpeg"), key=key, headers=NAMED)
+            assert storing.wait(PATIENCE_S)
+            running.server.handle_exit(signal.SIGTERM, None)
+            response = answer.result(PATIENCE_S)
+    failure(response, 503, "AI_SERVICE_FLOW_RESTRICTION")
+    assert int(response.headers["retry-after"]) >= 1
+    accounts = Accounts(tmp_path / "accounts.sqlite3")
+    assert accounts.authenticate(key).credits == 1
+    accounts.close()
+    with serving(tmp_path) as running:
+        success_url(running.send(good("jpeg"), key=key, headers=NAMED))
