@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 def run(path: Path, *arguments: str, code: int = 0) -> str:
     result = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(keys, arguments)
     assert result.exit_code == code, result.output
-    return result.output.strip()
+    return (result.stdout if code == 0 else result.output).strip()
 
 
 def only(path: Path) -> str:
@@ -42,6 +42,26 @@ def test_a_key_is_made_with_an_end_a_rate_and_credits_and_changed_later(path: Pa
     assert listed.endswith("the shop in Rome")
     run(path, "credits", "set", key_id, "unlimited")
     assert "unlimited" in run(path, "list")
+
+
+def test_a_new_key_names_its_id_apart_from_its_text(path: Path) -> None:
+    made = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(keys, ["create", "shop"])
+    assert made.stdout.startswith("pk_")
+    assert len(made.stdout.split()) == 1
+    assert only(path) in made.stderr
+
+
+def test_each_change_shows_what_the_key_is_now(path: Path) -> None:
+    run(path, "create", "shop", "--credits", "5")
+    key_id = only(path)
+    assert run(path, "label", key_id, "Rome").endswith("Rome")
+    assert " 7 " in run(path, "credits", "add", key_id, "2")
+    assert "unlimited" in run(path, "credits", "set", key_id, "unlimited")
+    assert "unlimited" in run(path, "credits", "add", key_id, "2")
+    assert "(2/second)" in run(path, "rate", key_id, "2/second")
+    changed = run(path, "expire", key_id, "30d")
+    assert "until" in changed
+    assert changed == run(path, "list")
 
 
 def test_a_rotated_key_replaces_the_old_one_and_a_locked_one_waits(path: Path) -> None:

@@ -54,14 +54,15 @@ def keys() -> None:
 @click.option("--days", type=click.IntRange(1), help="The same in days.")
 @click.option("--rate", help="Requests it may send, such as 10/second.  [default: PACKSHOT_RATE_LIMIT]")
 def create(name: str, credit_count: int | None, expires_s: float | None, days: int | None, rate: str | None) -> None:
-    """Create a key for NAME and print it, this once."""
+    """Create a key for NAME and print it, this once. Its id, for the other commands, goes to stderr."""
     if days is not None and expires_s is not None:
         raise click.UsageError("Give --expires or --days, not both.")
     if days is not None:
         expires_s = 86_400.0 * days
     with _accounts() as accounts:
         new = accounts.create(name, credits=credit_count, expires_at=_in(expires_s), rate=rate)
-        click.echo(new.key)
+    click.echo(new.key)
+    click.echo(f"The key's id is {new.id}. The key itself is shown this once.", err=True)
 
 
 @keys.command("list")
@@ -69,9 +70,7 @@ def list_() -> None:
     """List the keys: id, state, credits left, last use, name. The keys themselves are not stored."""
     with _accounts() as accounts:
         for key in accounts.list():
-            credits_left = "unlimited" if key.credits is None else str(key.credits)
-            line = f"{key.id}  {key.state:8}  {credits_left:>9}  {_day(key.last_used_at):16}  {key.name}"
-            click.echo(f"{line}{_more(key)}")
+            click.echo(_line(key))
 
 
 @keys.command()
@@ -81,6 +80,7 @@ def label(key_id: str, name: str) -> None:
     """Call the key with this ID NAME from now on."""
     with _accounts() as accounts:
         accounts.label(key_id, name)
+        _show(accounts, key_id)
 
 
 @keys.command()
@@ -128,6 +128,7 @@ def expire(key_id: str, when_s: float) -> None:
     """End the key with this ID in WHEN from now, such as 30d; or never."""
     with _accounts() as accounts:
         accounts.expire(key_id, _in(when_s))
+        _show(accounts, key_id)
 
 
 @keys.command()
@@ -137,6 +138,7 @@ def rate(key_id: str, limit: str) -> None:
     """Let the key with this ID send RATE requests, such as 10/second; `default` for PACKSHOT_RATE_LIMIT."""
     with _accounts() as accounts:
         accounts.set_rate(key_id, None if limit == "default" else limit)
+        _show(accounts, key_id)
 
 
 @keys.group("credits")
@@ -148,9 +150,10 @@ def credits_() -> None:
 @_ID
 @click.argument("count", type=int)
 def add_credits(key_id: str, count: int) -> None:
-    """Add COUNT credits to the key with this ID."""
+    """Add COUNT credits to the key with this ID; one that has no end of them keeps that."""
     with _accounts() as accounts:
         accounts.add_credits(key_id, count)
+        _show(accounts, key_id)
 
 
 @credits_.command("set")
@@ -162,6 +165,7 @@ def set_credits(key_id: str, count: str) -> None:
         raise click.BadParameter(f"{count!r} is neither a whole number nor unlimited.", param_hint="COUNT")
     with _accounts() as accounts:
         accounts.set_credits(key_id, None if count == "unlimited" else int(count))
+        _show(accounts, key_id)
 
 
 @keys.command("credit", hidden=True)  # its name in 0.1
@@ -171,6 +175,7 @@ def credit(key_id: str, count: int) -> None:
     """Add COUNT credits to the key with this ID."""
     with _accounts() as accounts:
         accounts.add_credits(key_id, count)
+        _show(accounts, key_id)
 
 
 @keys.command("import")
@@ -215,6 +220,18 @@ def _in(seconds: float | None) -> float | None:
 
 def _day(timestamp: float | None) -> str:
     return "never used" if timestamp is None else datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _show(accounts: Accounts, key_id: str) -> None:
+    """Say what a key is after a change, as the list does."""
+    for key in accounts.list():
+        if key.id == key_id:
+            click.echo(_line(key))
+
+
+def _line(key: KeyInfo) -> str:
+    credits_left = "unlimited" if key.credits is None else str(key.credits)
+    return f"{key.id}  {key.state:8}  {credits_left:>9}  {_day(key.last_used_at):16}  {key.name}{_more(key)}"
 
 
 def _more(key: KeyInfo) -> str:
