@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from packshot.cli.serve import _command
 from packshot.service.metrics_server import SILENCE_S
 from tests.kit.figures import Figures, free_port
 from tests.kit.server import wait_until
@@ -78,3 +79,10 @@ def test_a_metrics_port_that_is_taken_is_named_and_costs_no_first_key(tmp_path: 
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=20)
     assert "pk_" in said  # the first key is still to be had
+
+
+def test_the_command_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    assert _command() == "packshot"
+    monkeypatch.chdir(tmp_path)
+    assert _command() == ".venv/bin/packshot"

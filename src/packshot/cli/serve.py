@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -58,8 +59,15 @@ def serve(host: str | None, port: int | None, engine: str, replicas: int) -> Non
 def _welcome(address: str, first_key: str | None) -> None:
     click.echo(f"packshot serves on {address}  (in a browser: the page; docs: {address}/docs)")
     if first_key is None:
-        click.echo("Keys: `packshot keys list`, `packshot keys create NAME`.\n")
+        command = _command()
+        click.echo(f"Keys: `{command} keys list`, `{command} keys create NAME`.\n")
         return
     photo = EXAMPLE if EXAMPLE.exists() else Path("photo.jpg")
     click.echo(f"First API key, shown this once: {first_key}\nThe page asks for it. Or try it from another terminal:\n")
     click.echo(f"  curl -H 'x-api-market-key: {first_key}' -F image=@{photo} {address}/cutout/commodity/commodity\n")
+
+
+def _command() -> str:
+    """What to type for packshot: `make serve` and `uv run` keep it in a folder that is on no PATH but their own."""
+    environment = Path(sys.prefix)
+    return f"{environment.name}/bin/packshot" if environment.parent == Path.cwd() and os.name == "posix" else "packshot"
