@@ -120,12 +120,24 @@ class Jobs:
         Everything that make_and_keep raises.
         """
         if idempotency_key is None:
-            _check(data, options, limits)
-            with self._job():
-                async with self._charged(key), self._deadline() as deadline_s:
-                    return await self._compute(data, options, limits, deadline_s)
+            return await self.make_once(key, data, options, limits=limits)
         kept = await self.make_and_keep(key, data, options, limits=limits, idempotency_key=idempotency_key)
         return kept.result if kept.result.data else await self._fetch(kept)
+
+    async def make_once(
+        self,
+        key: KeyInfo,
+        data: bytes,
+        options: Options,
+        *,
+        limits: Limits,
+        finish: Callable[[bytes], bytes] | None = None,
+    ) -> Result:
+        """The same without an idempotency key. `finish` makes of the file another one, as a part of the work."""
+        _check(data, options, limits)
+        with self._job():
+            async with self._charged(key), self._deadline() as deadline_s:
+                return await self._compute(data, options, limits, deadline_s, finish)
 
     async def make_and_keep(
         self,
@@ -206,13 +218,21 @@ class Jobs:
         async with self._charged(key), self._deadline() as deadline_s:
             return await self._keep(await self._compute(data, options, limits, deadline_s))
 
-    async def _compute(self, data: bytes, options: Options, limits: Limits, deadline_s: float) -> Result:
+    async def _compute(
+        self,
+        data: bytes,
+        options: Options,
+        limits: Limits,
+        deadline_s: float,
+        finish: Callable[[bytes], bytes] | None = None,
+    ) -> Result:
         asked = time.perf_counter()
 
         def line() -> Result:
             waited_ms = 1000 * (time.perf_counter() - asked)
             result = remove(data, options, network=self._network, limits=limits)
-            result = replace(result, timings_ms={"wait": waited_ms, **result.timings_ms})
+            finished = result.data if finish is None else finish(result.data)
+            result = replace(result, data=finished, timings_ms={"wait": waited_ms, **result.timings_ms})
             self._telemetry.computed(result)
             return result
 

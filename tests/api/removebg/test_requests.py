@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.kit.images import as_jpeg, flat_png, good, photo
+from tests.kit.images import as_jpeg, as_png, flat_png, good, photo
 from tests.kit.server import Running, serving
 
 Call = Callable[..., httpx.Response]
@@ -172,6 +172,12 @@ class TestRefusals:
         assert error(call(flat_png(64, 64), key=key)) == (400, "unknown_foreground")
         assert error(call(key=key, size="vast")) == (400, "invalid_size")
         assert error(call(key=key, roi="0px 0px 5px 5px")) == (400, "invalid_roi")
+        assert running.credits_of(key) == 1
+
+    def test_nor_does_a_file_that_cannot_be_made_of_the_lines(self, running: Running, call: Call) -> None:
+        key = running.new_key(1)
+        wide = as_png(photo(16_400, 64))  # WebP ends at 16,383
+        assert error(call(wide, key=key, size="full", format="webp", bg_color="81d4fa77")) == (400, "invalid_format")
         assert running.credits_of(key) == 1
 
     @pytest.mark.parametrize(

@@ -28,16 +28,16 @@ def wants_json(request: Request) -> bool:
     return "application/json" in kinds and not any(kind == "*/*" or kind.startswith("image/") for kind in kinds)
 
 
-def answer(order: Order, result: Result, data: bytes, *, as_json: bool) -> Response:
+def answer(order: Order, result: Result, *, as_json: bool) -> Response:
     """The picture or the zip itself, or JSON with it in base64."""
     headers = facts(order, result) | ANY_ORIGIN | {"Cache-Control": "no-store", "Vary": "Accept"}
     if not as_json:
         headers["X-Content-Type-Options"] = "nosniff"
-        return Response(data, media_type=MEDIA_TYPES[order.file], headers=headers)
+        return Response(result.data, media_type=MEDIA_TYPES[order.file], headers=headers)
     left, top, right, bottom = result.box
     found = {"foreground_left": left, "foreground_top": top}
     found |= {"foreground_width": right - left, "foreground_height": bottom - top}
-    return JSONResponse({"data": {"result_b64": base64.b64encode(data).decode(), **found}}, headers=headers)
+    return JSONResponse({"data": {"result_b64": base64.b64encode(result.data).decode(), **found}}, headers=headers)
 
 
 def facts(order: Order, result: Result) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Security
@@ -39,10 +40,9 @@ def router(service: Service) -> APIRouter:
         key = await who(request)
         order = await asyncio.to_thread(read, await read_fields(request, upload))
         options = order.options_for(probe(order.photo, limits).size)
-        making = service.jobs.make(key, order.photo, options, limits=limits)
+        making = service.jobs.make_once(key, order.photo, options, limits=limits, finish=partial(finish, order))
         result = await cancelled_when_gone(request, making)
-        data = await asyncio.to_thread(finish, order, result.data)
-        return answers.answer(order, result, data, as_json=answers.wants_json(request))
+        return answers.answer(order, result, as_json=answers.wants_json(request))
 
     async def account(request: Request) -> Response:
         key = await who(request)
