@@ -94,6 +94,13 @@ class TestForms:
         )
         failure(response, 400, "ERROR_PARAMETERS")
 
+    @pytest.mark.parametrize("charset", ["undefined", "punycode", "none-such"])
+    def test_a_charset_that_is_no_texts_is_the_callers_fault_or_none(self, running: Running, charset: str) -> None:
+        body, kind = multipart("-_", b"text", None)
+        headers = {"content-type": f"{kind}; charset={charset}", "x-api-market-key": running.new_key()}
+        code = "MISSING_PARAMETERS" if charset == "none-such" else "ERROR_PARAMETERS"
+        failure(running.http.post(DOOR, content=body, headers=headers), 400, code)
+
     def test_the_files_name_and_its_declared_type_mean_nothing(self, running: Running) -> None:
         files = {"image": ("../../etc/passwd\0.svg", good("png"), "text/html")}
         success_url(running.http.post(DOOR, files=files, headers={"x-api-market-key": running.new_key()}))

@@ -5,6 +5,7 @@ The rows from 500 on are in test_statuses_5xx.py.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from packshot.core.picture import Float32
 from packshot.service.storage import new_result_id
 from tests.contract.envelope import failure, success_path, success_url
 from tests.kit.images import as_png, flat_png, good, padded, photo
-from tests.kit.server import DOOR, Clock, Running, gated, multipart, serving
+from tests.kit.server import DOOR, Clock, Running, gated, multipart, received, serving
 
 MAX_FILE_BYTES = 3 * 1024 * 1024
 FORGED = "ERROR_ILLEGAL_FILE"
@@ -89,6 +90,11 @@ class Test404405And410:
         signature = running.service.signer.sign(name, expires)
         response = running.http.get(f"/results/{name}?expires={expires}&signature={signature}")
         failure(response, 404, "ERROR_RESOURCE_NOT_FOUND")
+
+    def test_an_empty_path(self, running: Running) -> None:
+        with socket.create_connection(running.address) as connection:
+            connection.sendall(b"GET ?a HTTP/1.1\r\nHost: packshot\r\n\r\n")
+            failure(received(connection), 404, "ERROR_AI_NOT_EXISTS")
 
     @pytest.mark.parametrize(("method", "path"), [("GET", DOOR), ("DELETE", DOOR), ("POST", "/results/a.png")])
     def test_wrong_methods(self, running: Running, method: str, path: str) -> None:

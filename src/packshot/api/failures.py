@@ -15,7 +15,7 @@ from packshot.errors import PackshotError
 DIALECTS: tuple[tuple[str, Failure], ...] = (
     ("/v1.0/", removebg.failure),
     ("/v1/", problem.failure),
-    ("/", envelope.failure),
+    ("", envelope.failure),  # whatever else, also the empty path of `GET ?a HTTP/1.1`
 )
 
 

@@ -76,6 +76,8 @@ async def read_form(request: Request, limits: UploadLimits) -> FormData:
             form = await _Parser(request, limits).parse()
     except MultiPartException as error:
         raise MalformedRequest(f"The multipart body cannot be read: {error.message}", hint=HOW) from error
+    except UnicodeError as error:  # Starlette knows of UnicodeDecodeError; some codecs, such as punycode, raise others
+        raise MalformedRequest("The form is not in the charset that it names.", hint="Send it in UTF-8.") from error
     for name, part in form.multi_items():
         if isinstance(part, UploadFile) and (part.size or 0) > limits.file_bytes.get(name, limits.max_body_bytes):
             await form.close()
