@@ -59,6 +59,7 @@ class TestBodies:
             ("application/json", b"[1]"),
             ("application/json", b"[" * 100_000),
             ("application/json", b"\xff"),
+            pytest.param("application/json", b'{"a": [' + b"{}," * 1_000_000 + b"{}]}", id="a million objects"),
             ("application/x-www-form-urlencoded", b"a=\xff"),
             ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 100)),
             ("multipart/form-data", b""),

@@ -15,6 +15,8 @@ from packshot.api.upload import OVERHEAD_BYTES, UploadLimits, check_length, coun
 from packshot.service.settings import Settings
 
 MAX_FIELDS = 64
+# Between the fields, and in what a field may hold: a data: prefix, an roi. Base64 has none.
+MAX_COMMAS = 16 * MAX_FIELDS
 _KINDS = "multipart/form-data, application/x-www-form-urlencoded or application/json"
 
 
@@ -63,6 +65,8 @@ async def _whole(request: Request, limits: UploadLimits) -> bytes:
 
 
 def _from_json(body: bytes) -> dict[str, object]:
+    if body.count(b",") > MAX_COMMAS:  # before it is read: 80 MB of `{},` become 2 GB of objects
+        raise MalformedRequest("The body is JSON of too many values.", hint=HOW)
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
