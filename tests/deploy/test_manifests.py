@@ -132,6 +132,14 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
+def test_the_units_settings_can_be_used_and_fit_its_memory() -> None:
+    lines = (DEPLOY / "systemd/settings.env").read_text().splitlines()
+    settings = Settings.from_environment(dict(line.split("=", 1) for line in lines if not line.startswith("#")))
+    needed = 0.5e9 + settings.upload_memory_bytes + settings.workers * 60 * settings.v1_max_pixels
+    assert "MemoryMax=4G" in (DEPLOY / "systemd/packshot.service").read_text()
+    assert needed < 4 * 2**30
+
+
 def test_the_image_is_built_from_what_the_build_may_see() -> None:
     """Every COPY from the source is let in by .dockerignore."""
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
