@@ -16,7 +16,7 @@ replace=${REPLACE:-docker compose up --detach --no-deps --force-recreate --wait}
 
 all=$(<"$file")
 [ $# -gt 0 ] || { echo "usage: roll.sh REPLICA..." >&2; exit 64; }
-# Into the same file, not a new one: a container sees the file that was mounted.
+# Into the same file, not a new one: a container sees the file that was mounted. nginx reads it with the next reload.
 trap 'printf "%s\n" "$all" >"$file"' EXIT
 
 for name in "$@"; do
@@ -26,7 +26,11 @@ for name in "$@"; do
     printf '%s\n' "$others" >"$file"
     $reload
     sleep 1 # nginx's old workers take no new request after this; those in flight go on
-    $replace "$name"
+    $replace "$name" || {
+        echo "$name did not become ready, and gets no requests; the replicas after it are as they were." >&2
+        echo "See its log, mend it, and call roll.sh again." >&2
+        exit 1
+    }
     printf '%s\n' "$all" >"$file"
     $reload
     echo "$name is new"

@@ -122,6 +122,18 @@ def test_no_request_fails_while_both_replicas_are_replaced(tmp_path: Path) -> No
     assert load.seen.keys() == {"made"}
 
 
+def test_a_replica_that_does_not_become_ready_is_named_and_stops_the_deploy(tmp_path: Path) -> None:
+    replicas = tmp_path / "replicas.conf"
+    replicas.write_text("server one:8000;\nserver two:8000;\n")
+    environ = {**os.environ, "REPLICAS_FILE": str(replicas), "RELOAD": "true", "REPLACE": "false"}
+    rolled = subprocess.run(
+        [DEPLOY / "roll.sh", "one", "two"], env=environ, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert rolled.returncode == 1
+    assert "one did not become ready" in rolled.stderr
+    assert replicas.read_text() == "server one:8000;\nserver two:8000;\n"
+
+
 def _new_key(environ: dict[str, str]) -> str:
     command = [sys.executable, "-m", "packshot", "keys", "create", "load"]
     output = subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
