@@ -144,6 +144,14 @@ class Test409:
             failure(running.send(good("jpeg"), key=key, headers=headers), 422, "ERROR_NO_RECOGNITION_TARGET_DETECTED")
         success_url(running.send(good("jpeg"), key=key, headers=headers))
 
+    def test_a_key_whose_result_is_past_its_life(self, tmp_path: Path) -> None:
+        clock = Clock()
+        with serving(tmp_path, result_ttl_s=60, now=clock) as running:
+            key, headers = running.new_key(), {"Idempotency-Key": "order-4"}
+            success_url(running.send(good("jpeg"), key=key, headers=headers))
+            clock.ahead_s = 61
+            failure(running.send(good("jpeg"), key=key, headers=headers), 410, "ERROR_RESOURCE_RECLAIMED")
+
 
 class Test413415And422:
     def test_three_megabytes_and_one_byte_more(self, running: Running) -> None:

@@ -113,11 +113,7 @@ class Jobs:
 
         With an idempotency key the result is kept all the same, so that it can be given again.
 
-        Raises
-        ------
-        ResultExpired
-            The idempotency key is remembered, but what it stands for is not kept any more.
-        Everything that make_and_keep raises.
+        Raises: everything that make_and_keep raises.
         """
         if idempotency_key is None:
             return await self.make_once(key, data, options, limits=limits)
@@ -156,6 +152,8 @@ class Jobs:
         ------
         InputError, NoForeground
             The photo or the options cannot be used; the credit is given back, as it is for every other failure.
+        ResultExpired
+            The idempotency key is remembered, but what it stands for is not kept any more.
         OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable, DatabaseUnavailable
         """
         _check(data, options, limits)
@@ -166,7 +164,7 @@ class Jobs:
             scope = (key.id, idempotency_key)
             outcome = await self._begin(*scope, request_hash)
             if outcome is not None:
-                return _outcomes().validate_json(outcome)
+                return self._again(_outcomes().validate_json(outcome))
             try:
                 kept = await self._make_once(key, data, options, limits)
             except BaseException:
@@ -247,14 +245,17 @@ class Jobs:
         path = f"/results/{name}?expires={expires}&signature={self._signer.sign(name, expires)}"
         return Kept(result_id, ResultLink(path, expires), result, len(result.data))
 
+    def _again(self, kept: Kept) -> Kept:
+        if self._now() >= kept.link.expires:  # results may live for less than the day that keys are remembered
+            raise _past_its_life()
+        return kept
+
     async def _fetch(self, kept: Kept) -> Result:
         try:
             stored = await self._store.open(kept.result_id)
             return replace(kept.result, data=await stored.read())
         except ResultUnknown as error:
-            raise ResultExpired(
-                "What this idempotency key stands for is past its life.", hint="Send the photo with a fresh key."
-            ) from error
+            raise _past_its_life() from error
 
     @asynccontextmanager
     async def _charged(self, key: KeyInfo) -> AsyncIterator[None]:
@@ -326,6 +327,12 @@ def _outcomes() -> TypeAdapter[Kept]:
     adapter = TypeAdapter(Kept)
     adapter.rebuild(_types_namespace={"Report": Report})  # the line imports it for the type checker alone
     return adapter
+
+
+def _past_its_life() -> ResultExpired:
+    return ResultExpired(
+        "What this idempotency key stands for is past its life.", hint="Send the photo with a fresh key."
+    )
 
 
 def _started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
