@@ -93,7 +93,7 @@ def test_what_a_dead_process_took_is_given_back_and_what_still_runs_is_not(books
 
 
 async def _once(ledger: Ledger, books: Books, key_id: str) -> None:
-    running = asyncio.create_task(ledger.run(lost_after_s=60))
+    running = asyncio.create_task(ledger.run(lost_after_s=60, every_s=0.01))
     try:
         await until(lambda: books.info(key_id).credits == 5)
     finally:
@@ -105,6 +105,22 @@ def test_a_replica_that_runs_gives_back_what_a_dead_one_took(books: Books, clock
     books.charge(new.id)
     clock.advance(61)
     asyncio.run(_once(books.ledger, books, new.id))
+
+
+def test_looking_for_lost_credits_goes_on_after_a_failure(
+    books: Books, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    new, give_back = books.accounts.create("shop", credits=5), books.ledger.give_back_lost
+    books.charge(new.id)
+    clock.advance(61)
+
+    def flaky(older_than_s: float) -> int:
+        monkeypatch.setattr(books.ledger, "give_back_lost", give_back)
+        raise OSError("no descriptor is free")
+
+    monkeypatch.setattr(books.ledger, "give_back_lost", flaky)
+    asyncio.run(_once(books.ledger, books, new.id))
+    assert "no descriptor" in caplog.text
 
 
 def test_usage_is_by_key_and_day_newest_first(books: Books, clock: Clock) -> None:

@@ -169,14 +169,17 @@ def test_the_sweeper_removes_what_has_expired_and_leftovers_and_nothing_else(tmp
     assert [file.stem for file in files_in(tmp_path)] == [kept]
 
 
-def test_the_sweeper_goes_on_after_a_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("no"), RuntimeError("a fault of ours")])
+def test_the_sweeper_goes_on_after_a_failure(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
     class Flaky(LocalStore):
         calls = 0
 
         async def remove_older(self, before: float) -> int:
             self.calls += 1
             if self.calls == 1:
-                raise StoreUnavailable("no") from OSError("disk")
+                raise error from OSError("disk")
             return await super().remove_older(before)
 
     async def scenario() -> None:

@@ -97,6 +97,8 @@ class Ledger:
                     log.warning("%d credits were given back: their requests ended without an end", count)
             except DatabaseUnavailable as error:
                 log.warning("lost credits are looked for later: %s", error)
+            except Exception:
+                log.exception("lost credits are looked for later")  # nobody else would say so, or go on
             await asyncio.sleep(every_s)
 
     def usage(self, days: int = 30, key_id: str | None = None) -> Sequence[DayUsage]:

@@ -41,4 +41,6 @@ class Sweeper:
                 await self.sweep()
             except StoreUnavailable as error:
                 _log.warning("expired results could not be removed: %s", error.__cause__)
+            except Exception:  # noqa: BLE001 - nobody else would say so, or go on
+                _log.exception("expired results could not be removed")
             await asyncio.sleep(self._every_s)
