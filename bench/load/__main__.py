@@ -22,13 +22,12 @@ from pathlib import Path
 from bench import photos
 from bench.load.client import Drive, Plan, drive
 from bench.load.replicas import Replica, fleet, inherited, new_key
-from bench.load.report import Phase, as_json, table, write_service_times
+from bench.load.report import Phase, as_json, table
 
 WEIGHTS = {"640": 0.5, "1200": 0.35, "2000": 0.15}
 OPEN = (0.7, 1.0, 2.0, 4.0)
 # Parts of a service's time for each phase: one client, as many as are needed to keep the threads busy, the open loops.
 PARTS = (0.1, 0.2, *(0.7 / len(OPEN) for _ in OPEN))
-SERVICE_TIMES = Path(__file__).with_name("service_times.json")
 
 
 @dataclass(frozen=True)
@@ -109,10 +108,7 @@ def main() -> int:
     print(f"threads in all; photos of {', '.join(f'{s} px ({w:.0%})' for s, w in WEIGHTS.items())}\n")
     phases = []
     for count in options.replicas:
-        one = _one_service(count, options, files)
-        if count == 1:
-            write_service_times(one[1], workers, options.service_times)
-        phases += one
+        phases += _one_service(count, options, files)
     print(table(phases))
     if options.json:
         options.json.write_text(json.dumps(as_json(phases), indent=1) + "\n")
@@ -151,9 +147,6 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--processes", type=int, default=1, help="processes of clients")
     parser.add_argument("--json", type=Path, help="write the table's figures here too")
-    parser.add_argument(
-        "--service-times", type=Path, default=SERVICE_TIMES, help="where the threads' times are written"
-    )
     return parser.parse_args()
 
 

@@ -1,12 +1,10 @@
-"""The table of a load run, and the service times that a simulation is fed with."""
+"""The table of a load run."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.load.client import NO_ANSWER, Outcome
 
@@ -61,15 +59,6 @@ def table(phases: Sequence[Phase]) -> str:
             f"| {phase.busy:.0%} |"
         )
     return "\n".join(lines)
-
-
-def write_service_times(phase: Phase, threads: int, path: Path) -> None:
-    """What the worker threads took for each photo of a phase that kept them busy, all in one and by size class."""
-    classes: dict[str, list[float]] = {}
-    for each in phase.good:
-        classes.setdefault(each.size, []).append(round(each.served_s, 4))
-    seconds = [value for values in classes.values() for value in values]
-    path.write_text(json.dumps({"threads": threads, "seconds": seconds, "classes": classes}) + "\n")
 
 
 def as_json(phases: Sequence[Phase]) -> list[dict[str, object]]:

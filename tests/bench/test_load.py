@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.load.client import NO_ANSWER, Drive, Outcome, Plan, drive
-from bench.load.report import COLUMNS, Phase, table, write_service_times
+from bench.load.report import COLUMNS, Phase, table
 from tests.kit.images import good
 from tests.kit.server import Running
 
@@ -26,9 +25,6 @@ def test_every_promised_result_is_fetched_and_opened(plan: Plan, loop: dict[str,
     assert {each.status for each in done.outcomes} == {200}
     assert all(each.expected == (160, 120) and each.served_s > 0 and not each.fault for each in done.outcomes)
     assert list(tmp_path.iterdir()) == []
-    phase = phase_of(done)
-    write_service_times(phase, 1, tmp_path / "times.json")
-    assert len(json.loads((tmp_path / "times.json").read_text())["seconds"]) == len(done.outcomes)
 
 
 def test_a_service_that_is_away_is_counted(plan: Plan) -> None:
