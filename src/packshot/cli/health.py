@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import click
@@ -26,10 +27,23 @@ def health(ready: bool, timeout_s: float) -> None:
         connection.request("GET", path)
         answer = connection.getresponse()
         body = answer.read().decode(errors="replace")
+    except TimeoutError as error:
+        raise NotHealthy(
+            f"{host}:{settings.port} did not answer within {timeout_s:g} s.",
+            hint="Its log says what it waits for; --timeout waits longer.",
+        ) from error
     except (OSError, HTTPException) as error:
         raise NotHealthy(f"{host}:{settings.port} does not answer: {error}.", hint="Is it running?") from error
     finally:
         connection.close()
     if answer.status != 200:
-        raise NotHealthy(f"{path} answered {answer.status}: {body[:200]}")
+        raise NotHealthy(f"{path} answered {answer.status}: {_said(body)}", hint="Its log says why.")
     click.echo("ok")
+
+
+def _said(body: str) -> str:
+    """What the envelope of an error says to people; else the start of whatever came."""
+    try:
+        return str(json.loads(body)["error_msg"])
+    except (ValueError, LookupError, TypeError):
+        return body[:200]

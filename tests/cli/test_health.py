@@ -1,0 +1,61 @@
+"""`packshot health` before a service that is away, silent, or not ready: each is told apart."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+from click.testing import CliRunner
+
+from packshot.cli.errors import NotHealthy
+from packshot.cli.health import health
+from tests.kit.figures import free_port
+
+
+def said(port: int, *arguments: str) -> str:
+    result = CliRunner(env={"PACKSHOT_PORT": str(port)}).invoke(health, arguments)
+    assert isinstance(result.exception, NotHealthy)
+    return str(result.exception)
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Not into the test's output."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+def test_a_service_that_is_away() -> None:
+    assert "Is it running?" in said(free_port())
+
+
+def test_a_service_that_listens_and_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        told = said(silent.getsockname()[1], "--timeout", "0.2")
+    assert "did not answer within 0.2 s" in told
+    assert "Is it running?" not in told
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [(b'{"error_code": 502, "error_msg": "Results cannot be stored."}', "Results cannot be stored."), (b"[]", "[]")],
+)
+def test_a_service_that_is_not_ready_says_why(body: bytes, shown: str) -> None:
+    with answering(502, body) as port:
+        assert f"/readyz answered 502: {shown}" in said(port, "--ready")
