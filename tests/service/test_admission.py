@@ -251,6 +251,20 @@ async def test_a_drain_with_nothing_to_do_ends_at_once() -> None:
 
 
 @scenario
+async def test_a_thread_that_the_system_does_not_grant_costs_no_slot() -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    admission = Admission(workers=1, queue_limit=0)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="new thread"):
+        patch.setattr(threading.Thread, "start", refused)
+        await admission.run(threading.get_ident, LONG_S)
+    assert admission.running == 0
+    await admission.run(threading.get_ident, LONG_S)
+    await asyncio.wait_for(admission.drain(), LONG_S)
+
+
+@scenario
 async def test_work_sees_the_context_of_its_request() -> None:
     request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id")
     request_id.set("A-1")

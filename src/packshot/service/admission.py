@@ -129,13 +129,20 @@ class Admission:
     def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
         context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
         started_s = time.monotonic()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, _guarded, work)
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, _guarded, work)
+        except RuntimeError:  # the system grants no thread now; it may for the next
+            self._leave()
+            raise
         future.add_done_callback(lambda done: self._ended(done, started_s))
         return future
 
     def _ended(self, done: asyncio.Future[T], started_s: float) -> None:
         done.exception()  # seen: when the request has given up, nobody else will look at it
         self._durations_s.append(time.monotonic() - started_s)
+        self._leave()
+
+    def _leave(self) -> None:
         self._running -= 1
         self._slots.release()
         self._note_idle()
