@@ -51,8 +51,6 @@ def router(service: Service) -> APIRouter:
     async def preflight() -> Response:
         return Response(status_code=204, headers=PREFLIGHT)
 
-    for path in ("/removebg", "/account"):
-        routes.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
     routes.add_api_route(
         "/removebg",
         remove_background,
@@ -74,6 +72,9 @@ def router(service: Service) -> APIRouter:
         responses={200: {"content": {"application/json": {"schema": _ACCOUNT}}}, **_errors(403, 405, 429, 500, 503)},
         dependencies=_KEYS,
     )
+    # Last: the Allow of a wrong method is that of a path's first route.
+    for path in ("/removebg", "/account"):
+        routes.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
     return routes
 
 
