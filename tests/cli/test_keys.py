@@ -49,6 +49,14 @@ def test_a_new_key_names_its_id_apart_from_its_text(path: Path) -> None:
     assert made.stdout.startswith("pk_")
     assert len(made.stdout.split()) == 1
     assert only(path) in made.stderr
+    assert str(path) in made.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "usage"])
+def test_nothing_to_show_says_where_it_was_looked_for(path: Path, command: str) -> None:
+    shown = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(keys, [command])
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert str(path) in shown.stderr
 
 
 def test_each_change_shows_what_the_key_is_now(path: Path) -> None:

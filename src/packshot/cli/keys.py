@@ -59,18 +59,25 @@ def create(name: str, credit_count: int | None, expires_s: float | None, days: i
         raise click.UsageError("Give --expires or --days, not both.")
     if days is not None:
         expires_s = 86_400.0 * days
-    with _accounts() as accounts:
-        new = accounts.create(name, credits=credit_count, expires_at=_in(expires_s), rate=rate)
-    click.echo(new.key)
-    click.echo(f"The key's id is {new.id}. The key itself is shown this once.", err=True)
+    from packshot.service.accounts import Accounts
+
+    with _database() as database:
+        new = Accounts(database).create(name, credits=credit_count, expires_at=_in(expires_s), rate=rate)
+        click.echo(new.key)
+        click.echo(f"Id: {new.id}. Kept in {database.name}. The key itself is shown this once.", err=True)
 
 
 @keys.command("list")
 def list_() -> None:
     """List the keys: id, state, credits left, last use, name. The keys themselves are not stored."""
-    with _accounts() as accounts:
-        for key in accounts.list():
+    from packshot.service.accounts import Accounts
+
+    with _database() as database:
+        listed = Accounts(database).list()
+        for key in listed:
             click.echo(_line(key))
+        if not listed:
+            _say_where("There are no keys", database)
 
 
 @keys.command()
@@ -206,7 +213,10 @@ def usage(days: int, key_id: str | None) -> None:
 
     with _database() as database:
         names = {key.id: key.name for key in Accounts(database).list()}
-        for row in Ledger(database).usage(days, key_id):
+        rows = Ledger(database).usage(days, key_id)
+        if not rows:
+            _say_where("There is no such usage", database)
+        for row in rows:
             figures = f"{row.succeeded:>9}  {row.failed:>6}  {row.credits:>7}"
             click.echo(f"{row.day}  {row.key_id}  {figures}  {names.get(row.key_id, '')}")
 
@@ -227,6 +237,13 @@ def _show(accounts: Accounts, key_id: str) -> None:
     for key in accounts.list():
         if key.id == key_id:
             click.echo(_line(key))
+
+
+def _say_where(what: str, database: Database) -> None:
+    """Nothing found is often the wrong place: another user's state folder, or a variable that only the service has."""
+    click.echo(
+        f"{what} in {database.name}. To look elsewhere, set PACKSHOT_STATE_DIR or PACKSHOT_DATABASE_URL.", err=True
+    )
 
 
 def _line(key: KeyInfo) -> str:
