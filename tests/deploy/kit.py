@@ -61,7 +61,7 @@ class Replica:
 
 @dataclass
 class Nginx:
-    """nginx with deploy/nginx/packshot.conf; only the port, the list's folder and the wished timeout are replaced."""
+    """nginx with deploy/nginx/packshot.conf; only the port, the folders and the wished timeout are replaced."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -86,6 +86,7 @@ class Nginx:
         for old, new in {
             "listen 8080": f"listen {self.port}",
             "/etc/nginx/packshot": str(self.folder),
+            "/var/log/nginx": str(self.folder),
             **changes,
         }.items():
             assert old in text, f"{old} is no longer in packshot.conf"
@@ -97,7 +98,7 @@ class Nginx:
         user = "user root;" if os.getuid() == 0 else ""  # as which it can read the test's folder
         (self.folder / "nginx.conf").write_text(
             f"{user} daemon off; pid {self.folder / 'pid'}; events {{}}\n"
-            f"http {{ access_log off; {temporary} include {self.folder / 'packshot.conf'}; }}\n"
+            f"http {{ {temporary} include {self.folder / 'packshot.conf'}; }}\n"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from packshot.api.ailab.routes import DOORS
 from packshot.service.settings import Settings
 from tests.deploy.kit import Nginx, nginx_before, received
 from tests.kit.images import good
-from tests.kit.server import Running, head
+from tests.kit.server import Running, head, wait_until
 
 pytestmark = pytest.mark.services
 PATHS = {"envelope": DOORS[0], "problem": "/v1/packshots", "form": "/v1.0/removebg"}
@@ -64,6 +65,18 @@ def check(answer: httpx.Response, dialect: str, status: int) -> None:
     else:
         assert [entry.keys() >= {"title", "code"} for entry in body["errors"]] == [True]
         assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_the_access_log_has_no_signature(nginx: Nginx, deserted: Nginx) -> None:
+    for each, status in ((nginx, 403), (deserted, 502)):
+        answer = httpx.get(f"{each.url}/results/{'a' * 22}.png?expires=1&signature=SIGNATURE")
+        log = each.folder / "access.log"
+        wait_until(lambda log=log: "results" in log.read_text())
+        assert "SIGNATURE" not in log.read_text()
+        line = json.loads(log.read_text().splitlines()[-1])
+        assert (line["status"], answer.status_code) == (status, status)
+        assert line["path"].startswith("/results/")
+        assert line["request_id"] == answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize("dialect", PATHS)
