@@ -132,6 +132,12 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
+def test_the_units_journal_has_the_log_and_not_the_first_key() -> None:
+    """Left alone, stderr would follow stdout to nowhere."""
+    lines = (DEPLOY / "systemd/packshot.service").read_text().splitlines()
+    assert {"StandardOutput=null", "StandardError=journal"} <= set(lines)
+
+
 def test_the_units_settings_can_be_used_and_fit_its_memory() -> None:
     lines = (DEPLOY / "systemd/settings.env").read_text().splitlines()
     settings = Settings.from_environment(dict(line.split("=", 1) for line in lines if not line.startswith("#")))
