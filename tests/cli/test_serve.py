@@ -15,8 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from packshot.cli.serve import _command
+from packshot.cli.serve import _command, _welcome
 from packshot.service.metrics_server import SILENCE_S
+from packshot.service.settings import Settings
 from tests.kit.figures import Figures, free_port
 from tests.kit.server import wait_until
 
@@ -79,6 +80,15 @@ def test_a_metrics_port_that_is_taken_is_named_and_costs_no_first_key(tmp_path: 
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=20)
     assert "pk_" in said  # the first key is still to be had
+
+
+def test_a_service_behind_a_proxy_says_where_it_listens(capsys: pytest.CaptureFixture[str]) -> None:
+    public = Settings.from_environment(
+        {"PACKSHOT_PUBLIC_BASE_URL": "https://cutouts.example.com", "PACKSHOT_PORT": "8123"}
+    )
+    for settings, shown in ((public, True), (Settings.from_environment({"PACKSHOT_PORT": "8123"}), False)):
+        _welcome(settings, None)
+        assert ("It listens on 127.0.0.1, port 8123." in capsys.readouterr().out) is shown
 
 
 def test_the_command_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from packshot.service.settings import Settings
 
 EXAMPLE = Path("examples/bear.jpg")
 
@@ -50,14 +54,17 @@ def serve(host: str | None, port: int | None, engine: str, replicas: int) -> Non
         service.accounts.close()
         service.idempotency.close()
         first_key = service.first_key.key if service.first_key else None
-        serve_on_ray(settings, replicas, announce=lambda: _welcome(settings.base_url, first_key))
+        serve_on_ray(settings, replicas, announce=lambda: _welcome(settings, first_key))
         return
-    _welcome(settings.base_url, service.first_key.key if service.first_key else None)
+    _welcome(settings, service.first_key.key if service.first_key else None)
     make_server(service).run(sockets=[listening])
 
 
-def _welcome(address: str, first_key: str | None) -> None:
+def _welcome(settings: Settings, first_key: str | None) -> None:
+    address = settings.base_url
     click.echo(f"packshot serves on {address}  (in a browser: the page; docs: {address}/docs)")
+    if settings.public_base_url:
+        click.echo(f"It listens on {settings.host}, port {settings.port}.")
     if first_key is None:
         command = _command()
         click.echo(f"Keys: `{command} keys list`, `{command} keys create NAME`.\n")
