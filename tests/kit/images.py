@@ -130,6 +130,20 @@ def _scan_bomb() -> bytes:
     return jpeg[:-2] + last * 5000 + jpeg[-2:]
 
 
+def _exif_bomb() -> bytes:
+    """Seven hundred tags that lie on the same megabyte."""
+    size, count = 1 << 20, 700
+    behind = 8 + 2 + 12 * count + 4
+    tags = b"".join(struct.pack("<HHII", 1000 + number, 7, size, behind) for number in range(count))
+    block = b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(4 + size)
+    png = good("png")
+    return png[:33] + files.png_chunk(b"eXIf", block) + png[33:]
+
+
+def _chunk_bomb() -> bytes:
+    return files.png_file(files.png_header(64, 64), b"", files.png_chunk(b"abCd", b"") * 60_000)
+
+
 def _text_bomb(chunk: bytes, prefix: bytes) -> bytes:
     text = files.png_chunk(chunk, prefix + files.zeros_deflated(512 << 20))
     png = good("png")
@@ -182,6 +196,8 @@ UNREADABLE: dict[str, Factory] = {
     "jpeg of two bytes": lambda: b"\xff\xd8\xff",
     "jpeg, progressive, cut": lambda: cut(_progressive(), 6),
     "jpeg of 5000 scans": _scan_bomb,
+    "jpeg of fill bytes": lambda: b"\xff\xd8" + b"\xff" * 2_000_000,
+    "png bomb of 60,000 chunks": _chunk_bomb,
     "jpeg of empty segments": lambda: b"\xff\xd8" + b"\xff\xe1\x00\x02" * 700_000,
     "jpeg of height 0": lambda: good("jpeg").replace(struct.pack(">HH", 120, 160), struct.pack(">HH", 0, 160), 1),
     "png, wrong checksum": lambda: good("png")[:-20] + b"\0\0" + good("png")[-18:],
@@ -239,6 +255,7 @@ ODD: dict[str, Factory] = {
     "progressive jpeg": _progressive,
     "jpeg with bytes after its end": lambda: good("jpeg") + b"<?php system('id'); ?>" * 50,
     "jpeg with bytes before its end": lambda: good("jpeg")[:-2] + b"\0\0\0\0" + b"\xff\xd9",
+    "jpeg with fill bytes before a marker": lambda: good("jpeg")[:2] + b"\xff" * 5000 + good("jpeg")[2:],
     "jpeg with bytes between segments": lambda: good("jpeg")[:20] + b"junk" + good("jpeg")[20:],
     "jpeg in Adobe RGB": lambda: as_jpeg(photo(160, 120), icc_profile=files.rgb_profile()),
     "jpeg with a broken profile": lambda: as_jpeg(photo(160, 120), icc_profile=b"not a profile" * 20),
@@ -266,6 +283,7 @@ ODD: dict[str, Factory] = {
     "png, text inflating to 512 MB": lambda: _text_bomb(b"zTXt", b"Comment\0\0"),
     "png, text inflating to 512 MB, iTXt": lambda: _text_bomb(b"iTXt", b"Comment\0\1\0\0\0"),
     "png, profile inflating to 512 MB": lambda: _text_bomb(b"iCCP", b"sRGB\0\0"),
+    "png, EXIF inflating to 700 MB": _exif_bomb,
     "bmp, rows from the top": lambda: files.bmp_header(100, -100) + _PIXELS,
 }
 """Unusual, and readable: refusing them would turn away honest files, or show that hostile ones reach too far."""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from packshot.core.codecs import LIBRARY_LIMITS, decode, probe
 from packshot.errors import ImageTooLarge, UnreadableImage, UnsupportedDepth, UnsupportedFormat
+from tests.fuzz.bounds import measured
 from tests.kit import files
 from tests.kit.images import cut, photo, product
 from tests.kit.orientations import STORED
@@ -203,3 +204,16 @@ def test_the_size_is_refused_before_pixels_are_read() -> None:
     data = raw_tiff(photo(64, 48), compression=DEFLATE, tags=dict.fromkeys((256, 257, 278), (LONG, [60_000])))
     with pytest.raises(ImageTooLarge, match="60000x60000 px"):
         decode(data)
+
+
+def test_tags_that_lie_on_the_same_bytes_are_not_each_copied() -> None:
+    """A file of 4 MB would take 1.2 GB: three hundred tags with one value, which is all of it."""
+    size, count = 4_000_000, 300
+    tags = b"".join(struct.pack("<HHII", 1000 + number, 1, size, 16 + 12 * count) for number in range(count))
+    data = b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(16 + size)
+
+    def refused() -> None:
+        with pytest.raises(UnreadableImage):
+            probe(data, LIBRARY_LIMITS)
+
+    assert measured(refused).peak_bytes < 5 * size

@@ -11,6 +11,7 @@ _KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 SHORT, LONG = 3, 4
 # A camera writes about sixty; 65,535 fit.
 _MAX_ENTRIES = 1000
+_MAX_NUMBERS = 1_000_000  # the smallest tiles, 16 px, of 64 megapixels have 250,000 offsets
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,11 @@ class Entry:
     value: bytes
 
     def numbers(self, order: str) -> tuple[int, ...]:
-        """The values of whole numbers; () where it holds other things."""
+        """The values of whole numbers; () where it holds other things, or more of them than any file needs."""
         letter = {1: "B", SHORT: "H", LONG: "I"}.get(self.kind)
-        return struct.unpack(f"{order}{self.count}{letter}", self.value) if letter else ()
+        if letter is None or self.count > _MAX_NUMBERS:
+            return ()
+        return struct.unpack(f"{order}{self.count}{letter}", self.value)
 
 
 def byte_order(block: bytes) -> str | None:
@@ -41,9 +44,13 @@ def first_directory(block: bytes, order: str) -> int:
 def entries(block: bytes, order: str, start: int) -> Iterator[Entry]:
     """The tags of the directory at `start`, without those whose value lies outside of the block.
 
+    It ends where the values together are longer than the block: a thousand that all lie on the same megabytes, which
+    each would be copied, are nobody's photo.
+
     Raises: struct.error where the directory ends early, after what came before.
     """
     (count,) = struct.unpack_from(order + "H", block, start)
+    left = len(block)
     for number in range(min(count, _MAX_ENTRIES)):
         place = start + 2 + 12 * number
         tag, kind, values = struct.unpack_from(order + "HHI", block, place)
@@ -51,6 +58,9 @@ def entries(block: bytes, order: str, start: int) -> Iterator[Entry]:
         (far,) = struct.unpack_from(order + "I", block, place + 8)
         begin = place + 8 if length <= 4 else far
         if 0 < length <= len(block) - begin:
+            left -= length
+            if left < 0:
+                return
             yield Entry(tag, kind, values, block[begin : begin + length])
 
 

@@ -27,6 +27,8 @@ _TABLES = frozenset({0xDB, 0xC4, 0xCC, 0xDD})
 _MAX_SEGMENTS = 2000
 # Progressive encoders write about 10 scans. Each one costs a pass over the whole picture, however few bytes it has.
 _MAX_SCANS = 100
+_MAX_FILL = 1 << 20
+_NOT_FILL = re.compile(rb"[^\xff]")  # any number of 0xff may stand before a marker's code
 _SCAN_HEADER = re.compile(rb"\xff\xda\x00[\x08\x0a\x0c\x0e][\x01-\x04]")
 
 # JFIF decides how colours are stored. Versions that libjpeg does not know draw a warning: all become 1.01.
@@ -75,10 +77,8 @@ def _segments(data: bytes) -> Iterator[_Segment]:
     position = 2
     for _ in range(_MAX_SEGMENTS):
         start = data.find(b"\xff", position)
-        position = start + 1
-        while data[position : position + 1] == b"\xff":
-            position += 1
-        marker = data[position] if start >= 0 and position < len(data) else _EOI
+        code = _NOT_FILL.search(data, start + 1, start + 1 + _MAX_FILL) if start >= 0 else None
+        marker, position = (data[code.start()], code.start()) if code else (_EOI, len(data))
         if marker == _EOI:
             raise damaged("JPEG", f"ends after {len(data):,} bytes, before its picture data")
         position += 1
