@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from packshot.errors import DatabaseUnavailable
 from packshot.service.accounts import Accounts
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import good
@@ -77,3 +79,18 @@ def test_a_drain_that_runs_out_of_time_says_so_and_gives_the_credit_back(tmp_pat
     accounts.close()
     with serving(tmp_path) as running:
         success_url(running.send(good("jpeg"), key=key, headers=NAMED))
+
+
+def test_a_commit_whose_acknowledgement_is_lost_is_paid_once(running: Running) -> None:
+    """The caller is told 503, and the same key then answers what was made: it was remembered as it was paid."""
+    key, settle = running.new_key(2), running.service.ledger.settle
+
+    def cut_off(*arguments: Any) -> None:
+        settle(*arguments)
+        raise DatabaseUnavailable("The connection is gone.", retry_after_s=1, hint="Send it again.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.service.ledger, "settle", cut_off)
+        assert running.send(good("jpeg"), key=key, headers=NAMED).status_code == 503
+    success_url(running.send(good("jpeg"), key=key, headers=NAMED))
+    assert running.credits_of(key) == 1

@@ -60,9 +60,13 @@ class Idempotency:
         known_hash, outcome = found or (request_hash, None)
         return _settled(known_hash == request_hash, outcome)
 
-    def finish(self, key_id: str, idempotency_key: str, outcome: str) -> None:
-        """Keep what the request led to."""
-        self._database.change(update(IDEMPOTENCY).where(_at(key_id, idempotency_key)).values(outcome=outcome))
+    def finish(self, key_id: str, idempotency_key: str, outcome: str, within: Connection | None = None) -> None:
+        """Keep what the request led to. within: as a part of this transaction on the same database."""
+        kept = update(IDEMPOTENCY).where(_at(key_id, idempotency_key)).values(outcome=outcome)
+        if within is None:
+            self._database.change(kept)
+        else:
+            within.execute(kept)
 
     def abandon(self, key_id: str, idempotency_key: str) -> None:
         """The work failed: the next request with this key starts afresh."""

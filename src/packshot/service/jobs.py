@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
@@ -34,6 +34,8 @@ from packshot.service.telemetry import Telemetry, no_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from sqlalchemy import Connection
 
     from packshot.engine.network import Network
     from packshot.service.accounts import KeyInfo
@@ -67,6 +69,14 @@ class Kept:
     link: ResultLink
     result: Result
     size_bytes: int
+
+
+@dataclass
+class _Charge:
+    """A credit that is taken. also: what is written together with its being spent, or not at all."""
+
+    id: str
+    also: Callable[[Connection], None] | None = None
 
 
 class Jobs:
@@ -166,12 +176,10 @@ class Jobs:
             if outcome is not None:
                 return self._again(_outcomes().validate_json(outcome))
             try:
-                kept = await self._make_once(key, data, options, limits)
+                return await self._make_once(key, data, options, limits, idempotency_key)
             except BaseException:
                 await _at_last(self._idempotency.abandon, *scope)
                 raise
-            await _at_last(self._idempotency.finish, *scope, _remembered(kept))
-            return kept
 
     async def check(self, data: bytes, preset: str, *, limits: Limits) -> Report:
         """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
@@ -212,9 +220,15 @@ class Jobs:
                 await _at_last(self._idempotency.abandon, key_id, idempotency_key)
             raise
 
-    async def _make_once(self, key: KeyInfo, data: bytes, options: Options, limits: Limits) -> Kept:
-        async with self._charged(key), self._deadline() as deadline_s:
-            return await self._keep(await self._compute(data, options, limits, deadline_s))
+    async def _make_once(
+        self, key: KeyInfo, data: bytes, options: Options, limits: Limits, idempotency_key: str | None = None
+    ) -> Kept:
+        async with self._charged(key) as charge, self._deadline() as deadline_s:
+            kept = await self._keep(await self._compute(data, options, limits, deadline_s))
+            if idempotency_key is not None:
+                remembered = (key.id, idempotency_key, _remembered(kept))
+                charge.also = partial(self._idempotency.finish, *remembered)
+            return kept
 
     async def _compute(
         self,
@@ -258,21 +272,21 @@ class Jobs:
             raise _past_its_life() from error
 
     @asynccontextmanager
-    async def _charged(self, key: KeyInfo) -> AsyncIterator[None]:
+    async def _charged(self, key: KeyInfo) -> AsyncIterator[_Charge]:
         """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled."""
-        charge_id = new_charge_id()
+        charge = _Charge(new_charge_id())
         try:
-            await _to_the_end(self._ledger.charge, key.id, charge_id)
+            await _to_the_end(self._ledger.charge, key.id, charge.id)
         except asyncio.CancelledError:
-            await _at_last(self._ledger.refund, charge_id)
+            await _at_last(self._ledger.refund, charge.id)
             raise
         try:
             with self._telemetry.photo():
-                yield
+                yield charge
                 with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
-                    await _to_the_end(self._ledger.settle, charge_id)
+                    await _to_the_end(self._ledger.settle, charge.id, charge.also)
         except BaseException:
-            await _at_last(self._ledger.refund, charge_id)
+            await _at_last(self._ledger.refund, charge.id)
             self._telemetry.metrics.refunded()
             raise
 

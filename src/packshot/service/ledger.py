@@ -70,11 +70,16 @@ class Ledger:
             row = {"id": charge_id, "key_id": key_id, "day": _day(now), "started_at": now}
             connection.execute(insert(CHARGES).values(row))
 
-    def settle(self, charge_id: str) -> None:
-        """The work succeeded: the credit is spent. A charge that was given back meanwhile stays so."""
+    def settle(self, charge_id: str, also: Callable[[Connection], None] | None = None) -> None:
+        """The work succeeded: the credit is spent. A charge that was given back meanwhile stays so.
+
+        also: what must be true together with it is written in the same transaction.
+        """
         with self._database.transaction() as connection:
             for key_id, day in _close(connection, CHARGES.c.id == charge_id):
                 self._count(connection, key_id, day, succeeded=1)
+            if also is not None:
+                also(connection)
 
     def refund(self, charge_id: str) -> None:
         """The work failed: give the credit back, once; for a charge that was never taken do nothing."""
