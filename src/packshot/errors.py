@@ -31,6 +31,7 @@
      |   '- StorageRefused     a file that is not there, or that may not be read or written: waiting does not help
      '- SetupError             the installation: operators, not callers
          |- BadSettings, ModelMissing
+         |- NotReachable       a server that the service needs is away at its start
          '- ChecksumMismatch
 
 An error knows no HTTP and no exit code: each entry point has one table (api/ailab/errors.py, cli/exit_codes.py),
@@ -196,6 +197,10 @@ class SetupError(PackshotError):
 
 class BadSettings(SetupError):
     slug = "bad-settings"
+
+
+class NotReachable(SetupError):
+    slug = "not-reachable"
 
 
 class ModelMissing(SetupError):

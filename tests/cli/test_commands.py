@@ -99,9 +99,16 @@ def test_a_port_that_is_taken_is_named_and_costs_no_first_key(environment: dict[
         result = run(environment, "serve", "--port", port)
     assert result.returncode == 78
     assert port in result.stderr
-    assert "--port" in result.stderr
+    assert "PACKSHOT_PORT" in result.stderr
     assert result.stdout == ""
     assert run(environment, "keys", "list").stdout == ""
+
+
+def test_an_address_of_another_machine_is_named(environment: dict[str, str]) -> None:
+    environment |= {"PACKSHOT_URL_SECRETS": "s" * 40}
+    result = run(environment, "serve", "--host", "192.0.2.1", "--port", str(free_port()))
+    assert result.returncode == 78
+    assert "PACKSHOT_HOST" in result.stderr
 
 
 def test_a_first_start_prints_a_line_that_works_and_stops_cleanly(environment: dict[str, str], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from packshot.errors import BadSettings, DatabaseUnavailable
+from packshot.errors import DatabaseUnavailable, NotReachable
 from packshot.service.accounts import Accounts
 from packshot.service.database import DEADLINE_S, Database
 from packshot.service.ledger import Ledger, new_charge_id
@@ -90,7 +90,7 @@ def test_a_silent_server_is_given_up_within_the_deadline_and_no_credit_is_lost(s
 
 def test_a_database_that_is_not_there_is_a_setup_error_without_its_password() -> None:
     url = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/none"
-    with pytest.raises(BadSettings, match="PACKSHOT_DATABASE_URL") as caught:
+    with pytest.raises(NotReachable, match="PACKSHOT_DATABASE_URL") as caught:
         Database(url)
     assert "hunter2" not in str(caught.value)
 

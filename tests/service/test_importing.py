@@ -65,6 +65,12 @@ def test_a_second_time_changes_nothing(source: Database, target: Database) -> No
     assert [(key.name, key.credits) for key in Accounts(target).list()] == [("shop", 4)]
 
 
+def test_a_database_does_not_take_its_own_keys(source: Database) -> None:
+    with pytest.raises(InvalidOption, match="itself") as caught:
+        import_keys(source, source)
+    assert "PACKSHOT_DATABASE_URL" in caught.value.hint
+
+
 def test_more_keys_than_fit_one_statement(source: Database, target: Database) -> None:
     accounts = Accounts(source)
     for number in range(1201):

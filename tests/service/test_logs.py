@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from packshot.service.api_keys import new_api_key
-from packshot.service.logs import JsonFormatter, TextFormatter, about_key, about_request, hide_secrets
+from packshot.service.logs import JsonFormatter, TextFormatter, about_key, about_request, hide_secrets, set_up_logging
 
 Written = Callable[[], str]
 HOSTILE = "a.jpg\n2026-01-01T00:00:00.000Z INFO packshot.access forged\r\x1b[2Jgone\x85\u2028end\u202e\x00"
@@ -163,3 +163,19 @@ def test_all_of_the_process_goes_the_same_way(
         root.setLevel(before[1])
     assert [line["logger"] for line in lines] == ["uvicorn.error", "py.warnings"]
     assert "\n" in lines[1]["message"] or "old" in lines[1]["message"]
+
+
+def test_a_library_that_repeats_itself_is_heard_once_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    root, exporter = logging.getLogger(), logging.getLogger("opentelemetry.exporter")
+    before = root.handlers[:], root.level
+    try:
+        set_up_logging("info")
+        for number in range(3):
+            exporter.error("the collector is away")
+            logging.getLogger("packshot.access").info("request %d", number)
+    finally:
+        root.handlers[:], root.level = before
+        logging.captureWarnings(capture=False)
+    said = capsys.readouterr().err
+    assert said.count("the collector is away") == 1
+    assert said.count("request") == 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,13 @@ def test_three_megabytes_in_any_reading_are_within_the_limit() -> None:
 def test_every_setting_has_an_anchor_on_the_page_that_faults_point_at() -> None:
     headings = [row.removeprefix("## ").lower() for row in settings_page().splitlines() if row.startswith("## ")]
     assert headings == [variable_of(name).lower() for name in Settings.model_fields]
+
+
+def test_metrics_need_a_port_and_an_address_of_their_own() -> None:
+    said = faults({"PACKSHOT_PORT": "9100", "PACKSHOT_METRICS_PORT": "9100", "PACKSHOT_METRICS_HOST": "256.0.0.1"})
+    assert "PACKSHOT_PORT" in line(said, "PACKSHOT_METRICS_PORT")
+    assert "an IP address" in line(said, "PACKSHOT_METRICS_HOST")
+
+
+def test_the_page_writes_defaults_as_they_are_typed() -> None:
+    assert not re.search(r"`(True|False|None|\d+\.0)`", settings_page())

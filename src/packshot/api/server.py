@@ -12,8 +12,8 @@ import uvicorn
 
 from packshot.api.app import create_app
 from packshot.api.connection import DeadlineProtocol, Room
-from packshot.errors import BadSettings
 from packshot.service.build import Service
+from packshot.service.listening import cannot_listen
 from packshot.service.settings import Settings
 
 
@@ -41,10 +41,8 @@ def bind(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
-        raise BadSettings(
-            f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.",
-            hint="Choose another port with --port or PACKSHOT_PORT, or stop what uses this one.",
-        ) from error
+        where = (settings.host, settings.port)
+        raise cannot_listen(error, *where, host_setting="host", port_setting="port") from error
 
 
 def make_server(service: Service) -> Server:

@@ -28,6 +28,7 @@ TABLE: dict[type[errors.PackshotError], int] = {
     errors.CapacityError: TRY_LATER,
     errors.StorageError: INPUT_OUTPUT,
     errors.SetupError: CONFIGURATION,
+    errors.NotReachable: UNAVAILABLE,
     OutputExists: CANNOT_CREATE,
     FileAccess: INPUT_OUTPUT,
     NotHealthy: UNAVAILABLE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from packshot import __version__
 from packshot.core.codecs import Limits
 from packshot.core.geometry import Size, network_size
 from packshot.engine.network import Network, load_network
@@ -41,6 +43,9 @@ CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
 CONTRACT_FORMATS = frozenset({"jpeg", "png", "bmp"})
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Service:
     """The parts that the HTTP layer needs, and the life they have together."""
@@ -66,15 +71,18 @@ class Service:
         await asyncio.gather(asyncio.to_thread(self._warm), look_at(self.store))
         self.telemetry.start()
         sweeping = asyncio.gather(self.sweeper.run(), self.ledger.run(lost_after_s(self.settings)))
+        log.info("packshot %s is ready, with %s", __version__, self.network.card.name)
         try:
             yield
         finally:
+            log.info("stopping: %d requests are finished first", self.admission.running + self.admission.queued)
             sweeping.cancel()
             await self.admission.drain()
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, return_exceptions=True)
             self.accounts.close()  # and with it the database that the ledger and idempotency share
             await asyncio.to_thread(self.telemetry.close)
+            log.info("stopped")
 
     def _warm(self) -> None:
         # The first run allocates the arena: 100 ms that the first customer should not pay.

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Row, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from packshot.errors import BadSettings, DatabaseUnavailable
+from packshot.errors import BadSettings, DatabaseUnavailable, NotReachable, SetupError
 from packshot.service.engines import name_of, open_engine
 from packshot.service.migrate import migrate
 from packshot.service.watchdog import Watchdog
@@ -47,7 +47,9 @@ class Database:
         Raises
         ------
         BadSettings
-            It cannot be made or reached, is no database, or was made by a newer release.
+            It cannot be made, is no database, or was made by a newer release.
+        NotReachable
+            Its server is away, or does not let this user in.
         """
         self.name = name_of(place)
         self._is_file = isinstance(place, Path)
@@ -160,9 +162,11 @@ def _unavailable() -> DatabaseUnavailable:
     )
 
 
-def _unusable(name: str, is_file: bool, error: Exception) -> BadSettings:
+def _unusable(name: str, is_file: bool, error: Exception) -> SetupError:
     reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
     hint = "PACKSHOT_DATABASE_URL names it: see docs/databases.md."
+    if not is_file and isinstance(error, OperationalError):
+        return NotReachable(f"The database {name} cannot be reached: {reason}.", hint=hint)
     if is_file:
         hint = "It must be a file of packshot's on a local disk, in a writable folder: PACKSHOT_STATE_DIR."
     return BadSettings(f"The database {name} cannot be opened: {reason}.", hint=hint)

@@ -19,10 +19,13 @@ def import_keys(source: Database, target: Database) -> int:
     Raises
     ------
     InvalidOption
-        The target has some of these keys already.
+        The target has some of these keys already, or is the source.
     DatabaseUnavailable
         One of the two cannot be read or written.
     """
+    if source.name == target.name:
+        hint = "Set PACKSHOT_DATABASE_URL, or another PACKSHOT_STATE_DIR, for where they shall go."
+        raise InvalidOption(f"{source.name} is itself the database that would take the keys.", hint=hint)
     tables = (KEYS, USAGE, CHARGES, IDEMPOTENCY)
     rows = {table: [dict(row._mapping) for row in source.rows(select(table))] for table in tables}
     ids = [key["id"] for key in rows[KEYS]]

@@ -65,7 +65,7 @@ class Ledger:
         now = self._now()
         with self._database.transaction() as connection:
             if not connection.execute(taking).rowcount:
-                raise OutOfCredits("This API key has no credits left.", hint="`packshot keys credits add` adds some.")
+                raise OutOfCredits("This API key has no credits left.", hint="Ask whoever runs the service for more.")
             self._count(connection, key_id, _day(now), credits=1)
             row = {"id": charge_id, "key_id": key_id, "day": _day(now), "started_at": now}
             connection.execute(insert(CHARGES).values(row))

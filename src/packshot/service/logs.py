@@ -21,6 +21,7 @@ _trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 # What a line may carry beside its words, in this order: by the context, or as `extra` of the call that logs.
 _CONTEXT = {"request_id": _request_id, "key_id": _key_id, "trace_id": _trace_id}
 _EXTRA = ("method", "route", "status", "duration_ms", "client")
+SELDOM_S = 60.0
 _SAID_BY_THE_MESSAGE = frozenset({"method", "route", "status"})
 
 # Ends a line, or moves a terminal's cursor: C0, DEL, C1, and what Unicode adds to line ends and writing directions.
@@ -42,6 +43,7 @@ def set_up_logging(level: str, form: str = "text") -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(_Seldom("opentelemetry"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # It warns of every form that is cut or forged, which the answer says already and a flood would fill the disk with.
@@ -50,6 +52,22 @@ def set_up_logging(level: str, form: str = "text") -> None:
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
     # uvicorn says at start and end what the service says itself.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class _Seldom(logging.Filter):
+    """Lets a line of a library through once a minute: a collector that is away is told of every few seconds."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__()
+        self._library, self._quiet_until = library, 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] != self._library:
+            return True
+        passes = record.created >= self._quiet_until
+        if passes:
+            self._quiet_until = record.created + SELDOM_S
+        return passes
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from packshot.errors import BadSettings
+from packshot.service.listening import cannot_listen
 
 SILENCE_S = 10
 
@@ -50,10 +50,7 @@ class MetricsServer:
         try:
             self._server = kind((host, port), _Handler)
         except OSError as error:
-            raise BadSettings(
-                f"{host}:{port} cannot be listened on for metrics: {error.strerror}.",
-                hint="Choose another port with PACKSHOT_METRICS_PORT, or stop what uses this one.",
-            ) from error
+            raise cannot_listen(error, host, port, host_setting="metrics_host", port_setting="metrics_port") from error
         self._server.set_app(make_wsgi_app(registry))
 
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True)

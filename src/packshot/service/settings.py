@@ -222,9 +222,7 @@ class Settings(BaseModel):
         le=65535,
         shown="no metrics are served",
     )
-    metrics_host: str = setting(
-        "Address that the metrics' port listens on.", "an IP address", default="127.0.0.1", pattern=r"^[0-9A-Fa-f.:]+$"
-    )
+    metrics_host: str = setting("Address that the metrics' port listens on.", "an IP address", default="127.0.0.1")
     tracing: bool = setting(
         "Send OpenTelemetry traces where `OTEL_EXPORTER_OTLP_ENDPOINT` says; needs packshot[tracing]. The other "
         "`OTEL_` variables count too.",
@@ -312,6 +310,18 @@ class Settings(BaseModel):
             reach = f"needed because {variable_of('host')} is {host}, which other machines can reach."
             raise Fault(f"{reach} Make one with `openssl rand -hex 32`.")
         return value
+
+    @field_validator("metrics_port")
+    @classmethod
+    def _check_metrics_port(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value == info.data.get("port"):
+            raise Fault(f"the service's own, {variable_of('port')}; metrics need another.")
+        return value
+
+    @field_validator("metrics_host")
+    @classmethod
+    def _check_metrics_host(cls, value: str) -> str:
+        return str(ipaddress.ip_address(value))
 
     @field_validator("max_side_px")
     @classmethod

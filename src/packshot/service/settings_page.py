@@ -34,7 +34,12 @@ def _section(name: str) -> str:
 
 
 def _default(name: str) -> str:
-    return words(Settings, name)["shown"] or f"`{Settings.model_fields[name].default}`"
+    default = Settings.model_fields[name].default
+    if isinstance(default, bool):
+        default = str(default).lower()
+    elif isinstance(default, float):
+        default = f"{default:g}"
+    return words(Settings, name)["shown"] or f"`{default}`"
 
 
 def _names() -> list[str]:

@@ -42,6 +42,6 @@ class Account(BaseModel):
             credits=key.credits,
             used=key.used,
             rate=key.rate or rate,
-            expires_at=None if key.expires_at is None else datetime.fromtimestamp(key.expires_at, UTC),
+            expires_at=None if key.expires_at is None else datetime.fromtimestamp(int(key.expires_at), UTC),
             usage=[Day(day=row.day, succeeded=row.succeeded, failed=row.failed, credits=row.credits) for row in usage],
         )
