@@ -20,8 +20,8 @@ def page(found: Found, aim: plan.Aim) -> str:
     """All figures, as Markdown."""
     line_ms = {count: 1000 * sum(times) / len(times) for count, times in found.line.items()}
     told = ", ".join(f"{mean:.0f} ms with {count} at once" for count, mean in line_ms.items())
-    quietest, busiest = min(found.load_average), max(found.load_average)
-    return f"""On {found.machine["processor"]}, beside other work: load average {quietest:.0f} to {busiest:.0f}.
+    load = f"{min(found.load_average):.0f} to {max(found.load_average):.0f}"
+    return f"""On {found.machine["processor"]}, at a load average of {load}, the load itself included.
 
 A photo takes a core {told} (mean of {sum(map(len, found.line.values())):,} photos, 640 to 2000 px). A request takes
 {1000 * found.loop_s:.0f} ms beside it.

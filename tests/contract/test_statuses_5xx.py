@@ -74,6 +74,16 @@ class Test503And504:
         success_url(first.result())
         assert strict.credits_of(key) == 1
 
+    def test_a_full_queue_is_said_before_the_photo_has_come(self, strict: Running) -> None:
+        body, kind = multipart("image", good("jpeg"))
+        with gated(strict) as gate:
+            first = strict.send_meanwhile(good("jpeg"), key=strict.new_key())
+            gate.wait_for_arrival()
+            with socket.create_connection(strict.address, timeout=20) as sender:
+                sender.sendall(head(strict.new_key(), kind, len(body)))
+                failure(received(sender), 503, "AI_SERVICE_FLOW_RESTRICTION")
+        success_url(first.result())
+
     def test_a_deadline(self, strict: Running) -> None:
         key = strict.new_key(1)
         with gated(strict):

@@ -65,7 +65,7 @@ class Admission:
         DeadlineExceeded
             `deadline_s` passed over waiting and running together.
         """
-        self._refuse_or_pass()
+        self.refuse_or_pass()
         deadline = asyncio.timeout(deadline_s)
         try:
             async with deadline:
@@ -88,7 +88,8 @@ class Admission:
         await self._idle.wait()
         self._threads.shutdown(wait=False)
 
-    def _refuse_or_pass(self) -> None:
+    def refuse_or_pass(self) -> None:
+        """Raise what `run` would raise at once. Asked before a photo is read, for there is no need to read it then."""
         if self._draining:
             raise ShuttingDown(
                 "The service is shutting down.", retry_after_s=self._first_retry_s, hint="Send it again in a moment."

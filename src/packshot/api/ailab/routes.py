@@ -89,6 +89,7 @@ def router(service: Service) -> APIRouter:
 
     async def remove_product_background(request: Request) -> Response:
         key = await admit(service, request, key_of(request, KEY_HEADERS))
+        service.admission.refuse_or_pass()
         form = await read_form(request, upload)
         try:
             data = await read_file(form, "image")

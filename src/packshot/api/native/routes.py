@@ -42,6 +42,7 @@ def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
 
     async def make_packshot(request: Request) -> Response:
         key = await who(request)
+        service.admission.refuse_or_pass()
         order = await read_order(request, upload)
         named = request.headers.get("idempotency-key")
         jobs = service.jobs
@@ -55,6 +56,7 @@ def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
 
     async def check_picture(request: Request) -> Response:
         await who(request)
+        service.admission.refuse_or_pass()
         picture, preset = await read_check(request, upload)
         report = await cancelled_when_gone(request, service.jobs.check(picture, preset, limits=limits))
         return answers.described(Checked(request_id=request_id_of(request), preset=PresetReport.of(report)))

@@ -38,6 +38,7 @@ def router(service: Service) -> APIRouter:
 
     async def remove_background(request: Request) -> Response:
         key = await who(request)
+        service.admission.refuse_or_pass()
         order = await asyncio.to_thread(read, await read_fields(request, upload))
         options = order.options_for(probe(order.photo, limits).size)
         making = service.jobs.make_once(key, order.photo, options, limits=limits, finish=partial(finish, order))
