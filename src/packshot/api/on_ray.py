@@ -35,8 +35,8 @@ def serve_on_ray(settings: Settings, replicas: int, announce: Callable[[], None]
         share what only one can have.
     """
     _check(settings, replicas)
+    connect()  # before Ray Serve is imported: it also sets what Ray reads only then
     serve = _import_serve()
-    connect()
     stop = _stop_signal()  # after Ray has set its own handlers, which end the process at once
     quiet = serve.schema.LoggingConfig(enable_access_log=False)  # it would hold the signatures of result links
     serve.start(
