@@ -42,7 +42,6 @@ class Plan:
 class Outcome:
     """One request. status: NO_ANSWER when the connection broke. took_s: from when it was due to its answer."""
 
-    size: str
     status: int
     took_s: float
     served_s: float = 0.0
@@ -114,10 +113,10 @@ async def _send(plan: Plan, http: httpx.AsyncClient, size: str, due: float) -> O
         answer = await http.post(PATH, files={"image": ("photo.jpg", plan.photos[size])})
         took_s = time.monotonic() - due
         if answer.status_code != 200:
-            return Outcome(size, answer.status_code, took_s)
-        return await _fetch(plan, http, answer.json(), Outcome(size, 200, took_s))
+            return Outcome(answer.status_code, took_s)
+        return await _fetch(plan, http, answer.json(), Outcome(200, took_s))
     except httpx.TransportError as error:
-        return Outcome(size, NO_ANSWER, time.monotonic() - due, fault=repr(error))
+        return Outcome(NO_ANSWER, time.monotonic() - due, fault=repr(error))
 
 
 async def _fetch(plan: Plan, http: httpx.AsyncClient, told: dict[str, object], answered: Outcome) -> Outcome:
@@ -133,7 +132,7 @@ async def _fetch(plan: Plan, http: httpx.AsyncClient, told: dict[str, object], a
     path = plan.folder / f"{told['request_id']}"
     path.write_bytes(download.content)
     expected = (int(str(told["width"])), int(str(told["height"])))
-    return Outcome(answered.size, 200, answered.took_s, served_s, fault, path, expected)
+    return Outcome(200, answered.took_s, served_s, fault, path, expected)
 
 
 def _opened(outcome: Outcome) -> Outcome:
@@ -150,4 +149,4 @@ def _opened(outcome: Outcome) -> Outcome:
                 fault = f"{picture.mode} {picture.size}, promised {outcome.expected}"
     except OSError as error:
         fault = f"cannot be opened: {error}"
-    return Outcome(outcome.size, 200, outcome.took_s, outcome.served_s, fault, None, outcome.expected)
+    return Outcome(200, outcome.took_s, outcome.served_s, fault, None, outcome.expected)

@@ -12,9 +12,10 @@ import pytest
 
 from packshot.errors import BadSettings
 from tests.contract.envelope import success_path
-from tests.kit.figures import Figures, free_port, scrape
+from tests.kit.figures import Figures, scrape
 from tests.kit.images import good, padded
 from tests.kit.native import send
+from tests.kit.processes import free_port
 from tests.kit.server import DOOR, Running, gated, head, multipart, serving, wait_until
 
 

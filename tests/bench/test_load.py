@@ -34,7 +34,7 @@ def test_a_service_that_is_away_is_counted(plan: Plan) -> None:
 
 
 def test_the_table_counts_what_was_not_served() -> None:
-    outcomes = [Outcome("small", 200, 0.1 * n) for n in range(1, 11)] + [Outcome("small", 503, 0.0)] * 3
+    outcomes = [Outcome(200, 0.1 * n) for n in range(1, 11)] + [Outcome(503, 0.0)] * 3
     rows = table([Phase("one", "all", 2.0, 2.0, outcomes, 10**8, 0.25)]).splitlines()
     row = dict(zip(COLUMNS, rows[-1].strip("| ").split(" | "), strict=True))
     assert (row["served/s"], row["p50 s"], row["other answers"]) == ("5.0", "0.60", "503: 3")

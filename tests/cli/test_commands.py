@@ -16,6 +16,7 @@ import pytest
 
 from packshot.engine.weights import embedded_model
 from tests.kit.images import as_jpeg, photo
+from tests.kit.processes import free_port
 
 
 @pytest.fixture
@@ -27,12 +28,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "packshot", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from packshot.cli.errors import NotHealthy
 from packshot.cli.health import health
-from tests.kit.figures import free_port
+from tests.kit.processes import free_port
 
 
 def said(port: int, *arguments: str) -> str:

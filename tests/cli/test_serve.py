@@ -18,7 +18,8 @@ import pytest
 from packshot.cli.serve import _command, _welcome
 from packshot.service.metrics_server import SILENCE_S
 from packshot.service.settings import Settings
-from tests.kit.figures import Figures, free_port
+from tests.kit.figures import Figures
+from tests.kit.processes import free_port
 from tests.kit.server import wait_until
 
 

@@ -17,15 +17,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.kit.processes import free_port
 from tests.kit.server import wait_until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -20,8 +20,9 @@ from packshot.service.admission import Admission
 from packshot.service.metrics import Metrics
 from tests.contract.envelope import success_path
 from tests.deploy.kit import DEPLOY
-from tests.kit.figures import Figures, free_port
+from tests.kit.figures import Figures
 from tests.kit.images import good
+from tests.kit.processes import free_port
 from tests.kit.server import serving, wait_until
 
 ALERTS = DEPLOY / "prometheus/alerts.yml"

@@ -15,8 +15,8 @@ import pytest
 
 from packshot.api.ailab.envelope import Envelope
 from packshot.api.ailab.routes import DOORS
-from tests.deploy.kit import free_port
 from tests.kit.images import good
+from tests.kit.processes import free_port
 from tests.kit.ray_cluster import Cluster
 from tests.kit.server import wait_until
 

@@ -18,8 +18,9 @@ import httpx
 import pytest
 
 from packshot.api.ailab.routes import DOORS
-from tests.deploy.kit import DEPLOY, Nginx, Replica, free_port, nginx_before
+from tests.deploy.kit import DEPLOY, Nginx, Replica, nginx_before
 from tests.kit.images import as_jpeg, photo
+from tests.kit.processes import free_port
 from tests.kit.server import wait_until
 
 pytestmark = pytest.mark.services

@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from packshot.api.ailab.routes import DOORS
-from tests.deploy.kit import DEPLOY, Nginx, Replica, free_port, nginx_before
+from tests.deploy.kit import DEPLOY, Nginx, Replica, nginx_before
 from tests.kit.images import good
 from tests.kit.postgres import postgres_server
+from tests.kit.processes import free_port
 from tests.kit.redis import redis_server
 from tests.kit.s3 import s3_server
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -30,12 +29,6 @@ class Figures:
         for sample in self.samples:
             if sample.name == name and labels.items() <= sample.labels.items():
                 yield sample.value
-
-
-def free_port() -> int:
-    """A port that was free just now; a service that is to listen on it does so at once."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def scrape(running: Running) -> Figures:

@@ -28,6 +28,7 @@ def needed(name: str, *more_folders: str) -> str:
 
 
 def free_port() -> int:
+    """A port that was free just now; whoever is to listen on it does so at once."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 

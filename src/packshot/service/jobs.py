@@ -169,14 +169,14 @@ class Jobs:
         _check(data, options, limits)
         with self._job():
             if idempotency_key is None:
-                return await self._make_once(key, data, options, limits)
+                return await self._make_and_keep_once(key, data, options, limits)
             request_hash = await asyncio.to_thread(_hash, data, options)
             scope = (key.id, idempotency_key)
             outcome = await self._begin(*scope, request_hash)
             if outcome is not None:
                 return self._again(_outcomes().validate_json(outcome))
             try:
-                return await self._make_once(key, data, options, limits, idempotency_key)
+                return await self._make_and_keep_once(key, data, options, limits, idempotency_key)
             except BaseException:
                 await _at_last(self._idempotency.abandon, *scope)
                 raise
@@ -220,7 +220,7 @@ class Jobs:
                 await _at_last(self._idempotency.abandon, key_id, idempotency_key)
             raise
 
-    async def _make_once(
+    async def _make_and_keep_once(
         self, key: KeyInfo, data: bytes, options: Options, limits: Limits, idempotency_key: str | None = None
     ) -> Kept:
         async with self._charged(key) as charge, self._deadline() as deadline_s:
