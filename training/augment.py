@@ -1,4 +1,4 @@
-"""Batches from a pool: crop, flip and turn in one resampling, then what a camera does. All in torch, on the device."""
+"""Crop, flip and turn in one resampling, then what a camera does. All in torch, on the device."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.composites import Compositor
 from training.data import CANVAS_PX
-from training.pool import Pool, batch_shape
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,6 @@ def affine(sizes: Tensor, options: Augment, generator: torch.Generator) -> Tenso
         torch.stack([mirror * window_w / 2 * sin, window_h / 2 * cos, centre_y - canvas], 1),
     ]
     return torch.stack(rows, 1) / canvas
-
-
-def sample_window(canvas: Tensor, sizes: Tensor, maps: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Resample (N, C, 384, 384) through the maps to (N, C, *shape); outside its picture a window repeats the border."""
-    grid = F.affine_grid(maps, [len(canvas), 1, *shape], align_corners=False)
-    # A canvas is only filled up to its picture's size: clamp there, not at the canvas's own border.
-    limit = (2 * sizes.flip(1).float() - 1) / CANVAS_PX - 1
-    grid = torch.minimum(grid, limit[:, None, None, :].to(grid))
-    return F.grid_sample(canvas, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def camera(picture: Tensor, options: Augment, generator: torch.Generator) -> Tensor:
@@ -120,51 +109,3 @@ def quantised(planes: Tensor, step: Tensor) -> Tensor:
     frequencies = basis @ blocks @ basis.T
     blocks = basis.T @ (torch.round(frequencies / step) * step) @ basis
     return blocks.transpose(2, 3).reshape(count, height, width)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """picture (N, 3, H, W) and target (N, 1, H, W), float32 in 0..1; fine (N,) bool: whose edges can be trusted."""
-
-    picture: Tensor
-    target: Tensor
-    fine: Tensor
-
-
-class Batches:
-    """An endless, seeded stream of augmented batches. State is a generator: resuming continues the stream."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        batch: int,
-        options: Augment,
-        generator: torch.Generator,
-        *,
-        compositor: Compositor | None = None,
-        composite_share: float = 0.0,
-    ) -> None:
-        self.pool, self.batch, self.options, self.generator = pool, batch, options, generator
-        self.compositor = compositor
-        self.composites = round(batch * composite_share) if compositor else 0
-
-    def counts(self) -> dict[str, int]:
-        """How many pictures of each source the stream draws from."""
-        return self.pool.counts | ({"backgrounds": len(self.compositor.grounds)} if self.compositor else {})
-
-    def next(self, size_px: int) -> Batch:
-        """A batch of one shape, the longer side size_px; its last pictures are composites."""
-        bucket = int(torch.multinomial(self.pool.bucket_shares, 1, generator=self.generator))
-        rows = self.pool.draw(bucket, self.batch - self.composites, self.generator)
-        sizes, canvas = self.pool.sizes[rows], self.pool.canvas(rows)
-        shape = batch_shape(size_px, bucket)
-        maps = affine(sizes, self.options, self.generator).to(canvas)
-        window = sample_window(canvas, sizes.to(canvas.device), maps, shape)
-        window /= 255  # after the window is taken: it is a third of the canvas
-        picture, target, fine = window[:, :3], window[:, 3:], self.pool.fine[rows]
-        if self.composites and self.compositor:
-            made, mattes = self.compositor.make(self.composites, shape)
-            picture, target = torch.cat([picture, made]), torch.cat([target, mattes])
-            fine = torch.cat([fine, torch.ones(self.composites, dtype=torch.bool)])
-        picture = camera(picture, self.options, self.generator)
-        return Batch(picture.contiguous(memory_format=torch.channels_last), target.contiguous(), fine.to(canvas.device))

@@ -2,12 +2,13 @@
 
 Made on the fly from objects whose true matte is known. Any statistic that differs between an object and its new
 ground is what a network would learn, so blur, noise and compression come after compositing (augment.camera), and
-colours are extended beyond an object's edge before it is laid on anything.
+objects come with colours that are carried beyond their edge (data.clean_colours).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.data import CANVAS_PX
+from training.data import (
+    CANVAS_PX,
+    CUTOUT_SETS,
+    WHITE_SET,
+    Folders,
+    build_cache,
+    build_cutout_cache,
+    build_object_cache,
+    build_white_cache,
+)
 from training.pool import Pool
 
 
@@ -48,7 +58,7 @@ class Compositor:
 
     def __init__(self, pool: Pool, grounds: list[np.ndarray], recipe: Recipe, generator: torch.Generator) -> None:
         self.pool, self.recipe, self.generator = pool, recipe, generator
-        self.grounds = [torch.from_numpy(ground).to(pool.device).permute(2, 0, 1) for ground in grounds]
+        self.grounds = [torch.tensor(ground, device=pool.device).permute(2, 0, 1) for ground in grounds]
 
     def make(self, count: int, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Pictures (N, 3, h, w) and mattes (N, 1, h, w), float32 in 0..1."""
@@ -75,13 +85,10 @@ class Compositor:
 
     def _layer(self, count: int, shape: tuple[int, int], slot: int) -> Placed:
         """One object each; the first may fill the frame, the others stand beside it and are smaller."""
-        rows = self.pool.draw_objects(count, self.generator)
+        rows = self.pool.draw(count, self.generator)
         maps, bottom = self._place(self.pool.boxes[rows].float(), shape, slot)
-        grid = F.affine_grid(maps.to(self.pool.device), [count, 1, *shape], align_corners=False)
-        window = F.grid_sample(self.pool.canvas(rows), grid, padding_mode="zeros", align_corners=False) / 255
-        # Masks of photos are a pixel too wide in places: what they take along of their old ground is cut off.
-        alpha = ((window[:, 3:] - 0.3) / 0.6).clamp(0, 1)
-        return Placed(extended(window[:, :3], alpha), alpha, bottom.to(self.pool.device))
+        window = self.pool.windows(rows, maps, shape, zeros=True)
+        return Placed(window[:, :3], window[:, 3:], bottom.to(self.pool.device))
 
     def _place(self, boxes: Tensor, shape: tuple[int, int], slot: int) -> tuple[Tensor, Tensor]:
         """(N, 2, 3) maps from the frame's to the canvas's coordinates, both in -1..1, and the boxes' new bottoms."""
@@ -220,13 +227,21 @@ def box_blur(planes: Tensor, radius: int, *, count_include_pad: bool = True) -> 
     return F.avg_pool2d(planes, (1, side), 1, (0, radius), count_include_pad=count_include_pad)
 
 
-def extended(colours: Tensor, alpha: Tensor, radius: int = 2) -> Tensor:
-    """Colours (N, 3, h, w) with those of the solid inside carried outward over the soft edge: no old ground shows.
-
-    What is carried is a blur at half the size: it reaches twice 2 * radius px.
-    """
-    solid = (-F.max_pool2d(-(alpha > 0.95).float(), 3, 1, 1)).clamp(min=0)
-    small = F.avg_pool2d(torch.cat([colours * solid, solid], 1), 2)
-    near = F.interpolate(box_blur(box_blur(small, radius), radius), colours.shape[-2:], mode="bilinear")
-    carried = torch.where(near[:, 3:] > 1e-4, near[:, :3] / near[:, 3:].clamp(min=1e-4), colours)
-    return torch.where(solid > 0, colours, carried)
+def object_pool(
+    folders: Folders,
+    split: str,
+    shares: Mapping[str, float],
+    device: torch.device,
+    excluded: frozenset[str] = frozenset(),
+) -> Pool:
+    """The objects of a split: whole ones of DUTS-TR's photos, cutouts with true alpha, and products on white."""
+    data, cache, caches = folders.data, folders.cache, {}
+    for name in shares:
+        if name == WHITE_SET:
+            caches[name] = build_white_cache(data / f"{name}.zip", cache, split=split, objects=True)
+        elif name in CUTOUT_SETS:
+            caches[name] = build_cutout_cache(data / f"{name}.zip", cache, split=split)
+        else:
+            photos = build_cache(data, cache, split=split, name=name)
+            caches[name] = build_object_cache(photos, cache, f"{name}.objects.{split}", excluded)
+    return Pool(caches, shares, device)

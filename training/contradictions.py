@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    cache = build_cache(options.data, options.cache, split="train", sets=(options.set,))
+    cache = build_cache(options.data, options.cache, split="train", name=options.set)
     network = load_network(options.model, options.threads)
     missed = disagreement(cache, network)
     worst = np.argsort(-missed)[: options.count]

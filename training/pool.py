@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from training.data import CANVAS_PX, PairCache
+from training.sampling import px_matrices, sample_array, sample_canvas
 
 # width / height of the three shapes a batch can have: real photos are mostly 4:3, and no shape needs padding.
 ASPECTS = (4 / 3, 1.0, 3 / 4)
@@ -35,10 +35,10 @@ def read_excluded(path: Path) -> set[str]:
 
 
 class Pool:
-    """Rows of all sets under one numbering. `shares` maps a set to its share of the samples, of any total.
+    """Rows of all sets under one numbering. `shares` maps a set to its share of the draws, of any total.
 
     counts: pairs by set. sizes: (R, 2), height and width, px. fine: (R,) bool. boxes: (R, 4), left, top, right and
-    bottom of the mask, px. objects: (R,) bool, whose foreground can be cut out and laid elsewhere.
+    bottom of the mask, px.
     """
 
     def __init__(
@@ -48,58 +48,53 @@ class Pool:
         device: torch.device,
         excluded: frozenset[str] = frozenset(),
     ) -> None:
+        caches = {name: cache for name, cache in caches.items() if len(cache)}
         self.device = device
         self.counts = {name: len(cache) for name, cache in caches.items()}
-        self._pictures, self._masks = [], []
-        for cache in caches.values():
-            # On a GPU all of it lies there: copies would take longer than the steps. On a CPU it stays mapped.
-            self._pictures.append(tensor(cache.pictures, device))
-            self._masks.append(tensor(cache.masks, device))
-        self._set = np.concatenate([np.full(len(c), i) for i, c in enumerate(caches.values())])
-        self._row = np.concatenate([np.arange(len(c)) for c in caches.values()])
-        sizes = np.concatenate([c.sizes for c in caches.values()])
+        self._caches = list(caches.values())
+        # On a GPU all of it lies there: copies would take longer than the steps. On a CPU it stays mapped.
+        self._resident = [_both(cache, device) for cache in self._caches] if device.type == "cuda" else []
+        self._set = np.concatenate([np.full(len(c), i) for i, c in enumerate(self._caches)])
+        self._row = np.concatenate([np.arange(len(c)) for c in self._caches])
+        sizes = np.concatenate([c.sizes for c in self._caches])
         self.sizes = torch.from_numpy(sizes)
-        self.fine = torch.from_numpy(np.concatenate([c.fine for c in caches.values()]))
-        self.boxes = torch.from_numpy(np.concatenate([c.boxes for c in caches.values()]))
-        kept = np.concatenate([[stem not in excluded for stem in c.stems] for c in caches.values()])
-        self._draws = torch.from_numpy(np.concatenate([weights(c, shares.get(n, 0)) for n, c in caches.items()]) * kept)
+        self.fine = torch.from_numpy(np.concatenate([c.fine for c in self._caches]))
+        self.boxes = torch.from_numpy(np.concatenate([c.boxes for c in self._caches]))
+        kept = ~np.isin(np.concatenate([c.stems for c in self._caches]), list(excluded))
+        weights = [np.full(len(cache), shares.get(name, 0) / len(cache)) for name, cache in caches.items()]
+        self._draws = torch.from_numpy(np.concatenate(weights) * kept)
         self._bucket = torch.from_numpy(nearest_aspect(sizes))
         self.bucket_shares = torch.stack([self._draws[self._bucket == b].sum() for b in range(len(ASPECTS))])
-        self.objects = torch.from_numpy(kept) & whole_objects(self.sizes, self.boxes)
 
-    def draw(self, bucket: int, count: int, generator: torch.Generator) -> Tensor:
-        """Row numbers (count,) of pictures whose shape suits the bucket, each set by its share."""
-        rows = torch.nonzero(self._bucket == bucket).flatten()
-        return rows[torch.multinomial(self._draws[rows], count, replacement=True, generator=generator)]
+    def draw(self, count: int, generator: torch.Generator, bucket: int | None = None) -> Tensor:
+        """Row numbers (count,), each set by its share; of pictures whose shape suits the bucket, if one is given."""
+        draws = self._draws if bucket is None else self._draws * (self._bucket == bucket)
+        return torch.multinomial(draws, count, replacement=True, generator=generator)
 
-    def draw_objects(self, count: int, generator: torch.Generator) -> Tensor:
-        """Row numbers (count,) of pairs whose foreground lies whole inside the picture, all equally likely."""
-        rows = torch.nonzero(self.objects).flatten()
-        return rows[torch.randint(len(rows), (count,), generator=generator)]
+    def windows(self, rows: Tensor, maps: Tensor, shape: tuple[int, int], *, zeros: bool = False) -> Tensor:
+        """RGB and mask, float32 (N, 4, *shape) in 0..1 on the device, of rows through maps (sampling.py).
 
-    def canvas(self, rows: Tensor) -> Tensor:
-        """(N, 4, 384, 384) float32 in 0..255 on the device: RGB and mask."""
-        canvas = torch.empty(len(rows), CANVAS_PX, CANVAS_PX, 4, dtype=torch.uint8, device=self.device)
-        for place, row in enumerate(rows.tolist()):
-            canvas[place, ..., :3] = self._pictures[self._set[row]][self._row[row]]
-            canvas[place, ..., 3] = self._masks[self._set[row]][self._row[row]]
-        return canvas.permute(0, 3, 1, 2).float()
-
-
-def tensor(array: np.ndarray, device: torch.device) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torch has no read-only tensors; nothing writes to this one
-        return torch.from_numpy(array).to(device)
-
-
-def weights(cache: PairCache, share: float) -> np.ndarray:
-    """The same for each pair of a set, `share` in all."""
-    return np.full(len(cache), share / max(len(cache), 1))
+        Outside of its picture a window repeats the border; with `zeros` the mask is 0 there.
+        """
+        if self._resident:
+            canvas = torch.stack([self._resident[self._set[row]][self._row[row]] for row in rows.tolist()])
+            canvas = canvas.permute(0, 3, 1, 2).float()
+            maps = maps.to(self.device)
+            sizes = self.sizes[rows].to(self.device)
+            return sample_canvas(canvas, sizes, maps, shape, zeros=zeros) / 255
+        found = np.empty((len(rows), *shape, 4), np.uint8)
+        for place, (row, matrix) in enumerate(zip(rows.tolist(), px_matrices(maps, shape), strict=True)):
+            cache, own = self._caches[self._set[row]], self._row[row]
+            height, width = cache.sizes[own]
+            found[place, ..., :3] = sample_array(cache.pictures[own, :height, :width], matrix, shape, zeros=False)
+            found[place, ..., 3] = sample_array(cache.masks[own, :height, :width], matrix, shape, zeros=zeros)
+        return torch.from_numpy(found).permute(0, 3, 1, 2).float() / 255
 
 
-def whole_objects(sizes: Tensor, boxes: Tensor, margin_px: int = 3) -> Tensor:
-    """(R,) bool: the mask's box touches no border, and is neither tiny nor nearly all of the picture."""
-    left, top, right, bottom = boxes.unbind(1)
-    inside = (left >= margin_px) & (top >= margin_px)
-    inside &= (right <= sizes[:, 1] - margin_px) & (bottom <= sizes[:, 0] - margin_px)
-    return inside & (torch.maximum(right - left, bottom - top) >= 64)
+def _both(cache: PairCache, device: torch.device) -> Tensor:
+    """uint8 (N, 384, 384, 4) on the device: RGB and mask."""
+    both = torch.empty(len(cache), CANVAS_PX, CANVAS_PX, 4, dtype=torch.uint8, device=device)
+    for row in range(len(cache)):
+        both[row, ..., :3] = torch.from_numpy(np.array(cache.pictures[row]))
+        both[row, ..., 3] = torch.from_numpy(np.array(cache.masks[row]))
+    return both

@@ -23,7 +23,6 @@ from packshot.core.picture import Picture
 from packshot.engine.card import Graph
 from training.data import PairCache, build_cache
 from training.export import (
-    MULTIPLE_PX,
     OPSET,
     averaged,
     count_parameters,
@@ -33,6 +32,7 @@ from training.export import (
     write_card,
     write_model,
 )
+from training.network import MULTIPLE_PX
 
 CALIBRATION_PICTURES = 64
 
@@ -95,7 +95,7 @@ def main() -> None:
     state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
     network = averaged(state)
     graph = to_graph(network)
-    cache = build_cache(options.data, options.run.parent / "cache", split="train", sets=("duts_tr",))
+    cache = build_cache(options.data, options.run.parent / "cache", split="train", name="duts_tr")
     small = quantized(graph, Calibration(cache, options.side))
     gates = change(graph, small, Calibration(cache, options.side, 16, seed=2))
     path = write_model(small, options.out, options.name)

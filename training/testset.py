@@ -1,12 +1,14 @@
 """Write held-out composites as pairs: `python -m training.testset --data DATA --cache runs/cache --out FOLDER`.
 
-Objects of the val split on solid and graded grounds, which are half of what shops send; with shadows and reflections
-that are not foreground, and grounds of the object's own colour. `python -m evaluation FOLDER` judges a network on them.
+Objects of the val split, most of them product cutouts and furniture, on solid and graded grounds, which are half of
+what shops send; with shadows and reflections that are not foreground, and grounds of the object's own colour.
+`python -m evaluation FOLDER` judges a network on them.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +17,25 @@ from PIL import Image
 from torch import Tensor
 
 from training.augment import jpeg
-from training.composites import Compositor, Recipe
-from training.data import build_cache
-from training.pool import ASPECTS, Pool, batch_shape
+from training.composites import Compositor, Recipe, object_pool
+from training.data import Folders
+from training.pool import ASPECTS, batch_shape
 
 SEED = 9
+SHARES = {"duts_tr": 0.4, "cutouts-01": 0.3, "white-00": 0.3}
 SOLID = Recipe(photo_share=0, several_share=0.3)
 
 
-def compositor(data: Path, cache: Path) -> Compositor:
-    pairs = build_cache(data, cache, split="val", sets=("duts_tr",))
-    pool = Pool({"duts_tr": pairs}, {"duts_tr": 1.0}, torch.device("cpu"))
-    return Compositor(pool, [], SOLID, torch.Generator().manual_seed(SEED))
+def composites(folders: Folders, side_px: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures (3, h, w) and mattes (1, h, w), float32 in 0..1, the longer side side_px; the same ones each time."""
+    pool = object_pool(folders, "val", SHARES, torch.device("cpu"))
+    maker = Compositor(pool, [], SOLID, torch.Generator().manual_seed(SEED))
+    number = 0
+    while True:
+        picture, matte = maker.make(1, batch_shape(side_px, number % len(ASPECTS)))
+        noise = 0.01 * torch.randn(picture.shape, generator=maker.generator)
+        yield jpeg((picture + noise)[0].clamp(0, 1), 90), matte[0]
+        number += 1
 
 
 def write(folder: Path, stem: str, picture: Tensor, matte: Tensor) -> None:
@@ -49,11 +58,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    maker = compositor(options.data, options.cache)
+    made = composites(Folders(options.data, options.cache), options.side)
     for number in range(options.count):
-        picture, matte = maker.make(1, batch_shape(options.side, number % len(ASPECTS)))
-        noise = 0.01 * torch.randn(picture.shape, generator=maker.generator)
-        write(options.out, f"{number:04d}", jpeg((picture + noise)[0].clamp(0, 1), 90), matte[0])
+        write(options.out, f"{number:04d}", *next(made))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Train the coarse network: `python -m training.train CONFIG --data DATA --run RUN --minutes 120` or `--samples N`.
+"""Train the network: `python -m training.train CONFIG --data DATA --run RUN --samples 30000` or `--minutes 120`.
 
-Resumes from RUN/checkpoint.pt when there is one. The schedule follows the share of the run that is over, measured
-in training time (--minutes; a run then fits the time there is) or in samples (--samples; then it is repeatable).
+Resumes from RUN/checkpoint.pt when there is one; SIGTERM keeps one and ends. The schedule follows the share of the run
+that is over, measured in samples (it is then repeatable) or in training time (--minutes; a run then fits the time there
+is).
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ import argparse
 import copy
 import json
 import math
+import signal
+import threading
 import time
 import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from training.augment import Augment, Batches
-from training.composites import Compositor, Recipe
-from training.data import PairCache, build_cache, build_cutout_cache, build_folder_cache, load_backgrounds
+from training.data import Folders
 from training.losses import total_loss
-from training.network import CoarseNetwork
-from training.pool import Pool, read_excluded
+from training.network import MatteNetwork, Shape, load_pretrained
+from training.stream import Batches, batches_of
+from training.validation import Validation
 
 
 @dataclass
@@ -40,19 +45,49 @@ class Progress:
         return min(done, 1.0)
 
 
-def learning_rate(share: float, peak: float, warmup: float) -> float:
-    """Linear warm-up, then cosine down to zero at the end of the run."""
-    if share < warmup:
-        return peak * max(share / warmup, 0.01)
-    return peak * 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup)))
+class Stopwatch:
+    """Seconds by part of a step, for the log: where a step's time goes."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._device = device
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+        self.seconds[name] += time.perf_counter() - started
+
+    def shares(self) -> dict[str, float]:
+        total = sum(self.seconds.values()) or 1
+        found = {name: round(seconds / total, 3) for name, seconds in self.seconds.items()}
+        self.seconds.clear()
+        return found
 
 
-def optimizer_for(network: nn.Module, decay: float) -> torch.optim.Optimizer:
-    """AdamW with weight decay on convolution weights only: decayed norms and biases do nothing but harm."""
-    kernels = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.99))
+def learning_rate(share: float, config: dict[str, Any]) -> float:
+    """Of the peak: linear warm-up, constant, then linear down to zero from `decay_from` to the end of the run."""
+    if share < config["warmup"]:
+        return max(share / config["warmup"], 0.01)
+    return min(1.0, (1 - share) / (1 - config["decay_from"]))
+
+
+def optimizer_for(network: MatteNetwork, config: dict[str, Any], batch: int) -> torch.optim.Optimizer:
+    """AdamW: the encoder at its own, lower rate; weight decay on kernels only, as decayed norms do nothing but harm."""
+    factor = math.sqrt(batch / 16)
+    groups = []
+    for name, module in network.named_children():
+        peak = factor * config["encoder_rate" if name == "encoder" else "decoder_rate"]
+        learns = [p for p in module.parameters() if p.requires_grad]
+        for parameters, decay in (
+            ([p for p in learns if p.ndim > 1], config["weight_decay"]),
+            ([p for p in learns if p.ndim <= 1], 0.0),
+        ):
+            if parameters:
+                groups.append({"params": parameters, "weight_decay": decay, "peak": peak, "lr": 0.0})
+    return torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
 
 
 @torch.no_grad()
@@ -65,33 +100,6 @@ def update_ema(average: nn.Module, network: nn.Module, decay: float) -> None:
             kept.copy_(now)
 
 
-@torch.no_grad()
-def validate(network: nn.Module, cache: PairCache, device: torch.device, size_px: int, limit: int) -> dict[str, float]:
-    """Quick figures for the log, on the first `limit` pairs: MAE and the maximum F (beta^2 = .3) of the mean curve."""
-    network.eval()
-    thresholds = torch.linspace(0, 1, 52)[1:-1, None]
-    mae = 0.0
-    precision, recall = torch.zeros(len(thresholds)), torch.zeros(len(thresholds))
-    count = min(limit, len(cache))
-    for row in range(count):
-        height, width = cache.sizes[row]
-        picture = torch.from_numpy(cache.pictures[row, :height, :width].copy()).to(device)
-        truth = torch.from_numpy(cache.masks[row, :height, :width].copy()) > 127
-        scale = size_px / max(height, width)
-        shape = [32 * max(2, round(side * scale / 32)) for side in (height, width)]
-        rgb = picture.permute(2, 0, 1)[None].float() / 255
-        rgb = nn.functional.interpolate(rgb, shape, mode="bilinear", antialias=True)
-        matte = torch.sigmoid(network(rgb)[0].float())
-        matte = nn.functional.interpolate(matte, truth.shape, mode="bilinear")[0, 0].cpu()
-        mae += float((matte - truth.float()).abs().mean())
-        positive = matte.reshape(1, -1) >= thresholds
-        hit = (positive & truth.reshape(1, -1)).sum(1)
-        precision += hit / positive.sum(1).clamp(min=1)
-        recall += hit / truth.sum().clamp(min=1)
-    f_measure = 1.3 * precision * recall / (0.3 * precision + recall).clamp(min=1e-6) / count
-    return {"mae": round(mae / count, 4), "max_f": round(float(f_measure.max()), 4)}
-
-
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write beside, then rename: a killed run keeps its last whole checkpoint."""
     beside = path.with_suffix(".part")
@@ -99,23 +107,113 @@ def save(path: Path, state: dict[str, Any]) -> None:
     beside.replace(path)
 
 
-def batches_of(config: dict[str, Any], options: argparse.Namespace, batch: int, device: torch.device) -> Batches:
-    """The stream that a configuration describes: its sets by their shares, and composites of their objects."""
-    folder, shares = options.run.parent / "cache", dict(config["shares"])
-    caches = {name: build_cache(options.data, folder, split="train", sets=(name,)) for name in shares}
-    if options.studio:
-        caches["studio"] = build_folder_cache(options.studio, options.run, "studio")
-        shares["studio"] = config["studio_share"] * sum(shares.values())
-    if composites := config["composite_share"]:
-        caches["cutouts"] = build_cutout_cache(options.data / "cutouts-00.zip", folder)
-    excluded = frozenset(read_excluded(Path(config["excluded"])))
-    pool = Pool(caches, shares, device, excluded)
-    generator = torch.Generator().manual_seed(config["seed"])
-    grounds = load_backgrounds(options.data / "backgrounds-00.zip") if composites else []
-    compositor = Compositor(pool, grounds, Recipe(), generator) if composites else None
-    return Batches(
-        pool, batch, Augment(**config.get("augment", {})), generator, compositor=compositor, composite_share=composites
-    )
+def choice(config: dict[str, Any], share: float, batches: Batches) -> int:
+    """The longest side of the next batch, px: one of those that the configuration names for this part of the run."""
+    sides = next(sides for start, sides in reversed(config["sizes"]) if share >= start)
+    return sides[int(torch.randint(len(sides), (), generator=batches.generator))]
+
+
+class Run:
+    """Network, average, optimizer, stream and progress of one run, kept in its folder."""
+
+    def __init__(self, config: dict[str, Any], options: argparse.Namespace) -> None:
+        self.config, self.options = config, options
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        machine = config[self.device.type]
+        self.batch = options.batch or machine["batch"]
+        torch.manual_seed(config["seed"])
+        self.before: dict[str, Any] = {}
+        self.network = MatteNetwork(Shape(config["backbone"], config["widths"]))
+        self._start()
+        self.network.encoder.freeze(machine["frozen_blocks"])
+        self.network.to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = optimizer_for(self.network, config, self.batch)
+        self.folders = Folders(options.data, options.run.parent / "cache", options.studio)
+        self.batches = batches_of(config, self.folders, self.batch, self.device)
+        self.progress = Progress()
+        self.watch = Stopwatch(self.device)
+        options.run.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = options.run / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self._resume(torch.load(self.checkpoint, map_location=self.device, weights_only=True))
+
+    def _start(self) -> None:
+        """From ImageNet's weights, from a network that shipped, or from another run's average."""
+        first = self.options.init
+        if first is None:
+            load_pretrained(self.network.encoder, self.config["backbone"])
+        elif first.suffix == ".onnx":
+            from packshot.engine.card import read_card  # noqa: PLC0415 - a lent GPU has no ONNX Runtime
+            from training.export import UNSHIPPED, restored  # noqa: PLC0415
+
+            missing = self.network.load_state_dict(restored(first), strict=False).missing_keys
+            if lacking := [name for name in missing if not any(part in name for part in UNSHIPPED)]:
+                raise SystemExit(f"{first} is another network: it has no {lacking[0]}")
+            self.before = {"model": first.stem, **read_card(first.with_suffix(".json")).training}
+        else:
+            state = torch.load(first, map_location="cpu", weights_only=True)
+            self.network.load_state_dict(state["average"])
+            self.before = {name: state[name] for name in ("progress", "config", "before") if state.get(name)}
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.batches.generator.set_state(state["generator"].cpu())
+        self.progress, self.before = Progress(**state["progress"]), state["before"]
+
+    def share(self) -> float:
+        return self.progress.share(self.options.minutes, self.options.samples)
+
+    def step(self) -> tuple[float, int]:
+        """One step of the optimizer. Returns the loss and the longest side of its pictures."""
+        started, share, config, watch = time.perf_counter(), self.share(), self.config, self.watch
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * learning_rate(share, config)
+        self.network.train()
+        size_px = choice(config, share, self.batches)
+        with watch.part("data"):
+            made = self.batches.next(size_px)
+        with (
+            watch.part("forward"),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=half_is_faster(self.device)),
+        ):
+            outputs = self.network(made.picture)
+        with watch.part("loss"):
+            loss = total_loss(outputs, made.target, made.fine, sharp=share >= config["sharp_from"])
+        with watch.part("backward"):
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        with watch.part("optimizer"):
+            nn.utils.clip_grad_norm_(self.network.parameters(), config["clip"])
+            self.optimizer.step()
+            # Young averages would be stuck near the start: let the horizon grow with the run.
+            decay = config["ema"] ** (self.batch / 16)
+            update_ema(self.average, self.network, min(decay, (1 + self.progress.step) / (10 + self.progress.step)))
+        self.progress.step += 1
+        self.progress.samples += self.batch
+        self.progress.elapsed_s += time.perf_counter() - started
+        return float(loss.detach()), size_px
+
+    def keep(self) -> None:
+        state: dict[str, Any] = {"network": self.network.state_dict(), "average": self.average.state_dict()}
+        state |= {"optimizer": self.optimizer.state_dict(), "generator": self.batches.generator.get_state()}
+        state |= {"sets": self.batches.counts(), "before": self.before}
+        save(self.checkpoint, state | {"progress": vars(self.progress), "config": self.config})
+
+    def log(self, **figures: Any) -> None:
+        line = json.dumps({**vars(self.progress), "elapsed_s": round(self.progress.elapsed_s), **figures})
+        print(line, flush=True)
+        with (self.options.run / "log.jsonl").open("a") as file:
+            file.write(line + "\n")
+
+
+def half_is_faster(device: torch.device) -> bool:
+    """Whether bf16 is computed as such: on every GPU that is used today, and on processors with AVX-512 BF16 or AMX."""
+    if device.type == "cuda":
+        return True
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def arguments() -> argparse.Namespace:
@@ -123,13 +221,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with pairs.csv and the zips")
     parser.add_argument("--studio", type=Path, help="folder of rendered scenes, im/ and gt/ (see training/studio)")
-    parser.add_argument("--run", type=Path, required=True, help="folder for the cache, checkpoints and log of this run")
+    parser.add_argument("--run", type=Path, required=True, help="folder for the checkpoint and log of this run")
     parser.add_argument("--minutes", type=float, help="length of the run in minutes of training time")
     parser.add_argument("--samples", type=int, help="length of the run in samples")
-    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights this run starts from")
+    parser.add_argument("--init", type=Path, help="checkpoint.pt of a run, or NAME.onnx, to start from")
     parser.add_argument("--batch", type=int, help="batch size, when the machine suits another one")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--save-every-s", type=float, default=300)
+    parser.add_argument("--validate-every-s", type=float, default=900)
     options = parser.parse_args()
     if not options.minutes and not options.samples:
         parser.error("give the length of the run: --minutes or --samples")
@@ -141,76 +240,27 @@ def main() -> None:
     config = tomllib.loads(options.config.read_text())
     if options.threads:
         torch.set_num_threads(options.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    batch = options.batch or config["batch"]
-    peak = config["learning_rate"] * math.sqrt(batch / config["batch"])
-    decay = config["ema"] ** (batch / config["batch"])
-    val = build_cache(options.data, options.run.parent / "cache", split="val", sets=("duts_tr",))
-
-    torch.manual_seed(config["seed"])
-    network = CoarseNetwork()
-    before: dict[str, Any] = {}
-    if options.init:
-        first = torch.load(options.init, map_location="cpu", weights_only=True)
-        network.load_state_dict(first["average"])
-        before = {"progress": first["progress"], "config": first["config"]}
-    network.to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = optimizer_for(network, config["weight_decay"])
-    batches = batches_of(config, options, batch, device)
-    progress = Progress()
-    options.run.mkdir(parents=True, exist_ok=True)
-    checkpoint = options.run / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        batches.generator.set_state(state["generator"].cpu())
-        progress = Progress(**state["progress"])
-
-    def log(**figures: Any) -> None:
-        line = json.dumps({**vars(progress), "elapsed_s": round(progress.elapsed_s), **figures})
-        print(line, flush=True)
-        with (options.run / "log.jsonl").open("a") as file:
-            file.write(line + "\n")
-
-    def keep() -> None:
-        state: dict[str, Any] = {"network": network.state_dict(), "average": average.state_dict()}
-        state |= {"optimizer": optimizer.state_dict(), "generator": batches.generator.get_state()}
-        state |= {"sets": batches.counts(), "before": before}
-        save(checkpoint, state | {"progress": vars(progress), "config": config})
-
-    step_network = torch.compile(network) if device.type == "cuda" else network
-    running, saved = 0.0, progress.elapsed_s
-    while (share := progress.share(options.minutes, options.samples)) < 1:
-        started = time.perf_counter()
-        size_px = next(size for start, size in reversed(config["sizes"]) if share >= start)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(share, peak, config["warmup"])
-        network.train()
-        made = batches.next(size_px)
-        with torch.autocast(device.type, torch.bfloat16):
-            outputs: list[Tensor] = step_network(made.picture)
-        loss = total_loss(outputs, made.target, made.fine, detail=share >= config["detail_from"])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), config["clip"])
-        optimizer.step()
-        # Young averages would be stuck near the random start: let the horizon grow with the run.
-        update_ema(average, network, min(decay, (1 + progress.step) / (10 + progress.step)))
-        progress.step += 1
-        progress.samples += batch
-        running += 0.01 * (float(loss.detach()) - running) if running else float(loss.detach())
-        progress.elapsed_s += time.perf_counter() - started
-        if progress.step % 100 == 0:
-            log(loss=round(running, 4), size_px=size_px, samples_per_s=round(progress.samples / progress.elapsed_s, 1))
+    run = Run(config, options)
+    validation = Validation(run.folders, run.device)
+    running, saved, validated = 0.0, run.progress.elapsed_s, run.progress.elapsed_s
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    while run.share() < 1 and not stopped.is_set():
+        loss, size_px = run.step()
+        running += 0.01 * (loss - running) if running else loss
+        progress = run.progress
+        if progress.step % 50 == 0:
+            speed = round(progress.samples / progress.elapsed_s, 2)
+            run.log(loss=round(running, 4), size_px=size_px, samples_per_s=speed, time=run.watch.shares())
         if progress.elapsed_s - saved > options.save_every_s:
             saved = progress.elapsed_s
-            keep()
-            log(**validate(average, val, device, size_px, limit=128))
-    keep()
-    log(final=True, **validate(average, val, device, config["sizes"][-1][1], limit=len(val)))
+            run.keep()
+        if progress.elapsed_s - validated > options.validate_every_s:
+            validated = progress.elapsed_s
+            run.log(**validation.figures(run.average))
+    run.keep()
+    if not stopped.is_set():
+        run.log(final=True, **validation.figures(run.average))
 
 
 if __name__ == "__main__":

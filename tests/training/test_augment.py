@@ -6,9 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training has an environment of its own: see training/README.md")
 
-from training.augment import Augment, Batches, jpeg
+from training.augment import Augment, affine, jpeg
 from training.data import CANVAS_PX, PairCache, bounding_box
 from training.pool import Pool, batch_shape, nearest_aspect
+from training.sampling import px_matrices, px_per_px, sample_array, sample_canvas
+from training.stream import Batches
 
 CPU = torch.device("cpu")
 STILL = Augment(gain=0, gamma=0, gray_share=0, blur_share=0, noise_share=0, jpeg_share=0)
@@ -23,7 +25,7 @@ def discs(count: int, *, beyond: int = 127) -> PairCache:
         disc = (y - height / 2) ** 2 + (x - width / 2) ** 2 < 80**2
         masks[row, :height, :width] = 255 * disc[:height, :width]
     boxes = np.array([bounding_box(mask) for mask in masks])
-    stems = [str(row) for row in range(count)]
+    stems = np.array([str(row) for row in range(count)])
     return PairCache(np.repeat(masks[..., None], 3, -1), masks, sizes, stems, np.full(count, True), boxes)
 
 
@@ -69,10 +71,36 @@ def test_pictures_are_batched_with_their_like() -> None:
 def test_sets_are_drawn_by_their_shares_and_bad_labels_never() -> None:
     generator = torch.Generator().manual_seed(5)
     pool = Pool({"many": discs(30), "few": discs(6)}, {"many": 0.25, "few": 0.75}, CPU, frozenset({"0"}))
-    drawn = pool.draw(2, 4000, generator)  # portrait: rows 0, 3, 6 ... of either set
+    drawn = pool.draw(4000, generator, 2)  # portrait: rows 0, 3, 6 ... of either set
     assert 0.58 < (drawn >= 30).float().mean() < 0.67  # 0.75 / 6 against 0.25 * 9 / 30
     assert not {0, 30} & set(drawn.tolist())
-    assert not {0, 30} & set(pool.draw_objects(500, generator).tolist())
+    assert not {0, 30} & set(pool.draw(500, generator).tolist())
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (320, 384)])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_a_gpu_would_see_what_a_processor_sees(shape: tuple[int, int], zeros: bool) -> None:
+    generator = torch.Generator().manual_seed(4)
+    rough = torch.rand(6, 1, 24, 24, generator=generator)
+    canvas = torch.nn.functional.interpolate(rough, (CANVAS_PX, CANVAS_PX), mode="bicubic").clamp(0, 1)
+    sizes = torch.tensor([[300, 384], [384, 300], [320, 320]] * 2)
+    maps = affine(sizes, Augment(turn_degrees=30), generator)
+    device = sample_canvas(canvas, sizes, maps, shape, zeros=zeros)[:, 0].numpy()
+    stored = (255 * canvas[:, 0]).round().byte().numpy()
+    for row, matrix in enumerate(px_matrices(maps, shape)):
+        height, width = sizes[row].tolist()
+        own = sample_array(stored[row, :height, :width], matrix, shape, zeros=zeros) / 255
+        assert np.abs(own - device[row]).mean() < 0.02
+
+
+def test_a_fine_pattern_fades_where_a_window_is_smaller_and_is_not_aliased() -> None:
+    stripes = np.tile(np.array([[0, 255]], np.uint8), (CANVAS_PX, CANVAS_PX // 2))
+    maps = torch.tensor([[[1.0, 0, 0], [0, 1.0, 0]]])
+    shape = (96, 96)
+    assert px_per_px(maps, shape).item() == pytest.approx(4)
+    window = sample_array(stripes, px_matrices(maps, shape)[0], shape, zeros=False)
+    assert abs(float(window.mean()) - 127.5) < 3
+    assert window.std() < 6
 
 
 def test_jpeg_loses_more_at_a_lower_quality_and_nothing_that_shows_at_the_highest() -> None:

@@ -9,26 +9,28 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training has an environment of its own: see training/README.md")
-onnx = pytest.importorskip("onnx", reason="training has an environment of its own: see training/README.md")
+pytest.importorskip("onnx", reason="training has an environment of its own: see training/README.md")
 
 from packshot.core.confidence import Calibration
 from packshot.engine.card import ModelCard
 from packshot.engine.network import load_network
 from packshot.engine.weights import find_card
-from training.export import averaged, main, pictures, scores
-from training.network import CoarseNetwork
+from training.export import UNSHIPPED, averaged, main, pictures, restored, scores
+from training.network import MatteNetwork, Shape
+
+SHAPE = Shape("lite0", (16, 16, 16, 16, 16))
 
 
 def checkpoint(run: Path) -> dict:
-    """What the trainer keeps, of a network that learned nothing but has batch statistics to fold."""
+    """What the trainer keeps, of a network that learned nothing but has batch statistics."""
     torch.manual_seed(1)
-    network = CoarseNetwork().train()
+    network = MatteNetwork(SHAPE).train()
     with torch.no_grad():
         network(torch.rand(4, 3, 64, 64))
     state = {
         "average": network.state_dict(),
         "progress": {"step": 10, "samples": 160, "elapsed_s": 12.5},
-        "config": {"seed": 3},
+        "config": {"seed": 3, "backbone": SHAPE.backbone, "widths": list(SHAPE.widths)},
         "sets": {"duts_tr": 7},
         "before": {},
     }
@@ -62,16 +64,20 @@ def test_the_card_tells_where_the_weights_come_from(exported: Path) -> None:
     card, path = find_card(str(exported / "fresh.onnx"))
     assert card.seeds == (3,)
     assert card.training["samples"] == 160
-    assert [source.count for source in card.data] == [7]
+    assert [source.count for source in card.data] == [1281167, 7]  # ImageNet, by the backbone
     assert card.graph
-    assert card.graph.parameters == sum(p.numel() for p in CoarseNetwork().parameters())
+    assert card.graph.parameters == sum(p.numel() for p in MatteNetwork(SHAPE).parameters())
     assert path.stat().st_size < 2.2 * card.graph.parameters  # two bytes each, and the graph
 
 
-def test_batch_norms_are_folded(exported: Path) -> None:
-    nodes = {node.op_type for node in onnx.load(exported / "fresh.onnx").graph.node}
-    assert "Conv" in nodes
-    assert "BatchNormalization" not in nodes
+def test_training_can_go_on_from_the_file(exported: Path) -> None:
+    kept = torch.load(exported / "run" / "checkpoint.pt", weights_only=True)["average"]
+    network = MatteNetwork(SHAPE)
+    missing = network.load_state_dict(restored(exported / "fresh.onnx"), strict=False).missing_keys
+    assert all(any(part in name for part in UNSHIPPED) for name in missing)
+    for name, value in network.state_dict().items():
+        if name not in missing:
+            torch.testing.assert_close(value, kept[name], rtol=1e-3, atol=1e-6)
 
 
 def report_of(card: ModelCard, path: Path) -> Path:
@@ -103,6 +109,6 @@ def test_scores_of_another_file_or_side_are_refused(exported: Path, tmp_path: Pa
     card, _ = find_card(str(exported / "fresh.onnx"))
     report = report_of(card, tmp_path / "report.json")
     with pytest.raises(SystemExit, match="another model"):
-        scores(report, "0" * 64, card.input.side_px)
-    with pytest.raises(SystemExit, match="320 px"):
-        scores(report, card.sha256, 512)
+        scores([report], "0" * 64, card.input.side_px)
+    with pytest.raises(SystemExit, match="384 px"):
+        scores([report], card.sha256, 512)

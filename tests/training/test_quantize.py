@@ -8,13 +8,13 @@ torch = pytest.importorskip("torch", reason="training has an environment of its 
 
 from tests.training.test_augment import discs
 from training.export import Matte, run, to_graph
-from training.network import CoarseNetwork
+from training.network import MatteNetwork, Shape
 from training.quantize import Calibration, quantized
 
 
 def test_eight_bits_say_nearly_the_same_at_any_size_in_half_the_bytes() -> None:
     torch.manual_seed(1)
-    network = CoarseNetwork(widths=(16,) * 6, mids=(16,) * 6).train()
+    network = MatteNetwork(Shape("lite0", (16,) * 5)).train()
     with torch.no_grad():
         for _ in range(4):
             network(torch.rand(4, 3, 64, 64))

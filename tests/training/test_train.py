@@ -17,47 +17,69 @@ torch = pytest.importorskip("torch", reason="training has an environment of its 
 
 CONFIG = """
 seed = 1
-batch = 2
-learning_rate = 1e-3
+backbone = "lite0"
+widths = [8, 8, 8, 8, 16]
+encoder_rate = 1e-4
+decoder_rate = 1e-3
 weight_decay = 0.02
 warmup = 0.1
-detail_from = 0.5
+decay_from = 0.5
+sharp_from = 0.5
 ema = 0.9
 clip = 1.0
-sizes = [[0.0, 64], [0.5, 96]]
+sizes = [[0.0, [64]], [0.5, [64, 96]]]
 composite_share = 0.5
-studio_share = 0.5
 excluded = "excluded.txt"
+
+[cpu]
+batch = 2
+frozen_blocks = 3
+
+[cuda]
+batch = 2
+frozen_blocks = 0
 
 [shares]
 duts_tr = 1.0
+studio = 0.5
+white-00 = 0.5
+
+[objects]
+duts_tr = 1.0
+cutouts-00 = 1.0
 """
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with everything that a run needs: pairs, a cutout, a ground, a rendered scene, a configuration."""
+    """A folder with everything that a run needs, each set of two discs: one to learn from, one held out."""
     y, x = np.mgrid[:96, :128]
     disc = (np.hypot(x - 64, y - 48) < 40).astype(np.uint8) * 255
-    rgba = np.dstack([np.full((96, 128, 3), 200, np.uint8), disc])
-    Image.fromarray(rgba).save(tmp_path / "cutout.png")
-    Image.fromarray(rgba[..., :3]).save(tmp_path / "photo.webp")
-    Image.fromarray(disc).save(tmp_path / "mask.png")
-    files = {"cutouts-00": [("cutout.png", "cutout.png")], "backgrounds-00": [("photo.webp", "photo.webp")], "one": []}
+    rgba = np.dstack([np.full((96, 128, 3), 90, np.uint8), disc])
+    white = np.where(disc[..., None] > 0, rgba[..., :3], 255)
+    for name, pixels in {"cutout": rgba, "photo": rgba[..., :3], "mask": disc, "white": white}.items():
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{name}.png")
+    files: dict[str, list[tuple[str, str]]] = {"one": [], "validation-00": []}
+    for name, picture in {"cutouts-00": "cutout", "cutouts-01": "cutout", "white-00": "white"}.items():
+        files[name] = [(f"{picture}.png", f"{name}/{number}.png") for number in ("0001", "0009")]
+    for name in ("backgrounds-00", "rooms-00"):
+        files[name] = [("photo.png", "photo.webp")]
+    for name in ("pascal_s", "alexpppp_kp_noise"):
+        files["validation-00"] += [("photo.png", f"im/{name}/a.webp"), ("mask.png", f"gt/{name}/a.png")]
     rows = []
     for stem, split in (("a", "train"), ("b", "train"), ("c", "val")):
-        files["one"] += [("photo.webp", f"im/duts_tr/{stem}.webp"), ("mask.png", f"gt/duts_tr/{stem}.png")]
+        files["one"] += [("photo.png", f"im/duts_tr/{stem}.webp"), ("mask.png", f"gt/duts_tr/{stem}.png")]
         rows.append(("one", "duts_tr", stem, 128, 96, split, 0.4, 0, "A"))
-    for shard, names in files.items():
-        with zipfile.ZipFile(tmp_path / f"{shard}.zip", "w") as archive:
+    for archive, names in files.items():
+        with zipfile.ZipFile(tmp_path / f"{archive}.zip", "w") as file:
             for name, inside in names:
-                archive.write(tmp_path / name, inside)
+                file.write(tmp_path / name, inside)
     with (tmp_path / "pairs.csv").open("w", newline="") as file:
         header = ["shard", "set", "stem", "width", "height", "split", "foreground_fraction", "touches_border", "grade"]
         csv.writer(file).writerows([header, *rows])
     for kind in ("im", "gt"):
         (tmp_path / "studio" / kind).mkdir(parents=True)
-    (tmp_path / "photo.webp").rename(tmp_path / "studio" / "im" / "s.webp")
+    (tmp_path / "photo.png").rename(tmp_path / "studio" / "im" / "s.png")
     (tmp_path / "mask.png").rename(tmp_path / "studio" / "gt" / "s.png")
     (tmp_path / "run.toml").write_text(CONFIG)
     (tmp_path / "excluded.txt").write_text("b  # wrong\n")
@@ -79,9 +101,10 @@ def test_a_seed_is_a_run_and_a_run_can_start_from_another(place: Path) -> None:
     for name, values in first["average"].items():
         torch.testing.assert_close(values, again["average"][name], rtol=1e-3, atol=1e-4)
     assert first["progress"]["samples"] == 6
-    assert first["sets"] == {"duts_tr": 2, "studio": 1, "cutouts": 1, "backgrounds": 1}
+    assert first["sets"] == {"duts_tr": 2, "white-00": 1, "studio": 1, "cutouts-00": 1, "grounds": 2}
     figures = json.loads((place / "runs" / "first" / "log.jsonl").read_text().splitlines()[-1])
-    assert 0 <= figures["mae"] <= 1
+    for name in ("pascal_s", "alexpppp_kp_noise", "composites", "duts_tr"):
+        assert 0 <= figures[name]["mae"] <= 1
     # The same command with a longer run goes on from the checkpoint; another run starts from its weights.
     assert train(place, "first", 8)["progress"]["step"] == 4
     later = train(place, "later", 2, "--init", "runs/again/checkpoint.pt")
