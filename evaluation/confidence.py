@@ -1,29 +1,25 @@
-"""Fit a card's confidence: `python -m evaluation.confidence --pairs DATA --split val --write`, or FOLDER, or both.
+"""Fit a card's confidence: `python -m evaluation.confidence REPORT ... --model NAME --write`.
 
-A logistic curve from the stability of the coarse matte (packshot.core.confidence) to the IoU of the matte that comes of
-it. The figures are those of pictures that a curve was not fitted to: five curves, each from four fifths, predict the
-fifth that is left out. The curve on the card is fitted to all. --write updates the card beside the .onnx file; --also
-adds folders of pairs, for a curve that holds for what a shop sends must have seen some.
+REPORT is what `python -m evaluation` wrote with --out for that model. Several are pooled: a curve that holds for what a
+shop sends must have seen some. It is a logistic curve from the stability of the coarse matte (core.confidence) to
+the IoU of the matte that comes of it. The figures are those of pictures that a curve was not fitted to: five curves,
+each from four fifths, predict the fifth that is left out. The curve on the card is fitted to all.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from evaluation.metrics import iou
-from evaluation.pairs import Pair, from_folder
 from evaluation.reliability import Figures, bins, calibration_error, caught, rank_correlation, reviewed
-from evaluation.run import load, parse, source_of, source_parser, title_of
-from packshot.core.confidence import Calibration, stability
-from packshot.core.picture import Float32
-from packshot.engine.find import find_matte
-from packshot.engine.network import Network
-from packshot.engine.weights import find_card
+from packshot.core.confidence import Calibration
+from packshot.engine.card import ModelCard
+from packshot.engine.weights import DEFAULT_MODEL, find_card
 
 FOLDS = 5
 EXTREME = 1e-3  # no curve reaches an IoU of 0 or 1
@@ -92,34 +88,30 @@ def calibrate(stable: Figures, ious: Figures, sha256: str) -> tuple[Calibration,
     return calibration, said
 
 
-class Listening:
-    """A network that keeps the stability of what it said last; one for each picture at a time."""
+@dataclass(frozen=True)
+class Measured:
+    """What reports of one model say of their pictures: stability, IoU and set of each whose truth has foreground."""
 
-    def __init__(self, network: Network) -> None:
-        self.card, self._network = network.card, network
-        self.stability = 0.0
-
-    def predict(self, rgb: Float32) -> Float32:
-        coarse = self._network.predict(rgb)
-        self.stability = stability(coarse)
-        return coarse
+    stable: Figures
+    ious: Figures
+    groups: list[str]
 
 
-def measure(network: Network, pairs: Sequence[Pair], threads: int) -> tuple[Figures, Figures, list[str]]:
-    """Stability, IoU and set of each picture whose truth has foreground."""
-
-    def one(pair: Pair) -> tuple[float, float, str] | None:
-        example, listening = pair.load(), Listening(network)
-        truth = example.truth >= 0.5
-        matte = find_matte(example.picture, listening).matte
-        return (listening.stability, iou(matte >= 0.5, truth), pair.group) if truth.any() else None
-
-    with ThreadPoolExecutor(threads) as pool:
-        found = [each for each in pool.map(one, pairs) if each is not None]
-    if len(found) < 10 * FOLDS:
-        raise SystemExit(f"{len(found)} pictures are too few: give at least {10 * FOLDS}")
-    stable, ious, groups = zip(*found, strict=True)
-    return np.array(stable), np.array(ious), list(groups)
+def measured(reports: Sequence[Path], card: ModelCard) -> Measured:
+    """Raises: SystemExit when a report is of another file or side, or all have too few pictures."""
+    stable, ious, groups = [], [], []
+    for path in reports:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if (report["model"]["sha256"], report["model"]["side_px"]) != (card.sha256, card.input.side_px):
+            raise SystemExit(f"{path} was measured on another file than {card.file}, or at another side")
+        for picture in report["pictures"]:
+            if picture["iou"] is not None:
+                stable.append(picture["stability"])
+                ious.append(picture["iou"])
+                groups.append(picture["strata"][0])
+    if len(ious) < 10 * FOLDS:
+        raise SystemExit(f"{len(ious)} pictures are too few: give at least {10 * FOLDS}")
+    return Measured(np.array(stable), np.array(ious), groups)
 
 
 def table(said: Figures, ious: Figures) -> str:
@@ -141,24 +133,22 @@ def by_set(said: Figures, ious: Figures, groups: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = source_parser(__doc__)
-    parser.add_argument("--also", type=Path, nargs="+", default=[], help="more folders of pairs")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("reports", type=Path, nargs="+", help="reports of `python -m evaluation ... --out REPORT`")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of a model, or path of an .onnx file")
     parser.add_argument("--write", action="store_true", help="put the calibration on the model's card")
-    options = parse(parser, arguments)
-    network = load(options.model)
-    with source_of(options) as source:
-        more = [pair for folder in options.also for pair in from_folder(folder).pairs]
-        stable, ious, groups = measure(network, [*source.pairs, *more], options.threads)
+    options = parser.parse_args(arguments)
+    card, path = find_card(options.model)
+    found = measured(options.reports, card)
     try:
-        calibration, said = calibrate(stable, ious, network.card.sha256)
+        calibration, said = calibrate(found.stable, found.ious, card.sha256)
     except ValueError as error:
         raise SystemExit(f"these pictures give no calibration: {error}") from error
-    print(f"{title_of(options)}: confidence of {network.card.name}, each picture by a curve fitted without it")
-    print(table(said, ious))
-    print(by_set(said, ious, groups))
+    print(f"confidence of {card.name}, each picture by a curve fitted without it")
+    print(table(said, found.ious))
+    print(by_set(said, found.ious, found.groups))
     print(calibration)
     if options.write:
-        card, path = find_card(options.model)
         path.with_suffix(".json").write_text(replace(card, confidence=calibration).to_json(), encoding="utf-8")
 
 

@@ -46,17 +46,21 @@ MEANS = tuple(name for name in COLUMNS if name in Score.__dataclass_fields__ and
 
 @dataclass(frozen=True)
 class Row:
-    """One scored picture: its name, its strata, its figures, the time that its matte took, and the confidence in it."""
+    """One scored picture: its name, its strata, its figures, the time that its matte took, and the confidence in it.
+
+    stability: of the network's own answer (packshot.core.confidence), from which a confidence is fitted.
+    """
 
     name: str
     strata: tuple[str, ...]
     score: Score
     seconds: float
     confidence: float | None = None
+    stability: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         sure = None if self.confidence is None else round(self.confidence, 4)
-        figures = {"seconds": round(self.seconds, 4), "confidence": sure}
+        figures = {"seconds": round(self.seconds, 4), "confidence": sure, "stability": round(self.stability, 5)}
         return {"name": self.name, "strata": self.strata, **self.score.row(), **figures}
 
 

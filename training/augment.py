@@ -69,9 +69,12 @@ def camera(picture: Tensor, options: Augment, generator: torch.Generator) -> Ten
         picture[row] = picture[row].mean(0, keepdim=True)
     for row in torch.nonzero(uniform(count) < options.blur_share).flatten():
         picture[row] = F.avg_pool2d(picture[row], 3, 1, 1, count_include_pad=False)
+    # Made on the device, from a seed of the stream's generator: on a GPU, numbers from the CPU would take longer.
+    seed = int(torch.randint(2**31, (), generator=generator))
+    sensor = torch.Generator(device).manual_seed(seed)
     for row in torch.nonzero(uniform(count) < options.noise_share).flatten():
-        noise = torch.randn(picture.shape[1:], generator=generator).to(device)
-        picture[row] += options.noise * torch.rand((), generator=generator).to(device) * noise
+        noise = torch.randn(picture.shape[1:], generator=sensor, device=device)
+        picture[row] += options.noise * float(uniform(1)) * noise
     for row in torch.nonzero(uniform(count) < options.jpeg_share).flatten():
         picture[row] = jpeg(picture[row].clamp(0, 1), 30 + 65 * float(uniform(1)))
     return picture.clamp_(0, 1)

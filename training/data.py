@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import multiprocessing
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +24,7 @@ from PIL import Image, ImageChops, ImageFilter
 from training.white import unmixed, white_matte
 
 Decoded = tuple[np.ndarray, np.ndarray]
+Source = TypeVar("Source")
 
 CANVAS_PX = 384  # the longest side of the stored pictures; each lies in the top left corner of its canvas
 GROUND_PX = 512  # the shorter side of a ground for composites
@@ -33,9 +36,8 @@ WHITE_SET = "white-00"
 GROUND_SETS = ("backgrounds-00", "rooms-00")
 
 VALIDATION = "validation-00"
-PARTS = (("im", "webp"), ("gt", "png"))
 
-NOT_CUTOUTS: frozenset[str] = frozenset()
+MANY_CORES = 4  # from here on pictures are decoded in a process for each core
 
 
 @dataclass(frozen=True)
@@ -105,19 +107,25 @@ def read_index(data: Path, *, split: str, name: str) -> list[Pair]:
     return chosen
 
 
-def read_pairs(data: Path, pairs: list[Pair]) -> Iterator[Item]:
-    """The pairs of index rows, in their order."""
+def read_pairs(data: Path, pairs: list[Pair]) -> Iterator[tuple[str, bytes, bytes, bool]]:
+    """Stem, picture file, mask file and grade of index rows, in their order: what `pair_item` takes."""
     for shard, group in groupby(pairs, key=lambda pair: pair.shard):
         with zipfile.ZipFile(data / f"{shard}.zip") as archive:
             for pair in group:
-                picture, mask = read_pair(archive, pair.set, pair.stem)
-                yield Item(pair.stem, picture, mask, pair.grade.startswith("A"))
+                yield pair.stem, *files_of(archive, pair.set, pair.stem), pair.grade.startswith("A")
 
 
-def read_pair(archive: zipfile.ZipFile, name: str, stem: str) -> Decoded:
-    """Picture and mask of im/NAME/STEM.webp and gt/NAME/STEM.png."""
-    files = (io.BytesIO(archive.read(f"{kind}/{name}/{stem}.{suffix}")) for kind, suffix in PARTS)
-    return decoded(*map(Image.open, files))
+def files_of(archive: zipfile.ZipFile, name: str, stem: str) -> tuple[bytes, bytes]:
+    return archive.read(f"im/{name}/{stem}.webp"), archive.read(f"gt/{name}/{stem}.png")
+
+
+def pair_item(source: tuple[str, bytes, bytes, bool]) -> Item:
+    stem, picture, mask, fine = source
+    return Item(stem, *decoded(opened(picture), opened(mask)), fine)
+
+
+def opened(file: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(file))
 
 
 def decoded(picture: Image.Image, mask: Image.Image) -> Decoded:
@@ -129,14 +137,19 @@ def decoded(picture: Image.Image, mask: Image.Image) -> Decoded:
     return np.asarray(picture), np.asarray(mask)
 
 
-def cached(folder: Path, name: str, items: Callable[[], Iterable[Item]]) -> PairCache:
-    """Items decoded once into folder/NAME.*, and mapped from there: 0.6 MB each. Delete the files to make them anew."""
+def cached(
+    folder: Path, name: str, sources: Callable[[], Iterable[Source]], make: Callable[[Source], Item | None]
+) -> PairCache:
+    """Items made once, by all cores, into folder/NAME.*, and mapped from there: 0.6 MB each.
+
+    A source for which `make` gives None is left out. Delete the files to make them anew.
+    """
     index = folder / f"{name}.npz"
     if not index.exists():
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
         with (folder / f"{name}.pictures").open("wb") as pictures, (folder / f"{name}.masks").open("wb") as masks:
-            for item in items():
+            for item in _made(sources(), make):
                 height, width = item.mask.shape
                 for file, plane in ((pictures, item.picture), (masks, item.mask)):
                     canvas = np.zeros((CANVAS_PX, CANVAS_PX, *plane.shape[2:]), np.uint8)
@@ -162,6 +175,16 @@ def cached(folder: Path, name: str, items: Callable[[], Iterable[Item]]) -> Pair
     return PairCache(pictures_map, np.memmap(folder / f"{name}.masks", np.uint8, "r", shape=shape), **found)
 
 
+def _made(sources: Iterable[Source], make: Callable[[Source], Item | None]) -> Iterator[Item]:
+    cores = len(os.sched_getaffinity(0))
+    if cores < MANY_CORES:
+        yield from filter(None, map(make, sources))
+        return
+    # Forked before anything runs on a GPU; each process with one thread, as there is one for each core.
+    with multiprocessing.get_context("fork").Pool(cores, cv2.setNumThreads, (1,)) as pool:
+        yield from filter(None, pool.imap(make, sources, chunksize=16))
+
+
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the values over 1/2; zeros where there are none."""
     columns, rows = np.flatnonzero((mask > 127).any(0)), np.flatnonzero((mask > 127).any(1))
@@ -170,80 +193,88 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 def build_cache(data: Path, folder: Path, *, split: str, name: str) -> PairCache:
     """The pairs of a split that belong to a set, decoded under `folder`."""
-    return cached(folder, f"{name}.{split}", lambda: read_pairs(data, read_index(data, split=split, name=name)))
+    pairs = read_index(data, split=split, name=name)
+    return cached(folder, f"{name}.{split}", lambda: read_pairs(data, pairs), pair_item)
 
 
 def build_scene_cache(source: Path, folder: Path, name: str) -> PairCache:
     """Rendered scenes: source/im/STEM.* with source/gt/STEM.png. As many as there were when it was first called."""
 
-    def scenes() -> Iterator[Item]:
+    def scenes() -> Iterator[tuple[str, bytes, bytes, bool]]:
         for picture in sorted((source / "im").iterdir()):
             mask = source / "gt" / f"{picture.stem}.png"
             if mask.exists():
-                yield Item(picture.stem, *decoded(Image.open(picture), Image.open(mask)))
+                yield picture.stem, picture.read_bytes(), mask.read_bytes(), True
 
-    return cached(folder, name, scenes)
+    return cached(folder, name, scenes, pair_item)
 
 
 def build_validation_cache(data: Path, folder: Path, name: str) -> PairCache:
     """A set of the archive that is for validation only."""
 
-    def pairs() -> Iterator[Item]:
+    def pairs() -> Iterator[tuple[str, bytes, bytes, bool]]:
         with zipfile.ZipFile(data / f"{VALIDATION}.zip") as archive:
             prefix = f"gt/{name}/"
             for stem in sorted(Path(each).stem for each in archive.namelist() if each.startswith(prefix)):
-                yield Item(stem, *read_pair(archive, name, stem))
+                yield stem, *files_of(archive, name, stem), True
 
-    return cached(folder, f"{name}.validation", pairs)
+    return cached(folder, f"{name}.validation", pairs, pair_item)
 
 
 def build_cutout_cache(archive: Path, folder: Path, *, split: str) -> PairCache:
     """Cutouts with true alpha from a zip of RGBA pictures: objects for composites; never shown on their own ground."""
-    return cached(
-        folder,
-        f"{archive.stem}.{split}",
-        lambda: (Item(stem, *cutout(picture)) for stem, picture in pictures_of(archive, split)),
-    )
+    return cached(folder, f"{archive.stem}.{split}", lambda: pictures_of(archive, split), cutout_item)
 
 
 def build_white_cache(archive: Path, folder: Path, *, split: str, objects: bool) -> PairCache:
     """Photos on pure white whose matte is certain (white.py): as they are, or as objects for composites."""
-
-    def items() -> Iterator[Item]:
-        for stem, picture in pictures_of(archive, split):
-            rgb = np.asarray(picture.convert("RGB"))
-            if (matte := white_matte(rgb)) is None:
-                continue
-            rgb, matte = decoded(Image.fromarray(unmixed(rgb, matte) if objects else rgb), Image.fromarray(matte))
-            yield Item(stem, clean_colours(rgb, matte, inner=1) if objects else rgb, matte)
-
-    return cached(folder, f"{archive.stem}.{'objects.' * objects}{split}", items)
+    name = f"{archive.stem}.{'objects.' * objects}{split}"
+    return cached(folder, name, lambda: pictures_of(archive, split), white_object if objects else white_photo)
 
 
 def build_object_cache(cache: PairCache, folder: Path, name: str, excluded: frozenset[str] = frozenset()) -> PairCache:
     """The foregrounds of a set's photos that lie whole inside them, as objects for composites."""
 
-    def objects() -> Iterator[Item]:
+    def photos() -> Iterator[Item]:
         for row in np.flatnonzero(whole_objects(cache)):
-            if cache.stems[row] in excluded:
-                continue
-            height, width = cache.sizes[row]
-            # Masks of photos are a pixel too wide in places: what they take along of their old ground is cut off.
-            alpha = cv2.GaussianBlur(
-                cv2.erode(cache.masks[row, :height, :width], np.ones((3, 3), np.uint8)), (0, 0), 0.7
-            )
-            yield Item(cache.stems[row], clean_colours(cache.pictures[row, :height, :width], alpha), alpha)
+            if cache.stems[row] not in excluded:
+                height, width = cache.sizes[row]
+                yield Item(cache.stems[row], cache.pictures[row, :height, :width], cache.masks[row, :height, :width])
 
-    return cached(folder, name, objects)
+    return cached(folder, name, photos, object_item)
 
 
-def pictures_of(archive: Path, split: str) -> Iterator[tuple[str, Image.Image]]:
-    """Stem and picture of a zip's pictures; those whose number ends in 9 are the `val` split."""
+def pictures_of(archive: Path, split: str) -> Iterator[tuple[str, bytes]]:
+    """Stem and file of a zip's pictures; those whose number ends in 9 are the `val` split."""
     with zipfile.ZipFile(archive) as file:
         for name in sorted(name for name in file.namelist() if name.endswith((".webp", ".png"))):
-            stem = Path(name).stem
-            if stem.endswith("9") == (split == "val") and stem not in NOT_CUTOUTS:
-                yield stem, Image.open(io.BytesIO(file.read(name)))
+            if Path(name).stem.endswith("9") == (split == "val"):
+                yield Path(name).stem, file.read(name)
+
+
+def cutout_item(source: tuple[str, bytes]) -> Item:
+    return Item(source[0], *cutout(opened(source[1])))
+
+
+def white_photo(source: tuple[str, bytes]) -> Item | None:
+    rgb = np.asarray(opened(source[1]).convert("RGB"))
+    matte = white_matte(rgb)
+    return None if matte is None else Item(source[0], *decoded(Image.fromarray(rgb), Image.fromarray(matte)))
+
+
+def white_object(source: tuple[str, bytes]) -> Item | None:
+    rgb = np.asarray(opened(source[1]).convert("RGB"))
+    matte = white_matte(rgb)
+    if matte is None:
+        return None
+    rgb, matte = decoded(Image.fromarray(unmixed(rgb, matte)), Image.fromarray(matte))
+    return Item(source[0], clean_colours(rgb, matte, inner=1), matte)
+
+
+def object_item(photo: Item) -> Item:
+    # Masks of photos are a pixel too wide in places: what they take along of their old ground is cut off.
+    alpha = cv2.GaussianBlur(cv2.erode(photo.mask, np.ones((3, 3), np.uint8)), (0, 0), 0.7)
+    return Item(photo.stem, clean_colours(photo.picture, alpha), alpha)
 
 
 def cutout(rgba: Image.Image, *, reach_px: int = 5) -> Decoded:
@@ -261,14 +292,13 @@ def clean_colours(rgb: np.ndarray, alpha: np.ndarray, *, inner: int = 3) -> np.n
 
     rgb, uint8 (H, W, 3); alpha, uint8 (H, W); inner: side of the square that must be solid, px.
     """
-    solid = cv2.erode((alpha > 242).astype(np.float32), np.ones((inner, inner), np.uint8))
-    filled, known = rgb.astype(np.float32) * solid[..., None], solid
+    solid = cv2.erode((alpha > 242).astype(np.float32), np.ones((inner, inner), np.uint8))[..., None]
+    filled = np.concatenate([rgb * solid, solid], 2)  # colours and where they are known
     for side in (3, 5, 9, 17):  # the nearest colours first
-        near = cv2.blur(known, (side, side))
-        carried = cv2.blur(filled, (side, side)) / np.maximum(near, 1e-4)[..., None]
-        reached = (known == 0) & (near > 1e-3)
-        filled, known = np.where(reached[..., None], carried, filled), np.maximum(known, reached.astype(np.float32))
-    return np.where(known[..., None] > 0, filled, rgb).astype(np.uint8)
+        near = cv2.blur(filled, (side, side))
+        reached = (filled[..., 3] == 0) & (near[..., 3] > 1e-3)
+        filled[reached] = near[reached] / near[reached, 3:]
+    return np.where(filled[..., 3:] > 0, filled[..., :3], rgb).astype(np.uint8)
 
 
 def whole_objects(cache: PairCache, margin_px: int = 3) -> np.ndarray:

@@ -264,6 +264,6 @@ def folded(norm: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     return scale, norm["bias"] - norm["running_mean"] * scale
 
 
-def load_pretrained(encoder: Encoder, backbone: str) -> None:
-    """ImageNet's weights from the installed package."""
-    fill(encoder, torch.load(pretrained_file(backbone), map_location="cpu", weights_only=True))
+def load_pretrained(encoder: Encoder, backbone: str, file: Path | None = None) -> None:
+    """ImageNet's weights, from the installed package or from its file."""
+    fill(encoder, torch.load(file or pretrained_file(backbone), map_location="cpu", weights_only=True))

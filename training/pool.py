@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,7 @@ class Pool:
         self.counts = {name: len(cache) for name, cache in caches.items()}
         self._caches = list(caches.values())
         # On a GPU all of it lies there: copies would take longer than the steps. On a CPU it stays mapped.
-        self._resident = [_both(cache, device) for cache in self._caches] if device.type == "cuda" else []
+        self._resident = _resident(self._caches, device) if device.type == "cuda" else None
         self._set = np.concatenate([np.full(len(c), i) for i, c in enumerate(self._caches)])
         self._row = np.concatenate([np.arange(len(c)) for c in self._caches])
         sizes = np.concatenate([c.sizes for c in self._caches])
@@ -76,12 +76,10 @@ class Pool:
 
         Outside of its picture a window repeats the border; with `zeros` the mask is 0 there.
         """
-        if self._resident:
-            canvas = torch.stack([self._resident[self._set[row]][self._row[row]] for row in rows.tolist()])
-            canvas = canvas.permute(0, 3, 1, 2).float()
-            maps = maps.to(self.device)
+        if self._resident is not None:
+            canvas = self._resident[rows.to(self.device)].permute(0, 3, 1, 2).float()
             sizes = self.sizes[rows].to(self.device)
-            return sample_canvas(canvas, sizes, maps, shape, zeros=zeros) / 255
+            return sample_canvas(canvas, sizes, maps.to(self.device), shape, zeros=zeros) / 255
         found = np.empty((len(rows), *shape, 4), np.uint8)
         for place, (row, matrix) in enumerate(zip(rows.tolist(), px_matrices(maps, shape), strict=True)):
             cache, own = self._caches[self._set[row]], self._row[row]
@@ -91,10 +89,12 @@ class Pool:
         return torch.from_numpy(found).permute(0, 3, 1, 2).float() / 255
 
 
-def _both(cache: PairCache, device: torch.device) -> Tensor:
-    """uint8 (N, 384, 384, 4) on the device: RGB and mask."""
-    both = torch.empty(len(cache), CANVAS_PX, CANVAS_PX, 4, dtype=torch.uint8, device=device)
-    for row in range(len(cache)):
-        both[row, ..., :3] = torch.from_numpy(np.array(cache.pictures[row]))
-        both[row, ..., 3] = torch.from_numpy(np.array(cache.masks[row]))
+def _resident(caches: Sequence[PairCache], device: torch.device) -> Tensor:
+    """uint8 (R, 384, 384, 4) on the device: RGB and mask of all rows."""
+    both = torch.empty(sum(map(len, caches)), CANVAS_PX, CANVAS_PX, 4, dtype=torch.uint8, device=device)
+    row = 0
+    for cache in caches:
+        for picture, mask in zip(cache.pictures, cache.masks, strict=True):
+            both[row] = torch.from_numpy(np.dstack([picture, mask])).to(device)
+            row += 1
     return both

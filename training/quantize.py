@@ -92,7 +92,7 @@ def change(graph: onnx.ModelProto, small: onnx.ModelProto, inputs: CalibrationDa
 
 def main() -> None:
     options = parse()
-    state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    state = torch.load(options.run / "average.pt", map_location="cpu", weights_only=True)
     network = averaged(state)
     graph = to_graph(network)
     cache = build_cache(options.data, options.run.parent / "cache", split="train", name="duts_tr")

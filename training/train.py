@@ -11,6 +11,7 @@ import argparse
 import copy
 import json
 import math
+import shutil
 import signal
 import threading
 import time
@@ -142,7 +143,7 @@ class Run:
         """From ImageNet's weights, from a network that shipped, or from another run's average."""
         first = self.options.init
         if first is None:
-            load_pretrained(self.network.encoder, self.config["backbone"])
+            load_pretrained(self.network.encoder, self.config["backbone"], self.options.weights)
         elif first.suffix == ".onnx":
             from packshot.engine.card import read_card  # noqa: PLC0415 - a lent GPU has no ONNX Runtime
             from training.export import UNSHIPPED, restored  # noqa: PLC0415
@@ -197,10 +198,18 @@ class Run:
         return float(loss.detach()), size_px
 
     def keep(self) -> None:
-        state: dict[str, Any] = {"network": self.network.state_dict(), "average": self.average.state_dict()}
+        """checkpoint.pt, to resume from, and average.pt, to ship or to start from, which is a tenth of it."""
+        about = {"progress": vars(self.progress), "config": self.config}
+        about |= {"sets": self.batches.counts(), "before": self.before}
+        average = self.average.state_dict()
+        state: dict[str, Any] = {"network": self.network.state_dict(), "average": average}
         state |= {"optimizer": self.optimizer.state_dict(), "generator": self.batches.generator.get_state()}
-        state |= {"sets": self.batches.counts(), "before": self.before}
-        save(self.checkpoint, state | {"progress": vars(self.progress), "config": self.config})
+        save(self.checkpoint, state | about)
+        half = {name: value.half() if value.ndim > 1 else value for name, value in average.items()}
+        save(self.options.run / "average.pt", {"average": half} | about)
+        if self.options.copy_to:
+            shutil.copy(self.options.run / "average.pt", self.options.copy_to)
+            shutil.copy(self.options.run / "log.jsonl", self.options.copy_to)
 
     def log(self, **figures: Any) -> None:
         line = json.dumps({**vars(self.progress), "elapsed_s": round(self.progress.elapsed_s), **figures})
@@ -224,9 +233,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder for the checkpoint and log of this run")
     parser.add_argument("--minutes", type=float, help="length of the run in minutes of training time")
     parser.add_argument("--samples", type=int, help="length of the run in samples")
-    parser.add_argument("--init", type=Path, help="checkpoint.pt of a run, or NAME.onnx, to start from")
+    parser.add_argument("--init", type=Path, help="average.pt of a run, or NAME.onnx, to start from")
+    parser.add_argument("--weights", type=Path, help="the backbone's .pth, where its package is not installed")
     parser.add_argument("--batch", type=int, help="batch size, when the machine suits another one")
     parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument(
+        "--copy-to", type=Path, help="folder for a copy of average.pt and the log, each time it is kept"
+    )
     parser.add_argument("--save-every-s", type=float, default=300)
     parser.add_argument("--validate-every-s", type=float, default=900)
     options = parser.parse_args()
@@ -238,10 +251,12 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     options = arguments()
     config = tomllib.loads(options.config.read_text())
+    torch.backends.cudnn.benchmark = True
     if options.threads:
         torch.set_num_threads(options.threads)
     run = Run(config, options)
     validation = Validation(run.folders, run.device)
+    run.log(begun=str(run.device), threads=torch.get_num_threads())
     running, saved, validated = 0.0, run.progress.elapsed_s, run.progress.elapsed_s
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
@@ -261,6 +276,7 @@ def main() -> None:
     run.keep()
     if not stopped.is_set():
         run.log(final=True, **validation.figures(run.average))
+        run.keep()  # with the last line of the log
 
 
 if __name__ == "__main__":

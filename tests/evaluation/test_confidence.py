@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation import confidence
+from evaluation import confidence, run
 from evaluation.confidence import Curve, calibrate, fit, predicted
 from packshot.engine.card import read_card
 from packshot.engine.remove import remove
@@ -78,7 +78,9 @@ def test_the_command_puts_a_calibration_on_the_card_and_the_line_then_says_it(
     shutil.copy(path, model)
     small = replace(card, input=replace(card.input, side_px=128), confidence=None)  # quicker
     model.with_suffix(".json").write_text(small.to_json())
-    confidence.main([str(folder), "--model", str(model), "--write"])
+    report = tmp_path / "report.json"
+    run.main([str(folder), "--model", str(model), "--out", str(report)])
+    confidence.main([str(report), "--model", str(model), "--write"])
     assert "50 pictures" in capsys.readouterr().out
     written = read_card(model.with_suffix(".json"))
     assert written.confidence is not None
@@ -97,5 +99,10 @@ def test_a_stability_that_says_nothing_is_refused() -> None:
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    run.main([str(draw_pairs(tmp_path / "shapes", 3)), "--out", str(report)])
     with pytest.raises(SystemExit, match="too few"):
-        confidence.main([str(draw_pairs(tmp_path / "shapes", 3))])
+        confidence.main([str(report)])
+    report.write_text(report.read_text().replace(find_card(DEFAULT_MODEL)[0].sha256, "0" * 64))
+    with pytest.raises(SystemExit, match="another file"):
+        confidence.main([str(report)])

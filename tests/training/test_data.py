@@ -140,5 +140,5 @@ def test_objects_are_foregrounds_that_lie_whole_in_their_photo(tmp_path: Path) -
         mask = np.zeros((120, 160), np.uint8)
         mask[20:100, left : left + 90] = 255
         items.append(Item(stem, np.dstack([mask] * 3), mask))
-    photos = cached(tmp_path, "photos", lambda: items)
+    photos = cached(tmp_path, "photos", lambda: items, lambda item: item)
     assert build_object_cache(photos, tmp_path, "objects", frozenset({"wrong"})).stems.tolist() == ["whole"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -96,6 +98,34 @@ def train(place: Path, run: str, samples: int, *more: str) -> dict:
 
 
 @pytest.mark.timeout(300)
+def test_the_script_for_a_lent_gpu_brings_the_average_back(place: Path) -> None:
+    root = Path(__file__).parents[2]
+    env = {"PATH": os.environ["PATH"], "PYTHON": sys.executable, "KEPT": str(place / "kept"), "CONFIG": "run.toml"}
+    (place / "carried").mkdir()
+    with zipfile.ZipFile(place / "scenes.zip", "w") as archive:
+        for path in (place / "studio").rglob("*.png"):
+            archive.write(path, path.relative_to(place / "studio"))
+    for file in (*place.glob("*.zip"), place / "pairs.csv"):
+        file.rename(place / "carried" / file.name)
+    for name in ("run.toml", "excluded.txt"):
+        (place / name).rename(place / "carried" / name)
+    shutil.copytree(root / "training", place / "training", ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "src").symlink_to(root / "src")
+
+    def script(*words: str) -> None:
+        subprocess.run(["training/gpu.sh", *words], cwd=place, env=env, check=True, capture_output=True)
+
+    script("keep", "carried")
+    for name in ("run.toml", "excluded.txt"):
+        (place / "carried" / name).rename(place / name)
+    script("train", "out", "0.05")
+    state = torch.load(place / "out" / "average.pt", weights_only=True)
+    assert state["progress"]["samples"] > 0
+    assert state["sets"]["studio"] == 1
+    assert json.loads((place / "out" / "log.jsonl").read_text().splitlines()[-1])["final"]
+
+
+@pytest.mark.timeout(300)
 def test_a_seed_is_a_run_and_a_run_can_start_from_another(place: Path) -> None:
     first, again = train(place, "first", 6), train(place, "again", 6)
     for name, values in first["average"].items():
@@ -107,6 +137,6 @@ def test_a_seed_is_a_run_and_a_run_can_start_from_another(place: Path) -> None:
         assert 0 <= figures[name]["mae"] <= 1
     # The same command with a longer run goes on from the checkpoint; another run starts from its weights.
     assert train(place, "first", 8)["progress"]["step"] == 4
-    later = train(place, "later", 2, "--init", "runs/again/checkpoint.pt")
+    later = train(place, "later", 2, "--init", "runs/again/average.pt")
     assert later["before"]["progress"]["samples"] == 6
     assert later["progress"]["samples"] == 2
