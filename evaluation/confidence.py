@@ -34,7 +34,12 @@ class Curve:
     slope: float
 
     def __call__(self, stable: Figures) -> Figures:
-        return 1 / (1 + np.exp(-self.intercept - self.slope * stable))
+        return logistic(self.intercept + self.slope * stable)
+
+
+def logistic(x: Figures) -> Figures:
+    """1 / (1 + exp(-x)), by tanh, which does not overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def fit(stable: Figures, ious: Figures) -> Curve:
@@ -49,7 +54,7 @@ def fit(stable: Figures, ious: Figures) -> Curve:
     ridge = np.diag([0.0, RIDGE])
     weights = np.array([np.log(ious.mean() / (1 - ious.mean())), 0.0])
     for _ in range(50):
-        said = 1 / (1 + np.exp(-design @ weights))
+        said = logistic(design @ weights)
         slope = design.T @ (said - ious) / len(ious) + ridge @ weights
         bend = (design.T * (said * (1 - said))) @ design / len(ious) + ridge
         step = np.linalg.solve(bend, slope)

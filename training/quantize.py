@@ -1,7 +1,7 @@
 """Export a run in eight bits: `python -m training.quantize --run RUN --data DATA --out FOLDER --name NAME-int8`.
 
-Convolutions compute on uint8 activations and int8 kernels (QDQ, per channel, ranges from training pictures). The first
-and the last one stay in float: they see the picture and write the matte. gate.py says whether it may be the default.
+Convolutions compute on uint8 activations and int8 kernels (QDQ, per channel, ranges from training pictures). The
+encoder down to /8 and the last convolution stay in float. gate.py says whether it may be the default.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from training.export import (
 from training.network import MULTIPLE_PX
 
 CALIBRATION_PICTURES = 64
+FLOAT_BLOCKS = 6
 
 
 class Calibration(CalibrationDataReader):
@@ -57,8 +58,10 @@ class Calibration(CalibrationDataReader):
 
 
 def quantized(graph: onnx.ModelProto, calibration: CalibrationDataReader) -> onnx.ModelProto:
-    """The graph with all convolutions but the outer two in eight bits.
+    """The graph with all convolutions but those of the encoder down to /8 and the last in eight bits.
 
+    The channels of the first blocks have very different ranges, and one scale for all of them costs more than all the
+    rest: mean change of a matte .0077 with them in eight bits, .0027 without the first three, .0015 without six.
     Only convolutions: with joins and resizes in eight bits as well it is 6 to 14 % faster and errs more.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -66,6 +69,8 @@ def quantized(graph: onnx.ModelProto, calibration: CalibrationDataReader) -> onn
         onnx.save(graph, exact)
         quant_pre_process(str(exact), str(inferred), skip_symbolic_shape=True)
         convolutions = [node.name for node in onnx.load(inferred).graph.node if node.op_type == "Conv"]
+        early = [f"/encoder/blocks.{block}/" for block in range(FLOAT_BLOCKS)]
+        exact = [name for name in convolutions if any(part in name for part in ("/encoder/stem/", *early))]
         quantize_static(
             inferred,
             result,
@@ -75,7 +80,7 @@ def quantized(graph: onnx.ModelProto, calibration: CalibrationDataReader) -> onn
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=[convolutions[0], convolutions[-1]],
+            nodes_to_exclude=[*exact, convolutions[-1]],
         )
         return onnx.load(result)
 

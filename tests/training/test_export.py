@@ -79,7 +79,7 @@ def test_training_can_go_on_from_the_file(exported: Path) -> None:
     missing = network.load_state_dict(restored(exported / "fresh.onnx"), strict=False).missing_keys
     assert all(any(part in name for part in UNSHIPPED) for name in missing)
     for name, value in network.state_dict().items():
-        if name not in missing:
+        if not any(part in name for part in UNSHIPPED):
             torch.testing.assert_close(value, kept[name], rtol=1e-3, atol=1e-6)
 
 
