@@ -13,12 +13,14 @@ from packshot.api.ailab.errors import TABLE as STATUSES
 from packshot.api.native.problem import TABLE as PROBLEMS
 from packshot.cli import cli
 from packshot.cli.exit_codes import TABLE as EXIT_CODES
+from packshot.engine.registry import published
 from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
 from packshot.service.settings_page import settings_page
 
 FOLDER = Path(__file__).parent
 README = FOLDER.parent / "README.md"
 _SCORES_BEGIN, _SCORES_END = "<!-- scores: begin -->", "<!-- scores: end -->"
+PEER = "u2netp"
 _NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
 
 
@@ -66,14 +68,16 @@ def errors_page() -> str:
 
 
 def scores_table() -> str:
-    """What the embedded networks' cards say of their scores, for the README."""
+    """Scores of the embedded networks, and of the smallest published one where it was measured, for the README."""
     cards = [find_card(name)[0] for name in (DEFAULT_MODEL, EIGHT_BIT_MODEL)]
+    networks = [(PEER, published()[PEER].scores), *((card.name, card.scores) for card in cards)]
     figures = {"mae": "MAE", "max_f": "maximum F", "s_measure": "S", "iou": "IoU", "boundary_iou": "boundary IoU"}
-    lines = ["| network | test set | " + " | ".join(figures.values()) + " |", "|---|---|" + "---:|" * len(figures)]
-    for card in cards:
-        for name, scores in card.scores.items():
-            cells = " | ".join(f"{scores[figure]:.3f}" for figure in figures)
-            lines.append(f"| {card.name} | {name} | {cells} |")
+    lines = ["| test set | network | " + " | ".join(figures.values()) + " |", "|---|---|" + "---:|" * len(figures)]
+    for test_set in cards[0].scores:
+        for name, scores in networks:
+            if test_set in scores:
+                cells = " | ".join(f"{scores[test_set][figure]:.3f}" for figure in figures)
+                lines.append(f"| {test_set} | {name} | {cells} |")
     return "\n".join(lines)
 
 

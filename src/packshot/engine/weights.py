@@ -14,7 +14,7 @@ from packshot.engine.processor import computes_eight_bits
 from packshot.engine.registry import published
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, PackshotError
 
-DEFAULT_MODEL = "packshot-coarse-2"
+DEFAULT_MODEL = "packshot-3"
 EIGHT_BIT_MODEL = f"{DEFAULT_MODEL}-int8"
 """The same network in eight bits, at half the time: the default where the processor gains (decision 0020)."""
 
