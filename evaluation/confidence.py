@@ -53,11 +53,19 @@ def fit(stable: Figures, ious: Figures) -> Curve:
     design = np.stack([np.ones_like(stable), (stable - mean) / spread], axis=1)
     ridge = np.diag([0.0, RIDGE])
     weights = np.array([np.log(ious.mean() / (1 - ious.mean())), 0.0])
+
+    def loss(weights: Figures) -> float:
+        logit = design @ weights
+        return float((np.logaddexp(0, logit) - ious * logit).mean() + weights @ ridge @ weights / 2)
+
     for _ in range(50):
         said = logistic(design @ weights)
         slope = design.T @ (said - ious) / len(ious) + ridge @ weights
         bend = (design.T * (said * (1 - said))) @ design / len(ious) + ridge
         step = np.linalg.solve(bend, slope)
+        # A full step overshoots where nearly all mattes are good: there the curve is flat, and hardly bends.
+        while np.abs(step).max() > 1e-10 and loss(weights - step) > loss(weights):
+            step /= 2
         weights -= step
         if np.abs(step).max() < 1e-10:
             break

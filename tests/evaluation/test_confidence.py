@@ -47,6 +47,17 @@ def test_mattes_that_are_all_alike_can_be_fitted() -> None:
         assert curve(np.array([0.9]))[0] == pytest.approx(value, abs=0.01)
 
 
+@pytest.mark.parametrize("bad", [1, 2, 5])
+def test_nearly_all_good_mattes_can_be_fitted(bad: int) -> None:
+    random = np.random.default_rng(bad)
+    stable = np.concatenate([random.uniform(0, 0.3, bad), random.uniform(0.97, 1, 50 - bad)])
+    ious = np.concatenate([np.full(bad, 0.01), np.full(50 - bad, 0.999)])
+    curve = fit(stable, ious)
+    assert curve(stable).mean() == pytest.approx(ious.mean(), abs=1e-3)
+    assert curve(np.array([0.1]))[0] < 0.2
+    assert curve(np.array([0.99]))[0] > 0.9
+
+
 def test_no_picture_is_predicted_by_a_curve_that_saw_it() -> None:
     stable, ious = sample(200)
     before = predicted(stable, ious)
