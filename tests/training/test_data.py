@@ -21,6 +21,7 @@ from training.data import (
     clean_colours,
     read_index,
 )
+from training.refiner.material import load_material
 
 HEADER = ("shard", "set", "stem", "width", "height", "split", "foreground_fraction", "touches_border", "grade")
 PAIRS = [
@@ -142,3 +143,21 @@ def test_objects_are_foregrounds_that_lie_whole_in_their_photo(tmp_path: Path) -
         items.append(Item(stem, np.dstack([mask] * 3), mask))
     photos = cached(tmp_path, "photos", lambda: items, lambda item: item)
     assert build_object_cache(photos, tmp_path, "objects", frozenset({"wrong"})).stems.tolist() == ["whole"]
+
+
+def test_the_edge_refiner_finds_its_material_in_the_same_folder(data: Path) -> None:
+    """Photos of the pairs and of the grounds, and cutouts: each seventh, from the first on, is held out."""
+    index = data / "pairs.csv"
+    index.write_text(index.read_text().replace("shoes", "duts_tr"))
+    for shard in ("one", "two"):
+        with zipfile.ZipFile(data / f"{shard}.zip", "a") as archive:
+            for name in [name for name in archive.namelist() if "shoes" in name]:
+                archive.writestr(name.replace("shoes", "duts_tr"), archive.read(name))
+    Image.new("RGBA", (40, 40), (9, 9, 9, 255)).save(data / "cutout.png")
+    for name in ("backgrounds-00", "cutouts-00"):
+        with zipfile.ZipFile(data / f"{name}.zip", "w") as archive:
+            for number in range(8):
+                archive.write(data / ("cutout.png" if name == "cutouts-00" else "photo.webp"), f"{number}.webp")
+    train, val = load_material(data, "train"), load_material(data, "val")
+    assert (len(train.photos), len(train.cutouts)) == (6 + 3, 6)
+    assert (len(val.photos), len(val.cutouts)) == (2 + 1, 2)

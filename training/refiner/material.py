@@ -58,7 +58,7 @@ def _decoded(data: bytes) -> np.ndarray:
 
 def _duts(data: Path, split: str) -> list[np.ndarray]:
     """Photos of everyday things, spread evenly over the split; their masks are not used."""
-    pairs = read_index(data, split=split, sets=("duts_tr",))
+    pairs = read_index(data, split=split, name="duts_tr")
     chosen = pairs[:: max(1, len(pairs) // DUTS_PHOTOS[split])]
     photos = []
     for shard in sorted({pair.shard for pair in chosen}):
