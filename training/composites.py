@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from training.data import (
     CANVAS_PX,
     CUTOUT_SETS,
+    GROUND_PX,
     WHITE_SET,
     Folders,
     build_cache,
@@ -126,7 +127,7 @@ class Compositor:
     def _photo(self, shape: tuple[int, int]) -> Tensor:
         ground = self.grounds[int(torch.randint(len(self.grounds), (), generator=self.generator))]
         scale = float(self._uniform(0.5, 1))
-        height, width = (max(8, round(scale * 512 * side / max(shape))) for side in shape)
+        height, width = (max(8, round(scale * GROUND_PX * side / max(shape))) for side in shape)
         top = int(float(self._uniform(0, 1)) * (ground.shape[1] - height))
         left = int(float(self._uniform(0, 1)) * (ground.shape[2] - width))
         crop = ground[None, :, top : top + height, left : left + width].float() / 255

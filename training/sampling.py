@@ -56,7 +56,10 @@ def px_matrices(maps: Tensor, shape: tuple[int, int]) -> np.ndarray:
 
 
 def sample_canvas(canvas: Tensor, sizes: Tensor, maps: Tensor, shape: tuple[int, int], *, zeros: bool) -> Tensor:
-    """Windows (N, C, *shape) of canvases (N, C, 384, 384) whose pictures have sizes (N, 2), height and width."""
+    """Windows (N, C, *shape) of canvases (N, C, 384, 384) whose pictures have sizes (N, 2), height and width.
+
+    zeros: the last channel, the mask, is 0 outside of its picture; all others repeat the border.
+    """
     grid = F.affine_grid(maps, [len(canvas), 1, *shape], align_corners=False)
     limit = 2 * sizes.flip(1).to(grid) / CANVAS_PX - 1
     outside = (grid > limit[:, None, None]).any(3) | (grid < -1).any(3)
@@ -67,4 +70,6 @@ def sample_canvas(canvas: Tensor, sizes: Tensor, maps: Tensor, shape: tuple[int,
     # Between one and two stored px per window px the two levels are blended, as a texture unit does.
     blend = (px_per_px(maps, shape).log2()).clamp(0, 1)[:, None, None, None]
     window = window.lerp(small, blend)
-    return window.masked_fill(outside[:, None], 0) if zeros else window
+    if zeros:
+        window[:, -1:].masked_fill_(outside[:, None], 0)
+    return window

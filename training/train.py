@@ -125,7 +125,10 @@ class Run:
         torch.manual_seed(config["seed"])
         self.before: dict[str, Any] = {}
         self.network = MatteNetwork(Shape(config["backbone"], config["widths"]))
-        self._start()
+        options.run.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = options.run / "checkpoint.pt"
+        if not self.checkpoint.exists():
+            self._start()
         self.network.encoder.freeze(machine["frozen_blocks"])
         self.network.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -134,8 +137,6 @@ class Run:
         self.batches = batches_of(config, self.folders, self.batch, self.device)
         self.progress = Progress()
         self.watch = Stopwatch(self.device)
-        options.run.mkdir(parents=True, exist_ok=True)
-        self.checkpoint = options.run / "checkpoint.pt"
         if self.checkpoint.exists():
             self._resume(torch.load(self.checkpoint, map_location=self.device, weights_only=True))
 

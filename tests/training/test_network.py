@@ -10,10 +10,10 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training has an environment of its own: see training/README.md")
 
-from torch.nn import functional as F
-
 from training.losses import edge_weight, sharp_loss, structure_loss, total_loss
 from training.network import BACKBONES, Encoder, FrozenConv, MatteNetwork, Shape, fill, folded, pretrained_file
+
+F = torch.nn.functional
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = Shape("lite0", (16, 16, 16, 16, 16))
