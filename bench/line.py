@@ -15,7 +15,7 @@ from packshot.core.decide import decide
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
 from packshot.core.matte import drop_faint, is_flat, network_input, refine
-from packshot.engine.find import edge_refiner, find_box, find_matte
+from packshot.engine.find import Found, edge_refiner, find_box, find_matte
 from packshot.engine.network import Network, load_network
 from packshot.engine.remove import remove
 
@@ -61,7 +61,7 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
     watch.lap("edges")
     matte = drop_faint(matte)
     watch.lap("faint")
-    find_box(matte)
+    find_box(Found(matte, None))
     watch.lap("box")
     foreground = estimate_foreground(picture, matte)
     watch.lap("foreground")

@@ -47,13 +47,6 @@ class TestNetworkInput:
         inner = slice(4, -4)
         assert np.abs(seen - centres)[inner].max() < 0.1 / 128 + 1 / 255
 
-    def test_lays_transparency_on_white_whatever_colour_hides_there(self) -> None:
-        size = Size(40, 40)
-        clear = Picture(noise(size), np.zeros((40, 40), np.uint8))
-        assert (network_input(clear, size) == 1).all()
-        opaque = Picture(noise(size), np.full((40, 40), 255, np.uint8))
-        assert np.array_equal(network_input(opaque, size), network_input(Picture(noise(size)), size))
-
 
 class TestIsFlat:
     @pytest.mark.parametrize("level", [0, 128, 255])
@@ -116,15 +109,6 @@ class TestRefine:
         matte = refine(known.picture, 0.5 * coarse_matte(known.matte))
         inside = cv2.erode((known.matte == 1).astype(np.uint8), np.ones((151, 151))) > 0
         assert np.abs(matte[inside] - 0.5).max() < 0.02
-
-    def test_never_more_than_the_pictures_own_alpha_and_an_existing_cutout_keeps_its_edge(self) -> None:
-        known = scene(softness_px=3)
-        alpha = np.rint(known.matte * 255).astype(np.uint8)
-        own = alpha.astype(np.float32) / 255
-        matte = refine(Picture(np.rint(known.colours).astype(np.uint8), alpha), coarse_matte(known.matte))
-        assert (matte <= own + 1e-6).all()
-        edge = near_the_edge(known.matte, 6)
-        assert np.abs(matte - own)[edge].mean() < 0.03
 
     def test_leaves_its_inputs_alone(self) -> None:
         known = scene(Size(120, 90))

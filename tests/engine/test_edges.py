@@ -128,15 +128,6 @@ def test_a_picture_that_is_undecided_everywhere_takes_no_longer_than_the_limit(r
     assert np.isfinite(refined).all()
 
 
-def test_the_pictures_own_transparency_stays(refiner: EdgeRefiner) -> None:
-    made = scene()
-    alpha = np.where(np.arange(900) < 500, 90, 255).astype(np.uint8) * np.ones((700, 1), np.uint8)
-    picture = Picture(made.picture.rgb, alpha)
-    coarse = coarse_matte(made.matte)
-    refined = refiner.refine(picture, coarse, refine(picture, coarse))
-    assert (refined <= to_unit(alpha)).all()
-
-
 def test_threads_share_a_refiner_and_agree(refiner: EdgeRefiner) -> None:
     made = scene()
     coarse = coarse_matte(made.matte)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.compose import visible
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import grid, resample, sample, size_of
@@ -43,11 +42,11 @@ _AROUND = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
 
 
 def network_input(picture: Picture, size: Size) -> Float32:
-    """What a network sees: the picture at its size, anti-aliased; transparency is laid on white, only here.
+    """What a network sees: the picture at its size, anti-aliased.
 
     Returns: float32 (1, 3, height, width), RGB in 0..1. Mean and deviation are part of the network's graph.
     """
-    return np.asarray(cv2.dnn.blobFromImage(resample(visible(picture), size), 1 / 255), np.float32)
+    return np.asarray(cv2.dnn.blobFromImage(resample(picture.rgb, size), 1 / 255), np.float32)
 
 
 def is_flat(rgb: Float32) -> bool:
@@ -71,11 +70,11 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
     A least-squares fit loses contrast; what it lost is given back within the local range of the coarse matte, so that
     a solid edge becomes solid and an even half-transparent part stays as it is.
 
-    Parameters: picture; coarse, float32 (h, w) in 0..1, of any size and about the picture's aspect.
-    Returns: float32 (H, W) in 0..1, nowhere more than the picture's own alpha.
+    Parameters: picture, opaque; coarse, float32 (h, w) in 0..1, of any size and about the picture's aspect.
+    Returns: float32 (H, W) in 0..1.
     Source: He and Sun 2015, arXiv:1505.00996; He, Sun and Tang 2013, doi:10.1109/TPAMI.2012.213.
     """
-    seen, size = visible(picture), picture.size
+    seen, size = picture.rgb, picture.size
     coarse = saturated(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
     matte, band = _solid_and_band(coarse, size)
     if band.size:
@@ -84,7 +83,7 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
         colours = _centred(np.take(seen.reshape(-1, 3), band, axis=0))
         fitted = np.einsum("nc,nc->n", colours, slopes[:, :3]) + slopes[:, 3]
         matte.reshape(-1)[band] = _restore_contrast(fitted, sample(_local_range(coarse), at))
-    return matte if picture.alpha is None else np.minimum(matte, to_unit(picture.alpha))
+    return matte
 
 
 def drop_faint(matte: Float32) -> Float32:
@@ -131,14 +130,17 @@ def visible_box(matte: Float32) -> Box:
     return box
 
 
-def is_empty(matte: Float32) -> bool:
-    """Whether nothing stands out: values of at least 1/2 add up to less than 0.02 % of the picture.
+def is_empty(matte: Float32, most: float = 1.0) -> bool:
+    """Whether nothing stands out: values of at least most / 2 add up to less than 0.02 % of the picture.
 
     That is 7x7 px of 512x512 and 28x28 px of 1999x1999, less than a pearl in a wide photo. Haze does not count: a
     network that says "perhaps" everywhere has found nothing.
+
+    Parameters: matte, float32 (H, W) in 0..1; most, the value of a solid product, less than 1 where the picture itself
+    is half transparent all over.
     """
-    sure = cv2.threshold(matte, np.nextafter(np.float32(0.5), np.float32(0)), 0, cv2.THRESH_TOZERO)[1]
-    return cv2.sumElems(sure)[0] < max(1.0, 2e-4 * matte.size)
+    sure = cv2.threshold(matte, np.nextafter(np.float32(most / 2), np.float32(0)), 0, cv2.THRESH_TOZERO)[1]
+    return cv2.sumElems(sure)[0] < most * max(1.0, 2e-4 * matte.size)
 
 
 def saturated(coarse: Float32) -> Float32:

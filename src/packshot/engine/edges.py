@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from packshot.core.compose import visible
 from packshot.core.geometry import Size
 from packshot.core.matte import saturated
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
@@ -60,8 +59,8 @@ class EdgeRefiner:
     def refine(self, picture: Picture, coarse: Float32, matte: Float32) -> Float32:
         """The matte with its edges redrawn where the coarse matte is undecided; elsewhere it stays as it is.
 
-        Parameters: picture; coarse, float32 (h, w) in 0..1; matte, float32 (H, W) in 0..1, from core.matte.refine.
-        Returns: float32 (H, W) in 0..1, nowhere more than the picture's own alpha.
+        Parameters: picture, opaque; coarse, float32 (h, w) in 0..1; matte, float32 (H, W) in 0..1, from
+        core.matte.refine. Returns: float32 (H, W) in 0..1.
         """
         if picture.size.longest < LEAST_PX:
             return matte
@@ -71,11 +70,11 @@ class EdgeRefiner:
             return matte
         near = soft.reshape(-1)[band]
         fade = np.minimum(np.minimum(near, 1 - near) / FAINT - 1, 1)
-        change = fade * self._change(visible(picture), matte, soft).reshape(-1)[band]
+        change = fade * self._change(picture.rgb, matte, soft).reshape(-1)[band]
         values = np.clip(moved(matte.reshape(-1)[band], change), 0, 1)
         refined = matte.copy()
         refined.reshape(-1)[band] = values
-        return refined if picture.alpha is None else np.minimum(refined, to_unit(picture.alpha))
+        return refined
 
     def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
         """The change of the logit, float32 (H, W), 0 where no tile is; at half the size if it takes too many tiles."""

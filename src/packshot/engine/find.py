@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from packshot.core.confidence import confidence
 from packshot.core.decide import decide
 from packshot.core.geometry import Box, network_size
 from packshot.core.matte import bounding_box, drop_faint, is_empty, is_flat, network_input, refine
-from packshot.core.picture import Float32, Picture
+from packshot.core.picture import Float32, Picture, to_unit
 from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
+from packshot.core.transparency import may_show_scene, opaque, own_matte
 from packshot.errors import InputError, InvalidOption, NoForeground
 
 if TYPE_CHECKING:
@@ -28,27 +29,33 @@ if TYPE_CHECKING:
 BESIDE = Limits(min_side_px=1)
 """A picture beside the photo may be small: a brush layer is scaled to the photo, a ground may be one colour."""
 
+OWN_CONFIDENCE = 0.99
+"""In a matte that is the file's own alpha, no network asked: somebody has cut this product out."""
+
+WHOLE = 0.8
+"""Share of what a transparent picture shows from which on the network has found all of it: its alpha leads."""
+
 MIN_ROI_PX = 32
 """Least side of a region of interest: below it there is nothing for a network to see."""
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a network found in a picture.
+    """What was found in a picture.
 
-    matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result.
+    matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result. most: the greatest alpha of the
+    picture, in 0..1, which the matte cannot exceed.
     """
 
     matte: Float32
     confidence: float | None
+    most: float = 1.0
 
 
 def find_matte(
     picture: Picture, network: Network, *, roi: Region | None = None, touch_up: bytes | None = None
 ) -> Found:
-    """The matte at the picture's size: coarse from the network, then refined on the picture.
-
-    First by the guided filter, then by the edge refiner that the network's card names, if any.
+    """The matte at the picture's size: the file's own alpha where that cuts a product out, else what the network finds.
 
     Parameters
     ----------
@@ -67,7 +74,7 @@ def find_matte(
         painted = decode_beside("touch_up", touch_up)
         hints = read_touch_up(painted.rgb, picture.size, painted.alpha)
     if roi is None:
-        return _look(picture, network, hints)
+        return _find(picture, network, hints)
     box = roi.box(picture.size)
     if min(box.size) < MIN_ROI_PX:
         raise InvalidOption(
@@ -75,13 +82,39 @@ def find_matte(
             hint=f"Give a region of the photo of at least {MIN_ROI_PX} px on each side.",
             field="roi",
         )
-    found = _look(crop_picture(picture, box), network, None if hints is None else hints[box.slices])
+    found = _find(crop_picture(picture, box), network, None if hints is None else hints[box.slices])
     matte = np.zeros(picture.rgb.shape[:2], np.float32)
     matte[box.slices] = found.matte
-    return Found(matte, found.confidence)
+    return replace(found, matte=matte)
+
+
+def _find(picture: Picture, network: Network, hints: Float32 | None) -> Found:
+    """The matte of a picture: nowhere more than its own alpha, which leads unless what it shows may be a scene."""
+    if picture.alpha is None:
+        return _look(picture, network, hints)
+    own = own_matte(picture)
+    most = float(picture.alpha.max()) / 255
+    led = None if own is None else Found(own if hints is None else clamp(own, hints), OWN_CONFIDENCE, most)
+    if led is not None and not may_show_scene(picture):
+        return led
+    found = _look(opaque(picture), network, hints)
+    if own is not None and led is not None and not _is_part(found, own):
+        return replace(led, confidence=found.confidence)
+    matte = np.minimum(found.matte, to_unit(picture.alpha))
+    return Found(matte if hints is None else clamp(matte, hints), found.confidence, most)
+
+
+def _is_part(found: Found, own: Float32) -> bool:
+    """Whether a network has found a product within what a picture shows, not all of it and not nothing."""
+    share = float(np.minimum(found.matte, own).sum()) / float(own.sum())
+    return not is_empty(found.matte) and share < WHOLE
 
 
 def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
+    """The matte of an opaque picture: coarse from the network, then refined on the picture.
+
+    First by the guided filter, then by the edge refiner that the network's card names, if any.
+    """
     rule = network.card.input
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
     rgb = network_input(picture, size)
@@ -99,7 +132,7 @@ def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
     return Found(matte if hints is None else clamp(matte, hints), confidence(answer, network.card.confidence))
 
 
-def find_box(matte: Float32) -> Box:
+def find_box(found: Found) -> Box:
     """The box of the foreground.
 
     Raises
@@ -107,8 +140,8 @@ def find_box(matte: Float32) -> Box:
     NoForeground
         Nothing in the matte is foreground.
     """
-    box = bounding_box(matte)
-    if box is None or is_empty(matte):
+    box = bounding_box(found.matte)
+    if box is None or is_empty(found.matte, found.most):
         raise NoForeground(
             "Nothing in this picture stands out as a product.",
             hint="Send a photo in which the product is in full view and differs from what is behind it.",

@@ -90,7 +90,7 @@ def remove(
     watch.lap("decode")
     network = network or default_network()
     found = find_matte(picture, network, roi=recipe.roi, touch_up=recipe.touch_up)
-    box = find_box(found.matte)
+    box = find_box(found)
     watch.lap("matte")
     visible = visible_box(found.matte) if order.preset or recipe.framing.fill is not None else box
     around = box if recipe.framing.fill is None else visible

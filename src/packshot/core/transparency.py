@@ -1,0 +1,98 @@
+"""A file's own alpha: whether it already cuts a product out, and what a network is shown where it is clear."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from packshot.core.geometry import Size
+from packshot.core.picture import Float32, Picture, UInt8, to_unit
+from packshot.core.resample import resample
+
+CLEAR = 12
+"""Of 255: an alpha up to which nothing is seen, a lossy encoder's noise around a cutout included."""
+
+LEAST_CLEAR = 0.01
+"""Share of the picture that must be clear before its alpha separates anything: rounded corners are less."""
+
+CONVEX = 0.97
+"""Share of its convex hull that a frame fills: a rectangle, a disc, rounded corners. Few products are so plain."""
+
+FRAMED = 0.5
+"""Share of the picture's border that is visible from which on a photo is cut, not a product cut out."""
+
+FLAT = 12
+"""Of 255: what is visible has one colour, and so shows no scene, where its channels spread less."""
+
+SIDE_PX = 256
+"""Longest side at which shapes are judged and colours are carried on: both are coarse."""
+
+_PIXEL = np.ones((3, 3), np.uint8)
+
+
+def own_matte(picture: Picture) -> Float32 | None:
+    """The picture's own alpha, float32 (H, W) in 0..1, where it separates something from nothing; else None.
+
+    A photo whose alpha is 1 all over, or faint all over, or that only has rounded corners, separates nothing.
+    """
+    if picture.alpha is None:
+        return None
+    clear = float((picture.alpha <= CLEAR).mean())
+    return to_unit(picture.alpha) if LEAST_CLEAR <= clear < 1 else None
+
+
+def may_show_scene(picture: Picture) -> bool:
+    """Whether what a transparent picture shows may be a photo in a frame rather than a product that is cut out.
+
+    It may where the visible part has more than one colour, and either takes up most of the border or is one convex
+    piece that reaches two opposite sides: a disc, a strip, a photo with rounded corners.
+    """
+    rgb, seen = _small(picture)
+    visible = rgb[seen > 0]
+    if not visible.size or np.ptp(np.percentile(visible, (2, 98), axis=0), axis=0).max() <= FLAT:
+        return False
+    border = np.concatenate([seen[0], seen[-1], seen[1:-1, 0], seen[1:-1, -1]])
+    return float(border.mean()) > FRAMED or (_crosses(seen) and _is_convex(seen))
+
+
+def opaque(picture: Picture) -> Picture:
+    """What a network is shown of a transparent picture: its colours, and where it is clear the nearest ones carried on.
+
+    No ground of one colour does as well: on white a white product is lost, and on any other one a photo in a frame
+    looks like an object of that shape. Mattes of 14 photos cut to a disc agree with those of the whole photos at an IoU
+    of .87 this way, at .57 on the ground that contrasts most (decision 0039).
+    """
+    if picture.alpha is None:
+        return picture
+    rgb, seen = _small(picture)
+    if not seen.any():
+        return Picture(picture.rgb)
+    _, nearest = cv2.distanceTransformWithLabels(1 - seen, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
+    colours[nearest[seen > 0]] = rgb[seen > 0]
+    carried = cv2.resize(cv2.blur(colours[nearest], (9, 9)), picture.size, interpolation=cv2.INTER_LINEAR)
+    visible = (picture.alpha > CLEAR).view(np.uint8)
+    return Picture(np.asarray(cv2.copyTo(picture.rgb, visible, carried), np.uint8))
+
+
+def _small(picture: Picture) -> tuple[UInt8, UInt8]:
+    """A reduced picture, uint8 (h, w, 3), and where nothing clear is near a pixel of it: uint8 (h, w), 1 or 0."""
+    assert picture.alpha is not None  # noqa: S101 - both callers have looked
+    shrink = min(1.0, SIDE_PX / picture.size.longest)
+    size = Size(*(max(1, round(length * shrink)) for length in picture.size))
+    visible = (picture.alpha > CLEAR).view(np.uint8) * np.uint8(255)
+    seen = (resample(visible, size) >= 254).astype(np.uint8)  # colours of a mixed pixel are not the picture's
+    return resample(picture.rgb, size), seen
+
+
+def _crosses(seen: UInt8) -> bool:
+    """Whether it reaches two opposite sides, up to the pixel or two that reducing an alpha takes off."""
+    return bool((seen[:3].any() and seen[-3:].any()) or (seen[:, :3].any() and seen[:, -3:].any()))
+
+
+def _is_convex(seen: UInt8) -> bool:
+    """Whether all that is seen is one piece that fills its convex hull."""
+    contours, _ = cv2.findContours(seen, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = np.zeros_like(seen)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(contours)), 1)
+    return int(np.count_nonzero(seen)) >= CONVEX * int(np.count_nonzero(hull))
