@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Figures = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 POOR = 0.8  # IoU under which a picture needs a hand
 REVIEWED = 0.1  # share of pictures that someone looks at
@@ -65,5 +66,22 @@ def reviewed(confidence: Figures) -> npt.NDArray[np.intp]:
 
 def caught(confidence: Figures, iou: Figures) -> float:
     """Share of the pictures with an IoU under 0.8 that are among the least sure tenth; 1 when there is none."""
-    poor = iou < POOR
-    return float(poor[reviewed(confidence)].sum() / poor.sum()) if poor.any() else 1.0
+    return caught_damage(confidence, iou < POOR).share
+
+
+class Caught(NamedTuple):
+    """Share of the bad pictures that the least sure tenth holds, and what it holds at most: 1 and 1 without any."""
+
+    share: float
+    at_most: float
+
+
+def caught_damage(said: Figures, damaged: Flags) -> Caught:
+    """How many of the pictures with a damaged product (Score.damaged) looking at the least sure tenth finds.
+
+    Parameters: said, the confidences, float64 (n,); damaged, bool (n,).
+    """
+    looked_at, bad = reviewed(said), int(np.count_nonzero(damaged))
+    if not bad:
+        return Caught(1.0, 1.0)
+    return Caught(int(np.count_nonzero(damaged[looked_at])) / bad, min(len(looked_at) / bad, 1.0))

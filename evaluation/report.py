@@ -39,9 +39,12 @@ COLUMNS = {
     "iou_over_95": Column(">.95", 3),
     "iou_under_80": Column("<.80", 3),
     "background_kept_over_1": Column("bg kept", 3),
+    "parts_lost": Column("lost", 3),
+    "holes_torn": Column("torn", 3),
     "holes_opened": Column("holes", 3),
 }
-MEANS = tuple(name for name in COLUMNS if name in Score.__dataclass_fields__ and name != "holes_opened")
+COUNTS = ("parts_lost", "holes_torn", "holes_opened")  # of each picture; a summary has shares of them
+MEANS = tuple(name for name in COLUMNS if name in Score.__dataclass_fields__ and name not in COUNTS)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def summarise(rows: Iterable[Row]) -> Summary:
         "iou_over_95": share(shaped, lambda score: score.iou > 0.95),
         "iou_under_80": share(shaped, lambda score: score.iou < 0.8),
         "background_kept_over_1": share(scores, lambda score: score.background_kept > 0.01),
+        "parts_lost": share(shaped, lambda score: score.parts_lost > 0),
+        "holes_torn": share(shaped, lambda score: score.holes_torn > 0),
         "holes_opened": sum(score.holes_opened for score in scores) / holes if holes else nan,
     }
     return {name: None if isnan(figures[name]) else round(figures[name], 5) for name in COLUMNS}

@@ -8,12 +8,15 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from evaluation.metrics import Score, score
+from evaluation.field import Mask
+from evaluation.metrics import Score, count_damage, score
 from packshot.core.picture import Float32
 
 HEIGHT, WIDTH = 120, 160
-BETTER_LOW = {"mae", "mse", "sad", "background_kept", "band_mae"}
+BETTER_LOW = {"mae", "mse", "sad", "background_kept", "band_mae", "parts_lost", "holes_torn"}
 
 
 def mug() -> Float32:
@@ -63,6 +66,12 @@ def lose_part(matte: Float32) -> Float32:
     return lost
 
 
+def tear(matte: Float32) -> Float32:
+    torn = matte.copy()
+    torn[70:82, 55:70] = 0
+    return torn
+
+
 def invert(matte: Float32) -> Float32:
     return 1 - matte
 
@@ -78,8 +87,9 @@ HURTS: list[tuple[Callable[[Float32], Float32], tuple[str, ...]]] = [
     (dilate, (*FIELD, *EDGE)),
     (fill_hole, (*FIELD, *EDGE, "background_kept", "holes_opened")),
     (keep_shadow, (*FIELD, *REGION, "background_kept")),
-    (lose_part, (*FIELD, *EDGE)),
-    (invert, (*FIELD, *EDGE, "background_kept", "holes_opened")),
+    (lose_part, (*FIELD, *EDGE, "parts_lost")),
+    (tear, (*FIELD, *REGION, "holes_torn")),
+    (invert, (*FIELD, *EDGE, "background_kept", "holes_opened", "parts_lost")),
 ]
 
 
@@ -166,6 +176,119 @@ def test_holes_are_counted_once_they_are_half_removed() -> None:
     assert (found.holes, found.holes_opened) == (2, 1)
 
 
+def ladder() -> Mask:
+    """800x600: two legs with a rung of 4x60 px between them, a disc with a spike to the right, and a ball."""
+    drawn = np.zeros((600, 800), np.uint8)
+    drawn[100:500, 60:100] = drawn[100:500, 160:200] = drawn[298:302, 100:160] = 1
+    cv2.circle(drawn, (420, 300), 120, 1, -1)
+    cv2.fillPoly(drawn, [np.array([[530, 280], [530, 320], [640, 300]])], 1)  # 21 degrees
+    cv2.circle(drawn, (720, 120), 20, 1, -1)
+    return drawn.astype(bool)
+
+
+LADDER = ladder()
+
+
+def without(*boxes: tuple[int, int, int, int]) -> Mask:
+    """The ladder less some boxes: top, bottom, left, right."""
+    mask = LADDER.copy()
+    for top, bottom, left, right in boxes:
+        mask[top:bottom, left:right] = False
+    return mask
+
+
+RUNG, BALL, SPIKE, LEG = (298, 302, 100, 160), (100, 141, 700, 741), (270, 330, 540, 641), (350, 500, 50, 110)
+TEAR, OTHER_TEAR, CRACK = (290, 302, 380, 390), (330, 345, 430, 445), (250, 360, 420, 421)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "damage"),
+    [
+        pytest.param([], (0, 0), id="nothing"),
+        pytest.param([RUNG], (1, 0), id="rung"),
+        pytest.param([BALL], (1, 0), id="separate object"),
+        pytest.param([SPIKE], (1, 0), id="spike"),
+        pytest.param([RUNG, BALL, SPIKE, LEG], (4, 0), id="four parts"),
+        pytest.param([(298, 302, 121, 139)], (0, 0), id="gap of 18 px in the rung"),
+        pytest.param([(0, 600, 0, 800)], (3, 0), id="all"),  # each separate object is a part
+        pytest.param([(150, 450, 60, 69)], (0, 0), id="9 px off a side"),
+        pytest.param([(150, 450, 60, 72)], (1, 0), id="12 px off a side"),
+        pytest.param([TEAR], (0, 1), id="tear"),
+        pytest.param([CRACK], (0, 1), id="crack of one px"),
+        pytest.param([TEAR, OTHER_TEAR], (0, 2), id="two tears"),
+        pytest.param([(290, 299, 380, 389)], (0, 0), id="tear of 81 px"),
+        pytest.param([TEAR, RUNG], (1, 1), id="both"),
+        pytest.param([(288, 312, 260, 400)], (1, 0), id="tunnel from outside"),
+    ],
+)
+def test_lost_parts_and_torn_holes_are_counted(boxes: list[tuple[int, int, int, int]], damage: tuple[int, int]) -> None:
+    mask = without(*boxes)
+    assert count_damage(mask, LADDER) == damage
+    found = score(mask.astype(np.float32), LADDER.astype(np.float32))
+    assert (found.parts_lost, found.holes_torn) == damage
+    assert found.damaged == (damage != (0, 0))
+
+
+@pytest.mark.parametrize("scale", [0.5, 2, 3])
+@pytest.mark.parametrize("boxes", [[RUNG], [BALL, TEAR], [RUNG, LEG, TEAR, OTHER_TEAR]])
+def test_damage_is_the_same_at_any_size(boxes: list[tuple[int, int, int, int]], scale: float) -> None:
+    def resized(mask: Mask) -> Mask:
+        size = (round(800 * scale), round(600 * scale))
+        return cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+
+    mask = without(*boxes)
+    assert count_damage(resized(mask), resized(LADDER)) == count_damage(mask, LADDER)
+
+
+@pytest.mark.parametrize("width_px", [1, 2, 3])
+def test_an_edge_drawn_too_far_inside_is_no_lost_part(width_px: int) -> None:
+    """Not even at the spike, whose tip is then 5.5 px shorter for each px, in one piece with the rest of the edge."""
+    solid = without(RUNG)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width_px + 1, 2 * width_px + 1))
+    inside = cv2.erode(solid.view(np.uint8), kernel).astype(bool)
+    assert count_damage(inside, solid) == (0, 0)
+    assert count_damage(np.roll(solid, width_px, 1) & solid, solid) == (0, 0)
+    # Where a rung is as thin as the sliver, it is lost.
+    assert count_damage(inside & without(RUNG), LADDER) == (1, 0)
+
+
+def test_a_product_that_fills_the_picture_is_lost_at_its_border_and_torn_inside() -> None:
+    full = np.ones((300, 400), bool)
+    corner, hole = full.copy(), full.copy()
+    corner[:20, :20] = hole[1:21, 1:21] = False
+    assert count_damage(corner, full) == (1, 0)
+    assert count_damage(hole, full) == (0, 1)
+    assert count_damage(~full, full) == (1, 0)
+    slanting = full.copy()
+    slanting[range(100, 200), range(100, 200)] = False
+    assert count_damage(slanting, full) == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (300, 400)])
+def test_noise_of_single_pixels_is_no_damage(shape: tuple[int, int]) -> None:
+    truth = np.ones(shape, bool)
+    truth[:, : shape[1] // 4] = False
+    noise = np.random.default_rng(1).random(shape) < 0.05
+    assert (noise & truth).sum() > 40
+    assert count_damage(truth & ~noise, truth) == (0, 0)
+
+
+def blots(seed: int, over: float) -> Mask:
+    noise = np.random.default_rng(seed).standard_normal((90, 130))
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 4) > over)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_damage_is_the_same_in_a_mirror_and_transposed(seed: int) -> None:
+    truth, mask = blots(seed, -0.05), blots(seed + 1, -0.06)
+    damage = count_damage(mask, truth)
+    for turned in (np.flipud, np.fliplr, np.transpose):
+        assert count_damage(turned(mask), turned(truth)) == damage
+    # What is kept beyond the product neither heals nor hurts it.
+    assert count_damage(mask & truth, truth) == damage
+
+
 def test_without_foreground_only_what_is_left_of_the_background_counts() -> None:
     nothing, some = np.zeros((100, 100), np.float32), np.zeros((100, 100), np.float32)
     some[:10] = 1
@@ -174,4 +297,4 @@ def test_without_foreground_only_what_is_left_of_the_background_counts() -> None
     assert (clean.mae, clean.background_kept) == (0, 0)
     assert (kept.mae, kept.background_kept) == (pytest.approx(0.1), 0.1)
     known = {name for name, value in kept.row().items() if value is not None}
-    assert known == {"mae", "mse", "sad", "background_kept", "holes", "holes_opened"}
+    assert known == {"mae", "mse", "sad", "background_kept", "holes", "holes_opened", "parts_lost", "holes_torn"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.reliability import bins, calibration_error, caught, rank_correlation, reviewed
+from evaluation.reliability import bins, calibration_error, caught, caught_damage, rank_correlation, reviewed
 
 SEEDS = st.integers(0, 2**16)
 
@@ -49,3 +49,20 @@ def test_the_least_sure_tenth_is_reviewed_and_catches_what_it_holds() -> None:
     assert list(reviewed(said)) == [0, 1, 2, 3]
     assert caught(said, ious) == 0.5
     assert caught(said, np.ones(40)) == 1
+
+
+def test_caught_damage_says_what_a_tenth_holds_and_what_it_can_hold() -> None:
+    said, damaged = np.arange(40) / 40, np.zeros(40, bool)
+    assert caught_damage(said, damaged) == (1, 1)
+    damaged[[0, 20]] = True
+    assert caught_damage(said, damaged) == (0.5, 1)
+    damaged[[0, 20, 21, 22, 23, 24, 25, 26]] = True
+    assert caught_damage(said, damaged) == (1 / 8, 4 / 8)
+
+
+@given(seed=SEEDS, count=st.integers(10, 100), bad=st.integers(1, 10))
+def test_no_confidence_catches_more_than_the_bound_and_the_best_reaches_it(seed: int, count: int, bad: int) -> None:
+    random = np.random.default_rng(seed)
+    said, damaged = random.random(count), random.permutation(count) < bad
+    found, best, worst = (caught_damage(each, damaged) for each in (said, 1.0 - damaged, 1.0 * damaged))
+    assert worst.share <= found.share <= best.share == best.at_most == found.at_most

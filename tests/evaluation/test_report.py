@@ -28,6 +28,20 @@ def test_shares_count_pictures() -> None:
     assert summary["iou"] == pytest.approx(np.mean([1, 0.950625, 0.855625, 0.25]), abs=1e-4)
 
 
+def test_damage_is_a_share_of_pictures_however_often_a_picture_is_hurt() -> None:
+    lost, torn = square(40), square(40)
+    lost[10:20] = lost[40:50] = 0
+    torn[15:20, 15:20] = torn[30:35, 30:35] = torn[15:20, 30:35] = 0
+    both = np.minimum(lost, torn)
+    mattes = {"whole": square(40), "lost": lost, "torn": torn, "both": both}
+    rows = [Row(name, (), score(matte, square(40)), 0.01) for name, matte in mattes.items()]
+    assert [(each.score.parts_lost, each.score.holes_torn) for each in rows] == [(0, 0), (2, 0), (0, 3), (2, 1)]
+    assert (rows[1].to_json()["parts_lost"], rows[2].to_json()["holes_torn"]) == (2, 3)
+    summary = summarise([*rows, rows[1], empty("nothing", 32)])
+    assert (summary["parts_lost"], summary["holes_torn"]) == (0.6, 0.4)
+    assert summarise([empty("nothing", 32)])["parts_lost"] is None
+
+
 def test_max_f_is_the_maximum_of_the_mean_curve_not_the_mean_of_maxima() -> None:
     truth = square(40)
     # Each matte is perfect at thresholds where the other one is not.
