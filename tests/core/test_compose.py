@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from packshot.core.compose import crop, crop_picture, cutout, filled, flatten, mask, over, visible
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size
+from packshot.core.matte import RESIDUE
 from packshot.core.picture import Float32, Foreground, Picture
 from tests.core.scenes import Scene, noise, scene
 
@@ -45,10 +46,20 @@ def test_flat_mattes_give_the_picture_or_exactly_the_colour(
 @given(colour=colours)
 @settings(max_examples=20, deadline=None)
 def test_flatten_is_the_formula_rounded_once(known: Scene, colour: tuple[int, int, int]) -> None:
-    share = known.matte[..., None].astype(np.float64)
+    share = np.where(known.matte < RESIDUE, 0, known.matte)[..., None].astype(np.float64)
     truth = share * known.colours + (1 - share) * np.array(colour)
     flat = flatten(exact_foreground(known), known.matte, colour)
     assert np.abs(flat - truth).max() <= 1.01  # half from rounding, half from an alpha that 8 bits call 0 or 255
+
+
+@given(colour=colours, seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_what_a_jpegs_noise_hides_is_the_ground_exactly(colour: tuple[int, int, int], seed: int) -> None:
+    picture = Picture(noise(Size(60, 40), seed))
+    matte = np.random.default_rng(seed).choice(np.array([0.004, 0.01, 0.02, 0.03, 0.5, 1], np.float32), (40, 60))
+    flat = flatten(estimate_foreground(picture, matte), matte, colour)
+    assert (flat[matte <= 0.02] == colour).all()
+    assert np.array_equal(flat[matte == 1], picture.rgb[matte == 1])
 
 
 def test_white_is_the_default_ground(known: Scene) -> None:

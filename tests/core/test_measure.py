@@ -74,6 +74,16 @@ def test_of_a_transparent_picture_the_product_is_what_is_opaque() -> None:
     assert (found == mask).all()
 
 
+@pytest.mark.parametrize(("side", "is_part"), [(2, False), (3, False), (6, True), (20, True)])
+def test_dust_is_no_product_and_a_screw_beside_it_is(side: int, is_part: bool) -> None:
+    rgb, mask = disc()
+    rgb[40 : 40 + side, 40 : 40 + side] = (60, 60, 60)
+    found = find_on_plain(rgb, None)
+    assert found is not None
+    assert bool(found[40 : 40 + side, 40 : 40 + side].all()) == is_part
+    assert bool(found[mask > 0].all())
+
+
 def test_a_product_that_an_edge_cuts_does_not_hide_the_ground() -> None:
     rgb, _ = disc()
     cut = rgb[:, 150:]  # it goes through the disc: half of the left edge is red

@@ -83,6 +83,17 @@ def test_around_the_product_the_background_is_exact(options: dict[str, object]) 
     assert (found.rgb[around] == GRAY).all()
 
 
+@pytest.mark.parametrize("options", [{}, {"max_px": 401}, {"max_px": 1500}])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (20, 40, 60)])
+def test_no_residue_is_left_on_a_plain_ground(colour: tuple[int, int, int], options: dict[str, object]) -> None:
+    known = scene(softness_px=9)
+    options = {"canvas": "1:1", "fill": "60%", "max_upscale": 4, **options}
+    share = rendered(known.picture, known.matte, form="mask", **options).rgb
+    found = rendered(known.picture, known.matte, background=f"rgb{colour}", **options).rgb
+    assert ((share > 0) & (share <= 5)).any()
+    assert (found[share <= 5] == colour).all()
+
+
 @pytest.mark.parametrize("scale", [0.31, 0.5, 1.7, 3.0])
 def test_scaling_brings_no_foreign_colour_into_the_edge(scale: float) -> None:
     picture, matte = square()

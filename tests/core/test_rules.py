@@ -71,10 +71,19 @@ def test_a_bound_itself_keeps_the_rule(rule: Rule) -> None:
     assert rule.check(GOOD).passed
 
 
-def test_traces_that_no_eye_sees_are_said_and_fail_nothing() -> None:
-    check = Background().check(replace(GOOD, ground=Ground(off=6, off_share=2e-4)))
+@pytest.mark.parametrize("ground", [Ground(off=6, off_share=2e-4), Ground(off=3, off_share=4e-3)])
+def test_traces_that_no_eye_sees_are_said_and_fail_nothing(ground: Ground) -> None:
+    check = Background().check(replace(GOOD, ground=ground))
     assert check.passed
     assert "traces" in check.message
+
+
+@pytest.mark.parametrize(
+    "ground",
+    [Ground(off=6, off_share=2e-3), Ground(off=3, off_share=6e-3), Ground(off=3, border_off=1, off_share=1e-4)],
+)
+def test_what_is_more_than_traces_or_at_the_border_fails(ground: Ground) -> None:
+    assert not Background().check(replace(GOOD, ground=ground)).passed
 
 
 def test_the_fill_is_measured_along_the_tightest_side() -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.core.geometry import Box, Size
+from packshot.core.matte import RESIDUE
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
 from packshot.core.values import RGB
 
@@ -42,7 +43,7 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
 
 
 def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> UInt8:
-    """The foreground over something opaque; where the matte is 0 it is that exactly.
+    """The foreground over something opaque; where the matte is below RESIDUE it is that exactly.
 
     Only the band needs arithmetic: outside it a pixel is the picture's or that behind (3 ms at 4 MP; in float 33).
 
@@ -54,7 +55,8 @@ def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> U
         under = np.array(behind, np.float32)
     else:
         under = behind.reshape(-1, 3)[foreground.band].astype(np.float32)
-    _paint(rgb, foreground, over(foreground.colours, matte.reshape(-1)[foreground.band], under))
+    share = matte.reshape(-1)[foreground.band]
+    _paint(rgb, foreground, over(foreground.colours, np.where(share < RESIDUE, np.float32(0), share), under))
     return rgb
 
 

@@ -30,11 +30,18 @@ SLACK = np.float32(0.1)
 FAINT = np.float32(0.1)
 """A matte below this, far from anything solid, is a doubt of the network's and no part of a product (decision 0024)."""
 
-LEAST = 1e-6
-"""Below it a matte is 0, whatever a sum of floats has left there."""
+RESIDUE = np.float32(5.5 / 255)
+"""A matte below this is 0: on a plain colour nothing is left of it but 5 of 255, which is a JPEG's noise."""
 
 FAR_SHARE = 0.012
 """From which distance on that holds, as a share of the longer side: 15 px of 1250, more than a soft edge is wide."""
+
+SPECK_SHARE, SPECK_SPAN = 0.005, 2e-4
+"""A speck weighs less than this share of the heaviest piece, and less than this share of the square on that piece's
+longer side, 14x14 px beside 1000, unless nothing in it is solid. A chain's links and a screw beside a box are more."""
+
+BESIDE_SHARE = 0.004
+"""How far the faint last of an edge goes on beyond what is seen of it, as a share of the longer side."""
 
 _NEAR = np.ones((3, 3), np.uint8)
 _CELL = np.ones((5, 5), np.uint8)
@@ -87,29 +94,82 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
 
 
 def drop_faint(matte: Float32) -> Float32:
-    """A matte without what is faint and far from anything solid, as a ring on a table or the rest of a shadow.
+    """A matte without what no eye takes for product: residue, specks, and what is faint and far from anything solid, as
+    a ring on a table or the rest of a shadow.
 
     On white it is dirt that breaks a marketplace's rule of a pure background, and it widens the product's box: by an
     eighth on one of the examples. Soft edges, hair and cloth have something solid nearby; glass is not that faint.
 
     Parameters: matte, float32 (H, W) in 0..1. Returns: the same, with 0 for what was dropped.
     """
-    faint = _within(matte, LEAST, float(FAINT))
-    if not cv2.countNonZero(faint):
-        return matte
-    # A quarter of the size says as well what is near; widened first, so that no thin thing slips between its pixels.
-    size = size_of(matte)
+    levels = _levels(matte)
+    peaks = _peaks(levels)
+    pieces = _pieces(peaks)
+    specks = _specks(levels, peaks, pieces)
+    kept = np.asarray(cv2.subtract(peaks, specks), np.uint8)
+    # A soft edge is near both. In haze, which is level, only the second bound keeps a ring from being left around.
+    near = cv2.bitwise_and(_widened(_above(kept, 0.5), FAR_SHARE), _widened(_above(kept, FAINT), BESIDE_SHARE))
+    least = np.where(specks > 0, np.uint8(255), np.where(near > 0, np.uint8(255 * RESIDUE), np.uint8(255 * FAINT)))
+    return _only_above(matte, levels, least)
+
+
+def drop_specks(matte: Float32) -> Float32:
+    """A matte without its specks (SPECK_SHARE, SPECK_SPAN); the same array where it has none."""
+    levels = _levels(matte)
+    peaks = _peaks(levels)
+    specks = _specks(levels, peaks, _pieces(peaks))
+    return _only_above(matte, levels, specks) if cv2.countNonZero(specks) else matte
+
+
+def _levels(matte: Float32) -> UInt8:
+    """A matte in 8 bits: a fraction of the time of float32, and as exact as what is asked of it here."""
+    return np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
+
+
+def _peaks(levels: UInt8) -> UInt8:
+    """A matte at a quarter of its size, widened first, so that no thin thing slips between its pixels."""
+    size = size_of(levels)
     quarter = Size(-(-size.width // 4), -(-size.height // 4))
-    solid = cv2.resize(cv2.dilate(_within(matte, 0.5, 1), _CELL), quarter, interpolation=cv2.INTER_NEAREST)
-    side = 2 * max(1, round(FAR_SHARE * max(quarter))) + 1
-    around = cv2.dilate(solid, np.ones((side, side), np.uint8))
-    near = cv2.resize(around, size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.copyTo(matte, cv2.bitwise_or(near, cv2.bitwise_not(faint))), np.float32)
+    return np.asarray(cv2.resize(cv2.dilate(levels, _CELL), quarter, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _within(plane: Float32 | UInt8, low: float, high: float) -> UInt8:
-    """uint8 (H, W): 255 where a plane's value lies from `low` to `high`."""
-    return np.asarray(cv2.inRange(plane, np.array([low], np.float64), np.array([high], np.float64)), np.uint8)
+def _pieces(peaks: UInt8) -> UInt8:
+    """255 where something is seen and 8 to 13 px around it. What is farther apart than 26 px is not one piece; who
+    measures the finished picture joins what is within 32 (core.measure.NEAR_PX)."""
+    return np.asarray(cv2.dilate(_above(peaks, FAINT), _CELL), np.uint8)
+
+
+def _specks(levels: UInt8, peaks: UInt8, pieces: UInt8) -> UInt8:
+    """255 on those pieces that are specks, at a quarter of the size."""
+    count, piece, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
+    if count <= 2:  # the ground and one piece
+        return np.zeros_like(pieces)
+    seen = cv2.threshold(levels, int(255 * FAINT), 0, cv2.THRESH_TOZERO)[1]  # haze around a speck adds nothing to it
+    mass = np.bincount(piece.reshape(-1), to_unit(resample(seen, size_of(peaks))).reshape(-1), count)
+    mass[0] = 0
+    heaviest = int(mass.argmax())
+    span = max(stats[heaviest, cv2.CC_STAT_WIDTH], stats[heaviest, cv2.CC_STAT_HEIGHT]) - (_CELL.shape[0] - 1)
+    solid = np.bincount(piece[_above(peaks, 0.5) > 0], minlength=count) > 0
+    are_specks = (mass < SPECK_SHARE * mass[heaviest]) & ((mass < SPECK_SPAN * span * span) | ~solid)
+    are_specks[0] = False
+    return np.asarray((are_specks * np.uint8(255))[piece], np.uint8)
+
+
+def _widened(plane: UInt8, share: float) -> UInt8:
+    """A plane at a quarter of the size, widened on every side by a share of the longer one, and by a pixel at least."""
+    side = 2 * max(1, round(share * max(plane.shape))) + 1
+    return np.asarray(cv2.dilate(plane, np.ones((side, side), np.uint8)), np.uint8)
+
+
+def _above(levels: UInt8, value: float | np.float32) -> UInt8:
+    """255 where a matte in 8 bits is above a value in 0..1."""
+    return np.asarray(cv2.threshold(levels, int(255 * value), 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _only_above(matte: Float32, levels: UInt8, least: UInt8) -> Float32:
+    """A matte with 0 wherever it is not above the least, which is given in 8 bits and at a quarter of the size."""
+    bound = cv2.resize(least, size_of(matte), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.copyTo(matte, cv2.compare(levels, bound, cv2.CMP_GT)), np.float32)
 
 
 def bounding_box(matte: Float32, threshold: float = 1 / 255) -> Box | None:
@@ -123,9 +183,10 @@ def visible_box(matte: Float32) -> Box:
     """The box of what an eye would call the product, for its share of a frame: a tenth and more, or 1/2 of the most.
 
     The outermost pixels of a soft edge are as good as invisible; with them a product seems to fill 1 % more of a frame
-    than whoever measures the picture finds. A cut to the product keeps them: that is `bounding_box`.
+    than whoever measures the picture finds, and specks would move it aside. A cut to the product keeps the soft edge:
+    that is `bounding_box`.
     """
-    box = bounding_box(matte, min(float(FAINT), float(matte.max()) / 2))
+    box = bounding_box(drop_specks(matte), min(float(FAINT), float(matte.max()) / 2))
     assert box is not None  # noqa: S101 - the line has refused a matte that is empty
     return box
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import bounding_box
+from packshot.core.matte import SPECK_SHARE, SPECK_SPAN, bounding_box
 from packshot.core.picture import UInt8
 from packshot.core.rules import Ground
 from packshot.core.values import RGB
@@ -24,8 +24,9 @@ RINGING = np.float32(0.2)
 """A JPEG's edges ring by up to a fifth of their own contrast. Without this a red disc on white, in a JPEG of quality 50
 to 85, seems 7 to 9 px wider on a side; with it, 0 or 1."""
 
-SPECK_SHARE = 0.005
-"""Of the largest piece: what is smaller is dirt on the background, not a part of the product."""
+DIRT = 0.5
+"""Dirt on a background is half as large as the largest speck that the line drops (core.matte.drop_faint): an island's
+area is only about what its matte weighed, and a part that the line has kept must never be taken for dirt."""
 
 _NEAR = np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)
 
@@ -64,14 +65,17 @@ def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
     red, green, blue = (round(float(channel)) for channel in colour)
     difference = _difference(rgb, (red, green, blue))
     least = np.maximum(np.float32(noise + PLAIN_OFF), RINGING * cv2.dilate(difference, _NEAR))
-    return _without_specks(np.asarray(difference > least, np.uint8))
+    return _without_dirt(np.asarray(difference > least, np.uint8))
 
 
-def _without_specks(product: UInt8) -> UInt8:
-    """Without islands of less than SPECK_SHARE of the largest; what lies within NEAR_PX of an island belongs to it."""
-    count, island = cv2.connectedComponents(cv2.dilate(product, _NEAR), connectivity=8)
+def _without_dirt(product: UInt8) -> UInt8:
+    """Without islands too small for a part of a product; what lies within NEAR_PX of an island belongs to it."""
+    count, island, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(product, _NEAR), connectivity=8)
     areas = np.bincount(island.reshape(-1), product.reshape(-1), count)
-    return np.asarray(product * (areas >= SPECK_SHARE * areas.max())[island], np.uint8)
+    largest = int(areas.argmax())
+    span = max(stats[largest, cv2.CC_STAT_WIDTH], stats[largest, cv2.CC_STAT_HEIGHT]) - 2 * NEAR_PX
+    is_part = areas >= DIRT * min(SPECK_SHARE * areas[largest], SPECK_SPAN * span * span)
+    return np.asarray(product * is_part[island], np.uint8)
 
 
 def box_of(product: UInt8) -> Box | None:

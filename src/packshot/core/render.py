@@ -12,6 +12,7 @@ from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, 
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
+from packshot.core.matte import RESIDUE
 from packshot.core.options import BLUR
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
 from packshot.core.recipe import Recipe, Shadow
@@ -164,7 +165,8 @@ def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, laye
 
 
 def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind | None) -> Rendering:
-    """The product over its shadow over what is behind, in float; rounded once, here.
+    """The product over its shadow over what is behind, in float; rounded once, here. What is below RESIDUE, as what
+    scaling leaves around an edge, leaves what is behind as it is.
 
     By strips that fit a processor's cache: at 50 MP the whole would take gigabytes, and at any size longer.
     """
@@ -179,7 +181,8 @@ def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind 
         over = layer.at.within(strip)
         if not over.is_empty:
             at, part = over.moved(-strip.left, -strip.top).slices, over.moved(-layer.at.left, -layer.at.top).slices
-            under[at] = cv2.add(_times(under[at], 1 - layer.share[part]), layer.colours[part])
+            laid = cv2.add(_times(under[at], 1 - layer.share[part]), layer.colours[part])
+            cv2.copyTo(laid, (layer.share[part] >= RESIDUE).view(np.uint8), under[at])
         canvas[strip.slices] = _rounded(under)
     return Rendering(canvas)
 

@@ -11,8 +11,9 @@ from packshot.core.rules import Check, Facts, Rule
 from packshot.core.values import RGB
 
 MEGABYTE = 1_000_000
-TRACE_SHARE, TRACE_OFF = 0.001, 16
-"""Of the background and of 255: the last of a soft edge or of a shadow. Dust is darker, a gray ground larger."""
+TRACES = ((0.001, 16), (0.005, 5))
+"""Shares of the background and of 255: the last of a soft edge or of a shadow, and what a JPEG's blocks make of it in
+a picture of a few hundred px. Dust is darker, a gray ground larger."""
 
 AGAIN = "photograph it again from nearer or with more pixels"
 _NAMES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "tiff": "TIFF", "bmp": "BMP", "webp": "WebP"}
@@ -59,7 +60,8 @@ class Background(_Rule):
             return self._check(True, ground.off, self.asked, f"The background is {_colour(self.colour)} in every pixel")
         share = "less than 0.1 %" if ground.off_share < 0.001 else _percent(ground.off_share, up=True)
         differs = f"{share} of it by up to {ground.off} of 255"
-        if ground.border_off <= self.at_most_off and ground.off_share <= TRACE_SHARE and ground.off <= TRACE_OFF:
+        is_trace = any(ground.off_share <= share and ground.off <= off for share, off in TRACES)
+        if is_trace and ground.border_off <= self.at_most_off:
             said = f"The background is {_colour(self.colour)} but for traces beside the product, {differs}"
             return self._check(True, ground.off, self.asked, said)
         where = ", at the border too" if ground.border_off > self.at_most_off else ""
