@@ -130,6 +130,28 @@ def test_the_page_counts_all_and_says_what_it_leaves_out() -> None:
     assert "worst" not in whole
 
 
+@pytest.mark.parametrize(
+    ("more", "states", "verdict"),
+    [
+        ({}, "fine", "Amazon: all 1 rules kept"),
+        ({"review": True}, "review", "Amazon: all 1 rules kept, but look at it before you use it"),
+        ({"review": True, "broken": True}, "broken review", "Amazon: 1 of 1 rules not kept"),
+    ],
+)
+def test_what_is_to_be_looked_at_is_not_fine_whatever_rules_it_keeps(
+    more: dict[str, Any], states: str, verdict: str
+) -> None:
+    kept = not more.get("broken")
+    check = {"rule": "fill", "passed": kept, "required": True, "message": "The product fills 86 %."}
+    made = row(preset={"title": "Amazon", "passed": kept, "checks": [check]}, confidence=0.6, **more)
+    summary = Summary(Counts(wanted=1, made=1, failed=0, review=1, broken=0), now=1, seconds=1.0)
+    facts = {"options": {}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
+    text = page([made], About("in", "out", facts, summary), Tally.of([made]), (None, None))
+    assert [item["data-states"] for item in Links(text).items] == [states]
+    assert f"<summary>{verdict}</summary>" in text
+    assert ("<span>Fine <b>" in text) == (states == "fine")
+
+
 def test_without_pyarrow_there_is_no_parquet_and_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     assert table.write_parquet([row()], tmp_path / "report.parquet") is False

@@ -158,13 +158,43 @@ def test_a_photo_that_the_browser_cannot_show_is_made_all_the_same(shop: Shop) -
 def test_a_doubtful_picture_is_marked_until_somebody_looked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packshot.engine.remove._needs_review", lambda *_: True)
     shop.pick("mug", "bear")
-    shop.expect_tally("2 of 2 ready, 2 to look at.")
+    shop.expect_tally("0 of 2 ready, 2 to look at.")
+    expect(shop.page.locator("#all")).to_be_hidden()  # nothing is being made any more
     shop.page.get_by_label("Please look (2)").check()
     dialog = shop.look_at("mug.jpg")
     dialog.get_by_role("button", name="Looks good").click()
     dialog.get_by_role("button", name="Close").click()
-    shop.expect_tally("2 of 2 ready, 1 to look at.")
+    shop.expect_tally("1 of 2 ready, 1 to look at.")
     expect(shop.page.locator(".card:visible .name")).to_have_text("bear.jpg")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_doubtful_picture_is_never_called_ready_whatever_rules_it_keeps(
+    browser: Browser, running: Running, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("packshot.engine.remove._needs_review", lambda *_: True)
+    with open_shop(browser, running.base_url, width=width) as shop:
+        shop.open(running.new_key())
+        shop.page.evaluate("() => { document.getElementById('settings').open = true; }")
+        shop.page.get_by_label("eBay").check()
+        shop.pick("mug")
+        shop.expect_tally("0 of 1 ready, 1 to look at.")
+        card = shop.card("mug.jpg")
+        expect(card.locator(".state")).to_contain_text("Look at it before you use it")
+        expect(card.locator(".badge")).to_have_text(["! Please look", "eBay: all rules met"])
+        expect(card).not_to_contain_text("Ready")
+        assert not shop.scrolls_sideways()
+
+        dialog = shop.look_at("mug.jpg")
+        panel = dialog.locator("#facts")
+        expect(panel).to_contain_text("Look at it before you use it")
+        expect(panel).not_to_contain_text("Ready")
+        dialog.get_by_role("button", name="Looks good").click()
+        expect(panel.locator(".badge")).to_have_text("\u2713 Ready for eBay")
+        dialog.get_by_role("button", name="Close").click()
+        shop.expect_tally("1 of 1 ready.")
+        expect(card.locator(".state")).to_contain_text("Ready:")
+        expect(card.locator(".badge")).to_have_text("\u2713 Ready for eBay")
 
 
 def test_the_line_for_the_terminal_says_what_the_page_does(shop: Shop) -> None:

@@ -141,20 +141,41 @@ def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: 
     assert b"2 done, 1 failed" in result.stderr
 
 
-@pytest.mark.parametrize(("review_below", "unsure"), [(0.0, 0), (1.0, 2)])
-def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_below: float, unsure: int) -> None:
+def model_that_doubts(folder: Path, review_below: float) -> Path:
+    """The default network with a card that sends to review what is below a confidence."""
     card, graph = find_card(DEFAULT_MODEL)
     curve = Calibration(card.sha256, -2.0, 5.0, review_below, 100, 0.7, 0.08, 0.01, 0.35)
-    shutil.copy(graph, tmp_path)
-    (tmp_path / f"{card.name}.json").write_text(replace(card, confidence=curve).to_json())
+    shutil.copy(graph, folder)
+    (folder / f"{card.name}.json").write_text(replace(card, confidence=curve).to_json())
+    return folder / card.file
+
+
+@pytest.mark.parametrize(("review_below", "unsure"), [(0.0, 0), (1.0, 2)])
+def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_below: float, unsure: int) -> None:
+    model = model_that_doubts(tmp_path, review_below)
     (tmp_path / "photos").mkdir()
     for seed in (3, 4):
         (tmp_path / "photos" / f"{seed}.jpg").write_bytes(as_jpeg(photo(96, 96, seed)))
-    result = run("remove", tmp_path / "photos", "--out", tmp_path / "out", "--model", tmp_path / card.file)
+    result = run("remove", tmp_path / "photos", "--out", tmp_path / "out", "--model", model)
     assert result.returncode == 0, result.stderr
     assert result.stderr.count(b"  confidence 0.") == 2
     assert result.stderr.count(b"look at it") == unsure
     assert f"2 done, 0 failed, {unsure} to look at".encode() in result.stderr
+
+
+@pytest.mark.parametrize(("review_below", "words"), [(0.0, b": passed"), (1.0, b"look at it before you use it")])
+@pytest.mark.parametrize("out", ["shirt.jpg", "-"])
+def test_a_photo_to_be_reviewed_has_not_passed_whatever_rules_it_keeps(
+    tmp_path: Path, review_below: float, words: bytes, out: str
+) -> None:
+    model = model_that_doubts(tmp_path, review_below)
+    (tmp_path / "photo.jpg").write_bytes(as_jpeg(photo(700, 700, 3)))
+    target = out if out == "-" else tmp_path / out
+    result = run("remove", tmp_path / "photo.jpg", "--preset", "ebay", "--out", target, "--model", model)
+    assert result.returncode == 0, result.stderr
+    headline = next(line for line in result.stderr.splitlines() if line.startswith(b"  eBay listing picture"))
+    assert headline.endswith(words)
+    assert (b"passed" in result.stderr) == (review_below == 0)
 
 
 @pytest.mark.parametrize(

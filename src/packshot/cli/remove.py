@@ -146,7 +146,7 @@ def _said(job: Job, result: Result, *, alone: bool) -> Iterator[str]:
         yield f"{job.name} -> {job.target}{sure}"
     yield from (f"  note: {note}" for note in result.notes)
     if result.report is not None:
-        yield from report_lines(result.report, kept=alone)
+        yield from report_lines(result.report, kept=alone, review=result.review)
 
 
 def _outcome(job: Job, work: Callable[[Job], Result]) -> PackshotError | Result:

@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from packshot.core.rules import Check, Report
 
 
-def report_lines(report: Report, *, kept: bool = True) -> Iterator[str]:
-    """A headline and a line for each rule; with `kept` false only for those that are not kept.
+def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> Iterator[str]:
+    """A headline and a line for each rule; with `kept` false only for those that are not kept. A picture that a human
+    should look at (`review`) has not passed yet.
 
     Where a size is missed, the larger one that is recommended goes without saying.
     """
-    verdict = "passed" if report.passed else f"FAILED, {len(report.failed)} of {_required(report)} rules not kept"
+    passed = "rules kept, but look at it before you use it" if review else "passed"
+    verdict = passed if report.passed else f"FAILED, {len(report.failed)} of {_required(report)} rules not kept"
     yield f"  {report.title}: {verdict}"
     missed: set[str] = set()
     for check in report.checks:

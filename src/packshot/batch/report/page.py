@@ -189,19 +189,20 @@ def _words(row: Row, confidence: float | None) -> str:
     parts = [f'<p class="quiet">{sure}{size}{look}</p>']
     parts += [f'<p class="not-kept"><b>Not kept:</b> {escape(c["message"])}</p>' for c in _not_kept(row.get("preset"))]
     notes = "".join(f"<p>{escape(note)}</p>" for note in row["notes"])
-    return "".join(parts) + _rules(row["preset"], notes)
+    return "".join(parts) + _rules(row["preset"], notes, review=bool(row.get("review")))
 
 
 def _not_kept(preset: Row | None) -> list[Row]:
     return [check for check in (preset or {"checks": ()})["checks"] if check["required"] and not check["passed"]]
 
 
-def _rules(preset: Row | None, notes: str) -> str:
+def _rules(preset: Row | None, notes: str, *, review: bool) -> str:
     """All rules, folded, and the notes with them: they mostly say why a rule is not kept."""
     if preset is None:
         return notes
     required, broken = sum(check["required"] for check in preset["checks"]), len(_not_kept(preset))
-    verdict = f"{broken} of {required} rules not kept" if broken else f"all {required} rules kept"
+    kept = f"all {required} rules kept{', but look at it before you use it' if review else ''}"
+    verdict = f"{broken} of {required} rules not kept" if broken else kept
     items = "".join(
         f'<li class="{_mark(check)}"><b>{_MARKS[_mark(check)]}</b> {escape(check["message"])}</li>'
         for check in preset["checks"]

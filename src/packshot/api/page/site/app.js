@@ -138,18 +138,20 @@ let spoken = { at: 0, words: "" };
 function showTally(work) {
   const all = photos.all.length;
   const failed = photos.all.filter((photo) => photo.failure).length;
-  const ready = photos.all.filter((photo) => !photo.failure && work.isDone(photo)).length;
-  const look = photos.all.filter((photo) => photo.needsLook).length;
+  const done = photos.all.filter((photo) => !photo.failure && work.isDone(photo));
+  const look = done.filter((photo) => photo.needsLook).length;
+  const ready = done.length - look;
   const parts = [`${ready} of ${all} ready`, look && `${look} to look at`, failed && `${failed} did not work`].filter(Boolean);
   const words = `${parts.join(", ")}.`;
   find("tally").textContent = words;
-  find("all").value = all ? (ready + failed) / all : 0;
-  find("all").hidden = ready + failed === all;
+  const settled = done.length + failed;
+  find("all").value = all ? settled / all : 0;
+  find("all").hidden = settled === all;
   const made = photos.all.filter((photo) => photo.result && !photo.failure).length;
   find("download-all").disabled = !made;
   find("download-all").textContent = made === all ? `Download all (${made})` : `Download ${made} of ${all}`;
   showHint();
-  speak(words, ready + failed === all);
+  speak(words, settled === all);
 }
 
 /** What helps many photos at once. */

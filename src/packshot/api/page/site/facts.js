@@ -13,8 +13,8 @@ export function facts(photo, { onLooked, onRetry }) {
   return [
     badges(photo).length ? make("p", { className: "badges" }, badges(photo)) : null,
     make("p", {}, factsOf(photo.result)),
-    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; } }, "Download"),
     review ? doubt(photo, onLooked) : null,
+    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; } }, "Download"),
     preset ? rules(preset) : null,
     notes.length ? make("section", {}, make("h3", {}, "Good to know"), make("ul", { className: "notes" }, notes.map((note) => make("li", {}, plain(note))))) : null,
     confidence === null ? null : make("p", { className: "fine" }, sureness(confidence)),
@@ -29,7 +29,7 @@ function failed({ problem, permanent }, onRetry) {
 function doubt(photo, onLooked) {
   if (photo.looked) return make("p", { className: "fine" }, "You looked at this one and found it good.");
   return make("section", { className: "doubt" },
-    make("p", {}, "This one is doubtful. Compare the edges with the photo; what is wrong, mend with Touch up."),
+    make("p", {}, "Look at it before you use it: this one is doubtful. Compare the edges with the photo; what is wrong, mend with Touch up."),
     make("button", { type: "button", id: "looked", onclick: onLooked }, "Looks good"));
 }
 

@@ -116,13 +116,13 @@ export class List {
 
 export function badges(photo) {
   if (!photo.result || photo.failure) return [];
-  return [photo.needsLook ? lookBadge() : null, verdict(photo.result.facts.preset)].filter(Boolean);
+  return [photo.needsLook ? lookBadge() : null, verdict(photo.result.facts.preset, photo.needsLook)].filter(Boolean);
 }
 
 /** What is going on with a photo, in words. */
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
-  if (settled) return `Ready: ${shapeOf(photo.result.facts)}`;
+  if (settled) return `${photo.needsLook ? "Look at it before you use it" : "Ready"}: ${shapeOf(photo.result.facts)}`;
   if (stopped) return "Not made";
   const again = photo.result ? ", again" : "";
   if (!photo.running) return `Waiting${again}`;

@@ -7,10 +7,11 @@ import { counted, plain } from "./words.js";
 /** The rules that decide and are not kept. */
 export const missed = (preset) => preset.checks.filter((check) => !check.passed && check.required !== false);
 
-/** A badge: how a picture stands with its marketplace, or null. */
-export function verdict(preset) {
+/** A badge: how a picture stands with its marketplace, or null. Rules say nothing of the cutout: ready is what looks good too. */
+export function verdict(preset, needsLook) {
   if (!preset) return null;
   const name = shortTitle(preset.title);
+  if (preset.passed && needsLook) return make("span", { className: "badge" }, `${name}: all rules met`);
   if (preset.passed) return make("span", { className: "badge good" }, `\u2713 Ready for ${name}`);
   return make("span", { className: "badge bad" }, `\u2715 ${name}: ${counted(missed(preset).length, "rule")} not met`);
 }
