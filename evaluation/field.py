@@ -107,7 +107,8 @@ def _similarity(matte: Matte, truth: Mask) -> float:
     mean, mean_truth = float(matte.mean()), float(truth.mean())
     variance = size * float(matte.var())
     variance_truth = size * mean_truth * (1 - mean_truth)
-    covariance = float(matte[truth].sum()) - size * mean * mean_truth
+    # Where the truth is even it is 0, and what a sum of floats leaves of it must not be divided by another such rest.
+    covariance = float(matte[truth].sum()) - size * mean * mean_truth if 0 < mean_truth < 1 else 0.0
     above = 4 * mean * mean_truth * covariance
     below = (mean**2 + mean_truth**2) * (variance + variance_truth)
     return above / below if below else 1.0
