@@ -8,6 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import cv2
+import numpy as np
+
 from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
 from packshot.core.compose import cutout
@@ -15,11 +18,16 @@ from packshot.core.decide import decide
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import network_size
 from packshot.core.matte import drop_faint, is_flat, network_input, refine
+from packshot.core.plain_ground import find_plain_ground, settle
+from packshot.core.unmix import redraw_edges
 from packshot.engine.find import Found, edge_refiner, find_box, find_matte
 from packshot.engine.network import Network, load_network
 from packshot.engine.remove import remove
 
-STAGES = ("decode", "network input", "network", "matte", "edges", "faint", "box", "foreground", "cutout", "encode PNG")
+STAGES = (
+    *("decode", "network input", "network", "decide", "plain ground", "matte", "edges", "redrawn", "faint", "box"),
+    *("foreground", "cutout", "encode PNG"),
+)
 
 
 @dataclass
@@ -53,17 +61,26 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
     watch.lap("network input")
     coarse = network.predict(rgb)
     watch.lap("network")
-    coarse = decide(coarse)
+    answer, coarse = coarse, decide(coarse)
+    watch.lap("decide")
+    seen = np.multiply(cv2.merge(list(rgb[0])), 255, dtype=np.float32)
+    ground = find_plain_ground(seen, coarse)
+    if ground is not None:
+        coarse = settle(ground, seen, answer, coarse).coarse
+    watch.lap("plain ground")
     matte = refine(picture, coarse)
     watch.lap("matte")
     if network.card.edges:
         matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
     watch.lap("edges")
+    if ground is not None:
+        matte = redraw_edges(ground, picture, seen, matte)
+    watch.lap("redrawn")
     matte = drop_faint(matte)
     watch.lap("faint")
     find_box(Found(matte, None))
     watch.lap("box")
-    foreground = estimate_foreground(picture, matte)
+    foreground = estimate_foreground(picture, matte, ground)
     watch.lap("foreground")
     rendering = cutout(foreground, matte)
     watch.lap("cutout")

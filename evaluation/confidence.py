@@ -1,9 +1,10 @@
 """Fit a card's confidence: `python -m evaluation.confidence REPORT ... --model NAME --write`.
 
-REPORT is what `python -m evaluation` wrote with --out for that model. Several are pooled: a curve that holds for what a
-shop sends must have seen some. It is a logistic curve from the stability of the coarse matte (core.confidence) to
-the IoU of the matte that comes of it. The figures are those of pictures that a curve was not fitted to: five curves,
-each from four fifths, predict the fifth that is left out. The curve on the card is fitted to all.
+REPORT is what `python -m evaluation` wrote with --out for that model. Several are pooled, MOST pictures of each: a
+curve that holds for what a shop sends must have seen some. It is a logistic curve from the signs of a matte
+(core.confidence.Signs) to its quality: IoU, halved where a part is lost or a hole is torn, which IoU hides. The figures
+are those of pictures that a curve was not fitted to: five curves, each from four fifths, predict the fifth that is left
+out. The curve on the card is fitted to all.
 """
 
 from __future__ import annotations
@@ -15,26 +16,39 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from evaluation.reliability import Figures, bins, calibration_error, caught, rank_correlation, reviewed
-from packshot.core.confidence import Calibration
+from evaluation.confidence_picture import svg
+from evaluation.metrics import DAMAGED
+from evaluation.reliability import (
+    Figures,
+    bins,
+    calibration_error,
+    caught,
+    caught_damage,
+    rank_correlation,
+    reviewed,
+)
+from packshot.core.confidence import SIGNS, Calibration
 from packshot.engine.card import ModelCard
 from packshot.engine.weights import DEFAULT_MODEL, find_card
 
 FOLDS = 5
-EXTREME = 1e-3  # no curve reaches an IoU of 0 or 1
-RIDGE = 1e-3  # on the slope per standard deviation: keeps it finite where a threshold divides good from bad
+EXTREME = 1e-3  # no curve reaches a quality of 0 or 1
+RIDGE = 1e-3  # on the weight per standard deviation: keeps it finite where a threshold divides good from bad
+MOST = 200  # pictures of one report that count, evenly spaced: a large set of scenes must not outweigh products
+LARGER_IS_BETTER = np.array([name == "stability" for name in SIGNS])
 
 
 @dataclass(frozen=True)
 class Curve:
-    """confidence = 1 / (1 + exp(-intercept - slope * stability))."""
+    """quality = 1 / (1 + exp(-intercept - weights . signs)). weights: float64 (signs,), in the order of SIGNS."""
 
     intercept: float
-    slope: float
+    weights: Figures
 
-    def __call__(self, stable: Figures) -> Figures:
-        return logistic(self.intercept + self.slope * stable)
+    def __call__(self, signs: Figures) -> Figures:
+        return logistic(self.intercept + signs @ self.weights)
 
 
 def logistic(x: Figures) -> Figures:
@@ -42,26 +56,39 @@ def logistic(x: Figures) -> Figures:
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
-def fit(stable: Figures, ious: Figures) -> Curve:
-    """The curve of the least cross entropy against IoU taken as a share, by Newton's method.
+def fit(signs: Figures, quality: Figures) -> Curve:
+    """The curve of the least cross entropy against quality taken as a share, by Newton's method.
 
-    Its mean is then that of IoU. Source: Papke and Wooldridge 1996, "Econometric methods for fractional response
-    variables". Parameters: stable, ious, float64 (n,) in 0..1.
+    Its mean is then that of the quality. A sign whose weight would say that more of a fault makes a matte better says
+    nothing, and is left out. Source: Papke and Wooldridge 1996, "Econometric methods for fractional response
+    variables". Parameters: signs, float64 (n, signs), quality, float64 (n,), in 0..1.
     """
-    ious = np.clip(ious, EXTREME, 1 - EXTREME)
-    mean, spread = float(stable.mean()), max(float(stable.std()), 1e-6)
-    design = np.stack([np.ones_like(stable), (stable - mean) / spread], axis=1)
-    ridge = np.diag([0.0, RIDGE])
-    weights = np.array([np.log(ious.mean() / (1 - ious.mean())), 0.0])
+    used = np.ones(signs.shape[1], bool)
+    while True:
+        curve = _fit(signs * used, quality)
+        wrong = used & (np.where(LARGER_IS_BETTER, -1, 1) * curve.weights > 0)
+        wrong &= ~LARGER_IS_BETTER  # the calibration refuses a stability that says nothing
+        if not wrong.any():
+            return Curve(curve.intercept, np.where(used, curve.weights, 0))
+        used &= ~wrong
+
+
+def _fit(signs: Figures, quality: Figures) -> Curve:
+    quality = np.clip(quality, EXTREME, 1 - EXTREME)
+    mean, spread = signs.mean(axis=0), np.maximum(signs.std(axis=0), 1e-6)
+    design = np.hstack([np.ones((len(signs), 1)), (signs - mean) / spread])
+    ridge = RIDGE * np.diag([0.0] + [1.0] * signs.shape[1])
+    weights = np.zeros(design.shape[1])
+    weights[0] = np.log(quality.mean() / (1 - quality.mean()))
 
     def loss(weights: Figures) -> float:
         logit = design @ weights
-        return float((np.logaddexp(0, logit) - ious * logit).mean() + weights @ ridge @ weights / 2)
+        return float((np.logaddexp(0, logit) - quality * logit).mean() + weights @ ridge @ weights / 2)
 
     for _ in range(50):
         said = logistic(design @ weights)
-        slope = design.T @ (said - ious) / len(ious) + ridge @ weights
-        bend = (design.T * (said * (1 - said))) @ design / len(ious) + ridge
+        slope = design.T @ (said - quality) / len(quality) + ridge @ weights
+        bend = (design.T * (said * (1 - said))) @ design / len(quality) + ridge
         step = np.linalg.solve(bend, slope)
         # A full step overshoots where nearly all mattes are good: there the curve is flat, and hardly bends.
         while np.abs(step).max() > 1e-10 and loss(weights - step) > loss(weights):
@@ -69,79 +96,97 @@ def fit(stable: Figures, ious: Figures) -> Curve:
         weights -= step
         if np.abs(step).max() < 1e-10:
             break
-    return Curve(float(weights[0] - weights[1] * mean / spread), float(weights[1] / spread))
+    each = weights[1:] / spread
+    return Curve(float(weights[0] - each @ mean), each)
 
 
-def predicted(stable: Figures, ious: Figures, seed: int = 1) -> Figures:
+def predicted(signs: Figures, quality: Figures, seed: int = 1) -> Figures:
     """The confidence in each picture by a curve fitted without its fifth of the pictures."""
-    order = np.random.default_rng(seed).permutation(len(ious))
-    said = np.empty_like(ious)
+    order = np.random.default_rng(seed).permutation(len(quality))
+    said = np.empty_like(quality)
     for fold in range(FOLDS):
         left_out = order[fold::FOLDS]
         others = np.setdiff1d(order, left_out)
-        said[left_out] = fit(stable[others], ious[others])(stable[left_out])
+        said[left_out] = fit(signs[others], quality[others])(signs[left_out])
     return said
-
-
-def calibrate(stable: Figures, ious: Figures, sha256: str) -> tuple[Calibration, Figures]:
-    """The calibration for a card, and the out-of-fold confidences that its figures come from."""
-    curve, said = fit(stable, ious), predicted(stable, ious)
-    flagged = curve(stable)[reviewed(said)]
-    calibration = Calibration(
-        sha256=sha256,
-        intercept=round(curve.intercept, 4),
-        slope=round(curve.slope, 4),
-        review_below=round(float(flagged.max()), 4),
-        pictures=len(ious),
-        rank_correlation=round(rank_correlation(said, ious), 4),
-        mean_error=round(float(np.abs(said - ious).mean()), 4),
-        calibration_error=round(calibration_error(said, ious), 4),
-        caught=round(caught(said, ious), 4),
-    )
-    return calibration, said
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What reports of one model say of their pictures: stability, IoU and set of each whose truth has foreground."""
+    """What reports of one model say of their pictures, those whose truth has foreground.
 
-    stable: Figures
+    signs: float64 (n, signs), in the order of SIGNS. ious: float64 (n,). damaged: bool (n,), whether a part is lost or
+    a hole torn. groups: the set of each.
+    """
+
+    signs: Figures
     ious: Figures
+    damaged: npt.NDArray[np.bool_]
     groups: list[str]
+
+    @property
+    def quality(self) -> Figures:
+        return np.asarray(self.ious * np.where(self.damaged, DAMAGED, 1), np.float64)
+
+
+def calibrate(found: Measured, sha256: str) -> tuple[Calibration, Figures]:
+    """The calibration for a card, and the out-of-fold confidences that its figures come from."""
+    curve, said = fit(found.signs, found.quality), predicted(found.signs, found.quality)
+    flagged = curve(found.signs)[reviewed(said)]
+    calibration = Calibration(
+        sha256=sha256,
+        intercept=round(curve.intercept, 4),
+        weights={name: round(float(each), 4) for name, each in zip(SIGNS, curve.weights, strict=True) if each},
+        review_below=round(float(flagged.max()), 4),
+        pictures=len(found.ious),
+        rank_correlation=round(rank_correlation(said, found.quality), 4),
+        mean_error=round(float(np.abs(said - found.quality).mean()), 4),
+        calibration_error=round(calibration_error(said, found.quality), 4),
+        caught=round(caught(said, found.ious), 4),
+        caught_damage=round(caught_damage(said, found.damaged).share, 4),
+    )
+    return calibration, said
 
 
 def measured(reports: Sequence[Path], card: ModelCard) -> Measured:
     """Raises: SystemExit when a report is of another file or side, or all have too few pictures."""
-    stable, ious, groups = [], [], []
+    pictures = []
     for path in reports:
         report = json.loads(path.read_text(encoding="utf-8"))
         if (report["model"]["sha256"], report["model"]["side_px"]) != (card.sha256, card.input.side_px):
             raise SystemExit(f"{path} was measured on another file than {card.file}, or at another side")
-        for picture in report["pictures"]:
-            if picture["iou"] is not None:
-                stable.append(picture["stability"])
-                ious.append(picture["iou"])
-                groups.append(picture["strata"][0])
-    if len(ious) < 10 * FOLDS:
-        raise SystemExit(f"{len(ious)} pictures are too few: give at least {10 * FOLDS}")
-    return Measured(np.array(stable), np.array(ious), groups)
+        own = [each for each in report["pictures"] if each["iou"] is not None and each["signs"]]
+        pictures += [own[round(at)] for at in np.linspace(0, len(own) - 1, min(MOST, len(own)))]
+    if len(pictures) < 10 * FOLDS:
+        raise SystemExit(f"{len(pictures)} pictures are too few: give at least {10 * FOLDS}")
+    return Measured(
+        np.array([[each["signs"][name] for name in SIGNS] for each in pictures]),
+        np.array([each["iou"] for each in pictures]),
+        np.array([each["parts_lost"] + each["holes_torn"] > 0 for each in pictures]),
+        [each["strata"][0] for each in pictures],
+    )
 
 
-def table(said: Figures, ious: Figures) -> str:
+def table(said: Figures, found: Measured) -> str:
     """The reliability table: tenths of the pictures, the least sure first."""
-    lines = ["pictures  confidence     mean  mean IoU  IoU < .80"]
-    for each in bins(said, ious):
+    lines = ["pictures  confidence     mean  quality  under .80"]
+    for each in bins(said, found.quality):
         span = f"{each.lowest:.3f}-{each.highest:.3f}"
-        lines.append(f"{each.pictures:8}  {span}  {each.confidence:.3f}     {each.iou:.3f}      {each.poor:.3f}")
+        lines.append(f"{each.pictures:8}  {span}  {each.confidence:.3f}    {each.iou:.3f}      {each.poor:.3f}")
+    bad = caught_damage(said, found.damaged)
+    lines.append(
+        f"of {found.damaged.sum()} damaged, the first tenth holds {bad.share:.3f} of at most {bad.at_most:.3f}"
+    )
     return "\n".join(lines)
 
 
-def by_set(said: Figures, ious: Figures, groups: Sequence[str]) -> str:
+def by_set(said: Figures, found: Measured) -> str:
     """What each set was promised, and what it got."""
     lines = []
-    for name in sorted(set(groups)):
-        own = np.array(groups) == name
-        lines.append(f"{name}: {own.sum()} pictures, confidence {said[own].mean():.3f}, IoU {ious[own].mean():.3f}")
+    for name in sorted(set(found.groups)):
+        own = np.array(found.groups) == name
+        promised, got = said[own].mean(), found.quality[own].mean()
+        lines.append(f"{name}: {own.sum()} pictures, confidence {promised:.3f}, quality {got:.3f}")
     return "\n".join(lines)
 
 
@@ -149,18 +194,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("reports", type=Path, nargs="+", help="reports of `python -m evaluation ... --out REPORT`")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of a model, or path of an .onnx file")
+    parser.add_argument("--picture", type=Path, help="write the reliability as an SVG")
     parser.add_argument("--write", action="store_true", help="put the calibration on the model's card")
     options = parser.parse_args(arguments)
     card, path = find_card(options.model)
     found = measured(options.reports, card)
     try:
-        calibration, said = calibrate(found.stable, found.ious, card.sha256)
+        calibration, said = calibrate(found, card.sha256)
     except ValueError as error:
         raise SystemExit(f"these pictures give no calibration: {error}") from error
     print(f"confidence of {card.name}, each picture by a curve fitted without it")
-    print(table(said, found.ious))
-    print(by_set(said, found.ious, found.groups))
+    print(table(said, found))
+    print(by_set(said, found))
     print(calibration)
+    if options.picture:
+        alone = predicted(found.signs * LARGER_IS_BETTER, found.ious)
+        ways = {"this confidence": said, "stability alone": alone}
+        options.picture.write_text(svg(said, found.quality, ways, found.damaged), encoding="utf-8")
     if options.write:
         path.with_suffix(".json").write_text(replace(card, confidence=calibration).to_json(), encoding="utf-8")
 

@@ -14,6 +14,7 @@ from evaluation.soft import BAND_SHARE, band_mae, connectivity_error, gradient_e
 from packshot.core.picture import Float32
 
 BOUNDARY_SHARE = 0.02  # of the diagonal: Cheng et al. 2021
+DAMAGED = 0.5  # of the quality: what is left of a matte with a part lost or a hole torn
 EDGE_SHARE = 0.01  # of the diagonal: nearer to the edge, kept background is a matter of boundary_iou
 HOLE_SHARE = 0.001  # of the picture: smaller holes are noise in hand-made masks
 PART_SHARE = 0.0004  # of the picture: 192 px of 800x600; a rung of 4x60 px has 200 that count
@@ -56,6 +57,11 @@ class Score:
     def has_foreground(self) -> bool:
         """Whether the truth has any, so that figures about its shape have a meaning."""
         return self.f_curve is not None
+
+    @property
+    def quality(self) -> float:
+        """IoU, halved where a part is lost or a hole is torn: what a confidence promises."""
+        return self.iou * (DAMAGED if self.damaged else 1)
 
     @property
     def max_f(self) -> float:

@@ -89,14 +89,16 @@ def _histogram(ious: Sequence[float]) -> str:
 
 
 def _reliability(rows: list[Row]) -> list[str]:
-    """Confidence against IoU, where the card has a calibration."""
-    pairs = [(row.confidence, row.score.iou) for row in rows if row.confidence is not None and row.score.has_foreground]
+    """Confidence against quality, where the card has a calibration."""
+    pairs = [
+        (row.confidence, row.score.quality) for row in rows if row.confidence is not None and row.score.has_foreground
+    ]
     if len(pairs) < 10:
         return []
     lines = [_cells(each) for each in bins(*np.array(pairs).T)]
     return [
         "<h2>Confidence</h2>",
-        _table(("pictures", "confidence, from", "to", "mean", "mean IoU", "IoU < .80"), lines),
+        _table(("pictures", "confidence, from", "to", "mean", "mean quality", "under .80"), lines),
     ]
 
 

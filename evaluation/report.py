@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import Any, NamedTuple
 
@@ -51,7 +51,8 @@ MEANS = tuple(name for name in COLUMNS if name in Score.__dataclass_fields__ and
 class Row:
     """One scored picture: its name, its strata, its figures, the time that its matte took, and the confidence in it.
 
-    stability: of the network's own answer (packshot.core.confidence), from which a confidence is fitted.
+    signs: those from which a confidence is fitted, by name (packshot.core.confidence.Signs); none where a file's own
+    alpha was its matte.
     """
 
     name: str
@@ -59,11 +60,12 @@ class Row:
     score: Score
     seconds: float
     confidence: float | None = None
-    stability: float = 0.0
+    signs: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         sure = None if self.confidence is None else round(self.confidence, 4)
-        figures = {"seconds": round(self.seconds, 4), "confidence": sure, "stability": round(self.stability, 5)}
+        signs = {name: round(value, 5) for name, value in self.signs.items()}
+        figures = {"seconds": round(self.seconds, 4), "confidence": sure, "signs": signs}
         return {"name": self.name, "strata": self.strata, **self.score.row(), **figures}
 
 

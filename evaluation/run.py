@@ -28,8 +28,6 @@ from evaluation.report import Row, by_stratum, overall, table
 from evaluation.sheet import sheet, write
 from evaluation.strata import strata
 from evaluation.worst import WORST, Worst
-from packshot.core.confidence import stability
-from packshot.core.picture import Float32
 from packshot.engine.find import find_matte
 from packshot.engine.network import Network, OnnxNetwork
 from packshot.engine.weights import DEFAULT_MODEL, find_card, verify
@@ -74,29 +72,14 @@ def _outcome(network: Network, pair: Pair, worst: Worst | None) -> tuple[Row | P
         return Problem(pair.name, str(error)), False
     picture, truth = example.picture, example.truth
     started = time.perf_counter()
-    listening = Listening(network)
-    found = find_matte(picture, listening)
+    found = find_matte(picture, network)
     seconds = time.perf_counter() - started
     figures = score(found.matte, truth)
     if worst and figures.has_foreground:
         worst.add(example, found.matte, figures.iou)
-    row = Row(
-        pair.name, strata(pair.group, picture.rgb, truth), figures, seconds, found.confidence, listening.stability
-    )
+    told = {} if found.signs is None else found.signs.values()
+    row = Row(pair.name, strata(pair.group, picture.rgb, truth), figures, seconds, found.confidence, told)
     return row, example.was_resized
-
-
-class Listening:
-    """A network that keeps the stability of what it said last; one for each picture at a time."""
-
-    def __init__(self, network: Network) -> None:
-        self.card, self._network = network.card, network
-        self.stability = 0.0
-
-    def predict(self, rgb: Float32) -> Float32:
-        coarse = self._network.predict(rgb)
-        self.stability = stability(coarse)
-        return coarse
 
 
 def load(model: str, side: int | None = None) -> OnnxNetwork:

@@ -1,7 +1,8 @@
 """Write held-out composites as pairs: `python -m training.testset --data DATA --cache runs/cache --out FOLDER`.
 
 Objects of the val split, most of them product cutouts and furniture, on solid and graded grounds, which are half of
-what shops send; with shadows and reflections that are not foreground, and grounds of the object's own colour.
+what shops send, or with --photos in rooms and on textures; with shadows and reflections that are not foreground, and
+grounds of the object's own colour.
 `python -m evaluation FOLDER` judges a network on them.
 """
 
@@ -18,18 +19,20 @@ from torch import Tensor
 
 from training.augment import jpeg
 from training.composites import Compositor, Recipe, object_pool
-from training.data import Folders
+from training.data import Folders, load_grounds
 from training.pool import ASPECTS, batch_shape
 
 SEED = 9
 SHARES = {"duts_tr": 0.4, "cutouts-01": 0.3, "white-00": 0.3}
 SOLID = Recipe(photo_share=0, several_share=0.3)
+PHOTOS = Recipe(photo_share=1, several_share=0.3)
 
 
-def composites(folders: Folders, side_px: int) -> Iterator[tuple[Tensor, Tensor]]:
+def composites(folders: Folders, side_px: int, *, photos: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
     """Pictures (3, h, w) and mattes (1, h, w), float32 in 0..1, the longer side side_px; the same ones each time."""
     pool = object_pool(folders, "val", SHARES, torch.device("cpu"))
-    maker = Compositor(pool, [], SOLID, torch.Generator().manual_seed(SEED))
+    grounds, recipe = (load_grounds(folders.data), PHOTOS) if photos else ([], SOLID)
+    maker = Compositor(pool, grounds, recipe, torch.Generator().manual_seed(SEED))
     number = 0
     while True:
         picture, matte = maker.make(1, batch_shape(side_px, number % len(ASPECTS)))
@@ -56,9 +59,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--photos", action="store_true", help="in rooms and on textures, not on plain grounds")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    made = composites(Folders(options.data, options.cache), options.side)
+    made = composites(Folders(options.data, options.cache), options.side, photos=options.photos)
     for number in range(options.count):
         write(options.out, f"{number:04d}", *next(made))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from xml.sax.saxutils import escape
 
 from evaluation.capacity.measure import Found
 from evaluation.capacity.plan import Aim, fleet, times_of
+from evaluation.svg import document, polyline, text
 
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 50, 60
@@ -33,20 +33,18 @@ def curves(found: Found, aim: Aim) -> dict[int, Line]:
 def svg(lines: Mapping[int, Line], aim: Aim) -> str:
     """The picture, to be looked at on white or on black paper."""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(LEFT, 26, "The time within which 95 of 100 pictures are answered (simulated)", size=15),
+        text(LEFT, 26, "The time within which 95 of 100 pictures are answered (simulated)", size=15),
         *_grid(),
         f'<path d="M{_x(0)} {_y(aim.p95_s)}H{_x(1)}" stroke="#b00020" stroke-dasharray="6 4"/>',
-        _text(_x(0) + 6, _y(aim.p95_s) - 6, f"aim {aim.p95_s:g} s", colour="#b00020"),
+        text(_x(0) + 6, _y(aim.p95_s) - 6, f"aim {aim.p95_s:g} s", colour="#b00020"),
     ]
     for line, colour in zip(lines.values(), COLOURS, strict=True):
         parts.append(_curve(line, colour))
     parts += _legend(lines, aim)
     parts.append(
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, "share of the workers' time that is asked for", "middle")
+        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, "share of the workers' time that is asked for", "middle")
     )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return document(parts, WIDTH, HEIGHT)
 
 
 def _x(share: float) -> float:
@@ -57,31 +55,23 @@ def _y(seconds: float) -> float:
     return HEIGHT - BOTTOM - min(seconds, LONGEST_S) / LONGEST_S * (HEIGHT - TOP - BOTTOM)
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", *, size: int = 13, colour: str = "#333333") -> str:
-    return (
-        f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{escape(text)}</text>'
-    )
-
-
 def _grid() -> Sequence[str]:
     parts = []
     for seconds in (0.0, 0.5, 1.0, 1.5, 2.0):
         parts.append(f'<path d="M{_x(0)} {_y(seconds):.1f}H{_x(1)}" stroke="#dddddd"/>')
-        parts.append(_text(LEFT - 10, _y(seconds) + 4, f"{seconds:g} s", "end"))
-    parts += [_text(_x(each / 100), HEIGHT - BOTTOM + 20, f"{each} %", "middle") for each in range(0, 101, 20)]
+        parts.append(text(LEFT - 10, _y(seconds) + 4, f"{seconds:g} s", "end"))
+    parts += [text(_x(each / 100), HEIGHT - BOTTOM + 20, f"{each} %", "middle") for each in range(0, 101, 20)]
     return parts
 
 
 def _curve(line: Line, colour: str) -> str:
-    shown = [each for each in line if each[1] <= LONGEST_S]
-    points = " ".join(f"{_x(share):.1f},{_y(seconds):.1f}" for share, seconds in shown)
-    return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+    return polyline([(_x(share), _y(seconds)) for share, seconds in line if seconds <= LONGEST_S], colour)
 
 
 def _legend(lines: Mapping[int, Line], aim: Aim) -> Sequence[str]:
-    parts = [_text(WIDTH - RIGHT + 14, TOP + 4, f"replicas of {aim.cores} cores")]
+    parts = [text(WIDTH - RIGHT + 14, TOP + 4, f"replicas of {aim.cores} cores")]
     for number, (count, colour) in enumerate(zip(lines, COLOURS, strict=True)):
         y = TOP + 26 + 22 * number
         parts.append(f'<path d="M{WIDTH - RIGHT + 14} {y}h22" stroke="{colour}" stroke-width="2.5"/>')
-        parts.append(_text(WIDTH - RIGHT + 44, y + 4, str(count)))
+        parts.append(text(WIDTH - RIGHT + 44, y + 4, str(count)))
     return parts

@@ -144,7 +144,7 @@ def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: 
 def model_that_doubts(folder: Path, review_below: float) -> Path:
     """The default network with a card that sends to review what is below a confidence."""
     card, graph = find_card(DEFAULT_MODEL)
-    curve = Calibration(card.sha256, -2.0, 5.0, review_below, 100, 0.7, 0.08, 0.01, 0.35)
+    curve = Calibration(card.sha256, -2.0, {"stability": 5.0}, review_below, 100, 0.7, 0.08, 0.01, 0.35, 0.3)
     shutil.copy(graph, folder)
     (folder / f"{card.name}.json").write_text(replace(card, confidence=curve).to_json())
     return folder / card.file

@@ -161,7 +161,7 @@ def test_a_cutout_of_a_cutout_loses_next_to_nothing() -> None:
 
 def test_the_confidence_is_the_cards_and_none_without_a_calibration() -> None:
     network, data = default_network(), (EXAMPLES / "bear.jpg").read_bytes()
-    curve = Calibration(network.card.sha256, -2.0, 5.0, 0.6, 100, 0.7, 0.08, 0.01, 0.35)
+    curve = Calibration(network.card.sha256, -2.0, {"stability": 5.0}, 0.6, 100, 0.7, 0.08, 0.01, 0.35, 0.3)
     known, unknown = (_With(network, replace(network.card, confidence=each)) for each in (curve, None))
     sure = {remove(data, options, network=known).confidence for options in (Options(), Options(form="mask"))}
     assert len(sure) == 1

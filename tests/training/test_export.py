@@ -99,7 +99,7 @@ def test_exported_again_with_scores_the_file_stays_and_the_card_grows(exported: 
 
 def test_a_calibration_stays_with_its_file_and_side_alone(exported: Path) -> None:
     card, path = find_card(str(exported / "fresh.onnx"))
-    fitted = Calibration(card.sha256, -2.0, 5.0, 0.6, 100, 0.7, 0.08, 0.01, 0.35)
+    fitted = Calibration(card.sha256, -2.0, {"stability": 5.0}, 0.6, 100, 0.7, 0.08, 0.01, 0.35, 0.3)
     path.with_suffix(".json").write_text(replace(card, confidence=fitted).to_json())
     export(exported)
     assert find_card(str(path))[0].confidence == fitted

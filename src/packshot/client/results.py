@@ -73,8 +73,8 @@ class Link:
     """A packshot that lies at the service.
 
     url: works without a key until expires_at. size: of the output. photo_size: of the photo. box: the foreground in the
-    photo. product: the foreground in the output. confidence: the IoU to expect of the matte, 0 to 1. review: whether a
-    person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
+    photo. product: the foreground in the output. confidence: the quality to expect of the matte, 0 to 1. review:
+    whether a person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
     """
 
     url: str

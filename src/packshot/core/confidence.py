@@ -1,67 +1,185 @@
-"""How good a matte is likely to be, told by the network's answer alone: one that knows what it sees is seldom unsure.
+"""How good a matte is likely to be, told by signs in the network's answer and in the picture.
 
-One figure, stability, says all that we found to be said: eleven others, and a second and third look at the picture
-mirrored and at another size, add nothing to it (decision 0018).
+A network that knows what it sees is seldom unsure: stability says most of it. It says nothing where the network is sure
+and wrong, and there the picture does: an outline through a smooth surface, a plain ground that the matte contradicts, a
+product that is cut straight through (decision 0039).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import exp, hypot, sqrt
 
+import cv2
 import numpy as np
 
-from packshot.core.picture import Float32
+from packshot.core.picture import Float32, UInt8
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
+
+STEP_LEVELS = 12
+"""Of 255: within two pixels on either side of an outline the picture changes by that much, or nothing is seen there."""
+
+PIECE = 0.03
+"""Share of the product from which a piece of it is looked at on its own."""
+
+MOST_PIECES = 6
+"""More of them are a set of things."""
+
+STRAIGHT = 0.9
+"""Share by which two pieces must overlap along a cut, and be filled along it, to have been one."""
+
+SAME_COLOUR = 40
+"""Levels between the mean colours of two pieces that may have been one."""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What tells how good a matte is; all in 0..1, and all but the first are faults.
+
+    stability: of the network's answer, 1 where nothing is undecided. unseen: share of the outline where the picture
+    shows none. scene: 1 where the ground is not plain, so that nothing but the network tells what belongs to the
+    product. contested: what a plain ground and the network disagree about without either being sure, the root of its
+    share of the product, for its first percent says the most. cut: whether two pieces look like one that something like
+    the ground cuts straight through.
+    """
+
+    stability: float
+    unseen: float = 0.0
+    scene: float = 0.0
+    contested: float = 0.0
+    cut: float = 0.0
+
+    def values(self) -> dict[str, float]:
+        return asdict(self)
+
+
+SIGNS = tuple(each.name for each in fields(Signs))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns the stability of one network's mattes into a confidence: a logistic curve, fitted to known truths.
+    """What turns the signs of one network's mattes into a confidence: a logistic curve, fitted to known truths.
 
-    sha256: of the graph that it was fitted to; no other has the same stability.
-    intercept, slope: confidence = 1 / (1 + exp(-intercept - slope * stability)).
+    sha256: of the graph that it was fitted to; no other has the same signs.
+    intercept, weights: confidence = 1 / (1 + exp(-intercept - sum of weight * sign)).
     review_below: the confidence under which the least sure tenth of the pictures lie: those to look at first.
-    pictures, rank_correlation, mean_error, calibration_error, caught: how well IoU was predicted on pictures that the
-    curve was not fitted to. `caught`: share of those with an IoU under 0.8 among the least sure tenth.
+    pictures, rank_correlation, mean_error, calibration_error, caught, caught_damage: how well quality was predicted on
+    pictures that the curve was not fitted to. `caught`: share of those with an IoU under 0.8 among the least sure
+    tenth; `caught_damage`: of those with a part lost or a hole torn.
     """
 
     sha256: str
     intercept: float
-    slope: float
+    weights: Mapping[str, float]
     review_below: float
     pictures: int
     rank_correlation: float
     mean_error: float
     calibration_error: float
     caught: float
+    caught_damage: float
 
     def __post_init__(self) -> None:
-        if self.slope <= 0:
-            raise ValueError(f"slope {self.slope} must be positive: a stabler matte is a better one")
+        if unknown := sorted(self.weights.keys() - set(SIGNS)):
+            raise ValueError(f"weights of unknown signs: {', '.join(unknown)}")
+        if self.weights.get("stability", 0) <= 0:
+            raise ValueError("the weight of stability must be positive: a stabler matte is a better one")
+        if harmful := sorted(name for name, weight in self.weights.items() if name != "stability" and weight > 0):
+            raise ValueError(f"more {', '.join(harmful)} cannot make a matte better")
 
 
-def stability(coarse: Float32) -> float:
-    """Area at a high threshold by area at a low one, the mean over four pairs: 1 where nothing is undecided.
+def confidence(signs: Signs, calibration: Calibration | None) -> float | None:
+    """The quality that mattes with these signs have in the mean, in 0..1; None without a calibration.
 
-    Parameters: coarse, float32 (h, w) in 0..1, as the network gave it: what decides on islands and insides afterwards
-    also removes what tells that it was unsure. Returns: 0..1; 0 for an empty matte.
-    Source: one pair of thresholds, as in Kirillov et al. 2023, "Segment Anything", arXiv:2304.02643.
-    """
-    shares = [_area(coarse, 1 - low) / max(_area(coarse, low), 1) for low in THRESHOLDS]
-    return sum(shares) / len(shares)
-
-
-def confidence(coarse: Float32, calibration: Calibration | None) -> float | None:
-    """The IoU that mattes of this stability have in the mean, in 0..1; None without a calibration.
-
-    Parameters: coarse, float32 (h, w) in 0..1, as the network gave it; calibration, of that network.
+    Quality is IoU, halved where a part is lost or a hole is torn.
     """
     if calibration is None:
         return None
-    return 1 / (1 + exp(-calibration.intercept - calibration.slope * stability(coarse)))
+    values = signs.values()
+    score = calibration.intercept + sum(weight * values[name] for name, weight in calibration.weights.items())
+    return 1 / (1 + exp(-score))
+
+
+def find_signs(answer: Float32, matte: Float32, seen: Float32, contested: Float32 | None = None) -> Signs:
+    """The signs of a matte.
+
+    Parameters: answer, float32 (h, w) in 0..1, as the network gave it: what decides on islands and insides afterwards
+    also removes what tells that it was unsure; matte, float32 (h, w), the finished one at the network's size; seen,
+    float32 (h, w, 3) in 0..255; contested, float32 (h, w), where the ground is plain (core.plain_ground.Settled).
+    """
+    product = (matte >= 0.5).view(np.uint8)
+    area = int(np.count_nonzero(product))
+    scene = float(contested is None)
+    if not area:
+        return Signs(stability(answer), scene=scene)
+    share = 0.0 if contested is None else min(1.0, float(contested.sum()) / area)
+    return Signs(stability(answer), _unseen(product, seen), scene, sqrt(share), float(_is_cut(product, seen)))
+
+
+def stability(answer: Float32) -> float:
+    """Area at a high threshold by area at a low one, the mean over four pairs: 1 where nothing is undecided.
+
+    Parameters: answer, float32 (h, w) in 0..1, as the network gave it. Returns: 0..1; 0 for an empty matte.
+    Source: one pair of thresholds, as in Kirillov et al. 2023, "Segment Anything", arXiv:2304.02643.
+    """
+    shares = [_area(answer, 1 - low) / max(_area(answer, low), 1) for low in THRESHOLDS]
+    return sum(shares) / len(shares)
 
 
 def _area(coarse: Float32, threshold: float) -> int:
     return int(np.count_nonzero(coarse >= threshold))
+
+
+def _unseen(product: UInt8, seen: Float32) -> float:
+    """Share of the outline where the picture changes by less than STEP_LEVELS within two pixels."""
+    outline = product - cv2.erode(product, np.ones((3, 3), np.uint8), borderValue=1)
+    at = np.flatnonzero(outline)
+    if not at.size:
+        return 0.0
+    around = np.ones((5, 5), np.uint8)
+    levels = seen.astype(np.uint8)
+    change = cv2.subtract(cv2.dilate(levels, around), cv2.erode(levels, around)).reshape(-1, 3)[at].max(axis=1)
+    return float((change < STEP_LEVELS).mean())
+
+
+def _is_cut(product: UInt8, seen: Float32) -> bool:
+    """Whether two pieces of one colour face each other along straight cuts of one width, like a can around a label."""
+    _, label, stats, _ = cv2.connectedComponentsWithStats(product, connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    large = np.flatnonzero(areas >= PIECE * areas.sum()) + 1
+    if not 2 <= len(large) <= MOST_PIECES:
+        return False
+    pieces = [np.argwhere(label == each)[:, ::-1].astype(np.float32) for each in large]
+    colours = [seen[label == each].mean(axis=0) for each in large]
+    return any(
+        np.abs(colours[i] - colours[j]).max() <= SAME_COLOUR and _faces(pieces[i], pieces[j])
+        for i in range(len(large))
+        for j in range(i)
+    )
+
+
+def _faces(one: Float32, other: Float32) -> bool:
+    """Whether two pieces, float32 (n, 2) of x and y, end in straight cuts of one width that face each other."""
+    (_, (width, height), angle) = cv2.minAreaRect(np.concatenate([one, other]))
+    if not width or not height:
+        return False
+    turn = np.deg2rad(angle)
+    cos, sin = np.cos(turn), np.sin(turn)
+    both = [each @ np.array([[cos, -sin], [sin, cos]], np.float32) for each in (one, other)]
+    return any(_ends_meet(*(each[:, ::step] for each in both)) for step in (1, -1))
+
+
+def _ends_meet(one: Float32, other: Float32) -> bool:
+    """The same along the first axis: one lies before the other, and both are as wide at the gap as anywhere."""
+    first, second = sorted((one, other), key=lambda piece: float(piece[:, 0].mean()))
+    gap = float(second[:, 0].min() - first[:, 0].max())
+    if gap < 2:
+        return False
+    ends = [first[first[:, 0] > first[:, 0].max() - 3, 1], second[second[:, 0] < second[:, 0].min() + 3, 1]]
+    spans = [(float(end.min()), float(end.max())) for end in ends]
+    whole = [(float(each[:, 1].min()), float(each[:, 1].max())) for each in (first, second)]
+    overlap = min(spans[0][1], spans[1][1]) - max(spans[0][0], spans[1][0])
+    widest = max(high - low for low, high in whole)
+    return overlap >= STRAIGHT * widest > 0 and gap <= 2 * hypot(widest, widest)

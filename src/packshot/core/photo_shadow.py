@@ -15,7 +15,9 @@ import numpy.typing as npt
 from packshot.core.compose import visible
 from packshot.core.geometry import Size
 from packshot.core.picture import Float32, Picture, to_unit
+from packshot.core.ramp import ramp
 from packshot.core.resample import resample
+from packshot.core.surface import fit_surface, surface_terms
 
 SIDE_PX = 256
 """Longest side at which all is computed: a shadow has no finer detail that is worth its noise."""
@@ -72,16 +74,16 @@ def photo_shadow(picture: Picture, matte: Float32) -> Float32:
     kept = ground.rgb / np.maximum(_light(ground), np.float32(0.02))
     luma = kept @ _LUMA
     unevenness = _unevenness(luma, ground)
-    believed = 1 - _ramp(unevenness, PLAIN, BUSY)
+    believed = 1 - ramp(unevenness, PLAIN, BUSY)
     if believed == 0:
         return np.zeros(matte.shape, np.float32)
-    neutral = 1 - _ramp(np.ptp(kept, axis=2), NEUTRAL, TINTED)
+    neutral = 1 - ramp(np.ptp(kept, axis=2), NEUTRAL, TINTED)
     density = _spread(np.maximum(1 - luma, 0) * neutral, ground.seen, 1.0)
     least = 0.01 + 2 * unevenness
     hangs = _hangs_together(density > least, ground)
-    density *= _ramp(density, least / 2, 1.5 * least) * _softened(hangs)
-    believed *= 1 - _ramp(_crossing(density * ground.seen), CUT, CROSSING)
-    density *= believed * (1 - _ramp(ground.distance, NEAR, FAR)) * _inside_frame(density.shape)
+    density *= ramp(density, least / 2, 1.5 * least) * _softened(hangs)
+    believed *= 1 - ramp(_crossing(density * ground.seen), CUT, CROSSING)
+    density *= believed * (1 - ramp(ground.distance, NEAR, FAR)) * _inside_frame(density.shape)
     if density.max() < FAINTEST:
         return np.zeros(matte.shape, np.float32)
     beneath = _beneath_edge(np.asarray(density, np.float32), ground.seen)
@@ -110,29 +112,15 @@ def _light(ground: _Ground) -> Float32:
     Near the product counts more. At a quarter of the pixels: six coefficients need no more.
     """
     rgb, seen, distance = ground.rgb[::2, ::2], ground.seen[::2, ::2], ground.distance[::2, ::2]
-    terms = _terms(ground.seen.shape)
+    terms = surface_terms(ground.seen.shape)
     at, values = terms[::2, ::2][seen], rgb[seen]
     luma, near = values @ _LUMA, np.exp(-distance[seen])
     weight = near
     for _ in range(12):
-        rest = luma - at @ _solve(at, luma[:, None], weight)[:, 0]
+        rest = luma - at @ fit_surface(at, luma[:, None], weight)[:, 0]
         scale = max(1.48 * float(np.median(np.abs(rest))), 0.008)
         weight = near / (1 + (rest / np.where(rest < 0, scale, 2 * scale)) ** 2) ** 2
-    return np.asarray(terms @ _solve(at, values, weight), np.float32)
-
-
-def _terms(shape: tuple[int, ...]) -> Float32:
-    """1, x, y, x², xy, y² at every pixel, x and y in -1..1. float32 (h, w, 6)."""
-    y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
-    x, y = np.meshgrid(x, y)
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-
-
-def _solve(at: Float32, values: Float32, weight: Float32) -> Float32:
-    """Coefficients of the weighted least squares fit, a little held back from bending. float32 (6, channels)."""
-    weighted = at * weight[:, None]
-    ridge = 1e-5 * len(at) * np.diag([1e-3, 1, 1, 1, 1, 1])
-    return np.linalg.solve(weighted.T @ at + ridge, weighted.T @ values).astype(np.float32)
+    return np.asarray(terms @ fit_surface(at, values, weight), np.float32)
 
 
 def _unevenness(luma: Float32, ground: _Ground) -> float:
@@ -164,7 +152,7 @@ def _inside_frame(shape: tuple[int, ...]) -> Float32:
     """Fades towards the photo's frame, so that a shadow that it cuts does not end in a line. float32 (h, w)."""
     reach = 0.05 * max(shape)
     down, across = (np.minimum(np.arange(length), np.arange(length)[::-1]).astype(np.float32) for length in shape)
-    return _ramp(np.minimum(down[:, None], across), 0, reach)
+    return ramp(np.minimum(down[:, None], across), 0, reach)
 
 
 def _beneath_edge(density: Float32, seen: Bool) -> Float32:
@@ -182,9 +170,3 @@ def _spread(plane: Float32, seen: Bool, sigma: float) -> Float32:
     weight = seen.astype(np.float32)
     total = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), _TINY)
     return np.asarray(cv2.GaussianBlur((plane * weight).astype(np.float32), (0, 0), sigma) / total, np.float32)
-
-
-def _ramp(value: Float32 | float, low: float, high: float) -> Float32:
-    """0 up to low, 1 from high on, smooth between."""
-    part = np.clip((value - low) / (high - low), 0, 1)
-    return np.asarray(part * part * (3 - 2 * part), np.float32)

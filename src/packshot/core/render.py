@@ -15,6 +15,7 @@ from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
 from packshot.core.options import BLUR
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
+from packshot.core.plain_ground import PlainGround
 from packshot.core.recipe import Recipe, Shadow
 from packshot.core.resample import Array, rescale
 from packshot.core.shadow import contact_shadow, photo_shadow, soft_shadow
@@ -52,16 +53,22 @@ class _Layer:
 
 
 def render(
-    recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None = None
+    recipe: Recipe,
+    picture: Picture,
+    matte: Float32,
+    frame: Frame,
+    backdrop: Picture | None = None,
+    *,
+    ground: PlainGround | None = None,
 ) -> Rendering:
     """The output of a recipe.
 
     Parameters: recipe; picture and its matte, float32 (H, W) in 0..1; frame, where the picture lies in the output;
-    backdrop, the decoded background picture, if the recipe has one.
+    backdrop, the decoded background picture, if the recipe has one; ground, what lies behind the product, where plain.
     """
     if recipe.form == "mask":
         return Rendering(framed_mask(matte, frame))
-    foreground = estimate_foreground(picture, matte)
+    foreground = estimate_foreground(picture, matte, ground)
     behind = _behind(recipe, picture, matte, frame, backdrop)
     if recipe.shadow is None and frame.scale == 1:
         return _copied(foreground, matte, frame, behind)

@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from packshot.core import codecs
 from packshot.core.codecs import Limits
 from packshot.core.compose import crop_picture
-from packshot.core.confidence import confidence
+from packshot.core.confidence import Signs, confidence, find_signs
 from packshot.core.decide import decide
 from packshot.core.geometry import Box, network_size
 from packshot.core.matte import bounding_box, drop_faint, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture, to_unit
+from packshot.core.plain_ground import PlainGround, find_plain_ground, settle
+from packshot.core.resample import resample
 from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
 from packshot.core.transparency import may_show_scene, opaque, own_matte
+from packshot.core.unmix import redraw_edges
 from packshot.errors import InputError, InvalidOption, NoForeground
 
 if TYPE_CHECKING:
@@ -44,12 +48,15 @@ class Found:
     """What was found in a picture.
 
     matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result. most: the greatest alpha of the
-    picture, in 0..1, which the matte cannot exceed.
+    picture, in 0..1, which the matte cannot exceed. ground: what lies behind the product, where that is plain.
+    signs: what the confidence was told by; None where no network was asked.
     """
 
     matte: Float32
     confidence: float | None
     most: float = 1.0
+    ground: PlainGround | None = None
+    signs: Signs | None = None
 
 
 def find_matte(
@@ -85,7 +92,7 @@ def find_matte(
     found = _find(crop_picture(picture, box), network, None if hints is None else hints[box.slices])
     matte = np.zeros(picture.rgb.shape[:2], np.float32)
     matte[box.slices] = found.matte
-    return replace(found, matte=matte)
+    return replace(found, matte=matte, ground=None)  # it is that of the region
 
 
 def _find(picture: Picture, network: Network, hints: Float32 | None) -> Found:
@@ -113,7 +120,8 @@ def _is_part(found: Found, own: Float32) -> bool:
 def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
     """The matte of an opaque picture: coarse from the network, then refined on the picture.
 
-    First by the guided filter, then by the edge refiner that the network's card names, if any.
+    First by what a plain ground tells, if it is one, then by the guided filter, then by the edge refiner that the
+    network's card names, if any.
     """
     rule = network.card.input
     size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
@@ -123,13 +131,23 @@ def _look(picture: Picture, network: Network, hints: Float32 | None) -> Found:
         return Found(empty if hints is None else clamp(empty, hints), None)
     answer = network.predict(rgb)
     coarse = decide(answer)
+    seen = np.multiply(cv2.merge(list(rgb[0])), 255, dtype=np.float32)
+    ground = find_plain_ground(seen, coarse)
+    contested = None
+    if ground is not None:
+        settled = settle(ground, seen, answer, coarse)
+        coarse, contested = settled.coarse, settled.contested
     if hints is not None:
         coarse = apply_to_coarse(coarse, hints)
     matte = refine(picture, coarse)
     if network.card.edges:
         matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
+    if ground is not None:
+        matte = redraw_edges(ground, picture, seen, matte)
     matte = drop_faint(matte)
-    return Found(matte if hints is None else clamp(matte, hints), confidence(answer, network.card.confidence))
+    signs = find_signs(answer, resample(matte, size), seen, contested)
+    sure = confidence(signs, network.card.confidence)
+    return Found(matte if hints is None else clamp(matte, hints), sure, ground=ground, signs=signs)
 
 
 def find_box(found: Found) -> Box:

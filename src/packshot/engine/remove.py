@@ -30,8 +30,9 @@ class Result:
     data: the bytes of the file. media_type: of the file, such as "image/png".
     size: of the output, px. photo_size: of the photo, upright, px.
     box: where the product lies in the photo, px. product: where it lies in the output, px.
-    confidence: how good the matte is likely to be, 0..1: the IoU that mattes like it have in the mean. None when the
-        network's card has no calibration. review: whether a human should look at it.
+    confidence: how good the matte is likely to be, 0..1: the quality that mattes like it have in the mean, which is
+        IoU, halved where a part is lost or a hole is torn. None when the network's card has no calibration.
+    review: whether a human should look at it.
     notes: what could not be done as asked, in sentences for people.
     report: the preset's rules, checked; None without a preset.
     timings_ms: how long each step took, by its name.
@@ -95,7 +96,7 @@ def remove(
     visible = visible_box(found.matte) if order.preset or recipe.framing.fill is not None else box
     around = box if recipe.framing.fill is None else visible
     frame = make_frame(recipe.framing, picture.size, around)
-    rendering = render(recipe, picture, found.matte, frame, backdrop)
+    rendering = render(recipe, picture, found.matte, frame, backdrop, ground=found.ground)
     watch.lap("render")
     exif = picture.exif if recipe.keep_metadata else None
     encoded = codecs.encode(rendering.rgb, rendering.alpha, format=recipe.format, quality=recipe.quality, exif=exif)

@@ -1,0 +1,297 @@
+"""Plain grounds: where one even or softly graded colour lies behind the product, it is known, and B of I = aF + (1-a)B.
+
+Half of a shop's photos are like that. What plainly differs from such a ground near the product is product, whatever the
+network says; what equals it is ground, unless the network is sure and the product has such colours too. Soft edges get
+their alpha from the colours. All evidence is weighed against the network's own logit, so that nothing is forced where
+product and ground are alike: white on white, black on black, glass (decision 0039).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from packshot.core.geometry import Size
+from packshot.core.picture import Float32, UInt8
+from packshot.core.ramp import ramp
+from packshot.core.resample import size_of
+from packshot.core.surface import fit_surface, surface_terms
+
+STEP = 4
+"""By how much the network's picture is reduced for the fit: a ground that is plain has no finer detail."""
+
+CLEAR = np.float32(0.02)
+"""A coarse matte up to here is background for sure (core.matte.DECIDED)."""
+
+LEAST_SEEN = 0.05
+"""Share of the picture that must be background for sure: less says nothing about what lies behind the rest."""
+
+PLAIN, PLAIN_OFF = 0.8, 8
+"""Share of the sure background within so many levels of the fitted ground from which on it is plain."""
+
+BORDER = 0.7
+"""Share of the picture's border that must be this ground: a product may cut one side."""
+
+SURE = np.float32(0.95)
+"""An answer from here on is product for sure, and its colours are the product's."""
+
+LEAST_SURE = 20
+"""Pixels of sure product below which nothing is known of its colours."""
+
+LEAST_AREA = 8
+"""Pixels of a region at the network's size: 3x3 of 384, a thousandth of a percent."""
+
+NEAR = 0.3
+"""How far from the product a part of it may lie, in its longer sides. Farther off, print and watermarks begin."""
+
+RINGING = np.float32(0.04)
+"""Share of an edge's contrast by which a JPEG's blocks change the ground beside it, at the network's size."""
+
+UNSURE = 1.5
+"""A score nearer to 0 than that is a guess: the matte follows it, and the confidence is told."""
+
+AMBIENT = 0.25
+"""Share of a shadow's depth by which coloured light may tint it."""
+
+NEVER_GROUND = 16
+"""Levels from which on a pixel does not pull the local ground towards itself: it may be a lost part."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlainGround:
+    """The ground behind a product, and how far the network's picture is from it.
+
+    colours: float32 (h', w', 3) in 0..255, at a reduced size: it is smooth. off: float32 (h, w), the largest difference
+    of a channel at the network's size. alike: uint8 (h, w), 1 where that is the ground's own noise, or what a JPEG's
+    blocks make of an edge nearby. equal, differs: levels up to which a colour equals the ground, and from which on it
+    is something else.
+    """
+
+    colours: Float32
+    off: Float32
+    alike: UInt8
+    equal: float
+    differs: float
+
+    def at(self, size: Size) -> Float32:
+        """Its colours at another size, float32 (height, width, 3) in 0..255."""
+        return np.asarray(cv2.resize(self.colours, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
+    """The ground, or None where it is not plain.
+
+    A quadratic surface is fitted to the sure background so that shadows and lost parts do not pull it, and what is left
+    over nearby is added: a bend between wall and table, a soft shadow.
+
+    Parameters: seen, float32 (h, w, 3) in 0..255, what the network saw; coarse, float32 (h, w) in 0..1.
+    """
+    size, around = size_of(coarse), cv2.dilate(coarse, np.ones((5, 5), np.uint8))
+    reduced = Size(max(8, size.width // STEP), max(8, size.height // STEP))
+    free = cv2.resize(around, reduced, interpolation=cv2.INTER_AREA) <= CLEAR
+    if np.count_nonzero(free) < LEAST_SEEN * free.size:
+        return None
+    small = np.asarray(cv2.resize(seen, reduced, interpolation=cv2.INTER_AREA), np.float32)
+    surface = _robust_surface(small, free)
+    if surface is None:
+        return None
+    left = small - surface
+    weight = (free & (_largest(left) <= NEVER_GROUND)).astype(np.float32)
+    near = cv2.GaussianBlur(weight, (0, 0), 3)
+    colours = surface + cv2.GaussianBlur(left * weight[..., None], (0, 0), 3) / (near + np.float32(0.02))[..., None]
+    whole = cv2.resize(colours, size, interpolation=cv2.INTER_LINEAR)
+    off = _largest(seen - whole)
+    ground = off[around <= CLEAR]
+    noise = float(np.percentile(ground[::5], 75))
+    border = np.concatenate([off[0], off[-1], off[:, 0], off[:, -1]])
+    if (ground <= PLAIN_OFF).mean() < PLAIN or (border <= PLAIN_OFF + 2 * noise).mean() < BORDER:
+        return None
+    ringing = 3 + RINGING * cv2.dilate(off, np.ones((9, 9), np.uint8))
+    alike = (off < np.maximum(ringing, np.float32(3 * noise + 3))).view(np.uint8)
+    return PlainGround(np.asarray(colours, np.float32), off, alike, 3 * noise + 3, max(16.0, 4 * noise + 8))
+
+
+def _robust_surface(small: Float32, free: npt.NDArray[np.bool_]) -> Float32 | None:
+    """A quadratic surface through the free pixels, by least squares with Tukey-like weights; None where half of them
+    are too far from it for a plain ground, as in most photos of a scene after two steps."""
+    terms = surface_terms(free.shape)
+    at, values = terms[free][::3], small[free][::3]
+    weight = np.ones(len(at), np.float32)
+    for turn in range(5):
+        coefficients = fit_surface(at, values, weight)
+        off = _largest_of(np.abs(values - at @ coefficients))
+        middle = float(np.median(off))
+        if middle > PLAIN_OFF and turn:  # the first is pulled by whatever is there
+            return None
+        weight = (1 / (1 + (off / max(3.0, 2.2 * middle)) ** 2) ** 2).astype(np.float32)
+    return np.asarray(terms @ coefficients, np.float32)
+
+
+def _largest_of(values: Float32) -> Float32:
+    """The largest of three channels, (n, 3) -> (n,). numpy's max over a short axis takes five times as long."""
+    return np.asarray(np.maximum(np.maximum(values[:, 0], values[:, 1]), values[:, 2]), np.float32)
+
+
+def _largest(difference: Float32) -> Float32:
+    """float32 (h, w): the largest difference of any channel."""
+    red, green, blue = cv2.split(np.abs(difference))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """A coarse matte, float32 (h, w) in 0..1, with whole regions settled; and contested, float32 (h, w) in 0 or 1, what
+    the ground and the network disagree about without either being sure."""
+
+    coarse: Float32
+    contested: Float32
+
+
+def settle(ground: PlainGround, seen: Float32, answer: Float32, coarse: Float32) -> Settled:
+    """Whole regions of a coarse matte settled: what equals the ground is opened, parts that differ are added.
+
+    Parameters: seen, float32 (h, w, 3) in 0..255; answer, float32 (h, w) in 0..1, as the network gave it; coarse, the
+    same decided.
+    """
+    opened = _open_ground(ground, answer, coarse)
+    added = _add_parts(ground, seen, answer, opened.coarse)
+    return Settled(added.coarse, np.maximum(opened.contested, added.contested))
+
+
+def _open_ground(ground: PlainGround, answer: Float32, coarse: Float32) -> Settled:
+    """Regions that equal the ground become background where the network is less sure than such a colour is unlikely.
+
+    How likely the product has it: the share of its sure pixels elsewhere that have it or nearly so, and a little more
+    on a neutral ground, for white labels and black lettering are common.
+    """
+    sure = answer > SURE
+    alike = ground.alike & (coarse > CLEAR).view(np.uint8)
+    equal = np.asarray(cv2.morphologyEx(alike, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
+    regions = _Regions.of(equal, connectivity=4)
+    if not regions.count or np.count_nonzero(sure) < LEAST_SURE:
+        return Settled(coarse, np.zeros_like(coarse))
+    all_sure = float(np.count_nonzero(sure))
+    nearly = np.count_nonzero((ground.off > ground.equal) & (ground.off < 3 * ground.equal) & sure) / all_sure
+    own = regions.mean(sure.reshape(-1)[regions.at].astype(np.float32)) * regions.area
+    elsewhere = (np.count_nonzero((ground.off <= ground.equal) & sure) - own) / np.maximum(all_sure - own, 1)
+    tinted = regions.mean(ramp(np.ptp(ground.at(size_of(coarse)).reshape(-1, 3)[regions.at], axis=1), 10, 40))
+    share = np.clip(2 * nearly + elsewhere + 0.01 + 0.08 * (1 - tinted), 0, 0.9)
+    doubt = regions.mean(_logit(answer.reshape(-1)[regions.at])) + 0.85 * np.log(share / (1 - share))
+    kept = regions.mean((coarse.reshape(-1)[regions.at] >= 0.5).astype(np.float32))
+    # A rim of a pixel along the outline is the edges' affair; a slit of that width is not.
+    outside = regions.any(_widened((coarse <= CLEAR) & (ground.alike > 0), 1))
+    thick = regions.any(np.asarray(cv2.erode(equal, np.ones((3, 3), np.uint8)), np.uint8))
+    least = LEAST_AREA * (1 + 3 * (1 - tinted))  # a white screw is small, too
+    counts = (kept > 0.2) & (regions.area >= least) & (thick | ~outside)
+    opened = np.where(regions.spread(counts & (doubt < 0)), np.float32(0), coarse)
+    return Settled(opened, regions.spread(counts & (np.abs(doubt) < UNSURE)).astype(np.float32))
+
+
+def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Float32) -> Settled:
+    """Pieces that differ from the ground become product where they are no shadow and no reflection.
+
+    Against them speak the network's logit, and a place below the product or at the picture's edge; for them a colour
+    that no shadow of this ground has, a darkness that none has, and a sharp outline. The weights are a logistic
+    regression's, rounded, on 240 composites of objects that the network was trained on (decision 0039).
+    """
+    product = (coarse >= 0.5).view(np.uint8)
+    _, top, width, height = cv2.boundingRect(product)
+    if not width:
+        return Settled(coarse, np.zeros_like(coarse))
+    contrast = cv2.dilate(ground.off, np.ones((5, 5), np.uint8))
+    differs = (ground.off > np.maximum(ground.differs, contrast / 2)) & (coarse < 0.5)  # not what an edge mixes
+    regions = _Regions.of(differs.view(np.uint8), connectivity=8)
+    if not regions.count:
+        return Settled(coarse, np.zeros_like(coarse))
+    distance = np.asarray(cv2.distanceTransform(1 - product, cv2.DIST_L2, 3), np.float32).reshape(-1)[regions.at]
+    colours = ground.at(size_of(coarse)).reshape(-1, 3)[regions.at]
+    change = seen.reshape(-1, 3)[regions.at] - colours
+    brighter = np.einsum("nc,nc->n", change, colours) / (np.einsum("nc,nc->n", colours, colours) + 1)
+    shade = -np.minimum(brighter, 0) * colours.max(axis=1)
+    tint = regions.mean(np.maximum(np.abs(change - brighter[:, None] * colours).max(axis=1) - AMBIENT * shade, 0))
+    darkness = regions.mean(np.maximum(-brighter, 0))
+    below = regions.mean((regions.at // coarse.shape[1]).astype(np.float32) - (top + height / 2)) / height
+    # How fast it ends where the ground begins: a shadow fades.
+    beside = (_widened(ground.off < ground.differs, 2).reshape(-1)[regions.at] > 0).astype(np.float32)
+    steep = 1 - (cv2.erode(ground.off, np.ones((5, 5), np.uint8)) / np.maximum(contrast, 1)).reshape(-1)[regions.at]
+    sharp = regions.mean(steep * beside) / np.maximum(regions.mean(beside), np.float32(1e-3))
+    score = (
+        -2.6
+        + sharp
+        + 0.75 * regions.mean(_logit(answer.reshape(-1)[regions.at]))
+        + 0.13 * np.minimum(tint, 40)
+        + darkness
+        + 3 * ramp(darkness, 0.5, 0.85)
+        - 1.5 * np.maximum(below, 0)
+        - 1.2 * regions.cut
+    )
+    # Nearer than 3 px all along, it is the edge of what was found, unless it has no ground beside it.
+    inner = regions.most(beside) == 0
+    counts = (inner | (regions.most(distance) >= 3)) & (regions.area >= LEAST_AREA)
+    far = regions.least(distance) > NEAR * max(width, height)
+    adds = regions.spread(counts & (score > 0) & ~far)
+    solid = (_widened(adds, 3) > 0) & (ground.off > np.maximum(ground.differs, 0.75 * contrast))
+    contested = regions.spread(counts & (np.where(far, score > 0, np.abs(score) < UNSURE)))
+    return Settled(np.where(adds | solid, np.float32(1), coarse), contested.astype(np.float32))
+
+
+def _widened(mask: npt.NDArray[np.bool_], radius: int) -> UInt8:
+    """uint8 (h, w): not 0 within so many px of a mask."""
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class _Regions:
+    """Connected regions of a mask. at: flat indices of their pixels; label: the region of each, from 0; area in px;
+    cut: 1 for those that reach the picture's edge."""
+
+    shape: tuple[int, ...]
+    at: npt.NDArray[np.intp]
+    label: npt.NDArray[np.intp]
+    area: Float32
+    cut: Float32
+
+    @classmethod
+    def of(cls, mask: UInt8, connectivity: int) -> _Regions:
+        count, labels = cv2.connectedComponents(mask, connectivity=connectivity)
+        at = np.flatnonzero(mask)
+        label = labels.reshape(-1)[at].astype(np.intp) - 1
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        cut = np.bincount(edge, minlength=count)[1:] > 0
+        return cls(
+            mask.shape, at, label, np.bincount(label, minlength=count - 1).astype(np.float32), cut.astype(np.float32)
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self.area)
+
+    def mean(self, values: Float32) -> Float32:
+        """Of each region, from the values of `at`."""
+        return (np.bincount(self.label, values, self.count) / self.area).astype(np.float32)
+
+    def most(self, values: Float32) -> Float32:
+        found = np.full(self.count, -np.inf, np.float32)
+        np.maximum.at(found, self.label, values)
+        return found
+
+    def least(self, values: Float32) -> Float32:
+        return -self.most(-values)
+
+    def any(self, mask: UInt8) -> npt.NDArray[np.bool_]:
+        """Whether a plane (h, w) is not 0 somewhere in each region."""
+        return np.bincount(self.label, mask.reshape(-1)[self.at], self.count) > 0
+
+    def spread(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """The pixels of the chosen regions, bool (h, w)."""
+        mask = np.zeros(self.shape, np.bool_)
+        mask.reshape(-1)[self.at[chosen[self.label]]] = True
+        return mask
+
+
+def _logit(probability: Float32) -> Float32:
+    inner = np.clip(probability, np.float32(0.0025), np.float32(0.9975))  # +-6: no single pixel outweighs a region
+    return np.asarray(np.log(inner / (1 - inner)), np.float32)

@@ -1,0 +1,149 @@
+"""Unmixing: the alpha of a soft edge from the colours on either side of it, where the ground is plain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from packshot.core.geometry import Size
+from packshot.core.picture import Float32, Picture, UInt8, to_unit
+from packshot.core.plain_ground import CLEAR, PlainGround
+from packshot.core.ramp import ramp
+from packshot.core.resample import Grid, grid, resample, sample, size_of
+
+FEW = 1e-3
+"""Share of the chosen pixels nearby up to which there are none."""
+
+NOISY = 3
+"""Times what equals the ground that two colours must lie apart, or its noise would show in the alpha."""
+
+OUTLINE = 0.006
+"""How far from its outline a matte is drawn anew on a strong colour, as a share of the longer side: a fur's length."""
+
+
+def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Float32) -> Float32:
+    """The matte with its soft edges drawn from the colours, as far as these can tell.
+
+    alpha = (I - B)(F - B) / (F - B)², with F and B the means of what is solid and of what is clear nearby: B includes
+    the shadow beside a foot, which the fitted ground does not. It counts where F and B differ plainly, where I lies
+    between them, and where the matte itself is undecided: everywhere it would cost .012 of boundary IoU. On a strong
+    colour, and at fur, it counts along the whole outline, unless the product's own light and shade comes near the
+    ground's colour: on blue, the error of a bear's fur falls from .117 to .075 (decision 0039).
+
+    Parameters: picture, opaque; seen, float32 (h, w, 3) in 0..255; matte, float32 (H, W) in 0..1. Returns: the same.
+    """
+    size = size_of(seen)
+    small = resample(matte, size)
+    wide = ramp(np.asarray(cv2.boxFilter(4 * small * (1 - small), -1, (7, 7)), np.float32), 0.2, 0.4)
+    deep = np.maximum(wide, ramp(np.ptp(ground.colours.mean(axis=(0, 1))), 40, 100))
+    soft = _soft(matte, round(OUTLINE * picture.size.longest) if deep.any() else 0)
+    if not soft.size:
+        return matte
+    solid = _above(small, 1 - CLEAR)
+    at = grid(soft, picture.size, size)
+    behind = _planes(_behind(seen, _above(1 - small, 1 - CLEAR), ground), at)
+    pixels = np.ascontiguousarray(np.take(picture.rgb.reshape(-1, 3), soft, axis=0).T, np.float32)
+    before = matte.reshape(-1)[soft]
+    mix = _Mix.of(pixels, _planes(nearby(seen, solid, (2, 8)), at), behind)
+    least = max(20.0, NOISY * ground.equal)
+    undecided = np.minimum(3 * np.minimum(before, 1 - before), 1)
+    after = before + mix.trust(least, 8) * undecided * (mix.alpha - before)
+    if deep.any():
+        half = Size(max(1, size.width // 2), max(1, size.height // 2))
+        at = grid(soft, picture.size, half)
+        inside = np.asarray(cv2.erode(solid, np.ones((5, 5), np.uint8)), np.uint8)
+        inner, colours = _above(to_unit(resample(inside, half)), np.float32(0.5)), resample(seen, half)
+        means, squares = nearby(colours, inner, (2, 8)), nearby(colours * colours, inner, (2, 8))
+        spread = np.sqrt(np.maximum(squares - cv2.multiply(means, means), 0))
+        spread[..., 3] = resample(deep, half)
+        mix, around = _Mix.of(pixels, _planes(means, at), behind), _planes(spread, at)
+        # How far light and shade alone move the product's colours along the way to the ground's.
+        own = np.abs(_dot(mix.span, around)) / np.maximum(mix.square, 1)
+        after += around[3] * mix.trust(2 * least, 16) * (1 - ramp(own, 0.06, 0.2)) * (mix.alpha - after)
+    redrawn = matte.copy()
+    redrawn.reshape(-1)[soft] = after
+    return redrawn
+
+
+def _behind(colours: Float32, clear: UInt8, ground: PlainGround) -> Float32:
+    """What is clear nearby, shadows included; the fitted ground where nothing is. float32 (h, w, 3)."""
+    red, green, blue, known = cv2.split(nearby(colours, clear, (2, 8)))
+    some = (known > FEW).view(np.uint8)
+    return np.asarray(cv2.copyTo(cv2.merge([red, green, blue]), some, ground.at(size_of(colours))), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Mix:
+    """Pixels as mixtures of two colours each. alpha: the share of the first; beside: levels by which no share explains
+    them; span: from the second to the first; square: its squared length; known: whether there is a first at all.
+
+    Everything is in planes, a channel each: numpy takes five times as long with the channels side by side.
+    """
+
+    alpha: Float32
+    beside: Float32
+    span: Float32
+    square: Float32
+    known: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pixels: Float32, ahead: Float32, behind: Float32) -> _Mix:
+        """pixels: float32 (3, n). ahead: float32 (4, n), colours and how much is known of them. behind: (3, n)."""
+        span, change = ahead[:3] - behind, pixels - behind
+        square = _dot(span, span)
+        alpha = np.clip(_dot(change, span) / np.maximum(square, 1), 0, 1)
+        red, green, blue = np.abs(change - alpha * span)
+        return cls(alpha, np.maximum(np.maximum(red, green), blue), span, square, ahead[3] > FEW)
+
+    @property
+    def contrast(self) -> Float32:
+        return np.asarray(np.sqrt(self.square / 3), np.float32)
+
+    def trust(self, contrast: float, beside: float) -> Float32:
+        """0..1: it grows from one contrast to three times that, and falls from `beside` to three times that."""
+        apart = ramp(self.contrast, contrast, 3 * contrast)
+        return np.asarray(apart * (1 - ramp(self.beside, beside, 3 * beside)) * self.known, np.float32)
+
+
+def _above(plane: Float32, value: np.float32) -> UInt8:
+    """uint8 (h, w): 255 where a plane is above a value."""
+    return (plane > value).view(np.uint8) * np.uint8(255)
+
+
+def _dot(one: Float32, other: Float32) -> Float32:
+    """Of colours in planes, (3 or more, n) -> (n,)."""
+    return np.asarray(one[0] * other[0] + one[1] * other[1] + one[2] * other[2], np.float32)
+
+
+def _planes(plane: Float32, at: Grid) -> Float32:
+    """The channels of a small plane at the grid's pixels, float32 (channels, n)."""
+    return np.ascontiguousarray(sample(plane, at).T)
+
+
+def _soft(matte: Float32, radius: int) -> npt.NDArray[np.intp]:
+    """Flat indices of what is soft, and of what lies within so many px of the outline."""
+    levels = np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
+    soft = cv2.inRange(levels, np.array([1.0]), np.array([254.0]))
+    if radius:
+        around = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+        solid = cv2.threshold(levels, 127, 255, cv2.THRESH_BINARY)[1]
+        soft = cv2.bitwise_or(soft, cv2.bitwise_xor(cv2.dilate(solid, around), cv2.erode(solid, around)))
+    return np.flatnonzero(np.asarray(soft) > 0)
+
+
+def nearby(colours: Float32, chosen: UInt8, radii: tuple[int, int]) -> Float32:
+    """Colours averaged over what is chosen within the first radius, or the second where nothing is; and how much is.
+
+    Parameters: colours, float32 (h, w, 3); chosen, uint8 (h, w), 255 or 0. Returns: float32 (h, w, 4), the last from
+    0 to 1.
+    """
+    weight = to_unit(chosen)
+    weighted = cv2.multiply(cv2.merge([*cv2.split(colours), weight]), cv2.merge([weight] * 4))
+    close, far = (cv2.boxFilter(weighted, -1, (2 * radius + 1, 2 * radius + 1)) for radius in radii)
+    total = np.asarray(cv2.addWeighted(close, 1.0, far, 0.02, 0), np.float32)
+    share = np.maximum(total[..., 3], np.float32(1e-6))
+    means = cv2.divide(total, cv2.merge([share] * 4))
+    return np.asarray(cv2.merge([*cv2.split(means)[:3], total[..., 3]]), np.float32)
