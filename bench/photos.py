@@ -1,4 +1,4 @@
-"""The photos that the benchmarks work on: two of examples/, at the sizes of the tables."""
+"""The photos that the benchmarks work on: of examples/, at the sizes of the tables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from packshot.core import codecs
 from packshot.core.picture import UInt8
 
 FOLDER = Path(__file__).parent.parent / "examples"
-EXAMPLES = ("bottle", "mug")  # a narrow soft band, and a wide one
+ON_WHITE = " on white"
+EXAMPLES = ("bottle", "mug", "stool" + ON_WHITE)  # a narrow soft band, a wide one, and a plain ground
 
 
 def photo(name: str, side_px: int) -> bytes:
     """A square JPEG from the middle of an example, enlarged, with the grain that enlarging took away."""
-    rgb: UInt8 = codecs.decode((FOLDER / f"{name}.jpg").read_bytes()).rgb
+    rgb: UInt8 = codecs.decode((FOLDER / f"{name.removesuffix(ON_WHITE)}.jpg").read_bytes()).rgb
+    if name.endswith(ON_WHITE):
+        truth = codecs.decode((FOLDER / "truth" / f"{name.removesuffix(ON_WHITE)}.png").read_bytes()).rgb
+        rgb = 255 - np.rint((255 - rgb) * (truth / np.float32(255))).astype(np.uint8)
     side = min(rgb.shape[:2])
     top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
     square = rgb[top : top + side, left : left + side]
