@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from packshot.core.geometry import Size
 from packshot.core.picture import Float32, UInt8
 from packshot.core.plain_ground import PlainGround, find_plain_ground, settle
 
@@ -81,7 +82,7 @@ def test_the_ground_is_known_behind_the_product_too(colour: Colour, light: float
     body, _ = stool()
     made = scene(body, (120, 60, 30), colour, light=light, noise=noise, seed=seed)
     found = ground_of(made, answer_of(body))
-    assert np.abs(found.at((WIDTH, HEIGHT)) - made.ground).mean() < 3  # type: ignore[arg-type]
+    assert np.abs(found.at(Size(WIDTH, HEIGHT)) - made.ground).mean() < 3
 
 
 @pytest.mark.parametrize("seed", range(4))

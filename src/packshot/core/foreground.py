@@ -10,7 +10,7 @@ from packshot.core.picture import Float32, Foreground, Index, Picture, to_unit
 from packshot.core.plain_ground import PlainGround
 from packshot.core.ramp import ramp
 from packshot.core.resample import Grid, grid, resample, sample, size_of
-from packshot.core.unmix import nearby
+from packshot.core.unmix import FEW, nearby
 
 SIDE_PX = 256
 """Longest side at which the blurs run: colours vary slowly on either side of an edge. With mattes as they come out of
@@ -70,13 +70,16 @@ def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, gr
     wide = ramp(np.asarray(cv2.boxFilter(4 * share * (1 - share), -1, (5, 5)), np.float32), 0.15, 0.3)
     if not wide.any():
         return colours
-    near = sample(nearby(seen, (share > SOLID).view(np.uint8) * np.uint8(255), (2, 6)), at)
     behind = sample(cv2.merge([*cv2.split(ground.at(size_of(seen))), wide]), at)  # type: ignore[arg-type]
-    span = behind[:, :3] - near[:, :3]
+    chosen = np.flatnonzero(behind[:, 3] > 0)
+    near = sample(nearby(seen, (share > SOLID).view(np.uint8) * np.uint8(255), (2, 6)), at)[chosen]
+    span = behind[chosen, :3] - near[:, :3]
     square = np.einsum("nc,nc->n", span, span)
-    spilled = np.clip(np.einsum("nc,nc->n", colours - near[:, :3], span) / np.maximum(square, 1), 0, 1)
-    spilled *= ramp(np.sqrt(square / 3), 20, 60) * behind[:, 3] * (near[:, 3] > 1e-3)
-    return np.asarray(np.clip(colours - spilled[:, None] * span, 0, 255), np.float32)
+    more = np.einsum("nc,nc->n", colours[chosen] - near[:, :3], span)
+    spilled = np.clip(more / np.maximum(square, 1), 0, 1)
+    spilled *= ramp(np.sqrt(square / 3), 20, 60) * behind[chosen, 3] * (near[:, 3] > FEW)
+    colours[chosen] = np.clip(colours[chosen] - spilled[:, None] * span, 0, 255)
+    return colours
 
 
 def _share(picture: Picture, matte: Float32) -> Float32:

@@ -64,10 +64,9 @@ NEVER_GROUND = 16
 class PlainGround:
     """The ground behind a product, and how far the network's picture is from it.
 
-    colours: float32 (h', w', 3) in 0..255, at a reduced size: it is smooth. off: float32 (h, w), the largest difference
-    of a channel at the network's size. alike: uint8 (h, w), 1 where that is the ground's own noise, or what a JPEG's
-    blocks make of an edge nearby. equal, differs: levels up to which a colour equals the ground, and from which on it
-    is something else.
+    colours: float32 (h, w, 3) in 0..255, at the network's size. off: float32 (h, w), the largest difference of a
+    channel there. alike: uint8 (h, w), 1 where that is the ground's own noise, or what a JPEG's blocks make of an edge
+    nearby. equal, differs: levels up to which a colour equals the ground, and from which on it is something else.
     """
 
     colours: Float32
@@ -101,9 +100,9 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
     left = small - surface
     weight = (free & (_largest(left) <= NEVER_GROUND)).astype(np.float32)
     near = cv2.GaussianBlur(weight, (0, 0), 3)
-    colours = surface + cv2.GaussianBlur(left * weight[..., None], (0, 0), 3) / (near + np.float32(0.02))[..., None]
-    whole = cv2.resize(colours, size, interpolation=cv2.INTER_LINEAR)
-    off = _largest(seen - whole)
+    small = surface + cv2.GaussianBlur(left * weight[..., None], (0, 0), 3) / (near + np.float32(0.02))[..., None]
+    colours = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    off = _largest(seen - colours)
     ground = off[around <= CLEAR]
     noise = float(np.percentile(ground[::5], 75))
     border = np.concatenate([off[0], off[-1], off[:, 0], off[:, -1]])
@@ -111,7 +110,7 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
         return None
     ringing = 3 + RINGING * cv2.dilate(off, np.ones((9, 9), np.uint8))
     alike = (off < np.maximum(ringing, np.float32(3 * noise + 3))).view(np.uint8)
-    return PlainGround(np.asarray(colours, np.float32), off, alike, 3 * noise + 3, max(16.0, 4 * noise + 8))
+    return PlainGround(colours, off, alike, 3 * noise + 3, max(16.0, 4 * noise + 8))
 
 
 def _robust_surface(small: Float32, free: npt.NDArray[np.bool_]) -> Float32 | None:
@@ -177,7 +176,7 @@ def _open_ground(ground: PlainGround, answer: Float32, coarse: Float32) -> Settl
     nearly = np.count_nonzero((ground.off > ground.equal) & (ground.off < 3 * ground.equal) & sure) / all_sure
     own = regions.mean(sure.reshape(-1)[regions.at].astype(np.float32)) * regions.area
     elsewhere = (np.count_nonzero((ground.off <= ground.equal) & sure) - own) / np.maximum(all_sure - own, 1)
-    tinted = regions.mean(ramp(np.ptp(ground.at(size_of(coarse)).reshape(-1, 3)[regions.at], axis=1), 10, 40))
+    tinted = regions.mean(ramp(np.ptp(ground.colours.reshape(-1, 3)[regions.at], axis=1), 10, 40))
     share = np.clip(2 * nearly + elsewhere + 0.01 + 0.08 * (1 - tinted), 0, 0.9)
     doubt = regions.mean(_logit(answer.reshape(-1)[regions.at])) + 0.85 * np.log(share / (1 - share))
     kept = regions.mean((coarse.reshape(-1)[regions.at] >= 0.5).astype(np.float32))
@@ -207,7 +206,7 @@ def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Floa
     if not regions.count:
         return Settled(coarse, np.zeros_like(coarse))
     distance = np.asarray(cv2.distanceTransform(1 - product, cv2.DIST_L2, 3), np.float32).reshape(-1)[regions.at]
-    colours = ground.at(size_of(coarse)).reshape(-1, 3)[regions.at]
+    colours = ground.colours.reshape(-1, 3)[regions.at]
     change = seen.reshape(-1, 3)[regions.at] - colours
     brighter = np.einsum("nc,nc->n", change, colours) / (np.einsum("nc,nc->n", colours, colours) + 1)
     shade = -np.minimum(brighter, 0) * colours.max(axis=1)

@@ -75,19 +75,20 @@ class Grid:
     count: int
 
 
-def grid(at: Index, size: Size, small: Size) -> Grid:
-    """The grid of the pixels at flat indices `at` of a picture, on planes of the size `small`."""
+def grid(at: Index, size: Size, small: Size, origin: tuple[int, int] = (0, 0)) -> Grid:
+    """The grid of the pixels at flat indices `at` of a picture, on planes of the size `small`, or on windows of such
+    planes that begin at `origin`, x and y."""
     y, x = np.divmod(at, size.width)
-    columns, rows = _places(x, small.width / size.width), _places(y, small.height / size.height)
+    columns, rows = _places(x, small.width / size.width, origin[0]), _places(y, small.height / size.height, origin[1])
     rounded, fractions = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
     return Grid(np.asarray(rounded, np.int16), np.asarray(fractions, np.uint16), at.size)
 
 
-def _places(positions: Index, ratio: float) -> Float32:
+def _places(positions: Index, ratio: float, origin: int) -> Float32:
     """Pixel centres on the plane, in rows of _ROW. Writing through `.flat` would take 12 times as long."""
     places = np.zeros(-(-positions.size // _ROW) * _ROW, np.float32)
     np.multiply(positions, np.float32(ratio), out=places[: positions.size])
-    places += np.float32(ratio / 2 - 0.5)
+    places += np.float32(ratio / 2 - 0.5 - origin)
     return places.reshape(-1, _ROW)
 
 

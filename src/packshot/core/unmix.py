@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from packshot.core.geometry import Size
-from packshot.core.picture import Float32, Picture, UInt8, to_unit
+from packshot.core.geometry import Box
+from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.plain_ground import CLEAR, PlainGround
 from packshot.core.ramp import ramp
 from packshot.core.resample import Grid, grid, resample, sample, size_of
@@ -19,6 +19,12 @@ FEW = 1e-3
 
 NOISY = 3
 """Times what equals the ground that two colours must lie apart, or its noise would show in the alpha."""
+
+LEAST_DEEP = 0.1
+"""Share of what is soft that must be fur, or lie before a strong colour, for the outline to be drawn as well."""
+
+REACH_PX = 17
+"""Half of the widest window in which colours are averaged, at the network's size."""
 
 OUTLINE = 0.006
 """How far from its outline a matte is drawn anew on a strong colour, as a share of the longer side: a fur's length."""
@@ -35,30 +41,31 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
 
     Parameters: picture, opaque; seen, float32 (h, w, 3) in 0..255; matte, float32 (H, W) in 0..1. Returns: the same.
     """
+    levels = np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
     size = size_of(seen)
-    small = resample(matte, size)
-    wide = ramp(np.asarray(cv2.boxFilter(4 * small * (1 - small), -1, (7, 7)), np.float32), 0.2, 0.4)
-    deep = np.maximum(wide, ramp(np.ptp(ground.colours.mean(axis=(0, 1))), 40, 100))
-    soft = _soft(matte, round(OUTLINE * picture.size.longest) if deep.any() else 0)
+    small = to_unit(resample(levels, size))
+    window = _window(small)
+    small, seen, fitted = small[window.slices], seen[window.slices], ground.colours[window.slices]
+    undecided = 4 * small * (1 - small)
+    wide = ramp(np.asarray(cv2.boxFilter(undecided, -1, (7, 7)), np.float32), 0.2, 0.4)
+    deep = np.maximum(wide, ramp(np.ptp(ground.colours[::8, ::8].mean(axis=(0, 1))), 40, 100))
+    is_deep = float((deep * undecided).sum()) > LEAST_DEEP * float(undecided.sum())
+    soft = _soft(levels, round(OUTLINE * picture.size.longest) if is_deep else 0)
     if not soft.size:
         return matte
+    at = grid(soft, picture.size, size, (window.left, window.top))
     solid = _above(small, 1 - CLEAR)
-    at = grid(soft, picture.size, size)
-    behind = _planes(_behind(seen, _above(1 - small, 1 - CLEAR), ground), at)
+    behind = _planes(_behind(seen, _above(1 - small, 1 - CLEAR), fitted), at)
     pixels = np.ascontiguousarray(np.take(picture.rgb.reshape(-1, 3), soft, axis=0).T, np.float32)
     before = matte.reshape(-1)[soft]
     mix = _Mix.of(pixels, _planes(nearby(seen, solid, (2, 8)), at), behind)
     least = max(20.0, NOISY * ground.equal)
-    undecided = np.minimum(3 * np.minimum(before, 1 - before), 1)
-    after = before + mix.trust(least, 8) * undecided * (mix.alpha - before)
-    if deep.any():
-        half = Size(max(1, size.width // 2), max(1, size.height // 2))
-        at = grid(soft, picture.size, half)
-        inside = np.asarray(cv2.erode(solid, np.ones((5, 5), np.uint8)), np.uint8)
-        inner, colours = _above(to_unit(resample(inside, half)), np.float32(0.5)), resample(seen, half)
-        means, squares = nearby(colours, inner, (2, 8)), nearby(colours * colours, inner, (2, 8))
+    after = before + mix.trust(least, 8) * np.minimum(3 * np.minimum(before, 1 - before), 1) * (mix.alpha - before)
+    if is_deep:
+        inner = np.asarray(cv2.erode(solid, np.ones((5, 5), np.uint8)), np.uint8)
+        means, squares = nearby(seen, inner, (4, 16)), nearby(seen * seen, inner, (4, 16))
         spread = np.sqrt(np.maximum(squares - cv2.multiply(means, means), 0))
-        spread[..., 3] = resample(deep, half)
+        spread[..., 3] = deep
         mix, around = _Mix.of(pixels, _planes(means, at), behind), _planes(spread, at)
         # How far light and shade alone move the product's colours along the way to the ground's.
         own = np.abs(_dot(mix.span, around)) / np.maximum(mix.square, 1)
@@ -68,11 +75,18 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
     return redrawn
 
 
-def _behind(colours: Float32, clear: UInt8, ground: PlainGround) -> Float32:
+def _window(small: Float32) -> Box:
+    """What lies around the product at the network's size: all that a mean can take in."""
+    left, top, width, height = cv2.boundingRect((small > 0).view(np.uint8))
+    whole = Box.full(size_of(small))
+    return Box(left - REACH_PX, top - REACH_PX, left + width + REACH_PX, top + height + REACH_PX).within(whole)
+
+
+def _behind(seen: Float32, clear: UInt8, fitted: Float32) -> Float32:
     """What is clear nearby, shadows included; the fitted ground where nothing is. float32 (h, w, 3)."""
-    red, green, blue, known = cv2.split(nearby(colours, clear, (2, 8)))
+    red, green, blue, known = cv2.split(nearby(seen, clear, (2, 8)))
     some = (known > FEW).view(np.uint8)
-    return np.asarray(cv2.copyTo(cv2.merge([red, green, blue]), some, ground.at(size_of(colours))), np.float32)
+    return np.asarray(cv2.copyTo(cv2.merge([red, green, blue]), some, fitted.copy()), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,15 +137,17 @@ def _planes(plane: Float32, at: Grid) -> Float32:
     return np.ascontiguousarray(sample(plane, at).T)
 
 
-def _soft(matte: Float32, radius: int) -> npt.NDArray[np.intp]:
-    """Flat indices of what is soft, and of what lies within so many px of the outline."""
-    levels = np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
+def _soft(levels: UInt8, radius: int) -> Index:
+    """Flat indices of what is soft, and of what lies within so many px of the outline. levels: the matte in 8 bits."""
     soft = cv2.inRange(levels, np.array([1.0]), np.array([254.0]))
     if radius:
         around = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
         solid = cv2.threshold(levels, 127, 255, cv2.THRESH_BINARY)[1]
         soft = cv2.bitwise_or(soft, cv2.bitwise_xor(cv2.dilate(solid, around), cv2.erode(solid, around)))
-    return np.flatnonzero(np.asarray(soft) > 0)
+    if not cv2.countNonZero(soft):
+        return np.zeros(0, np.intp)
+    x, y = np.asarray(cv2.findNonZero(soft), np.intp).reshape(-1, 2).T
+    return np.asarray(y * levels.shape[1] + x, np.intp)
 
 
 def nearby(colours: Float32, chosen: UInt8, radii: tuple[int, int]) -> Float32:
