@@ -26,7 +26,7 @@ LEAST_DEEP = 0.1
 REACH_PX = 17
 """Half of the widest window in which colours are averaged, at the network's size."""
 
-OUTLINE = 0.006
+OUTLINE = 0.015
 """How far from its outline a matte is drawn anew on a strong colour, as a share of the longer side: a fur's length."""
 
 
