@@ -36,7 +36,7 @@ SAME_COLOUR = 40
 
 @dataclass(frozen=True)
 class Signs:
-    """What tells how good a matte is; all in 0..1, and all but the first are faults.
+    """Signs of how good a matte is; all in 0..1, and all but the first are faults.
 
     stability: of the network's answer, 1 where nothing is undecided. unseen: share of the outline where the picture
     shows none. scene: 1 where the ground is not plain, so that nothing but the network tells what belongs to the
@@ -60,7 +60,7 @@ SIGNS = tuple(each.name for each in fields(Signs))
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns the signs of one network's mattes into a confidence: a logistic curve, fitted to known truths.
+    """Turns the signs of one network's mattes into a confidence: a logistic curve, fitted to known truths.
 
     sha256: of the graph that it was fitted to; no other has the same signs.
     intercept, weights: confidence = 1 / (1 + exp(-intercept - sum of weight * sign)).

@@ -56,7 +56,7 @@ def may_show_scene(picture: Picture) -> bool:
 
 
 def opaque(picture: Picture) -> Picture:
-    """What a network is shown of a transparent picture: its colours, and where it is clear the nearest ones carried on.
+    """A transparent picture as a network is shown it: its colours, and where it is clear the nearest ones carried on.
 
     No ground of one colour does as well: on white a white product is lost, and on any other one a photo in a frame
     looks like an object of that shape. Mattes of 14 photos cut to a disc agree with those of the whole photos at an IoU

@@ -76,7 +76,7 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
 
 
 def _window(small: Float32) -> Box:
-    """What lies around the product at the network's size: all that a mean can take in."""
+    """The part around the product at the network's size: all that a mean can take in."""
     left, top, width, height = cv2.boundingRect((small > 0).view(np.uint8))
     whole = Box.full(size_of(small))
     return Box(left - REACH_PX, top - REACH_PX, left + width + REACH_PX, top + height + REACH_PX).within(whole)
