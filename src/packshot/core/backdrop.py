@@ -37,8 +37,7 @@ def blurred(picture: Picture, matte: Float32) -> UInt8:
 
     Parameters: picture; matte, float32 (H, W) in 0..1. Returns: uint8 (H, W, 3).
     """
-    shrink = min(1.0, SIDE_PX / picture.size.longest)
-    size = Size(*(max(1, round(length * shrink)) for length in picture.size))
+    size = picture.size.reduced(SIDE_PX)
     light = (resample(visible(picture), size).astype(np.float32) / np.float32(255)) ** np.float32(GAMMA)
     around = 1 - resample(matte, size)
     reach = 2 * max(1, round(REACH * max(size))) + 1

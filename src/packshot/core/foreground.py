@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.geometry import Size
 from packshot.core.picture import Float32, Foreground, Index, Picture, to_unit
 from packshot.core.plain_ground import PlainGround
 from packshot.core.ramp import ramp
@@ -72,7 +71,7 @@ def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, gr
         return colours
     behind = sample(cv2.merge([*cv2.split(ground.at(size_of(seen))), wide]), at)  # type: ignore[arg-type]
     chosen = np.flatnonzero(behind[:, 3] > 0)
-    near = sample(nearby(seen, (share > SOLID).view(np.uint8) * np.uint8(255), (2, 6)), at)[chosen]
+    near = sample(nearby(seen, share > SOLID, (2, 6)), at)[chosen]
     span = behind[chosen, :3] - near[:, :3]
     square = np.einsum("nc,nc->n", span, span)
     more = np.einsum("nc,nc->n", colours[chosen] - near[:, :3], span)
@@ -97,8 +96,7 @@ def _soft(matte: Float32) -> Index:
 
 def _reduced(picture: Picture, share: Float32) -> tuple[Float32, Float32]:
     """The picture, float32 (h, w, 3) in 0..255, and the share, float32 (h, w), at SIDE_PX."""
-    shrink = min(1.0, SIDE_PX / picture.size.longest)
-    size = Size(*(max(1, round(length * shrink)) for length in picture.size))
+    size = picture.size.reduced(SIDE_PX)
     return resample(picture.rgb, size).astype(np.float32), resample(share, size)
 
 

@@ -18,6 +18,11 @@ class Size(NamedTuple):
     def longest(self) -> int:
         return max(self)
 
+    def reduced(self, side_px: int) -> Size:
+        """It with its longest side brought down to side_px, if it is longer; at least 1 px on each side."""
+        shrink = min(1.0, side_px / self.longest)
+        return Size(max(1, round(self.width * shrink)), max(1, round(self.height * shrink)))
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 

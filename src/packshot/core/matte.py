@@ -49,7 +49,7 @@ _AROUND = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
 
 
 def network_input(picture: Picture, size: Size) -> Float32:
-    """What a network sees: the picture at its size, anti-aliased.
+    """The picture as a network sees it: at its size, anti-aliased.
 
     Returns: float32 (1, 3, height, width), RGB in 0..1. Mean and deviation are part of the network's graph.
     """
@@ -102,7 +102,7 @@ def drop_faint(matte: Float32) -> Float32:
 
     Parameters: matte, float32 (H, W) in 0..1. Returns: the same, with 0 for what was dropped.
     """
-    levels = _levels(matte)
+    levels = in_levels(matte)
     peaks = _peaks(levels)
     pieces = _pieces(peaks)
     specks = _specks(levels, peaks, pieces)
@@ -115,13 +115,13 @@ def drop_faint(matte: Float32) -> Float32:
 
 def drop_specks(matte: Float32) -> Float32:
     """A matte without its specks (SPECK_SHARE, SPECK_SPAN); the same array where it has none."""
-    levels = _levels(matte)
+    levels = in_levels(matte)
     peaks = _peaks(levels)
     specks = _specks(levels, peaks, _pieces(peaks))
     return _only_above(matte, levels, specks) if cv2.countNonZero(specks) else matte
 
 
-def _levels(matte: Float32) -> UInt8:
+def in_levels(matte: Float32) -> UInt8:
     """A matte in 8 bits: a fraction of the time of float32, and as exact as what is asked of it here."""
     return np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
 

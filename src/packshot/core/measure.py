@@ -43,7 +43,7 @@ def measure_ground(rgb: UInt8, alpha: UInt8 | None, product: UInt8, colour: RGB,
     difference = _difference(rgb, colour)
     off = difference[ground]
     transparent = alpha is not None and int(alpha[ground].min()) < 255
-    at_border = int(_border(difference * ground).max())
+    at_border = int(border_of(difference * ground).max())
     return Ground(int(off.max()), at_border, float((off > at_most_off).mean()), transparent)
 
 
@@ -53,9 +53,9 @@ def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
     Returns: uint8 (H, W), 1 where the product is; None where the border has no single colour, so that only a network
     can tell. A soft shadow counts as product, for nothing in the pixels tells it apart; dust and small print do not.
     """
-    if alpha is not None and float((_border(alpha) == 0).mean()) >= UNIFORM:
+    if alpha is not None and float((border_of(alpha) == 0).mean()) >= UNIFORM:
         return (alpha > 0).astype(np.uint8)
-    border = _border(rgb)
+    border = border_of(rgb)
     colour = np.median(border, axis=0)
     off = np.abs(border - colour).max(axis=1)
     plain = off <= PLAIN_OFF
@@ -100,6 +100,6 @@ def _difference(rgb: UInt8, colour: RGB) -> UInt8:
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
-def _border(values: UInt8) -> UInt8:
+def border_of(values: UInt8) -> UInt8:
     """The outermost pixels of (H, W[, C]): (n[, C])."""
     return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])

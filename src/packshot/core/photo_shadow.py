@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from packshot.core.compose import visible
-from packshot.core.geometry import Size
 from packshot.core.picture import Float32, Picture, to_unit
 from packshot.core.ramp import ramp
 from packshot.core.resample import resample
@@ -92,8 +91,7 @@ def photo_shadow(picture: Picture, matte: Float32) -> Float32:
 
 def _ground(picture: Picture, matte: Float32) -> _Ground | None:
     """None where there is no product, or so little ground that nothing can be said about it."""
-    shrink = min(1.0, SIDE_PX / picture.size.longest)
-    size = Size(*(max(1, round(length * shrink)) for length in picture.size))
+    size = picture.size.reduced(SIDE_PX)
     share = resample(matte, size)
     _, _, width, height = cv2.boundingRect((share >= 0.5).view(np.uint8))
     free = cv2.dilate(share, np.ones((3, 3), np.uint8)) <= 0.02

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from packshot.core.geometry import Size
+from packshot.core.matte import DECIDED
 from packshot.core.picture import Float32, UInt8
 from packshot.core.ramp import ramp
 from packshot.core.resample import size_of
@@ -22,9 +23,6 @@ from packshot.core.surface import fit_surface, surface_terms
 
 STEP = 4
 """By how much the network's picture is reduced for the fit: a ground that is plain has no finer detail."""
-
-CLEAR = np.float32(0.02)
-"""A coarse matte up to here is background for sure (core.matte.DECIDED)."""
 
 LEAST_SEEN = 0.05
 """Share of the picture that must be background for sure: less says nothing about what lies behind the rest."""
@@ -93,7 +91,7 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
     """
     size, around = size_of(coarse), cv2.dilate(coarse, np.ones((5, 5), np.uint8))
     reduced = Size(max(8, size.width // STEP), max(8, size.height // STEP))
-    free = cv2.resize(around, reduced, interpolation=cv2.INTER_AREA) <= CLEAR
+    free = cv2.resize(around, reduced, interpolation=cv2.INTER_AREA) <= DECIDED
     if np.count_nonzero(free) < LEAST_SEEN * free.size:
         return None
     small = np.asarray(cv2.resize(seen, reduced, interpolation=cv2.INTER_AREA), np.float32)
@@ -106,7 +104,7 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
     small = surface + cv2.GaussianBlur(left * weight[..., None], (0, 0), 3) / (near + np.float32(0.02))[..., None]
     colours = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
     off = _largest(seen - colours)
-    ground = off[around <= CLEAR]
+    ground = off[around <= DECIDED]
     noise = float(np.percentile(ground[::5], 75))
     border = np.concatenate([off[0], off[-1], off[:, 0], off[:, -1]])
     if (ground <= PLAIN_OFF).mean() < PLAIN or (border <= PLAIN_OFF + 2 * noise).mean() < BORDER:
@@ -170,7 +168,7 @@ def _open_ground(ground: PlainGround, answer: Float32, coarse: Float32) -> Settl
     on a neutral ground, for white labels and black lettering are common.
     """
     sure = answer > SURE
-    alike = ground.alike & (coarse > CLEAR).view(np.uint8)
+    alike = ground.alike & (coarse > DECIDED).view(np.uint8)
     equal = np.asarray(cv2.morphologyEx(alike, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
     regions = _Regions.of(equal, connectivity=4)
     if not regions.count or np.count_nonzero(sure) < LEAST_SURE:
@@ -184,7 +182,7 @@ def _open_ground(ground: PlainGround, answer: Float32, coarse: Float32) -> Settl
     doubt = regions.mean(_logit(answer.reshape(-1)[regions.at])) + 0.85 * np.log(share / (1 - share))
     kept = regions.mean((coarse.reshape(-1)[regions.at] >= 0.5).astype(np.float32))
     # A rim of a pixel along the outline is the edges' affair; a slit of that width is not.
-    outside = regions.any(_widened((coarse <= CLEAR) & (ground.alike > 0), 1))
+    outside = regions.any(_widened((coarse <= DECIDED) & (ground.alike > 0), 1))
     thick = regions.any(np.asarray(cv2.erode(equal, np.ones((3, 3), np.uint8)), np.uint8))
     least = LEAST_AREA * (1 + 3 * (1 - tinted))  # a white screw is small, too
     counts = (kept > 0.2) & (regions.area >= least) & (thick | ~outside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.geometry import Size
+from packshot.core.measure import border_of
 from packshot.core.picture import Float32, Picture, UInt8, to_unit
 from packshot.core.resample import resample
 
@@ -26,8 +26,6 @@ FLAT = 12
 
 SIDE_PX = 256
 """Longest side at which shapes are judged and colours are carried on: both are coarse."""
-
-_PIXEL = np.ones((3, 3), np.uint8)
 
 
 def own_matte(picture: Picture) -> Float32 | None:
@@ -51,8 +49,7 @@ def may_show_scene(picture: Picture) -> bool:
     visible = rgb[seen > 0]
     if not visible.size or np.ptp(np.percentile(visible, (2, 98), axis=0), axis=0).max() <= FLAT:
         return False
-    border = np.concatenate([seen[0], seen[-1], seen[1:-1, 0], seen[1:-1, -1]])
-    return float(border.mean()) > FRAMED or (_crosses(seen) and _is_convex(seen))
+    return float(border_of(seen).mean()) > FRAMED or (_crosses(seen) and _is_convex(seen))
 
 
 def opaque(picture: Picture) -> Picture:
@@ -78,8 +75,7 @@ def opaque(picture: Picture) -> Picture:
 def _small(picture: Picture) -> tuple[UInt8, UInt8]:
     """A reduced picture, uint8 (h, w, 3), and where nothing clear is near a pixel of it: uint8 (h, w), 1 or 0."""
     assert picture.alpha is not None  # noqa: S101 - both callers have looked
-    shrink = min(1.0, SIDE_PX / picture.size.longest)
-    size = Size(*(max(1, round(length * shrink)) for length in picture.size))
+    size = picture.size.reduced(SIDE_PX)
     visible = (picture.alpha > CLEAR).view(np.uint8) * np.uint8(255)
     seen = (resample(visible, size) >= 254).astype(np.uint8)  # colours of a mixed pixel are not the picture's
     return resample(picture.rgb, size), seen

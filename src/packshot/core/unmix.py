@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from packshot.core.geometry import Box
+from packshot.core.matte import DECIDED, in_levels
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
-from packshot.core.plain_ground import CLEAR, PlainGround
+from packshot.core.plain_ground import PlainGround
 from packshot.core.ramp import ramp
 from packshot.core.resample import Grid, grid, resample, sample, size_of
+
+Bool = npt.NDArray[np.bool_]
 
 FEW = 1e-3
 """Share of the chosen pixels nearby up to which there are none."""
@@ -41,7 +44,7 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
 
     Parameters: picture, opaque; seen, float32 (h, w, 3) in 0..255; matte, float32 (H, W) in 0..1. Returns: the same.
     """
-    levels = np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
+    levels = in_levels(matte)
     size = size_of(seen)
     small = to_unit(resample(levels, size))
     window = _window(small)
@@ -54,15 +57,15 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
     if not soft.size:
         return matte
     at = grid(soft, picture.size, size, (window.left, window.top))
-    solid = _above(small, 1 - CLEAR)
-    behind = _planes(_behind(seen, _above(1 - small, 1 - CLEAR), fitted), at)
+    solid = small > 1 - DECIDED
+    behind = _planes(_behind(seen, 1 - small > 1 - DECIDED, fitted), at)
     pixels = np.ascontiguousarray(np.take(picture.rgb.reshape(-1, 3), soft, axis=0).T, np.float32)
     before = matte.reshape(-1)[soft]
     mix = _Mix.of(pixels, _planes(nearby(seen, solid, (2, 8)), at), behind)
     least = max(20.0, NOISY * ground.equal)
     after = before + mix.trust(least, 8) * np.minimum(3 * np.minimum(before, 1 - before), 1) * (mix.alpha - before)
     if is_deep:
-        inner = np.asarray(cv2.erode(solid, np.ones((5, 5), np.uint8)), np.uint8)
+        inner = np.asarray(cv2.erode(solid.view(np.uint8), np.ones((5, 5), np.uint8)) > 0)
         means, squares = nearby(seen, inner, (4, 16)), nearby(seen * seen, inner, (4, 16))
         spread = np.sqrt(np.maximum(squares - cv2.multiply(means, means), 0))
         spread[..., 3] = deep
@@ -82,8 +85,8 @@ def _window(small: Float32) -> Box:
     return Box(left - REACH_PX, top - REACH_PX, left + width + REACH_PX, top + height + REACH_PX).within(whole)
 
 
-def _behind(seen: Float32, clear: UInt8, fitted: Float32) -> Float32:
-    """What is clear nearby, shadows included; the fitted ground where nothing is. float32 (h, w, 3)."""
+def _behind(seen: Float32, clear: Bool, fitted: Float32) -> Float32:
+    """The ground's colours: of what is clear nearby, shadows included, else as fitted. float32 (h, w, 3)."""
     red, green, blue, known = cv2.split(nearby(seen, clear, (2, 8)))
     some = (known > FEW).view(np.uint8)
     return np.asarray(cv2.copyTo(cv2.merge([red, green, blue]), some, fitted.copy()), np.float32)
@@ -101,7 +104,7 @@ class _Mix:
     beside: Float32
     span: Float32
     square: Float32
-    known: npt.NDArray[np.bool_]
+    known: Bool
 
     @classmethod
     def of(cls, pixels: Float32, ahead: Float32, behind: Float32) -> _Mix:
@@ -120,11 +123,6 @@ class _Mix:
         """0..1: it grows from one contrast to three times that, and falls from `beside` to three times that."""
         apart = ramp(self.contrast, contrast, 3 * contrast)
         return np.asarray(apart * (1 - ramp(self.beside, beside, 3 * beside)) * self.known, np.float32)
-
-
-def _above(plane: Float32, value: np.float32) -> UInt8:
-    """uint8 (h, w): 255 where a plane is above a value."""
-    return (plane > value).view(np.uint8) * np.uint8(255)
 
 
 def _dot(one: Float32, other: Float32) -> Float32:
@@ -150,13 +148,13 @@ def _soft(levels: UInt8, radius: int) -> Index:
     return np.asarray(y * levels.shape[1] + x, np.intp)
 
 
-def nearby(colours: Float32, chosen: UInt8, radii: tuple[int, int]) -> Float32:
+def nearby(colours: Float32, chosen: Bool, radii: tuple[int, int]) -> Float32:
     """Colours averaged over what is chosen within the first radius, or the second where nothing is; and how much is.
 
-    Parameters: colours, float32 (h, w, 3); chosen, uint8 (h, w), 255 or 0. Returns: float32 (h, w, 4), the last from
+    Parameters: colours, float32 (h, w, 3); chosen, bool (h, w). Returns: float32 (h, w, 4), the last from
     0 to 1.
     """
-    weight = to_unit(chosen)
+    weight = chosen.astype(np.float32)
     weighted = cv2.multiply(cv2.merge([*cv2.split(colours), weight]), cv2.merge([weight] * 4))
     close, far = (cv2.boxFilter(weighted, -1, (2 * radius + 1, 2 * radius + 1)) for radius in radii)
     total = np.asarray(cv2.addWeighted(close, 1.0, far, 0.02, 0), np.float32)

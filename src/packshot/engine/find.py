@@ -45,7 +45,7 @@ MIN_ROI_PX = 32
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was found in a picture.
+    """A matte, and all that was found out with it.
 
     matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result. most: the greatest alpha of the
     picture, in 0..1, which the matte cannot exceed. ground: what lies behind the product, where that is plain.
