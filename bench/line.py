@@ -1,33 +1,24 @@
-"""The line stage by stage, with the network alone and the codec-only floor beside it in the same run."""
+"""The pipeline stage by stage, with the network alone and the codec-only floor beside it in the same run."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import cv2
-import numpy as np
-
 from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
-from packshot.core.compose import cutout
-from packshot.core.decide import decide
-from packshot.core.foreground import estimate_foreground
-from packshot.core.geometry import network_size
-from packshot.core.matte import drop_faint, is_flat, network_input, refine
-from packshot.core.plain_ground import find_plain_ground, settle
-from packshot.core.unmix import redraw_edges
-from packshot.engine.find import Found, edge_refiner, find_box, find_matte
+from packshot.core.options import Options
+from packshot.engine.job import make_job
+from packshot.engine.matting import find_matte
 from packshot.engine.network import Network, load_network
-from packshot.engine.remove import remove
+from packshot.engine.pipeline import PIPELINE, remove
+from packshot.engine.presets import recipe_for
+from packshot.engine.work import Work, follow
 
-STAGES = (
-    *("decode", "network input", "network", "decide", "plain ground", "matte", "edges", "redrawn", "faint", "box"),
-    *("foreground", "cutout", "encode PNG"),
-)
+CUTOUT = recipe_for(Options())
 
 
 @dataclass
@@ -35,58 +26,22 @@ class Stopwatch:
     """Milliseconds of each stage, one list per stage."""
 
     laps: dict[str, list[float]] = field(default_factory=dict)
-    _last: float = 0.0
 
-    def start(self) -> None:
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps.setdefault(stage, []).append(1000 * (now - self._last))
-        self._last = now
+    def note(self, laps_ms: Mapping[str, float]) -> None:
+        """Add what one run took; a stage that it did not need took nothing."""
+        for stage in PIPELINE:
+            self.laps.setdefault(stage.name, []).append(laps_ms.get(stage.name, 0.0))
 
     def median_ms(self, stage: str) -> float:
         return statistics.median(self.laps[stage])
 
 
 def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
-    """engine.remove.remove for the form "cutout", with a lap after each stage; a test compares the two."""
-    rule = network.card.input
-    watch.start()
-    picture = codecs.decode(data)
-    watch.lap("decode")
-    size = network_size(picture.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
-    rgb = network_input(picture, size)
-    is_flat(rgb)
-    watch.lap("network input")
-    coarse = network.predict(rgb)
-    watch.lap("network")
-    answer, coarse = coarse, decide(coarse)
-    watch.lap("decide")
-    seen = np.multiply(cv2.merge(list(rgb[0])), 255, dtype=np.float32)
-    ground = find_plain_ground(seen, coarse)
-    if ground is not None:
-        coarse = settle(ground, seen, answer, coarse).coarse
-    watch.lap("plain ground")
-    matte = refine(picture, coarse)
-    watch.lap("matte")
-    if network.card.edges:
-        matte = edge_refiner(network.card.edges).refine(picture, coarse, matte)
-    watch.lap("edges")
-    if ground is not None:
-        matte = redraw_edges(ground, picture, seen, matte)
-    watch.lap("redrawn")
-    matte = drop_faint(matte)
-    watch.lap("faint")
-    find_box(Found(matte, None))
-    watch.lap("box")
-    foreground = estimate_foreground(picture, matte, ground)
-    watch.lap("foreground")
-    rendering = cutout(foreground, matte)
-    watch.lap("cutout")
-    encoded = codecs.encode_png(*rendering)
-    watch.lap("encode PNG")
-    return encoded
+    """A cutout by the pipeline, its stages noted."""
+    work = Work(CUTOUT, network)
+    work.job = make_job(data, CUTOUT)
+    watch.note(follow(PIPELINE, work).laps_ms)
+    return work.encoded
 
 
 def codec_floor_ms(data: bytes, repeats: int) -> float:
@@ -97,12 +52,12 @@ def codec_floor_ms(data: bytes, repeats: int) -> float:
 
 
 def median_ms(work: Callable[[], object], repeats: int) -> float:
-    watch = Stopwatch()
+    laps = []
     for _ in range(repeats):
-        watch.start()
+        started = time.perf_counter()
         work()
-        watch.lap("work")
-    return watch.median_ms("work")
+        laps.append(1000 * (time.perf_counter() - started))
+    return statistics.median(laps)
 
 
 def photos_a_second(data: bytes, network: Network, threads: int, repeats: int) -> float:
@@ -130,7 +85,7 @@ def column(data: bytes, one: Network, two: Network, repeats: int) -> dict[str, f
     for _ in range(repeats):
         staged(data, one, watch)
         staged(data, two, watch_two)
-    stages = {stage: watch.median_ms(stage) for stage in STAGES}
+    stages = {stage.name: watch.median_ms(stage.name) for stage in PIPELINE if stage.name != "rules"}
     outside = sum(stages.values()) - stages["network"]
     floor = codec_floor_ms(data, repeats)
     return stages | {

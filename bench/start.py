@@ -16,7 +16,7 @@ _RESTING = """
 import json, time
 started = time.perf_counter()
 import packshot
-from packshot.engine.find import default_network
+from packshot.engine.network import default_network
 default_network()
 loaded = time.perf_counter() - started
 def memory_mb(line):  # not ru_maxrss: a child begins with its parent's

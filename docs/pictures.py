@@ -10,7 +10,8 @@ import numpy as np
 from evaluation.sheet import checkerboard, cutout_over
 from packshot.core import codecs
 from packshot.core.picture import UInt8
-from packshot.engine.find import default_network, find_matte
+from packshot.engine.matting import find_matte
+from packshot.engine.network import default_network
 
 ROOT = Path(__file__).parent.parent
 PANEL_PX = 400

@@ -1,7 +1,7 @@
 """Score a network: `python -m evaluation FOLDER`, or `python -m evaluation --pairs DATA --split val`.
 
 FOLDER has pairs in im/ and gt/ or the like (folders.py); DATA has pairs.csv and zips. Each picture goes through the
-line that serves (packshot.engine.remove.find_matte), so what is measured is what users get, refinement included.
+line that serves (packshot.engine.pipeline.find_matte), so what is measured is what users get, refinement included.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from evaluation.report import Row, by_stratum, overall, table
 from evaluation.sheet import sheet, write
 from evaluation.strata import strata
 from evaluation.worst import WORST, Worst
-from packshot.engine.find import find_matte
+from packshot.engine.matting import find_matte
 from packshot.engine.network import Network, OnnxNetwork
 from packshot.engine.weights import DEFAULT_MODEL, find_card, verify
 from packshot.errors import InputError

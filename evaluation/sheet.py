@@ -16,7 +16,7 @@ from evaluation.pairs import photos
 from packshot.core.compose import cutout
 from packshot.core.foreground import estimate_foreground
 from packshot.core.picture import Float32, Picture, UInt8, to_uint8
-from packshot.engine.find import find_matte
+from packshot.engine.matting import find_matte
 from packshot.engine.network import load_network
 from packshot.engine.weights import DEFAULT_MODEL
 

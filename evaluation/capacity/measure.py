@@ -27,8 +27,8 @@ from bench.load.client import Drive, Plan, drive
 from bench.load.replicas import fleet, new_key
 from evaluation.machine import machine
 from packshot.engine.network import load_network
+from packshot.engine.pipeline import remove
 from packshot.engine.process import tune_process
-from packshot.engine.remove import remove
 
 MEASURED = Path(__file__).with_name("measured.json")
 # Two workers in all, as the machine that this was first measured on has two cores.

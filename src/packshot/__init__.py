@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from packshot.core.options import Options as Options
     from packshot.engine.network import load_network as load_network
-    from packshot.engine.remove import Result as Result
-    from packshot.engine.remove import remove as remove
-    from packshot.engine.remove import remove_background as remove_background
+    from packshot.engine.pipeline import Result as Result
+    from packshot.engine.pipeline import remove as remove
+    from packshot.engine.pipeline import remove_background as remove_background
     from packshot.errors import PackshotError as PackshotError
 
 # Nobody is told that there are photos here. ONNX Runtime since 1.29 would report every session to its makers, from its
@@ -35,10 +35,10 @@ __all__ = ["Options", "PackshotError", "Result", "__version__", "load_network", 
 _HOME = {
     "Options": "packshot.core.options",
     "PackshotError": "packshot.errors",
-    "Result": "packshot.engine.remove",
+    "Result": "packshot.engine.pipeline",
     "load_network": "packshot.engine.network",
-    "remove": "packshot.engine.remove",
-    "remove_background": "packshot.engine.remove",
+    "remove": "packshot.engine.pipeline",
+    "remove_background": "packshot.engine.pipeline",
 }
 
 

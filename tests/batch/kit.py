@@ -20,6 +20,7 @@ from packshot.batch.progress import Progress
 from packshot.batch.run import Task, run
 from packshot.batch.summary import Summary
 from packshot.core.options import Options
+from packshot.engine.presets import recipe_for
 from packshot.engine.weights import embedded_model
 from tests.kit.images import as_jpeg, photo
 
@@ -44,9 +45,10 @@ def batch(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess
 def make(photos: Path | str, out: Path | str, options: Options | None = None, *, jobs: int = 2, **task: Any) -> Summary:
     """The same in this process, on one network for all tests."""
     wanted = options or Options(background="white")
-    settings = BatchSettings(str(photos), str(out), wanted, embedded_model(), thumbnails=task.get("report"))
-    naming = make_naming(wanted, "a network", "")
-    return run(Task(settings, naming, **task), LocalEngine(jobs), threading.Event(), Progress(io.StringIO()))
+    recipe = recipe_for(wanted)
+    settings = BatchSettings(str(photos), str(out), recipe, embedded_model(), thumbnails=task.get("report"))
+    naming = make_naming(recipe, "a network", "")
+    return run(Task(settings, naming, wanted, **task), LocalEngine(jobs), threading.Event(), Progress(io.StringIO()))
 
 
 def journal(out: Path) -> list[dict[str, Any]]:

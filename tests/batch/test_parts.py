@@ -21,6 +21,7 @@ from packshot.batch.process import Failure, Outcome
 from packshot.batch.progress import Progress, duration
 from packshot.batch.storage import Entry, open_storage
 from packshot.core.options import Options
+from packshot.engine.presets import recipe_for
 from packshot.errors import BadSettings, InvalidOption, StorageRefused, StoreUnavailable
 from tests.batch.kit import fill
 
@@ -30,19 +31,19 @@ ENTRY = Entry("shelf.2/shoe.new.JPG", "v1", 10, 0.0)
 def test_the_identity_of_an_output() -> None:
     """It changes with the photo, what is asked and the network, and with nothing else."""
     white = Options(background="white")
-    item = make_naming(white, "net@1", "white").item(ENTRY)
+    item = make_naming(recipe_for(white), "net@1", "white").item(ENTRY)
     assert item.output == "shelf.2/shoe.new-white.jpg"
-    assert make_naming(Options.from_fields({"background": "white"}), "net@1", "white").item(ENTRY) == item
+    assert make_naming(recipe_for(Options.from_fields({"background": "white"})), "net@1", "white").item(ENTRY) == item
     others = [
-        make_naming(white, "net@1", "").item(Entry(ENTRY.key, "v2", 10, 0.0)),
-        make_naming(white, "net@1", "").item(Entry("shelf.2/other.jpg", "v1", 10, 0.0)),
-        make_naming(white, "net@2", "").item(ENTRY),
-        make_naming(Options(background="black"), "net@1", "").item(ENTRY),
-        make_naming(Options(preset="amazon"), "net@1", "").item(ENTRY),
-        make_naming(Options(preset="square"), "net@1", "").item(ENTRY),
+        make_naming(recipe_for(white), "net@1", "").item(Entry(ENTRY.key, "v2", 10, 0.0)),
+        make_naming(recipe_for(white), "net@1", "").item(Entry("shelf.2/other.jpg", "v1", 10, 0.0)),
+        make_naming(recipe_for(white), "net@2", "").item(ENTRY),
+        make_naming(recipe_for(Options(background="black")), "net@1", "").item(ENTRY),
+        make_naming(recipe_for(Options(preset="amazon")), "net@1", "").item(ENTRY),
+        make_naming(recipe_for(Options(preset="square")), "net@1", "").item(ENTRY),
     ]
     assert len({each.fingerprint for each in [item, *others]}) == 1 + len(others)
-    assert make_naming(Options(), "n", "").item(Entry("dir.d/none", "v", 1, 0.0)).output == "dir.d/none.png"
+    assert make_naming(recipe_for(Options()), "n", "").item(Entry("dir.d/none", "v", 1, 0.0)).output == "dir.d/none.png"
 
 
 def test_a_folder_lists_what_is_a_file_and_not_hidden(tmp_path: Path) -> None:

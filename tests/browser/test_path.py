@@ -156,7 +156,7 @@ def test_a_photo_that_the_browser_cannot_show_is_made_all_the_same(shop: Shop) -
 
 
 def test_a_doubtful_picture_is_marked_until_somebody_looked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packshot.engine.remove._needs_review", lambda *_: True)
+    monkeypatch.setattr("packshot.engine.pipeline._needs_review", lambda *_: True)
     shop.pick("mug", "bear")
     shop.expect_tally("0 of 2 ready, 2 to look at.")
     expect(shop.page.locator("#all")).to_be_hidden()  # nothing is being made any more
@@ -172,7 +172,7 @@ def test_a_doubtful_picture_is_marked_until_somebody_looked(shop: Shop, monkeypa
 def test_a_doubtful_picture_is_never_called_ready_whatever_rules_it_keeps(
     browser: Browser, running: Running, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    monkeypatch.setattr("packshot.engine.remove._needs_review", lambda *_: True)
+    monkeypatch.setattr("packshot.engine.pipeline._needs_review", lambda *_: True)
     with open_shop(browser, running.base_url, width=width) as shop:
         shop.open(running.new_key())
         shop.page.evaluate("() => { document.getElementById('settings').open = true; }")

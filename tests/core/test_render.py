@@ -27,7 +27,8 @@ def known() -> Scene:
 
 def rendered(picture: Picture, matte: Float32, backdrop: Picture | None = None, **options: object) -> Rendering:
     recipe = make_recipe(Options.from_fields(options))
-    return render(recipe, picture, matte, frame_of(picture, matte, **options), backdrop)
+    foreground = None if recipe.form == "mask" else estimate_foreground(picture, matte)
+    return render(recipe, picture, matte, frame_of(picture, matte, **options), backdrop, foreground=foreground)
 
 
 def frame_of(picture: Picture, matte: Float32, **options: object) -> Frame:

@@ -13,7 +13,7 @@ from PIL import Image
 from evaluation.drawn import labelled, shapes
 from evaluation.metrics import count_damage
 from packshot.core.picture import UInt8
-from packshot.engine.remove import Result, remove
+from packshot.engine.pipeline import Result, remove
 from tests.kit.images import as_jpeg, as_png
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,8 +13,10 @@ from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.recipe import Recipe
 from packshot.core.rule_kinds import Fill, LongestSide
-from packshot.engine.presets import find_preset, judge, judge_file, plan, preset_names
-from packshot.engine.remove import remove
+from packshot.core.rules import Report
+from packshot.engine.job import make_job
+from packshot.engine.pipeline import check, remove
+from packshot.engine.presets import find_preset, judge, preset_names, recipe_for
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
 from tests.kit.images import UInt8, as_jpeg, as_png, photo
 
@@ -33,8 +35,13 @@ def speck(rgb: UInt8) -> UInt8:
     return rgb
 
 
+def judged(data: bytes, preset: str) -> Report:
+    """A finished picture by a preset's rules, as `packshot check` and POST /v1/checks have it."""
+    return check(make_job(data, recipe_for(Options(preset=preset))))
+
+
 def broken(data: bytes, preset: str) -> set[str]:
-    return {check.rule for check in judge_file(data, find_preset(preset)).failed}
+    return {each.rule for each in judged(data, preset).failed}
 
 
 def test_the_marketplaces_of_the_issue_are_there() -> None:
@@ -54,7 +61,7 @@ def test_a_preset_says_where_its_rules_come_from_and_when_they_were_read(name: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_preset_enlarges_anything(name: str) -> None:
-    assert plan(Options(preset=name)).recipe.framing.max_upscale == 1
+    assert recipe_for(Options(preset=name)).framing.max_upscale == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,13 +70,13 @@ def test_what_a_preset_makes_of_a_good_photo_passes_its_own_rules(name: str) -> 
     assert result.report is not None
     assert result.report.preset == name
     assert {check.rule for check in result.report.failed} <= {"shortest-side"}  # walmart's 1500 px
-    again = judge_file(result.data, find_preset(name))
+    again = judged(result.data, name)
     assert [check.passed for check in again.checks] == [check.passed for check in result.report.checks]
 
 
 def test_an_unknown_preset_is_answered_with_the_nearest_or_all() -> None:
     with pytest.raises(InvalidOption, match="amazno") as caught:
-        plan(Options(preset="amazno"))
+        recipe_for(Options(preset="amazno"))
     assert "Did you mean amazon?" in caught.value.hint
     assert caught.value.fields["allowed"] == NAMES
     with pytest.raises(InvalidOption) as caught:
@@ -97,11 +104,11 @@ def test_an_unknown_preset_is_answered_with_the_nearest_or_all() -> None:
 def test_what_is_said_goes_before_what_a_preset_sets(
     name: str, said: dict[str, object], kept: Callable[[Recipe], bool]
 ) -> None:
-    assert kept(plan(Options.from_fields({"preset": name, **said})).recipe)
+    assert kept(recipe_for(Options.from_fields({"preset": name, **said})))
 
 
 def test_a_finished_picture_that_keeps_all_rules_passes() -> None:
-    report = judge_file(as_jpeg(disc()), find_preset("amazon"))
+    report = judged(as_jpeg(disc()), "amazon")
     assert report.passed
     fill = next(check for check in report.checks if check.rule == "fill")
     assert fill.measured == pytest.approx(0.88, abs=0.004)
@@ -133,7 +140,7 @@ def test_a_transparent_cutout_passes_where_transparency_does() -> None:
     rgb = disc()
     rgba = np.dstack([rgb, np.where(rgb[..., 0] < 255, 255, 0).astype(np.uint8)])
     assert broken(as_png(rgba), "amazon") == {"background"}
-    report = judge_file(as_png(rgba), find_preset("google"))
+    report = judged(as_png(rgba), "google")
     assert all(check.passed for check in report.checks if check.rule == "background")
 
 
@@ -143,12 +150,12 @@ def test_a_photo_as_it_came_is_judged_by_the_network() -> None:
 
 def test_nothing_on_white_is_no_product_picture() -> None:
     with pytest.raises(NoForeground):
-        judge_file(as_png(np.full((64, 64, 3), 255, np.uint8)), find_preset("square"))
+        judged(as_png(np.full((64, 64, 3), 255, np.uint8)), "square")
 
 
 def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(UnsupportedFormat):
-        judge_file(b"this is no picture at all, only a line of text for the machine to read", find_preset("square"))
+        judged(b"this is no picture at all, only a line of text for the machine to read", "square")
 
 
 def test_a_small_photo_is_not_enlarged_and_the_report_has_the_figures() -> None:
@@ -179,7 +186,7 @@ def test_the_file_is_judged_and_not_what_was_meant_to_be_in_it() -> None:
 def test_every_preset_frames_within_its_own_fill() -> None:
     for name in NAMES:
         preset = find_preset(name)
-        fill = plan(Options(preset=name)).recipe.framing.fill
+        fill = recipe_for(Options(preset=name)).framing.fill
         assert fill is not None
         for rule in preset.rules:
             if isinstance(rule, Fill):

@@ -13,10 +13,10 @@ from packshot.core.codecs import decode
 from packshot.core.geometry import Size
 from packshot.core.matte import network_input
 from packshot.core.options import Options
-from packshot.engine.find import find_matte
+from packshot.engine.matting import find_matte
 from packshot.engine.network import OnnxNetwork, load_network
+from packshot.engine.pipeline import remove
 from packshot.engine.registry import Published, published
-from packshot.engine.remove import remove
 from packshot.errors import InvalidOption
 from tests.engine.tiny_onnx import published_graph
 from tests.kit.images import as_png

@@ -17,9 +17,8 @@ from packshot.core.geometry import Box
 from packshot.core.options import Options
 from packshot.core.picture import to_unit
 from packshot.engine.card import ModelCard
-from packshot.engine.find import default_network
-from packshot.engine.network import Network
-from packshot.engine.remove import remove
+from packshot.engine.network import Network, default_network
+from packshot.engine.pipeline import remove
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
 from tests.kit.images import as_jpeg, as_png, photo
 

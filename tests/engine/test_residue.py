@@ -11,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.core import codecs
+from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import make_frame
 from packshot.core.matte import drop_faint, visible_box
 from packshot.core.options import Options
 from packshot.core.picture import Float32, Picture
 from packshot.core.render import render
 from packshot.core.rules import Report
-from packshot.engine.find import default_network, find_matte
-from packshot.engine.presets import find_preset, judge_file, plan, preset_names
-from packshot.engine.remove import remove
+from packshot.engine.job import make_job
+from packshot.engine.matting import find_matte
+from packshot.engine.network import default_network
+from packshot.engine.pipeline import check, remove
+from packshot.engine.presets import preset_names, recipe_for
 from tests.kit.images import as_png
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -43,14 +46,19 @@ def soft_discs(draw: st.DrawFn) -> Float32:
     return np.maximum(matte, cv2.GaussianBlur(haze, (0, 0), draw(st.floats(1, 60))))
 
 
+def judged(data: bytes, preset: str) -> Report:
+    """A finished picture by a preset's rules, as `packshot check` and POST /v1/checks have it."""
+    return check(make_job(data, recipe_for(Options(preset=preset))))
+
+
 def checked(picture: Picture, matte: Float32, preset: str) -> Report:
     """The check of the file that the line makes of a picture whose network has said this matte."""
-    recipe = plan(Options(preset=preset)).recipe
+    recipe = recipe_for(Options(preset=preset))
     kept = drop_faint(matte)
     frame = make_frame(recipe.framing, picture.size, visible_box(kept))
-    found = render(recipe, picture, kept, frame)
+    found = render(recipe, picture, kept, frame, foreground=estimate_foreground(picture, kept))
     data = codecs.encode(found.rgb, found.alpha, format=recipe.format, quality=recipe.quality, exif=None)
-    return judge_file(data, find_preset(preset))
+    return judged(data, preset)
 
 
 @given(matte=soft_discs(), product=st.tuples(*[st.integers(0, 150)] * 3), ground=st.tuples(*[st.integers(0, 255)] * 3))
@@ -68,7 +76,7 @@ def test_haze_and_specks_never_break_the_rule_of_a_pure_background(
 def test_a_packshot_of_an_example_keeps_the_same_rules_when_it_is_checked(name: str) -> None:
     result = remove((EXAMPLES / f"{name}.jpg").read_bytes(), Options(preset="amazon"))
     assert result.report is not None
-    again = judge_file(result.data, find_preset("amazon"))
+    again = judged(result.data, "amazon")
     assert {check.rule for check in again.failed} == {check.rule for check in result.report.failed}
     assert "background" not in {check.rule for check in again.failed}
 

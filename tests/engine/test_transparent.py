@@ -15,7 +15,7 @@ from PIL import Image
 import packshot
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
-from packshot.engine.remove import remove
+from packshot.engine.pipeline import remove
 from packshot.errors import NoForeground
 from tests.kit.images import as_png, photo, product
 

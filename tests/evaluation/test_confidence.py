@@ -16,7 +16,7 @@ from evaluation.confidence import DAMAGED, Curve, Measured, calibrate, fit, pred
 from evaluation.reliability import caught_damage
 from packshot.core.confidence import SIGNS
 from packshot.engine.card import read_card
-from packshot.engine.remove import remove
+from packshot.engine.pipeline import remove
 from packshot.engine.weights import DEFAULT_MODEL, find_card
 from tests.evaluation.shapes import draw_pairs
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from packshot.core.codecs import Limits, decode
 from packshot.core.geometry import Box
 from packshot.core.options import OPTIONS, Options
+from packshot.engine.pipeline import Result, remove
 from packshot.engine.presets import preset_names
-from packshot.engine.remove import Result, remove
 from packshot.errors import PackshotError
 from tests.fuzz.bounds import measured
 from tests.fuzz.campaign import Row

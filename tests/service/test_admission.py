@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from packshot.errors import DeadlineExceeded, QueueFull, ShuttingDown
+from packshot.errors import QueueFull, ShuttingDown
 from packshot.service.admission import Admission
 from tests.service.kit import until
 
@@ -37,7 +37,7 @@ class Gate:
 async def fill(admission: Admission, gate: Gate, count: int) -> list[asyncio.Task[str]]:
     """Send `count` requests and return when they are all in."""
     inside = admission.running + admission.queued
-    tasks = [asyncio.create_task(admission.run(gate, LONG_S)) for _ in range(count)]
+    tasks = [asyncio.create_task(admission.run(gate)) for _ in range(count)]
     await until(lambda: admission.running + admission.queued == inside + count)
     return tasks
 
@@ -53,10 +53,10 @@ def scenario(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None
 @scenario
 async def test_work_runs_on_a_thread_and_its_value_or_error_comes_back() -> None:
     admission = Admission(workers=2, queue_limit=0)
-    assert await admission.run(threading.get_ident, LONG_S) != threading.get_ident()
+    assert await admission.run(threading.get_ident) != threading.get_ident()
     for error in (ValueError("x"), TimeoutError("the work's own")):
         with pytest.raises(type(error), match=str(error)):
-            await admission.run(_raiser(error), LONG_S)
+            await admission.run(_raiser(error))
     assert (admission.running, admission.queued) == (0, 0)
 
 
@@ -67,7 +67,7 @@ async def test_as_many_run_as_there_are_workers_and_the_rest_wait_up_to_the_limi
     assert (admission.running, admission.queued) == (2, 3)
     for _ in range(3):
         with pytest.raises(QueueFull) as caught:
-            await admission.run(gate, LONG_S)
+            await admission.run(gate)
         assert caught.value.retry_after_s >= 1
     gate.open()
     assert await asyncio.gather(*tasks) == ["done"] * 5
@@ -78,13 +78,13 @@ async def test_as_many_run_as_there_are_workers_and_the_rest_wait_up_to_the_limi
 @scenario
 async def test_without_a_queue_a_free_worker_is_still_used() -> None:
     admission = Admission(workers=1, queue_limit=0)
-    assert await admission.run(lambda: "done", LONG_S) == "done"
+    assert await admission.run(lambda: "done") == "done"
 
 
 @scenario
 async def test_requests_are_served_in_the_order_of_their_coming() -> None:
     admission, order = Admission(workers=1, queue_limit=20), []
-    await asyncio.gather(*(admission.run(lambda n=n: order.append(n), LONG_S) for n in range(20)))
+    await asyncio.gather(*(admission.run(lambda n=n: order.append(n)) for n in range(20)))
     assert order == list(range(20))
 
 
@@ -92,13 +92,13 @@ async def test_requests_are_served_in_the_order_of_their_coming() -> None:
 async def test_a_request_that_leaves_the_queue_is_never_computed_and_makes_room() -> None:
     admission, gate, computed = Admission(workers=1, queue_limit=1), Gate(), []
     (first,) = await fill(admission, gate, 1)
-    waiting = asyncio.create_task(admission.run(lambda: computed.append("waiting"), LONG_S))
+    waiting = asyncio.create_task(admission.run(lambda: computed.append("waiting")))
     await until(lambda: admission.queued == 1)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert admission.queued == 0
-    successor = asyncio.create_task(admission.run(lambda: computed.append("successor"), LONG_S))
+    successor = asyncio.create_task(admission.run(lambda: computed.append("successor")))
     await until(lambda: admission.queued == 1)
     gate.open()
     await asyncio.gather(first, successor)
@@ -109,8 +109,8 @@ async def test_a_request_that_leaves_the_queue_is_never_computed_and_makes_room(
 async def test_a_deadline_that_passes_in_the_queue_ends_the_wait_and_computes_nothing() -> None:
     admission, gate = Admission(workers=1, queue_limit=1), Gate()
     (first,) = await fill(admission, gate, 1)
-    with pytest.raises(DeadlineExceeded):
-        await admission.run(gate, 0.02)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(admission.run(gate), 0.02)
     assert (admission.running, admission.queued) == (1, 0)
     gate.open()
     await first
@@ -120,14 +120,14 @@ async def test_a_deadline_that_passes_in_the_queue_ends_the_wait_and_computes_no
 @scenario
 async def test_a_slot_stays_taken_until_its_thread_ends_although_its_request_has_given_up() -> None:
     admission, gate = Admission(workers=1, queue_limit=0), Gate()
-    with pytest.raises(DeadlineExceeded):
-        await admission.run(gate, 0.02)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(admission.run(gate), 0.02)
     assert admission.running == 1
     with pytest.raises(QueueFull):
-        await admission.run(lambda: "too early", LONG_S)
+        await admission.run(lambda: "too early")
     gate.open()
     await until(lambda: admission.running == 0)
-    assert await admission.run(lambda: "done", LONG_S) == "done"
+    assert await admission.run(lambda: "done") == "done"
 
 
 @scenario
@@ -153,8 +153,8 @@ async def test_an_error_after_the_request_has_given_up_disturbs_nobody() -> None
         gate()
         raise ValueError("late")
 
-    with pytest.raises(DeadlineExceeded):
-        await admission.run(fail, 0.02)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(admission.run(fail), 0.02)
     gate.open()
     await until(lambda: admission.running == 0)
     assert complaints == []
@@ -174,7 +174,7 @@ async def test_counts_are_true_after_a_storm_of_requests_that_come_go_and_fail()
             at_work[0] -= 1
 
     async def request(n: int) -> None:
-        task = asyncio.create_task(admission.run(work, 0.004 if n % 3 else LONG_S))
+        task = asyncio.create_task(asyncio.wait_for(admission.run(work), 0.004 if n % 3 else LONG_S))
         await asyncio.sleep(0.001 * (n % 5))
         if n % 4 == 0:
             task.cancel()
@@ -185,7 +185,7 @@ async def test_counts_are_true_after_a_storm_of_requests_that_come_go_and_fail()
     await until(lambda: admission.running == 0)
     assert (admission.queued, at_work[0]) == (0, 0)
     assert 1 <= most[0] <= 3
-    await asyncio.gather(*(admission.run(work, LONG_S) for _ in range(13)))  # every slot is still there
+    await asyncio.gather(*(admission.run(work) for _ in range(13)))  # every slot is still there
     assert most[0] == 3
 
 
@@ -195,7 +195,7 @@ async def test_the_advice_to_come_again_follows_what_work_takes() -> None:
         gate = Gate()
         tasks = await fill(admission, gate, 201)
         with pytest.raises(QueueFull) as caught:
-            await admission.run(gate, LONG_S)
+            await admission.run(gate)
         gate.open()
         await asyncio.gather(*tasks)
         return caught.value.retry_after_s
@@ -203,7 +203,7 @@ async def test_the_advice_to_come_again_follows_what_work_takes() -> None:
     admission = Admission(workers=1, queue_limit=200, retry_after_s=7)
     assert await advice() == 7  # nothing was measured yet
     for _ in range(32):
-        await admission.run(lambda: time.sleep(0.01), LONG_S)
+        await admission.run(lambda: time.sleep(0.01))
     assert 2 < await advice() <= 60  # 201 requests of 0.01 s each, and room for a slow machine
 
 
@@ -214,7 +214,7 @@ async def test_a_drain_refuses_the_new_and_waits_for_those_who_are_in() -> None:
     draining = asyncio.create_task(admission.drain())
     await until(lambda: admission.draining)
     with pytest.raises(ShuttingDown) as caught:
-        await admission.run(gate, LONG_S)
+        await admission.run(gate)
     assert caught.value.retry_after_s >= 1
     assert not draining.done()
     gate.open()
@@ -225,8 +225,8 @@ async def test_a_drain_refuses_the_new_and_waits_for_those_who_are_in() -> None:
 @scenario
 async def test_a_drain_waits_for_threads_whose_requests_have_given_up() -> None:
     admission, gate = Admission(workers=1, queue_limit=0), Gate()
-    with pytest.raises(DeadlineExceeded):
-        await admission.run(gate, 0.02)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(admission.run(gate), 0.02)
     draining = asyncio.create_task(admission.drain())
     await asyncio.sleep(0.02)
     assert not draining.done()
@@ -240,7 +240,7 @@ async def test_after_closing_those_who_are_in_are_still_served() -> None:
     tasks = await fill(admission, gate, 2)
     admission.close()
     with pytest.raises(ShuttingDown):
-        await admission.run(gate, LONG_S)
+        await admission.run(gate)
     gate.open()
     assert await asyncio.gather(*tasks) == ["done", "done"]
 
@@ -258,9 +258,9 @@ async def test_a_thread_that_the_system_does_not_grant_costs_no_slot() -> None:
     admission = Admission(workers=1, queue_limit=0)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="new thread"):
         patch.setattr(threading.Thread, "start", refused)
-        await admission.run(threading.get_ident, LONG_S)
+        await admission.run(threading.get_ident)
     assert admission.running == 0
-    await admission.run(threading.get_ident, LONG_S)
+    await admission.run(threading.get_ident)
     await asyncio.wait_for(admission.drain(), LONG_S)
 
 
@@ -268,7 +268,7 @@ async def test_a_thread_that_the_system_does_not_grant_costs_no_slot() -> None:
 async def test_work_sees_the_context_of_its_request() -> None:
     request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id")
     request_id.set("A-1")
-    assert await Admission(workers=1, queue_limit=0).run(request_id.get, LONG_S) == "A-1"
+    assert await Admission(workers=1, queue_limit=0).run(request_id.get) == "A-1"
 
 
 def _raiser(error: Exception) -> Callable[[], None]:

@@ -9,8 +9,7 @@ from pathlib import PurePosixPath
 
 from packshot.batch.storage import Entry
 from packshot.core.codecs import EXTENSIONS
-from packshot.core.options import Options
-from packshot.engine.presets import plan
+from packshot.core.recipe import Recipe
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif"}
@@ -50,15 +49,9 @@ class Naming:
         return Item(entry.key, entry.version, entry.size_bytes, output, fingerprint)
 
 
-def make_naming(options: Options, network: str, word: str) -> Naming:
-    """word: what the outputs' names end in, such as "amazon"; empty for none.
-
-    Raises: InvalidOption where the options cannot be met.
-    """
-    plans = plan(options)
-    # A preset that says something else after an update is another wish, although its name is the same.
-    wishes = options.over(plans.preset.options) if plans.preset else options
-    return Naming(wishes.key(), network, f"-{word}" if word else "", EXTENSIONS[plans.recipe.format])
+def make_naming(recipe: Recipe, network: str, word: str) -> Naming:
+    """word: what the outputs' names end in, such as "amazon"; empty for none."""
+    return Naming(recipe.key, network, f"-{word}" if word else "", EXTENSIONS[recipe.format])
 
 
 def is_photo(key: str) -> bool:

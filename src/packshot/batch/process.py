@@ -13,9 +13,10 @@ from packshot.batch.naming import Item
 from packshot.batch.patience import patiently
 from packshot.batch.storage import open_storage
 from packshot.batch.thumbnails import thumbnail
-from packshot.core.options import Options
+from packshot.core.recipe import Recipe
+from packshot.engine.job import make_job
 from packshot.engine.network import Network, load_network
-from packshot.engine.remove import Result, remove
+from packshot.engine.pipeline import Result, run
 from packshot.errors import FileTooLarge, InputError, PackshotError
 
 # A photo is read whole. Medium format cameras write 150 MB TIFFs; what is ten times that is no photo.
@@ -35,7 +36,7 @@ class BatchSettings:
 
     photos: str
     out: str
-    options: Options = field(default_factory=Options)
+    recipe: Recipe = field(default_factory=Recipe)
     model: str | None = None
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
@@ -91,7 +92,7 @@ def process(item: Item, settings: BatchSettings) -> Outcome:
         check_bytes(item)
         data = patiently(lambda: photos.get(item.source))
         network = shared_network(settings.model, settings.device, settings.threads)
-        result = remove(data, settings.options, network=network)
+        result = run(make_job(data, settings.recipe), network)
         patiently(lambda: out.put(item.output, result.data, result.media_type))
         small = _write_thumbnails(item, settings, {"photo": data, "output": result.data})
         return Outcome(item, made(result), seconds=time.perf_counter() - started, thumbnails=small)

@@ -21,6 +21,7 @@ from packshot.batch.progress import Progress, duration
 from packshot.batch.report import About, write_report
 from packshot.batch.storage import Entry, Storage, open_storage
 from packshot.batch.summary import Summary
+from packshot.core.options import Options
 from packshot.errors import (
     BadSettings,
     ChecksumMismatch,
@@ -41,12 +42,14 @@ GIVE_UP_AFTER_S = 300.0
 class Task:
     """What is to be done.
 
-    manifest: keys instead of a listing. report: the place for it; None for none. overwrite: whether outputs may
-    replace files that packshot did not make. watch: go on with what comes into the folder until told to stop.
+    options: what was asked for, for the report. manifest: keys instead of a listing. report: the place for it; None
+    for none. overwrite: whether outputs may replace files that packshot did not make. watch: go on with what comes into
+    the folder until told to stop.
     """
 
     settings: BatchSettings
     naming: Naming
+    options: Options
     manifest: Iterable[str] | None = None
     report: str | None = None
     overwrite: bool = False
@@ -204,7 +207,7 @@ class _Batch:
             self.stop.set()
 
     def _about(self) -> dict[str, object]:
-        options = self.task.settings.options.given()
+        options = self.task.options.given()
         return {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "options": {name: "a file" if isinstance(value, bytes) else value for name, value in options.items()},

@@ -101,8 +101,8 @@ def batch(
     from packshot.batch.process import BatchSettings
     from packshot.batch.progress import Progress
     from packshot.batch.run import REPORT, Task, run
-    from packshot.cli.plan import naming
-    from packshot.engine.presets import plan
+    from packshot.cli.targets import naming
+    from packshot.engine.presets import recipe_for
     from packshot.engine.weights import default_model, find_card, verify
 
     _check_together(photos, watch, manifest)
@@ -110,11 +110,11 @@ def batch(
     card, path = find_card(model)
     verify(card, path)
     report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
+    recipe = recipe_for(options)
     task = Task(
-        settings=BatchSettings(photos, out, options, model, device, _threads(engine_name, jobs), report_at),
-        naming=make_naming(
-            options, f"{card.name}@{card.sha256[:12]}", naming(plan(options).recipe, options.preset).word
-        ),
+        settings=BatchSettings(photos, out, recipe, model, device, _threads(engine_name, jobs), report_at),
+        naming=make_naming(recipe, f"{card.name}@{card.sha256[:12]}", naming(recipe).word),
+        options=options,
         manifest=manifest,
         report=report_at,
         overwrite=overwrite,

@@ -12,8 +12,8 @@ import click
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
+    from packshot.core.recipe import Recipe
     from packshot.core.rules import Report
-    from packshot.engine.presets import Preset
 
 
 @click.command()
@@ -30,14 +30,15 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
     when one could not be checked.
     """
     from packshot.cli.exit_codes import RULES_BROKEN, exit_code
-    from packshot.engine.presets import find_preset
+    from packshot.core.options import Options
+    from packshot.engine.presets import recipe_for
 
-    preset = find_preset(preset_name)
+    recipe = recipe_for(Options(preset=preset_name))
     passed = failed = 0
     errors: list[PackshotError] = []
     for picture in _files(pictures):
         try:
-            report = _judge(picture, preset)
+            report = _judge(picture, recipe)
         except PackshotError as error:
             errors.append(error)
             _say_error(picture, error, as_json=as_json)
@@ -52,7 +53,7 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
 
 def _files(pictures: tuple[str, ...]) -> list[str]:
     """The files that are named, and those in folders that are."""
-    from packshot.cli.plan import PICTURE_SUFFIXES
+    from packshot.cli.targets import PICTURE_SUFFIXES
 
     found: list[str] = []
     for each in pictures:
@@ -64,15 +65,16 @@ def _files(pictures: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _judge(picture: str, preset: Preset) -> Report:
+def _judge(picture: str, recipe: Recipe) -> Report:
     from packshot.cli.errors import FileAccess
-    from packshot.engine.presets import judge_file
+    from packshot.engine.job import make_job
+    from packshot.engine.pipeline import check
 
     try:
         data = sys.stdin.buffer.read() if picture == "-" else Path(picture).read_bytes()
     except OSError as error:
         raise FileAccess(f"{picture} cannot be read: {error.strerror}.", hint="Check the name.") from error
-    return judge_file(data, preset)
+    return check(make_job(data, recipe))
 
 
 def _say(picture: str, report: Report, *, as_json: bool) -> None:

@@ -17,9 +17,9 @@ from packshot.cli.options import PictureCommand, device_option, model_option, pi
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
-    from packshot.cli.plan import Job
+    from packshot.cli.targets import Target
     from packshot.core.options import Options
-    from packshot.engine.remove import Result
+    from packshot.engine.pipeline import Result
     from packshot.engine.session import Device
 
 
@@ -58,30 +58,32 @@ def remove(
     does not keep the rules of its preset is written all the same, and is no failure: `packshot check` makes it one.
     """
     from packshot.cli.exit_codes import exit_code
-    from packshot.cli.plan import are_several, format_of, make_plan, naming
+    from packshot.cli.targets import are_several, format_of, make_targets, naming
+    from packshot.engine.job import make_job
     from packshot.engine.network import load_network
-    from packshot.engine.presets import plan as decide
+    from packshot.engine.pipeline import run
+    from packshot.engine.presets import recipe_for
     from packshot.engine.process import tune_process
-    from packshot.engine.remove import remove as remove_line
 
     if options.format is None and not are_several(inputs):
         options = replace(options, format=format_of(out))
-    plan = make_plan(inputs, names=naming(decide(options).recipe, options.preset), out=out)
-    workers = min(jobs or os.cpu_count() or 1, len(plan))
+    recipe = recipe_for(options)
+    targets = make_targets(inputs, names=naming(recipe), out=out)
+    workers = min(jobs or os.cpu_count() or 1, len(targets))
     # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
     if workers > 1:
         tune_process()
     network = load_network(model, threads=1 if workers > 1 else os.cpu_count() or 1, device=device)
 
-    def work(job: Job) -> Result:
-        if job.target is not None and job.target.exists() and not overwrite:
-            raise OutputExists(f"{job.target} exists already.", hint="Use --overwrite to replace it.")
-        result = remove_line(_read(job), options, network=network)
-        _write(job, result)
+    def work(target: Target) -> Result:
+        if target.path is not None and target.path.exists() and not overwrite:
+            raise OutputExists(f"{target.path} exists already.", hint="Use --overwrite to replace it.")
+        result = run(make_job(_read(target), recipe), network)
+        _write(target, result)
         return replace(result, data=b"")  # its bytes are written: a thousand of them need not wait in memory
 
-    failures = list(_failures(plan, work, workers))
-    if failures and len(plan) > 1:
+    failures = list(_failures(targets, work, workers))
+    if failures and len(targets) > 1:
         sys.exit(exit_code(failures[0]))  # each was named beside its photo
     if failures:
         raise failures[0]
@@ -109,73 +111,73 @@ class _Tally:
         return f"{self.done} done, {self.failed} failed, {self.unsure} to look at{rules}, {rate:.1f} photos a second"
 
 
-def _failures(plan: list[Job], work: Callable[[Job], Result], workers: int) -> Iterator[PackshotError]:
-    """Work through the plan in threads, say each photo's outcome on stderr, and yield what failed."""
+def _failures(targets: list[Target], work: Callable[[Target], Result], workers: int) -> Iterator[PackshotError]:
+    """Work through the targets in threads, say each photo's outcome on stderr, and yield what failed."""
     from concurrent.futures import ThreadPoolExecutor
 
     started = time.perf_counter()
     tally = _Tally()
     pool = ThreadPoolExecutor(workers)
     try:
-        # Results come in the order of the plan; the pool works ahead, holding at most one encoded picture per thread.
-        outcomes = pool.map(lambda job: _outcome(job, work), plan)
-        for number, (job, outcome) in enumerate(zip(plan, outcomes, strict=True), 1):
-            place = f"[{number}/{len(plan)}] " if len(plan) > 1 else ""
+        # Results come in the order of the targets; the pool works ahead, with at most one encoded picture per thread.
+        outcomes = pool.map(lambda target: _outcome(target, work), targets)
+        for number, (target, outcome) in enumerate(zip(targets, outcomes, strict=True), 1):
+            place = f"[{number}/{len(targets)}] " if len(targets) > 1 else ""
             if isinstance(outcome, PackshotError):
                 tally.failed += 1
-                if len(plan) > 1:
-                    click.echo(f"{place}{job.name}: {outcome}", err=True)
+                if len(targets) > 1:
+                    click.echo(f"{place}{target.name}: {outcome}", err=True)
                 yield outcome
                 continue
             tally.count(outcome)
-            for line in _said(job, outcome, alone=len(plan) == 1):
-                click.echo(f"{place}{line}" if line.startswith(job.name) else line, err=True)
+            for line in _said(target, outcome, alone=len(targets) == 1):
+                click.echo(f"{place}{line}" if line.startswith(target.name) else line, err=True)
     finally:
         pool.shutdown(cancel_futures=True)  # on Ctrl-C: finish the photos in hand, begin no other
-    if len(plan) > 1:
+    if len(targets) > 1:
         click.echo(tally.line(time.perf_counter() - started), err=True)
 
 
-def _said(job: Job, result: Result, *, alone: bool) -> Iterator[str]:
+def _said(target: Target, result: Result, *, alone: bool) -> Iterator[str]:
     """The lines for a photo: what it became, what could not be done as asked, and its preset's rules."""
     from packshot.cli.reports import report_lines
 
-    if job.target is not None:
+    if target.path is not None:
         look = ", look at it" if result.review else ""
         sure = "" if result.confidence is None else f"  confidence {result.confidence:.2f}{look}"
-        yield f"{job.name} -> {job.target}{sure}"
+        yield f"{target.name} -> {target.path}{sure}"
     yield from (f"  note: {note}" for note in result.notes)
     if result.report is not None:
         yield from report_lines(result.report, kept=alone, review=result.review)
 
 
-def _outcome(job: Job, work: Callable[[Job], Result]) -> PackshotError | Result:
+def _outcome(target: Target, work: Callable[[Target], Result]) -> PackshotError | Result:
     try:
-        return work(job)
+        return work(target)
     except PackshotError as error:
         return error
 
 
-def _read(job: Job) -> bytes:
-    if job.source is None:
+def _read(target: Target) -> bytes:
+    if target.source is None:
         return sys.stdin.buffer.read()
     try:
-        return job.source.read_bytes()
+        return target.source.read_bytes()
     except OSError as error:
-        raise FileAccess(f"{job.source} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
+        raise FileAccess(f"{target.source} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
 
 
-def _write(job: Job, result: Result) -> None:
+def _write(target: Target, result: Result) -> None:
     """Write beside the target, then rename: a killed run leaves no half picture."""
-    if job.target is None:
+    if target.path is None:
         sys.stdout.buffer.write(result.data)
         sys.stdout.buffer.flush()
         return
-    beside = job.target.with_name(f".{job.target.name}.{os.getpid()}.part")
+    beside = target.path.with_name(f".{target.path.name}.{os.getpid()}.part")
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        target.path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(result.data)
-        beside.replace(job.target)
+        beside.replace(target.path)
     except OSError as error:
         Path(beside).unlink(missing_ok=True)
-        raise FileAccess(f"{job.target} cannot be written: {error.strerror}.", hint="Check --out.") from error
+        raise FileAccess(f"{target.path} cannot be written: {error.strerror}.", hint="Check --out.") from error

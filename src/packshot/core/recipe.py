@@ -51,6 +51,7 @@ class Recipe:
     """Everything that is decided before a photo is opened.
 
     background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for PNG.
+    preset: the name of the rules that the output is checked against. key: Options.key of what it was made of.
     """
 
     form: Form = "cutout"
@@ -62,6 +63,14 @@ class Recipe:
     roi: Region | None = None
     touch_up: bytes | None = None
     keep_metadata: bool = False
+    preset: str | None = None
+    key: str = ""
+
+    @property
+    def auxiliary(self) -> dict[str, bytes]:
+        """The pictures that came beside the photo, by the names of their options."""
+        given = {"background_picture": self.background, "touch_up": self.touch_up}
+        return {name: picture for name, picture in given.items() if isinstance(picture, bytes)}
 
 
 def make_recipe(options: Options) -> Recipe:
@@ -92,6 +101,8 @@ def make_recipe(options: Options) -> Recipe:
         roi=None if options.roi is None else options.parsed("roi", options.roi),
         touch_up=options.touch_up,
         keep_metadata=options.metadata == "keep",
+        preset=options.preset,
+        key=options.key(),
     )
 
 

@@ -9,13 +9,11 @@ import numpy as np
 
 from packshot.core.backdrop import blurred, cover
 from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, mask, visible
-from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
 from packshot.core.options import BLUR
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
-from packshot.core.plain_ground import PlainGround
 from packshot.core.recipe import Recipe, Shadow
 from packshot.core.resample import Array, rescale
 from packshot.core.shadow import contact_shadow, photo_shadow, soft_shadow
@@ -59,16 +57,15 @@ def render(
     frame: Frame,
     backdrop: Picture | None = None,
     *,
-    ground: PlainGround | None = None,
+    foreground: Foreground | None,
 ) -> Rendering:
     """The output of a recipe.
 
     Parameters: recipe; picture and its matte, float32 (H, W) in 0..1; frame, where the picture lies in the output;
-    backdrop, the decoded background picture, if the recipe has one; ground, what lies behind the product, where plain.
+    backdrop, the decoded background picture, if the recipe has one; foreground, the product's colours, None for a mask.
     """
-    if recipe.form == "mask":
+    if foreground is None:
         return Rendering(framed_mask(matte, frame))
-    foreground = estimate_foreground(picture, matte, ground)
     behind = _behind(recipe, picture, matte, frame, backdrop)
     if recipe.shadow is None and frame.scale == 1:
         return _copied(foreground, matte, frame, behind)

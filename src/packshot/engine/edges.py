@@ -6,6 +6,8 @@ white on white, a contour that is out of focus. Its layers are not padded, so ti
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -99,6 +101,20 @@ class EdgeRefiner:
         except RUNTIME_ERRORS as error:
             raise BadSettings(f"Model {self.card.name!r} cannot run: {error}", model=self.card.name) from error
         return np.asarray(change[:, 0], np.float32)
+
+
+_loading = threading.Lock()
+
+
+def edge_refiner(name: str) -> EdgeRefiner:
+    """The edge refiner of a name, loaded by the first call and kept; one session serves all threads."""
+    with _loading:  # cache alone would let two first calls load it twice
+        return _load(name)
+
+
+@cache
+def _load(name: str) -> EdgeRefiner:
+    return load_edge_refiner(name)
 
 
 def load_edge_refiner(name_or_path: str, threads: int = 1) -> EdgeRefiner:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -95,3 +97,17 @@ def load_network(
     card, path = find_card(name_or_path or default_model(folder, device), folder)
     verify(card, path)
     return OnnxNetwork(card, path, threads, device)
+
+
+_loading = threading.Lock()
+
+
+def default_network() -> Network:
+    """The network that `packshot models use` chose, else the embedded one; loaded once, one session for all threads."""
+    with _loading:  # cache alone would let two first calls load it twice
+        return _load_default()
+
+
+@cache
+def _load_default() -> Network:
+    return load_network()

@@ -9,27 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from packshot.core import codecs
-from packshot.core.codecs import LIBRARY_LIMITS, Limits
+from packshot.core.codecs import Limits
 from packshot.core.geometry import Box
-from packshot.core.measure import box_of, find_on_plain, measure_ground, reached_edges
+from packshot.core.measure import measure_ground, reached_edges
 from packshot.core.options import TRANSPARENT, Options
 from packshot.core.picture import Picture, UInt8
 from packshot.core.recipe import Recipe, make_recipe
 from packshot.core.rule_kinds import KINDS, Background
 from packshot.core.rules import Facts, Report, Rule, judge_facts
-from packshot.engine.find import default_network, find_matte
-from packshot.errors import InvalidOption, NoForeground
-
-if TYPE_CHECKING:
-    from packshot.engine.network import Network
+from packshot.errors import InvalidOption
 
 OUR_OWN = Limits(max_pixels=100_000_000, min_side_px=1)
-"""What the line itself makes: up to the largest canvas, and a crop as small as its product."""
+"""What the pipeline itself makes: up to the largest canvas, and a crop as small as its product."""
 
 VISIBLE = 26
 """Of 255: from here on a matte shows product."""
@@ -51,14 +47,6 @@ class Preset:
     evidence: str
     options: Options
     rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be made and whose rules it shall keep."""
-
-    recipe: Recipe
-    preset: Preset | None
 
 
 def preset_names() -> tuple[str, ...]:
@@ -87,7 +75,7 @@ def find_preset(name: str) -> Preset:
     return presets[name]
 
 
-def plan(options: Options) -> Plan:
+def recipe_for(options: Options) -> Recipe:
     """The options, with their preset's wherever nothing else was said, decided in full.
 
     Raises
@@ -96,9 +84,8 @@ def plan(options: Options) -> Plan:
         There is no such preset, or two options contradict each other.
     """
     if options.preset is None:
-        return Plan(make_recipe(options), None)
-    preset = find_preset(options.preset)
-    return Plan(make_recipe(options.over(_without(preset.options, _gives_way(options)))), preset)
+        return make_recipe(options)
+    return make_recipe(options.over(_without(find_preset(options.preset).options, _gives_way(options))))
 
 
 def judge(
@@ -118,57 +105,34 @@ def judge(
     edges
         Edges of the photo that the product reached (core.measure.reached_edges), where it may be cut off.
     """
-    picture = codecs.decode(data, OUR_OWN)
+    header = codecs.probe(data, OUR_OWN)
+    picture = codecs.read(data, header)
     if mask is None:
         mask = np.zeros(picture.rgb.shape[:2], np.uint8)
         mask[product.slices] = 1
     else:
         mask = (mask >= VISIBLE).view(np.uint8)
-    return _report(preset, data, picture, mask, product=product, edges=edges)
+    return judge_picture(preset, picture, mask, product, file_format=header.format, file_bytes=len(data), edges=edges)
 
 
-def judge_file(
-    data: bytes, preset: Preset, *, network: Network | None = None, limits: Limits = LIBRARY_LIMITS
+def judge_picture(
+    preset: Preset,
+    picture: Picture,
+    mask: UInt8,
+    product: Box,
+    *,
+    file_format: str,
+    file_bytes: int,
+    edges: tuple[str, ...] = (),
 ) -> Report:
-    """What a preset's rules say of a finished picture, made anywhere.
-
-    On a background of one colour the product is what differs from it; elsewhere the network finds it.
-
-    Raises
-    ------
-    packshot.errors.InputError
-        The file cannot be used; the message says what to do.
-    packshot.errors.NoForeground
-        Nothing in the picture stands out.
-    """
-    picture = codecs.decode(data, limits)
-    mask = find_on_plain(picture.rgb, picture.alpha)
-    if mask is None:
-        mask = _found(picture, network)
-    product = box_of(mask)
-    if product is None:
-        raise NoForeground(
-            "Nothing in this picture differs from its background.", hint="Give a picture that shows a product."
-        )
-    return _report(preset, data, picture, mask, product=product)
-
-
-def _found(picture: Picture, network: Network | None) -> UInt8:
-    """The product by the network, where it is at least as likely product as background: haze would blow up its box."""
-    return (find_matte(picture, network or default_network()).matte >= 0.5).astype(np.uint8)
-
-
-def _report(
-    preset: Preset, data: bytes, picture: Picture, mask: UInt8, *, product: Box, edges: tuple[str, ...] = ()
-) -> Report:
+    """The same of a picture that is decoded already. mask: uint8 (H, W), 1 where the product is."""
     asked = next((rule for rule in preset.rules if isinstance(rule, Background)), Background())
-    ground = measure_ground(picture.rgb, picture.alpha, mask, asked.colour, asked.at_most_off)
     facts = Facts(
-        format=codecs.probe(data, OUR_OWN).format,
-        file_bytes=len(data),
+        format=file_format,
+        file_bytes=file_bytes,
         size=picture.size,
         product=product,
-        ground=ground,
+        ground=measure_ground(picture.rgb, picture.alpha, mask, asked.colour, asked.at_most_off),
         edges=tuple(dict.fromkeys((*edges, *reached_edges(product, picture.size)))),
     )
     return judge_facts(preset.name, preset.title, preset.rules, facts)

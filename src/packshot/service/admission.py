@@ -1,4 +1,4 @@
-"""Who may compute now: worker slots, a queue of limited length before them, and deadlines over both."""
+"""Who may compute now: worker slots, and a queue of limited length before them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from packshot.errors import DeadlineExceeded, QueueFull, ShuttingDown
+from packshot.errors import QueueFull, ShuttingDown
 
 T = TypeVar("T")
 LONGEST_RETRY_S = 60
@@ -55,28 +55,17 @@ class Admission:
         """Whether new work is refused."""
         return self._draining
 
-    async def run(self, work: Callable[[], T], deadline_s: float) -> T:
-        """Run `work` on a worker thread, with this task's context variables.
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run `work` on a worker thread, with this task's context variables. The caller sets a deadline around it.
 
         Raises
         ------
         ShuttingDown, QueueFull
             At once; nothing was computed.
-        DeadlineExceeded
-            `deadline_s` passed over waiting and running together.
         """
         self.refuse_or_pass()
-        deadline = asyncio.timeout(deadline_s)
-        try:
-            async with deadline:
-                await self._wait_for_slot()
-                return await asyncio.shield(self._start(work))
-        except TimeoutError as error:
-            if not deadline.expired():  # the work's own
-                raise
-            raise DeadlineExceeded(
-                f"The work was not done within {deadline_s:g} s.", hint="Try again later.", deadline_s=deadline_s
-            ) from error
+        await self._wait_for_slot()
+        return await asyncio.shield(self._start(work))
 
     def close(self) -> None:
         """Refuse new work from now on."""

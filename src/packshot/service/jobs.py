@@ -15,19 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
 
-from packshot.core.codecs import Limits, probe
-from packshot.core.options import OPTIONS, Options
 from packshot.core.rules import Report
-from packshot.engine.presets import find_preset, judge_file, plan
-from packshot.engine.remove import Result, remove
-from packshot.errors import (
-    DatabaseUnavailable,
-    DeadlineExceeded,
-    InputError,
-    InvalidOption,
-    ResultExpired,
-    ResultUnknown,
-)
+from packshot.engine.pipeline import Result, check, run
+from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
 from packshot.service.storage import EXTENSIONS, new_result_id
 from packshot.service.telemetry import Telemetry, no_telemetry
@@ -37,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from packshot.engine.job import Job
     from packshot.engine.network import Network
     from packshot.service.accounts import KeyInfo
     from packshot.service.admission import Admission
@@ -59,7 +50,7 @@ class ResultLink:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredResult:
     """A result in the store, with all that is known of it.
 
     result: its `data` is empty when an earlier request's answer is given again. size_bytes: of the file.
@@ -110,50 +101,25 @@ class Jobs:
         self._all_settled = asyncio.Event()
         self._all_settled.set()
 
-    async def make(
-        self,
-        key: KeyInfo,
-        data: bytes,
-        options: Options,
-        *,
-        limits: Limits,
-        idempotency_key: str | None = None,
-    ) -> Result:
-        """Make what `options` ask for of a photo, for one credit and within the deadline; keep nothing.
+    async def make(self, key: KeyInfo, job: Job, *, idempotency_key: str | None = None) -> Result:
+        """Make what a job asks for, for one credit and within the deadline; keep nothing.
 
         With an idempotency key the result is kept all the same, so that it can be given again.
 
         Raises: everything that make_and_keep raises.
         """
         if idempotency_key is None:
-            return await self.make_once(key, data, options, limits=limits)
-        kept = await self.make_and_keep(key, data, options, limits=limits, idempotency_key=idempotency_key)
-        return kept.result if kept.result.data else await self._fetch(kept)
+            return await self.make_once(key, job)
+        stored = await self.make_and_keep(key, job, idempotency_key=idempotency_key)
+        return stored.result if stored.result.data else await self._fetch(stored)
 
-    async def make_once(
-        self,
-        key: KeyInfo,
-        data: bytes,
-        options: Options,
-        *,
-        limits: Limits,
-        finish: Callable[[bytes], bytes] | None = None,
-    ) -> Result:
+    async def make_once(self, key: KeyInfo, job: Job, *, finish: Callable[[bytes], bytes] | None = None) -> Result:
         """The same without an idempotency key. `finish` makes of the file another one, as a part of the work."""
-        _check(data, options, limits)
-        with self._job():
-            async with self._charged(key), self._deadline() as deadline_s:
-                return await self._compute(data, options, limits, deadline_s, finish)
+        with self._counted():
+            async with self._charged(key), self._deadline():
+                return await self._compute(job, finish)
 
-    async def make_and_keep(
-        self,
-        key: KeyInfo,
-        data: bytes,
-        options: Options,
-        *,
-        limits: Limits,
-        idempotency_key: str | None = None,
-    ) -> Kept:
+    async def make_and_keep(self, key: KeyInfo, job: Job, *, idempotency_key: str | None = None) -> StoredResult:
         """The same, and the result can be fetched under its link for as long as results live.
 
         A repeated idempotency key answers the first call's result and costs nothing.
@@ -166,41 +132,36 @@ class Jobs:
             The idempotency key is remembered, but what it stands for is not kept any more.
         OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable, DatabaseUnavailable
         """
-        _check(data, options, limits)
-        with self._job():
+        with self._counted():
             if idempotency_key is None:
-                return await self._make_and_keep_once(key, data, options, limits)
-            request_hash = await asyncio.to_thread(_hash, data, options)
+                return await self._make_and_keep_once(key, job)
+            request_hash = await asyncio.to_thread(_hash, job)
             scope = (key.id, idempotency_key)
             outcome = await self._begin(*scope, request_hash)
             if outcome is not None:
                 return self._again(_outcomes().validate_json(outcome))
             try:
-                return await self._make_and_keep_once(key, data, options, limits, idempotency_key)
+                return await self._make_and_keep_once(key, job, idempotency_key)
             except BaseException:
                 await _at_last(self._idempotency.abandon, *scope)
                 raise
 
-    async def check(self, data: bytes, preset: str, *, limits: Limits) -> Report:
+    async def check(self, job: Job) -> Report:
         """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
 
         Raises
         ------
         InputError, NoForeground, QueueFull, ShuttingDown, DeadlineExceeded
         """
-        rules = find_preset(preset)
-        probe(data, limits)
-        async with self._deadline() as deadline_s:
-            return await self._admission.run(
-                lambda: judge_file(data, rules, network=self._network, limits=limits), deadline_s
-            )
+        async with self._deadline():
+            return await self._admission.run(lambda: check(job, self._network))
 
     async def settled(self) -> None:
         """Return when nothing is left to settle or to give back, also for those that were cancelled."""
         await self._all_settled.wait()
 
     @contextmanager
-    def _job(self) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         self._unsettled += 1
         self._all_settled.clear()
         try:
@@ -220,54 +181,45 @@ class Jobs:
                 await _at_last(self._idempotency.abandon, key_id, idempotency_key)
             raise
 
-    async def _make_and_keep_once(
-        self, key: KeyInfo, data: bytes, options: Options, limits: Limits, idempotency_key: str | None = None
-    ) -> Kept:
-        async with self._charged(key) as charge, self._deadline() as deadline_s:
-            kept = await self._keep(await self._compute(data, options, limits, deadline_s))
+    async def _make_and_keep_once(self, key: KeyInfo, job: Job, idempotency_key: str | None = None) -> StoredResult:
+        async with self._charged(key) as charge, self._deadline():
+            stored = await self._keep(await self._compute(job))
             if idempotency_key is not None:
-                remembered = (key.id, idempotency_key, _remembered(kept))
+                remembered = (key.id, idempotency_key, _remembered(stored))
                 charge.also = partial(self._idempotency.finish, *remembered)
-            return kept
+            return stored
 
-    async def _compute(
-        self,
-        data: bytes,
-        options: Options,
-        limits: Limits,
-        deadline_s: float,
-        finish: Callable[[bytes], bytes] | None = None,
-    ) -> Result:
+    async def _compute(self, job: Job, finish: Callable[[bytes], bytes] | None = None) -> Result:
         asked = time.perf_counter()
 
-        def line() -> Result:
+        def work() -> Result:
             waited_ms = 1000 * (time.perf_counter() - asked)
-            result = remove(data, options, network=self._network, limits=limits)
+            result = run(job, self._network)
             finished = result.data if finish is None else finish(result.data)
             result = replace(result, data=finished, timings_ms={"wait": waited_ms, **result.timings_ms})
             self._telemetry.computed(result)
             return result
 
-        return await self._admission.run(line, deadline_s)
+        return await self._admission.run(work)
 
-    async def _keep(self, result: Result) -> Kept:
+    async def _keep(self, result: Result) -> StoredResult:
         result_id = new_result_id()
         with self._telemetry.storing(len(result.data)):
             await self._store.put(result_id, result.data, result.media_type)
         name = f"{result_id}.{EXTENSIONS[result.media_type]}"
         expires = int(self._now()) + self._result_ttl_s
         path = f"/results/{name}?expires={expires}&signature={self._signer.sign(name, expires)}"
-        return Kept(result_id, ResultLink(path, expires), result, len(result.data))
+        return StoredResult(result_id, ResultLink(path, expires), result, len(result.data))
 
-    def _again(self, kept: Kept) -> Kept:
-        if self._now() >= kept.link.expires:  # results may live for less than the day that keys are remembered
+    def _again(self, stored: StoredResult) -> StoredResult:
+        if self._now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
             raise _past_its_life()
-        return kept
+        return stored
 
-    async def _fetch(self, kept: Kept) -> Result:
+    async def _fetch(self, stored: StoredResult) -> Result:
         try:
-            stored = await self._store.open(kept.result_id)
-            return replace(kept.result, data=await stored.read())
+            file = await self._store.open(stored.result_id)
+            return replace(stored.result, data=await file.read())
         except ResultUnknown as error:
             raise _past_its_life() from error
 
@@ -291,56 +243,40 @@ class Jobs:
             raise
 
     @asynccontextmanager
-    async def _deadline(self) -> AsyncIterator[float]:
+    async def _deadline(self) -> AsyncIterator[None]:
         """One deadline over queue, computing and storing."""
+        deadline = asyncio.timeout(self._deadline_s)
         try:
-            async with asyncio.timeout(self._deadline_s):
-                yield self._deadline_s
+            async with deadline:
+                yield
         except TimeoutError as error:
+            if not deadline.expired():  # the work's own
+                raise
             raise DeadlineExceeded(
-                f"The work was not done within {self._deadline_s:g} seconds.", hint="Send the photo again later."
+                f"The work was not done within {self._deadline_s:g} seconds.",
+                hint="Send the photo again later.",
+                deadline_s=self._deadline_s,
             ) from error
 
 
-def _check(data: bytes, options: Options, limits: Limits) -> None:
-    """Refuse what can be refused before it takes a credit or a place in the queue."""
-    plan(options)
-    probe(data, limits)
-    for name, value in options.given().items():
-        if OPTIONS[name].kind == "file":
-            _check_beside(name, value, limits)
-
-
-def _check_beside(name: str, data: bytes, limits: Limits) -> None:
-    """A picture among the options is held to the limits of photos, but may be as small as it likes."""
-    try:
-        probe(data, replace(limits, min_side_px=1))
-    except InputError as error:
-        raise InvalidOption(
-            f"{name} cannot be used: {error.message}", hint=error.hint, field=name, allowed=OPTIONS[name].accepts
-        ) from error
-
-
-def _hash(data: bytes, options: Options) -> str:
+def _hash(job: Job) -> str:
     """What makes two requests the same. Takes 0.1 s for the largest photo."""
-    digest = hashlib.sha256(options.key().encode() + b"\0")
-    digest.update(data)
+    digest = hashlib.sha256(job.recipe.key.encode() + b"\0")
+    digest.update(job.data)
     return digest.hexdigest()
 
 
-def _remembered(kept: Kept) -> str:
+def _remembered(stored: StoredResult) -> str:
     """What is known of a finished job, without the picture, as text."""
-    known = asdict(kept)
+    known = asdict(stored)
     known["result"]["data"] = ""
     return json.dumps(known)
 
 
 @cache
-def _outcomes() -> TypeAdapter[Kept]:
+def _outcomes() -> TypeAdapter[StoredResult]:
     """Reads what `_remembered` wrote."""
-    adapter = TypeAdapter(Kept)
-    adapter.rebuild(_types_namespace={"Report": Report})  # the line imports it for the type checker alone
-    return adapter
+    return TypeAdapter(StoredResult)
 
 
 def _past_its_life() -> ResultExpired:

@@ -25,7 +25,7 @@ from packshot.errors import (
 )
 
 if TYPE_CHECKING:
-    from packshot.engine.remove import Result
+    from packshot.engine.pipeline import Result
     from packshot.service.admission import Admission
 
 OTHER = "other"

@@ -13,7 +13,7 @@ from packshot.service.metrics_server import MetricsServer
 from packshot.service.tracing import RequestSpan, Traces, make_traces
 
 if TYPE_CHECKING:
-    from packshot.engine.remove import Result
+    from packshot.engine.pipeline import Result
     from packshot.service.admission import Admission
     from packshot.service.settings import Settings
 

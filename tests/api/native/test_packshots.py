@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from packshot.core.options import Options
-from packshot.engine.remove import remove
+from packshot.engine.pipeline import remove
 from tests.contract.envelope import failure
 from tests.kit import files
 from tests.kit.images import as_png, as_webp, good, photo

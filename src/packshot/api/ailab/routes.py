@@ -15,6 +15,8 @@ from packshot.api.disconnect import cancelled_when_gone
 from packshot.api.keys import admit, key_of
 from packshot.api.upload import UploadLimits, read_file, read_form
 from packshot.core.options import Options
+from packshot.engine.job import make_job
+from packshot.engine.presets import recipe_for
 from packshot.errors import InvalidOption
 from packshot.service.build import Service, contract_limits
 
@@ -96,13 +98,11 @@ def router(service: Service) -> APIRouter:
             options = _options_of(form)
         finally:
             await form.close()
-        kept = await cancelled_when_gone(
-            request,
-            service.jobs.make_and_keep(
-                key, data, options, limits=limits, idempotency_key=request.headers.get("idempotency-key")
-            ),
-        )
-        return JSONResponse(success(request, service.public_url(kept.link.path)).model_dump())
+        job = make_job(data, recipe_for(options), limits)
+        named = request.headers.get("idempotency-key")
+        making = service.jobs.make_and_keep(key, job, idempotency_key=named)
+        stored = await cancelled_when_gone(request, making)
+        return JSONResponse(success(request, service.public_url(stored.link.path)).model_dump())
 
     for number, path in enumerate(DOORS):
         routes.add_api_route(

@@ -12,17 +12,16 @@ from packshot.api.accept import preferred
 from packshot.api.errors import NotAcceptable
 from packshot.core.codecs import MEDIA_TYPES
 from packshot.core.geometry import Box
-from packshot.core.options import Options
-from packshot.engine.presets import plan
-from packshot.engine.remove import Result
+from packshot.core.recipe import Recipe
+from packshot.engine.pipeline import Result
 from packshot.service.storage import EXTENSIONS
 
 JSON = "application/json"
 _NOT_A_TOKEN = re.compile(r"[^\w.-]+")
 
 
-def wants_json(request: Request, options: Options) -> bool:
-    """Whether the client likes JSON better than the picture that the options make. It never changes the picture.
+def wants_json(request: Request, recipe: Recipe) -> bool:
+    """Whether the client likes JSON better than the picture that the recipe makes. It never changes the picture.
 
     Raises
     ------
@@ -30,7 +29,7 @@ def wants_json(request: Request, options: Options) -> bool:
         It takes neither.
     """
     accept = ", ".join(request.headers.getlist("accept"))
-    offers = (MEDIA_TYPES[plan(options).recipe.format], JSON)
+    offers = (MEDIA_TYPES[recipe.format], JSON)
     best = preferred(accept, offers)
     if best is None:
         raise NotAcceptable(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -12,8 +11,10 @@ from starlette.requests import Request
 
 from packshot.api.errors import MalformedRequest
 from packshot.api.upload import UploadLimits, read_file, read_form
+from packshot.core.codecs import Limits
 from packshot.core.options import OPTIONS, Options
-from packshot.engine.presets import preset_names
+from packshot.engine.job import Job, make_job
+from packshot.engine.presets import preset_names, recipe_for
 from packshot.errors import InvalidOption
 from packshot.service.settings import Settings
 
@@ -23,57 +24,53 @@ FILE_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.kind == 
 _JSON_HOW = 'Send one JSON object such as {"background": "white"}.'
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a client wants made of what."""
-
-    photo: bytes
-    options: Options
-
-
 def upload_limits(settings: Settings) -> UploadLimits:
     """A photo, the options that are files, and the others as fields or in one JSON part."""
     files = dict.fromkeys(("image", *FILE_OPTIONS), settings.v1_max_file_bytes)
     return UploadLimits({**files, JSON_PART: JSON_BYTES}, settings.body_deadline_s, max_fields=len(OPTIONS) + 8)
 
 
-async def read_order(request: Request, limits: UploadLimits) -> Order:
-    """Read the whole form.
+async def read_job(request: Request, upload: UploadLimits, limits: Limits) -> Job:
+    """Read the whole form and check what it asks for.
 
     Raises
     ------
     InvalidOption
-        An option is unknown, was given twice, or has a value that it does not take.
-    MissingImage, EmptyFile, and everything that read_form raises.
+        An option is unknown, was given twice, has a value that it does not take, or contradicts another.
+    MissingImage, EmptyFile, and everything that read_form and make_job raise.
     """
-    form = await read_form(request, limits)
-    try:
-        photo = await read_file(form, "image")
-        return Order(photo, Options.from_fields(await _given(form)))
-    finally:
-        await form.close()
+    photo, options = await _read(request, upload)
+    return make_job(photo, recipe_for(options), limits)
 
 
-async def read_check(request: Request, limits: UploadLimits) -> tuple[bytes, str]:
-    """A picture, and the name of the preset to judge it by.
+async def read_check(request: Request, upload: UploadLimits, limits: Limits) -> Job:
+    """A finished picture, with the preset to judge it by.
 
     Raises
     ------
     InvalidOption
         There is no such preset, none was named, or another option came.
-    MissingImage, EmptyFile, and everything that read_form raises.
+    MissingImage, EmptyFile, and everything that read_form and make_job raise.
     """
-    order = await read_order(request, limits)
-    others = [name for name in order.options.given() if name != "preset"]
+    picture, options = await _read(request, upload)
+    others = [name for name in options.given() if name != "preset"]
     if others:
         raise InvalidOption(
             f"{others[0]} changes pictures, and this one is only looked at.", hint="Leave it out.", field=others[0]
         )
-    if order.options.preset is None:
+    if options.preset is None:
         raise InvalidOption(
             "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
         )
-    return order.photo, order.options.preset
+    return make_job(picture, recipe_for(options), limits)
+
+
+async def _read(request: Request, upload: UploadLimits) -> tuple[bytes, Options]:
+    form = await read_form(request, upload)
+    try:
+        return await read_file(form, "image"), Options.from_fields(await _given(form))
+    finally:
+        await form.close()
 
 
 async def _given(form: FormData) -> dict[str, object]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from packshot.core.geometry import Box, Size
 from packshot.core.rules import Report
 from packshot.engine.presets import Preset
-from packshot.service.jobs import Kept
+from packshot.service.jobs import StoredResult
 
 
 class Extent(BaseModel):
@@ -84,16 +84,16 @@ class Packshot(BaseModel):
     timings_ms: dict[str, float] = Field(description="How long each step took.")
 
     @classmethod
-    def of(cls, kept: Kept, *, request_id: str, url: str) -> Self:
-        result = kept.result
+    def of(cls, stored: StoredResult, *, request_id: str, url: str) -> Self:
+        result = stored.result
         return cls(
             request_id=request_id,
             url=url,
-            expires_at=datetime.fromtimestamp(kept.link.expires, UTC),
+            expires_at=datetime.fromtimestamp(stored.link.expires, UTC),
             media_type=result.media_type,
             width=result.size.width,
             height=result.size.height,
-            bytes=kept.size_bytes,
+            bytes=stored.size_bytes,
             photo=Extent.of(result.photo_size),
             box=Rectangle.of(result.box),
             product=Rectangle.of(result.product),

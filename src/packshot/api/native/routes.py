@@ -16,7 +16,7 @@ from packshot.api.keys import admit, bearer_key, key_of
 from packshot.api.native import answers, schema
 from packshot.api.native.about import about
 from packshot.api.native.account import DAYS, Account
-from packshot.api.native.form import read_check, read_order, upload_limits
+from packshot.api.native.form import read_check, read_job, upload_limits
 from packshot.api.native.models import About, Checked, Packshot, PresetReport
 from packshot.service.accounts import KeyInfo
 from packshot.service.build import Service, native_limits
@@ -43,22 +43,22 @@ def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
     async def make_packshot(request: Request) -> Response:
         key = await who(request)
         service.admission.refuse_or_pass()
-        order = await read_order(request, upload)
+        job = await read_job(request, upload, limits)
+        as_json = answers.wants_json(request, job.recipe)
         named = request.headers.get("idempotency-key")
-        jobs = service.jobs
-        if answers.wants_json(request, order.options):
-            keeping = jobs.make_and_keep(key, order.photo, order.options, limits=limits, idempotency_key=named)
-            kept = await cancelled_when_gone(request, keeping)
-            url = service.public_url(kept.link.path)
-            return answers.described(Packshot.of(kept, request_id=request_id_of(request), url=url))
-        making = jobs.make(key, order.photo, order.options, limits=limits, idempotency_key=named)
+        if as_json:
+            keeping = service.jobs.make_and_keep(key, job, idempotency_key=named)
+            stored = await cancelled_when_gone(request, keeping)
+            url = service.public_url(stored.link.path)
+            return answers.described(Packshot.of(stored, request_id=request_id_of(request), url=url))
+        making = service.jobs.make(key, job, idempotency_key=named)
         return answers.picture(await cancelled_when_gone(request, making))
 
     async def check_picture(request: Request) -> Response:
         await who(request)
         service.admission.refuse_or_pass()
-        picture, preset = await read_check(request, upload)
-        report = await cancelled_when_gone(request, service.jobs.check(picture, preset, limits=limits))
+        job = await read_check(request, upload, limits)
+        report = await cancelled_when_gone(request, service.jobs.check(job))
         return answers.described(Checked(request_id=request_id_of(request), preset=PresetReport.of(report)))
 
     async def tell_account(request: Request) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from packshot.api.removebg.browsers import ANY_ORIGIN
 from packshot.api.removebg.finish import MEDIA_TYPES
 from packshot.api.removebg.form import Order
-from packshot.engine.remove import Result
+from packshot.engine.pipeline import Result
 from packshot.service.accounts import KeyInfo
 
 CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size

@@ -20,6 +20,8 @@ from packshot.api.removebg.fields import FIELDS
 from packshot.api.removebg.finish import MEDIA_TYPES, finish
 from packshot.api.removebg.form import read
 from packshot.core.codecs import probe
+from packshot.engine.job import make_job
+from packshot.engine.presets import recipe_for
 from packshot.service.accounts import KeyInfo
 from packshot.service.build import Service, native_limits
 
@@ -40,8 +42,10 @@ def router(service: Service) -> APIRouter:
         key = await who(request)
         service.admission.refuse_or_pass()
         order = await asyncio.to_thread(read, await read_fields(request, upload))
-        options = order.options_for(probe(order.photo, limits).size)
-        making = service.jobs.make_once(key, order.photo, options, limits=limits, finish=partial(finish, order))
+        header = probe(order.photo, limits)
+        recipe = recipe_for(order.options_for(header.size))
+        job = make_job(order.photo, recipe, limits, header=header)
+        making = service.jobs.make_once(key, job, finish=partial(finish, order))
         result = await cancelled_when_gone(request, making)
         return answers.answer(order, result, as_json=answers.wants_json(request))
 

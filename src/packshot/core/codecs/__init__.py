@@ -5,7 +5,7 @@ file with two functions: `header` reads a few bytes and trusts none of them, `pi
 single decoder that reads it. docs/decisions/0002-codecs.md has the measurements behind the choices.
 """
 
-from packshot.core.codecs.decode import READABLE, SUFFIXES, decode, probe
+from packshot.core.codecs.decode import READABLE, SUFFIXES, decode, probe, read
 from packshot.core.codecs.encode import EXTENSIONS, MEDIA_TYPES, encode, encode_jpeg, encode_mask_png, encode_png
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Header, Limits
 
@@ -23,4 +23,5 @@ __all__ = [
     "encode_mask_png",
     "encode_png",
     "probe",
+    "read",
 ]

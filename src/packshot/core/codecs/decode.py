@@ -60,7 +60,7 @@ def probe(data: bytes, limits: Limits) -> Header:
 
 
 def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
-    """Read a JPEG, PNG, BMP, WebP, TIFF, GIF, AVIF, or, with packshot[heic] installed, a HEIC.
+    """Check and read a JPEG, PNG, BMP, WebP, TIFF, GIF, AVIF, or, with packshot[heic] installed, a HEIC.
 
     Of an animation, of several pages or of a phone's multi-picture file, the first picture or the main one.
 
@@ -71,7 +71,11 @@ def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
     Raises: what probe raises; UnreadableImage also where the pixels are cut or damaged: half a picture is never
     returned as a whole one.
     """
-    header = probe(data, limits)
+    return read(data, probe(data, limits))
+
+
+def read(data: bytes, header: Header) -> Picture:
+    """The pixels of a file whose header was probed. Returns what `decode` does. Raises: UnreadableImage."""
     raster = _CODECS[header.format].pixels(data, header)
     orientation = raster.orientation or read_orientation(raster.exif)
     rgb = upright(to_srgb(raster.samples, raster.icc), orientation)

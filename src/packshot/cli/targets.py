@@ -1,4 +1,4 @@
-"""Which file becomes which: the plan of a `packshot remove`, made before anything is computed."""
+"""Which file becomes which in a `packshot remove`, decided before anything is computed."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class Naming:
 
 
 @dataclass(frozen=True)
-class Job:
+class Target:
     """One photo and the file that it becomes; None stands for stdin or stdout."""
 
     source: Path | None
-    target: Path | None
+    path: Path | None
 
     @property
     def name(self) -> str:
         return "stdin" if self.source is None else str(self.source)
 
 
-def naming(recipe: Recipe, preset: str | None = None) -> Naming:
+def naming(recipe: Recipe) -> Naming:
     """The naming of what a recipe makes: after its preset, else after what lies behind the product, or its frame."""
-    return Naming(preset or _word(recipe), SUFFIXES[recipe.format])
+    return Naming(recipe.preset or _word(recipe), SUFFIXES[recipe.format])
 
 
 def format_of(out: str | None) -> OutputFormat | None:
@@ -61,8 +61,8 @@ def format_of(out: str | None) -> OutputFormat | None:
     return None if out is None else _FORMATS.get(Path(out).suffix.lower())
 
 
-def make_plan(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> list[Job]:
-    """The jobs for files, folders and "-" as given on the command line.
+def make_targets(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> list[Target]:
+    """The targets of files, folders and "-" as given on the command line.
 
     Raises
     ------
@@ -70,17 +70,17 @@ def make_plan(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> lis
         An input does not exist, a folder has no --out, several photos would go to one file, or two photos would
         become the same file.
     """
-    jobs: list[Job] = []
+    targets: list[Target] = []
     several = are_several(inputs)
     for item in inputs:
         if item == STDIO:
-            jobs.append(Job(None, None if out in {None, STDIO} else Path(str(out))))
+            targets.append(Target(None, None if out in {None, STDIO} else Path(str(out))))
         elif Path(item).is_dir():
-            jobs += _folder(Path(item), names, out)
+            targets += _folder(Path(item), names, out)
         else:
-            jobs.append(Job(Path(item), _target(Path(item), names, out, several=several)))
-    _check(jobs, several=several, out=out)
-    return jobs
+            targets.append(Target(Path(item), _target(Path(item), names, out, several=several)))
+    _check(targets, several=several, out=out)
+    return targets
 
 
 def are_several(inputs: tuple[str, ...]) -> bool:
@@ -100,7 +100,7 @@ def _word(recipe: Recipe) -> str:
     return "crop" if recipe.framing.crop and recipe.framing.canvas is None else "framed"
 
 
-def _folder(folder: Path, names: Naming, out: str | None) -> list[Job]:
+def _folder(folder: Path, names: Naming, out: str | None) -> list[Target]:
     if out is None or out == STDIO:
         raise InvalidOption(
             f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
@@ -111,7 +111,7 @@ def _folder(folder: Path, names: Naming, out: str | None) -> list[Job]:
     inside = Path(out).resolve()
     # An --out inside the folder holds the results of an earlier run: they are not photos.
     photos = [path for path in photos if not path.resolve().is_relative_to(inside)]
-    return [Job(path, names.rename(Path(out) / path.relative_to(folder), path)) for path in photos]
+    return [Target(path, names.rename(Path(out) / path.relative_to(folder), path)) for path in photos]
 
 
 def _target(source: Path, names: Naming, out: str | None, *, several: bool) -> Path | None:
@@ -126,16 +126,16 @@ def _target(source: Path, names: Naming, out: str | None, *, several: bool) -> P
     return Path(out)
 
 
-def _check(jobs: list[Job], *, several: bool, out: str | None) -> None:
+def _check(targets: list[Target], *, several: bool, out: str | None) -> None:
     if several and out is not None and (out == STDIO or Path(out).is_file()):
         raise InvalidOption("Several photos cannot go to one file.", hint="Give a folder: --out FOLDER.", field="--out")
-    taken: dict[Path, Job] = {}
-    for job in jobs:
-        if job.target is None:
+    taken: dict[Path, Target] = {}
+    for target in targets:
+        if target.path is None:
             continue
-        other = taken.setdefault(job.target.resolve(), job)
-        if other is not job:
+        other = taken.setdefault(target.path.resolve(), target)
+        if other is not target:
             raise InvalidOption(
-                f"{other.name} and {job.name} would both become {job.target}.",
+                f"{other.name} and {target.name} would both become {target.path}.",
                 hint="Rename one of them, or run them with different --out folders.",
             )

@@ -1,0 +1,201 @@
+"""Finding the product in a picture: the network's answer, decided and refined on the picture, within its own alpha."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from packshot.core.compose import crop_picture
+from packshot.core.confidence import confidence, find_signs
+from packshot.core.decide import decide
+from packshot.core.geometry import Box, Size, network_size
+from packshot.core.matte import drop_faint, is_empty, is_flat, network_input, refine
+from packshot.core.picture import Float32, Picture, UInt8, to_unit
+from packshot.core.plain_ground import find_plain_ground, settle
+from packshot.core.recipe import Recipe
+from packshot.core.resample import resample
+from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
+from packshot.core.transparency import may_show_scene, opaque, own_matte
+from packshot.core.unmix import redraw_edges
+from packshot.core.values import Region
+from packshot.engine.edges import edge_refiner
+from packshot.engine.job import decode_auxiliary
+from packshot.engine.network import Network
+from packshot.engine.work import MatteResult, Stage, Work, follow
+from packshot.errors import InvalidOption
+
+OWN_CONFIDENCE = 0.99
+"""In a matte that is the file's own alpha, no network asked: somebody has cut this product out."""
+
+WHOLE = 0.8
+"""Share of what a transparent picture shows from which on the network has found all of it: its alpha leads."""
+
+MIN_ROI_PX = 32
+"""Least side of a region of interest: below it there is nothing for a network to see."""
+
+
+def find_matte(
+    picture: Picture, network: Network, *, roi: Region | None = None, touch_up: bytes | None = None
+) -> MatteResult:
+    """The matte at the picture's size: the file's own alpha where that cuts a product out, else what the network finds.
+
+    Parameters
+    ----------
+    roi
+        Only what lies in it is looked at; outside the matte is 0.
+    touch_up
+        A picture file with what a human has painted over the photo (core/touch_up.py).
+
+    Raises
+    ------
+    InvalidOption
+        The region lies outside the picture, or the touch-up cannot be read.
+    """
+    work = Work(Recipe(roi=roi, touch_up=touch_up), network)
+    work.picture = picture
+    return follow(MATTING, work).found
+
+
+def asks_network(work: Work) -> bool:
+    return work.asks
+
+
+def is_plain(work: Work) -> bool:
+    return work.asks and work.ground is not None
+
+
+def choose_part(work: Work) -> None:
+    """The part of the picture that is looked at, and whether its own alpha already cuts the product out.
+
+    Raises: InvalidOption where the region of interest lies outside the picture, or the touch-up cannot be read.
+    """
+    picture, roi = work.picture, work.recipe.roi
+    hints = None
+    if work.recipe.touch_up is not None:
+        painted = decode_auxiliary("touch_up", work.recipe.touch_up)
+        hints = read_touch_up(painted.rgb, picture.size, painted.alpha)
+    work.box = Box.full(picture.size) if roi is None else _region(roi, picture.size)
+    work.part = picture if roi is None else crop_picture(picture, work.box)
+    work.hints = None if hints is None else hints[work.box.slices]
+    work.own = own_matte(work.part)
+    work.cut_out = work.own is not None and not may_show_scene(work.part)
+    work.asks = not work.cut_out
+
+
+def make_input(work: Work) -> None:
+    rule = work.network.card.input
+    work.view = opaque(work.part)
+    size = network_size(work.view.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
+    work.rgb = network_input(work.view, size)
+    work.asks = not is_flat(work.rgb)
+
+
+def predict(work: Work) -> None:
+    work.answer = work.network.predict(work.rgb)
+
+
+def decide_coarse(work: Work) -> None:
+    work.coarse = decide(work.answer)
+
+
+def settle_ground(work: Work) -> None:
+    """By what a plain ground tells, if it is one: lost parts come back, enclosed ground opens."""
+    work.seen = np.multiply(cv2.merge(list(work.rgb[0])), 255, dtype=np.float32)
+    work.ground, work.contested = find_plain_ground(work.seen, work.coarse), None
+    if work.ground is not None:
+        settled = settle(work.ground, work.seen, work.answer, work.coarse)
+        work.coarse, work.contested = settled.coarse, settled.contested
+
+
+def filter_edges(work: Work) -> None:
+    """The guided filter. A human's corrections come before it, so that their edges follow the picture's."""
+    if work.hints is not None:
+        work.coarse = apply_to_coarse(work.coarse, work.hints)
+    work.matte = refine(work.view, work.coarse)
+
+
+def refine_edges(work: Work) -> None:
+    """The edge refiner that the network's card names, if any."""
+    if work.network.card.edges:
+        work.matte = edge_refiner(work.network.card.edges).refine(work.view, work.coarse, work.matte)
+
+
+def unmix_edges(work: Work) -> None:
+    assert work.ground is not None  # noqa: S101 - for the type checker: the stage's condition
+    work.matte = redraw_edges(work.ground, work.view, work.seen, work.matte)
+
+
+def clean(work: Work) -> None:
+    work.matte = drop_faint(work.matte)
+
+
+def read_signs(work: Work) -> None:
+    size = Size(work.rgb.shape[3], work.rgb.shape[2])
+    work.signs = find_signs(work.answer, resample(work.matte, size), work.seen, work.contested)
+
+
+def finish_matte(work: Work) -> None:
+    """The matte of the whole picture: nowhere more than its alpha, which leads unless it may frame a scene."""
+    found = _by_network(work)
+    if work.part.alpha is not None:
+        found = _with_alpha(work, found, work.part.alpha)
+    if work.recipe.roi is not None:
+        matte = np.zeros(work.picture.rgb.shape[:2], np.float32)
+        matte[work.box.slices] = found.matte
+        found = replace(found, matte=matte, ground=None)  # it is that of the region
+    work.found = found
+
+
+MATTING: tuple[Stage, ...] = (
+    Stage("part", "matte", choose_part),
+    Stage("network input", "matte", make_input, asks_network),
+    Stage("network", "matte", predict, asks_network),
+    Stage("postprocess", "matte", decide_coarse, asks_network),
+    Stage("plain ground", "matte", settle_ground, asks_network),
+    Stage("guided filter", "matte", filter_edges, asks_network),
+    Stage("edge refiner", "matte", refine_edges, asks_network),
+    Stage("unmixed edges", "matte", unmix_edges, is_plain),
+    Stage("residue", "matte", clean, asks_network),
+    Stage("signs", "matte", read_signs, asks_network),
+    Stage("alpha", "matte", finish_matte),
+)
+"""From a picture to its matte."""
+
+
+def _region(roi: Region, size: Size) -> Box:
+    box = roi.box(size)
+    if min(box.size) < MIN_ROI_PX:
+        raise InvalidOption(
+            f"roi leaves {box.size} px of a photo of {size} px.",
+            hint=f"Give a region of the photo of at least {MIN_ROI_PX} px on each side.",
+            field="roi",
+        )
+    return box
+
+
+def _by_network(work: Work) -> MatteResult:
+    """What the stages before have found in the part; nothing, where all of it has one colour."""
+    if not work.asks:
+        return MatteResult(_clamped(np.zeros(work.part.rgb.shape[:2], np.float32), work.hints), None)
+    sure = confidence(work.signs, work.network.card.confidence)
+    return MatteResult(_clamped(work.matte, work.hints), sure, ground=work.ground, signs=work.signs)
+
+
+def _with_alpha(work: Work, found: MatteResult, alpha: UInt8) -> MatteResult:
+    most = float(alpha.max()) / 255
+    if work.own is not None and (work.cut_out or not _is_part(found.matte, work.own)):
+        sure = OWN_CONFIDENCE if work.cut_out else found.confidence
+        return MatteResult(_clamped(work.own, work.hints), sure, most)
+    return MatteResult(_clamped(np.minimum(found.matte, to_unit(alpha)), work.hints), found.confidence, most)
+
+
+def _clamped(matte: Float32, hints: Float32 | None) -> Float32:
+    return matte if hints is None else clamp(matte, hints)
+
+
+def _is_part(matte: Float32, own: Float32) -> bool:
+    """Whether a network has found a product within what a picture shows, not all of it and not nothing."""
+    share = float(np.minimum(matte, own).sum()) / float(own.sum())
+    return not is_empty(matte) and share < WHOLE
