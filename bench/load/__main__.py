@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import photos
-from bench.load.client import Drive, Plan, drive
+from bench.load.client import Drive, Traffic, drive
 from bench.load.replicas import Replica, fleet, inherited, new_key
 from bench.load.report import Phase, as_json, table
 
@@ -35,20 +35,20 @@ class Stand:
     """What the phases of one service share."""
 
     name: str
-    plan: Plan
+    traffic: Traffic
     replicas: Sequence[Replica]
     pool: ProcessPoolExecutor
     processes: int
 
-    def run(self, clients: str, plan: Plan) -> Phase:
-        """Clients in all processes at the same time, each with its share of the plan."""
+    def run(self, clients: str, traffic: Traffic) -> Phase:
+        """Clients in all processes at the same time, each with its share of the traffic."""
         peak = _Peak(self.replicas)
         share = [
             replace(
-                plan,
+                traffic,
                 seed=number,
-                rate=plan.rate / self.processes,
-                clients=len(range(number, plan.clients, self.processes)),
+                rate=traffic.rate / self.processes,
+                clients=len(range(number, traffic.clients, self.processes)),
             )
             for number in range(self.processes)
         ]
@@ -57,7 +57,7 @@ class Stand:
         return Phase(
             self.name,
             clients,
-            plan.seconds,
+            traffic.seconds,
             max(each.wall_s for each in drives),
             [outcome for each in drives for outcome in each.outcomes],
             peak.bytes,
@@ -89,13 +89,13 @@ def measure(stand: Stand, seconds: float, workers: int) -> list[Phase]:
     """One client; enough clients to find the capacity; then arrivals that do not wait, as shares of it."""
     durations = [part * seconds for part in PARTS]
     phases = [
-        stand.run(f"{count} in a closed loop", replace(stand.plan, clients=count, seconds=duration))
+        stand.run(f"{count} in a closed loop", replace(stand.traffic, clients=count, seconds=duration))
         for count, duration in zip((1, 2 * workers), durations, strict=False)
     ]
     capacity = phases[-1].served
     for times, duration in zip(OPEN, durations[2:], strict=True):
         rate = times * capacity
-        phases.append(stand.run(f"{times:g} x capacity, open", replace(stand.plan, rate=rate, seconds=duration)))
+        phases.append(stand.run(f"{times:g} x capacity, open", replace(stand.traffic, rate=rate, seconds=duration)))
         print(table(phases).splitlines()[-1], file=sys.stderr, flush=True)
     return phases
 
@@ -130,9 +130,9 @@ def _one_service(count: int, options: argparse.Namespace, files: Mapping[str, by
     ):
         downloads = Path(folder, "downloads")
         downloads.mkdir()
-        plan = Plan(address, new_key(Path(folder, "state"), settings=given), files, WEIGHTS, 0, downloads)
-        stand = Stand(f"{name}, {each} threads each", plan, replicas, pool, options.processes)
-        stand.run("warm-up", replace(plan, clients=2 * count, seconds=1))
+        traffic = Traffic(address, new_key(Path(folder, "state"), settings=given), files, WEIGHTS, 0, downloads)
+        stand = Stand(f"{name}, {each} threads each", traffic, replicas, pool, options.processes)
+        stand.run("warm-up", replace(traffic, clients=2 * count, seconds=1))
         return measure(stand, 60 * options.minutes / len(options.replicas), each * count)
 
 

@@ -20,7 +20,7 @@ NO_ANSWER = 0
 
 
 @dataclass(frozen=True)
-class Plan:
+class Traffic:
     """What one process of clients does.
 
     photos: file by size class. weights: how often each class is sent. clients: of a closed loop, each sends again when
@@ -52,74 +52,74 @@ class Outcome:
 
 @dataclass
 class Drive:
-    """All requests of a plan; busy: the share of one processor that the clients took."""
+    """All requests of a traffic; busy: the share of one processor that the clients took."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     wall_s: float = 0.0
     busy: float = 0.0
 
 
-def drive(plan: Plan) -> Drive:
-    """Carry out a plan, to the answer of its last request."""
+def drive(traffic: Traffic) -> Drive:
+    """Carry out a traffic, to the answer of its last request."""
     began, cpu = time.monotonic(), time.process_time()
-    done = asyncio.run(_closed(plan) if plan.clients else _open(plan))
+    done = asyncio.run(_closed(traffic) if traffic.clients else _open(traffic))
     wall_s = time.monotonic() - began
     busy = (time.process_time() - cpu) / wall_s
     return Drive([_opened(outcome) for outcome in done], wall_s, busy)
 
 
-def _http(plan: Plan) -> httpx.AsyncClient:
+def _http(traffic: Traffic) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        base_url=plan.address,
-        headers={"authorization": f"Bearer {plan.key}", "accept": "application/json"},
+        base_url=traffic.address,
+        headers={"authorization": f"Bearer {traffic.key}", "accept": "application/json"},
         timeout=PATIENCE_S,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=1.0),
         trust_env=False,
     )
 
 
-async def _closed(plan: Plan) -> list[Outcome]:
-    chance, ends, outcomes = random.Random(plan.seed), time.monotonic() + plan.seconds, list[Outcome]()
+async def _closed(traffic: Traffic) -> list[Outcome]:
+    chance, ends, outcomes = random.Random(traffic.seed), time.monotonic() + traffic.seconds, list[Outcome]()
 
     async def one_client(http: httpx.AsyncClient) -> None:
         while time.monotonic() < ends:
-            outcome = await _send(plan, http, _pick(plan, chance), time.monotonic())
+            outcome = await _send(traffic, http, _pick(traffic, chance), time.monotonic())
             outcomes.append(outcome)
             if outcome.status != 200:
                 await asyncio.sleep(0.2)
 
-    async with _http(plan) as http:
-        await asyncio.gather(*(one_client(http) for _ in range(plan.clients)))
+    async with _http(traffic) as http:
+        await asyncio.gather(*(one_client(http) for _ in range(traffic.clients)))
     return outcomes
 
 
-async def _open(plan: Plan) -> list[Outcome]:
+async def _open(traffic: Traffic) -> list[Outcome]:
     """Poisson arrivals. A request's time counts from when it was due: a client that lags hides no waiting."""
-    chance, due, tasks = random.Random(plan.seed), time.monotonic(), []
-    ends = due + plan.seconds
-    async with _http(plan) as http:
-        while (due := due + chance.expovariate(plan.rate)) < ends:
+    chance, due, tasks = random.Random(traffic.seed), time.monotonic(), []
+    ends = due + traffic.seconds
+    async with _http(traffic) as http:
+        while (due := due + chance.expovariate(traffic.rate)) < ends:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            tasks.append(asyncio.create_task(_send(plan, http, _pick(plan, chance), due)))
+            tasks.append(asyncio.create_task(_send(traffic, http, _pick(traffic, chance), due)))
         return list(await asyncio.gather(*tasks))
 
 
-def _pick(plan: Plan, chance: random.Random) -> str:
-    return chance.choices(list(plan.weights), list(plan.weights.values()))[0]
+def _pick(traffic: Traffic, chance: random.Random) -> str:
+    return chance.choices(list(traffic.weights), list(traffic.weights.values()))[0]
 
 
-async def _send(plan: Plan, http: httpx.AsyncClient, size: str, due: float) -> Outcome:
+async def _send(traffic: Traffic, http: httpx.AsyncClient, size: str, due: float) -> Outcome:
     try:
-        answer = await http.post(PATH, files={"image": ("photo.jpg", plan.photos[size])})
+        answer = await http.post(PATH, files={"image": ("photo.jpg", traffic.photos[size])})
         took_s = time.monotonic() - due
         if answer.status_code != 200:
             return Outcome(answer.status_code, took_s)
-        return await _fetch(plan, http, answer.json(), Outcome(200, took_s))
+        return await _fetch(traffic, http, answer.json(), Outcome(200, took_s))
     except httpx.TransportError as error:
         return Outcome(NO_ANSWER, time.monotonic() - due, fault=repr(error))
 
 
-async def _fetch(plan: Plan, http: httpx.AsyncClient, told: dict[str, object], answered: Outcome) -> Outcome:
+async def _fetch(traffic: Traffic, http: httpx.AsyncClient, told: dict[str, object], answered: Outcome) -> Outcome:
     """The promised result as a file; it is opened later, so that the check takes no time from the service."""
     timings = told["timings_ms"]
     assert isinstance(timings, dict)  # noqa: S101 - the API's own model
@@ -129,7 +129,7 @@ async def _fetch(plan: Plan, http: httpx.AsyncClient, told: dict[str, object], a
     fault = ""
     if download.status_code != 200 or len(download.content) != told["bytes"]:
         fault = f"promised result: status {download.status_code}, {len(download.content)} of {told['bytes']} bytes"
-    path = plan.folder / f"{told['request_id']}"
+    path = traffic.folder / f"{told['request_id']}"
     path.write_bytes(download.content)
     expected = (int(str(told["width"])), int(str(told["height"])))
     return Outcome(200, answered.took_s, served_s, fault, path, expected)

@@ -9,14 +9,14 @@ import argparse
 from pathlib import Path
 
 from evaluation.capacity import picture, plan, validate
-from evaluation.capacity.measure import MEASURED, Found, read
+from evaluation.capacity.measure import MEASURED, Measurements, read
 
 RATES = (10.0, 1_000.0, 100_000.0)
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- python -m evaluation.capacity --write: from here -->", "<!-- to here -->"
 
 
-def page(found: Found, aim: plan.Aim) -> str:
+def page(found: Measurements, aim: plan.Aim) -> str:
     """All figures, as Markdown."""
     line_ms = {count: 1000 * sum(times) / len(times) for count, times in found.line.items()}
     told = ", ".join(f"{mean:.0f} ms with {count} at once" for count, mean in line_ms.items())

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from bench import photos
 from bench.load.__main__ import WEIGHTS
-from bench.load.client import Drive, Plan, drive
+from bench.load.client import Drive, Traffic, drive
 from bench.load.replicas import fleet, new_key
 from evaluation.machine import machine
 from packshot.engine.network import load_network
@@ -54,7 +54,7 @@ class Load:
 
 
 @dataclass
-class Found:
+class Measurements:
     """All that was measured; measured.json is this.
 
     line: of single photos, by how many were computed at once, the processor's seconds: what they take on an idle
@@ -92,10 +92,10 @@ def line_seconds(files: Mapping[str, bytes], threads: int, seconds: float, seed:
         return [each for found in pool.map(one_thread, range(threads)) for each in found]
 
 
-def measure(rounds: int, seconds: float, cores: int) -> Found:
+def measure(rounds: int, seconds: float, cores: int) -> Measurements:
     """Rounds of: the line on 1 to `cores` threads, then every load."""
     files = {size: photos.photo("bottle", int(size)) for size in WEIGHTS}
-    found = Found(machine=machine(), photo_bytes=_mean({size: len(data) for size, data in files.items()}))
+    found = Measurements(machine=machine(), photo_bytes=_mean({size: len(data) for size, data in files.items()}))
     found.result_bytes = _mean({size: len(remove(data).data) for size, data in files.items()})
     found.line = {count: [] for count in range(1, cores + 1)}
     found.loads = {name: Load(*load) for name, load in LOADS.items()}
@@ -105,22 +105,22 @@ def measure(rounds: int, seconds: float, cores: int) -> Found:
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
         ExitStack() as services,
     ):
-        plans = {}
+        traffics = {}
         for count in (1, 2):
             home = Path(folder, str(count))
             settings = {"workers": 2 // count, "queue_limit": 64, "log_level": "warning"}
             address, _ = services.enter_context(fleet(count, home, settings))
             (home / "downloads").mkdir()
-            plans[count] = Plan(address, new_key(home / "state"), files, WEIGHTS, seconds, home / "downloads")
-            pool.submit(drive, replace(plans[count], clients=2 * count, seconds=1)).result()
+            traffics[count] = Traffic(address, new_key(home / "state"), files, WEIGHTS, seconds, home / "downloads")
+            pool.submit(drive, replace(traffics[count], clients=2 * count, seconds=1)).result()
         for number in range(rounds):
             found.load_average.append(os.getloadavg()[0])
             for count in found.line:
                 found.line[count] += line_seconds(files, count, seconds / 2, number)
             for name in random.Random(number).sample(list(LOADS), len(LOADS)):  # noqa: S311 - no load is always the last
                 load = found.loads[name]
-                plan = replace(plans[load.replicas], clients=load.clients, seed=number)
-                driven = pool.submit(drive, plan).result()
+                traffic = replace(traffics[load.replicas], clients=load.clients, seed=number)
+                driven = pool.submit(drive, traffic).result()
                 _add(load, driven)
                 if name == ALONE:
                     alone.append(driven)
@@ -141,25 +141,25 @@ def _add(load: Load, driven: Drive) -> None:
     load.refused += sum(each.status == 503 for each in driven.outcomes)
 
 
-def _note_overhead(found: Found, alone: Sequence[Drive]) -> None:
+def _note_overhead(found: Measurements, alone: Sequence[Drive]) -> None:
     """From a service that has one client and so no queue: what its time is made of beside the line's own."""
     good = [each for driven in alone for each in driven.outcomes if each.status == 200]
     found.loop_s = statistics.median(each.took_s - each.served_s for each in good)
     found.think_s = max(0.0, (sum(each.wall_s for each in alone) - sum(each.took_s for each in good)) / len(good))
 
 
-def write(found: Found, path: Path) -> None:
+def write(found: Measurements, path: Path) -> None:
     """Times in tenths of milliseconds: nothing here is known better."""
     told = asdict(found)
     told["line"] = {count: [round(each, 4) for each in times] for count, times in found.line.items()}
     path.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 
-def read(path: Path = MEASURED) -> Found:
+def read(path: Path = MEASURED) -> Measurements:
     told = json.loads(path.read_text(encoding="utf-8"))
     told["line"] = {int(count): times for count, times in told["line"].items()}
     told["loads"] = {name: Load(**load) for name, load in told["loads"].items()}
-    return Found(**told)
+    return Measurements(**told)
 
 
 def main() -> None:

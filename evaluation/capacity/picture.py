@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.capacity.measure import Found
+from evaluation.capacity.measure import Measurements
 from evaluation.capacity.plan import Aim, fleet, times_of
 from evaluation.svg import document, polyline, text
 
@@ -19,7 +19,7 @@ LONGEST_S = 2.0
 Line = list[tuple[float, float]]
 
 
-def curves(found: Found, aim: Aim) -> dict[int, Line]:
+def curves(found: Measurements, aim: Aim) -> dict[int, Line]:
     """p95 in seconds by the share of what a fleet can carry, for each size of fleet."""
     each_s = times_of(found, aim.cores).mean_s(1)
     return {

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluation.capacity.measure import Found
-from evaluation.capacity.simulate import Demand, Outcome, Service, simulate
+from evaluation.capacity.measure import Measurements
+from evaluation.capacity.simulate import Demand, Fleet, Outcome, simulate
 from evaluation.capacity.times import Measured, measured
 
 SLICE = 12
@@ -47,19 +47,19 @@ class Plan:
     per_thousand: float
 
 
-def times_of(found: Found, cores: int) -> Measured:
+def times_of(found: Measurements, cores: int) -> Measured:
     """What a photo takes where all cores of a replica are busy; more cores than were measured are taken to be alike."""
     return measured({1: found.line[min(cores, max(found.line))]})
 
 
-def fleet(found: Found, aim: Aim, rate: float, replicas: int) -> Outcome:
+def fleet(found: Measurements, aim: Aim, rate: float, replicas: int) -> Outcome:
     """This many replicas at this rate, or a slice of them."""
     part = min(1.0, SLICE / replicas)
-    service = Service(times_of(found, aim.cores), min(replicas, SLICE), aim.cores, loop_s=found.loop_s)
+    service = Fleet(times_of(found, aim.cores), min(replicas, SLICE), aim.cores, loop_s=found.loop_s)
     return simulate(service, Demand(aim.requests, rate * part))
 
 
-def plan(found: Found, aim: Aim, rate: float) -> Plan:
+def plan(found: Measurements, aim: Aim, rate: float) -> Plan:
     """The fewest replicas that keep the aim and turn no more than one photo in a thousand away.
 
     Raises: ValueError where no number does, because a single photo takes longer than the aim.
@@ -121,7 +121,7 @@ _A_PICTURE = {
 }
 
 
-def backing(found: Found, rates: Sequence[float]) -> str:
+def backing(found: Measurements, rates: Sequence[float]) -> str:
     """What the parts behind the replicas have to carry."""
     lines = [f"| a second | {' | '.join(f'{rate:,.0f}' for rate in rates)} |", "|---" * (len(rates) + 1) + "|"]
     flows = {

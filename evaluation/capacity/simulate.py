@@ -23,7 +23,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 2, 60
 
 
 @dataclass(frozen=True)
-class Service:
+class Fleet:
     """replicas of `workers` threads each. queue_limit None: no limit. loop_s: of the event loop for a request, half
     before and half after the work. on_one_machine: replicas share their cores, as in the measurement.
     """
@@ -91,7 +91,7 @@ class _Replica:
 class _Run:
     """One simulation."""
 
-    def __init__(self, service: Service, demand: Demand) -> None:
+    def __init__(self, service: Fleet, demand: Demand) -> None:
         self.service, self.demand, self.env = service, demand, simpy.Environment()
         self.replicas = [
             _Replica(simpy.Resource(self.env), simpy.Resource(self.env, service.workers))
@@ -181,7 +181,7 @@ class _Run:
         self.present += change
 
 
-def simulate(service: Service, demand: Demand) -> Outcome:
+def simulate(service: Fleet, demand: Demand) -> Outcome:
     """Run until every photo is served or lost. The same demand and seed send the same photos at the same times."""
     if bool(demand.rate) == bool(demand.clients):
         raise ValueError("either a rate or a number of clients")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.capacity.measure import ALONE, FED, Found, Load
-from evaluation.capacity.simulate import Demand, Outcome, Service, simulate
+from evaluation.capacity.measure import ALONE, FED, Load, Measurements
+from evaluation.capacity.simulate import Demand, Fleet, Outcome, simulate
 from evaluation.capacity.times import measured
 
 TOLERANCE = 0.15
@@ -46,12 +46,12 @@ class Comparison:
     own_p95_s: Figure
 
 
-def compare(found: Found) -> list[Comparison]:
+def compare(found: Measurements) -> list[Comparison]:
     """Every load of several clients."""
     return [_one(name, load, found) for name, load in found.loads.items() if name != ALONE]
 
 
-def _one(name: str, load: Load, found: Found) -> Comparison:
+def _one(name: str, load: Load, found: Measurements) -> Comparison:
     took_s = np.concatenate([np.asarray(each) for each in load.took_s])
     outcomes, own = (_foretold(found, load, fed.worked_s) for fed in (found.loads[FED], load))
     seconds = sum(each.seconds for each in outcomes) / REPEATS
@@ -66,15 +66,15 @@ def _one(name: str, load: Load, found: Found) -> Comparison:
     )
 
 
-def _foretold(found: Found, load: Load, worked_s: list[list[float]]) -> list[Outcome]:
+def _foretold(found: Measurements, load: Load, worked_s: list[list[float]]) -> list[Outcome]:
     rounds = zip(worked_s, load.took_s, strict=True)
     return [outcome for fed_s, took_s in rounds for outcome in simulated(found, load, fed_s, len(took_s))]
 
 
-def simulated(found: Found, load: Load, worked_s: list[float], photos: int) -> list[Outcome]:
+def simulated(found: Measurements, load: Load, worked_s: list[float], photos: int) -> list[Outcome]:
     """One round of a load, several times with other luck."""
     times = measured({load.replicas * load.workers: worked_s})
-    service = Service(times, load.replicas, load.workers, queue_limit=64, loop_s=found.loop_s, on_one_machine=True)
+    service = Fleet(times, load.replicas, load.workers, queue_limit=64, loop_s=found.loop_s, on_one_machine=True)
     think_s, clients = found.think_s, load.clients
     return [
         simulate(service, Demand(photos, clients=clients, think_s=think_s, settling=0, seed=seed))

@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from bench.load.client import NO_ANSWER, Drive, Outcome, Plan, drive
+from bench.load.client import NO_ANSWER, Drive, Outcome, Traffic, drive
 from bench.load.report import COLUMNS, Phase, table
 from tests.kit.images import good
 from tests.kit.server import Running
 
 
 @pytest.fixture
-def plan(running: Running, tmp_path: Path) -> Plan:
-    return Plan(running.base_url, running.new_key(), {"small": good("jpeg")}, {"small": 1.0}, 0.5, tmp_path)
+def traffic(running: Running, tmp_path: Path) -> Traffic:
+    return Traffic(running.base_url, running.new_key(), {"small": good("jpeg")}, {"small": 1.0}, 0.5, tmp_path)
 
 
 @pytest.mark.parametrize("loop", [{"clients": 2}, {"rate": 10.0}], ids=["closed", "open"])
-def test_every_promised_result_is_fetched_and_opened(plan: Plan, loop: dict[str, float], tmp_path: Path) -> None:
-    done = drive(replace(plan, **loop))
+def test_every_promised_result_is_fetched_and_opened(traffic: Traffic, loop: dict[str, float], tmp_path: Path) -> None:
+    done = drive(replace(traffic, **loop))
     assert done.outcomes
     assert {each.status for each in done.outcomes} == {200}
     assert all(each.expected == (160, 120) and each.served_s > 0 and not each.fault for each in done.outcomes)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_service_that_is_away_is_counted(plan: Plan) -> None:
-    done = drive(replace(plan, address="http://127.0.0.1:9", clients=1, seconds=0.3))
+def test_a_service_that_is_away_is_counted(traffic: Traffic) -> None:
+    done = drive(replace(traffic, address="http://127.0.0.1:9", clients=1, seconds=0.3))
     assert {each.status for each in done.outcomes} == {NO_ANSWER}
     assert phase_of(done).faults
 

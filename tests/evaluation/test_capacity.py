@@ -8,14 +8,14 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.capacity.simulate import Demand, Outcome, Service, simulate
+from evaluation.capacity.simulate import Demand, Fleet, Outcome, simulate
 from evaluation.capacity.times import constant, exponential, measured
 
 RATE = 10.0
 
 
-def endless(**given: object) -> Service:
-    return Service(**{"queue_limit": None, **given})  # type: ignore[arg-type]
+def endless(**given: object) -> Fleet:
+    return Fleet(**{"queue_limit": None, **given})  # type: ignore[arg-type]
 
 
 def erlang_c(workers: int, load: float) -> float:
@@ -48,7 +48,7 @@ def test_equal_photos_wait_half_as_long(used: float) -> None:
 
 
 def test_where_nothing_may_wait_erlangs_share_is_turned_away() -> None:
-    service = Service(exponential(0.2), workers=3, queue_limit=0)
+    service = Fleet(exponential(0.2), workers=3, queue_limit=0)
     outcome = simulate(service, Demand(10_000, RATE, retries=0))
     assert outcome.refused / 10_000 == pytest.approx(erlang_b(3, 2.0), rel=0.05)
     assert outcome.lost == outcome.refused
@@ -58,10 +58,10 @@ def test_where_nothing_may_wait_erlangs_share_is_turned_away() -> None:
     "service",
     [
         endless(times=exponential(0.15), workers=2, loop_s=0.01),
-        Service(exponential(0.3), replicas=3, workers=2, queue_limit=1, balance="round robin"),
+        Fleet(exponential(0.3), replicas=3, workers=2, queue_limit=1, balance="round robin"),
     ],
 )
-def test_photos_in_the_service_are_rate_times_time(service: Service) -> None:
+def test_photos_in_the_service_are_rate_times_time(service: Fleet) -> None:
     """J. Little, 1961; it holds with refusals and retries too."""
     demand = Demand(10_000, RATE, upload_s=0.05)
     outcome = simulate(service, demand)
@@ -96,13 +96,13 @@ def test_more_replicas_and_the_better_balance_help() -> None:
 
 def test_clients_that_wait_for_their_result_share_the_workers() -> None:
     """Closed loop: with equal photos and no pause, n clients at one worker wait n times a photo's time."""
-    outcome = simulate(Service(constant(0.1)), Demand(2_000, clients=8))
+    outcome = simulate(Fleet(constant(0.1)), Demand(2_000, clients=8))
     assert outcome.percentile(0.5) == pytest.approx(0.8)
     assert outcome.served_per_s == pytest.approx(10, rel=0.01)
 
 
 def test_a_full_queue_refuses_and_clients_come_again_when_they_were_told() -> None:
-    outcome = simulate(Service(constant(0.1), queue_limit=2), Demand(500, clients=8))
+    outcome = simulate(Fleet(constant(0.1), queue_limit=2), Demand(500, clients=8))
     assert outcome.refused > 0
     assert outcome.lost == 0
     assert len(outcome.took_s) == 450
@@ -111,17 +111,17 @@ def test_a_full_queue_refuses_and_clients_come_again_when_they_were_told() -> No
 
 def test_neighbours_on_the_machine_cost_what_was_measured() -> None:
     times = measured({1: [0.1], 2: [0.15]})
-    apart = simulate(Service(times, replicas=2), Demand(400, clients=2))
-    together = simulate(Service(times, replicas=2, on_one_machine=True), Demand(400, clients=2))
+    apart = simulate(Fleet(times, replicas=2), Demand(400, clients=2))
+    together = simulate(Fleet(times, replicas=2, on_one_machine=True), Demand(400, clients=2))
     assert apart.percentile(0.5) == pytest.approx(0.1)
     assert together.percentile(0.5) == pytest.approx(0.15)
 
 
 def test_an_event_loop_bounds_what_many_workers_do() -> None:
-    outcome = simulate(Service(constant(0.01), workers=64, queue_limit=500, loop_s=0.01), Demand(3_000, clients=200))
+    outcome = simulate(Fleet(constant(0.01), workers=64, queue_limit=500, loop_s=0.01), Demand(3_000, clients=200))
     assert outcome.served_per_s == pytest.approx(100, rel=0.02)
 
 
 def test_a_demand_is_one_or_the_other() -> None:
     with pytest.raises(ValueError, match="either"):
-        simulate(Service(constant(0.1)), Demand(10))
+        simulate(Fleet(constant(0.1)), Demand(10))

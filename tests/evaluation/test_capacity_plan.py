@@ -10,7 +10,7 @@ import pytest
 
 from evaluation.capacity import picture
 from evaluation.capacity.__main__ import BEGIN, END, write
-from evaluation.capacity.measure import ALONE, FED, Found, Load, read
+from evaluation.capacity.measure import ALONE, FED, Load, Measurements, read
 from evaluation.capacity.measure import write as keep
 from evaluation.capacity.plan import Aim, backing, fleet, plan, table
 from evaluation.capacity.validate import compare
@@ -18,14 +18,14 @@ from evaluation.capacity.validate import compare
 WORK_S = list(np.random.default_rng(3).gamma(4, 0.03, 400))
 
 
-def found(work_s: list[float] = WORK_S) -> Found:
+def found(work_s: list[float] = WORK_S) -> Measurements:
     """Of a machine with two cores, on which a service did exactly as a simulation of equal photos has it."""
     loads = {
         ALONE: Load(1, 2, 1, [10.0], [[0.1] * 100], [[0.1] * 100]),
         FED: Load(1, 2, 8, [10.0], [[0.4] * 200], [[0.1] * 200]),
         "two": Load(2, 1, 4, [10.0], [[0.2] * 200], [[0.1] * 200]),
     }
-    return Found({"processor": "one"}, [0.0], {1: work_s, 2: work_s}, 0.001, 0.0, 2e5, 4e5, loads)
+    return Measurements({"processor": "one"}, [0.0], {1: work_s, 2: work_s}, 0.001, 0.0, 2e5, 4e5, loads)
 
 
 def _aim(p95_s: float) -> Aim:
