@@ -9,8 +9,8 @@ import click
 
 from docs.option_pages import options_page, presets_page
 from packshot import errors
-from packshot.api.ailab.errors import TABLE as STATUSES
-from packshot.api.native.problem import TABLE as PROBLEMS
+from packshot.api.ailab.envelope import TABLE as STATUSES
+from packshot.api.errors import PROBLEM_DETAILS
 from packshot.cli import cli
 from packshot.cli.exit_codes import TABLE as EXIT_CODES
 from packshot.engine.registry import published
@@ -42,15 +42,15 @@ def _commands(name: str, command: click.Command) -> list[tuple[str, click.Comman
 
 
 def errors_page() -> str:
-    """The tree of errors and its two tables."""
+    """The tree of errors and its tables."""
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
     rows = [
-        f"| {kind.__name__} | `{kind.slug}` | {row.status} | `{row.code}` | {row.meaning} |"
+        f"| {kind.__name__} | `{kind.slug}` | {row.status} | `{row.code}` | {row.words} |"
         for kind, row in sorted(STATUSES.items(), key=lambda item: (item[1].status, item[1].code, item[0].__name__))
     ]
     native = [
-        f"| {kind.__name__} | `{kind.slug}` | {row.status} | {row.title} |"
-        for kind, row in sorted(PROBLEMS.items(), key=lambda item: (item[1].status, item[0].__name__))
+        f"| {kind.__name__} | `{kind.slug}` | {row.status} | {row.words} |"
+        for kind, row in sorted(PROBLEM_DETAILS.table.items(), key=lambda item: (item[1].status, item[0].__name__))
     ]
     codes = [f"| {kind.__name__} | {code} |" for kind, code in sorted(EXIT_CODES.items(), key=lambda item: item[1])]
     return (
@@ -60,7 +60,8 @@ def errors_page() -> str:
         f"```text\n{tree[1]}\n```\n\n"
         "## Over HTTP (drop-in contract)\n\nThe nearest class in an error's ancestry decides.\n\n"
         "| error | slug | status | code | meaning |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        "## Over HTTP (/v1)\n\nProblem details; `slug` and `title` are among their members.\n\n"
+        "## Over HTTP (elsewhere)\n\nProblem details, under `/v1` and outside the dialects; "
+        "`slug` and `title` are among their members.\n\n"
         "| error | slug | status | title |\n|---|---|---|---|\n" + "\n".join(native) + "\n\n"
         "## On the command line\n\nThe exit codes are those of sysexits.h; 0 is success.\n\n"
         "| error | exit code |\n|---|---|\n" + "\n".join(codes) + "\n"

@@ -34,7 +34,7 @@
          |- NotReachable       a server that the service needs is away at its start
          '- ChecksumMismatch
 
-An error knows no HTTP and no exit code: each entry point has one table (api/ailab/errors.py, cli/exit_codes.py),
+An error knows no HTTP and no exit code: each dialect of the API and the command line has one table of its own,
 looked up along the class's MRO. `slug` is stable and meant for programs, `message` says what happened, `hint` what to
 do about it, `fields` carries the figures behind the words.
 """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packshot.api.accept import preferred
+from packshot.api.http import preferred
 
 PNG, JSON = "image/png", "application/json"
 

@@ -10,7 +10,7 @@ import pytest
 import schemathesis
 from openapi_python_client.schema import OpenAPI
 
-from packshot.api.ailab.routes import DOORS, KEY_HEADERS
+from packshot.api.ailab.routes import KEY_HEADERS, PATHS
 from packshot.core.options import OPTIONS
 from tests.api.test_every_error import KINDS
 from tests.kit.server import Running
@@ -52,7 +52,7 @@ def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
     assert not re.search(r"url\(|@import", page)
 
 
-def test_the_page_shows_every_door_and_every_answer(page: str, document: dict[str, Any]) -> None:
+def test_the_page_shows_every_path_and_every_answer(page: str, document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         assert path in page
         for operation in operations.values():
@@ -63,10 +63,10 @@ def test_the_page_shows_every_door_and_every_answer(page: str, document: dict[st
 def test_the_document_is_valid_and_says_how_to_bring_a_key(document: dict[str, Any]) -> None:
     OpenAPI.model_validate(document)
     schemathesis.openapi.from_dict(document).validate()
-    assert set(DOORS) < set(document["paths"])
+    assert set(PATHS) < set(document["paths"])
     schemes = document["components"]["securitySchemes"]
-    for door in DOORS:
-        accepted = [schemes[name] for choice in document["paths"][door]["post"]["security"] for name in choice]
+    for path in PATHS:
+        accepted = [schemes[name] for choice in document["paths"][path]["post"]["security"] for name in choice]
         assert {(scheme["in"], scheme["name"]) for scheme in accepted} == {("header", name) for name in KEY_HEADERS}
 
 

@@ -1,4 +1,4 @@
-"""Every error has its place in both tables: the API's statuses and the command line's exit codes."""
+"""Every error has its place in every table: those of the API's dialects, and the command line's exit codes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 import packshot.api.errors
 import packshot.cli
 from packshot import errors
-from packshot.api.ailab.errors import TABLE, vendor_error
-from packshot.api.native import problem
+from packshot.api.ailab.envelope import TABLE
+from packshot.api.app import DIALECTS
+from packshot.api.errors import row_of
 from packshot.cli import exit_codes
 from packshot.errors import PackshotError
 from tests.contract.repair import repaired_contract
-from tests.kit.server import DOOR
+from tests.kit.server import ENDPOINT
 
 
 def tree(kind: type[PackshotError]) -> Iterator[type[PackshotError]]:
@@ -42,14 +43,15 @@ def test_every_leaf_has_rows_of_its_kind(kind: type[PackshotError]) -> None:
     assert nearest(kind, dict(exit_codes.TABLE)) is not PackshotError
     assert exit_codes.exit_code(made(kind)) not in {exit_codes.OK, exit_codes.INTERNAL}
     if not kind.__module__.startswith("packshot.cli"):  # the command line's own never meet a request
-        assert nearest(kind, dict(TABLE)) is not PackshotError
-        # Only what an operator has to mend is our own fault in the eyes of a caller.
-        assert (vendor_error(made(kind)).status == 500) == issubclass(kind, errors.SetupError)
-        assert (problem.kind_of(kind).status == 500) == issubclass(kind, errors.SetupError)
+        for dialect in DIALECTS:
+            assert nearest(kind, dict(dialect.errors.table)) is not PackshotError, dialect.name
+            # Only what an operator has to mend is our own fault in the eyes of a caller.
+            status = row_of(kind, dialect.errors.table).status
+            assert (status == 500) == issubclass(kind, errors.SetupError), dialect.name
 
 
 def test_every_status_is_one_of_the_contract() -> None:
-    documented = {int(status) for status in repaired_contract()["paths"][DOOR]["post"]["responses"]}
+    documented = {int(status) for status in repaired_contract()["paths"][ENDPOINT]["post"]["responses"]}
     assert {row.status for row in TABLE.values()} == documented - {200}
 
 

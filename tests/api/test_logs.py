@@ -16,7 +16,7 @@ import pytest
 from packshot.service.logs import JsonFormatter, TextFormatter
 from tests.contract.envelope import success_path
 from tests.kit.images import good
-from tests.kit.server import DOOR, Running, gated, serving, wait_until
+from tests.kit.server import ENDPOINT, Running, gated, serving, wait_until
 
 FOREIGN = "sk-a-key-of-another-service-0123456789"
 FORGED = "2026-01-01T00:00:00.000Z INFO packshot.access forged"
@@ -69,7 +69,9 @@ def session(running: Running) -> tuple[str, str, list[str], list[httpx.Response]
 
 def _talk(running: Running, key: str, name: str) -> list[httpx.Response]:
     http, photo = running.http, good("jpeg")
-    first = http.post(DOOR, files={"image": (name, photo)}, headers={"x-api-market-key": key, "idempotency-key": key})
+    first = http.post(
+        ENDPOINT, files={"image": (name, photo)}, headers={"x-api-market-key": key, "idempotency-key": key}
+    )
     link = success_path(first)
     answers = [first, http.get(link), http.get(link + "x"), http.get(link.replace("expires=", "expires=1"))]
     everywhere = {"authorization": f"Basic {FOREIGN}", "cookie": FOREIGN, "referer": f"http://x/?key={key}"}
@@ -79,7 +81,9 @@ def _talk(running: Running, key: str, name: str) -> list[httpx.Response]:
     ]
     answers += [
         http.post(f"/v1/packshots?key={key}", files={"image": (name, b"no picture")}, headers={"x-api-key": key}),
-        http.post(DOOR, files={"image": (name, photo)}, data={"return_form": key}, headers={"x-api-market-key": key}),
+        http.post(
+            ENDPOINT, files={"image": (name, photo)}, data={"return_form": key}, headers={"x-api-market-key": key}
+        ),
         http.get(f"/secret-folder/{key}/%0a{FORGED}"),
         http.get(f"/results/%0d%0a{FORGED}?signature={key}"),
         http.get(f"/%1b[2J{FOREIGN}?token={FOREIGN}", headers={"user-agent": f"x {key}"}),

@@ -16,7 +16,7 @@ from tests.kit.figures import Figures, scrape
 from tests.kit.images import good, padded
 from tests.kit.native import send
 from tests.kit.processes import free_port
-from tests.kit.server import DOOR, Running, gated, head, multipart, serving, wait_until
+from tests.kit.server import ENDPOINT, Running, gated, head, multipart, serving, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def test_a_photo_that_is_done(counted: Running) -> None:
     stored = counted.http.get(path).content
     after = settled(counted)
     for name, labels in (
-        ("packshot_requests_total", {"route": DOOR, "method": "POST", "status": "200"}),
-        ("packshot_requests_total", {"route": "/results/{name}", "method": "GET", "status": "200"}),
-        ("packshot_request_duration_seconds_count", {"route": DOOR}),
+        ("packshot_requests_total", {"route": ENDPOINT, "method": "POST", "status": "200"}),
+        ("packshot_requests_total", {"route": "/cutout/results/{name}", "method": "GET", "status": "200"}),
+        ("packshot_request_duration_seconds_count", {"route": ENDPOINT}),
         ("packshot_photos_total", {"outcome": "done"}),
         ("packshot_photos_total", {}),
         ("packshot_credits_charged_total", {}),
@@ -58,7 +58,7 @@ def test_a_photo_that_is_done(counted: Running) -> None:
     assert difference(before, after, "packshot_results_stored_bytes_total") == len(stored)
     assert difference(before, after, "packshot_credits_refunded_total") == 0
     assert difference(before, after, "packshot_errors_total") == 0
-    took_s = difference(before, after, "packshot_request_duration_seconds_sum", route=DOOR)
+    took_s = difference(before, after, "packshot_request_duration_seconds_sum", route=ENDPOINT)
     assert took_s >= difference(before, after, "packshot_stage_duration_seconds_sum") > 0
 
 
@@ -72,7 +72,7 @@ def test_photos_that_nothing_is_kept_of_store_nothing(counted: Running) -> None:
 
 def test_failures_by_their_slug_and_credits_given_back(counted: Running) -> None:
     before = settled(counted)
-    assert counted.http.post(DOOR).status_code == 401
+    assert counted.http.post(ENDPOINT).status_code == 401
     assert counted.send(good("jpeg")[:400]).status_code == 400
     after = settled(counted)
     assert difference(before, after, "packshot_errors_total", error="missing-key") == 1

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.kit.native import problem
 from tests.kit.server import Running
 
 
@@ -70,5 +71,4 @@ def test_head_says_what_get_would(running: Running, path: str) -> None:
 @pytest.mark.parametrize("path", ["/page/now/none.js", "/page/now/..%2f..%2froutes.py", "/page/app.js", "/page/"])
 def test_what_is_not_there_is_said_as_everywhere_else(running: Running, path: str) -> None:
     answer = running.http.get(path)
-    assert answer.status_code == 404
-    assert answer.json()["error_code_str"] == "ERROR_AI_NOT_EXISTS"
+    problem(answer, 404, "unknown-path")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from packshot.api.ranges import wanted
+from packshot.api.http import requested_range
 from tests.contract.envelope import success_path
 from tests.kit.images import good
 from tests.kit.server import Running, serving
@@ -33,7 +33,7 @@ from tests.kit.server import Running, serving
     ],
 )
 def test_what_a_header_asks_for(header: str | None, span: range | None) -> None:
-    assert wanted(header, 100) == span
+    assert requested_range(header, 100) == span
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import good
-from tests.kit.server import DOOR, Running, gated, head, multipart, received, serving, wait_until
+from tests.kit.server import ENDPOINT, Running, gated, head, multipart, received, serving, wait_until
 
 OVER_THE_LIMIT = 100 * 1024 * 1024
 FORM = "multipart/form-data; boundary=frontier"
@@ -33,7 +33,7 @@ class TestOrder:
         failure(running.http.post("/cutout/portrait"), 404, "ERROR_AI_NOT_EXISTS")
 
     def test_the_key_comes_before_the_body(self, running: Running) -> None:
-        failure(running.http.post(DOOR, content=b"{}"), 401, "ERROR_APPLICATIONS_NOT_EXISTS")
+        failure(running.http.post(ENDPOINT, content=b"{}"), 401, "ERROR_APPLICATIONS_NOT_EXISTS")
 
     def test_without_a_key_no_body_is_waited_for(self, connection: socket.socket) -> None:
         connection.sendall(head("", FORM, 1000))
@@ -57,8 +57,8 @@ class TestOrder:
     def test_the_rate_limit_comes_before_the_body(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         with serving(tmp_path_factory.mktemp("limited"), rate_limit="1/hour") as running:
             key = running.new_key()
-            failure(running.http.post(DOOR, headers={"x-api-market-key": key}), 400, "ERROR_PARAMETERS")
-            failure(running.http.post(DOOR, headers={"x-api-market-key": key}), 429, "EXCEEDING_LIMITS")
+            failure(running.http.post(ENDPOINT, headers={"x-api-market-key": key}), 400, "ERROR_PARAMETERS")
+            failure(running.http.post(ENDPOINT, headers={"x-api-market-key": key}), 429, "EXCEEDING_LIMITS")
 
     def test_what_cannot_be_computed_needs_no_credit_and_no_place_in_the_queue(self, running: Running) -> None:
         with gated(running) as gate:
@@ -75,12 +75,12 @@ class TestOrder:
 class TestForms:
     def test_two_files_are_one_too_many(self, running: Running) -> None:
         files = [("image", ("a.jpg", good("jpeg"))), ("image", ("b.jpg", good("jpeg")))]
-        response = running.http.post(DOOR, files=files, headers={"x-api-market-key": running.new_key()})
+        response = running.http.post(ENDPOINT, files=files, headers={"x-api-market-key": running.new_key()})
         failure(response, 400, "ERROR_PARAMETERS")
 
     def test_fields_that_nobody_knows_do_no_harm(self, running: Running) -> None:
         response = running.http.post(
-            DOOR,
+            ENDPOINT,
             files={"image": good("jpeg")},
             data={"colour": "#fff", "Type": "1"},
             headers={"x-api-market-key": running.new_key()},
@@ -90,7 +90,7 @@ class TestForms:
     @pytest.mark.parametrize("fields", [{str(n): "" for n in range(100)}, {"colour": "x" * 100_000}], ids=len)
     def test_many_or_long_fields_are_refused(self, running: Running, fields: dict[str, str]) -> None:
         response = running.http.post(
-            DOOR, files={"image": good("jpeg")}, data=fields, headers={"x-api-market-key": running.new_key()}
+            ENDPOINT, files={"image": good("jpeg")}, data=fields, headers={"x-api-market-key": running.new_key()}
         )
         failure(response, 400, "ERROR_PARAMETERS")
 
@@ -99,21 +99,21 @@ class TestForms:
         body, kind = multipart("-_", b"text", None)
         headers = {"content-type": f"{kind}; charset={charset}", "x-api-market-key": running.new_key()}
         code = "MISSING_PARAMETERS" if charset == "none-such" else "ERROR_PARAMETERS"
-        failure(running.http.post(DOOR, content=body, headers=headers), 400, code)
+        failure(running.http.post(ENDPOINT, content=body, headers=headers), 400, code)
 
     def test_the_files_name_and_its_declared_type_mean_nothing(self, running: Running) -> None:
         files = {"image": ("../../etc/passwd\0.svg", good("png"), "text/html")}
-        success_url(running.http.post(DOOR, files=files, headers={"x-api-market-key": running.new_key()}))
+        success_url(running.http.post(ENDPOINT, files=files, headers={"x-api-market-key": running.new_key()}))
 
     def test_a_picture_without_a_file_name_is_a_picture(self, running: Running) -> None:
         body, kind = multipart("image", good("jpeg"), None)
         headers = {"content-type": kind, "x-api-market-key": running.new_key()}
-        success_url(running.http.post(DOOR, content=body, headers=headers))
+        success_url(running.http.post(ENDPOINT, content=body, headers=headers))
 
     def test_text_instead_of_a_picture_is_a_file_of_the_wrong_kind(self, running: Running) -> None:
         body, kind = multipart("image", b"data:image/png;base64,AAAA", None)
         headers = {"content-type": kind, "x-api-market-key": running.new_key()}
-        failure(running.http.post(DOOR, content=body, headers=headers), 415, "UNSUPPORTED_FILE_TYPES")
+        failure(running.http.post(ENDPOINT, content=body, headers=headers), 415, "UNSUPPORTED_FILE_TYPES")
 
 
 class TestDisconnects:

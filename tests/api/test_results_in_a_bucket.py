@@ -17,6 +17,7 @@ import obstore
 import pytest
 from PIL import Image
 
+from packshot.api.ailab.routes import RESULTS
 from packshot.buckets import open_bucket
 from packshot.client import AsyncClient, Client, Packshot
 from packshot.errors import ResultUnknown, StoreUnavailable
@@ -26,6 +27,7 @@ from packshot.service.storage import new_result_id
 from tests.contract.envelope import failure, success_path
 from tests.kit.faultproxy import FaultProxy, Faults, fault_proxy
 from tests.kit.images import good
+from tests.kit.native import problem
 from tests.kit.s3 import S3, s3_server
 from tests.kit.server import Clock, Running, serving, wait_until
 
@@ -108,7 +110,7 @@ class TestReplicas:
             obstore.delete(open_bucket("s3", BUCKET, timeout_s=10, retry_s=10, page=""), f"shared/{id_of(path)}")
             assert running.http.get(path).status_code == 404
         with serving(tmp_path / "b", results_url="s3://no-such-bucket", url_secrets=SECRETS) as running:
-            failure(running.http.get("/readyz"), 502, "ERROR_GATEWAY")
+            problem(running.http.get("/readyz"), 502, "store-unavailable")
             failure(running.http.get(path), 502, "ERROR_GATEWAY")
             assert running.http.get("/healthz").status_code == 200
 
@@ -125,7 +127,7 @@ class TestReplicas:
 
 
 def id_of(path: str) -> str:
-    return path.removeprefix("/results/").partition(".")[0]
+    return path.removeprefix(f"{RESULTS}/").partition(".")[0]
 
 
 def test_the_rights_that_the_docs_ask_for_are_enough_and_end_at_the_prefix(s3: S3, tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ class TestFaults:
         monkeypatch.setattr(bucket_store, "PROOF_S", 0.0)
         assert running.http.get("/readyz").status_code == 200
         proxy.faults = faults
-        failure(running.http.get("/readyz"), 502, "ERROR_GATEWAY")
+        problem(running.http.get("/readyz"), 502, "store-unavailable")
         assert running.http.get("/healthz").status_code == 200
         proxy.faults = Faults()
         wait_until(lambda: running.http.get("/readyz").status_code == 200)

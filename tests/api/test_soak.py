@@ -23,7 +23,7 @@ from PIL import Image
 
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import WRITERS, photo
-from tests.kit.server import DOOR, wait_until
+from tests.kit.server import ENDPOINT, wait_until
 
 CLIENTS = 16
 SECONDS = 120
@@ -81,7 +81,7 @@ def client(log: Log, base_url: str, key: str, photos: list[tuple[tuple[int, int]
 
 def one_photo(log: Log, http: httpx.Client, size: tuple[int, int], data: bytes) -> None:
     started = time.monotonic()
-    response = http.post(DOOR, files={"image": ("photo", data)})
+    response = http.post(ENDPOINT, files={"image": ("photo", data)})
     log.statuses[response.status_code] += 1
     if response.status_code == 503:
         failure(response, 503, "AI_SERVICE_FLOW_RESTRICTION")

@@ -22,7 +22,7 @@ from packshot.service.settings import Settings
 from packshot.service.tracing import FLUSH_S
 from tests.contract.envelope import success_path
 from tests.kit.images import good
-from tests.kit.server import DOOR, serving, wait_until
+from tests.kit.server import ENDPOINT, serving, wait_until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -81,7 +81,7 @@ def test_a_request_and_its_steps_in_the_callers_trace(tmp_path: Path, monkeypatc
         refused = running.http.get(path + "x")
         wait_until(lambda: len([span for span in collector.spans if span.kind == Span.SPAN_KIND_SERVER]) == 2)
         spans = {span.name: span for span in collector.spans}
-    root = spans[f"POST {DOOR}"]
+    root = spans[f"POST {ENDPOINT}"]
     assert (root.trace_id.hex(), root.parent_span_id.hex()) == (TRACE, PARENT)
     about = {item.key: item.value for item in root.attributes}
     assert about["http.response.status_code"].int_value == answer.status_code
@@ -93,7 +93,7 @@ def test_a_request_and_its_steps_in_the_callers_trace(tmp_path: Path, monkeypatc
     starts = [step.start_time_unix_nano for step in steps]
     assert starts == sorted(starts)
     assert refused.status_code == 403
-    assert spans["GET /results/{name}"].trace_id != root.trace_id
+    assert spans["GET /cutout/results/{name}"].trace_id != root.trace_id
     sent = b"".join(request.SerializeToString() for request in collector.requests)
     assert b"signature" not in sent
     assert key.encode() not in sent

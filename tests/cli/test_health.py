@@ -54,7 +54,10 @@ def test_a_service_that_listens_and_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("body", "shown"),
-    [(b'{"error_code": 502, "error_msg": "Results cannot be stored."}', "Results cannot be stored."), (b"[]", "[]")],
+    [
+        (b'{"detail": "Results cannot be stored.", "hint": "Look there."}', "Results cannot be stored. Look there."),
+        (b"[]", "[]"),
+    ],
 )
 def test_a_service_that_is_not_ready_says_why(body: bytes, shown: str) -> None:
     with answering(502, body) as port:

@@ -11,7 +11,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from tests.contract.repair import repaired_contract
-from tests.kit.server import DOOR
+from tests.kit.server import ENDPOINT
 
 UPPER_CASE_UUID = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
 COMMON = "#/components/schemas/commonResponses"
@@ -25,7 +25,7 @@ def _common_properties() -> frozenset[str]:
 @cache
 def _validator(*, success: bool) -> Draft202012Validator:
     contract = repaired_contract()
-    answer = contract["paths"][DOOR]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = contract["paths"][ENDPOINT]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     return Draft202012Validator({**(answer if success else {"$ref": COMMON}), "components": contract["components"]})
 
 

@@ -1,4 +1,4 @@
-"""What a client gets: every door, every key header, every return_form, and the download behind the image_url."""
+"""What a client gets: every path, every key header, every return_form, and the download behind the image_url."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from packshot.api.ailab.routes import DOORS, KEY_HEADERS
+from packshot.api.ailab.routes import KEY_HEADERS, PATHS, RESULTS
 from tests.contract.envelope import success_path, success_url
 from tests.kit.images import good
-from tests.kit.server import DOOR, Running
+from tests.kit.server import ENDPOINT, Running
 
 WIDTH, HEIGHT = 160, 120
 
@@ -32,19 +32,19 @@ def opened(download: httpx.Response) -> Image.Image:
     return Image.open(io.BytesIO(download.content))
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_leads_to_the_same_code(running: Running, door: str) -> None:
-    success_url(running.send(good("bmp"), door=door))
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_leads_to_the_same_code(running: Running, path: str) -> None:
+    success_url(running.send(good("bmp"), path=path))
 
 
 @pytest.mark.parametrize("header", KEY_HEADERS)
 def test_every_key_header_is_read(running: Running, header: str) -> None:
     headers = {header.title(): running.new_key()}
-    success_url(running.http.post(DOOR, files={"image": good("png")}, headers=headers))
+    success_url(running.http.post(ENDPOINT, files={"image": good("png")}, headers=headers))
 
 
-def test_the_doors_and_headers_are_those_of_the_vendors_shops() -> None:
-    assert set(DOORS) == {
+def test_the_paths_and_headers_are_those_of_the_vendors_shops() -> None:
+    assert set(PATHS) == {
         "/api/v1/ailabtools/product-background-removal/cutout/commodity/commodity",
         "/cutout/commodity/commodity",
         "/api/cutout/general/commodity-background-removal",
@@ -124,4 +124,4 @@ def test_head_answers_the_same_headers_and_no_body(running: Running) -> None:
 
 def test_links_come_from_the_settings_never_from_the_host_header(running: Running) -> None:
     response = running.send(good("jpeg"), headers={"host": "evil.example", "x-forwarded-host": "evil.example"})
-    assert success_url(response).startswith(running.base_url + "/results/")
+    assert success_url(response).startswith(f"{running.base_url}{RESULTS}/")

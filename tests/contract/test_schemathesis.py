@@ -18,11 +18,11 @@ from schemathesis.core.transport import Response
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 from schemathesis.schemas import BaseSchema
 
-from packshot.api.ailab.routes import DOORS
+from packshot.api.ailab.routes import PATHS
 from tests.contract.envelope import check_common_schema
 from tests.contract.repair import repaired_contract
 from tests.kit.images import good
-from tests.kit.server import DOOR, Running
+from tests.kit.server import ENDPOINT, Running
 
 pytestmark = pytest.mark.slow
 
@@ -89,9 +89,9 @@ def test_the_vendors_file(
 def test_our_own_file(running: Running, binary: st.SearchStrategy[bytes], options: dict[str, Any]) -> None:
     document = running.http.get("/openapi.json").json()
     schema = load(running, document, binary, **options)
-    for door in DOORS:
-        if door != DOOR:  # one handler behind all; another test sends a photo through each
-            schema = schema.exclude(path=door)
+    for path in PATHS:
+        if path != ENDPOINT:  # one handler behind all; another test sends a photo through each
+            schema = schema.exclude(path=path)
     schema = schema.exclude(path_regex=r"^/v1/")  # the next test's
     assert {403, 405} <= set(statuses(run(schema)))
 

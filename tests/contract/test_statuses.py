@@ -5,17 +5,17 @@ The rows from 500 on are in test_statuses_5xx.py.
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from packshot.api.ailab.routes import RESULTS
 from packshot.core.picture import Float32
 from packshot.service.storage import new_result_id
 from tests.contract.envelope import failure, success_path, success_url
 from tests.kit.images import as_png, flat_png, good, padded, photo
-from tests.kit.server import DOOR, Clock, Running, gated, multipart, received, serving
+from tests.kit.server import ENDPOINT, Clock, Running, gated, multipart, serving
 
 MAX_FILE_BYTES = 3 * 1024 * 1024
 FORGED = "ERROR_ILLEGAL_FILE"
@@ -34,7 +34,7 @@ class Test400:
     def test_the_part(self, running: Running, name: str, content: bytes, filename: str | None, code: str) -> None:
         body, kind = multipart(name, content, filename)
         headers = {"content-type": kind, "x-api-market-key": running.new_key()}
-        assert "`image`" in failure(running.http.post(DOOR, content=body, headers=headers), 400, code)
+        assert "`image`" in failure(running.http.post(ENDPOINT, content=body, headers=headers), 400, code)
 
     def test_a_file_that_does_not_decode(self, running: Running) -> None:
         failure(running.send(good("jpeg")[:-500]), 400, "FILE_DECODING_FAILURE")
@@ -54,7 +54,7 @@ class Test400:
     )
     def test_not_multipart(self, running: Running, kind: str, body: bytes) -> None:
         headers = {"content-type": kind.encode("latin-1"), "x-api-market-key": running.new_key().encode()}
-        response = running.http.post(DOOR, content=body, headers=headers)
+        response = running.http.post(ENDPOINT, content=body, headers=headers)
         code = "MISSING_PARAMETERS" if response.json()["error_code_str"] == "MISSING_PARAMETERS" else "ERROR_PARAMETERS"
         assert "multipart/form-data" in failure(response, 400, code)
 
@@ -63,7 +63,7 @@ class Test401And403:
     @pytest.mark.parametrize("key", [None, "", "nonsense", "pk_" + "a" * 49, "\xff" * 9], ids=repr)
     def test_no_key_and_unknown_keys(self, running: Running, key: str | None) -> None:
         headers = {} if key is None else {"x-api-market-key": key.encode("latin-1")}
-        response = running.http.post(DOOR, files={"image": good("jpeg")}, headers=headers)
+        response = running.http.post(ENDPOINT, files={"image": good("jpeg")}, headers=headers)
         assert "key" in failure(response, 401, "ERROR_APPLICATIONS_NOT_EXISTS")
 
     def test_a_key_past_its_life(self, running: Running) -> None:
@@ -77,26 +77,25 @@ class Test401And403:
         failure(running.send(good("jpeg"), key=new.key), 403, "ERROR_USER_LOCKED")
 
     def test_a_forged_result_url(self, running: Running) -> None:
-        failure(running.http.get(f"/results/{new_result_id()}.png?expires=9999999999&signature=x"), 403, FORGED)
+        failure(running.http.get(f"{RESULTS}/{new_result_id()}.png?expires=9999999999&signature=x"), 403, FORGED)
 
 
 class Test404405And410:
-    @pytest.mark.parametrize("path", ["/cutout", "/pages", DOOR + "/", "/results/", "/results/a/b", "/%00"])
+    @pytest.mark.parametrize(
+        "path", ["/cutout", "/cutout/%00", "/api", "/api/v2", ENDPOINT + "/", f"{RESULTS}/", f"{RESULTS}/a/b"]
+    )
     def test_unknown_paths(self, running: Running, path: str) -> None:
         failure(running.http.get(path), 404, "ERROR_AI_NOT_EXISTS")
 
     def test_an_unknown_result(self, running: Running) -> None:
         name, expires = f"{new_result_id()}.png", 9_999_999_999
         signature = running.service.signer.sign(name, expires)
-        response = running.http.get(f"/results/{name}?expires={expires}&signature={signature}")
+        response = running.http.get(f"{RESULTS}/{name}?expires={expires}&signature={signature}")
         failure(response, 404, "ERROR_RESOURCE_NOT_FOUND")
 
-    def test_an_empty_path(self, running: Running) -> None:
-        with socket.create_connection(running.address) as connection:
-            connection.sendall(b"GET ?a HTTP/1.1\r\nHost: packshot\r\n\r\n")
-            failure(received(connection), 404, "ERROR_AI_NOT_EXISTS")
-
-    @pytest.mark.parametrize(("method", "path"), [("GET", DOOR), ("DELETE", DOOR), ("POST", "/results/a.png")])
+    @pytest.mark.parametrize(
+        ("method", "path"), [("GET", ENDPOINT), ("DELETE", ENDPOINT), ("POST", f"{RESULTS}/a.png")]
+    )
     def test_wrong_methods(self, running: Running, method: str, path: str) -> None:
         response = running.http.request(method, path)
         failure(response, 405, "ERROR_ILLEGAL_OPERATION")
@@ -114,7 +113,7 @@ class Test404405And410:
             name = f"{new_result_id()}.png"
             signature = running.service.signer.sign(name, 1)
             failure(
-                running.http.get(f"/results/{name}?expires=1&signature={signature}"), 410, "ERROR_RESOURCE_RECLAIMED"
+                running.http.get(f"{RESULTS}/{name}?expires=1&signature={signature}"), 410, "ERROR_RESOURCE_RECLAIMED"
             )
 
 
@@ -164,7 +163,7 @@ class Test413415And422:
         body, kind = multipart("image", bytes(MAX_FILE_BYTES + 100_000))
         content = iter([body[:1000], body[1000:]]) if chunked else body
         headers = {"content-type": kind, "x-api-market-key": running.new_key()}
-        response = running.http.post(DOOR, content=content, headers=headers)
+        response = running.http.post(ENDPOINT, content=content, headers=headers)
         failure(response, 413, "ERROR_REQUEST_BODY_TOO_LARGE")
 
     def test_unsupported_kinds_and_depths(self, running: Running) -> None:

@@ -15,6 +15,7 @@ import pytest
 from packshot.core.picture import Float32
 from tests.contract.envelope import failure, success_path, success_url
 from tests.kit.images import good
+from tests.kit.native import problem
 from tests.kit.server import Running, gated, head, multipart, received, serving, wait_until
 
 
@@ -54,7 +55,7 @@ class Test500And502:
             assert str(tmp_path) not in response.text
             assert running.credits_of(key) == 1
             failure(running.http.get(path), 502, "ERROR_GATEWAY")
-            failure(running.http.get("/readyz"), 502, "ERROR_GATEWAY")
+            problem(running.http.get("/readyz"), 502, "store-unavailable")
             assert running.http.get("/healthz").status_code == 200
             results.unlink()
             (tmp_path / "gone").rename(results)
@@ -120,5 +121,5 @@ class Test503And504:
             assert running.http.get("/readyz").json()["status"] == "ok"
             running.service.admission.close()
             response = running.http.get("/readyz")
-            failure(response, 503, "AI_SERVICE_FLOW_RESTRICTION")
+            problem(response, 503, "shutting-down")
             assert response.headers["retry-after"]

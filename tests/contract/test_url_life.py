@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from packshot.api.ailab.routes import RESULTS
 from tests.contract.envelope import failure, success_path
 from tests.kit.images import good
 from tests.kit.server import Clock, Running, serving
@@ -44,7 +45,7 @@ def path(running: Running) -> str:
 
 
 def test_an_altered_url_is_refused_whatever_was_altered(running: Running, path: str) -> None:
-    for position in [*range(len("/results/"), len(path), 7), len(path) - 1]:
+    for position in [*range(len(RESULTS) + 1, len(path), 7), len(path) - 1]:
         other = "1" if path[position] != "1" else "2"
         altered = path[:position] + other + path[position + 1 :]
         assert running.http.get(altered).status_code == 403, altered
@@ -60,7 +61,7 @@ def test_an_altered_url_is_refused_whatever_was_altered(running: Running, path: 
         lambda path: path.replace("expires=", "expires=0"),
         lambda path: path.replace(".png", ".jpg"),
         lambda path: path.replace(".png", ""),
-        lambda path: path.replace("/results/", "/results/%2e%2e%2f"),
+        lambda path: path.replace(RESULTS, f"{RESULTS}/%2e%2e%2f"),
         lambda path: path.split("signature=")[0] + "signature=%00%ff%F0%9F%98%80",
         lambda path: path.split("?")[0] + "?expires=٣٣&signature=x",
     ],

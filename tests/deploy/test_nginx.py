@@ -11,14 +11,16 @@ import httpx
 import pytest
 
 from packshot.api.ailab.envelope import Envelope
-from packshot.api.ailab.routes import DOORS
+from packshot.api.ailab.routes import PATHS
+from packshot.api.errors import Problem
 from packshot.service.settings import Settings
 from tests.deploy.kit import Nginx, nginx_before, received
 from tests.kit.images import good
 from tests.kit.server import Running, head, wait_until
 
 pytestmark = pytest.mark.services
-PATHS = {"envelope": DOORS[0], "problem": "/v1/packshots", "form": "/v1.0/removebg"}
+DIALECTS = {"envelope": PATHS[0], "problem": "/v1/packshots", "form": "/v1.0/removebg"}
+RESULT = f"results/{'a' * 22}.png?expires=1&signature=SIGNATURE"
 
 
 @pytest.fixture(scope="module")
@@ -67,24 +69,26 @@ def check(answer: httpx.Response, dialect: str, status: int) -> None:
         assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_the_access_log_has_no_signature(nginx: Nginx, deserted: Nginx) -> None:
+@pytest.mark.parametrize(("prefix", "dialect"), [("/", "problem"), ("/cutout/", "envelope")])
+def test_the_access_log_has_no_signature(nginx: Nginx, deserted: Nginx, prefix: str, dialect: str) -> None:
     for each, status in ((nginx, 403), (deserted, 502)):
-        answer = httpx.get(f"{each.url}/results/{'a' * 22}.png?expires=1&signature=SIGNATURE")
+        answer = httpx.get(f"{each.url}{prefix}{RESULT}")
+        check(answer, dialect, status)
         log = each.folder / "access.log"
-        wait_until(lambda log=log: "results" in log.read_text())
+        wait_until(lambda log=log: f'"{prefix}results' in log.read_text())
         assert "SIGNATURE" not in log.read_text()
         line = json.loads(log.read_text().splitlines()[-1])
-        assert (line["status"], answer.status_code) == (status, status)
-        assert line["path"].startswith("/results/")
+        assert line["status"] == status
+        assert line["path"].startswith(f"{prefix}results/")
         assert line["request_id"] == answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_body_too_large_for_any_photo(nginx: Nginx, dialect: str) -> None:
     with socket.create_connection(("127.0.0.1", nginx.port)) as connection:
         connection.sendall(
             head("key", "multipart/form-data; boundary=x", 200 * 1024**2).replace(
-                DOORS[0].encode(), PATHS[dialect].encode()
+                PATHS[0].encode(), DIALECTS[dialect].encode()
             )
         )
         answer = received(connection)
@@ -93,16 +97,16 @@ def test_a_body_too_large_for_any_photo(nginx: Nginx, dialect: str) -> None:
         assert answer.json()["errors"][0]["code"] == "file_too_large"
 
 
-@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_no_replica(deserted: Nginx, dialect: str) -> None:
-    answer = httpx.post(deserted.url + PATHS[dialect], files={"image": b"photo"})
+    answer = httpx.post(deserted.url + DIALECTS[dialect], files={"image": b"photo"})
     check(answer, dialect, 502)
     assert answer.headers["retry-after"] == "5"
 
 
-@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_replica_that_does_not_answer(silent: Nginx, dialect: str) -> None:
-    check(httpx.post(silent.url + PATHS[dialect], files={"image": b"photo"}), dialect, 504)
+    check(httpx.post(silent.url + DIALECTS[dialect], files={"image": b"photo"}), dialect, 504)
 
 
 def test_a_request_that_is_none(nginx: Nginx) -> None:
@@ -111,15 +115,15 @@ def test_a_request_that_is_none(nginx: Nginx) -> None:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
-    assert Envelope.model_validate_json(body).error_code == 400
+    assert Problem.model_validate_json(body).status == 400
 
 
 def test_a_replicas_own_answers_come_through(nginx: Nginx, running: Running) -> None:
-    refused = httpx.post(nginx.url + DOORS[0], files={"image": b"photo"})
+    refused = httpx.post(nginx.url + PATHS[0], files={"image": b"photo"})
     assert refused.json()["error_code_str"] == "ERROR_APPLICATIONS_NOT_EXISTS"
     photo = good("jpeg")
     made = httpx.post(
-        nginx.url + DOORS[0], files={"image": photo}, headers={"x-api-market-key": running.new_key()}, timeout=30
+        nginx.url + PATHS[0], files={"image": photo}, headers={"x-api-market-key": running.new_key()}, timeout=30
     )
     assert made.status_code == 200
     result = httpx.get(nginx.url + httpx.URL(made.json()["data"]["image_url"]).raw_path.decode())
@@ -130,8 +134,8 @@ def test_a_replicas_own_answers_come_through(nginx: Nginx, running: Running) -> 
 def test_photos_as_large_as_allowed_reach_a_replica(nginx: Nginx) -> None:
     """nginx's limits are over the service's, so that a file too large is answered in the service's words."""
     defaults = Settings.model_validate({})
-    for door, largest in ((DOORS[0], defaults.max_file_bytes), ("/v1/packshots", defaults.v1_max_file_bytes)):
-        answer = httpx.post(nginx.url + door, files={"image": bytes(largest)}, timeout=30)
+    for path, largest in ((PATHS[0], defaults.max_file_bytes), ("/v1/packshots", defaults.v1_max_file_bytes)):
+        answer = httpx.post(nginx.url + path, files={"image": bytes(largest)}, timeout=30)
         assert answer.status_code == 401  # a replica's word: no key was sent
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from packshot.api.ailab.envelope import Envelope
-from packshot.api.ailab.routes import DOORS
+from packshot.api.ailab.routes import PATHS
 from tests.kit.images import good
 from tests.kit.processes import free_port
 from tests.kit.ray_cluster import Cluster
@@ -40,7 +40,7 @@ class Service:
 
     def send(self, photo: bytes) -> httpx.Response:
         headers = {"x-api-market-key": self.key}
-        return httpx.post(self.url + DOORS[0], files={"image": photo}, headers=headers, timeout=60)
+        return httpx.post(self.url + PATHS[0], files={"image": photo}, headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_photos_are_cut_out_and_fetched(service: Service) -> None:
 
 
 def test_errors_are_the_applications_own(service: Service) -> None:
-    refused = httpx.post(service.url + DOORS[0], files={"image": b"photo"})
+    refused = httpx.post(service.url + PATHS[0], files={"image": b"photo"})
     assert Envelope.model_validate(refused.json()).error_code_str == "ERROR_APPLICATIONS_NOT_EXISTS"
     too_large = service.send(bytes(8 * 1024**2))
     assert Envelope.model_validate(too_large.json()).error_code == too_large.status_code == 413

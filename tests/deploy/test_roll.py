@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from packshot.api.ailab.routes import DOORS
+from packshot.api.ailab.routes import PATHS
 from tests.deploy.kit import DEPLOY, Nginx, Replica, nginx_before
 from tests.kit.images import as_jpeg, photo
 from tests.kit.processes import free_port
@@ -44,7 +44,7 @@ class Load:
     def _once(self, body: bytes) -> str:
         headers = {"x-api-market-key": self.key}
         try:
-            made = httpx.post(self.nginx.url + DOORS[0], files={"image": body}, headers=headers, timeout=30)
+            made = httpx.post(self.nginx.url + PATHS[0], files={"image": body}, headers=headers, timeout=30)
             if made.status_code != 200:
                 return f"POST {made.status_code} {made.text[:200]}"
             result = httpx.get(made.json()["data"]["image_url"], timeout=30)

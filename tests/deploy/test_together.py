@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from packshot.api.ailab.routes import DOORS
+from packshot.api.ailab.routes import PATHS
 from tests.deploy.kit import DEPLOY, Nginx, Replica, nginx_before
 from tests.kit.images import good
 from tests.kit.postgres import postgres_server
@@ -39,7 +39,7 @@ class Stack:
 
     def send(self, base: str, key: str, **headers: str) -> httpx.Response:
         return httpx.post(
-            base + DOORS[0], files={"image": good("jpeg")}, headers={"x-api-market-key": key, **headers}, timeout=60
+            base + PATHS[0], files={"image": good("jpeg")}, headers={"x-api-market-key": key, **headers}, timeout=60
         )
 
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from docs.generate import FOLDER
-from packshot.api.native.models import Packshot, Problem
-from packshot.api.native.problem import TABLE
+from packshot.api.errors import PROBLEM_DETAILS, Problem
+from packshot.api.native.models import Packshot
 from packshot.api.native.schema import FACTS
 from tests.kit.images import good
 from tests.kit.server import Running
@@ -51,4 +51,6 @@ def test_the_page_names_every_member_header_and_status() -> None:
     for name in FACTS:
         assert f"`{name}`" in native
     table = "\n".join(line for line in native.splitlines() if re.match(r"\| \d{3}", line))
-    assert {int(status) for status in re.findall(r"\b\d{3}\b", table)} >= {kind.status for kind in TABLE.values()}
+    assert {int(status) for status in re.findall(r"\b\d{3}\b", table)} >= {
+        row.status for row in PROBLEM_DETAILS.table.values()
+    }

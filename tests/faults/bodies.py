@@ -18,7 +18,7 @@ from tests.faults.sockets import drain, exchange, statuses
 from tests.kit.files import PNG_SIGNATURE, png_file, png_header, zeros_deflated
 from tests.kit.images import good
 from tests.kit.native import PACKSHOTS
-from tests.kit.server import DOOR, Running, head, multipart
+from tests.kit.server import ENDPOINT, Running, head, multipart
 
 FORM = "multipart/form-data; boundary=frontier"
 BIG = 60 * 1024 * 1024
@@ -79,7 +79,7 @@ def over_the_native_limit(place: Place) -> str:
 def a_million_fields(place: Place) -> str:
     field = b'--frontier\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
     seen = []
-    for path in (DOOR, PACKSHOTS):
+    for path in (ENDPOINT, PACKSHOTS):
         with no_credit(place.running) as key:
             headers = {"content-type": FORM, "x-api-market-key": key}
             began = time.monotonic()

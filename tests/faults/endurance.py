@@ -15,7 +15,7 @@ import httpx
 from bench.load.replicas import Replica, new_key, replica
 from tests.faults.sockets import exchange
 from tests.kit.images import BAD, ODD, as_jpeg, good, photo
-from tests.kit.server import DOOR
+from tests.kit.server import ENDPOINT
 
 CLIENTS = 4
 LINES = 12
@@ -65,7 +65,7 @@ def _client(
         while time.monotonic() < ends:
             data, allowed = chance.choice(files)
             try:
-                answer = http.post(DOOR, files={"image": data}, headers={"x-api-market-key": key})
+                answer = http.post(ENDPOINT, files={"image": data}, headers={"x-api-market-key": key})
                 _look_at(http, answer, allowed, record)
                 _misbehave(chance.randrange(8), (host, int(port)), http)
             except httpx.TransportError as error:
@@ -87,7 +87,7 @@ def _misbehave(how: int, address: tuple[str, int], http: httpx.Client) -> None:
     elif how == 1:
         exchange(address, b"\x16\x03\x01\x02\x00", patience_s=0.01)
     elif how == 2:
-        http.post(DOOR, headers={"x-api-market-key": good("png")[:20].hex()})
+        http.post(ENDPOINT, headers={"x-api-market-key": good("png")[:20].hex()})
     elif how == 3:
         http.get("/results/none.png?expires=1&signature=none")
 

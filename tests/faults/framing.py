@@ -8,14 +8,14 @@ from packshot.service.api_keys import new_api_key
 from tests.faults.proof import Place, proof
 from tests.faults.sockets import exchange, statuses
 from tests.kit.images import good
-from tests.kit.server import DOOR, multipart
+from tests.kit.server import ENDPOINT, multipart
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: packshot\r\n\r\n"
 
 
 @proof("abuse", "requests with two lengths, or two ends", "one refusal each, the connection closed, nothing smuggled")
 def two_lengths(place: Place) -> str:
-    begin = f"POST {DOOR} HTTP/1.1\r\nHost: packshot\r\nx-api-market-key: {place.running.new_key(0)}\r\n".encode()
+    begin = f"POST {ENDPOINT} HTTP/1.1\r\nHost: packshot\r\nx-api-market-key: {place.running.new_key(0)}\r\n".encode()
     chunked = b"0\r\n\r\n"
     hostile = {
         "length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked,
@@ -59,7 +59,7 @@ def guessed_keys(place: Place) -> str:
     true = place.running.new_key(1)
     began = time.monotonic()
     for _ in range(300):
-        answer = place.running.http.post(DOOR, headers={"x-api-market-key": new_api_key()})
+        answer = place.running.http.post(ENDPOINT, headers={"x-api-market-key": new_api_key()})
         assert answer.status_code == 401
         assert len(answer.content) < 1000
     rate = 300 / (time.monotonic() - began)
@@ -71,7 +71,7 @@ def guessed_keys(place: Place) -> str:
 @proof("abuse", "a whole photo behind a key that is none", "401 at once, and the photo is not waited for")
 def photo_without_a_key(place: Place) -> str:
     body, kind = multipart("image", good("jpeg"))
-    told = f"POST {DOOR} HTTP/1.1\r\nHost: packshot\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    told = f"POST {ENDPOINT} HTTP/1.1\r\nHost: packshot\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     found = statuses(exchange(place.running.address, told.encode(), patience_s=0.5))
     assert found == [401]
     return "401"

@@ -9,7 +9,7 @@ from tests.contract.envelope import success_path, success_url
 from tests.faults.proof import Place, proof
 from tests.faults.sockets import exchange, statuses
 from tests.kit.images import good
-from tests.kit.server import DOOR, multipart
+from tests.kit.server import ENDPOINT, multipart
 
 TRAVERSALS = (
     "/results/../accounts.sqlite3",
@@ -45,7 +45,7 @@ def traversal(place: Place) -> str:
 @proof("abuse", "forged signatures: every character, other ids, later expiry", "403, whatever exists or not")
 def forgery(place: Place) -> str:
     path = success_path(place.running.send(good("jpeg")))
-    name, _, query = path.removeprefix("/results/").partition("?")
+    name, _, query = path.removeprefix("/cutout/results/").partition("?")
     expires, signature = (pair.partition("=")[2] for pair in query.split("&"))
     links = [(name, expires, signature[:at] + _other(signature[at]) + signature[at + 1 :]) for at in range(43)]
     links += [(name, expires, signature[:-1]), (name, expires, ""), (name, expires, signature + "="), (name, "", "")]
@@ -68,17 +68,17 @@ def made_up_hosts(place: Place) -> str:
     body, kind = multipart("image", good("jpeg"))
     own = urlsplit(place.running.base_url)
     tricks = {
-        "Host: evil.example": DOOR,
-        f"Host: {own.netloc}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example": DOOR,
-        "Host: evil.example@packshot": DOOR,
-        f"Host: {own.netloc}": f"http://evil.example{DOOR}",
+        "Host: evil.example": ENDPOINT,
+        f"Host: {own.netloc}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example": ENDPOINT,
+        "Host: evil.example@packshot": ENDPOINT,
+        f"Host: {own.netloc}": f"http://evil.example{ENDPOINT}",
     }
     seen = []
     for headers, target in tricks.items():
         told = f"POST {target} HTTP/1.1\r\n{headers}\r\nx-api-market-key: {place.running.new_key()}\r\n"
         told += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         answer = exchange(place.running.address, told.encode() + body, patience_s=10)
-        assert b"://evil" not in answer.replace(f"at /http://evil.example{DOOR}".encode(), b""), answer[:500]
+        assert b"://evil" not in answer.replace(f"at /http://evil.example{ENDPOINT}".encode(), b""), answer[:500]
         seen += statuses(answer)
     assert urlsplit(success_url(place.running.send(good("jpeg"), headers={"host": "evil.example"})))[:2] == own[:2]
     return f"statuses {seen}, no link elsewhere"

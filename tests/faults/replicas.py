@@ -14,7 +14,7 @@ from packshot.service.build import lost_after_s
 from packshot.service.settings import Settings
 from tests.faults.proof import Place, proof
 from tests.kit.images import as_jpeg, photo
-from tests.kit.server import DOOR, PATIENCE_S, wait_until
+from tests.kit.server import ENDPOINT, PATIENCE_S, wait_until
 
 CREDITS = 300
 DEADLINE_S = 5
@@ -33,7 +33,7 @@ class Sent:
         with httpx.Client(base_url=address, timeout=PATIENCE_S, headers={"x-api-market-key": key}) as http:
             while not over.is_set():
                 try:
-                    answer = http.post(DOOR, files={"image": data})
+                    answer = http.post(ENDPOINT, files={"image": data})
                 except httpx.TransportError:
                     self.broken += 1
                     time.sleep(0.05)

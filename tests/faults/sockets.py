@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.kit.server import DOOR, PATIENCE_S
+from tests.kit.server import ENDPOINT, PATIENCE_S
 
 Address = tuple[str, int]
 
@@ -93,7 +93,7 @@ class GoodClient:
             while not over.is_set() and not self.faults:
                 began = time.monotonic()
                 try:
-                    answer = http.post(DOOR, files={"image": self.photo}, headers={"x-api-market-key": self.key})
+                    answer = http.post(ENDPOINT, files={"image": self.photo}, headers={"x-api-market-key": self.key})
                 except httpx.TransportError as error:
                     self.faults.append(repr(error))
                     return

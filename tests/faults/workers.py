@@ -16,7 +16,7 @@ from tests.contract.envelope import success_path
 from tests.faults.proof import Place, proof
 from tests.faults.sockets import closed
 from tests.kit.images import good
-from tests.kit.server import DOOR, PATIENCE_S, Clock, Running, gated, serving, wait_until
+from tests.kit.server import ENDPOINT, PATIENCE_S, Clock, Running, gated, serving, wait_until
 
 HOUR = 3600
 
@@ -93,7 +93,7 @@ def out_of_descriptors(place: Place) -> str:
 
 def _cutout(address: str, key: str) -> str:
     answer = httpx.post(
-        address + DOOR, files={"image": good("jpeg")}, headers={"x-api-market-key": key}, timeout=PATIENCE_S
+        address + ENDPOINT, files={"image": good("jpeg")}, headers={"x-api-market-key": key}, timeout=PATIENCE_S
     )
     assert answer.status_code == 200, answer.text
     link: str = answer.json()["data"]["image_url"]

@@ -10,11 +10,12 @@ from random import Random
 from starlette.requests import Request
 from starlette.types import Message
 
-from packshot.api.failures import failure
+from packshot.api.ailab import routes as ailab
+from packshot.api.app import failure
 from packshot.api.native import form as native
-from packshot.api.removebg import body as removebg_body
-from packshot.api.removebg import form as removebg
-from packshot.api.upload import UploadLimits, read_file, read_form
+from packshot.api.removebg import order as removebg
+from packshot.api.removebg.routes import upload_limits
+from packshot.api.upload import file_in, read_fields, read_form
 from packshot.core.codecs import Limits, decode
 from packshot.errors import InputError, PackshotError
 from packshot.service.settings import Settings
@@ -28,10 +29,10 @@ honest way there, a TIFF of 16-bit planes, holds ten copies of that for a moment
 SECONDS = 2.0
 """Processor time of one input. Real ones of this size take 5 ms."""
 
-_SETTINGS = Settings.model_validate({"v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
+_SETTINGS = Settings.model_validate({"max_file_bytes": 1 << 20, "v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
 _NATIVE = native.upload_limits(_SETTINGS)
-_REMOVEBG = removebg_body.upload_limits(_SETTINGS)
-_AILAB = UploadLimits({"image": 1 << 20}, 5.0)
+_REMOVEBG = upload_limits(_SETTINGS)
+_AILAB = ailab.upload_limits(_SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,11 @@ def check_form(data: bytes) -> None:
 async def _read(request: Request) -> None:
     path = request.url.path
     if path.startswith("/v1.0/"):
-        removebg.read(await removebg_body.read_fields(request, _REMOVEBG))
+        removebg.read(await read_fields(request, _REMOVEBG))
     elif path.startswith("/v1/"):
         await native.read_order(request, _NATIVE)
     else:
-        form = await read_form(request, _AILAB)
-        try:
-            await read_file(form, "image")
-        finally:
-            await form.close()
+        file_in(await read_form(request, _AILAB), "image")
 
 
 def _request(path: str, content_type: str, chunks: list[bytes]) -> Request:

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from packshot.api.native.models import Packshot, Problem
+from packshot.api.errors import Problem
+from packshot.api.native.models import Packshot
 from tests.kit.images import good
 from tests.kit.server import Running
 

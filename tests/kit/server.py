@@ -14,14 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from packshot.api.ailab.routes import DOORS
+from packshot.api.ailab.routes import PATHS
 from packshot.api.server import Server, make_server
 from packshot.core.picture import Float32
 from packshot.service.build import Service, build
 from packshot.service.settings import Settings
 from packshot.service.storage import ResultStore
 
-DOOR = DOORS[0]
+ENDPOINT = PATHS[0]
 # Long enough for a machine whose cores are all busy; what waits for it ends in milliseconds otherwise.
 PATIENCE_S = 20.0
 
@@ -62,12 +62,12 @@ class Running:
         *,
         key: str | None = None,
         return_form: str | None = None,
-        door: str = DOOR,
+        path: str = ENDPOINT,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         """POST a photo as any client does; with a fresh key unless one is given."""
         return self.http.post(
-            door,
+            path,
             files={"image": ("photo.jpg", photo)},
             data={} if return_form is None else {"return_form": return_form},
             headers={"x-api-market-key": key or self.new_key(), **(headers or {})},
@@ -158,7 +158,7 @@ def multipart(name: str, content: bytes, filename: str | None = "photo.jpg") -> 
 
 def head(key: str, content_type: str, length: int) -> bytes:
     return (
-        f"POST {DOOR} HTTP/1.1\r\nHost: packshot\r\nx-api-market-key: {key}\r\n"
+        f"POST {ENDPOINT} HTTP/1.1\r\nHost: packshot\r\nx-api-market-key: {key}\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 

@@ -1,4 +1,4 @@
-"""The HTTP application: create_app(service) puts routes, error answers and the request's context together."""
+"""The HTTP application: create_app(service) puts dialects, neutral routes, error answers and layers together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -13,25 +14,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from packshot import __version__
-from packshot.api import docs, health, results
-from packshot.api.ailab import credits as ailab_credits
+from packshot.api import dialect, docs, health, results
 from packshot.api.ailab import routes as ailab
-from packshot.api.context import RequestContext
-from packshot.api.errors import MalformedRequest, UnknownPath, WrongMethod
-from packshot.api.failures import failure
-from packshot.api.framing import OneLength
+from packshot.api.errors import PROBLEM_DETAILS, MalformedRequest, UnknownPath, WrongMethod
+from packshot.api.middleware import BodyBudget, RequestContext, RequestSmugglingGuard
 from packshot.api.native import routes as native
-from packshot.api.native.schema import relabel
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
-from packshot.api.upload_room import UploadRoom
 from packshot.errors import PackshotError
 from packshot.service.build import Service
 from packshot.service.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = "Product photos in, packshots out. The drop-in contract is served under every door that its clients use."
+DESCRIPTION = "Product photos in, packshots out. The drop-in contract is served under every path that its clients use."
+DIALECTS = (ailab.DIALECT, native.DIALECT, removebg.DIALECT)
+NEUTRAL = (results.NEUTRAL, health.NEUTRAL)
+
+failure = partial(dialect.failure, DIALECTS)
+"""The answer to an error, in the words of the dialect that the request's path belongs to."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -51,24 +52,30 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours works offline
         redoc_url=None,
     )
-    app.include_router(ailab.router(service))
-    app.include_router(ailab_credits.router(service))
-    app.include_router(native.router(service, ailab.KEY_HEADERS))
-    app.include_router(removebg.router(service))
-    app.include_router(results.router(service))
-    app.include_router(health.router(service))
-    app.include_router(docs.router(app, service.settings.base_url))
+    dialect.mount(app, service, (*DIALECTS, *NEUTRAL))
+    app.include_router(docs.router(app))
     app.include_router(page.router(service))
-    app.add_exception_handler(PackshotError, partial(_packshot_error, service.telemetry.metrics))
-    app.add_exception_handler(HTTPException, partial(_http_error, service.telemetry.metrics))
+    telemetry, settings = service.telemetry, service.settings
+    app.add_exception_handler(PackshotError, partial(_packshot_error, telemetry.metrics))
+    app.add_exception_handler(HTTPException, partial(_http_error, telemetry.metrics))
     app.add_exception_handler(ClientDisconnect, _client_gone)
-    metrics = service.telemetry.metrics
-    app.add_middleware(UploadRoom, max_bytes=service.settings.upload_memory_bytes, held=metrics.uploads_bytes)
-    app.add_middleware(OneLength)
-    app.add_middleware(RequestContext, telemetry=service.telemetry, log_clients=service.settings.log_clients)
+    app.add_middleware(BodyBudget, max_bytes=settings.upload_memory_bytes, held=telemetry.metrics.uploads_bytes)
+    app.add_middleware(RequestSmugglingGuard, failure=failure)
+    app.add_middleware(RequestContext, telemetry=telemetry, failure=failure, log_clients=settings.log_clients)
     describe = app.openapi
-    app.openapi = lambda: relabel(describe())  # type: ignore[method-assign]
+    app.openapi = lambda: _with_media_types(describe())  # type: ignore[method-assign]
     return app
+
+
+def _with_media_types(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI writes every model under application/json; problem details have a type of their own."""
+    problem = {"schema": {"$ref": f"#/components/schemas/{PROBLEM_DETAILS.model.__name__}"}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for answer in operation["responses"].values():
+                if answer.get("content", {}).get("application/json") == problem:
+                    answer["content"] = {PROBLEM_DETAILS.media_type: problem}
+    return document
 
 
 async def _packshot_error(metrics: Metrics, request: Request, error: Exception) -> Response:
@@ -81,7 +88,7 @@ async def _packshot_error(metrics: Metrics, request: Request, error: Exception) 
 
 
 async def _http_error(metrics: Metrics, request: Request, error: Exception) -> Response:
-    """What the framework itself refuses: unknown paths and wrong methods."""
+    """The answer to what the framework itself refuses: unknown paths and wrong methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     known: PackshotError
     if error.status_code == 404:

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import HTMLResponse
 
-from packshot.api.native.problem import kind_of
+from packshot.api.errors import PROBLEM_DETAILS, row_of
 from packshot.errors import PackshotError
 
 _QUOTE = '"'
@@ -29,25 +29,25 @@ _HEADERS = {
 }
 
 
-def router(app: FastAPI, base_url: str) -> APIRouter:
-    """GET /docs. `base_url` stands in the lines to paste."""
+def router(app: FastAPI) -> APIRouter:
+    """GET /docs."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/docs")
     async def docs() -> HTMLResponse:
-        return HTMLResponse(page(app.openapi(), base_url), headers=_HEADERS)
+        return HTMLResponse(page(app.openapi()), headers=_HEADERS)
 
     return routes
 
 
-def page(schema: dict[str, Any], base_url: str) -> str:
+def page(schema: dict[str, Any]) -> str:
     """The OpenAPI document as HTML."""
     info = schema["info"]
     sections: dict[str, list[str]] = {}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             tag = operation.get("tags", ["API"])[0]
-            sections.setdefault(tag, []).append(_operation(method, path, operation, base_url))
+            sections.setdefault(tag, []).append(_operation(method, path, operation))
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in sections.items()) + _errors()
     title = escape(f"{info['title']} {info['version']}")
     return (
@@ -58,13 +58,10 @@ def page(schema: dict[str, Any], base_url: str) -> str:
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any], base_url: str) -> str:
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     head = f"<h3><code>{method.upper()} {escape(path)}</code></h3><p>{escape(operation['summary'])}</p>"
     form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {})
-    samples = [sample["source"] for sample in operation.get("x-codeSamples", [])]
-    if form and not samples:
-        samples = [_curl(base_url + path, form, operation)]
-    lines = "".join(f"<pre>{escape(sample)}</pre>" for sample in samples)
+    lines = "".join(f"<pre>{escape(sample['source'])}</pre>" for sample in operation.get("x-codeSamples", []))
     inputs = [(name, _field(schema)) for name, schema in form.get("properties", {}).items()]
     inputs += [
         (item["name"], item.get("description", f"in the {item['in']}")) for item in operation.get("parameters", [])
@@ -81,12 +78,12 @@ def _field(schema: dict[str, Any]) -> str:
 
 def _errors() -> str:
     """What the slugs of problem details mean; their `type` leads here."""
-    rows = sorted((kind.slug, *kind_of(kind)) for kind in _kinds(PackshotError))
+    rows = sorted((kind.slug, *row_of(kind, PROBLEM_DETAILS.table)) for kind in _kinds(PackshotError))
     lines = "".join(
         f'<tr id="error-{slug}"><td><code>{slug}</code></td><td>{status}</td><td>{escape(title)}</td></tr>'
-        for slug, status, title in rows
+        for slug, status, title, _ in rows
     )
-    return f"<h2>Errors</h2><p>What the problem details of the native API are about.</p><table>{lines}</table>"
+    return f"<h2>Errors</h2><p>The kinds of problem details.</p><table>{lines}</table>"
 
 
 def _kinds(base: type[PackshotError]) -> list[type[PackshotError]]:
@@ -101,13 +98,6 @@ def _table(title: str, rows: list[tuple[str, str]]) -> str:
         return ""
     lines = "".join(f"<tr><td><code>{escape(name)}</code></td><td>{_prose(text)}</td></tr>" for name, text in rows)
     return f"<h4>{title}</h4><table>{lines}</table>"
-
-
-def _curl(url: str, form: dict[str, Any], operation: dict[str, Any]) -> str:
-    """A line for an operation that brings none: its first file, and the first key header that it names."""
-    file = next(name for name, schema in form["properties"].items() if schema.get("format") == "binary")
-    header = next(iter(operation.get("security", [{"x-api-key": []}])[0]))
-    return f"curl -H '{header}: YOUR_KEY' -F {file}=@photo.jpg {url}"
 
 
 def _prose(text: str) -> str:

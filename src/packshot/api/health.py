@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
 
 from packshot import __version__
-from packshot.api.ailab.envelope import Envelope
-from packshot.service.build import Service
+from packshot.api.dialect import Call, Dialect, Endpoint
 
 
 class Health(BaseModel):
@@ -17,25 +16,30 @@ class Health(BaseModel):
     version: str = __version__
 
 
-def router(service: Service) -> APIRouter:
-    """/healthz: the process answers. /readyz: the next request would be served."""
-    routes = APIRouter(tags=["Probes"])
+async def healthz(_: Call) -> Response:
+    """The process answers."""
+    return JSONResponse(Health().model_dump())
 
-    @routes.get("/healthz", summary="Is the process alive?", operation_id="healthz")
-    async def healthz() -> Health:
-        return Health()
 
-    @routes.get(
-        "/readyz",
-        summary="Would the next request be served?",
-        operation_id="readyz",
-        responses={
-            502: {"model": Envelope, "description": "The store fails"},
-            503: {"model": Envelope, "description": "Shutting down (Retry-After)"},
-        },
-    )
-    async def readyz() -> Health:
-        await service.check_ready()
-        return Health()
+async def readyz(call: Call) -> Response:
+    """The next request would be served."""
+    await call.service.check_ready()
+    return await healthz(call)
 
-    return routes
+
+NEUTRAL = Dialect(
+    "Probes",
+    (
+        Endpoint("GET", ("/healthz",), healthz, "Is the process alive?", "healthz", needs_key=False, model=Health),
+        Endpoint(
+            "GET",
+            ("/readyz",),
+            readyz,
+            "Would the next request be served?",
+            "readyz",
+            needs_key=False,
+            failures=(502, 503),
+            model=Health,
+        ),
+    ),
+)

@@ -42,8 +42,9 @@ def health(ready: bool, timeout_s: float) -> None:
 
 
 def _said(body: str) -> str:
-    """What the envelope of an error says to people; else the start of whatever came."""
+    """What the problem details say to people; else the start of whatever came."""
     try:
-        return str(json.loads(body)["error_msg"])
+        problem = json.loads(body)
+        return f"{problem['detail']} {problem['hint']}".strip()
     except (ValueError, LookupError, TypeError):
         return body[:200]

@@ -32,8 +32,7 @@ def serve(host: str | None, port: int | None, engine: str, replicas: int) -> Non
     Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
     machine only and makes its own secret and a first key.
     """
-    from packshot.api.connection import raise_descriptor_limit
-    from packshot.api.server import bind, make_server
+    from packshot.api.server import bind, make_server, raise_descriptor_limit
     from packshot.engine.process import tune_process
     from packshot.service.build import build
     from packshot.service.logs import set_up_logging

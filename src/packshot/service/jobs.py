@@ -43,10 +43,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ResultLink:
-    """Where a finished job can be fetched. `path` is below the service's public address and carries the signature."""
+    """Where a finished job can be fetched: below a prefix of the caller's, with a query that carries the signature."""
 
-    path: str
+    name: str
+    query: str
     expires: int
+
+    def path(self, prefix: str) -> str:
+        """The path below the service's public address, such as "/results/NAME?expires=...&signature=..."."""
+        return f"{prefix}/{self.name}?{self.query}"
 
 
 @dataclass(frozen=True)
@@ -208,8 +213,8 @@ class Jobs:
             await self._store.put(result_id, result.data, result.media_type)
         name = f"{result_id}.{EXTENSIONS[result.media_type]}"
         expires = int(self._now()) + self._result_ttl_s
-        path = f"/results/{name}?expires={expires}&signature={self._signer.sign(name, expires)}"
-        return StoredResult(result_id, ResultLink(path, expires), result, len(result.data))
+        query = f"expires={expires}&signature={self._signer.sign(name, expires)}"
+        return StoredResult(result_id, ResultLink(name, query, expires), result, len(result.data))
 
     def _again(self, stored: StoredResult) -> StoredResult:
         if self._now() >= stored.link.expires:  # results may live for less than the day that keys are remembered

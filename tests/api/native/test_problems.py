@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packshot.api.native.problem import TABLE
+from packshot.api.errors import PROBLEM_DETAILS
 from packshot.core.picture import Float32
 from tests.kit.images import flat_png, good, padded
 from tests.kit.native import CHECKS, PACKSHOTS, problem, send
@@ -240,4 +240,4 @@ class TestChecks:
 
 def test_the_statuses_above_are_all_there_are() -> None:
     provoked = {400, 401, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504}
-    assert {kind.status for kind in TABLE.values()} == provoked
+    assert {row.status for row in PROBLEM_DETAILS.table.values()} == provoked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from packshot.api.removebg.errors import TABLE
 from packshot.api.removebg.fields import FIELDS
+from packshot.api.removebg.routes import TABLE
 
 PAGE = (Path(__file__).parents[3] / "docs/removebg.md").read_text(encoding="utf-8")
 

@@ -1,15 +1,62 @@
-"""The vendor's JSON envelope around every answer, success or not."""
+"""The vendor's JSON envelope around every answer, and its table of errors."""
 
 from __future__ import annotations
 
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import Any, Self
 
-from packshot.api.ailab.errors import vendor_error
-from packshot.api.answers import INTERNAL_MESSAGE, failure_headers, request_id_of
-from packshot.errors import PackshotError
+from pydantic import BaseModel, Field
+
+from packshot import errors
+from packshot.api.dialect import ENDLESS_CREDITS
+from packshot.api.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    ErrorForm,
+    MalformedRequest,
+    MissingImage,
+    Row,
+    Table,
+    UnknownPath,
+    WrongMethod,
+)
+
+TABLE: Table = {
+    MalformedRequest: Row(400, "The request is not of the expected form.", "ERROR_PARAMETERS"),
+    MissingImage: Row(400, "A required parameter is missing.", "MISSING_PARAMETERS"),
+    errors.EmptyFile: Row(400, "A required parameter is empty.", "PARAMETERS_CANNOT_EMPTY"),
+    errors.UnreadableImage: Row(400, "The file could not be decoded.", "FILE_DECODING_FAILURE"),
+    errors.InputError: Row(400, "The request cannot be used.", "ERROR_PARAMETERS"),
+    errors.MissingKey: Row(401, "No valid API key.", "ERROR_APPLICATIONS_NOT_EXISTS"),
+    errors.UnknownKey: Row(401, "No valid API key.", "ERROR_APPLICATIONS_NOT_EXISTS"),
+    errors.LockedKey: Row(403, "The API key is locked.", "ERROR_USER_LOCKED"),
+    errors.AccessError: Row(403, "Access is denied.", "ERROR_USER_LOCKED"),
+    errors.BadSignature: Row(403, "The result URL is not genuine.", "ERROR_ILLEGAL_FILE"),
+    UnknownPath: Row(404, "There is no such endpoint.", "ERROR_AI_NOT_EXISTS"),
+    errors.ResultUnknown: Row(404, "There is no such result.", "ERROR_RESOURCE_NOT_FOUND"),
+    WrongMethod: Row(405, "The method is not allowed here.", "ERROR_ILLEGAL_OPERATION"),
+    errors.ConflictError: Row(409, "The request conflicts with another.", "ERROR_TASK_CONFLICT"),
+    errors.ResultExpired: Row(410, "The result is past its life.", "ERROR_RESOURCE_RECLAIMED"),
+    errors.FileTooLarge: Row(413, "The file has too many bytes.", "FILE_SIZE_EXCEEDS_LIMIT"),
+    BodyTooLarge: Row(413, "The request has too many bytes.", "ERROR_REQUEST_BODY_TOO_LARGE"),
+    errors.UnsupportedFormat: Row(415, "The file is of an unsupported kind.", "UNSUPPORTED_FILE_TYPES"),
+    errors.UnsupportedGrayscale: Row(
+        415, "Gray pictures of this kind are not supported.", "ERROR_UNSUPPORTED_GRAYSCALE_IMAGE"
+    ),
+    errors.ImageTooLarge: Row(422, "The picture has too many pixels.", "FILE_RESOLUTION_EXCEEDS_LIMITS"),
+    errors.ImageTooSmall: Row(422, "The picture has too few pixels.", "ERROR_LOW_RESOLUTION"),
+    errors.InvalidOption: Row(422, "A parameter has an unsupported value.", "UNSUPPORTED_PARAMETER_VALUES"),
+    errors.NoForeground: Row(
+        422, "Nothing to cut out was found in the picture.", "ERROR_NO_RECOGNITION_TARGET_DETECTED"
+    ),
+    errors.OutOfCredits: Row(429, "The credits are used up.", "ERROR_NOT_ENOUGH_CREDITS"),
+    errors.RateLimited: Row(429, "Too many requests for this key.", "EXCEEDING_LIMITS"),
+    errors.PackshotError: Row(500, "The service failed.", "SERVICE_INTERNAL_ERROR"),
+    errors.SetupError: Row(500, "The service failed.", "SERVICE_INTERNAL_ERROR"),
+    errors.StorageError: Row(502, "The place that keeps results failed.", "ERROR_GATEWAY"),
+    errors.CapacityError: Row(503, "The service is busy.", "AI_SERVICE_FLOW_RESTRICTION"),
+    errors.DeadlineExceeded: Row(504, "The work was not done in time.", "AI_SERVICE_TIMEOUT"),
+    BodyTooSlow: Row(504, "The request did not arrive in time.", "AI_SERVICE_TIMEOUT"),
+}
 
 
 class ErrorDetail(BaseModel):
@@ -37,6 +84,12 @@ class Envelope(BaseModel):
     error_msg: str = Field("", description="What happened and what to do; empty on success.")
     error_detail: ErrorDetail
 
+    @classmethod
+    def success(cls, request_id: str, data: object) -> Self:
+        """The envelope around `data`, which a subclass describes."""
+        ids = {"request_id": request_id, "log_id": request_id}
+        return cls.model_validate({**ids, "error_code": 0, "error_detail": {"status_code": 200}, "data": data})
+
 
 class SuccessEnvelope(Envelope):
     """The envelope of a finished job."""
@@ -44,28 +97,40 @@ class SuccessEnvelope(Envelope):
     data: ResultData
 
 
-def success(request: Request, image_url: str) -> SuccessEnvelope:
-    request_id = request_id_of(request)
-    return SuccessEnvelope(
-        request_id=request_id,
-        log_id=request_id,
-        error_code=0,
-        error_detail=ErrorDetail(status_code=200),
-        data=ResultData(image_url=image_url),
-    )
+class Pool(BaseModel):
+    """Credits of one kind. What is not known here is 0."""
+
+    unique_sign: str = Field(description="Names the key; it is no secret.")
+    name: str = Field(description="What the operator calls the key.")
+    balance: int = Field(description=f"Credits left; {ENDLESS_CREDITS} where there is no end of them.")
+    total: int = Field(description="Credits left and spent.")
+    last_recharge_balance: int = 0
+    balance_warning: int = 0
+    first_buy_time: int = Field(description="When the key was made, in seconds since 1970.")
+    last_update_time: int = Field(description="When it was last used, in seconds since 1970.")
 
 
-def failure(request: Request, error: PackshotError) -> Response:
-    """The answer to an error: its row of the table, its own words, Retry-After where it knows when."""
-    row = vendor_error(error)
-    message = INTERNAL_MESSAGE if row.status == 500 else str(error)
-    request_id = request_id_of(request)
-    envelope = Envelope(
+class CreditsEnvelope(Envelope):
+    """The envelope of the credits query.
+
+    The pinned contract describes the photo's endpoint alone. `data` here is what clients of the vendor read: a list of
+    pools of credits, whose balances they add up. There is one kind of credit in this service, so there is one pool.
+    """
+
+    data: list[Pool]
+
+
+def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
+    """The words of the row fill the envelope's code_message; the error itself fills its message."""
+    message = str(error)
+    return Envelope(
         request_id=request_id,
         log_id=request_id,
         error_code=row.status,
         error_code_str=row.code,
         error_msg=message,
-        error_detail=ErrorDetail(status_code=row.status, code=row.code, code_message=row.meaning, message=message),
-    )
-    return JSONResponse(envelope.model_dump(), status_code=row.status, headers=failure_headers(error))
+        error_detail=ErrorDetail(status_code=row.status, code=row.code, code_message=row.words, message=message),
+    ).model_dump()
+
+
+ERRORS = ErrorForm(TABLE, _failure, Envelope)

@@ -6,16 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from packshot.api.errors import MalformedRequest
-from packshot.api.upload import UploadLimits, read_file, read_form
-from packshot.core.codecs import Limits
+from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.options import OPTIONS, Options
 from packshot.engine.job import Job, make_job
 from packshot.engine.presets import preset_names, recipe_for
 from packshot.errors import InvalidOption
+from packshot.service.build import native_limits
 from packshot.service.settings import Settings
 
 JSON_PART = "options"
@@ -30,8 +29,8 @@ def upload_limits(settings: Settings) -> UploadLimits:
     return UploadLimits({**files, JSON_PART: JSON_BYTES}, settings.body_deadline_s, max_fields=len(OPTIONS) + 8)
 
 
-async def read_job(request: Request, upload: UploadLimits, limits: Limits) -> Job:
-    """Read the whole form and check what it asks for.
+async def read_job(request: Request, settings: Settings) -> Job:
+    """Read the whole form, and check what it asks for.
 
     Raises
     ------
@@ -39,11 +38,11 @@ async def read_job(request: Request, upload: UploadLimits, limits: Limits) -> Jo
         An option is unknown, was given twice, has a value that it does not take, or contradicts another.
     MissingImage, EmptyFile, and everything that read_form and make_job raise.
     """
-    photo, options = await _read(request, upload)
-    return make_job(photo, recipe_for(options), limits)
+    photo, options = await _read(request, settings)
+    return make_job(photo, recipe_for(options), native_limits(settings))
 
 
-async def read_check(request: Request, upload: UploadLimits, limits: Limits) -> Job:
+async def read_check(request: Request, settings: Settings) -> Job:
     """A finished picture, with the preset to judge it by.
 
     Raises
@@ -52,7 +51,7 @@ async def read_check(request: Request, upload: UploadLimits, limits: Limits) -> 
         There is no such preset, none was named, or another option came.
     MissingImage, EmptyFile, and everything that read_form and make_job raise.
     """
-    picture, options = await _read(request, upload)
+    picture, options = await _read(request, settings)
     others = [name for name in options.given() if name != "preset"]
     if others:
         raise InvalidOption(
@@ -62,26 +61,23 @@ async def read_check(request: Request, upload: UploadLimits, limits: Limits) -> 
         raise InvalidOption(
             "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
         )
-    return make_job(picture, recipe_for(options), limits)
+    return make_job(picture, recipe_for(options), native_limits(settings))
 
 
-async def _read(request: Request, upload: UploadLimits) -> tuple[bytes, Options]:
-    form = await read_form(request, upload)
-    try:
-        return await read_file(form, "image"), Options.from_fields(await _given(form))
-    finally:
-        await form.close()
+async def _read(request: Request, settings: Settings) -> tuple[bytes, Options]:
+    form = await read_form(request, upload_limits(settings))
+    return file_in(form, "image"), Options.from_fields(_given(form))
 
 
-async def _given(form: FormData) -> dict[str, object]:
+def _given(form: Form) -> dict[str, object]:
     """Every option that the form names, as text, as JSON has it, or as bytes. An empty field counts as not said."""
     given: dict[str, object] = {}
-    for name, part in form.multi_items():
+    for name, value in form:
         if name == JSON_PART:
-            _add(given, _object(await _bytes_of(part)))
+            _add(given, _object(value))
         elif name != "image":
-            _add(given, {name: await _value(name, part)})
-    if len(form.getlist("image")) > 1:
+            _add(given, {name: _value(name, value)})
+    if [name for name, _ in form].count("image") > 1:
         raise MalformedRequest("There are two parts `image`.", hint="Send one photo in each request.", field="image")
     return given
 
@@ -95,23 +91,15 @@ def _add(given: dict[str, object], more: Mapping[str, object]) -> None:
         given[name] = value
 
 
-async def _value(name: str, part: UploadFile | str) -> object:
-    if isinstance(part, str):
-        return part or None
-    if part.filename == "" and not part.size:  # how a browser sends a file field that nobody filled in
-        return None
-    if name in OPTIONS and name not in FILE_OPTIONS:
+def _value(name: str, value: str | bytes) -> str | bytes | None:
+    if isinstance(value, bytes) and name in OPTIONS and name not in FILE_OPTIONS:
         raise InvalidOption(
             f"{name} is a file.", hint=f"Give {OPTIONS[name].accepts}.", field=name, allowed=OPTIONS[name].accepts
         )
-    return await part.read()
+    return None if value == "" else value
 
 
-async def _bytes_of(part: UploadFile | str) -> bytes:
-    return part.encode() if isinstance(part, str) else await part.read()
-
-
-def _object(data: bytes) -> dict[str, object]:
+def _object(data: str | bytes) -> dict[str, object]:
     try:
         found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from packshot import __version__
+from packshot.core.codecs import READABLE
 from packshot.core.geometry import Box, Size
+from packshot.core.options import OPTIONS
 from packshot.core.rules import Report
-from packshot.engine.presets import Preset
+from packshot.engine.presets import Preset, find_preset, preset_names
+from packshot.service.accounts import KeyInfo
+from packshot.service.build import Service, native_limits
 from packshot.service.jobs import StoredResult
+from packshot.service.ledger import DayUsage
+
+DAYS = 30
 
 
 class Extent(BaseModel):
@@ -112,18 +121,37 @@ class Checked(BaseModel):
     preset: PresetReport
 
 
-class Problem(BaseModel):
-    """Problem details (RFC 9457). Some have more members, such as `field` and `allowed` for an option."""
+class Day(BaseModel):
+    """What a key did on a day, UTC."""
 
-    model_config = ConfigDict(extra="allow")
+    day: date
+    succeeded: int = Field(description="Photos that were answered.")
+    failed: int = Field(description="Photos whose credit was given back.")
+    credits: int = Field(description="Credits spent, those of photos in work included.")
 
-    type: str = Field(description="Where this kind of problem is explained.", examples=["/docs#error-invalid-option"])
-    title: str = Field(description="The same for every problem of its status and kind.")
-    status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What happened to this request.")
-    slug: str = Field(description="The kind of problem, for programs: it stays the same.", examples=["invalid-option"])
-    hint: str = Field(description="What to do about it.")
-    request_id: str = Field(description="Names this request in the operator's logs.")
+
+class Account(BaseModel):
+    """The account of the key that asks."""
+
+    id: str = Field(description="Names the key; it is no secret.")
+    name: str = Field(description="What the operator calls it.")
+    credits: int | None = Field(description="Credits left; null: no end of them.")
+    used: int = Field(description="Credits spent since the key was made.")
+    rate: str | None = Field(description="Requests that may come; null: no limit.", examples=["600/minute"])
+    expires_at: datetime | None
+    usage: list[Day] = Field(description=f"The last {DAYS} days, newest first; days without a photo are left out.")
+
+    @classmethod
+    def of(cls, key: KeyInfo, usage: Sequence[DayUsage], *, rate: str | None) -> Self:
+        return cls(
+            id=key.id,
+            name=key.name,
+            credits=key.credits,
+            used=key.used,
+            rate=key.rate or rate,
+            expires_at=None if key.expires_at is None else datetime.fromtimestamp(int(key.expires_at), UTC),
+            usage=[Day(day=row.day, succeeded=row.succeeded, failed=row.failed, credits=row.credits) for row in usage],
+        )
 
 
 class OptionFacts(BaseModel):
@@ -191,3 +219,30 @@ class About(BaseModel):
     inputs: Inputs
     options: list[OptionFacts]
     presets: list[PresetFacts]
+
+    @classmethod
+    def of(cls, service: Service) -> Self:
+        """It changes with the release and the settings, not with a request."""
+        limits = native_limits(service.settings)
+        return cls(
+            version=__version__,
+            model=service.network.card.name,
+            inputs=Inputs(
+                formats=sorted(limits.formats & READABLE),
+                max_bytes=service.settings.v1_max_file_bytes,
+                max_pixels=limits.max_pixels,
+                min_side_px=limits.min_side_px,
+            ),
+            options=[
+                OptionFacts(
+                    name=name,
+                    about=option.about,
+                    accepts=option.accepts,
+                    kind=option.kind,
+                    choices=list(preset_names() if name == "preset" else option.choices),
+                    examples=list(option.examples),
+                )
+                for name, option in OPTIONS.items()
+            ],
+            presets=[PresetFacts.of(find_preset(name)) for name in preset_names()],
+        )

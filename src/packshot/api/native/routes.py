@@ -3,119 +3,164 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
 
-from fastapi import APIRouter, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
-from starlette.requests import Request
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from packshot.api.answers import request_id_of
-from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.keys import admit, bearer_key, key_of
-from packshot.api.native import answers, schema
-from packshot.api.native.about import about
-from packshot.api.native.account import DAYS, Account
-from packshot.api.native.form import read_check, read_job, upload_limits
-from packshot.api.native.models import About, Checked, Packshot, PresetReport
-from packshot.service.accounts import KeyInfo
-from packshot.service.build import Service, native_limits
+from packshot.api import results
+from packshot.api.dialect import BEARER, IDEMPOTENCY_KEY, Call, Dialect, Endpoint
+from packshot.api.errors import NotAcceptable
+from packshot.api.http import accepted, preferred
+from packshot.api.native import schema
+from packshot.api.native.form import read_check, read_job
+from packshot.api.native.models import DAYS, About, Account, Checked, Packshot, PresetReport
+from packshot.core.codecs import MEDIA_TYPES
+from packshot.core.geometry import Box
+from packshot.core.recipe import Recipe
+from packshot.engine.pipeline import Result
+from packshot.service.storage import EXTENSIONS
 
-KEY_HEADER = "x-api-key"
-_KEYS = [
-    Security(HTTPBearer(scheme_name="bearer", auto_error=False, description="`Authorization: Bearer YOUR_KEY`")),
-    Security(APIKeyHeader(name=KEY_HEADER, scheme_name=KEY_HEADER, auto_error=False)),
-]
-_CHECK_PROBLEMS = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
-_PROBLEMS = (402, 406, 409, 410, 502, *_CHECK_PROBLEMS)
+JSON = "application/json"
+_NOT_A_TOKEN = re.compile(r"[^\w.-]+")
+_CHECK_FAILURES = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
 
 
-def router(service: Service, key_headers: Sequence[str]) -> APIRouter:
-    """The routes over the parts of a service. A key may also come in the headers of the other dialects."""
-    routes = APIRouter(prefix="/v1", tags=["Native API"])
-    limits = native_limits(service.settings)
-    upload = upload_limits(service.settings)
-    known = about(service)
+async def make_packshot(call: Call) -> Response:
+    service, named = call.service, call.idempotency_key
+    job = await read_job(call.request, service.settings)
+    if wants_json(accepted(call.request), job.recipe):
+        stored = await call.run(service.jobs.make_and_keep(call.key, job, idempotency_key=named))
+        url = service.public_url(stored.link.path(results.PREFIX))
+        return described(Packshot.of(stored, request_id=call.request_id, url=url))
+    return picture(await call.run(service.jobs.make(call.key, job, idempotency_key=named)))
 
-    async def who(request: Request) -> KeyInfo:
-        return await admit(service, request, bearer_key(request) or key_of(request, (KEY_HEADER, *key_headers)))
 
-    async def make_packshot(request: Request) -> Response:
-        key = await who(request)
-        service.admission.refuse_or_pass()
-        job = await read_job(request, upload, limits)
-        as_json = answers.wants_json(request, job.recipe)
-        named = request.headers.get("idempotency-key")
-        if as_json:
-            keeping = service.jobs.make_and_keep(key, job, idempotency_key=named)
-            stored = await cancelled_when_gone(request, keeping)
-            url = service.public_url(stored.link.path)
-            return answers.described(Packshot.of(stored, request_id=request_id_of(request), url=url))
-        making = service.jobs.make(key, job, idempotency_key=named)
-        return answers.picture(await cancelled_when_gone(request, making))
+async def check_picture(call: Call) -> Response:
+    job = await read_check(call.request, call.service.settings)
+    report = await call.run(call.service.jobs.check(job))
+    return described(Checked(request_id=call.request_id, preset=PresetReport.of(report)))
 
-    async def check_picture(request: Request) -> Response:
-        await who(request)
-        service.admission.refuse_or_pass()
-        job = await read_check(request, upload, limits)
-        report = await cancelled_when_gone(request, service.jobs.check(job))
-        return answers.described(Checked(request_id=request_id_of(request), preset=PresetReport.of(report)))
 
-    async def tell_account(request: Request) -> Response:
-        key = await who(request)
-        usage = await asyncio.to_thread(service.ledger.usage, DAYS, key.id)
-        return answers.described(Account.of(key, usage, rate=service.settings.rate_limit))
+async def tell_account(call: Call) -> Response:
+    usage = await asyncio.to_thread(call.service.ledger.usage, DAYS, call.key.id)
+    return described(Account.of(call.key, usage, rate=call.service.settings.rate_limit))
 
-    async def tell_about() -> Response:
-        return JSONResponse(known.model_dump(mode="json"))
 
-    base = service.settings.base_url
-    routes.add_api_route(
-        "/packshots",
-        make_packshot,
-        methods=["POST"],
-        summary="Make a packshot of a product photo",
-        operation_id="makePackshot",
-        response_model=Packshot,
-        responses={200: schema.picture_answers(), **schema.problems(*_PROBLEMS)},
-        dependencies=_KEYS,
-        openapi_extra={
-            "requestBody": schema.packshots_body(),
-            "parameters": [schema.IDEMPOTENCY_KEY],
-            **schema.samples(base, "/v1/packshots -F image=@photo.jpg -F preset=amazon -o packshot.jpg"),
-        },
-    )
-    routes.add_api_route(
-        "/checks",
-        check_picture,
-        methods=["POST"],
-        summary="Check a finished picture against a marketplace's rules; costs no credit",
-        operation_id="checkPicture",
-        response_model=Checked,
-        responses=schema.problems(*_CHECK_PROBLEMS),
-        dependencies=_KEYS,
-        openapi_extra={
-            "requestBody": schema.checks_body(),
-            **schema.samples(base, "/v1/checks -F image=@picture.jpg -F preset=amazon"),
-        },
-    )
-    routes.add_api_route(
-        "/account",
-        tell_account,
-        methods=["GET"],
-        summary="What your key may spend, how often it may come, and what it did on the last 30 days",
-        operation_id="account",
-        response_model=Account,
-        responses=schema.problems(401, 403, 405, 429, 500, 503),
-        dependencies=_KEYS,
-    )
-    routes.add_api_route(
-        "/about",
-        tell_about,
-        methods=["GET"],
-        summary="What this service can do: formats, options, presets; needs no key",
-        operation_id="about",
-        response_model=About,
-        responses=schema.problems(405, 500),
-    )
-    return routes
+async def tell_about(call: Call) -> Response:
+    return JSONResponse(About.of(call.service).model_dump(mode="json"))
+
+
+def wants_json(accept: str, recipe: Recipe) -> bool:
+    """Whether the client likes JSON better than the picture that the recipe makes. It never changes the picture.
+
+    Raises
+    ------
+    NotAcceptable
+        It takes neither.
+    """
+    offers = (MEDIA_TYPES[recipe.format], JSON)
+    best = preferred(accept, offers)
+    if best is None:
+        raise NotAcceptable(
+            f"The answer is {offers[0]} or {JSON}; the client accepts only {accept[:200]}.",
+            hint="Accept one of the two, or ask for another format with the option `format`.",
+            allowed=offers,
+        )
+    return best == JSON
+
+
+def described(model: BaseModel) -> Response:
+    """What is known, as JSON."""
+    return JSONResponse(model.model_dump(mode="json"), headers={"Cache-Control": "no-store", "Vary": "Accept"})
+
+
+def picture(result: Result) -> Response:
+    """The picture itself."""
+    headers = facts(result) | {
+        "Content-Disposition": f'inline; filename="packshot.{EXTENSIONS[result.media_type]}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+    }
+    return Response(result.data, media_type=result.media_type, headers=headers)
+
+
+def facts(result: Result) -> dict[str, str]:
+    """What is known of a result, as headers. What is not known has none."""
+    headers = {
+        "X-Packshot-Box": _corners(result.box),
+        "X-Packshot-Product": _corners(result.product),
+        "X-Packshot-Review": str(result.review).lower(),
+        "X-Packshot-Notes": str(len(result.notes)),
+        "Server-Timing": server_timing(result.timings_ms),
+    }
+    if result.confidence is not None:
+        headers["X-Packshot-Confidence"] = f"{result.confidence:.4f}"
+    if result.report is not None:
+        headers["X-Packshot-Preset"] = "passed" if result.report.passed else "failed"
+    return headers
+
+
+def server_timing(timings_ms: dict[str, float]) -> str:
+    """Steps as browsers' developer tools show them (W3C Server Timing)."""
+    return ", ".join(f"{_NOT_A_TOKEN.sub('-', name)};dur={value:.1f}" for name, value in timings_ms.items())
+
+
+def _corners(box: Box) -> str:
+    return ",".join(map(str, box))
+
+
+DIALECT = Dialect(
+    "Native API",
+    prefixes=("/v1",),
+    key_headers=(BEARER, "x-api-key"),
+    takes_any_key=True,
+    endpoints=(
+        Endpoint(
+            "POST",
+            ("/v1/packshots",),
+            make_packshot,
+            summary="Make a packshot of a product photo",
+            operation_id="makePackshot",
+            takes_queue=True,
+            failures=(402, 406, 409, 410, 502, *_CHECK_FAILURES),
+            model=Packshot,
+            answers={200: schema.picture_answers()},
+            body=schema.packshots_body,
+            parameters=(IDEMPOTENCY_KEY,),
+            sample="-F image=@photo.jpg -F preset=amazon -o packshot.jpg",
+        ),
+        Endpoint(
+            "POST",
+            ("/v1/checks",),
+            check_picture,
+            summary="Check a finished picture against a marketplace's rules; costs no credit",
+            operation_id="checkPicture",
+            takes_queue=True,
+            failures=_CHECK_FAILURES,
+            model=Checked,
+            body=schema.checks_body,
+            sample="-F image=@picture.jpg -F preset=amazon",
+        ),
+        Endpoint(
+            "GET",
+            ("/v1/account",),
+            tell_account,
+            summary="What your key may spend, how often it may come, and what it did on the last 30 days",
+            operation_id="account",
+            failures=(401, 403, 405, 429, 500, 503),
+            model=Account,
+        ),
+        Endpoint(
+            "GET",
+            ("/v1/about",),
+            tell_about,
+            summary="What this service can do: formats, options, presets; needs no key",
+            operation_id="about",
+            needs_key=False,
+            failures=(405, 500),
+            model=About,
+        ),
+    ),
+)

@@ -1,11 +1,9 @@
-"""What OpenAPI says of the native API: the table of options as form fields, and the problems of each status."""
+"""What OpenAPI says of the native API: the table of options as form fields, and the picture as an answer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from packshot.api.native.models import Problem
-from packshot.api.native.problem import MEDIA_TYPE, TABLE
 from packshot.core.options import OPTIONS, Option
 from packshot.engine.presets import preset_names
 
@@ -18,13 +16,6 @@ _PHOTO = (
 )
 _OPTIONS = "The same options as one JSON object, where that is easier to write. What is here must not be a field too."
 
-IDEMPOTENCY_KEY: dict[str, Any] = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "A name for this request, such as a UUID. Sent again within 24 hours, the same request gets the "
-    "same result and costs nothing.",
-}
 FACTS = {
     "X-Packshot-Box": "Where the product lies in the photo: left,top,right,bottom in px.",
     "X-Packshot-Product": "Where the product lies in the picture: left,top,right,bottom in px.",
@@ -72,31 +63,6 @@ def picture_answers() -> dict[str, Any]:
         "content": {media_type: {"schema": _BINARY} for media_type in PICTURE_TYPES},
         "headers": headers,
     }
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What the answers of these statuses mean, all of them problem details."""
-    titles: dict[int, list[str]] = {}
-    for kind in TABLE.values():
-        titles.setdefault(kind.status, []).append(kind.title)
-    return {status: {"model": Problem, "description": "; ".join(titles[status])} for status in statuses}
-
-
-def samples(base_url: str, call: str) -> dict[str, Any]:
-    """A line to paste into a shell, where documentation tools look for one (x-codeSamples)."""
-    path, _, rest = call.partition(" ")
-    line = f"curl {base_url}{path} -H 'Authorization: Bearer YOUR_KEY' {rest}"
-    return {"x-codeSamples": [{"lang": "Shell", "source": line}]}
-
-
-def relabel(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI writes every model under application/json; the failures under /v1 have a type of their own."""
-    for path, operations in document["paths"].items():
-        for operation in operations.values() if path.startswith("/v1/") else ():
-            for status, answer in operation["responses"].items():
-                if status >= "400" and "application/json" in answer["content"]:  # not relabelled before
-                    answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
-    return document
 
 
 def _form(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

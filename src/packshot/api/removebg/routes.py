@@ -1,86 +1,197 @@
-"""POST /v1.0/removebg and GET /v1.0/account: from the request to the answer."""
+"""The remove.bg form: POST /v1.0/removebg, GET /v1.0/account, and the form's errors. From the request to the answer."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Security
-from fastapi.security import APIKeyHeader
-from starlette.requests import Request
-from starlette.responses import Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
 
-from packshot.api.disconnect import cancelled_when_gone
-from packshot.api.keys import admit, bearer_key, key_of
-from packshot.api.removebg import answers
-from packshot.api.removebg.body import read_fields, upload_limits
-from packshot.api.removebg.browsers import PREFLIGHT
+from packshot import errors
+from packshot.api.dialect import BEARER, Call, Dialect, Endpoint
+from packshot.api.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    ErrorForm,
+    MalformedRequest,
+    MissingImage,
+    Row,
+    Table,
+    UnknownPath,
+    WrongMethod,
+    row_of,
+)
+from packshot.api.http import accepted
 from packshot.api.removebg.fields import FIELDS
-from packshot.api.removebg.finish import MEDIA_TYPES, finish
-from packshot.api.removebg.form import read
+from packshot.api.removebg.order import HOW, MEDIA_TYPES, Order, finish, read
+from packshot.api.upload import JSON, MULTIPART, OVERHEAD_BYTES, URLENCODED, UploadLimits, read_fields
 from packshot.core.codecs import probe
 from packshot.engine.job import make_job
+from packshot.engine.pipeline import Result
 from packshot.engine.presets import recipe_for
-from packshot.service.accounts import KeyInfo
-from packshot.service.build import Service, native_limits
+from packshot.service.build import native_limits
+from packshot.service.settings import Settings
 
-KEY_HEADER = "x-api-key"
-_KEYS = [Security(APIKeyHeader(name=KEY_HEADER, scheme_name=KEY_HEADER, auto_error=False))]
+PATHS = ("/v1.0/removebg", "/v1.0/account")
+CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size
+# Lets a page of another origin call the form, as plug-ins in a browser do. A browser sends nothing along of its own
+# accord here, no cookie and no login: who has a key may come from anywhere.
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
+PREFLIGHT = ANY_ORIGIN | {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, X-Api-Key",
+    "Access-Control-Max-Age": "86400",
+}
+# The codes that the form documents are kept to; where it has none, one in its manner.
+TABLE: Table = {
+    MissingImage: Row(400, "No photo came, or an empty one", "missing_source"),
+    MalformedRequest: Row(400, "The request cannot be used", "invalid_request"),
+    errors.EmptyFile: Row(400, "No photo came, or an empty one", "missing_source"),
+    errors.UnreadableImage: Row(400, "The photo cannot be decoded", "failed_to_read_image"),
+    errors.UnsupportedFormat: Row(400, "The photo is of a kind that is not read here", "invalid_file_type"),
+    errors.FileTooLarge: Row(400, "Too many bytes", "file_too_large"),
+    BodyTooLarge: Row(400, "Too many bytes", "file_too_large"),
+    errors.ImageTooLarge: Row(400, "The photo has too many pixels", "resolution_too_high"),
+    errors.ImageTooSmall: Row(400, "The photo has too few pixels", "invalid_dimensions"),
+    errors.InvalidOption: Row(400, "A field cannot be used", "invalid_parameter"),
+    errors.InputError: Row(400, "The request cannot be used", "invalid_request"),
+    errors.NoForeground: Row(400, "Nothing stands out in the photo", "unknown_foreground"),
+    errors.OutOfCredits: Row(402, "No credits left", "insufficient_credits"),
+    errors.AccessError: Row(403, "No key, an unknown one, or a locked one", "auth_failed"),
+    errors.BadSignature: Row(403, "No key, an unknown one, or a locked one", "auth_failed"),
+    UnknownPath: Row(404, "Nothing is there", "not_found"),
+    errors.ResultUnknown: Row(404, "Nothing is there", "not_found"),
+    WrongMethod: Row(405, "Wrong method", "method_not_allowed"),
+    errors.ConflictError: Row(409, "The request conflicts with another", "conflict"),
+    errors.ResultExpired: Row(410, "The result is past its life", "gone"),
+    errors.RateLimited: Row(429, "Too many requests", "rate_limit_exceeded"),
+    errors.PackshotError: Row(500, "The service failed.", "internal_error"),
+    errors.SetupError: Row(500, "The service failed.", "internal_error"),
+    errors.StorageError: Row(502, "The place that keeps results failed", "storage_failed"),
+    errors.CapacityError: Row(503, "The service is busy", "service_busy"),
+    errors.DeadlineExceeded: Row(504, "Not done in time", "timeout"),
+    BodyTooSlow: Row(504, "Not done in time", "timeout"),
+}
+# The names under which the line knows what the form calls otherwise.
+_FIELDS = {
+    "background": "bg_color",
+    "background_picture": "bg_image_file",
+    "margin": "crop_margin",
+    "fill": "scale",
+    "shadow": "shadow_type",
+    "max_px": "size",
+}
 
 
-def router(service: Service) -> APIRouter:
-    """The routes over the parts of a service."""
-    routes = APIRouter(prefix="/v1.0", tags=["remove.bg form"])
-    limits = native_limits(service.settings)
-    upload = upload_limits(service.settings)
-
-    async def who(request: Request) -> KeyInfo:
-        return await admit(service, request, key_of(request, (KEY_HEADER,)) or bearer_key(request))
-
-    async def remove_background(request: Request) -> Response:
-        key = await who(request)
-        service.admission.refuse_or_pass()
-        order = await asyncio.to_thread(read, await read_fields(request, upload))
-        header = probe(order.photo, limits)
-        recipe = recipe_for(order.options_for(header.size))
-        job = make_job(order.photo, recipe, limits, header=header)
-        making = service.jobs.make_once(key, job, finish=partial(finish, order))
-        result = await cancelled_when_gone(request, making)
-        return answers.answer(order, result, as_json=answers.wants_json(request))
-
-    async def account(request: Request) -> Response:
-        key = await who(request)
-        return answers.account(key)
-
-    async def preflight() -> Response:
-        return Response(status_code=204, headers=PREFLIGHT)
-
-    routes.add_api_route(
-        "/removebg",
-        remove_background,
-        methods=["POST"],
-        summary="Remove the background of a photo",
-        operation_id="removebg",
-        response_class=Response,
-        responses={200: _PICTURE, **_errors(400, 402, 403, 405, 429, 500, 503, 504)},
-        dependencies=_KEYS,
-        openapi_extra={"requestBody": _BODY},
+def upload_limits(settings: Settings) -> UploadLimits:
+    """Two pictures, one of them perhaps in base64, which takes four bytes for three and a line end now and then."""
+    largest = settings.v1_max_file_bytes
+    base64_bytes = largest * 7 // 5
+    return UploadLimits(
+        {"image_file": largest, "image_file_b64": base64_bytes, "bg_image_file": largest},
+        settings.body_deadline_s,
+        max_fields=64,
+        # Percent signs make three bytes of each +, / and = of base64: one character in twenty.
+        text_bytes=base64_bytes * 6 // 5 + OVERHEAD_BYTES,
+        how=HOW,
     )
-    routes.add_api_route(
-        "/account",
-        account,
-        methods=["GET"],
-        summary="The credits of a key",
-        operation_id="removebgAccount",
-        response_class=Response,
-        responses={200: {"content": {"application/json": {"schema": _ACCOUNT}}}, **_errors(403, 405, 429, 500, 503)},
-        dependencies=_KEYS,
-    )
-    # Last: the Allow of a wrong method is that of a path's first route.
-    for path in ("/removebg", "/account"):
-        routes.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
-    return routes
+
+
+async def remove_background(call: Call) -> Response:
+    settings = call.service.settings
+    limits = native_limits(settings)
+    order = await asyncio.to_thread(read, await read_fields(call.request, upload_limits(settings)))
+    header = probe(order.photo, limits)
+    job = make_job(order.photo, recipe_for(order.options_for(header.size)), limits, header=header)
+    making = call.service.jobs.make_once(call.key, job, finish=partial(finish, order))
+    return answer(order, await call.run(making), as_json=wants_json(accepted(call.request)))
+
+
+async def account(call: Call) -> Response:
+    """The credits of a key, as the form divides them: all of them are paid as you go."""
+    total = call.credits_left
+    attributes = {
+        "credits": {"total": total, "subscription": 0, "payg": total, "enterprise": 0},
+        "api": {"free_calls": 0, "sizes": "all"},
+    }
+    headers = ANY_ORIGIN | {"Cache-Control": "no-store"}
+    return JSONResponse({"data": {"attributes": attributes}}, headers=headers)
+
+
+async def preflight(_: Call) -> Response:
+    return Response(status_code=204, headers=PREFLIGHT)
+
+
+def wants_json(accept: str) -> bool:
+    """Whether JSON is all that the client takes.
+
+    HTTP libraries say "application/json, */*" of their own accord in programs that then save the picture.
+    """
+    kinds = {part.split(";")[0].strip() for part in accept.lower().split(",")}
+    return JSON in kinds and not any(kind == "*/*" or kind.startswith("image/") for kind in kinds)
+
+
+def answer(order: Order, result: Result, *, as_json: bool) -> Response:
+    """The picture or the zip itself, or JSON with it in base64."""
+    headers = facts(order, result) | ANY_ORIGIN | {"Cache-Control": "no-store", "Vary": "Accept"}
+    if not as_json:
+        headers["X-Content-Type-Options"] = "nosniff"
+        return Response(result.data, media_type=MEDIA_TYPES[order.file], headers=headers)
+    left, top, right, bottom = result.box
+    found = {"foreground_left": left, "foreground_top": top}
+    found |= {"foreground_width": right - left, "foreground_height": bottom - top}
+    return JSONResponse({"data": {"result_b64": base64.b64encode(result.data).decode(), **found}}, headers=headers)
+
+
+def facts(order: Order, result: Result) -> dict[str, str]:
+    """What is known of a result, as headers. The foreground's place is that in the photo, in the photo's px."""
+    box = result.box
+    figures = {
+        "X-Width": result.size.width,
+        "X-Height": result.size.height,
+        "X-Max-Width": result.photo_size.width,
+        "X-Max-Height": result.photo_size.height,
+        "X-Foreground-Top": box.top,
+        "X-Foreground-Left": box.left,
+        "X-Foreground-Width": box.size.width,
+        "X-Foreground-Height": box.size.height,
+        "X-Credits-Charged": CREDITS_CHARGED,
+    }
+    kind = {} if order.kind is None else {"X-Type": order.kind}
+    return {name: str(value) for name, value in figures.items()} | kind
+
+
+class FormError(BaseModel):
+    """What happened (`title`), what to do (`detail`), and a code for programs."""
+
+    title: str
+    code: str
+    detail: str = ""
+
+
+class FormErrors(BaseModel):
+    """The body of every failure."""
+
+    errors: list[FormError]
+
+
+def code_of(error: errors.PackshotError) -> str:
+    """The code of the error's row; of an option's error the one with the form's name of the option in it."""
+    if not isinstance(error, errors.InvalidOption):
+        return row_of(type(error), TABLE).code
+    field = str(error.fields.get("field", "parameter"))
+    return str(error.fields.get("code", f"invalid_{_FIELDS.get(field, field)}"))
+
+
+def _failure(error: errors.PackshotError, row: Row, _: str) -> dict[str, Any]:
+    title, detail = (row.words, error.message) if row.status == 500 else (error.message, error.hint)
+    return {"errors": [{"title": title, "code": code_of(error)} | ({"detail": detail} if detail else {})]}
+
+
+ERRORS = ErrorForm(TABLE, _failure, FormErrors, headers=ANY_ORIGIN)
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -100,19 +211,20 @@ def _described(name: str, *, form: bool) -> dict[str, Any]:
     return {**schema, "description": field.about}
 
 
-def _body(*, form: bool, files: bool) -> dict[str, Any]:
+def _fields(*, form: bool, files: bool) -> dict[str, Any]:
     names = [name for name, field in FIELDS.items() if files or field.kind != "binary"]
     return {"schema": {"type": "object", "properties": {name: _described(name, form=form) for name in names}}}
 
 
-_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": _body(form=True, files=True),
-        "application/x-www-form-urlencoded": _body(form=True, files=False),
-        "application/json": _body(form=False, files=False),
-    },
-}
+def _body() -> dict[str, Any]:
+    content = {
+        MULTIPART: _fields(form=True, files=True),
+        URLENCODED: _fields(form=True, files=False),
+        JSON: _fields(form=False, files=False),
+    }
+    return {"required": True, "content": content}
+
+
 _NUMBER, _TEXT = {"type": "number"}, {"type": "string"}
 _FOREGROUND = {f"foreground_{name}": {"type": "integer"} for name in ("left", "top", "width", "height")}
 _PICTURE: dict[str, Any] = {
@@ -126,24 +238,34 @@ _CREDITS = _object(total=_NUMBER, subscription=_NUMBER, payg=_NUMBER, enterprise
 _ACCOUNT = _object(
     data=_object(attributes=_object(credits=_CREDITS, api=_object(free_calls={"type": "integer"}, sizes=_TEXT)))
 )
-_ERROR = {
-    "type": "object",
-    "required": ["title", "code"],
-    "properties": {"title": _TEXT, "code": _TEXT, "detail": _TEXT},
-}
-
-
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    schema = _object(errors={"type": "array", "items": _ERROR})
-    meanings = {
-        400: "A field, or the photo, cannot be used",
-        402: "No credits left",
-        403: "No key, an unknown one, or a locked one",
-        405: "Wrong method",
-        429: "Too many requests (Retry-After)",
-        500: "A fault of the service",
-        503: "The queue is full, the accounts cannot be reached, or the service is shutting down (Retry-After)",
-        504: "Not done in time",
-    }
-    content = {"application/json": {"schema": schema}}
-    return {status: {"description": meanings[status], "content": content} for status in statuses}
+DIALECT = Dialect(
+    "remove.bg form",
+    prefixes=("/v1.0",),
+    key_headers=("x-api-key", BEARER),
+    errors=ERRORS,
+    endpoints=(
+        Endpoint(
+            "POST",
+            PATHS[:1],
+            remove_background,
+            summary="Remove the background of a photo",
+            operation_id="removebg",
+            takes_queue=True,
+            failures=(400, 402, 403, 405, 429, 500, 503, 504),
+            answers={200: _PICTURE},
+            body=_body,
+            sample="-F image_file=@photo.jpg",
+        ),
+        Endpoint(
+            "GET",
+            PATHS[1:],
+            account,
+            summary="The credits of a key",
+            operation_id="removebgAccount",
+            failures=(403, 405, 429, 500, 503),
+            answers={200: {"content": {JSON: {"schema": _ACCOUNT}}}},
+        ),
+        # Last: the Allow of a wrong method is that of a path's first route.
+        Endpoint("OPTIONS", PATHS, preflight, needs_key=False),
+    ),
+)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from packshot.api.errors import MissingImage
-from packshot.api.removebg.errors import row_of
 from packshot.api.removebg.fields import FIELDS, MEGAPIXELS
-from packshot.api.removebg.form import Order, read
+from packshot.api.removebg.order import Order, read
+from packshot.api.removebg.routes import code_of
 from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, Size
 from packshot.core.options import Options
@@ -29,7 +29,7 @@ def refusal(**fields: object) -> tuple[str, str]:
     """The code, and the words, with which fields are refused."""
     with pytest.raises(PackshotError) as caught:
         read({"image_file": PHOTO, **fields} if "image_file" not in fields else fields)
-    return row_of(caught.value).code, str(caught.value)
+    return code_of(caught.value), str(caught.value)
 
 
 class TestSource:
@@ -208,5 +208,5 @@ class TestRefusals:
         assert refusal(roi=roi)[0] == code
 
     def test_an_error_of_the_line_names_the_field_as_the_form_has_it(self) -> None:
-        assert row_of(InvalidOption("x", field="background_picture")).code == "invalid_bg_image_file"
-        assert row_of(InvalidOption("x", field="margin")).code == "invalid_crop_margin"
+        assert code_of(InvalidOption("x", field="background_picture")) == "invalid_bg_image_file"
+        assert code_of(InvalidOption("x", field="margin")) == "invalid_crop_margin"

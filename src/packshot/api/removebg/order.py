@@ -1,25 +1,40 @@
-"""What a request of this form orders, in the words of packshot: the form's fields in, Options out. No HTTP here."""
+"""From the form's fields to Options, and from the picture that they make to the file that was ordered. No HTTP."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import io
 import math
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from packshot.api.errors import MissingImage
 from packshot.api.removebg import fields
 from packshot.api.removebg.fields import FIELDS, RGBA, invalid
+from packshot.core import codecs
 from packshot.core.geometry import Size
+from packshot.core.layers import spread_colours, veil
 from packshot.core.options import Options
+from packshot.core.picture import UInt8
+from packshot.core.recipe import QUALITIES
 from packshot.errors import InvalidOption, UnreadableImage
 
 FileKind = Literal["png", "jpeg", "webp", "zip"]
+MEDIA_TYPES: dict[FileKind, str] = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "zip": "application/zip",
+}
 HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
 _FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 _LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
+_OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)  # what the line wrote, the line may read
 
 
 @dataclass(frozen=True)
@@ -226,3 +241,28 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, (str, int, float)):
         return str(value).strip()
     raise invalid(name, value, "a text, a number, true or false")
+
+
+def finish(order: Order, data: bytes) -> bytes:
+    """The file that was ordered, from the one that the line made."""
+    if order.file != "zip" and order.veil is None:
+        return data
+    picture = codecs.decode(data, _OWN)
+    rgb, alpha = picture.rgb, picture.alpha
+    if order.veil is not None and alpha is not None:
+        *colour, opaque = order.veil
+        rgb, alpha = veil(rgb, alpha, (colour[0], colour[1], colour[2]), opaque / 255)
+    if order.file == "zip":
+        return _zipped(rgb, np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha)
+    return codecs.encode(rgb, alpha, format=order.file, quality=QUALITIES.get(order.file))
+
+
+def _zipped(rgb: UInt8, alpha: UInt8) -> bytes:
+    """color.jpg and alpha.png, which clients put together; both are compressed already."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(
+            "color.jpg", codecs.encode(spread_colours(rgb, alpha), format="jpeg", quality=QUALITIES["jpeg"])
+        )
+        archive.writestr("alpha.png", codecs.encode(alpha, format="png"))
+    return packed.getvalue()

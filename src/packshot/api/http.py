@@ -1,0 +1,119 @@
+"""What HTTP itself asks of every answer: media types (Accept), parts of a download (Range), clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+T = TypeVar("T")
+
+_MEDIA_RANGE = re.compile(r"\s*([\w!#$&^.+*-]+)/([\w!#$&^.+*-]+)\s*(;.*)?", re.DOTALL)
+_QUALITY = re.compile(r";\s*q\s*=\s*([^;\s]*)", re.IGNORECASE)
+_BYTE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the outermost middleware gave to this request: an upper-case UUID."""
+    request_id: str = request.scope["request_id"]
+    return request_id
+
+
+async def cancelled_when_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`; cancel it when the client closes the connection. The request's body must have been read.
+
+    Raises
+    ------
+    ClientDisconnect
+        The client left first.
+    """
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def accepted(request: Request) -> str:
+    """All Accept headers of a request as one."""
+    return ", ".join(request.headers.getlist("accept"))
+
+
+def preferred(accept: str, offers: Sequence[str]) -> str | None:
+    """The media type among the offers that an Accept header prefers (RFC 9110, 12.5.1), or None where it takes none.
+
+    The most specific range that matches an offer says its quality. Of equals the one that was named more exactly comes
+    first (an HTTP library's "application/json, */*" means JSON), then the one that is offered first. A header that
+    says nothing takes anything; parts of it that cannot be read are passed over.
+    """
+    ranges = [found for part in accept.split(",") if (found := _media_range(part))]
+    if not ranges:
+        return offers[0]
+    liked = {offer: _liking(offer, ranges) for offer in offers}
+    best = max(offers, key=lambda offer: liked[offer])
+    return best if liked[best][0] > 0 else None
+
+
+def _media_range(part: str) -> tuple[str, str, float] | None:
+    """(type, subtype, quality) of one part, or None."""
+    found = _MEDIA_RANGE.fullmatch(part)
+    if not found:
+        return None
+    quality = _QUALITY.search(found[3] or "")
+    try:
+        value = float(quality[1]) if quality else 1.0
+    except ValueError:
+        return None
+    return (found[1].lower(), found[2].lower(), value) if 0 <= value <= 1 else None
+
+
+def _liking(offer: str, ranges: list[tuple[str, str, float]]) -> tuple[float, int]:
+    """(quality, specificity): 2 for the type itself, 1 for image/*, 0 for */*."""
+    kind, _, subtype = offer.partition("/")
+    said = {
+        (2 if sub == subtype else 1 if main == kind else 0): quality
+        for main, sub, quality in ranges
+        if main in {kind, "*"} and sub in {subtype, "*"} and not (main == "*" and sub != "*")
+    }
+    exactness = max(said, default=0)
+    return said.get(exactness, 0.0), exactness
+
+
+def requested_range(header: str | None, size_bytes: int) -> range | None:
+    """The bytes that a Range header asks for; None for all of them, also where it asks for something unknown.
+
+    One range of bytes is understood (RFC 9110, 14.1.2). An empty range stands for one that lies outside: 416.
+    """
+    found = _BYTE_RANGE.fullmatch(header.strip()) if header else None
+    if found is None or found[0] == "bytes=-":
+        return None
+    first, last = found[1], found[2]
+    if not first:
+        return range(max(0, size_bytes - int(last)), size_bytes)
+    if last and int(last) < int(first):
+        return None
+    return range(int(first), min(size_bytes, int(last) + 1) if last else size_bytes)
+
+
+async def part_of(chunks: AsyncIterator[bytes], span: range) -> AsyncIterator[bytes]:
+    """These bytes of all. The bytes before them are read and dropped: the whole is compared with its digest."""
+    offset = 0
+    async for chunk in chunks:
+        piece = chunk[max(0, span.start - offset) : max(0, span.stop - offset)]
+        offset += len(chunk)
+        if piece:
+            yield piece
