@@ -116,7 +116,7 @@ class ErrorForm:
         for row in self.table.values():
             words.setdefault(row.status, {})[row.words.rstrip(".")] = None
         found: dict[int | str, dict[str, Any]] = {
-            status: {"model": self.model, "description": "; ".join(words[status])} for status in statuses
+            status: {"model": self.model, "description": "; ".join(words[status])} for status in sorted(statuses)
         }
         for status in {429, 503} & found.keys():
             found[status]["description"] += " (Retry-After says when to come again, where that is known)"
@@ -200,3 +200,10 @@ PROBLEM_DETAILS = ErrorForm(
     challenge="Bearer",
 )
 """The neutral form: of the native API, and of every path that is in no vendor's dialect."""
+
+
+def in_neutral_words(codes: Mapping[type[errors.PackshotError], tuple[int, str]]) -> Table:
+    """A table of the statuses and codes of a dialect that has no words of its own."""
+    return {
+        kind: Row(status, row_of(kind, PROBLEM_DETAILS.table).words, code) for kind, (status, code) in codes.items()
+    }

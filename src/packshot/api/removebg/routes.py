@@ -19,9 +19,9 @@ from packshot.api.errors import (
     MalformedRequest,
     MissingImage,
     Row,
-    Table,
     UnknownPath,
     WrongMethod,
+    in_neutral_words,
     row_of,
 )
 from packshot.api.http import accepted
@@ -46,35 +46,37 @@ PREFLIGHT = ANY_ORIGIN | {
     "Access-Control-Max-Age": "86400",
 }
 # The codes that the form documents are kept to; where it has none, one in its manner.
-TABLE: Table = {
-    MissingImage: Row(400, "No photo came, or an empty one", "missing_source"),
-    MalformedRequest: Row(400, "The request cannot be used", "invalid_request"),
-    errors.EmptyFile: Row(400, "No photo came, or an empty one", "missing_source"),
-    errors.UnreadableImage: Row(400, "The photo cannot be decoded", "failed_to_read_image"),
-    errors.UnsupportedFormat: Row(400, "The photo is of a kind that is not read here", "invalid_file_type"),
-    errors.FileTooLarge: Row(400, "Too many bytes", "file_too_large"),
-    BodyTooLarge: Row(400, "Too many bytes", "file_too_large"),
-    errors.ImageTooLarge: Row(400, "The photo has too many pixels", "resolution_too_high"),
-    errors.ImageTooSmall: Row(400, "The photo has too few pixels", "invalid_dimensions"),
-    errors.InvalidOption: Row(400, "A field cannot be used", "invalid_parameter"),
-    errors.InputError: Row(400, "The request cannot be used", "invalid_request"),
-    errors.NoForeground: Row(400, "Nothing stands out in the photo", "unknown_foreground"),
-    errors.OutOfCredits: Row(402, "No credits left", "insufficient_credits"),
-    errors.AccessError: Row(403, "No key, an unknown one, or a locked one", "auth_failed"),
-    errors.BadSignature: Row(403, "No key, an unknown one, or a locked one", "auth_failed"),
-    UnknownPath: Row(404, "Nothing is there", "not_found"),
-    errors.ResultUnknown: Row(404, "Nothing is there", "not_found"),
-    WrongMethod: Row(405, "Wrong method", "method_not_allowed"),
-    errors.ConflictError: Row(409, "The request conflicts with another", "conflict"),
-    errors.ResultExpired: Row(410, "The result is past its life", "gone"),
-    errors.RateLimited: Row(429, "Too many requests", "rate_limit_exceeded"),
-    errors.PackshotError: Row(500, "The service failed.", "internal_error"),
-    errors.SetupError: Row(500, "The service failed.", "internal_error"),
-    errors.StorageError: Row(502, "The place that keeps results failed", "storage_failed"),
-    errors.CapacityError: Row(503, "The service is busy", "service_busy"),
-    errors.DeadlineExceeded: Row(504, "Not done in time", "timeout"),
-    BodyTooSlow: Row(504, "Not done in time", "timeout"),
-}
+TABLE = in_neutral_words(
+    {
+        MissingImage: (400, "missing_source"),
+        MalformedRequest: (400, "invalid_request"),
+        errors.EmptyFile: (400, "missing_source"),
+        errors.UnreadableImage: (400, "failed_to_read_image"),
+        errors.UnsupportedFormat: (400, "invalid_file_type"),
+        errors.FileTooLarge: (400, "file_too_large"),
+        BodyTooLarge: (400, "file_too_large"),
+        errors.ImageTooLarge: (400, "resolution_too_high"),
+        errors.ImageTooSmall: (400, "invalid_dimensions"),
+        errors.InvalidOption: (400, "invalid_parameter"),
+        errors.InputError: (400, "invalid_request"),
+        errors.NoForeground: (400, "unknown_foreground"),
+        errors.OutOfCredits: (402, "insufficient_credits"),
+        errors.AccessError: (403, "auth_failed"),
+        errors.BadSignature: (403, "auth_failed"),
+        UnknownPath: (404, "not_found"),
+        errors.ResultUnknown: (404, "not_found"),
+        WrongMethod: (405, "method_not_allowed"),
+        errors.ConflictError: (409, "conflict"),
+        errors.ResultExpired: (410, "gone"),
+        errors.RateLimited: (429, "rate_limit_exceeded"),
+        errors.PackshotError: (500, "internal_error"),
+        errors.SetupError: (500, "internal_error"),
+        errors.StorageError: (502, "storage_failed"),
+        errors.CapacityError: (503, "service_busy"),
+        errors.DeadlineExceeded: (504, "timeout"),
+        BodyTooSlow: (504, "timeout"),
+    }
+)
 # The names under which the line knows what the form calls otherwise.
 _FIELDS = {
     "background": "bg_color",
@@ -187,7 +189,7 @@ def code_of(error: errors.PackshotError) -> str:
 
 
 def _failure(error: errors.PackshotError, row: Row, _: str) -> dict[str, Any]:
-    title, detail = (row.words, error.message) if row.status == 500 else (error.message, error.hint)
+    title, detail = (f"{row.words}.", error.message) if row.status == 500 else (error.message, error.hint)
     return {"errors": [{"title": title, "code": code_of(error)} | ({"detail": detail} if detail else {})]}
 
 
