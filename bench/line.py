@@ -48,7 +48,7 @@ def codec_floor_ms(data: bytes, repeats: int) -> float:
     """Decoding the photo and encoding its own cutout, nothing between: what no line can go below."""
     result = codecs.decode(remove(data).data)
     assert result.alpha is not None  # noqa: S101 - a cutout has one
-    return median_ms(lambda: (codecs.decode(data), codecs.encode_png(result.rgb, result.alpha)), repeats)
+    return median_ms(lambda: (codecs.decode(data), codecs.encode(result.rgb, result.alpha, format="png")), repeats)
 
 
 def median_ms(work: Callable[[], object], repeats: int) -> float:

@@ -26,4 +26,4 @@ def photo(name: str, side_px: int) -> bytes:
     square = rgb[top : top + side, left : left + side]
     enlarged = cv2.resize(square, (side_px, side_px), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     grain = np.random.default_rng(1).normal(0, 1.5, enlarged.shape)
-    return codecs.encode_jpeg(np.clip(np.rint(enlarged + grain), 0, 255).astype(np.uint8), quality=90)
+    return codecs.encode(np.clip(np.rint(enlarged + grain), 0, 255).astype(np.uint8), format="jpeg", quality=90)

@@ -1,4 +1,4 @@
-"""Make the pages of docs/ that repeat the code: `python -m docs.generate`. A test compares them with the code."""
+"""Make what repeats the code: pages of docs/, and the client's options. `python -m docs.generate`; a test compares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from docs.option_pages import options_page, presets_page
+from docs.option_pages import client_options, options_page, presets_page
 from packshot import errors
 from packshot.api.ailab.envelope import TABLE as STATUSES
 from packshot.api.errors import PROBLEM_DETAILS
@@ -18,8 +18,6 @@ from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
 from packshot.service.settings_page import settings_page
 
 FOLDER = Path(__file__).parent
-README = FOLDER.parent / "README.md"
-_SCORES_BEGIN, _SCORES_END = "<!-- scores: begin -->", "<!-- scores: end -->"
 PEER = "u2netp"
 _NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
 
@@ -82,12 +80,22 @@ def scores_table() -> str:
     return "\n".join(lines)
 
 
-def readme(text: str) -> str:
-    """The README with today's scores between its marks."""
-    before, rest = text.split(_SCORES_BEGIN)
-    _, after = rest.split(_SCORES_END)
-    return f"{before}{_SCORES_BEGIN}\n{scores_table()}\n{_SCORES_END}{after}"
+def between(text: str, begin: str, end: str, new: str) -> str:
+    """A text with other words between two marks, which it holds once each."""
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{new}\n{end}{after}"
 
+
+PARTS = {
+    FOLDER.parent / "README.md": ("<!-- scores: begin -->", "<!-- scores: end -->", scores_table),
+    FOLDER.parent / "src/packshot/client/options.py": (
+        "# Generated: from here",
+        "# Generated: to here",
+        client_options,
+    ),
+}
+"""Files of which only a part is made here: its marks, and what makes it."""
 
 PAGES = {
     "cli.md": cli_page,
@@ -101,7 +109,8 @@ PAGES = {
 def main() -> None:
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
-    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for file, (begin, end, part) in PARTS.items():
+        file.write_text(between(file.read_text(encoding="utf-8"), begin, end, part()), encoding="utf-8")
 
 
 if __name__ == "__main__":

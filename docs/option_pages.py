@@ -1,4 +1,4 @@
-"""The pages on options and presets, made from the table in core/options.py and from the presets' data files."""
+"""The pages on options and presets, and the client's options: made from core/options.py and the presets' data files."""
 
 from __future__ import annotations
 
@@ -57,6 +57,22 @@ def options_page() -> str:
     return "".join(parts)
 
 
+def client_options() -> str:
+    """The options as the client has them: a class for type checkers, and the names of those that are files."""
+    kinds = {"text": "str", "switch": "bool", "whole number": "int", "number": "float", "file": "Photo"}
+    lines = [
+        f"    {name}: " + (f"Literal[{_quoted(option.choices)}]" if option.choices else kinds[option.kind])
+        for name, option in OPTIONS.items()
+    ]
+    files = _quoted(tuple(name for name, option in OPTIONS.items() if option.kind == "file"))
+    return (
+        "class OptionFields(TypedDict, total=False):\n"
+        '    """Every option of a packshot. All may be left out; a preset, and then a default, decides."""\n\n'
+        + "\n".join(lines)
+        + f"\n\n\nFILE_OPTIONS = frozenset({{{files}}})"
+    )
+
+
 def presets_page() -> str:
     """Every preset: its rules, what it sets, its source and date."""
     presets = [find_preset(name) for name in preset_names()]
@@ -68,6 +84,10 @@ def presets_page() -> str:
         f"## All of them\n\n| name | for | rules | checked |\n|---|---|---|---|\n{overview}\n"
         + "".join(map(_preset_section, presets))
     )
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _option_row(name: str, option: Option) -> str:

@@ -36,7 +36,7 @@ def main() -> None:
         )
     target = ROOT / "docs" / "pictures" / "before-after.jpg"
     target.parent.mkdir(exist_ok=True)
-    target.write_bytes(codecs.encode_jpeg(np.vstack(rows), quality=90))
+    target.write_bytes(codecs.encode(np.vstack(rows), format="jpeg", quality=90))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluation.reliability import Bin, bins
 from evaluation.report import COLUMNS, Row, Summary, by_stratum, cell, overall
-from packshot.core.codecs import encode_jpeg
+from packshot.core.codecs import encode
 from packshot.core.picture import UInt8
 
 STYLE = """
@@ -119,4 +119,4 @@ def _worst(worst: Sequence[tuple[str, Sequence[UInt8]]]) -> list[str]:
 def _embedded(panels: Sequence[UInt8]) -> str:
     """Panels side by side as the URL of a JPEG."""
     strip = np.asarray(cv2.hconcat(list(panels)), np.uint8)
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(strip, quality=80)).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encode(strip, format="jpeg", quality=80)).decode()

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from packshot.cli import cli
+from packshot.core.codecs.formats import WRITTEN, Format
 from packshot.core.confidence import Calibration
 from packshot.engine.weights import DEFAULT_MODEL, find_card
 from tests.kit.images import as_jpeg, as_png, photo
@@ -67,12 +68,13 @@ def test_a_picture_goes_behind_the_product_from_its_file(jpeg: Path) -> None:
         assert image.getpixel((0, 0)) == (10, 20, 200)
 
 
-@pytest.mark.parametrize(("name", "format_"), [("shop.jpg", "JPEG"), ("shop.webp", "WEBP"), ("shop.png", "PNG")])
-def test_the_name_of_the_output_decides_its_format(jpeg: Path, name: str, format_: str) -> None:
-    result = invoked("remove", jpeg, "--out", jpeg.with_name(name))
+@pytest.mark.parametrize("row", WRITTEN.values(), ids=list(WRITTEN))
+def test_the_name_of_the_output_decides_its_format(jpeg: Path, row: Format) -> None:
+    name = jpeg.with_name(f"shop{row.suffix}")
+    result = invoked("remove", jpeg, "--out", name)
     assert result.exit_code == 0, result.stderr
-    with Image.open(jpeg.with_name(name)) as image:
-        assert image.format == format_
+    with Image.open(name) as image:
+        assert image.format == row.title.upper()
 
 
 def test_a_preset_says_which_rules_the_picture_keeps_and_fails_nothing(jpeg: Path) -> None:

@@ -22,6 +22,7 @@ from packshot.client import (
     OutOfCredits,
     Packshot,
 )
+from packshot.core.codecs import WRITTEN
 from packshot.core.options import OPTIONS
 from packshot.engine.presets import preset_names
 from tests.kit import images
@@ -98,6 +99,7 @@ def test_what_the_service_can_do(running: Running) -> None:
     assert [option.name for option in about.options] == list(OPTIONS)
     assert {preset.name for preset in about.presets} == set(preset_names())
     assert all(preset.rules for preset in about.presets)
+    assert [each.name for each in about.formats if each.written] == list(WRITTEN)
     assert about.inputs.min_side_px > 0 and "jpeg" in about.inputs.formats
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import FOLDER, PAGES, README, readme
+from docs.generate import FOLDER, PAGES, PARTS, between
 
 ROOT = FOLDER.parent
 
@@ -17,9 +17,11 @@ def test_pages_made_from_the_code_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), "run `python -m docs.generate`"
 
 
-def test_the_readme_has_the_scores_of_the_card() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text == readme(text), "run `python -m docs.generate`"
+@pytest.mark.parametrize("file", PARTS, ids=lambda file: file.name)
+def test_parts_made_from_the_code_are_up_to_date(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    begin, end, part = PARTS[file]
+    assert text == between(text, begin, end, part()), "run `python -m docs.generate`"
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *FOLDER.rglob("*.md")]), ids=lambda page: page.name)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from packshot.core.codecs import heic
+from packshot.core.codecs import FORMATS
 from tests.kit import files
 from tests.kit.heifs import as_avif, as_heic
 from tests.kit.images import FOREIGN, ODD, as_jpeg, as_webp, good, photo
@@ -77,7 +77,7 @@ SEEDS: Mapping[str, Callable[[], bytes]] = {
     "tiff, packbits": lambda: as_tiff(_photo(), compression="packbits"),
     "avif": cache(lambda: as_avif(_rgba())),
     "avif, small": cache(lambda: as_avif(_photo(), quality=30, subsampling="4:2:0")),
-    **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if heic.installed() else {}),
+    **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if FORMATS["heic"].available else {}),
 }
 """By name; the first time a file is asked for, it is made."""
 

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.http import part_of, requested_range
+from packshot.core.codecs.formats import WRITTEN
 from packshot.service.storage import StoredResult
 
 # A result is the product of a stranger's bytes: nothing in it may run, sniff, frame or leak where it came from.
@@ -21,9 +22,10 @@ _FIXED_HEADERS = {
 }
 # How long an address of the bucket itself works: as long as a client may take until it begins to download.
 REDIRECT_S = 300
+_PICTURES: dict[str, Any] = {row.media_type: {} for row in WRITTEN.values()}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The picture"},
-    206: {"content": {"image/png": {}, "image/jpeg": {}}, "description": "The bytes that a Range header asks for"},
+    200: {"content": _PICTURES, "description": "The picture"},
+    206: {"content": _PICTURES, "description": "The bytes that a Range header asks for"},
     307: {"description": "The picture is at this address of the bucket, for some minutes"},
     416: {"description": "The result has no such bytes"},
 }

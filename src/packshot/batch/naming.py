@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from packshot.batch.storage import Entry
-from packshot.core.codecs import EXTENSIONS
+from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
 from packshot.core.recipe import Recipe
-
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif"}
-)
 
 
 @dataclass(frozen=True)
@@ -51,9 +47,9 @@ class Naming:
 
 def make_naming(recipe: Recipe, network: str, word: str) -> Naming:
     """word: what the outputs' names end in, such as "amazon"; empty for none."""
-    return Naming(recipe.key, network, f"-{word}" if word else "", EXTENSIONS[recipe.format])
+    return Naming(recipe.key, network, f"-{word}" if word else "", FORMATS[recipe.format].suffix)
 
 
 def is_photo(key: str) -> bool:
     """Whether the name is one of a picture file."""
-    return PurePosixPath(key).suffix.lower() in PHOTO_SUFFIXES
+    return PurePosixPath(key).suffix.lower() in BY_SUFFIX

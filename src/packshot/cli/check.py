@@ -53,12 +53,12 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
 
 def _files(pictures: tuple[str, ...]) -> list[str]:
     """The files that are named, and those in folders that are."""
-    from packshot.cli.targets import PICTURE_SUFFIXES
+    from packshot.core.codecs.formats import BY_SUFFIX
 
     found: list[str] = []
     for each in pictures:
         if Path(each).is_dir():
-            inside = (path for path in Path(each).rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+            inside = (path for path in Path(each).rglob("*") if path.suffix.lower() in BY_SUFFIX)
             found += map(str, sorted(path for path in inside if path.is_file()))
         else:
             found.append(each)

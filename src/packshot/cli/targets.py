@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from packshot.core import codecs
+from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
 from packshot.core.compose import WHITE
-from packshot.core.options import BLUR, OutputFormat
+from packshot.core.options import BLUR
 from packshot.core.recipe import Recipe
 from packshot.errors import InvalidOption
 
 STDIO = "-"
-PICTURE_SUFFIXES = codecs.SUFFIXES
-SUFFIXES = codecs.EXTENSIONS
-_FORMATS: dict[str, OutputFormat] = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".jpe": "jpeg",
-    ".webp": "webp",
-    ".avif": "avif",
-}
 
 
 @dataclass(frozen=True)
@@ -53,12 +43,13 @@ class Target:
 
 def naming(recipe: Recipe) -> Naming:
     """The naming of what a recipe makes: after its preset, else after what lies behind the product, or its frame."""
-    return Naming(recipe.preset or _word(recipe), SUFFIXES[recipe.format])
+    return Naming(recipe.preset or _word(recipe), FORMATS[recipe.format].suffix)
 
 
-def format_of(out: str | None) -> OutputFormat | None:
+def format_of(out: str | None) -> str | None:
     """The output format that a file name asks for, if it is one of ours."""
-    return None if out is None else _FORMATS.get(Path(out).suffix.lower())
+    found = BY_SUFFIX.get(Path(out or "").suffix.lower())
+    return found.name if found and found.written else None
 
 
 def make_targets(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> list[Target]:
@@ -105,9 +96,9 @@ def _folder(folder: Path, names: Naming, out: str | None) -> list[Target]:
         raise InvalidOption(
             f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
         )
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in BY_SUFFIX and path.is_file())
     if not photos:
-        raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(PICTURE_SUFFIXES))}.")
+        raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
     inside = Path(out).resolve()
     # An --out inside the folder holds the results of an earlier run: they are not photos.
     photos = [path for path in photos if not path.resolve().is_relative_to(inside)]

@@ -1,8 +1,9 @@
 """What a caller may ask for, as the service names it, for editors and type checkers.
 
-The names and kinds are those of packshot.core.options (a test holds the two together); what they mean is in
-docs/options.md, and in `client.about().options`. Values are not checked here: the service does, and says what it
-allows. So an older client works with a newer service's presets and choices.
+The options are those of packshot.core.options, from which `python -m docs.generate` writes them here: the client
+imports nothing of the service. What they mean is in docs/options.md, and in `client.about().options`. Values are not
+checked here: the service does, and says what it allows. So an older client works with a newer service's presets and
+choices.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ Part = tuple[str, bytes]
 """File name and content of a part of the form."""
 
 
+# Generated: from here
 class OptionFields(TypedDict, total=False):
     """Every option of a packshot. All may be left out; a preset, and then a default, decides."""
 
     preset: str
     form: Literal["cutout", "mask", "flattened"]
-    format: Literal["png", "webp", "jpeg", "avif"]
+    format: Literal["jpeg", "png", "webp", "avif"]
     quality: int
     background: str
     background_picture: Photo
@@ -44,6 +46,7 @@ class OptionFields(TypedDict, total=False):
 
 
 FILE_OPTIONS = frozenset({"background_picture", "touch_up"})
+# Generated: to here
 
 
 def as_part(photo: Photo) -> Part:

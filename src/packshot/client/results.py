@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 JsonObject = Mapping[str, Any]
 
@@ -94,9 +95,8 @@ class Link:
 
     @property
     def suffix(self) -> str:
-        """What a file of this kind is called at its end: ".png", ".jpg", ".webp" or ".avif"."""
-        kind = self.media_type.partition("/")[2]
-        return ".jpg" if kind == "jpeg" else f".{kind}"
+        """The ending of a file of this kind, such as ".jpg": that of the url."""
+        return PurePosixPath(urlsplit(self.url).path).suffix
 
     @classmethod
     def from_json(cls, said: JsonObject) -> Link:
@@ -168,6 +168,21 @@ class PresetInfo:
 
 
 @dataclass(frozen=True)
+class FormatInfo:
+    """A file format. suffixes: endings of file names, the first is the one that is written.
+
+    written: whether an output can have it. alpha: whether it then keeps transparency.
+    """
+
+    name: str
+    title: str
+    media_type: str
+    suffixes: tuple[str, ...]
+    written: bool
+    alpha: bool
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The photos that the service takes."""
 
@@ -184,6 +199,7 @@ class About:
     version: str
     model: str
     inputs: Inputs
+    formats: tuple[FormatInfo, ...]
     options: tuple[OptionInfo, ...]
     presets: tuple[PresetInfo, ...]
 
@@ -194,9 +210,15 @@ class About:
             version=said["version"],
             model=said["model"],
             inputs=Inputs(tuple(inputs["formats"]), inputs["max_bytes"], inputs["max_pixels"], inputs["min_side_px"]),
+            formats=tuple(_format(each) for each in said.get("formats") or ()),
             options=tuple(_option(each) for each in said["options"]),
             presets=tuple(_preset(each) for each in said["presets"]),
         )
+
+
+def _format(said: JsonObject) -> FormatInfo:
+    words, suffixes = (said["name"], said["title"], said["media_type"]), tuple(said["suffixes"])
+    return FormatInfo(*words, suffixes, said["written"], said["alpha"])
 
 
 def _option(said: JsonObject) -> OptionInfo:

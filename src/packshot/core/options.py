@@ -10,15 +10,15 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
 from packshot.core import values
+from packshot.core.codecs.formats import WRITTEN
 from packshot.errors import InvalidOption
 
 Form = Literal["cutout", "mask", "flattened"]
-OutputFormat = Literal["png", "webp", "jpeg", "avif"]
 ShadowKind = Literal["none", "contact", "soft", "photo"]
 MetadataRule = Literal["drop", "keep"]
 
@@ -27,7 +27,8 @@ BLUR = "blur"
 LARGEST_PX, MOST_PIXELS = values.LARGEST_PX, values.MOST_PIXELS
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", ""})
-_ALIASES = {("format", "jpg"): "jpeg"}
+_ALIASES = {("format", suffix[1:]): row.name for row in WRITTEN.values() for suffix in row.suffixes}
+_LOSSY = [row for row in WRITTEN.values() if row.quality is not None]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
+def listed(words: Iterable[object], last: str = "or") -> str:
+    """ "a, b or c"."""
+    *others, end = map(str, words)
+    return f"{', '.join(others)} {last} {end}" if others else end
+
+
 def _field(option: Option) -> Any:
     return field(default=None, metadata={"option": option})
 
@@ -57,8 +64,7 @@ def _choice(about: str, choices: tuple[str, ...]) -> Any:
             raise ValueError(text)
         return text
 
-    words = f"{', '.join(choices[:-1])} or {choices[-1]}"
-    return _field(Option(about, words, choices, "text", parse, choices))
+    return _field(Option(about, listed(choices), choices, "text", parse, choices))
 
 
 def _text(about: str, accepts: str, *examples: str, parse: Callable[[str], object]) -> Any:
@@ -112,10 +118,16 @@ class Options:
         "Default: flattened when a background or JPEG is asked for, else cutout.",
         get_args(Form),
     )
-    format: OutputFormat | None = _choice(
-        "File format of the output. Default: png, and jpeg for what is flattened.", get_args(OutputFormat)
+    format: str | None = _choice(
+        "File format of the output. Default: png, and jpeg for what is flattened.", tuple(WRITTEN)
     )
-    quality: int | None = _whole("Quality of a JPEG, WebP or AVIF.  Default: 95, 90 and 80.", 1, 100, "90")
+    quality: int | None = _whole(
+        f"Quality of a {listed(row.title for row in _LOSSY)}.  "
+        f"Default: {listed((row.quality for row in _LOSSY), 'and')}.",
+        1,
+        100,
+        "90",
+    )
     background: str | None = _text(
         "What lies behind the product: nothing, a colour, or the photo's own surroundings out of focus.",
         "transparent, blur, or a colour such as white, #f4f4f4 or rgb(240, 240, 240)",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from packshot.core.codecs.formats import FORMATS, WRITTEN, Format
 from packshot.core.compose import WHITE
-from packshot.core.options import TRANSPARENT, Form, Options, OutputFormat, ShadowKind
+from packshot.core.options import TRANSPARENT, Form, Options, ShadowKind, listed
 from packshot.core.values import RGB, Canvas, Length, Margins, Position, Region
 from packshot.errors import InvalidOption
 
-QUALITIES = {"jpeg": 95, "webp": 90, "avif": 80}
 SHADOW_OPACITY = 0.5
 _NO_ROOM = Margins(*[Length(0)] * 4)
 
@@ -50,12 +50,13 @@ class Shadow:
 class Recipe:
     """Everything that is decided before a photo is opened.
 
-    background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for PNG.
+    background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for a format that
+    loses nothing.
     preset: the name of the rules that the output is checked against. key: Options.key of what it was made of.
     """
 
     form: Form = "cutout"
-    format: OutputFormat = "png"
+    format: str = "png"
     quality: int | None = None
     background: RGB | str | bytes | None = None
     framing: Framing = Framing()
@@ -82,19 +83,21 @@ def make_recipe(options: Options) -> Recipe:
         Two options contradict each other; the message names both.
     """
     background = _background(options)
-    form = options.form or ("cutout" if background is None and options.format != "jpeg" else "flattened")
-    output_format = options.format or ("jpeg" if form == "flattened" else "png")
+    opaque = options.format is not None and not FORMATS[options.format].alpha
+    form = options.form or ("cutout" if background is None and not opaque else "flattened")
+    file_format = FORMATS[options.format or ("jpeg" if form == "flattened" else "png")]
     if form == "flattened" and background is None:
         if options.background == TRANSPARENT:
             raise _conflict("form", "flattened", "background is transparent", "a colour, blur or a background_picture")
         background = WHITE
-    _check_form(options, form, output_format, background)
-    if output_format == "png" and options.quality is not None:
-        raise _conflict("quality", options.quality, "format is png, which loses nothing", "jpeg, webp or avif")
+    _check_form(options, form, file_format, background)
+    if file_format.quality is None and options.quality is not None:
+        lossy = listed(name for name, row in WRITTEN.items() if row.quality is not None)
+        raise _conflict("quality", options.quality, f"format is {file_format.name}, which loses nothing", lossy)
     return Recipe(
         form=form,
-        format=output_format,
-        quality=options.quality or QUALITIES.get(output_format),
+        format=file_format.name,
+        quality=options.quality or file_format.quality,
         background=background,
         framing=_framing(options),
         shadow=_shadow(options, form),
@@ -117,9 +120,11 @@ def _background(options: Options) -> RGB | str | bytes | None:
     return found
 
 
-def _check_form(options: Options, form: Form, output_format: OutputFormat, background: object) -> None:
-    if form == "cutout" and output_format == "jpeg":
-        raise _conflict("format", "jpeg", "form is cutout, and JPEG has no transparency", "png, webp or avif")
+def _check_form(options: Options, form: Form, file_format: Format, background: object) -> None:
+    if form == "cutout" and not file_format.alpha:
+        clear = listed(name for name, row in WRITTEN.items() if row.alpha)
+        because = f"form is cutout, and {file_format.title} has no transparency"
+        raise _conflict("format", file_format.name, because, clear)
     if form != "flattened" and background is not None:
         name = "background" if options.background is not None else "background_picture"
         raise _conflict(name, options.background or "a picture", f"form is {form}, which has none", "form flattened")

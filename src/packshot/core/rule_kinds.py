@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import ClassVar
 
+from packshot.core.codecs.formats import FORMATS
 from packshot.core.rules import Check, Facts, Rule
 from packshot.core.values import RGB
 
@@ -16,7 +17,6 @@ TRACES = ((0.001, 16), (0.005, 5))
 a picture of a few hundred px. Dust is darker, a gray ground larger."""
 
 AGAIN = "photograph it again from nearer or with more pixels"
-_NAMES = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "tiff": "TIFF", "bmp": "BMP", "webp": "WebP"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,4 +240,4 @@ def _colour(colour: RGB) -> str:
 
 
 def _name(file_format: str) -> str:
-    return _NAMES.get(file_format, file_format.upper())
+    return FORMATS[file_format].title

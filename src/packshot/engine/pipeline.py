@@ -210,7 +210,7 @@ def _result(work: Work) -> Result:
             steps[stage.step] = steps.get(stage.step, 0.0) + work.laps_ms[stage.name]
     return Result(
         data=work.encoded,
-        media_type=codecs.MEDIA_TYPES[work.recipe.format],
+        media_type=codecs.FORMATS[work.recipe.format].media_type,
         size=work.frame.size,
         photo_size=work.picture.size,
         box=work.product,

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from packshot.core.codecs.formats import WRITTEN
 from packshot.errors import ResultUnknown, StoreUnavailable
 
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif"}
+EXTENSIONS = {row.media_type: row.suffix.removeprefix(".") for row in WRITTEN.values()}
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from packshot.core.codecs import BY_SUFFIX, FORMATS, WRITTEN
 from packshot.core.options import Options
 from packshot.engine.pipeline import remove
 from tests.contract.envelope import failure
@@ -105,15 +106,21 @@ class TestJson:
         assert any("enlarged" in note for note in body["notes"])
         assert body["preset"] is None
 
-    @pytest.mark.parametrize(
-        ("name", "extension"), [("webp", "webp"), ("avif", "avif"), ("jpeg", "jpg"), ("png", "png")]
-    )
-    def test_every_format_can_be_kept_and_fetched(self, running: Running, name: str, extension: str) -> None:
+    @pytest.mark.parametrize("name", WRITTEN)
+    def test_every_format_can_be_kept_and_fetched(self, running: Running, name: str) -> None:
         body = described(send(running, accept=JSON, format=name))
         picture = running.http.get(body["url"])
-        assert picture.headers["content-type"] == body["media_type"] == f"image/{name}"
-        assert picture.headers["content-disposition"] == f'inline; filename="packshot.{extension}"'
+        assert picture.headers["content-type"] == body["media_type"] == WRITTEN[name].media_type
+        assert picture.headers["content-disposition"] == f'inline; filename="packshot{WRITTEN[name].suffix}"'
         assert Image.open(io.BytesIO(picture.content)).format == name.upper()
+
+    @pytest.mark.parametrize("name", WRITTEN)
+    def test_every_format_can_be_the_answer_itself(self, running: Running, name: str) -> None:
+        row = WRITTEN[name]
+        for form in ("cutout", "mask", "flattened") if row.alpha else ("mask", "flattened"):
+            answer = send(running, accept=row.media_type, format=name, form=form)
+            assert answer.headers["content-type"] == row.media_type
+            assert Image.open(io.BytesIO(answer.content)).format == name.upper()
 
     @pytest.mark.parametrize("accept", [JSON, "application/json, */*", "image/png;q=0.2, application/*"])
     def test_it_is_the_answer_to_whoever_likes_it_better(self, running: Running, accept: str) -> None:
@@ -234,6 +241,9 @@ class TestAbout:
         assert {"jpeg", "png", "bmp", "webp", "tiff", "avif", "gif"} <= set(about["inputs"]["formats"])
         assert about["model"] == running.service.network.card.name
         options = {option["name"]: option for option in about["options"]}
+        assert options["format"]["choices"] == [each["name"] for each in about["formats"] if each["written"]]
+        assert [each["name"] for each in about["formats"]] == list(FORMATS)
+        assert [suffix for each in about["formats"] for suffix in each["suffixes"]] == list(BY_SUFFIX)
         assert set(options["preset"]["choices"]) == {preset["name"] for preset in about["presets"]}
 
     def test_every_example_that_it_shows_is_taken(self, running: Running) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from packshot.core.codecs import Limits, decode, heic
+from packshot.core.codecs import FORMATS, Limits, decode
 from packshot.errors import InputError
 from tests.kit import files
 from tests.kit.heifs import as_avif, as_heic
@@ -38,7 +38,7 @@ SEEDS = {
     "tiff, jpeg inside": lambda: as_tiff(photo(64, 48), compression="jpeg"),
     "tiff, lzw": lambda: as_tiff(photo(64, 48), compression="tiff_lzw"),
     "avif": cache(lambda: as_avif(np.dstack([photo(64, 48), photo(64, 48)[..., :1]]))),
-    **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if heic.installed() else {}),
+    **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if FORMATS["heic"].available else {}),
 }
 edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=6)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from packshot.core.codecs import LIBRARY_LIMITS, Limits, decode, heic, heif, probe
+from packshot.core.codecs import FORMATS, LIBRARY_LIMITS, Limits, decode, formats, heif, probe
 from packshot.errors import ImageTooLarge, InputError, UnreadableImage, UnsupportedFormat
 from tests.kit import files
 from tests.kit.heifs import as_avif, as_heic, claiming, with_primaries
@@ -21,10 +21,10 @@ from tests.kit.images import cut, photo, product
 from tests.kit.orientations import STORED
 
 WRITERS: list[Callable[..., bytes]] = [as_avif]
-if heic.installed():
+if FORMATS["heic"].available:
     WRITERS.append(as_heic)
 both = pytest.mark.parametrize("write", WRITERS)
-needs_heic = pytest.mark.skipif(not heic.installed(), reason="packshot[heic] is not installed")
+needs_heic = pytest.mark.skipif(not FORMATS["heic"].available, reason="packshot[heic] is not installed")
 
 
 @cache
@@ -153,7 +153,7 @@ def test_a_file_without_its_last_byte_is_cut(write: Callable[..., bytes]) -> Non
 
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heic, "installed", lambda: False)
+    monkeypatch.setattr(formats, "_is_installed", lambda module: False)
     data = struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + bytes(200)
     with pytest.raises(UnsupportedFormat, match=r"pip install packshot\[heic\]"):
         decode(data)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field
 
 from packshot import __version__
-from packshot.core.codecs import READABLE
+from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box, Size
 from packshot.core.options import OPTIONS
 from packshot.core.rules import Report
@@ -202,6 +202,19 @@ class PresetFacts(BaseModel):
         )
 
 
+class FormatFacts(BaseModel):
+    """A file format, as an input, an output or both."""
+
+    name: str = Field(description="As the option `format` has it.", examples=["jpeg"])
+    title: str = Field(examples=["JPEG"])
+    media_type: str = Field(examples=["image/jpeg"])
+    suffixes: list[str] = Field(
+        description="Endings of file names; the first is the one that is written.", examples=[[".jpg", ".jpeg"]]
+    )
+    written: bool = Field(description="Whether an output can have it. `inputs` has the formats that are read.")
+    alpha: bool = Field(description="Whether an output in it keeps transparency.")
+
+
 class Inputs(BaseModel):
     """What photos are accepted."""
 
@@ -217,6 +230,7 @@ class About(BaseModel):
     version: str
     model: str = Field(description="The network that finds the product.")
     inputs: Inputs
+    formats: list[FormatFacts]
     options: list[OptionFacts]
     presets: list[PresetFacts]
 
@@ -228,11 +242,22 @@ class About(BaseModel):
             version=__version__,
             model=service.network.card.name,
             inputs=Inputs(
-                formats=sorted(limits.formats & READABLE),
+                formats=sorted(name for name in limits.formats if FORMATS[name].available),
                 max_bytes=service.settings.v1_max_file_bytes,
                 max_pixels=limits.max_pixels,
                 min_side_px=limits.min_side_px,
             ),
+            formats=[
+                FormatFacts(
+                    name=row.name,
+                    title=row.title,
+                    media_type=row.media_type,
+                    suffixes=list(row.suffixes),
+                    written=row.written,
+                    alpha=row.alpha,
+                )
+                for row in FORMATS.values()
+            ],
             options=[
                 OptionFacts(
                     name=name,

@@ -15,7 +15,7 @@ from packshot.api.http import accepted, preferred
 from packshot.api.native import schema
 from packshot.api.native.form import read_check, read_job
 from packshot.api.native.models import DAYS, About, Account, Checked, Packshot, PresetReport
-from packshot.core.codecs import MEDIA_TYPES
+from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
 from packshot.engine.pipeline import Result
@@ -59,7 +59,7 @@ def wants_json(accept: str, recipe: Recipe) -> bool:
     NotAcceptable
         It takes neither.
     """
-    offers = (MEDIA_TYPES[recipe.format], JSON)
+    offers = (FORMATS[recipe.format].media_type, JSON)
     best = preferred(accept, offers)
     if best is None:
         raise NotAcceptable(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from packshot.core.codecs.formats import WRITTEN
 from packshot.core.options import OPTIONS, Option
 from packshot.engine.presets import preset_names
 
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif")
 _TYPES = {"text": "string", "switch": "boolean", "whole number": "integer", "number": "number", "file": "string"}
 _BINARY = {"type": "string", "format": "binary"}
 _PHOTO = (
@@ -60,7 +60,7 @@ def picture_answers() -> dict[str, Any]:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in FACTS.items()}
     return {
         "description": "The picture itself, or with `Accept: application/json` its link and what is known of it",
-        "content": {media_type: {"schema": _BINARY} for media_type in PICTURE_TYPES},
+        "content": {row.media_type: {"schema": _BINARY} for row in WRITTEN.values()},
         "headers": headers,
     }
 

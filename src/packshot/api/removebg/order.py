@@ -21,14 +21,13 @@ from packshot.core.geometry import Size
 from packshot.core.layers import spread_colours, veil
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
-from packshot.core.recipe import QUALITIES
 from packshot.errors import InvalidOption, UnreadableImage
 
 FileKind = Literal["png", "jpeg", "webp", "zip"]
 MEDIA_TYPES: dict[FileKind, str] = {
-    "png": "image/png",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
+    "png": codecs.FORMATS["png"].media_type,
+    "jpeg": codecs.FORMATS["jpeg"].media_type,
+    "webp": codecs.FORMATS["webp"].media_type,
     "zip": "application/zip",
 }
 HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
@@ -254,15 +253,13 @@ def finish(order: Order, data: bytes) -> bytes:
         rgb, alpha = veil(rgb, alpha, (colour[0], colour[1], colour[2]), opaque / 255)
     if order.file == "zip":
         return _zipped(rgb, np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha)
-    return codecs.encode(rgb, alpha, format=order.file, quality=QUALITIES.get(order.file))
+    return codecs.encode(rgb, alpha, format=order.file)
 
 
 def _zipped(rgb: UInt8, alpha: UInt8) -> bytes:
     """color.jpg and alpha.png, which clients put together; both are compressed already."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(
-            "color.jpg", codecs.encode(spread_colours(rgb, alpha), format="jpeg", quality=QUALITIES["jpeg"])
-        )
+        archive.writestr("color.jpg", codecs.encode(spread_colours(rgb, alpha), format="jpeg"))
         archive.writestr("alpha.png", codecs.encode(alpha, format="png"))
     return packed.getvalue()

@@ -1,27 +1,51 @@
 """Bytes to pictures and back: the only place that touches an encoded image.
 
-decode.py is the way in (sniff, header, limits, pixels, colour, orientation), encode.py the way out. Each format has one
-file with two functions: `header` reads a few bytes and trusts none of them, `pixels` hands a cleaned stream to the
-single decoder that reads it. docs/decisions/0002-codecs.md has the measurements behind the choices.
+decoding.py is the way in (sniff, header, limits, pixels, colour, orientation), encoding.py the way out, formats.py the
+table of formats. Each format has one module: `header` reads a few bytes and trusts none of them, `pixels` hands a
+cleaned stream to the single decoder that reads it, `write` encodes, for formats of outputs. They load on first use.
+docs/decisions/0002-codecs.md has the measurements behind the choices.
 """
 
-from packshot.core.codecs.decode import READABLE, SUFFIXES, decode, probe, read
-from packshot.core.codecs.encode import EXTENSIONS, MEDIA_TYPES, encode, encode_jpeg, encode_mask_png, encode_png
-from packshot.core.codecs.limits import LIBRARY_LIMITS, Header, Limits
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN
+
+if TYPE_CHECKING:
+    from packshot.core.codecs.decoding import decode as decode
+    from packshot.core.codecs.decoding import probe as probe
+    from packshot.core.codecs.decoding import read as read
+    from packshot.core.codecs.encoding import encode as encode
+    from packshot.core.codecs.limits import LIBRARY_LIMITS as LIBRARY_LIMITS
+    from packshot.core.codecs.limits import Header as Header
+    from packshot.core.codecs.limits import Limits as Limits
 
 __all__ = [
-    "EXTENSIONS",
+    "BY_SUFFIX",
+    "FORMATS",
     "LIBRARY_LIMITS",
-    "MEDIA_TYPES",
-    "READABLE",
-    "SUFFIXES",
+    "WRITTEN",
     "Header",
     "Limits",
     "decode",
     "encode",
-    "encode_jpeg",
-    "encode_mask_png",
-    "encode_png",
     "probe",
     "read",
 ]
+
+_MODULES = {
+    "LIBRARY_LIMITS": "limits",
+    "Header": "limits",
+    "Limits": "limits",
+    "decode": "decoding",
+    "encode": "encoding",
+    "probe": "decoding",
+    "read": "decoding",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # The table must load without numpy, for `packshot --help`.
+    if name not in _MODULES:
+        raise AttributeError(f"module 'packshot.core.codecs' has no attribute {name!r}")
+    return getattr(import_module(f"packshot.core.codecs.{_MODULES[name]}"), name)

@@ -1,4 +1,8 @@
-"""The box format of AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): which pictures a file holds, and where."""
+"""The container of AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): which pictures a file holds, and where.
+
+The standard calls its parts boxes; here they are atoms, as in QuickTime, where they come from: packshot's Box is a
+rectangle.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ from dataclasses import dataclass, field
 
 from packshot.core.geometry import Size
 
-_MAX_BOXES = 10_000
+_MAX_ATOMS = 10_000
 _MAX_ITEMS = 2_000
 
 
 @dataclass(frozen=True)
-class Box:
+class Atom:
     """kind: four letters. start, end: of its body. head: where it begins."""
 
     kind: bytes
@@ -46,11 +50,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Container:
-    """primary: the picture that a viewer shows. boxes: at the top of the file."""
+    """primary: the picture that a viewer shows. atoms: at the top of the file."""
 
     primary: int
     items: dict[int, Item]
-    boxes: tuple[Box, ...]
+    atoms: tuple[Atom, ...]
 
     def shown(self) -> list[Item]:
         """The primary picture, all that it is made of, and their alpha: everything that a decoder may decode."""
@@ -68,12 +72,12 @@ class Container:
 
 
 def read(data: bytes) -> Container:
-    """Raises: struct.error, ValueError, KeyError where the boxes make no sense."""
-    top = tuple(boxes(data, 0, len(data)))
-    meta = next((box for box in top if box.kind == b"meta"), None)
+    """Raises: struct.error, ValueError, KeyError where the atoms make no sense."""
+    top = tuple(atoms(data, 0, len(data)))
+    meta = next((atom for atom in top if atom.kind == b"meta"), None)
     if meta is None:
         raise ValueError("it holds no still picture")
-    inner = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
+    inner = {atom.kind: atom for atom in atoms(data, meta.start + 4, meta.end)}
     items = dict(_kinds(data, inner[b"iinf"]))
     _locate(data, inner, items)
     _describe(data, inner[b"iprp"], items)
@@ -85,9 +89,9 @@ def read(data: bytes) -> Container:
     return Container(number, items, top)
 
 
-def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes from `start` to `end`. Raises ValueError where one reaches beyond."""
-    for _ in range(_MAX_BOXES):
+def atoms(data: bytes, start: int, end: int) -> Iterator[Atom]:
+    """The atoms from `start` to `end`. Raises ValueError where one reaches beyond."""
+    for _ in range(_MAX_ATOMS):
         if end - start < 8:
             return
         length, kind = struct.unpack_from(">I4s", data, start)
@@ -98,14 +102,14 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
         last = end if length == 0 else start + length
         if not body <= last <= end:
             raise ValueError(f"its part {kind!r} goes on to byte {last:,} of {end:,}")
-        yield Box(kind, start, body, last)
+        yield Atom(kind, start, body, last)
         start = last
     raise ValueError("it has too many parts")
 
 
-def _kinds(data: bytes, box: Box) -> Iterator[tuple[int, Item]]:
-    first = box.start + (6 if data[box.start] == 0 else 8)
-    for number, entry in enumerate(boxes(data, first, box.end)):
+def _kinds(data: bytes, atom: Atom) -> Iterator[tuple[int, Item]]:
+    first = atom.start + (6 if data[atom.start] == 0 else 8)
+    for number, entry in enumerate(atoms(data, first, atom.end)):
         version = data[entry.start]
         if number >= _MAX_ITEMS or version not in {2, 3}:
             raise ValueError("its list of pictures is of a kind that is not read")
@@ -115,18 +119,18 @@ def _kinds(data: bytes, box: Box) -> Iterator[tuple[int, Item]]:
         yield item, Item(data[at : at + 4], at)
 
 
-def _locate(data: bytes, inner: dict[bytes, Box], items: dict[int, Item]) -> None:
+def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item]) -> None:
     """iloc: where the bytes of each item lie."""
-    box = inner[b"iloc"]
-    reader = _Reader(data, box.start + 4, box.end)
-    version, sizes = data[box.start], reader.number(2)
+    atom = inner[b"iloc"]
+    reader = _Reader(data, atom.start + 4, atom.end)
+    version, sizes = data[atom.start], reader.number(2)
     offset_bytes, length_bytes, base_bytes, index_bytes = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     for _ in range(min(reader.number(4 if version == 2 else 2), _MAX_ITEMS)):
         item = items.get(reader.number(4 if version == 2 else 2), Item())
         method = reader.number(2) & 15 if version else 0
         reader.number(2)  # which file: only this one is read
         base = reader.number(base_bytes)
-        if method == 1:  # counted from the beginning of the box for such data
+        if method == 1:  # counted from the beginning of the atom for such data
             base += inner[b"idat"].start
         for _ in range(min(reader.number(2), _MAX_ITEMS)):
             reader.number(index_bytes if version else 0)
@@ -136,10 +140,10 @@ def _locate(data: bytes, inner: dict[bytes, Box], items: dict[int, Item]) -> Non
             raise ValueError(f"it is cut off: it goes on behind its end at byte {len(data):,}")
 
 
-def _describe(data: bytes, box: Box, items: dict[int, Item]) -> None:
+def _describe(data: bytes, atom: Atom, items: dict[int, Item]) -> None:
     """iprp: the properties, and whose they are."""
-    inner = list(boxes(data, box.start, box.end))
-    known = [(each.kind, data[each.start : each.end]) for each in boxes(data, inner[0].start, inner[0].end)]
+    inner = list(atoms(data, atom.start, atom.end))
+    known = [(each.kind, data[each.start : each.end]) for each in atoms(data, inner[0].start, inner[0].end)]
     for each in inner[1:]:
         reader = _Reader(data, each.start, each.end)
         version, flags = reader.number(1), reader.number(3)
@@ -151,12 +155,12 @@ def _describe(data: bytes, box: Box, items: dict[int, Item]) -> None:
                     item.properties.append(known[index - 1])
 
 
-def _refer(data: bytes, box: Box | None, items: dict[int, Item]) -> None:
+def _refer(data: bytes, atom: Atom | None, items: dict[int, Item]) -> None:
     """iref: which items are made of which, and which is the alpha of which."""
-    if box is None:
+    if atom is None:
         return
-    width = 4 if data[box.start] else 2
-    for each in boxes(data, box.start + 4, box.end):
+    width = 4 if data[atom.start] else 2
+    for each in atoms(data, atom.start + 4, atom.end):
         reader = _Reader(data, each.start, each.end)
         item = items.get(reader.number(width), Item())
         others = [reader.number(width) for _ in range(min(reader.number(2), _MAX_ITEMS))]
@@ -167,7 +171,7 @@ def _refer(data: bytes, box: Box | None, items: dict[int, Item]) -> None:
 
 
 class _Reader:
-    """Big-endian numbers, one after the other. Raises ValueError at the end of the box."""
+    """Big-endian numbers, one after the other. Raises ValueError at the end of the atom."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         self._data, self._at, self._end = data, start, end

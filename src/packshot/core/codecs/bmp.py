@@ -6,8 +6,8 @@ import struct
 
 import numpy as np
 
-from packshot.core.codecs.limits import Codec, Header, Raster, damaged
-from packshot.core.codecs.pillow import opened
+from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.samples import opened, split
 from packshot.core.geometry import Size
 from packshot.errors import UnsupportedFormat
 
@@ -38,15 +38,9 @@ def header(data: bytes) -> Header:
 def pixels(data: bytes, header: Header) -> Raster:
     """Decode. Raises UnreadableImage."""
     with opened(data, header) as image:
-        if image.mode != "RGBA":
-            return Raster(np.asarray(image.convert("RGB")))
-        rgba = np.asarray(image)
+        samples, alpha = split(np.asarray(image if image.mode == "RGBA" else image.convert("RGB")))
     # Many programs declare an alpha channel and leave it 0 throughout: they mean "opaque", as viewers take it.
-    alpha = np.ascontiguousarray(rgba[..., 3])
-    return Raster(np.ascontiguousarray(rgba[..., :3]), alpha if alpha.any() else None)
-
-
-CODEC = Codec(header, pixels)
+    return Raster(samples, alpha if alpha is not None and alpha.any() else None)
 
 
 def _fields(data: bytes, header_bytes: int) -> tuple[int, int, int, int, int, int]:

@@ -1,6 +1,6 @@
 """How large a picture a video decoder will really make: the sizes inside AV1 and HEVC streams.
 
-Boxes around a stream may claim 100x100 px where the stream has 16384x16384, and a decoder believes the stream.
+The container around a stream may claim 100x100 px where the stream has 16384x16384, and a decoder believes the stream.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
-"""From a file's own colours to sRGB, by its ICC profile where it has one that makes sense."""
+"""From a file's own colours to sRGB, by its ICC profile where it has one that makes sense; and profiles made here."""
 
 from __future__ import annotations
 
 import io
-from functools import lru_cache
+import struct
+from collections.abc import Iterable
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from packshot.core.picture import UInt8
@@ -15,6 +18,15 @@ from packshot.core.picture import UInt8
 _MAX_PROFILE_BYTES = 4 << 20
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
+
+Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+"""x and y of red, green and blue."""
+SRGB: Primaries = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
+_D65_XY, _D50 = (0.3127, 0.3290), np.array([0.9642, 1.0, 0.8249])
+# Bradford's cone responses (ICC.1:2010, annex E).
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+# sRGB's curve (IEC 61966-2-1): exponent, then a, b, c, d of ICC's function 3.
+_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
@@ -76,3 +88,47 @@ def _without_profile(samples: UInt8) -> UInt8:
     paper = cv2.bitwise_not(samples)
     key = cv2.cvtColor(cv2.extractChannel(paper, 3), cv2.COLOR_GRAY2RGB)
     return np.asarray(cv2.multiply(cv2.cvtColor(paper, cv2.COLOR_RGBA2RGB), key, scale=1 / 255), np.uint8)
+
+
+@cache
+def make_profile(primaries: Primaries, name: str) -> bytes:
+    """An ICC profile of version 4: these primaries, white D65 and sRGB's curve. The same bytes on every machine.
+
+    name: for people, in ASCII. Without a date, so that it does not depend on the day.
+    """
+    matrix, adaptation = _to_d50(primaries)
+    curve = b"para" + bytes(4) + struct.pack(">HH", 3, 0) + _fixed(_CURVE)
+    tags = {b"desc": _text(name), b"cprt": _text("No copyright"), b"wtpt": b"XYZ " + bytes(4) + _fixed(_D50)}
+    tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation.ravel())
+    for letter, column in zip("rgb", matrix.T, strict=True):
+        tags[f"{letter}XYZ".encode()] = b"XYZ " + bytes(4) + _fixed(column)
+        tags[f"{letter}TRC".encode()] = curve
+    start = 128 + 4 + 12 * len(tags)
+    table, bodies = struct.pack(">I", len(tags)), b""
+    for tag, body in tags.items():
+        table += tag + struct.pack(">II", start + len(bodies), len(body))
+        bodies += body + bytes(-len(body) % 4)
+    head = struct.pack(">I4sI4s4s4s", start + len(bodies), b"\0" * 4, 0x04200000, b"mntr", b"RGB ", b"XYZ ")
+    return (head + bytes(12) + b"acsp" + bytes(28) + _fixed(_D50)).ljust(128, b"\0") + table + bodies
+
+
+def _to_d50(primaries: Primaries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The matrix from linear RGB to XYZ under D50, where white stays white; and the one from D65 to D50 alone."""
+    white = _xyz(_D65_XY)
+    columns = np.stack([_xyz(each) for each in primaries], axis=1)
+    adaptation = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white)) @ _BRADFORD
+    return adaptation @ (columns * np.linalg.solve(columns, white)), adaptation
+
+
+def _xyz(xy: tuple[float, float]) -> npt.NDArray[np.float64]:
+    return np.array([xy[0] / xy[1], 1.0, (1 - xy[0] - xy[1]) / xy[1]])
+
+
+def _fixed(values: Iterable[float]) -> bytes:
+    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+
+def _text(words: str) -> bytes:
+    """A text as ICC.1:2010, 10.13 has it, in one language."""
+    text = words.encode("utf-16-be")
+    return struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(text), 28) + text

@@ -1,27 +1,72 @@
-"""What of a photo's EXIF block (EXIF 2.32) may go on into a packshot: who took it, when, where and with what."""
+"""A photo's EXIF block (EXIF 2.32): its orientation, and the part that may go into another file.
+
+That part says who took the photo, when, where and with what.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import cv2
+import numpy as np
 
 from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries, first_directory
+from packshot.core.picture import UInt8
+
+_ORIENTATION = (0x0112, SHORT)
+# The way from a stored picture to an upright one, by the value of the tag (EXIF 2.32, section 4.6.4): whether rows and
+# columns are swapped first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
+_TURNS: dict[int, tuple[bool, int | None]] = {
+    1: (False, None),
+    2: (False, 1),
+    3: (False, -1),
+    4: (False, 0),
+    5: (True, None),
+    6: (True, 1),
+    7: (True, -1),
+    8: (True, 0),
+}
 
 # Description, make, model, resolution (three tags), software, date, artist, host, copyright, and Windows' five.
 _KEPT = frozenset(
     {0x10E, 0x10F, 0x110, 0x11A, 0x11B, 0x128, 0x131, 0x132, 0x13B, 0x13C, 0x8298, *range(0x9C9B, 0x9CA0)}
 )
-# What is no longer true of a packshot, or cannot be moved: the maker's note (its offsets count from the file's
+# No longer true of a packshot, or impossible to move: the maker's note (its offsets count from the file's
 # beginning), the size in pixels, and directories inside this one, of which only broken blocks have others.
 _DROPPED = frozenset({0x927C, 0xA002, 0xA003, 0xA005, 0x8769, 0x8825})
 _LAST_PLACE_TAG = 0x1F
 _CAMERA, _PLACE, _COLOUR_SPACE, _SRGB = 0x8769, 0x8825, 0xA001, 1
-# Real ones are texts and fractions. What is longer is a preview, padding, or a maker's note by another name.
+# Real ones are texts and fractions. A longer one is a preview, padding, or a maker's note by another name.
 _MAX_VALUE_BYTES = 4096
 _MAX_BLOCK_BYTES = 60_000  # a JPEG's segment holds 65,533
 
 
-def tidy(exif: bytes | None) -> bytes | None:
+def read_orientation(exif: bytes | None) -> int:
+    """The orientation, 1 to 8, from an EXIF block that begins with its TIFF header; 1 where it has none or a bad one.
+
+    Only this tag of the first directory is read: whatever else a camera or an editor got wrong in the block is no
+    reason to refuse a picture.
+    """
+    order = byte_order(exif or b"")
+    if not exif or order is None:
+        return 1
+    try:
+        found = entries(exif, order, first_directory(exif, order))
+        value = next((entry.numbers(order)[0] for entry in found if (entry.tag, entry.kind) == _ORIENTATION), 1)
+    except struct.error:  # the block ends before it should
+        return 1
+    return value if value in _TURNS else 1
+
+
+def apply_orientation(image: UInt8, orientation: int) -> UInt8:
+    """Bring a uint8 image, (H, W) or (H, W, 3), upright from EXIF's orientation; 1 gives the image itself."""
+    swapped, flip = _TURNS[orientation]
+    turned = cv2.transpose(image) if swapped else image
+    return np.asarray(turned if flip is None else cv2.flip(turned, flip), np.uint8)
+
+
+def sanitize(exif: bytes | None) -> bytes | None:
     """The block with camera, exposure, date, place and author, and nothing that is wrong for another picture.
 
     Without its orientation (a picture is upright, which is what a block without one says), thumbnail, maker's note and
@@ -41,8 +86,23 @@ def tidy(exif: bytes | None) -> bytes | None:
     if _COLOUR_SPACE in camera:
         camera[_COLOUR_SPACE] = _number(order, _COLOUR_SPACE, SHORT, _SRGB)
     kept = _small(entry for entry in main.values() if entry.tag in _KEPT)
-    block = _block(order, kept, {tag: found for tag, found in ((_CAMERA, camera), (_PLACE, place)) if found})
+    block = head(order, 8) + _directories(order, 8, kept, {_CAMERA: camera, _PLACE: place})
     return block if (kept or camera or place) and len(block) <= _MAX_BLOCK_BYTES else None
+
+
+def head(order: str, first: int) -> bytes:
+    """A TIFF header: the byte order, and where the first directory begins."""
+    return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", first)
+
+
+def merge(exif: bytes, order: str, tags: Mapping[int, Entry], start: int) -> bytes:
+    """A TIFF file's directories with a block of `sanitize` in them, to stand at `start`.
+
+    Parameters: exif, in byte order `order`; tags, of the file itself, in the same order; they win.
+    """
+    main = {entry.tag: entry for entry in entries(exif, order, first_directory(exif, order))}
+    others = {tag: _pointed(exif, order, main.pop(tag, None)) for tag in (_CAMERA, _PLACE)}
+    return _directories(order, start, main | dict(tags), others)
 
 
 def _pointed(exif: bytes, order: str, pointer: Entry | None) -> dict[int, Entry]:
@@ -66,12 +126,11 @@ def _number(order: str, tag: int, kind: int, value: int) -> Entry:
     return Entry(tag, kind, 1, struct.pack(order + ("H" if kind == SHORT else "I"), value))
 
 
-def _block(order: str, main: dict[int, Entry], others: dict[int, dict[int, Entry]]) -> bytes:
-    """A whole block: the header, the first directory with its pointers to the others, and the others."""
-    pointers = {tag: _number(order, tag, LONG, 0) for tag in others}
-    end, behind = 8 + len(directory(main | pointers, order, 8)), b""
-    for tag, found in others.items():
+def _directories(order: str, start: int, main: dict[int, Entry], others: dict[int, dict[int, Entry]]) -> bytes:
+    """The first directory, to stand at `start`, with pointers to the others, and those that are not empty behind it."""
+    pointers = {tag: _number(order, tag, LONG, 0) for tag, found in others.items() if found}
+    end, behind = start + len(directory(main | pointers, order, start)), b""
+    for tag in pointers:
         pointers[tag] = _number(order, tag, LONG, end + len(behind))
-        behind += directory(found, order, end + len(behind))
-    head = b"II*\0" if order == "<" else b"MM\0*"
-    return head + struct.pack(order + "I", 8) + directory(main | pointers, order, 8) + behind
+        behind += directory(others[tag], order, end + len(behind))
+    return directory(main | pointers, order, start) + behind

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from packshot.core.codecs.limits import Codec, Header, Raster, damaged
-from packshot.core.codecs.pillow import opened
-from packshot.core.codecs.samples import split
+from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.samples import opened, split
 from packshot.core.geometry import Size
 
 
@@ -22,6 +21,3 @@ def pixels(data: bytes, header: Header) -> Raster:
     """Decode the first frame. Raises UnreadableImage."""
     with opened(data, header) as image:
         return Raster(*split(np.asarray(image.convert("RGBA"))))
-
-
-CODEC = Codec(header, pixels)

@@ -1,4 +1,4 @@
-"""What AVIF and HEIC have in common: a container whose every claim is checked before a decoder sees the file."""
+"""AVIF and HEIC in common: a container whose every claim is checked before a decoder sees the file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from packshot.core.codecs import bmff, nclx
+from packshot.core.codecs import bmff
+from packshot.core.codecs.colour import Primaries, make_profile
 from packshot.core.codecs.limits import damaged
 from packshot.core.geometry import Size
 from packshot.errors import UnsupportedFormat
@@ -15,6 +16,12 @@ _MAX_PROFILE_BYTES = 4 << 20
 # Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border.
 _BLOCK_PX, _SPARE_PX = 64, 4_000_000
 
+# Colours that a file gives by numbers (ITU-T H.273) instead of a profile. All others are near sRGB.
+_PRIMARIES: Mapping[int, tuple[str, Primaries]] = {
+    9: ("BT.2020", ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
+    12: ("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
+}
+_PQ, _HLG = 16, 18
 
 Streams = Mapping[bytes, Callable[[bytes, bytes], Iterator[Size]]]
 
@@ -34,7 +41,7 @@ class Still:
 
 
 def read(name: str, data: bytes, coded: Streams) -> Still:
-    """The main picture, after comparing what boxes and streams say of its size.
+    """The main picture, after comparing its size by the container with that by the streams.
 
     Parameters: name, for the message; coded, by the kind of an item: the sizes in its stream, from the body of its
     decoder settings and the stream. Raises: UnreadableImage.
@@ -45,8 +52,7 @@ def read(name: str, data: bytes, coded: Streams) -> Still:
         if size is None or 0 in size:
             raise ValueError("its main picture has no size")
         _check_streams(data, container, size, coded)
-        colours = _colours(container)
-        return Still(size, nclx.profile(colours), _exif(data, container), _clean(data, container))
+        return Still(size, _profile(container), _exif(data, container), _clean(data, container))
     except (ValueError, LookupError, struct.error, OverflowError) as error:
         raise damaged(name, f"is damaged: {error}") from error
 
@@ -94,21 +100,23 @@ def _agrees(coded: Size, claimed: Size) -> bool:
     return all(said <= inside <= said + _BLOCK_PX for inside, said in zip(coded, claimed, strict=True))
 
 
-def _colours(container: bmff.Container) -> bytes:
-    """What the main picture says of its colours by numbers; empty where a profile says it.
+def _profile(container: bmff.Container) -> bytes | None:
+    """The ICC profile that the main picture's colour numbers mean; None for sRGB, and where a profile stands instead.
 
-    Raises: UnsupportedFormat for what is made for a screen brighter than white: shown as sRGB it looks gray.
+    Raises: UnsupportedFormat for pictures made for a screen brighter than white: shown as sRGB they look gray.
     """
-    boxes = [body for kind, body in container.items[container.primary].properties if kind == b"colr"]
-    if any(body[:4] in {b"prof", b"rICC"} for body in boxes):
-        return b""
-    numbers = next((body for body in boxes if body[:4] == b"nclx"), b"")
-    if nclx.is_hdr(numbers):
+    said = [body for kind, body in container.items[container.primary].properties if kind == b"colr"]
+    numbers = next((body for body in said if body[:4] == b"nclx" and len(body) >= 8), b"")
+    if not numbers or any(body[:4] in {b"prof", b"rICC"} for body in said):
+        return None
+    primaries, transfer = struct.unpack_from(">HH", numbers, 4)
+    if transfer in {_PQ, _HLG}:
         raise UnsupportedFormat(
             "This picture has high dynamic range (PQ or HLG), which is not read.",
             hint="Save it with standard dynamic range, or as a JPEG.",
         )
-    return numbers
+    name, points = _PRIMARIES.get(primaries, ("", None))
+    return make_profile(points, name) if points else None
 
 
 def _exif(data: bytes, container: bmff.Container) -> bytes | None:
@@ -123,11 +131,11 @@ def _exif(data: bytes, container: bmff.Container) -> bytes | None:
 def _clean(data: bytes, container: bmff.Container) -> bytes:
     """The file with its metadata and its film, if it is one too, called something that decoders skip."""
     clean = bytearray(data)
-    for box in container.boxes:
-        if box.kind == b"moov":
-            clean[box.head + 4 : box.head + 8] = b"free"
-        if box.kind == b"ftyp":
-            clean[box.start : box.end] = clean[box.start : box.end].replace(b"avis", b"avif")
+    for atom in container.atoms:
+        if atom.kind == b"moov":
+            clean[atom.head + 4 : atom.head + 8] = b"free"
+        if atom.kind == b"ftyp":
+            clean[atom.start : atom.end] = clean[atom.start : atom.end].replace(b"avis", b"avif")
     for item in container.items.values():
         if item.kind in {b"Exif", b"mime"}:
             clean[item.kind_at : item.kind_at + 4] = b"skip"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Bytes of a value by its kind (TIFF 6.0, section 2; 129 is EXIF 3.0's UTF-8).
 _KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
-SHORT, LONG = 3, 4
+SHORT, LONG, UNDEFINED = 3, 4, 7
 # A camera writes about sixty; 65,535 fit.
 _MAX_ENTRIES = 1000
 _MAX_NUMBERS = 1_000_000  # the smallest tiles, 16 px, of 64 megapixels have 250,000 offsets
@@ -65,7 +65,7 @@ def entries(block: bytes, order: str, start: int) -> Iterator[Entry]:
 
 
 def directory(found: Mapping[int, Entry], order: str, start: int) -> bytes:
-    """Tags as a directory that will stand at `start`, the last of its block, and behind it what did not fit inside."""
+    """Tags as a directory that will stand at `start`, the last of its block; values that do not fit in it follow it."""
     table, values = struct.pack(order + "H", len(found)), b""
     heap = start + 2 + 12 * len(found) + 4
     for tag in sorted(found):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
+from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
 from packshot.errors import (
@@ -18,19 +17,6 @@ from packshot.errors import (
     UnsupportedFormat,
     UnsupportedGrayscale,
 )
-
-Format = Literal["jpeg", "png", "bmp", "webp", "tiff", "gif", "avif", "heic"]
-FORMAT_NAMES: dict[Format, str] = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "bmp": "BMP",
-    "webp": "WebP",
-    "tiff": "TIFF",
-    "gif": "GIF",
-    "avif": "AVIF",
-    "heic": "HEIC",
-}
-_WITH_ARTICLE: dict[Format, str] = {"avif": "an AVIF", "heic": "a HEIC (the iPhone's own format)"}
 
 # PNG colour types (PNG specification, third edition, table 9) and what people call them.
 PNG_COLOUR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGBA"}
@@ -45,7 +31,7 @@ class Limits:
     max_side_px: longest side allowed, inclusive. None: no limit.
     min_side_px: shortest side allowed, inclusive. Below 32 px there is nothing for a network to see.
     max_pixels: width x height allowed, inclusive: 50 million decode to 150 MB.
-    formats: subset of FORMAT_NAMES.
+    formats: names in FORMATS.
     png_depths: allowed (colour type, bit depth) pairs of a PNG. None: every pair that the PNG specification allows.
     """
 
@@ -53,7 +39,7 @@ class Limits:
     max_side_px: int | None = None
     min_side_px: int = 32
     max_pixels: int = 50_000_000
-    formats: frozenset[str] = frozenset(FORMAT_NAMES)
+    formats: frozenset[str] = frozenset(FORMATS)
     png_depths: frozenset[tuple[int, int]] | None = None
 
 
@@ -64,11 +50,11 @@ LIBRARY_LIMITS = Limits()
 class Header:
     """What a file says about itself, before any pixel is decoded.
 
-    size: as stored; EXIF may turn the picture by a right angle later.
+    format: a name in FORMATS. size: as stored; EXIF may turn the picture by a right angle later.
     png_depth: (colour type, bit depth) of a PNG, else None.
     """
 
-    format: Format
+    format: str
     size: Size
     png_depth: tuple[int, int] | None = None
 
@@ -88,14 +74,6 @@ class Raster:
     icc: bytes | None = None
     exif: bytes | None = None
     orientation: int | None = None
-
-
-@dataclass(frozen=True)
-class Codec:
-    """How one format is read: `header` in microseconds, `pixels` by the format's single decoder."""
-
-    header: Callable[[bytes], Header]
-    pixels: Callable[[bytes, Header], Raster]
 
 
 def damaged(name: str, fault: str) -> UnreadableImage:
@@ -118,14 +96,9 @@ def check_bytes(data: bytes, limits: Limits) -> None:
         )
 
 
-def with_article(kind: Format) -> str:
-    """A format's name, as in "This file is a PNG"."""
-    return _WITH_ARTICLE.get(kind, f"a {FORMAT_NAMES[kind]}")
-
-
 def unsupported(kind: str, limits: Limits) -> UnsupportedFormat:
     """The error for a file whose content is of a kind that is not accepted: `kind` completes "This file is ..."."""
-    accepted = [name for key, name in FORMAT_NAMES.items() if key in limits.formats]
+    accepted = [row.title for name, row in FORMATS.items() if name in limits.formats]
     return UnsupportedFormat(
         f"This file is {kind}; accepted are {', '.join(accepted)}.",
         hint=f"Save it as {' or '.join(accepted[:2])} and send it again.",

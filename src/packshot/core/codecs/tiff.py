@@ -1,4 +1,4 @@
-"""TIFF (revision 6.0): the first page, from a directory that is written anew out of what was checked here.
+"""TIFF (revision 6.0): the first page, from a directory that is written anew out of values that were checked here.
 
 Pillow and libtiff see no other tag and no other page: the file's own directory may name a thousand pages, tiles of
 gigabytes, or kinds of compression that nobody fuzzed.
@@ -7,15 +7,19 @@ gigabytes, or kinds of compression that nobody fuzzed.
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries, first_directory
-from packshot.core.codecs.limits import Codec, Header, Raster, damaged
-from packshot.core.codecs.tiff_pixels import finish, read
+from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.samples import opened, split, straight, to_8_bits
 from packshot.core.geometry import Size
+from packshot.core.picture import UInt8
 from packshot.errors import UnsupportedDepth, UnsupportedFormat
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -24,18 +28,18 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
 _EXTRAS, _SAMPLE_FORMAT, _JPEG_TABLES, _SUBSAMPLING, _ICC = 338, 339, 347, 530, 34675
 _SUBFILE, _FILL_ORDER, _DNG_VERSION = 254, 266, 50706
 
-_NONE, _JPEG = 1, 7
-_COMPRESSIONS = frozenset(
-    {_NONE, 5, _JPEG, 8, 32773, 32946}
-)  # none, LZW, JPEG, Deflate, PackBits, Deflate's old number
-_GRAY, _RGB, _PALETTE_KIND, _CMYK, _YCBCR = 1, 2, 3, 5, 6
-# Bit depths by photometric kind; white-is-zero (0) is gray, turned around by tiff_pixels.
+_NONE, _JPEG, _DEFLATE = 1, 7, 8
+_COMPRESSIONS = frozenset({_NONE, 5, _JPEG, _DEFLATE, 32773, 32946})  # LZW; PackBits, Deflate's old number
+_WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE_KIND, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
+# Bit depths by photometric kind.
 _DEPTHS = {0: (1, 2, 4, 8, 16), _GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE_KIND: (1, 2, 4, 8), _CMYK: (8, 16)}
 _DEPTHS[_YCBCR] = (8,)
 _CHANNELS = {0: 1, _GRAY: 1, _RGB: 3, _PALETTE_KIND: 1, _CMYK: 4, _YCBCR: 3}
 _MAX_TILE_PX = 4096
 _MAX_PIECES = 1_000_000
 _MAX_PROFILE_BYTES = 4 << 20
+# The same two bytes of a sample with the other one taken for the upper.
+_OTHER_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class _Tags:
 
 
 @dataclass(frozen=True)
-class Layout:
+class _Layout:
     """How samples lie in a file, all of it checked.
 
     kind: photometric number. alpha: None, "straight" or "premultiplied". size: of the picture; piece: of a strip or a
@@ -86,14 +90,11 @@ def pixels(data: bytes, header: Header) -> Raster:
     """Decode the first page. Raises UnreadableImage."""
     tags = _tags(data)
     layout = _layout(data, tags)
-    planes = [read(_stream(data, tags, plane), header, plane.bits) for plane in _planes(layout)]
-    samples, alpha = finish(planes[0] if len(planes) == 1 else np.dstack(planes), layout)
+    planes = [_unpack(_stream(data, tags, plane), header, plane.bits) for plane in _planes(layout)]
+    samples, alpha = _finish(planes[0] if len(planes) == 1 else np.dstack(planes), layout)
     profile = tags.found.get(_ICC)
     icc = profile.value if profile and len(profile.value) <= _MAX_PROFILE_BYTES else None
     return Raster(samples, alpha, icc, exif=data)  # a TIFF is laid out as an EXIF block is
-
-
-CODEC = Codec(header, pixels)
 
 
 def _tags(data: bytes) -> _Tags:
@@ -111,7 +112,7 @@ def _tags(data: bytes) -> _Tags:
     return tags
 
 
-def _layout(data: bytes, tags: _Tags) -> Layout:
+def _layout(data: bytes, tags: _Tags) -> _Layout:
     size = Size(tags.one(_WIDTH, 0), tags.one(_HEIGHT, 0))
     if 0 in size:
         raise damaged("TIFF", f"claims {size} px")
@@ -121,7 +122,7 @@ def _layout(data: bytes, tags: _Tags) -> Layout:
     tiled = _TILE_OFFSETS in tags.found
     planar = tags.one(_PLANAR, 1) == 2 and channels > 1
     piece = _piece(size, tags, tiled)
-    layout = Layout(kind, bits, channels, _alpha(kind, channels, tags), compression, planar, size, piece, tiled, ())
+    layout = _Layout(kind, bits, channels, _alpha(kind, channels, tags), compression, planar, size, piece, tiled, ())
     return _with_pieces(layout, data, tags)
 
 
@@ -175,7 +176,7 @@ def _piece(size: Size, tags: _Tags, tiled: bool) -> Size:
     return piece
 
 
-def _with_pieces(layout: Layout, data: bytes, tags: _Tags) -> Layout:
+def _with_pieces(layout: _Layout, data: bytes, tags: _Tags) -> _Layout:
     offsets = tags.all(_TILE_OFFSETS if layout.tiled else _OFFSETS)
     across, down = -(-layout.size.width // layout.piece.width), -(-layout.size.height // layout.piece.height)
     needed = across * down * (layout.channels if layout.planar else 1)
@@ -195,7 +196,7 @@ def _with_pieces(layout: Layout, data: bytes, tags: _Tags) -> Layout:
     return replace(layout, pieces=pieces)
 
 
-def _planes(layout: Layout) -> list[Layout]:
+def _planes(layout: _Layout) -> list[_Layout]:
     """The layout itself, or where channels are stored apart, a gray one of each that is colour or alpha."""
     if not layout.planar:
         return [layout]
@@ -206,14 +207,14 @@ def _planes(layout: Layout) -> list[Layout]:
     ]
 
 
-def _stream(data: bytes, tags: _Tags, layout: Layout) -> bytes:
+def _stream(data: bytes, tags: _Tags, layout: _Layout) -> bytes:
     """The file with another first directory, behind all the rest."""
     start = len(data) + len(data) % 2
     clean = data[:4] + struct.pack(tags.order + "I", start) + data[8:].ljust(start - 8, b"\0")
     return clean + directory(_clean(tags, layout), tags.order, start)
 
 
-def _clean(tags: _Tags, layout: Layout) -> dict[int, Entry]:
+def _clean(tags: _Tags, layout: _Layout) -> dict[int, Entry]:
     """A directory that says what `layout` says; alpha is called straight, and gray black-is-zero."""
     extras = layout.channels - _CHANNELS[layout.kind]
     places = (_TILE_OFFSETS, _TILE_COUNTS) if layout.tiled else (_OFFSETS, _COUNTS)
@@ -246,3 +247,46 @@ def _entry(tag: int, values: list[int], order: str) -> Entry:
     short = tag in {_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PREDICTOR, _EXTRAS, _SUBSAMPLING}
     letter = "H" if short else "I"
     return Entry(tag, SHORT if short else LONG, len(values), struct.pack(f"{order}{len(values)}{letter}", *values))
+
+
+def _unpack(stream: bytes, header: Header, bits: int) -> npt.NDArray[Any]:
+    """All samples of a TIFF with a clean directory: uint8, or uint16 for 16 bits. Raises: UnreadableImage."""
+    return _deep(stream, header) if bits == 16 else _shallow(stream, header)
+
+
+def _finish(samples: npt.NDArray[Any], layout: _Layout) -> tuple[UInt8, UInt8 | None]:
+    """Samples, uint8 (H, W), (H, W, 3) or (H, W, 4) of CMYK, and alpha, from those that were read."""
+    if layout.kind == _WHITE_IS_ZERO:
+        colours = slice(None) if samples.ndim == 2 else (..., slice(0, -1))
+        samples = samples.copy()
+        samples[colours] = np.bitwise_not(samples[colours])
+    if layout.alpha == "premultiplied":
+        return split(straight(samples))
+    whole = to_8_bits(samples)
+    return split(whole) if layout.alpha else (whole, None)
+
+
+def _shallow(stream: bytes, header: Header) -> UInt8:
+    with opened(stream, header) as image:
+        plain = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
+        return np.asarray(image if plain == image.mode else image.convert(plain))
+
+
+def _deep(stream: bytes, header: Header) -> npt.NDArray[Any]:
+    """All 16 bits: Pillow has such pictures in gray; of others it gives the upper bytes, then the lower ones."""
+    upper = _unpacked(stream, header, lower=False)
+    if upper.dtype != np.uint8:
+        return upper.astype(np.uint16)  # in native byte order
+    return np.asarray(upper.astype(np.uint16) << 8 | _unpacked(stream, header, lower=True), np.uint16)
+
+
+def _unpacked(stream: bytes, header: Header, *, lower: bool) -> npt.NDArray[Any]:
+    with opened(stream, header) as image:
+        if lower:
+            image.tile = [tile._replace(args=_lower_bytes(tile.args)) for tile in image.tile]
+        return np.asarray(image)
+
+
+def _lower_bytes(args: Any) -> tuple[Any, ...]:
+    mode, *rest = args
+    return (mode[:-1] + _OTHER_BYTE[mode[-1]], *rest)

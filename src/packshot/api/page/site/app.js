@@ -32,9 +32,9 @@ async function start() {
   const settings = new Settings(offer);
   const viewer = new Viewer({ photos, work, onClosed: (photo) => list.focus(photo) });
   const list = new List({ photos, work, onOpen: (photo, mode) => viewer.open(photo, mode) });
-  find("inputs").textContent = `${kinds(offer.inputs.formats)}; up to ${bytes(offer.inputs.max_bytes)} each.`;
+  find("inputs").textContent = `${kinds(offer)}; up to ${bytes(offer.inputs.max_bytes)} each.`;
   find("form").append(curlBox());
-  takeIn(work, follow(settings, work));
+  takeIn(offer.formats, work, follow(settings, work));
   photos.addEventListener("change", ({ detail: { photo } }) => { list.update(photo); viewer.update(photo); showTally(work); });
   work.addEventListener("stopped", () => showStop(work, settings));
   find("download-all").addEventListener("click", () => downloadAll(settings));
@@ -55,8 +55,8 @@ async function offered() {
   }
 }
 
-function takeIn(work, apply) {
-  takePhotos((files, others) => {
+function takeIn(formats, work, apply) {
+  takePhotos(formats, (files, others) => {
     if (find("key").open || find("viewer").open) return;
     apply();
     photos.add(files);
@@ -82,9 +82,9 @@ function follow(settings, work) {
   settings.addEventListener("change", () => {
     clearTimeout(timer);
     timer = setTimeout(apply, DEBOUNCE_MS);
-    find("curl").textContent = curlLine(settings.wish);
+    find("curl").textContent = curlLine(settings.wish, settings.offer.formats);
   });
-  find("curl").textContent = curlLine(settings.wish);
+  find("curl").textContent = curlLine(settings.wish, settings.offer.formats);
   apply();
   return apply;
 }

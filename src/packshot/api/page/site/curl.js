@@ -2,18 +2,18 @@
 
 import { find, say } from "./dom.js";
 
-export function curlLine({ options, picture }) {
+export function curlLine({ options, picture }, formats) {
   const parts = ["curl -H 'Authorization: Bearer YOUR_KEY'", "-F image=@photo.jpg"];
   for (const [name, value] of Object.entries(options)) parts.push(`-F ${quoted(`${name}=${value}`)}`);
   if (picture) parts.push(`-F ${quoted(`background_picture=@${picture.name}`)}`);
-  parts.push(`-o ${quoted(`packshot.${extensionOf(options, picture)}`)}`, new URL("v1/packshots", document.baseURI).href);
+  parts.push(`-o ${quoted(`packshot${suffixOf(options, picture, formats)}`)}`, new URL("v1/packshots", document.baseURI).href);
   return parts.join(" \\\n  ");
 }
 
-function extensionOf({ preset, format, background, form }, picture) {
-  if (format) return format === "jpeg" ? "jpg" : format;
+function suffixOf({ preset, format, background, form }, picture, formats) {
   const flat = preset || picture || form === "flattened" || (background && background !== "transparent");
-  return flat ? "jpg" : "png";
+  const made = format || (flat ? "jpeg" : "png");
+  return formats.find(({ name }) => name === made).suffixes[0];
 }
 
 // Plain words stay plain; all else is quoted for a POSIX shell.

@@ -2,11 +2,13 @@
 
 import { find } from "./dom.js";
 
-const PICTURE = /\.(jpe?g|png|webp|bmp|gif|tiff?|avif|hei[cf])$/i;
-
-/** Call onFiles(pictures, other) for every way in; other: how many files were no pictures. */
-export function takePhotos(onFiles) {
+/** Call onFiles(pictures, other) for every way in; other: how many files were no pictures of the service's formats. */
+export function takePhotos(formats, onFiles) {
+  const suffixes = formats.flatMap((format) => format.suffixes);
+  // A browser knows few of them by itself.
+  const isPicture = ({ name, type }) => type.startsWith("image/") || suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
   const pick = find("pick");
+  pick.accept = ["image/*", ...suffixes].join();
   const take = (files) => {
     const pictures = files.filter(isPicture);
     if (files.length) onFiles(pictures, files.length - pictures.length);
@@ -33,10 +35,6 @@ function takeDrops(take) {
     page.classList.remove("dragging");
     take(await filesOf(event.dataTransfer));
   });
-}
-
-function isPicture(file) {
-  return file.type.startsWith("image/") || PICTURE.test(file.name);
 }
 
 async function filesOf(transfer) {

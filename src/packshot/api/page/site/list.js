@@ -132,7 +132,7 @@ export function stateOf(photo, settled, stopped) {
   return share < 100 ? `Sending ${share} %` : `Working on it${again}`;
 }
 
-const shapeOf = (facts) => `${facts.width} \u00d7 ${facts.height} px, ${extension(facts.media_type).toUpperCase()}`;
+const shapeOf = (facts) => `${facts.width} \u00d7 ${facts.height} px, ${extension(facts).toUpperCase()}`;
 
 export const factsOf = ({ facts, blob }) => `${shapeOf(facts)}, ${bytes(blob.size)}`;
 

@@ -50,7 +50,7 @@ export class Photo {
   }
 
   get outputName() {
-    return `${stem(this.name)}.${extension(this.result.facts.media_type)}`;
+    return `${stem(this.name)}.${extension(this.result.facts)}`;
   }
 
   get needsLook() {

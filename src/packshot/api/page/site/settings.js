@@ -45,8 +45,8 @@ export class Settings extends EventTarget {
 
   /** What cannot be had together, in a sentence; "" when all can. */
   get contradiction() {
-    const clear = this.#value("background") === "transparent" && this.#value("format") === "jpeg";
-    if (clear) return "A JPEG cannot be transparent: choose another file type, or a background.";
+    const format = this.#value("background") === "transparent" && this.#format(this.#value("format"));
+    if (format && !format.alpha) return `A ${format.title} cannot be transparent: choose another file type, or a background.`;
     const missing = this.#value("background") === "picture" && !this.#picture;
     return missing ? "Please choose the picture for the background." : "";
   }
@@ -112,8 +112,12 @@ export class Settings extends EventTarget {
 
   #fill(name, first, wanted) {
     const choices = this.offer.options.find((option) => option.name === name)?.choices ?? [];
-    const entries = choices.filter(wanted).map((value) => make("option", { value }, choice(name, value)));
+    const entries = choices.filter(wanted).map((value) => make("option", { value }, (name === "format" && this.#format(value)?.title) || choice(name, value)));
     find(name).replaceChildren(make("option", { value: "" }, first), ...entries);
+  }
+
+  #format(name) {
+    return this.offer.formats.find((format) => format.name === name);
   }
 
   #changed(target) {

@@ -15,7 +15,6 @@ export const seconds = (count) => counted(Math.max(1, Math.ceil(count)), "second
 
 const CHOICES = {
   shadow: { none: "No shadow", contact: "Where it stands", soft: "Soft, all around", photo: "The one in the photo" },
-  format: { png: "PNG", webp: "WebP", jpeg: "JPEG", avif: "AVIF" },
 };
 
 /** What a choice of an option is called here; a choice that this page does not know yet keeps its own name. */
@@ -32,18 +31,12 @@ export function plain(words) {
   return said.charAt(0).toUpperCase() + said.slice(1);
 }
 
-const KINDS = ["jpeg", "png", "webp", "heic", "tiff", "avif", "gif", "bmp"];
-const KIND_NAMES = { jpeg: "JPEG", webp: "WebP" };
+/** The kinds of picture files that the service takes, in its order: those that people know first. */
+export const kinds = ({ formats, inputs }) =>
+  formats.filter(({ name }) => inputs.formats.includes(name)).map(({ title }) => title).join(", ");
 
-/** Kinds of picture files, those that people know first. */
-export function kinds(formats) {
-  const place = (name) => (KINDS.includes(name) ? KINDS.indexOf(name) : KINDS.length);
-  return [...formats].sort((one, other) => place(one) - place(other)).map((name) => KIND_NAMES[name] ?? name.toUpperCase()).join(", ");
-}
-
-const EXTENSIONS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/avif": "avif" };
-
-export const extension = (mediaType) => EXTENSIONS[mediaType] ?? "png";
+/** The ending of a picture that came back, as its address has it: "jpg". */
+export const extension = ({ url }) => new URL(url, document.baseURI).pathname.split(".").pop();
 
 export const stem = (name) => name.replace(/\.[^.]{1,5}$/, "");
 

@@ -1,0 +1,94 @@
+"""The way in: bytes to a picture that is upright, in sRGB, and of a size that was checked before it was decoded."""
+
+from __future__ import annotations
+
+import re
+
+from packshot.core.codecs.colour import to_srgb
+from packshot.core.codecs.exif import apply_orientation, read_orientation, sanitize
+from packshot.core.codecs.formats import FORMATS, sniff
+from packshot.core.codecs.limits import LIBRARY_LIMITS, Header, Limits, check_bytes, check_header, unsupported
+from packshot.core.picture import Picture, UInt8
+from packshot.errors import UnsupportedFormat
+
+# Kinds of files that are sent instead of pictures, in the words of the error message. Text is looked for in the first
+# bytes only.
+_REFUSED: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("a TIFF of the kind for files over 4 GB", re.compile(rb"II\+\0|MM\0\+")),
+    ("a HEIF of an unusual kind", re.compile(rb".{4}ftyp(?:mif1|msf1|miaf|avci|vvic)", re.DOTALL)),
+    ("a video", re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.DOTALL)),
+    ("a JPEG 2000", re.compile(rb"\0\0\0\x0cjP {2}|\xff\x4f\xff\x51")),
+    ("a JPEG XL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")),
+    ("a Photoshop document", re.compile(rb"8BPS")),
+    ("an icon", re.compile(rb"\0\0[\x01\x02]\0")),
+    ("a PDF", re.compile(rb"%PDF")),
+    ("a ZIP archive", re.compile(rb"PK\x03\x04")),
+    (
+        "an SVG drawing",
+        re.compile(rb"[\s\xef\xbb\xbf]*(?:<\?xml.{0,900}|<!--.{0,900})?(?:<!DOCTYPE svg|<svg)", re.DOTALL),
+    ),
+    ("a web page (HTML)", re.compile(rb"[\s\xef\xbb\xbf]*<(?:!doctype html|html|head|body|script)", re.IGNORECASE)),
+    ("text", re.compile(rb"[\t\n\r\x20-\x7e]{1,64}\Z|[\t\n\r\x20-\x7e]{64}")),
+)
+
+
+def probe(data: bytes, limits: Limits) -> Header:
+    """Check a file by its first bytes: its kind, its pixel depth, its size. Microseconds, and no pixel is decoded.
+
+    The header is read here rather than by an image library, so that a file which lies about itself has not met any
+    decoder when it is refused.
+
+    Raises: EmptyFile, FileTooLarge, UnsupportedFormat (UnsupportedDepth, UnsupportedGrayscale), UnreadableImage,
+    ImageTooLarge, ImageTooSmall.
+    """
+    check_bytes(data, limits)
+    kind = sniff(data)
+    if kind is None:
+        raise unsupported(_describe(data), limits)
+    if kind.name not in limits.formats:
+        raise unsupported(kind.noun, limits)
+    if not kind.available:
+        raise UnsupportedFormat(
+            f"This file is {kind.noun}, and the part that reads those is not installed.",
+            hint=f"Save it as JPEG, or install it: pip install packshot[{kind.name}].",
+            kind=f"{kind.article} {kind.title}",
+        )
+    header = kind.reader.header(data)
+    check_header(header, limits)
+    return header
+
+
+def read(data: bytes, header: Header) -> Picture:
+    """The picture in a file that `probe` has let through, with the header that it gave.
+
+    Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, 8 bits per channel rounded
+    from the full depth. `alpha` is None where the file has none or where it is opaque throughout; `exif` is what of
+    the file's EXIF block may go into another file.
+
+    Raises: UnreadableImage where the pixels are cut or damaged: half a picture is never returned as a whole one.
+    """
+    raster = FORMATS[header.format].reader.pixels(data, header)
+    orientation = raster.orientation or read_orientation(raster.exif)
+    rgb = apply_orientation(to_srgb(raster.samples, raster.icc), orientation)
+    alpha = None if _is_opaque(raster.alpha) else raster.alpha
+    return Picture(rgb, None if alpha is None else apply_orientation(alpha, orientation), sanitize(raster.exif))
+
+
+def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
+    """Check and read a file of any kind in FORMATS; a HEIC where packshot[heic] is installed.
+
+    Of an animation, of several pages or of a phone's multi-picture file, the first picture or the main one.
+
+    Returns what `read` returns. Raises what `probe` and `read` raise.
+    """
+    return read(data, probe(data, limits))
+
+
+def _describe(data: bytes) -> str:
+    """A file that is not read here, to complete the sentence "This file is ..."."""
+    start = data[:1024]
+    return next((name for name, magic in _REFUSED if magic.match(start)), "not an image that can be recognised")
+
+
+def _is_opaque(alpha: UInt8 | None) -> bool:
+    return alpha is None or int(alpha.min()) == 255

@@ -1,0 +1,192 @@
+"""Every file format that packshot knows, one row each.
+
+Options, limits, messages, media types, endings of file names, OpenAPI, the command line, the batch, the client's types
+and the page are derived from FORMATS. A new format is a row here and a module beside this one that is called as the
+row is. This module imports no image library, so that `packshot --help` need not wait for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from packshot.core.codecs.limits import Header, Raster
+    from packshot.core.picture import UInt8
+
+
+class Reader(Protocol):
+    """A module that reads a format."""
+
+    def header(self, data: bytes) -> Header:
+        """What the file says about itself, in microseconds. Trusts no byte of it. Raises UnreadableImage."""
+        ...
+
+    def pixels(self, data: bytes, header: Header) -> Raster:
+        """Decode a file whose header was checked, by the format's single decoder. Raises UnreadableImage."""
+        ...
+
+
+class Writer(Protocol):
+    """A module that writes a format."""
+
+    def write(self, rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
+        """Encode what `encoding.encode` has checked. quality: 1 to 100; a format that loses nothing ignores it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One file format.
+
+    name: as the option `format` and limits have it; its codec is the module of this name. title: for people.
+    article: before the title. remark: behind it in messages. suffixes: endings of file names, the first is the one
+    that is written. magic: matches the first bytes of a file. extra: the module without which the format is not read.
+    written: whether it can be an output; the fields below say something of outputs only.
+    quality: the default, 1 to 100; None where nothing is lost. largest_side_px: what the format's own fields for width
+    and height can hold; None where that is beyond anything that fits in memory. alpha: whether transparency is kept.
+    """
+
+    name: str
+    title: str
+    article: str = "a"
+    remark: str = ""
+    media_type: str
+    suffixes: tuple[str, ...]
+    magic: re.Pattern[bytes]
+    extra: str | None = None
+    written: bool = False
+    quality: int | None = None
+    largest_side_px: int | None = None
+    alpha: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file that is written, such as ".jpg"."""
+        return self.suffixes[0]
+
+    @property
+    def noun(self) -> str:
+        """The format as in "This file is a PNG"."""
+        return f"{self.article} {self.title}{self.remark}"
+
+    @property
+    def available(self) -> bool:
+        """Whether the format can be read here."""
+        return self.extra is None or _is_installed(self.extra)
+
+    @property
+    def reader(self) -> Reader:
+        """The codec, loaded when it is first asked for."""
+        return cast("Reader", import_module(f"packshot.core.codecs.{self.name}"))
+
+    @property
+    def writer(self) -> Writer:
+        """The codec of a format with `written`, loaded when it is first asked for."""
+        return cast("Writer", import_module(f"packshot.core.codecs.{self.name}"))
+
+
+@cache
+def _is_installed(module: str) -> bool:
+    return find_spec(module) is not None
+
+
+# The order is the one in which people are told of the formats: those that they know come first.
+_ROWS = (
+    Format(
+        name="jpeg",
+        title="JPEG",
+        media_type="image/jpeg",
+        suffixes=(".jpg", ".jpeg", ".jpe"),
+        magic=re.compile(rb"\xff\xd8\xff"),
+        written=True,
+        quality=95,
+        largest_side_px=65_500,
+    ),
+    Format(
+        name="png",
+        title="PNG",
+        media_type="image/png",
+        suffixes=(".png",),
+        magic=re.compile(rb"\x89PNG\r\n\x1a\n"),
+        written=True,
+        alpha=True,
+    ),
+    Format(
+        name="webp",
+        title="WebP",
+        media_type="image/webp",
+        suffixes=(".webp",),
+        magic=re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+        written=True,
+        quality=90,
+        largest_side_px=16_383,
+        alpha=True,
+    ),
+    Format(
+        name="heic",
+        title="HEIC",
+        remark=" (the iPhone's own format)",
+        media_type="image/heic",
+        suffixes=(".heic", ".heif"),
+        # The main brand, or a general one with the right one among those that follow. With both, it is an AVIF.
+        magic=re.compile(
+            rb".{4}ftyp(?:hei[cxms]|hev[cxms]|(?:mif1|msf1|miaf)(?!(?:.{4})*avi[fs])(?:.{4})*hei[cx])", re.DOTALL
+        ),
+        extra="pillow_heif",
+    ),
+    Format(
+        name="tiff",
+        title="TIFF",
+        media_type="image/tiff",
+        suffixes=(".tif", ".tiff"),
+        magic=re.compile(rb"II\*\0|MM\0\*"),
+    ),
+    Format(
+        name="avif",
+        title="AVIF",
+        article="an",
+        media_type="image/avif",
+        suffixes=(".avif",),
+        magic=re.compile(rb".{4}ftyp(?:avi[fs]|(?:mif1|msf1|miaf)(?:.{4})*avi[fs])", re.DOTALL),
+        written=True,
+        quality=80,
+        largest_side_px=65_536,
+        alpha=True,
+    ),
+    Format(
+        name="gif",
+        title="GIF",
+        media_type="image/gif",
+        suffixes=(".gif",),
+        magic=re.compile(rb"GIF8[79]a"),
+    ),
+    Format(
+        name="bmp",
+        title="BMP",
+        media_type="image/bmp",
+        suffixes=(".bmp",),
+        # "BM" alone begins many a text. The header size at byte 14 is one of seven; where it is wrong, but bytes 6 to
+        # 9 are 0 as in every BMP, the file is a damaged BMP and no other kind of file.
+        magic=re.compile(rb"BM(?:.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00|.{4}\0\0\0\0)", re.DOTALL),
+    ),
+)
+
+FORMATS: Mapping[str, Format] = {row.name: row for row in _ROWS}
+"""Every format by its name."""
+WRITTEN: Mapping[str, Format] = {row.name: row for row in _ROWS if row.written}
+"""The formats of outputs by their names."""
+BY_SUFFIX: Mapping[str, Format] = {suffix: row for row in _ROWS for suffix in row.suffixes}
+"""Formats by the endings, in lower case, of picture files' names. HEIC is among them also where its extra is missing: a
+folder's photos should fail with words, and not be passed over."""
+
+
+def sniff(data: bytes) -> Format | None:
+    """The format that `data` begins like, by content alone; None for what packshot does not read."""
+    start = data[:64]
+    return next((row for row in _ROWS if row.magic.match(start)), None)
