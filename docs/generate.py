@@ -87,13 +87,10 @@ def between(text: str, begin: str, end: str, new: str) -> str:
     return f"{before}{begin}\n{new}\n{end}{after}"
 
 
+_CLIENT = FOLDER.parent / "src" / "packshot" / "client"
 PARTS = {
     FOLDER.parent / "README.md": ("<!-- scores: begin -->", "<!-- scores: end -->", scores_table),
-    FOLDER.parent / "src/packshot/client/options.py": (
-        "# Generated: from here",
-        "# Generated: to here",
-        client_options,
-    ),
+    _CLIENT / "options.py": ("# Generated: from here", "# Generated: to here", client_options),
 }
 """Files of which only a part is made here: its marks, and what makes it."""
 

@@ -155,6 +155,19 @@ def test_a_photo_that_the_browser_cannot_show_is_made_all_the_same(shop: Shop) -
     expect(dialog.locator("#after img")).to_be_visible()
 
 
+def test_an_output_that_the_browser_cannot_show_is_made_and_downloaded(shop: Shop) -> None:
+    shop.page.get_by_label("File type").select_option(label="TIFF")
+    shop.pick("mug")
+    expect(shop.card("mug.jpg").locator(".state")).to_contain_text("TIF")
+    expect(shop.page.locator("#curl")).to_contain_text("packshot.tif")
+    name, data = shop.download(shop.page.get_by_role("button", name="Download: mug.jpg"))
+    assert name == "mug.tif"
+    assert Image.open(io.BytesIO(data)).format == "TIFF"
+    dialog = shop.look_at("mug.jpg")
+    expect(dialog.locator("#tag-after")).to_have_text("After: cannot be shown here")
+    expect(dialog.locator("#before img")).to_be_visible()
+
+
 def test_a_doubtful_picture_is_marked_until_somebody_looked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packshot.engine.pipeline._needs_review", lambda *_: True)
     shop.pick("mug", "bear")

@@ -15,6 +15,8 @@ from PIL import Image
 SHORT, LONG = 3, 4
 WHITE_IS_ZERO, GRAY, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 NONE, DEFLATE = 1, 8
+STRUCTURE = frozenset({256, 257, 258, 259, 262, 273, 277, 278, 279, 317, 338, 34675})
+"""Tags that every TIFF has for its pixels: Pillow shows them among the tags of EXIF."""
 
 
 def packed(samples: npt.NDArray[np.integer], bits: int, order: str) -> bytes:

@@ -26,7 +26,7 @@ class OptionFields(TypedDict, total=False):
 
     preset: str
     form: Literal["cutout", "mask", "flattened"]
-    format: Literal["jpeg", "png", "webp", "avif"]
+    format: Literal["jpeg", "png", "webp", "tiff", "avif"]
     quality: int
     background: str
     background_picture: Photo

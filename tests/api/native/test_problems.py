@@ -122,7 +122,7 @@ class Test413To422:
             ({"form": "mesk"}, "form", ["cutout", "mask", "flattened"]),
             ({"max_upscale": "nan"}, "max_upscale", "a number from 1 to 4"),
             ({"crop": "perhaps"}, "crop", "true or false"),
-            ({"form": "cutout", "format": "jpeg"}, "format", "png, webp or avif"),
+            ({"form": "cutout", "format": "jpeg"}, "format", "png, webp, tiff or avif"),
         ],
     )
     def test_values_that_an_option_does_not_take(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from packshot.cli.plan import format_of, naming
 
 from packshot.batch.naming import is_photo, make_naming
+from packshot.cli.targets import format_of, naming
 from packshot.core import codecs
 from packshot.core.codecs import BY_SUFFIX, FORMATS, LIBRARY_LIMITS, WRITTEN, decode, encode, probe, read
 from packshot.core.codecs.formats import sniff
@@ -74,7 +74,7 @@ def test_an_output_is_known_everywhere(name: str) -> None:
     row, options = WRITTEN[name], Options(format=name)
     assert name in OPTIONS["format"].choices
     assert EXTENSIONS[row.media_type] == row.suffix[1:]
-    assert naming(make_recipe(options)).suffix == make_naming(options, "n", "").suffix == row.suffix
+    assert naming(make_recipe(options)).suffix == make_naming(make_recipe(options), "n", "").suffix == row.suffix
     for suffix in row.suffixes:
         assert format_of(f"photo{suffix.upper()}") == name
         assert Options.from_fields({"format": suffix[1:]}).format == name

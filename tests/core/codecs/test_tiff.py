@@ -1,4 +1,7 @@
-"""TIFF: every kind that is read becomes the picture that it holds, and a directory that lies is found out."""
+"""TIFF: every kind that is read becomes the picture that it holds, and a directory that lies is found out.
+
+Outputs are exact, for Pillow and for us.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageCms
 
-from packshot.core.codecs import LIBRARY_LIMITS, decode, probe
+from packshot.core.codecs import LIBRARY_LIMITS, decode, encode, probe
 from packshot.errors import ImageTooLarge, UnreadableImage, UnsupportedDepth, UnsupportedFormat
 from tests.fuzz.bounds import measured
 from tests.kit import files
-from tests.kit.images import cut, photo, product
+from tests.kit.images import as_jpeg, cut, noise, photo, product
 from tests.kit.orientations import STORED
 from tests.kit.tiffs import CMYK, DEFLATE, GRAY, LONG, NONE, PALETTE, RGB, SHORT, WHITE_IS_ZERO, raw_tiff
 
@@ -217,3 +223,58 @@ def test_tags_that_lie_on_the_same_bytes_are_not_each_copied() -> None:
             probe(data, LIBRARY_LIMITS)
 
     assert measured(refused).peak_bytes < 5 * size
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_an_output_is_exact_for_others_and_for_us_and_hides_nothing_under_alpha_0(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(st.integers(32, 50), st.integers(32, 50)))
+    rgb = data.draw(hnp.arrays(np.uint8, (*shape, 3)))
+    alpha = data.draw(hnp.arrays(np.uint8, shape, elements=st.sampled_from([0, 1, 128, 255])))
+    written = encode(rgb, alpha, format="tiff")
+    image = Image.open(io.BytesIO(written))
+    assert (image.mode, image.tag_v2[338]) == ("RGBA", (2,))
+    assert np.array_equal(np.asarray(image), np.dstack([np.where(alpha[..., None] > 0, rgb, 0), alpha]))
+    picture = decode(written)
+    assert np.array_equal(picture.rgb, np.where(alpha[..., None] > 0, rgb, 0))
+    assert np.array_equal(alpha if picture.alpha is None else picture.alpha, alpha)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (997, 641), (3000, 100)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_output_of_many_strips_or_one_is_exact(size: tuple[int, int], channels: int) -> None:
+    samples = noise(*size) if channels == 3 else np.ascontiguousarray(noise(*size)[..., 0])
+    image = Image.open(io.BytesIO(encode(samples, format="tiff")))
+    assert image.mode == ("RGB" if channels == 3 else "L")
+    assert np.array_equal(np.asarray(image), samples)
+
+
+def test_an_output_says_that_it_is_srgb_and_a_mask_says_nothing_of_colour() -> None:
+    rgb, alpha = product(64, 48)
+    image = Image.open(io.BytesIO(encode(rgb, alpha, format="tiff")))
+    profile = ImageCms.getOpenProfile(io.BytesIO(image.info["icc_profile"]))
+    assert ImageCms.getProfileDescription(profile).strip() == "sRGB"
+    usual = ImageCms.createProfile("sRGB")
+    through = ImageCms.profileToProfile(image.convert("RGB"), profile, usual)
+    assert np.abs(np.asarray(through).astype(int) - np.asarray(image.convert("RGB"))).max() <= 1
+    assert "icc_profile" not in Image.open(io.BytesIO(encode(alpha, format="tiff"))).info
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_block_of_exif_lies_in_the_directory_of_an_output(order: str) -> None:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x110], exif[0x13B] = "Model 1", "A. Person, and all those others who were there"
+    exif.get_ifd(0x8769)[0x9003] = "2026:03:01 10:20:30"
+    picture = decode(as_jpeg(photo(64, 48), exif=exif))
+    image = Image.open(io.BytesIO(encode(picture.rgb, format="tiff", exif=picture.exif)))
+    assert np.array_equal(np.asarray(image), picture.rgb)
+    said = image.getexif()
+    assert (said[0x110], said[0x13B], said.get_ifd(0x8769)[0x9003]) == (exif[0x110], exif[0x13B], "2026:03:01 10:20:30")
+
+
+def test_an_output_is_no_larger_than_by_libtiff() -> None:
+    rgb, alpha = product(640, 480)
+    out = io.BytesIO()
+    Image.fromarray(np.dstack([rgb, alpha])).save(out, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
+    assert len(encode(rgb, alpha, format="tiff")) < len(out.getvalue())

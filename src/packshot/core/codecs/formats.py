@@ -146,6 +146,8 @@ _ROWS = (
         media_type="image/tiff",
         suffixes=(".tif", ".tiff"),
         magic=re.compile(rb"II\*\0|MM\0\*"),
+        written=True,
+        alpha=True,
     ),
     Format(
         name="avif",

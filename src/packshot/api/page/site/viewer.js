@@ -58,10 +58,11 @@ export class Viewer {
     }
   }
 
-  // A browser need not know every kind of picture that the service reads.
+  // A browser need not know every kind of picture that the service reads and writes.
   #cannotShow(image) {
     image.hidden = true;
-    if (image.parentElement.id === "before") find("tag-before").textContent = "Before: cannot be shown here";
+    const before = image.parentElement.id === "before";
+    find(before ? "tag-before" : "tag-after").textContent = `${before ? "Before" : "After"}: cannot be shown here`;
   }
 
   async #show(photo, mode) {
@@ -104,8 +105,12 @@ export class Viewer {
   #compare(keep) {
     const image = find("after").firstElementChild;
     const { result } = this.photo;
-    image.hidden = !result;
-    if (result && image.src !== result.url) image.src = result.url;
+    if (!result) image.removeAttribute("src");
+    else if (image.src !== result.url) {
+      image.hidden = false;
+      find("tag-after").textContent = "After";
+      image.src = result.url;
+    }
     find("after").hidden = !result;
     if (!result) find("before").style.clipPath = "";
     this.compare.enter(this.photo, keep);
