@@ -101,6 +101,5 @@ def test_usage_is_shown_by_day_and_key(path: Path) -> None:
     assert run(path, "usage", "--key", "nobody") == ""
 
 
-@pytest.mark.parametrize("wrong", [("--expires", "soon"), ("--expires", "1d", "--days", "1")])
-def test_a_wrong_time_is_refused_in_words(path: Path, wrong: tuple[str, ...]) -> None:
-    assert "Usage" in run(path, "create", "shop", *wrong, code=2)
+def test_a_wrong_time_is_refused_in_words(path: Path) -> None:
+    assert "Usage" in run(path, "create", "shop", "--expires", "soon", code=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,7 @@ from packshot.core.options import Options
 from packshot.engine.matting import find_matte
 from packshot.engine.network import OnnxNetwork, load_network
 from packshot.engine.pipeline import remove
-from packshot.engine.registry import Published, published
-from packshot.errors import InvalidOption
+from packshot.engine.registry import ModelEntry, published
 from tests.engine.tiny_onnx import published_graph
 from tests.kit.images import as_png
 
@@ -26,7 +24,6 @@ SIGNATURES = [
     ("u2net", "input.1", 7),
     ("isnet-general-use", "img", 12),
     ("birefnet-general", "input_image", 1),
-    ("bria-rmbg-2.0", "pixel_values", 1),
 ]
 
 
@@ -83,27 +80,16 @@ def test_a_published_network_serves_the_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", published().values(), ids=lambda entry: entry.name)
-def test_an_entry_can_be_fetched_checked_and_judged_by_its_licence(entry: Published) -> None:
+def test_an_entry_can_be_fetched_checked_and_judged_by_its_licence(entry: ModelEntry) -> None:
     assert entry.url.startswith("https://")
     assert entry.file.endswith(".onnx")
     assert entry.licence_url.startswith("https://")
-    assert entry.md5 or entry.sha256 or entry.non_commercial
-    assert entry.non_commercial == ("NC" in entry.licence)
-    assert ("non-commercial" in entry.card_for("0" * 64, 1).licence) == entry.non_commercial
+    assert len(entry.md5) == 32
+    assert entry.bytes or entry.about_mb
+    assert entry.licence in {"Apache-2.0", "MIT"}  # every one may be used in a shop
 
 
 def test_the_page_on_models_has_every_entry_with_its_licence() -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
     for entry in published().values():
         assert f"| {entry.name} | {entry.input.side_px} px | {entry.output} | {entry.licence}" in page
-
-
-def test_a_users_word_for_a_file_may_add_to_what_is_known_but_not_gainsay_it() -> None:
-    known, unknown = published()["u2netp"], published()["bria-rmbg-2.0"]
-    assert unknown.vouched(" " + "AB" * 32).sha256 == "ab" * 32
-    assert known.vouched(known.sha256) == known
-    with pytest.raises(InvalidOption, match="known"):
-        known.vouched("ab" * 32)
-    for nonsense in ("", "ab", "zz" * 32):
-        with pytest.raises(InvalidOption, match="not a SHA-256"):
-            replace(unknown).vouched(nonsense)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,15 +7,6 @@ from sqlalchemy import text
 
 from packshot.errors import BadSettings, DatabaseUnavailable
 from packshot.service.database import Database, Place
-
-
-def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "accounts.sqlite3"
-    Database(path).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(BadSettings, match="newer"):
-        Database(path)
 
 
 def test_what_is_no_database_or_has_no_place_is_a_setup_error(tmp_path: Path) -> None:

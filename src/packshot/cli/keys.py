@@ -51,14 +51,9 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--credits", "credit_count", type=click.IntRange(0), help="Pictures it may make.  [default: no limit]")
 @click.option("--expires", "expires_s", type=Duration(), help="Time until it ends, such as 30d.  [default: never]")
-@click.option("--days", type=click.IntRange(1), help="The same in days.")
 @click.option("--rate", help="Requests it may send, such as 10/second.  [default: PACKSHOT_RATE_LIMIT]")
-def create(name: str, credit_count: int | None, expires_s: float | None, days: int | None, rate: str | None) -> None:
+def create(name: str, credit_count: int | None, expires_s: float | None, rate: str | None) -> None:
     """Create a key for NAME and print it, this once. Its id, for the other commands, goes to stderr."""
-    if days is not None and expires_s is not None:
-        raise click.UsageError("Give --expires or --days, not both.")
-    if days is not None:
-        expires_s = 86_400.0 * days
     from packshot.service.accounts import Accounts
 
     with _database() as database:
@@ -172,16 +167,6 @@ def set_credits(key_id: str, count: str) -> None:
         raise click.BadParameter(f"{count!r} is neither a whole number nor unlimited.", param_hint="COUNT")
     with _accounts() as accounts:
         accounts.set_credits(key_id, None if count == "unlimited" else int(count))
-        _show(accounts, key_id)
-
-
-@keys.command("credit", hidden=True)  # its name in 0.1
-@_ID
-@click.argument("count", type=int)
-def credit(key_id: str, count: int) -> None:
-    """Add COUNT credits to the key with this ID."""
-    with _accounts() as accounts:
-        accounts.add_credits(key_id, count)
         _show(accounts, key_id)
 
 

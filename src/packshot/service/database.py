@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from packshot.errors import BadSettings, DatabaseUnavailable, NotReachable, SetupError
 from packshot.service.engines import name_of, open_engine
-from packshot.service.migrate import migrate
+from packshot.service.migrations import migrate
 from packshot.service.watchdog import Watchdog
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
     from packshot.engine.card import ModelCard
-    from packshot.engine.registry import Published
+    from packshot.engine.registry import ModelEntry
 
 SHOWN = {"mae": "MAE", "max_f": "maximum F"}
 """The figures of a card that the list shows; `evaluation` gives all."""
@@ -67,11 +67,10 @@ def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
         click.echo(f"    - {failure}")
 
 
-def _show_available(entry: Published) -> None:
+def _show_available(entry: ModelEntry) -> None:
     from packshot.cli.models.download import size_of
 
-    terms = f"{entry.licence}, NON-COMMERCIAL USE ONLY" if entry.non_commercial else entry.licence
-    click.echo(f"  {entry.name}  {size_of(entry)}  {entry.input.side_px} px  {terms}")
+    click.echo(f"  {entry.name}  {size_of(entry)}  {entry.input.side_px} px  {entry.licence}")
 
 
 @models.command()

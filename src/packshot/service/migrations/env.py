@@ -1,4 +1,4 @@
-"""How Alembic runs the steps: on the connection and in the transaction that it is given (service/migrate.py)."""
+"""How Alembic runs the steps: on the connection and in the transaction that it is given (migrations/__init__.py)."""
 
 from __future__ import annotations
 
