@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from docs.option_pages import client_options, options_page, presets_page
+from docs.settings_page import settings_page
 from packshot import errors
 from packshot.api.ailab.envelope import TABLE as STATUSES
 from packshot.api.errors import PROBLEM_DETAILS
@@ -15,7 +16,6 @@ from packshot.cli import cli
 from packshot.cli.exit_codes import TABLE as EXIT_CODES
 from packshot.engine.registry import published
 from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
-from packshot.service.settings_page import settings_page
 
 FOLDER = Path(__file__).parent
 PEER = "u2netp"

@@ -15,6 +15,7 @@ import pytest
 
 from packshot.errors import DatabaseUnavailable
 from packshot.service.accounts import Accounts
+from packshot.service.database import Database
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import good
 from tests.kit.server import PATIENCE_S, Running, head, multipart, serving, wait_until
@@ -74,9 +75,9 @@ def test_a_drain_that_runs_out_of_time_says_so_and_gives_the_credit_back(tmp_pat
             response = answer.result(PATIENCE_S)
     failure(response, 503, "AI_SERVICE_FLOW_RESTRICTION")
     assert int(response.headers["retry-after"]) >= 1
-    accounts = Accounts(tmp_path / "accounts.sqlite3")
-    assert accounts.authenticate(key).credits == 1
-    accounts.close()
+    database = Database(tmp_path / "accounts.sqlite3")
+    assert Accounts(database).authenticate(key).credits == 1
+    database.close()
     with serving(tmp_path) as running:
         success_url(running.send(good("jpeg"), key=key, headers=NAMED))
 

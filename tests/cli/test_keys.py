@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from packshot.cli.keys import keys
 from packshot.errors import LockedKey, UnknownKey
 from packshot.service.accounts import Accounts
+from packshot.service.database import Database
 from packshot.service.ledger import Ledger, new_charge_id
 
 
@@ -75,7 +76,8 @@ def test_each_change_shows_what_the_key_is_now(path: Path) -> None:
 def test_a_rotated_key_replaces_the_old_one_and_a_locked_one_waits(path: Path) -> None:
     first = run(path, "create", "shop")
     second = run(path, "rotate", only(path), "--grace", "0s")
-    accounts = Accounts(path)
+    database = Database(path)
+    accounts = Accounts(database)
     assert accounts.authenticate(second).name == "shop"
     with pytest.raises(UnknownKey):
         accounts.authenticate(first)
@@ -84,17 +86,18 @@ def test_a_rotated_key_replaces_the_old_one_and_a_locked_one_waits(path: Path) -
         accounts.authenticate(second)
     run(path, "unlock", only(path))
     accounts.authenticate(second)
-    accounts.close()
+    database.close()
 
 
 def test_usage_is_shown_by_day_and_key(path: Path) -> None:
     run(path, "create", "shop")
-    ledger = Ledger(path)
+    database = Database(path)
+    ledger = Ledger(database)
     for end in (ledger.settle, ledger.settle, ledger.refund):
         charge_id = new_charge_id()
         ledger.charge(only(path), charge_id)
         end(charge_id)
-    ledger.close()
+    database.close()
     day, key_id, succeeded, failed, credit_count, name = run(path, "usage", "--days", "2").split()
     assert (key_id, succeeded, failed, credit_count, name) == (only(path), "2", "1", "2", "shop")
     assert len(day.split("-")) == 3

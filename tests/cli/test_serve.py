@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from packshot.cli.serve import _command, _welcome
-from packshot.service.metrics_server import SILENCE_S
+from packshot.service.metrics import SILENCE_S
 from packshot.service.settings import Settings
 from tests.kit.figures import Figures
 from tests.kit.processes import free_port

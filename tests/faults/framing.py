@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from packshot.service.api_keys import new_api_key
+from packshot.service.accounts import new_api_key
 from tests.faults.proof import Place, proof
 from tests.faults.sockets import exchange, statuses
 from tests.kit.images import good

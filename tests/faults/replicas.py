@@ -48,9 +48,10 @@ def credits_left(state_dir: Path, key: str) -> int:
     from contextlib import closing
 
     from packshot.service.accounts import Accounts
+    from packshot.service.database import Database
 
-    with closing(Accounts(state_dir / "accounts.sqlite3")) as accounts:
-        left = accounts.authenticate(key).credits
+    with closing(Database(state_dir / "accounts.sqlite3")) as database:
+        left = Accounts(database).authenticate(key).credits
         assert left is not None
         return left
 
@@ -98,11 +99,12 @@ def _look_for_lost_charges(state_dir: Path) -> int:
     """What every replica does each minute, done when the charges are old enough; returns how many were given back."""
     from contextlib import closing
 
+    from packshot.service.database import Database
     from packshot.service.ledger import Ledger
 
     later = time.time() + _LOST_AFTER_S
-    with closing(Ledger(state_dir / "accounts.sqlite3", now=lambda: later)) as ledger:
-        return ledger.give_back_lost(_LOST_AFTER_S)
+    with closing(Database(state_dir / "accounts.sqlite3")) as database:
+        return Ledger(database, now=lambda: later).give_back_lost(_LOST_AFTER_S)
 
 
 def _is_there(address: str, link: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from packshot.service.database import Place
+from packshot.service.database import Database, Place
 from tests.kit.postgres import Postgres, postgres_server
 from tests.service.kit import Clock
 
@@ -38,3 +38,11 @@ def place(request: pytest.FixtureRequest) -> Place:
         return file
     server: Postgres = request.getfixturevalue("postgres")
     return server.new_database()
+
+
+@pytest.fixture
+def database(place: Place) -> Iterator[Database]:
+    """Empty tables, opened."""
+    opened = Database(place)
+    yield opened
+    opened.close()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -9,17 +8,14 @@ from pathlib import Path
 import pytest
 
 from packshot.errors import InvalidOption, LockedKey, MissingKey, UnknownKey
-from packshot.service.accounts import Accounts
-from packshot.service.api_keys import new_api_key
-from packshot.service.database import Place
+from packshot.service.accounts import Accounts, new_api_key
+from packshot.service.database import Database, Place
 from tests.service.kit import Clock
 
 
 @pytest.fixture
-def accounts(place: Place, clock: Clock) -> Iterator[Accounts]:
-    opened = Accounts(place, now=clock)
-    yield opened
-    opened.close()
+def accounts(database: Database, clock: Clock) -> Accounts:
+    return Accounts(database, now=clock)
 
 
 def test_a_key_lets_its_owner_in(accounts: Accounts) -> None:
@@ -29,14 +25,15 @@ def test_a_key_lets_its_owner_in(accounts: Accounts) -> None:
 
 
 def test_the_key_itself_is_kept_nowhere(path: Path) -> None:
-    accounts = Accounts(path)
+    database = Database(path)
+    accounts = Accounts(database)
     new = accounts.create("shop")
     accounts.authenticate(new.key)
     on_disk = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"shop" in on_disk
     assert new.key.encode() not in on_disk
     assert new.key not in repr(new) + repr(accounts.list())
-    accounts.close()
+    database.close()
 
 
 @pytest.mark.parametrize("key", [None, ""])
@@ -51,8 +48,8 @@ def test_a_key_that_was_not_made_here_is_unknown(accounts: Accounts) -> None:
 
 
 @pytest.mark.parametrize("key", ["x", "pk_" + "0" * 49, "pk_é", "p" * 10_000, "pk_\x00"])
-def test_rubbish_is_refused_without_a_look_into_the_database(accounts: Accounts, key: str) -> None:
-    accounts.close()
+def test_rubbish_is_refused_without_a_look_into_the_database(database: Database, accounts: Accounts, key: str) -> None:
+    database.close()
     with pytest.raises(UnknownKey):
         accounts.authenticate(key)
 
@@ -106,12 +103,10 @@ def test_last_use_is_written_once_a_minute(accounts: Accounts, clock: Clock) -> 
 
 
 def test_a_restart_forgets_nothing(place: Place, clock: Clock) -> None:
-    first = Accounts(place, now=clock)
-    new = first.create("shop", credits=5)
-    first.close()
-    second = Accounts(place, now=clock)
-    assert second.authenticate(new.key).credits == 5
-    second.close()
+    with closing(Database(place)) as first:
+        new = Accounts(first, now=clock).create("shop", credits=5)
+    with closing(Database(place)) as second:
+        assert Accounts(second, now=clock).authenticate(new.key).credits == 5
 
 
 def test_keys_are_listed_in_the_order_of_their_making(accounts: Accounts, clock: Clock) -> None:
@@ -132,23 +127,20 @@ def test_the_first_key_is_made_once_even_after_it_was_revoked(accounts: Accounts
 
 def test_threads_make_one_first_key_between_them_on_a_fresh_database(place: Place) -> None:
     def start(_: int) -> bool:
-        accounts = Accounts(place)  # each with a connection of its own, as processes have
-        try:
-            return accounts.create_first("first") is not None
-        finally:
-            accounts.close()
+        with closing(Database(place)) as mine:  # each with a connection of its own, as processes have
+            return Accounts(mine).create_first("first") is not None
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(start, range(24))) == 1
 
 
 def test_the_file_is_the_owners_alone(path: Path) -> None:
-    accounts = Accounts(path)
-    accounts.create("shop")
+    database = Database(path)
+    Accounts(database).create("shop")
     assert {oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()} == {"0o600"}
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    accounts.close()
+    database.close()
 
 
 def test_a_rotated_key_has_two_texts_for_a_while(accounts: Accounts, clock: Clock) -> None:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packshot.service.api_keys import digest_of, is_well_formed, new_api_key
+from packshot.service.accounts import digest_of, is_well_formed, new_api_key
 
 
 def test_a_new_key_can_be_recognised_and_is_never_the_same() -> None:

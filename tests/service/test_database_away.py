@@ -38,7 +38,8 @@ def works(accounts: Accounts) -> bool:
 
 
 def test_a_stopped_server_is_said_at_once_and_its_return_is_noticed(server: Postgres) -> None:
-    accounts = Accounts(server.new_database())
+    database = Database(server.new_database())
+    accounts = Accounts(database)
     key = accounts.create("shop").key
     server.stop()
     began = time.monotonic()
@@ -50,11 +51,12 @@ def test_a_stopped_server_is_said_at_once_and_its_return_is_noticed(server: Post
     server.start()
     wait_until(lambda: works(accounts))
     assert accounts.authenticate(key).name == "shop"
-    accounts.close()
+    database.close()
 
 
 def test_a_restart_between_two_requests_costs_neither(server: Postgres) -> None:
-    accounts = Accounts(server.new_database())
+    database = Database(server.new_database())
+    accounts = Accounts(database)
     key = accounts.create("shop").key
     with ThreadPoolExecutor(8) as threads:  # several connections that will be dead
         list(threads.map(lambda _: accounts.authenticate(key), range(32)))
@@ -63,7 +65,7 @@ def test_a_restart_between_two_requests_costs_neither(server: Postgres) -> None:
     time.sleep(1.1)  # longer than a connection rests before it is tried
     with ThreadPoolExecutor(8) as threads:
         assert all(info.name == "shop" for info in threads.map(lambda _: accounts.authenticate(key), range(32)))
-    accounts.close()
+    database.close()
 
 
 def test_a_silent_server_is_given_up_within_the_deadline_and_no_credit_is_lost(server: Postgres) -> None:

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from packshot.errors import ConflictError, InvalidOption
 from packshot.service.accounts import Accounts
-from packshot.service.database import Place
+from packshot.service.database import Database, Place
 from packshot.service.idempotency import KEPT_S, RUNNING_S, Idempotency
 from tests.service.kit import Clock
 
 
 @pytest.fixture
-def idempotency(place: Place, clock: Clock) -> Iterator[Idempotency]:
-    opened = Idempotency(place, now=clock)
-    yield opened
-    opened.close()
+def idempotency(database: Database, clock: Clock) -> Idempotency:
+    return Idempotency(database, now=clock)
 
 
 def test_the_second_time_the_first_outcome_is_answered(idempotency: Idempotency) -> None:
@@ -60,28 +58,26 @@ def test_outcomes_live_for_a_day(idempotency: Idempotency, clock: Clock) -> None
 
 
 def test_what_a_dead_process_began_does_not_block_its_key_for_a_day(place: Place, clock: Clock) -> None:
-    dead = Idempotency(place, now=clock)
-    dead.begin("owner", "order-1", "hash")
-    dead.close()
-    alive = Idempotency(place, now=clock)
+    with closing(Database(place)) as dead:
+        Idempotency(dead, now=clock).begin("owner", "order-1", "hash")
+    database = Database(place)
+    alive = Idempotency(database, now=clock)
     clock.advance(RUNNING_S - 1)
     with pytest.raises(ConflictError):
         alive.begin("owner", "order-1", "hash")
     clock.advance(1)
     assert alive.begin("owner", "order-1", "hash") is None
-    alive.close()
+    database.close()
 
 
 def test_outcomes_survive_a_restart_beside_the_accounts(place: Place, clock: Clock) -> None:
-    accounts, first = Accounts(place, now=clock), Idempotency(place, now=clock)
-    accounts.create("shop")
-    first.begin("owner", "order-1", "hash")
-    first.finish("owner", "order-1", "done")
-    first.close()
-    second = Idempotency(place, now=clock)
-    assert second.begin("owner", "order-1", "hash") == "done"
-    second.close()
-    accounts.close()
+    with closing(Database(place)) as beside, closing(Database(place)) as database:
+        Accounts(beside, now=clock).create("shop")
+        first = Idempotency(database, now=clock)
+        first.begin("owner", "order-1", "hash")
+        first.finish("owner", "order-1", "done")
+    with closing(Database(place)) as database:
+        assert Idempotency(database, now=clock).begin("owner", "order-1", "hash") == "done"
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
@@ -92,13 +88,11 @@ def test_a_key_of_unreasonable_length_is_refused(idempotency: Idempotency, key: 
 
 def test_of_many_at_once_one_does_the_work(place: Place) -> None:
     def begin(_: int) -> bool:
-        mine = Idempotency(place)
-        try:
-            return mine.begin("owner", "order-1", "hash") is None
-        except ConflictError:
-            return False
-        finally:
-            mine.close()
+        with closing(Database(place)) as mine:
+            try:
+                return Idempotency(mine).begin("owner", "order-1", "hash") is None
+            except ConflictError:
+                return False
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(begin, range(24))) == 1

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from packshot.errors import ConflictError, InvalidOption
-from packshot.service.accounts import Accounts
+from packshot.service.accounts import Accounts, import_keys
 from packshot.service.database import Database, Place
 from packshot.service.idempotency import Idempotency
-from packshot.service.importing import import_keys
 from packshot.service.ledger import Ledger, new_charge_id
 from tests.service.kit import Clock
 

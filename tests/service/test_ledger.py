@@ -169,10 +169,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from packshot.errors import OutOfCredits
+from packshot.service.database import Database
 from packshot.service.ledger import Ledger, new_charge_id
 
 place, key_id = sys.argv[1:]
-ledger = Ledger(place if "://" in place else Path(place))
+ledger = Ledger(Database(place if "://" in place else Path(place)))
 
 def charge(_):
     try:

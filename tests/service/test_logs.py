@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from packshot.service.api_keys import new_api_key
-from packshot.service.logs import JsonFormatter, TextFormatter, about_key, about_request, hide_secrets, set_up_logging
+from packshot.service.accounts import new_api_key
+from packshot.service.logs import JsonFormatter, TextFormatter, bind_key, bind_request, hide_secrets, set_up_logging
 
 Written = Callable[[], str]
 HOSTILE = "a.jpg\n2026-01-01T00:00:00.000Z INFO packshot.access forged\r\x1b[2Jgone\x85\u2028end\u202e\x00"
@@ -36,8 +36,8 @@ def written(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, io
 def test_a_line_of_json_says_when_where_and_what() -> None:
     record = logging.LogRecord("packshot.access", logging.WARNING, "", 0, "GET %s", ("/v1/about",), None)
     record.status, record.duration_ms = 200, 1.5
-    with about_request("REQUEST", trace_id="TRACE"):
-        about_key("0123456789ab")
+    with bind_request("REQUEST", trace_id="TRACE"):
+        bind_key("0123456789ab")
         line = json.loads(JsonFormatter().format(record))
     moment = datetime.fromisoformat(line.pop("time"))
     assert moment.utcoffset() == timedelta(0)
@@ -57,7 +57,7 @@ def test_a_line_of_json_says_when_where_and_what() -> None:
 def test_a_line_of_text_can_be_searched_by_its_request() -> None:
     record = logging.LogRecord("packshot.access", logging.INFO, "", 0, "GET /v1/about 200", (), None)
     record.duration_ms = 1.5
-    with about_request("REQUEST"):
+    with bind_request("REQUEST"):
         text = TextFormatter().format(record)
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO packshot\.access GET /v1/about 200 "
@@ -68,9 +68,9 @@ def test_a_line_of_text_can_be_searched_by_its_request() -> None:
 
 def test_what_is_known_of_one_request_does_not_stick_to_the_next() -> None:
     record = logging.LogRecord("a", logging.INFO, "", 0, "said", (), None)
-    with about_request("FIRST"):
-        about_key("first")
-    with about_request("SECOND"):
+    with bind_request("FIRST"):
+        bind_key("first")
+    with bind_request("SECOND"):
         second = json.loads(JsonFormatter().format(record))
     assert second["request_id"] == "SECOND"
     assert "key_id" not in second

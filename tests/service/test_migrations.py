@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,17 +38,13 @@ def test_the_last_step_is_the_head() -> None:
 
 def test_replicas_that_start_together_on_an_empty_database_make_its_tables_once(place: Place) -> None:
     def start(number: int) -> str:
-        accounts = Accounts(place)
-        try:
-            return accounts.create(f"key {number}").id
-        finally:
-            accounts.close()
+        with closing(Database(place)) as database:
+            return Accounts(database).create(f"key {number}").id
 
     with ThreadPoolExecutor(8) as threads:
         made = set(threads.map(start, range(16)))
-    accounts = Accounts(place)
-    assert {info.id for info in accounts.list()} == made
-    accounts.close()
+    with closing(Database(place)) as database:
+        assert {info.id for info in Accounts(database).list()} == made
 
 
 def test_a_database_of_a_newer_release_is_left_alone(place: Place) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from docs.settings_page import settings_page
 from packshot.errors import BadSettings
 from packshot.service.environment import variable_of
 from packshot.service.settings import WILDCARDS, Settings
-from packshot.service.settings_page import settings_page
 
 SECRET = "s3cret-" + "x" * 40
 HOME = {"HOME": "/home/someone"}

@@ -60,7 +60,7 @@ def test_open_each_process_counts_for_itself_and_says_so_once(server: Redis, cap
 
 
 def test_closed_nobody_with_a_limit_is_let_in(server: Redis) -> None:
-    limiter = RateLimiter("3/minute", server.url, closed_when_away=True)
+    limiter = RateLimiter("3/minute", server.url, fail_closed=True)
     server.stop()
     for _ in range(2):
         with pytest.raises(LimiterUnavailable) as caught:

@@ -7,6 +7,7 @@ import pytest
 
 from packshot.errors import BadSettings
 from packshot.service.accounts import Accounts
+from packshot.service.database import Database
 from packshot.service.settings import Settings
 from packshot.service.state import State
 
@@ -18,13 +19,14 @@ def settings_for(folder: Path, **values: object) -> Settings:
 def test_a_first_start_makes_a_secret_and_a_key_and_a_second_start_finds_them(tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "deep" / "state", first_credits=9)
     first, second = State(settings), State(settings)
-    accounts = Accounts(first.database)
+    database = Database(first.database)
+    accounts = Accounts(database)
     new = first.first_key(accounts)
     assert new is not None
     assert accounts.authenticate(new.key).credits == 9
     assert first.url_secrets == second.url_secrets
     assert second.first_key(accounts) is None
-    accounts.close()
+    database.close()
 
 
 def test_the_secret_is_long_and_the_owners_alone(tmp_path: Path) -> None:
@@ -51,10 +53,11 @@ def test_configured_secrets_come_first_and_nothing_is_made(tmp_path: Path) -> No
 
 def test_nothing_is_made_where_others_can_reach_the_service(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, host="192.168.1.5", url_secrets=("c" * 32,))
-    accounts = Accounts(State(settings).database)
+    database = Database(State(settings).database)
+    accounts = Accounts(database)
     assert State(settings).first_key(accounts) is None
     assert accounts.list() == []
-    accounts.close()
+    database.close()
     open_to_all = settings.model_copy(update={"url_secrets": ()})  # a way past the settings' own check
     with pytest.raises(BadSettings, match="PACKSHOT_URL_SECRETS"):
         _ = State(open_to_all).url_secrets

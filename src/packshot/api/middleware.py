@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.api.errors import MalformedRequest, UploadsFull
 from packshot.errors import PackshotError, ShuttingDown
-from packshot.service.logs import about_request
+from packshot.service.logs import bind_request
 from packshot.service.metrics import METHODS, OTHER
 from packshot.service.rate_limit import Window
 from packshot.service.telemetry import Telemetry
@@ -55,7 +55,7 @@ class RequestContext:
         scope["request_id"] = str(uuid.uuid4()).upper()
         with (
             self._telemetry.request(Headers(scope=scope)) as span,
-            about_request(scope["request_id"], span.trace_id),
+            bind_request(scope["request_id"], span.trace_id),
         ):
             await self._answer(scope, receive, send, span)
 

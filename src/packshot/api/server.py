@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from packshot.api.app import create_app
 from packshot.service.build import Service
-from packshot.service.listening import cannot_listen
+from packshot.service.environment import cannot_listen
 from packshot.service.settings import Settings
 
 # A stalled reader must take what is buffered between asyncio's marks, 48 KB, in this many times the idle deadline.

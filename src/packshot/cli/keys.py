@@ -177,8 +177,8 @@ def import_(file: Path) -> None:
 
     Stop the service that uses FILE first. With PACKSHOT_DATABASE_URL they go from one machine to PostgreSQL.
     """
+    from packshot.service.accounts import import_keys
     from packshot.service.database import Database
-    from packshot.service.importing import import_keys
 
     source = Database(file)
     try:

@@ -1,22 +1,30 @@
-"""API keys: who may come in. An id stands for a key everywhere else; the key itself is shown once."""
+"""API keys: who may come in. An id stands for a key everywhere else; the key itself is shown once.
+
+Its text is pk_, 43 random characters (256 bits), 6 characters of checksum. The prefix lets scanners find leaked keys.
+The checksum tells a mistyped key from a wrong one and refuses rubbish without a look into the database; it protects
+nothing else. The SHA-256 is stored: with 256 random bits there is nothing to guess, and a slow hash would only cost
+time.
+"""
 
 # ruff: noqa: A002 - `credits` is the word for it; the builtin of that name exists for the interactive prompt alone
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
+import string
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from packshot.errors import InvalidOption, LockedKey, MissingKey, UnknownKey
-from packshot.service.api_keys import digest_of, is_well_formed, new_api_key
-from packshot.service.database import Database, Place
-from packshot.service.rates import checked_rate
-from packshot.service.tables import KEYS
+from packshot.service.database import Database
+from packshot.service.tables import CHARGES, IDEMPOTENCY, KEYS, USAGE
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row, Update
@@ -24,6 +32,13 @@ if TYPE_CHECKING:
 # last_used_at is for people who wonder whether a key is still in use: a write a minute is enough.
 LAST_USED_STEP_S = 60
 ROTATION_GRACE_S = 7 * 86_400
+
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_PREFIX = "pk_"
+_RANDOM_CHARACTERS = 43  # 62**43 > 2**256
+_CHECKSUM_CHARACTERS = 6  # 62**6 > 2**32
+_FORM = re.compile(f"{_PREFIX}[0-9A-Za-z]{{{_RANDOM_CHARACTERS + _CHECKSUM_CHARACTERS}}}")
+_IMPORTED_AT_ONCE = 500  # rows of one INSERT
 
 
 @dataclass(frozen=True)
@@ -64,12 +79,9 @@ _NOT_REVOKED = KEYS.c.state != "revoked"
 class Accounts:
     """Keys and what is known of them. Safe from threads, from several processes and from several machines."""
 
-    def __init__(self, database: Database | Place, now: Callable[[], float] = time.time) -> None:
-        self._database = database if isinstance(database, Database) else Database(database)
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        self._database = database
         self._now = now
-
-    def close(self) -> None:
-        self._database.close()
 
     def check(self) -> None:
         """Raise DatabaseUnavailable unless keys can be looked up."""
@@ -82,7 +94,7 @@ class Accounts:
 
         Raises: InvalidOption.
         """
-        new = self._insert(name, expires_at=expires_at, credits=_checked_credits(credits), rate=checked_rate(rate))
+        new = self._insert(name, expires_at=expires_at, credits=_checked_credits(credits), rate=_checked_rate(rate))
         assert new is not None  # noqa: S101 - it need not be the first
         return new
 
@@ -126,7 +138,7 @@ class Accounts:
 
     def set_rate(self, key_id: str, rate: str | None) -> None:
         """Give a key a limit of its own, such as "10/second"; None for the service's."""
-        self._change(key_id, {"rate": checked_rate(rate)}, _NOT_REVOKED)
+        self._change(key_id, {"rate": _checked_rate(rate)}, _NOT_REVOKED)
 
     def add_credits(self, key_id: str, credits: int) -> None:
         """Add to what a key may spend; one that has no end of them keeps that."""
@@ -199,6 +211,55 @@ class Accounts:
         raise UnknownKey(f"There is no key with the id {key_id}.", hint="`packshot keys list` shows them.")
 
 
+def import_keys(source: Database, target: Database) -> int:
+    """Copy keys, credits, usage, open charges and remembered requests, all or nothing; returns how many keys.
+
+    What the target holds stays. `source` must be at rest: what it does meanwhile would count in both.
+
+    Raises
+    ------
+    InvalidOption
+        The target has some of these keys already, or is the source.
+    DatabaseUnavailable
+        One of the two cannot be read or written.
+    """
+    if source.name == target.name:
+        hint = "Set PACKSHOT_DATABASE_URL, or another PACKSHOT_STATE_DIR, for where they shall go."
+        raise InvalidOption(f"{source.name} is itself the database that would take the keys.", hint=hint)
+    tables = (KEYS, USAGE, CHARGES, IDEMPOTENCY)
+    rows = {table: [dict(row._mapping) for row in source.rows(select(table))] for table in tables}
+    ids = [key["id"] for key in rows[KEYS]]
+    with target.transaction(alone="import") as connection:
+        for first in range(0, len(ids), _IMPORTED_AT_ONCE):
+            known = select(func.count()).where(KEYS.c.id.in_(ids[first : first + _IMPORTED_AT_ONCE]))
+            if connection.execute(known).scalar_one():
+                raise InvalidOption(
+                    f"Keys of {source.name} are in {target.name} already.", hint="Nothing was changed: import once."
+                )
+        for table, all_rows in rows.items():
+            for first in range(0, len(all_rows), _IMPORTED_AT_ONCE):
+                connection.execute(target.insert(table).values(all_rows[first : first + _IMPORTED_AT_ONCE]))
+    return len(ids)
+
+
+def new_api_key() -> str:
+    """A fresh key, 52 characters."""
+    body = _PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
+    return body + _checksum(body)
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether the text can be a key at all: form and checksum."""
+    if not _FORM.fullmatch(key):
+        return False
+    return _checksum(key[:-_CHECKSUM_CHARACTERS]) == key[-_CHECKSUM_CHARACTERS:]
+
+
+def digest_of(key: str) -> bytes:
+    """What is stored of a key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
 def _info(row: Row[Any]) -> KeyInfo:
     return KeyInfo(**row._mapping)
 
@@ -211,3 +272,24 @@ def _checked_credits(credits: int | None) -> int | None:
     if credits is not None and credits < 0:
         raise InvalidOption(f"A key cannot have {credits} credits.", hint="Give 0 or more, or none for no end.")
     return credits
+
+
+def _checked_rate(rate: str | None) -> str | None:
+    if rate is not None:
+        from packshot.service.rate_limit import parse_rate  # noqa: PLC0415 - 0.2 s, and most keys have none
+
+        try:
+            parse_rate(rate)
+        except ValueError as error:
+            raise InvalidOption(
+                f"{rate!r} is no rate.", hint="Write one limit such as 600/minute or 10/second.", field="rate"
+            ) from error
+    return rate
+
+
+def _checksum(body: str) -> str:
+    rest, characters = zlib.crc32(body.encode()), ""
+    for _ in range(_CHECKSUM_CHARACTERS):
+        rest, digit = divmod(rest, len(_ALPHABET))
+        characters = _ALPHABET[digit] + characters
+    return characters

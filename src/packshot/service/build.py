@@ -23,7 +23,7 @@ from packshot.service.database import Database
 from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
 from packshot.service.ledger import Ledger
-from packshot.service.logs import about_key
+from packshot.service.logs import bind_key
 from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.signing import UrlSigner
 from packshot.service.state import State
@@ -52,6 +52,7 @@ class Service:
 
     settings: Settings
     network: Network
+    database: Database
     accounts: Accounts
     ledger: Ledger
     idempotency: Idempotency
@@ -80,7 +81,7 @@ class Service:
             await self.admission.drain()
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, return_exceptions=True)
-            self.accounts.close()  # and with it the database that the ledger and idempotency share
+            self.database.close()
             await asyncio.to_thread(self.telemetry.close)
             log.info("stopped")
 
@@ -98,7 +99,7 @@ class Service:
         MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
         """
         key = await asyncio.to_thread(self.accounts.authenticate, api_key)
-        about_key(key.id)
+        bind_key(key.id)
         return key, await asyncio.to_thread(self.rate_limiter.hit, key.id, key.rate)
 
     def public_url(self, path: str) -> str:
@@ -144,13 +145,14 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     )
     sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
     rate_limiter = RateLimiter(
-        settings.rate_limit, settings.rate_limit_url, closed_when_away=settings.rate_limit_away == "closed"
+        settings.rate_limit, settings.rate_limit_url, fail_closed=settings.rate_limit_away == "closed"
     )
     rate_limiter.on_failure = telemetry.metrics.limits_not_shared
     first_key = state.first_key(accounts)
     return Service(
         settings=settings,
         network=network,
+        database=database,
         accounts=accounts,
         ledger=ledger,
         idempotency=idempotency,

@@ -10,23 +10,26 @@ calls fail at once for a second instead of each waiting in turn.
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Executable, Row, Table, func, select, text
+from sqlalchemy import URL, Engine, Executable, Row, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
 
 from packshot.errors import BadSettings, DatabaseUnavailable, NotReachable, SetupError
-from packshot.service.engines import name_of, open_engine
 from packshot.service.migrations import migrate
-from packshot.service.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlalchemy import Connection
 
 Place = Path | str
@@ -36,6 +39,11 @@ DEADLINE_S = 6.0  # of a whole transaction; a statement's own, 3 s, is the serve
 RETRY_AFTER_S = 2
 _AWAY_S = 1.0
 _STALE_S = 1.0  # a connection that rested longer is tried before it is relied on
+_BUSY_TIMEOUT_S = 10
+_CONNECT_TIMEOUT_S = 3
+_STATEMENT_TIMEOUT_MS = 3000
+_CONNECTIONS = 16  # as many as threads may ask at once, see asyncio.to_thread; a replica needs no more
+_TICK_S = 0.2
 
 
 class Database:
@@ -51,13 +59,13 @@ class Database:
         NotReachable
             Its server is away, or does not let this user in.
         """
-        self.name = name_of(place)
+        self.name = _name_of(place)
         self._is_file = isinstance(place, Path)
         self._turns: AbstractContextManager[object] = threading.RLock() if self._is_file else nullcontext()
-        self._watchdog = Watchdog()
+        self._watchdog = _Watchdog()
         self._away_until = 0.0
         self._closed = False
-        self._engine = open_engine(place)
+        self._engine = _open_engine(place)
         try:
             if isinstance(place, Path):
                 place.touch(mode=0o600)
@@ -170,3 +178,129 @@ def _unusable(name: str, is_file: bool, error: Exception) -> SetupError:
     if is_file:
         hint = "It must be a file of packshot's on a local disk, in a writable folder: PACKSHOT_STATE_DIR."
     return BadSettings(f"The database {name} cannot be opened: {reason}.", hint=hint)
+
+
+def database_url(given: str) -> URL:
+    """The URL of a PostgreSQL database, with the one driver that is used here. Raises ValueError on any other."""
+    try:
+        url = make_url(given)
+    except ArgumentError as error:
+        raise ValueError from error
+    if url.drivername not in {"postgresql", "postgres", "postgresql+psycopg"} or not url.database:
+        raise ValueError
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _name_of(place: Place) -> str:
+    """The database in words: without its password."""
+    return str(place) if isinstance(place, Path) else database_url(place).render_as_string(hide_password=True)
+
+
+def _open_engine(place: Place) -> Engine:
+    """An engine for a SQLite file or a PostgreSQL URL. Connects to nothing yet."""
+    return _sqlite(place) if isinstance(place, Path) else _postgresql(database_url(place))
+
+
+def _sqlite(path: Path) -> Engine:
+    arguments = {"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=StaticPool, connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, below
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Whoever will write says so first: two readers that both go on to write could only fail.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        import psycopg  # noqa: F401, PLC0415 - the extra may be missing
+    except ImportError as error:
+        raise BadSettings(
+            "PACKSHOT_DATABASE_URL needs the PostgreSQL driver.", hint="Install packshot[postgresql]."
+        ) from error
+    arguments: dict[str, Any] = {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": 1000 * _CONNECT_TIMEOUT_S,
+        "application_name": "packshot",
+        "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} "
+        f"-c idle_in_transaction_session_timeout={2 * _STATEMENT_TIMEOUT_MS}",
+        # A pooler in transaction mode (PgBouncer) hands a statement to a connection that never prepared it.
+        "prepare_threshold": None,
+    }
+    kept = {name: value for name, value in arguments.items() if name not in url.query}
+    return create_engine(
+        url, connect_args=kept, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=_CONNECT_TIMEOUT_S
+    )
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Change a fresh file to WAL. Of several that change it at once SQLite refuses some at once, timeout or not."""
+    import sqlite3  # noqa: PLC0415 - a PostgreSQL service needs none
+
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says why
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+class _Watchdog:
+    """Shuts sockets down whose time is up, so that whoever waits on them gets an error at once.
+
+    A server that falls silent answers no timeout of its own.
+
+    One thread for all of them: a timer for each call would cost as much as the call.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[object, tuple[float, int]] = {}
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def over(self, descriptor: int, seconds: float) -> Iterator[None]:
+        """Watch a socket while the block runs."""
+        # Its own descriptor: the driver may close the other meanwhile, and the number would be somebody else's.
+        entry, mine = object(), os.dup(descriptor)
+        with self._change:
+            self._ends[entry] = (time.monotonic() + seconds, mine)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+                self._thread.start()
+            elif len(self._ends) == 1:
+                self._change.notify()
+        try:
+            yield
+        finally:
+            with self._change:
+                self._ends.pop(entry, None)
+                os.close(mine)
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                while not self._ends:
+                    self._change.wait()
+                now = time.monotonic()
+                for entry in [entry for entry, (ends, _) in self._ends.items() if ends <= now]:
+                    _cut(self._ends.pop(entry)[1])
+            time.sleep(_TICK_S)
+
+
+def _cut(descriptor: int) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:  # closes its own at the end
+        connection.shutdown(socket.SHUT_RDWR)

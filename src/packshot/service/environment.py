@@ -7,6 +7,7 @@ only settings.py touches the real environment.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +41,16 @@ def words(model: type[BaseModel], name: str) -> Mapping[str, Any]:
 def variable_of(name: str) -> str:
     """The environment variable of a field."""
     return PREFIX + name.upper()
+
+
+def cannot_listen(error: OSError, host: str, port: int, *, host_setting: str, port_setting: str) -> BadSettings:
+    """The system's reason, and which of the two settings mends it."""
+    another = f"Choose another port with {variable_of(port_setting)}"
+    hint = {
+        errno.EADDRINUSE: f"{another}, or stop what uses this one.",
+        errno.EACCES: f"{another}, above 1023.",
+    }.get(error.errno or 0, f"{variable_of(host_setting)} must be an address of this machine, or a name of one.")
+    return BadSettings(f"{host}:{port} cannot be listened on: {error.strerror}.", hint=hint)
 
 
 def read_environment(model: type[Model], environ: Mapping[str, str], computed: Mapping[str, Any]) -> Model:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from packshot.errors import ConflictError, InvalidOption
-from packshot.service.database import Database, Place
+from packshot.service.database import Database
 from packshot.service.tables import IDEMPOTENCY
 
 if TYPE_CHECKING:
@@ -24,15 +24,10 @@ LONGEST_KEY = 255
 class Idempotency:
     """`begin` before the work, then `finish` or `abandon`. In the same database as the accounts."""
 
-    def __init__(
-        self, database: Database | Place, now: Callable[[], float] = time.time, running_s: float = RUNNING_S
-    ) -> None:
-        self._database = database if isinstance(database, Database) else Database(database)
+    def __init__(self, database: Database, now: Callable[[], float] = time.time, running_s: float = RUNNING_S) -> None:
+        self._database = database
         self._now = now
         self._running_s = running_s
-
-    def close(self) -> None:
-        self._database.close()
 
     def begin(self, key_id: str, idempotency_key: str, request_hash: str) -> str | None:
         """The outcome of the same request, when it was finished before; None when this caller is to do the work.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, or_, select, update
 
 from packshot.errors import DatabaseUnavailable, OutOfCredits
-from packshot.service.database import Database, Place
+from packshot.service.database import Database
 from packshot.service.tables import CHARGES, KEYS, USAGE
 
 if TYPE_CHECKING:
@@ -47,12 +47,9 @@ def new_charge_id() -> str:
 class Ledger:
     """Credits, taken and given back atomically. Safe from threads, from several processes and from several machines."""
 
-    def __init__(self, database: Database | Place, now: Callable[[], float] = time.time) -> None:
-        self._database = database if isinstance(database, Database) else Database(database)
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        self._database = database
         self._now = now
-
-    def close(self) -> None:
-        self._database.close()
 
     def charge(self, key_id: str, charge_id: str) -> None:
         """Take one credit. However many threads and replicas ask, no key spends more than it has.

@@ -43,7 +43,7 @@ def set_up_logging(level: str, form: str = "text") -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
-    handler.addFilter(_Seldom("opentelemetry"))
+    handler.addFilter(RateLimitFilter("opentelemetry"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # It warns of every form that is cut or forged, which the answer says already and a flood would fill the disk with.
@@ -54,7 +54,7 @@ def set_up_logging(level: str, form: str = "text") -> None:
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-class _Seldom(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets a line of a library through once a minute: a collector that is away is told of every few seconds."""
 
     def __init__(self, library: str) -> None:
@@ -71,7 +71,7 @@ class _Seldom(logging.Filter):
 
 
 @contextmanager
-def about_request(request_id: str, trace_id: str | None = None) -> Iterator[None]:
+def bind_request(request_id: str, trace_id: str | None = None) -> Iterator[None]:
     """Lines that are written inside, in threads too, carry these names, and the key's as soon as it is known."""
     tokens = [(_request_id, _request_id.set(request_id)), (_trace_id, _trace_id.set(trace_id))]
     tokens.append((_key_id, _key_id.set(None)))
@@ -82,7 +82,7 @@ def about_request(request_id: str, trace_id: str | None = None) -> Iterator[None
             variable.reset(token)
 
 
-def about_key(key_id: str) -> None:
+def bind_key(key_id: str) -> None:
     """From here on the lines of this request say whose it is: by the key's id, never by the key."""
     _key_id.set(key_id)
 

@@ -1,4 +1,6 @@
-"""The figures that operators watch, in Prometheus' terms. docs/observability.md says what each is for.
+"""The figures that operators watch, in Prometheus' terms, and the port where it fetches them.
+
+docs/observability.md says what each is for.
 
 A label never holds what a caller wrote: routes are templates, methods and statuses come from short lists, errors are
 slugs. So the number of series is bounded by the code, not by the traffic, and no key or file name can get into them.
@@ -6,10 +8,14 @@ slugs. So the number of series is bounded by the code, not by the traffic, and n
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from packshot import __version__
 from packshot.errors import (
@@ -23,6 +29,7 @@ from packshot.errors import (
     ShuttingDown,
     StoreUnavailable,
 )
+from packshot.service.environment import cannot_listen
 
 if TYPE_CHECKING:
     from packshot.engine.pipeline import Result
@@ -33,6 +40,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a probe's milliseconds to the longest deadline that anybody sets.
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60)
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.8, 1.6, 5, 15, 60)
+SILENCE_S = 10  # of a client of the metrics' port
 _PARTS = {StoreUnavailable: "store", DatabaseUnavailable: "database"}
 
 
@@ -161,3 +169,55 @@ def _outcome(error: BaseException | None) -> str:
             return "failed"
         case _:  # cancelled: the client has gone
             return "abandoned"
+
+
+class MetricsServer:
+    """A small server on a port of its own, away from what callers can reach.
+
+    It listens from the moment it is made, and answers from `start` to `close`. Its threads are its own too: it answers
+    while the service has its hands full, which is when the figures matter.
+    """
+
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        """Raises BadSettings when the address cannot be listened on."""
+        kind = _Server6 if ":" in host else _Server
+        try:
+            self._server = kind((host, port), _Handler)
+        except OSError as error:
+            raise cannot_listen(error, host, port, host_setting="metrics_host", port_setting="metrics_port") from error
+        self._server.set_app(make_wsgi_app(registry))
+
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(WSGIRequestHandler):
+    """One that logs nothing and does not wait for ever."""
+
+    timeout = SILENCE_S
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its parent's word
+        pass
+
+
+class _Server(ThreadingWSGIServer):
+    def server_bind(self) -> None:
+        # The parents look their own name up in the DNS, which takes seconds where there is none.
+        self.socket.bind(self.server_address)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that leaves in the middle is no event."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from limits import RateLimitItem, parse_many
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from packshot.errors import BadSettings, LimiterUnavailable, RateLimited
-from packshot.service.rates import parse_rate
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,14 @@ ANSWER_WITHIN_S = 0.5  # a Redis beside the service takes a thousandth of it
 _AWAY_S = 1.0  # after a failure nobody asks for so long: requests need not wait one after the other
 _LOG_EVERY_S = 60.0
 
-_rule = lru_cache(maxsize=1024)(parse_rate)
+
+@lru_cache(maxsize=1024)
+def parse_rate(rate: str) -> RateLimitItem:
+    """One limit of at least one request, such as "600/minute". Raises ValueError."""
+    found = parse_many(rate)
+    if [limit.amount > 0 for limit in found] != [True]:
+        raise ValueError(rate)
+    return found[0]
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,15 @@ class Window:
 class RateLimiter:
     """A limit such as "600/minute" for each key, or None for no limit. The window moves: no burst at its edges."""
 
-    def __init__(self, rate: str | None, url: str | None = None, *, closed_when_away: bool = False) -> None:
+    def __init__(self, rate: str | None, url: str | None = None, *, fail_closed: bool = False) -> None:
         """url: a Redis that counts for all replicas. Raises BadSettings without packshot[redis].
 
-        When Redis is away each process counts for itself, or with `closed_when_away` nobody with a limit is let in.
+        When Redis is away each process counts for itself, or with `fail_closed` nobody with a limit is let in.
         """
         self._rate = rate
         self._here = MovingWindowRateLimiter(MemoryStorage())
         self._shared = None if url is None else MovingWindowRateLimiter(_redis(url))
-        self._closed_when_away = closed_when_away
+        self._fail_closed = fail_closed
         self._away_until = 0.0
         self._logged_at = -math.inf
         self.on_failure: Callable[[], None] = lambda: None
@@ -71,7 +78,7 @@ class RateLimiter:
                 return _hit(self._shared, rate, key_id)
             except StorageError as error:
                 self._note_away(error)
-        if self._shared is not None and self._closed_when_away:
+        if self._shared is not None and self._fail_closed:
             raise LimiterUnavailable("Requests cannot be counted now.", retry_after_s=2, hint="Send the request again.")
         return _hit(self._here, rate, key_id)
 
@@ -81,12 +88,12 @@ class RateLimiter:
         self.on_failure()
         if now - self._logged_at >= _LOG_EVERY_S:
             self._logged_at = now
-            then = "keys with a limit are refused" if self._closed_when_away else "each process counts for itself"
+            then = "keys with a limit are refused" if self._fail_closed else "each process counts for itself"
             log.warning("the Redis of the rate limits does not answer, %s: %s", then, error)
 
 
 def _hit(windows: MovingWindowRateLimiter, rate: str, key_id: str) -> Window:
-    rule = _rule(rate)
+    rule = parse_rate(rate)
     passed = windows.hit(rule, key_id)
     stats = windows.get_window_stats(rule, key_id)
     if passed:

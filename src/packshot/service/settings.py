@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from packshot.engine.weights import DEFAULT_MODEL, models_folder
 from packshot.service.environment import Fault, read_environment, setting, variable_of
-from packshot.service.rates import parse_rate
 
 SECRET_CHARACTERS = 32
 # Standard names, not ours: whoever sets one wants traces.
@@ -290,7 +289,7 @@ class Settings(BaseModel):
     @classmethod
     def _check_database(cls, value: str | None) -> str | None:
         if value is not None:
-            from packshot.service.engines import database_url  # noqa: PLC0415 - 0.3 s, and most need none
+            from packshot.service.database import database_url  # noqa: PLC0415 - 0.3 s, and most need none
 
             database_url(value)
         return value
@@ -346,6 +345,8 @@ class Settings(BaseModel):
     def _check_rate(cls, value: str | None) -> str | None:
         if not value:
             return None
+        from packshot.service.rate_limit import parse_rate  # noqa: PLC0415 - 0.2 s, and most need none
+
         parse_rate(value)
         return value
 

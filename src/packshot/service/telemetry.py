@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packshot.service.metrics import Metrics
-from packshot.service.metrics_server import MetricsServer
+from packshot.service.metrics import Metrics, MetricsServer
 from packshot.service.tracing import RequestSpan, Traces, make_traces
 
 if TYPE_CHECKING:
