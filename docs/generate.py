@@ -13,7 +13,7 @@ from packshot import errors
 from packshot.api.ailab.envelope import TABLE as STATUSES
 from packshot.api.errors import PROBLEM_DETAILS
 from packshot.cli import cli
-from packshot.cli.exit_codes import TABLE as EXIT_CODES
+from packshot.cli.errors import TABLE as EXIT_CODES
 from packshot.engine.registry import published
 from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
 
@@ -26,7 +26,7 @@ def cli_page() -> str:
     """The help of every command, as the terminal shows it."""
     parts = ["# Command line\n", _NOTE]
     for name, command in _commands("packshot", cli):
-        context = click.Context(command, info_name=name, max_content_width=100)
+        context = click.Context(command, info_name=name, **cli.context_settings)
         parts.append(f"\n## {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "".join(parts)
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from packshot.batch.engines import LocalEngine
+from packshot.batch.catalogue import Summary
+from packshot.batch.executors import LocalExecutor
 from packshot.batch.journal import NAME
 from packshot.batch.naming import make_naming
 from packshot.batch.process import BatchSettings
 from packshot.batch.progress import Progress
 from packshot.batch.run import Task, run
-from packshot.batch.summary import Summary
 from packshot.core.options import Options
 from packshot.engine.presets import recipe_for
 from packshot.engine.weights import embedded_model
@@ -48,7 +48,7 @@ def make(photos: Path | str, out: Path | str, options: Options | None = None, *,
     recipe = recipe_for(wanted)
     settings = BatchSettings(str(photos), str(out), recipe, embedded_model(), thumbnails=task.get("report"))
     naming = make_naming(recipe, "a network", "")
-    return run(Task(settings, naming, wanted, **task), LocalEngine(jobs), threading.Event(), Progress(io.StringIO()))
+    return run(Task(settings, naming, wanted, **task), LocalExecutor(jobs), threading.Event(), Progress(io.StringIO()))
 
 
 def journal(out: Path) -> list[dict[str, Any]]:

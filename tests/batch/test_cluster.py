@@ -80,11 +80,11 @@ def test_a_lost_node_costs_nothing(cluster: Cluster, tmp_path: Path) -> None:
 
 STALLED = """
 import ray, threading, sys
-from packshot.batch.cluster import RayEngine
+from packshot.batch.executors import RayExecutor
 from packshot.batch.process import BatchSettings
 from packshot.errors import BadSettings, ClusterStalled
 
-engine = RayEngine(None, print, stalled_after_s=3)
+engine = RayExecutor(None, print, stalled_after_s=3)
 
 @ray.remote(num_cpus=1)
 def hold():

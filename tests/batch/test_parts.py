@@ -15,7 +15,7 @@ from packshot.batch import patience
 from packshot.batch.catalogue import Catalogue
 from packshot.batch.folder import LocalStorage
 from packshot.batch.journal import NAME, FileJournal, ObjectJournal
-from packshot.batch.listing import looks, manifest_line, photos_named
+from packshot.batch.listing import manifest_line, photos_named, polls
 from packshot.batch.naming import Item, make_naming
 from packshot.batch.process import Failure, Outcome
 from packshot.batch.progress import Progress, duration
@@ -128,7 +128,7 @@ def test_a_manifest_line_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_file_is_taken_when_two_looks_find_it_the_same(tmp_path: Path) -> None:
     stop = threading.Event()
-    rounds = looks(LocalStorage(tmp_path), stop, every_s=0)
+    rounds = polls(LocalStorage(tmp_path), stop, every_s=0)
     growing = tmp_path / "growing.jpg"
     growing.write_bytes(b"1")
     assert next(rounds) == []

@@ -14,10 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from packshot.batch.catalogue import Counts
-from packshot.batch.report import table
-from packshot.batch.report.page import About, Tally, page
-from packshot.batch.summary import Summary
+from packshot.batch.catalogue import Counts, Summary
+from packshot.batch.report import write_parquet
+from packshot.batch.report.page import RunFacts, Tally, page
 from packshot.core.options import Options
 from tests.batch.kit import fill, journal, make
 
@@ -112,7 +111,7 @@ def test_the_page_counts_all_and_says_what_it_leaves_out() -> None:
     rows = [row(review=True, confidence=0.2), row(source="b.jpg", confidence=0.9)]
     summary = Summary(Counts(wanted=9, made=6, failed=1, review=1, broken=0), now=7, seconds=2.0)
     facts = {"options": {"crop": True, "margin": "5%"}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
-    about = About("s3://in", "s3://out", facts, summary)
+    about = RunFacts("s3://in", "s3://out", facts, summary)
     tally = Tally.of([*rows, row(ok=False, error={"slug": "no-foreground"})])
     text = page(rows, about, tally, (None, None))
     for words in (
@@ -146,7 +145,7 @@ def test_what_is_to_be_looked_at_is_not_fine_whatever_rules_it_keeps(
     made = row(preset={"title": "Amazon", "passed": kept, "checks": [check]}, confidence=0.6, **more)
     summary = Summary(Counts(wanted=1, made=1, failed=0, review=1, broken=0), now=1, seconds=1.0)
     facts = {"options": {}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
-    text = page([made], About("in", "out", facts, summary), Tally.of([made]), (None, None))
+    text = page([made], RunFacts("in", "out", facts, summary), Tally.of([made]), (None, None))
     assert [item["data-states"] for item in Links(text).items] == [states]
     assert f"<summary>{verdict}</summary>" in text
     assert ("<span>Fine <b>" in text) == (states == "fine")
@@ -154,4 +153,4 @@ def test_what_is_to_be_looked_at_is_not_fine_whatever_rules_it_keeps(
 
 def test_without_pyarrow_there_is_no_parquet_and_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    assert table.write_parquet([row()], tmp_path / "report.parquet") is False
+    assert write_parquet([row()], tmp_path / "report.parquet") is False

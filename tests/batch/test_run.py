@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packshot.batch import engines
+from packshot.batch import executors
 from packshot.batch.process import Outcome
 from packshot.batch.storage import open_storage
 from packshot.core.options import Options
@@ -144,8 +144,8 @@ def test_photos_in_hand_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert taken - done <= 2 * 3 + 1
             yield number
 
-    monkeypatch.setattr(engines, "process", quick)
-    outcomes = engines.LocalEngine(3).outcomes(items(), None, threading.Event())  # type: ignore[arg-type]
+    monkeypatch.setattr(executors, "process", quick)
+    outcomes = executors.LocalExecutor(3).outcomes(items(), None, threading.Event())  # type: ignore[arg-type]
     assert sorted(outcome.item for outcome in outcomes) == list(range(100))  # type: ignore[type-var]
 
 

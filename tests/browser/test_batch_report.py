@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from packshot.batch.catalogue import Counts
-from packshot.batch.report.page import About, Tally, page
-from packshot.batch.summary import Summary
+from packshot.batch.catalogue import Counts, Summary
+from packshot.batch.report.page import RunFacts, Tally, page
 from tests.kit.images import as_webp, photo
 
 pytestmark = pytest.mark.browser
@@ -43,7 +42,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     summary = Summary(Counts(COUNT, COUNT - 1, 1, 3, 5), COUNT, 60.0)
     facts = {"options": {}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
     path = folder / "report.html"
-    text = page(rows, About("in", "out", facts, summary), Tally.of(rows), ("../in/", "../out/"))
+    text = page(rows, RunFacts("in", "out", facts, summary), Tally.of(rows), ("../in/", "../out/"))
     path.write_text(text, encoding="utf-8")
     return path
 

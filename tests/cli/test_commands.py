@@ -45,7 +45,7 @@ def test_keys_are_created_listed_credited_and_revoked(environment: dict[str, str
     assert "shop" in listed
     assert key not in listed
     key_id = listed.split()[0]
-    assert run(environment, "keys", "credit", key_id, "7").returncode == 0
+    assert run(environment, "keys", "credits", "add", key_id, "7").returncode == 0
     assert " 12 " in run(environment, "keys", "list").stdout
     assert run(environment, "keys", "revoke", key_id).returncode == 0
     assert "revoked" in run(environment, "keys", "list").stdout

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from packshot.cli.errors import NotHealthy
-from packshot.cli.health import health
+from packshot.cli.serve import health
 from tests.kit.processes import free_port
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from packshot.batch.naming import Item
 from packshot.batch.process import Row
+from packshot.errors import PackshotError
 
 _BATCH = 500
 
@@ -43,6 +44,28 @@ class Counts:
     failed: int
     review: int
     broken: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a batch ended. counts: of the whole catalogue, what was finished before included. now: photos of this run.
+
+    trouble: what made it give up, if anything.
+    """
+
+    counts: Counts
+    now: int
+    seconds: float
+    trouble: PackshotError | None = None
+
+    @property
+    def left(self) -> int:
+        """Photos that nobody has looked at yet."""
+        return self.counts.wanted - self.counts.made - self.counts.failed
+
+    @property
+    def error_rate(self) -> float:
+        return self.counts.failed / self.counts.wanted if self.counts.wanted else 0.0
 
 
 class Catalogue:

@@ -39,7 +39,7 @@ def manifest_line(key: str) -> str:
     return json.dumps(key) if key.startswith('"') or key != key.strip() or not key.isprintable() else key
 
 
-def looks(
+def polls(
     photos: Storage, stop: threading.Event, *, but: str | None = None, every_s: float = WATCH_EVERY_S
 ) -> Iterator[list[Entry]]:
     """Look at a folder again and again until `stop`: each time the photos that are new or changed since they were

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import packshot
-from packshot.batch.catalogue import Catalogue
-from packshot.batch.engines import Engine
+from packshot.batch.catalogue import Catalogue, Summary
+from packshot.batch.executors import Executor
 from packshot.batch.folder import LocalStorage
 from packshot.batch.journal import open_journal
-from packshot.batch.listing import looks, photos_in, photos_named
+from packshot.batch.listing import photos_in, photos_named, polls
 from packshot.batch.naming import Item, Naming
 from packshot.batch.process import BatchSettings, Failure, Outcome
 from packshot.batch.progress import Progress, duration
-from packshot.batch.report import About, write_report
+from packshot.batch.report import write_report
+from packshot.batch.report.page import RunFacts
 from packshot.batch.storage import Entry, Storage, open_storage
-from packshot.batch.summary import Summary
 from packshot.core.options import Options
 from packshot.errors import (
     BadSettings,
@@ -56,7 +56,7 @@ class Task:
     watch: bool = False
 
 
-def run(task: Task, engine: Engine, stop: threading.Event, progress: Progress) -> Summary:
+def run(task: Task, executor: Executor, stop: threading.Event, progress: Progress) -> Summary:
     """Do it. Returns when all is done, or soon after `stop` was set.
 
     Raises
@@ -66,7 +66,7 @@ def run(task: Task, engine: Engine, stop: threading.Event, progress: Progress) -
     SetupError, StorageError
         A place cannot be read or written at all.
     """
-    batch = _Batch(task, engine, stop, progress)
+    batch = _Batch(task, executor, stop, progress)
     try:
         batch.prepare()
         for entries in batch.rounds():
@@ -84,8 +84,8 @@ def run(task: Task, engine: Engine, stop: threading.Event, progress: Progress) -
 class _Batch:
     """The parts of one run, which live as long as it does."""
 
-    def __init__(self, task: Task, engine: Engine, stop: threading.Event, progress: Progress) -> None:
-        self.task, self.engine, self.stop, self.progress = task, engine, stop, progress
+    def __init__(self, task: Task, executor: Executor, stop: threading.Event, progress: Progress) -> None:
+        self.task, self.executor, self.stop, self.progress = task, executor, stop, progress
         self.photos, self.out = open_storage(task.settings.photos), open_storage(task.settings.out)
         self.inside = outputs_within(self.photos, self.out)
         self.reports = None if task.report is None else open_storage(task.report)
@@ -118,7 +118,7 @@ class _Batch:
             yield photos_in(self.photos, but=self.inside)
         else:
             self.progress.say(f"Watching {self.photos.url}; Ctrl-C ends it.")
-            yield from looks(self.photos, self.stop, but=self.inside)
+            yield from polls(self.photos, self.stop, but=self.inside)
 
     def round(self, entries: Iterable[Entry]) -> None:
         """Make what the round's photos lack."""
@@ -134,7 +134,7 @@ class _Batch:
             self._take(outcome)
         items = (item for item in self.catalogue.todo() if item.source not in refused)
         try:
-            for outcome in self.engine.outcomes(items, self.task.settings, self.stop):
+            for outcome in self.executor.outcomes(items, self.task.settings, self.stop):
                 self._take(outcome)
                 self.done += 1
         except PackshotError as error:  # a cluster that stalls, a journal that cannot be written: still report
@@ -147,7 +147,7 @@ class _Batch:
 
     def report(self) -> None:
         if self.reports is not None:
-            about = About(self.photos.url, self.out.url, self._about(), self.summary())
+            about = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
             write_report(self.catalogue, self.reports, about)
             if isinstance(self.reports, LocalStorage):
                 self.reports.sweep()

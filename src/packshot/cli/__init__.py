@@ -8,14 +8,12 @@ import click
 
 from packshot import __version__
 from packshot.cli.batch import batch
-from packshot.cli.check import check
-from packshot.cli.exit_codes import exit_code
-from packshot.cli.health import health
+from packshot.cli.errors import exit_code
 from packshot.cli.keys import keys
 from packshot.cli.models import models
-from packshot.cli.presets import presets
+from packshot.cli.presets import check, presets
 from packshot.cli.remove import remove
-from packshot.cli.serve import serve
+from packshot.cli.serve import health, serve
 from packshot.errors import PackshotError
 
 

@@ -15,9 +15,9 @@ from packshot.cli.errors import TooManyFailures
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
 
 if TYPE_CHECKING:
-    from packshot.batch.engines import Engine
+    from packshot.batch.catalogue import Summary
+    from packshot.batch.executors import Executor
     from packshot.batch.progress import Progress
-    from packshot.batch.summary import Summary
     from packshot.core.options import Options
     from packshot.engine.session import Device
 
@@ -121,23 +121,20 @@ def batch(
         watch=watch,
     )
     progress = Progress(sys.stderr)
-    engine, stop = _engine(engine_name, jobs, progress), _Stop()
-    summary = run(task, engine, stop.event, progress)
+    executor, stop = _executor(engine_name, jobs, progress), _Stop()
+    summary = run(task, executor, stop.event, progress)
     _say(summary, report_at)
     _leave(summary, stop, watch=watch, max_error_rate=max_error_rate)
 
 
-def _engine(name: str, jobs: int | None, progress: Progress) -> Engine:
+def _executor(name: str, jobs: int | None, progress: Progress) -> Executor:
+    from packshot.batch.executors import LocalExecutor, RayExecutor
     from packshot.engine.process import tune_process
 
     if name == "ray":
-        from packshot.batch.cluster import RayEngine
-
-        return RayEngine(jobs, progress.say)
-    from packshot.batch.engines import LocalEngine
-
+        return RayExecutor(jobs, progress.say)
     tune_process()
-    return LocalEngine(jobs or _processors())
+    return LocalExecutor(jobs or _processors())
 
 
 def _processors() -> int:

@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-
-from packshot.cli.durations import Duration
 
 if TYPE_CHECKING:
     from packshot.service.accounts import Accounts, KeyInfo
     from packshot.service.database import Database
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d{1,6})([smhd])")
+
 _ID = click.argument("key_id", metavar="ID")
+
+
+class Duration(click.ParamType[float]):
+    """A whole number and a unit, such as 30d, 12h, 45m or 90s, as seconds. With `word`, that word stands for None."""
+
+    name = "duration"
+
+    def __init__(self, word: str | None = None) -> None:
+        self._word = word
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; infinity for the word."""
+        if isinstance(value, int | float):
+            return float(value)
+        if value == self._word:
+            return float("inf")
+        found = _DURATION.fullmatch(value.strip().lower())
+        if found is None:
+            also = f", or {self._word}" if self._word else ""
+            self.fail(f"{value!r} is no length of time. Write it as 30d, 12h, 45m or 90s{also}.", param, ctx)
+        return float(int(found[1]) * _SECONDS[found[2]])
 
 
 @contextmanager

@@ -1,14 +1,21 @@
-"""`packshot presets`: what is known of the marketplaces."""
+"""`packshot presets` and `packshot check`: what is known of the marketplaces, and finished pictures against it."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli.errors import RULES_BROKEN, FileAccess, exit_code
+from packshot.errors import PackshotError
+
 if TYPE_CHECKING:
-    from packshot.core.rules import Rule
+    from packshot.core.recipe import Recipe
+    from packshot.core.rules import Check, Report, Rule
     from packshot.engine.presets import Preset
 
 
@@ -47,3 +54,104 @@ def _details(preset: Preset) -> Iterator[str]:
 
 def _rule_line(rule: Rule) -> str:
     return f"    {rule.name:14} {rule.asked}{f'. {rule.why}' if rule.why else ''}"
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE|FOLDER|-...")
+@click.option("--preset", "preset_name", required=True, metavar="NAME", help="Whose rules: see `packshot presets`.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
+    """Check finished pictures against the rules of a marketplace.
+
+    On a background of one colour the product is what differs from it; elsewhere the network finds it. What no pixel
+    tells is not checked: whether it is the right product, and alone, without text or props.
+
+    The exit code is 0 when every picture keeps the required rules, 1 when one does not, and that of the first error
+    when one could not be checked.
+    """
+    from packshot.core.options import Options
+    from packshot.engine.presets import recipe_for
+
+    recipe = recipe_for(Options(preset=preset_name))
+    passed = failed = 0
+    errors: list[PackshotError] = []
+    for picture in _files(pictures):
+        try:
+            report = _judge(picture, recipe)
+        except PackshotError as error:
+            errors.append(error)
+            _say_error(picture, error, as_json=as_json)
+            continue
+        passed, failed = passed + report.passed, failed + (not report.passed)
+        _say(picture, report, as_json=as_json)
+    if len(pictures) > 1 or passed + failed + len(errors) > 1:
+        click.echo(f"{passed} passed, {failed} failed, {len(errors)} could not be checked", err=True)
+    if errors or failed:
+        sys.exit(exit_code(errors[0]) if errors else RULES_BROKEN)
+
+
+def _files(pictures: tuple[str, ...]) -> list[str]:
+    """The files that are named, and those in folders that are."""
+    from packshot.core.codecs.formats import BY_SUFFIX
+
+    found: list[str] = []
+    for each in pictures:
+        if Path(each).is_dir():
+            inside = (path for path in Path(each).rglob("*") if path.suffix.lower() in BY_SUFFIX)
+            found += map(str, sorted(path for path in inside if path.is_file()))
+        else:
+            found.append(each)
+    return found
+
+
+def _judge(picture: str, recipe: Recipe) -> Report:
+    from packshot.engine.job import make_job
+    from packshot.engine.pipeline import check
+
+    try:
+        data = sys.stdin.buffer.read() if picture == "-" else Path(picture).read_bytes()
+    except OSError as error:
+        raise FileAccess(f"{picture} cannot be read: {error.strerror}.", hint="Check the name.") from error
+    return check(make_job(data, recipe))
+
+
+def _say(picture: str, report: Report, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"picture": picture, "preset": report.to_dict()}))
+        return
+    click.echo(picture)
+    for line in report_lines(report):
+        click.echo(line)
+
+
+def _say_error(picture: str, error: PackshotError, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"picture": picture, "error": {"slug": error.slug, "message": str(error)}}))
+    else:
+        click.echo(f"{picture}: {error}", err=True)
+
+
+def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> Iterator[str]:
+    """A preset's report as the terminal shows it: a headline and a line for each rule.
+
+    With `kept` false only for those that are not kept. A picture that a human should look at (`review`) has not passed
+    yet. Where a size is missed, the larger one that is recommended goes without saying.
+    """
+    passed = "rules kept, but look at it before you use it" if review else "passed"
+    verdict = passed if report.passed else f"FAILED, {len(report.failed)} of {_required(report)} rules not kept"
+    yield f"  {report.title}: {verdict}"
+    missed: set[str] = set()
+    for check in report.checks:
+        if (check.passed and not kept) or (not check.passed and check.rule in missed):
+            continue
+        if not check.passed:
+            missed.add(check.rule)
+        yield f"    {_mark(check):6}  {check.message}"
+
+
+def _required(report: Report) -> int:
+    return sum(check.required for check in report.checks)
+
+
+def _mark(check: Check) -> str:
+    return "ok" if check.passed else "FAILED" if check.required else "advice"

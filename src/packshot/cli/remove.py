@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packshot.cli.errors import FileAccess, OutputExists
+from packshot.cli.errors import FileAccess, OutputExists, exit_code
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
 from packshot.errors import PackshotError
 
@@ -57,7 +57,6 @@ def remove(
     One bad photo does not stop the rest. The exit code is then that of the first one that failed. A picture that
     does not keep the rules of its preset is written all the same, and is no failure: `packshot check` makes it one.
     """
-    from packshot.cli.exit_codes import exit_code
     from packshot.cli.targets import are_several, format_of, make_targets, naming
     from packshot.engine.job import make_job
     from packshot.engine.network import load_network
@@ -140,7 +139,7 @@ def _failures(targets: list[Target], work: Callable[[Target], Result], workers: 
 
 def _said(target: Target, result: Result, *, alone: bool) -> Iterator[str]:
     """The lines for a photo: what it became, what could not be done as asked, and its preset's rules."""
-    from packshot.cli.reports import report_lines
+    from packshot.cli.presets import report_lines
 
     if target.path is not None:
         look = ", look at it" if result.review else ""

@@ -12,16 +12,15 @@ from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from packshot.batch.catalogue import Counts
+from packshot.batch.catalogue import Counts, Summary
 from packshot.batch.process import Row
 from packshot.batch.progress import duration
-from packshot.batch.summary import Summary
 
 STATES = {"failed": "Failed", "broken": "Break a rule", "review": "To look at", "fine": "Fine"}
 
 
 @dataclass(frozen=True)
-class About:
+class RunFacts:
     """What a report is of. photos, out: places. facts: options, network and so on."""
 
     photos: str
@@ -48,7 +47,7 @@ class Tally:
         return Tally(failures, rules)
 
 
-def page(rows: list[Row], about: About, tally: Tally, bases: tuple[str | None, str | None]) -> str:
+def page(rows: list[Row], about: RunFacts, tally: Tally, bases: tuple[str | None, str | None]) -> str:
     """rows: the worst first. bases: what links to photos and to outputs begin with, where they can be links."""
     counts = about.summary.counts
     style, script = _part("page.css"), _part("page.js")
@@ -90,7 +89,7 @@ def states(row: Row) -> list[str]:
     return [name for name, true in (("broken", broken), ("review", row.get("review"))) if true] or ["fine"]
 
 
-def _facts(about: About, tally: Tally) -> str:
+def _facts(about: RunFacts, tally: Tally) -> str:
     options = about.facts["options"]
     assert isinstance(options, Mapping)  # noqa: S101 - run.py made it
     wishes = ", ".join(_wish(name.replace("_", " "), value) for name, value in options.items()) or "the defaults"

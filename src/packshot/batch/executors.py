@@ -1,4 +1,7 @@
-"""The work on a Ray cluster: the same `process`, as tasks that Ray places, restarts and takes to other machines.
+"""Who does the work: an executor takes items and gives outcomes, in whatever order they come.
+
+LocalExecutor has threads of this process, RayExecutor tasks on a cluster, which Ray places, restarts and takes to other
+machines. All of them call `process(item, settings)`; the driver in run.py neither knows nor cares where.
 
 Tasks rather than Ray Data: nothing but names and figures travels (photos and packshots go between workers and storage),
 so there are no blocks to stream, and the driver's loop stays the local one: a bounded number in hand, no listing held
@@ -12,17 +15,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from packshot import __version__
+from packshot.batch.naming import Item
 from packshot.batch.process import BatchSettings, Failure, Outcome, process
 from packshot.engine.process import tune_process
 from packshot.errors import BadSettings, ClusterStalled
-
-if TYPE_CHECKING:
-    from packshot.batch.naming import Item
 
 RETRIES = 3
 """So often a photo is begun again when its worker dies; a photo that kills four of them is the reason."""
@@ -34,7 +36,40 @@ STALLED_AFTER_S = 300.0
 ADVICE = "Look at `ray status` and at the dashboard: are there nodes with a free CPU, and can they reach the storage?"
 
 
-class RayEngine:
+class Executor(Protocol):
+    """Does the work of a batch."""
+
+    def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
+        """One outcome for each item that was begun.
+
+        Items are taken when there is room for them: never more than a fixed number is in hand, of millions. Once
+        `stop` is set none is begun any more, and those in hand are finished.
+        """
+        ...
+
+
+class LocalExecutor:
+    """Threads of this process around one network: all that takes time releases the interpreter's lock."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
+        running: set[Future[Outcome]] = set()
+        with ThreadPoolExecutor(self.jobs, thread_name_prefix="photo") as pool:
+            while True:
+                # Twice as many as are worked on: a thread that is done never waits for the listing.
+                while len(running) < 2 * self.jobs and not stop.is_set() and (item := next(items, None)) is not None:
+                    running.add(pool.submit(process, item, settings))
+                if stop.is_set():
+                    running = {future for future in running if not future.cancel()}
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+
+
+class RayExecutor:
     """Tasks on a cluster, as many in hand as it has processors for, twice; nodes that come later are used too.
 
     say: where warnings go. stalled_after_s: how long the cluster may give nothing before it is an error.
@@ -46,10 +81,10 @@ class RayEngine:
         self._jobs = jobs
         self._say = say
         self._stalled_after_s = stalled_after_s
-        self._ray = connect()
+        self._ray = _connect()
 
     def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
-        """As engines.Engine has it.
+        """As Executor has it.
 
         Raises
         ------
@@ -160,7 +195,7 @@ def _version() -> str:
     return __version__
 
 
-def connect() -> Any:
+def _connect() -> Any:
     """The cluster that RAY_ADDRESS names, or one that was started on this machine, or a new one of this machine."""
     # Below `uv run` Ray would send this folder to every worker and start it with uv; packshot is installed there.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
