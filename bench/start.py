@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.photos import photo
 
+REPEATS = 5
 _RESTING = """
 import json, time
 started = time.perf_counter()
@@ -33,10 +34,10 @@ print(json.dumps({'load_ms': 1000 * loaded, 'first_ms': 1000 * first, 'resting_m
 """
 
 
-def command_ms(*command: str, repeats: int = 5) -> float:
+def command_ms(*command: str) -> float:
     """Median wall time of a whole process, after one run that warms the disk's cache."""
     times = []
-    for _ in range(repeats + 1):
+    for _ in range(REPEATS + 1):
         started = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         times.append(1000 * (time.perf_counter() - started))

@@ -14,8 +14,7 @@ from packshot.api.ailab.envelope import TABLE as STATUSES
 from packshot.api.errors import PROBLEM_DETAILS
 from packshot.cli import cli
 from packshot.cli.errors import TABLE as EXIT_CODES
-from packshot.engine.registry import published
-from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card
+from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card, published
 
 FOLDER = Path(__file__).parent
 PEER = "u2netp"

@@ -19,14 +19,15 @@ WIDTH, HEIGHT = 800, 600
 SHAPE_LEAST = 0.006  # of the picture: a shape that is smaller may pass for a speck
 APART_PX = 12
 CONTRAST = 70  # levels of a channel between a shape and the ground
+GROUND = (255, 255, 255)
 FINER = 2  # drawn at twice the size and reduced, for soft edges
 
 
-def shapes(seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> tuple[UInt8, UInt8]:
+def shapes(seed: int) -> tuple[UInt8, UInt8]:
     """Two to four discs, boxes, triangles and ellipses, apart: uint8 (600, 800, 3) and their alpha (600, 800)."""
     random = np.random.default_rng(seed)
     alpha = np.zeros((HEIGHT * FINER, WIDTH * FINER), np.uint8)
-    rgb = np.full((*alpha.shape, 3), ground, np.uint8)
+    rgb = np.full((*alpha.shape, 3), GROUND, np.uint8)
     wanted = int(random.integers(2, 5))
     for _ in range(200):
         shape = _shape(random)
@@ -35,7 +36,7 @@ def shapes(seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> tuple[U
         beside = wide & alpha
         if framed or beside.any() or np.count_nonzero(shape) < SHAPE_LEAST * shape.size:
             continue
-        rgb[shape > 0] = _colour(random, ground)
+        rgb[shape > 0] = _colour(random)
         alpha |= shape
         wanted -= 1
         if not wanted:
@@ -43,7 +44,7 @@ def shapes(seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> tuple[U
     return _reduced(rgb), _reduced(alpha)
 
 
-def labelled(seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> tuple[UInt8, UInt8]:
+def labelled(seed: int) -> tuple[UInt8, UInt8]:
     """A block with a label of the ground's colour all across it: uint8 (600, 800, 3) and its alpha (600, 800)."""
     random = np.random.default_rng(seed)
     alpha = np.zeros((HEIGHT * FINER, WIDTH * FINER), np.uint8)
@@ -54,8 +55,8 @@ def labelled(seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> tuple
     cv2.fillPoly(alpha, [_box(middle, wide, -0.5 * long, 0.5 * long, angle)], 255)
     label = np.zeros_like(alpha)
     cv2.fillPoly(label, [_box(middle, 1.2 * wide, (low - 0.5) * long, (high - 0.5) * long, angle)], 255)
-    rgb = np.full((*alpha.shape, 3), ground, np.uint8)
-    rgb[(alpha > 0) & (label == 0)] = _colour(random, ground)
+    rgb = np.full((*alpha.shape, 3), GROUND, np.uint8)
+    rgb[(alpha > 0) & (label == 0)] = _colour(random)
     return _reduced(rgb), _reduced(alpha)
 
 
@@ -80,10 +81,10 @@ def _shape(random: np.random.Generator) -> UInt8:
     return mask
 
 
-def _colour(random: np.random.Generator, ground: tuple[int, int, int]) -> UInt8:
+def _colour(random: np.random.Generator) -> UInt8:
     while True:
         colour = random.integers(0, 256, 3)
-        if np.abs(colour - np.array(ground)).max() > CONTRAST:
+        if np.abs(colour - np.array(GROUND)).max() > CONTRAST:
             return np.asarray(colour, np.uint8)
 
 

@@ -52,6 +52,9 @@ class Run:
     seconds: float
 
 
+MOST_LISTED = 20
+
+
 def evaluate(network: Network, pairs: Iterable[Pair], *, threads: int = 1, worst: Worst | None = None) -> Run:
     """Score every pair, `threads` at a time: decoding, the network and most of the figures release Python's lock."""
     started = time.perf_counter()
@@ -104,9 +107,9 @@ def source_of(options: argparse.Namespace) -> Iterator[Source]:
         yield replace(source, pairs=source.pairs[: options.limit])
 
 
-def _listed(what: str, names: Sequence[str], most: int = 20) -> str:
-    more = [f"... and {len(names) - most} more"] if len(names) > most else []
-    return "\n  ".join([what, *names[:most], *more])
+def _listed(what: str, names: Sequence[str]) -> str:
+    more = [f"... and {len(names) - MOST_LISTED} more"] if len(names) > MOST_LISTED else []
+    return "\n  ".join([what, *names[:MOST_LISTED], *more])
 
 
 def title_of(options: argparse.Namespace) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -40,11 +39,3 @@ class Measured:
 def measured(seconds: Mapping[int, list[float]]) -> Measured:
     """Of lists in any order."""
     return Measured({count: np.sort(np.asarray(values, np.float64)) for count, values in seconds.items()})
-
-
-def constant(mean_s: float) -> Times:
-    return lambda rank, busy: mean_s
-
-
-def exponential(mean_s: float) -> Times:
-    return lambda rank, busy: -mean_s * math.log1p(-rank)

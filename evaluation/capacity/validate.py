@@ -18,7 +18,6 @@ from evaluation.capacity.measure import ALONE, FED, Load, Measurements
 from evaluation.capacity.simulate import Demand, Fleet, Outcome, simulate
 from evaluation.capacity.times import measured
 
-TOLERANCE = 0.15
 REPEATS = 20
 
 

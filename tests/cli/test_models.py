@@ -23,8 +23,7 @@ from packshot.cli import cli
 from packshot.cli.errors import OutputExists
 from packshot.engine.card import InputRule
 from packshot.engine.network import load_network
-from packshot.engine.registry import ModelEntry, published
-from packshot.engine.weights import embedded_model
+from packshot.engine.weights import ModelEntry, embedded_model, published
 from packshot.errors import BadSettings, ChecksumMismatch, InvalidOption, ModelMissing
 from packshot.service.build import build
 from packshot.service.settings import Settings
@@ -42,7 +41,7 @@ PUBLISHED_HERE = """
 import sys
 from dataclasses import replace
 from packshot.cli import main
-from packshot.engine.registry import ModelEntry, published
+from packshot.engine.weights import ModelEntry, published
 
 published()["u2net"] = replace(published()["u2net"], md5=sys.argv.pop(1))
 main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from packshot.core.layers import spread_colours, veil
+from packshot.core.compose import blend_background, spread_colours
 
 
 def disc(side: int = 64, radius: int = 20) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
@@ -32,7 +32,7 @@ def test_what_is_opaque_or_empty_stays_as_it_is() -> None:
 def test_a_veil_shows_through_where_the_product_is_not() -> None:
     rgb, alpha = disc()
     alpha[32, 32] = 128
-    colours, opaque = veil(rgb, alpha, (0, 0, 255), 0.25)
+    colours, opaque = blend_background(rgb, alpha, (0, 0, 255), 0.25)
     assert opaque[0, 0] == 64
     assert (colours[0, 0] == (0, 0, 255)).all()
     assert opaque[30, 30] == 255

@@ -12,8 +12,8 @@ from packshot.core.picture import Float32
 from packshot.engine.card import read_card
 from packshot.engine.download import download, is_here
 from packshot.engine.network import load_network
-from packshot.engine.registry import ModelEntry, published
 from packshot.engine.transfer import Patience, Watcher
+from packshot.engine.weights import ModelEntry, published
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
 from tests.engine import faulty_http as http
 from tests.engine.faulty_http import faulty_server

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from packshot.engine.processor import computes_eight_bits
+from packshot.engine.process import computes_eight_bits
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from packshot.core.options import Options
 from packshot.engine.matting import find_matte
 from packshot.engine.network import OnnxNetwork, load_network
 from packshot.engine.pipeline import remove
-from packshot.engine.registry import ModelEntry, published
+from packshot.engine.weights import ModelEntry, published
 from tests.engine.tiny_onnx import published_graph
 from tests.kit.images import as_png
 

@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 
 from evaluation.capacity.simulate import Demand, Fleet, Outcome, simulate
-from evaluation.capacity.times import constant, exponential, measured
+from evaluation.capacity.times import Times, measured
 
 RATE = 10.0
+
+
+def constant(mean_s: float) -> Times:
+    return lambda rank, busy: mean_s
+
+
+def exponential(mean_s: float) -> Times:
+    return lambda rank, busy: -mean_s * math.log1p(-rank)
 
 
 def endless(**given: object) -> Fleet:

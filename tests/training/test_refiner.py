@@ -103,7 +103,7 @@ def test_training_and_engine_move_a_matte_alike() -> None:
     rng = np.random.default_rng(1)
     matte, change = rng.random(500, dtype=np.float32), 6 * rng.standard_normal(500, np.float32)
     ours = changed(torch.from_numpy(matte), torch.from_numpy(change)).numpy()
-    np.testing.assert_allclose(np.clip(edges.moved(matte, change), 0, 1), ours, atol=1e-5)
+    np.testing.assert_allclose(np.clip(edges.apply_logit_delta(matte, change), 0, 1), ours, atol=1e-5)
 
 
 def test_the_loss_is_least_where_the_matte_is_right() -> None:

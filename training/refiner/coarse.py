@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.decide import decide
 from packshot.core.geometry import Size, network_size
 from packshot.core.matte import network_input
 from packshot.core.picture import Picture
+from packshot.core.postprocess import postprocess
 from packshot.core.resample import resample
 from packshot.engine.network import Network
 from training.refiner.scenes import Scene
@@ -25,7 +25,7 @@ def coarse_matte(rng: Rng, scene: Scene, network: Network, side_px: int) -> tupl
         Size(scene.truth.shape[1], scene.truth.shape[0]), side_px=side_px, multiple=rule.multiple, fit=rule.fit
     )
     small = np.clip(resample(scene.truth, size), 0, 1)
-    found = decide(network.predict(network_input(Picture(scene.rgb), size)))
+    found = postprocess(network.predict(network_input(Picture(scene.rgb), size)))
     ours, theirs = found > 0.5, small > 0.5
     if (ours & theirs).sum() >= LEAST_IOU * max(1, (ours | theirs).sum()):
         return found, True

@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.picture import Float32, Foreground, Index, Picture, to_unit
+from packshot.core.picture import Float32, Foreground, Index, Picture, ramp, to_unit
 from packshot.core.plain_ground import PlainGround
-from packshot.core.ramp import ramp
 from packshot.core.resample import Grid, grid, resample, sample, size_of
 from packshot.core.unmix import FEW, nearby
 
@@ -26,7 +25,7 @@ _TINY = np.float32(1e-5)
 
 
 def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | None = None) -> Foreground:
-    """The colours F of I = aF + (1-a)B in the soft band; elsewhere the picture's own pixels are right.
+    """The colours F of I = aF + (1-a)B in the transition region; elsewhere the picture's own pixels are right.
 
     Blur fusion: F and B are guessed as averages of the picture around, weighted by how much each pixel belongs to
     either, then moved together by the least that makes the equation hold. The guesses are made at a reduced size, the

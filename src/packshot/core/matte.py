@@ -22,7 +22,7 @@ RIDGE = np.float32(1e-5)
 """The guided filter's epsilon, for colours in 0..1: 0.3 % of full scale, about the noise of a good photo."""
 
 REACH = np.float32(5)
-"""A matte value is at most so many times the coarse one, from either end, so that it fades out within the band."""
+"""A matte value is at most so many times the coarse one, from either end: it fades out within the transition region."""
 
 SLACK = np.float32(0.1)
 """Share of the local contrast that the fit loses at either end, measured: see decision 0003."""
@@ -72,8 +72,8 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
     """The matte at the picture's size: its edges are moved to where the picture has them.
 
     Colour guided filter: around each point the matte is a linear function of the colour, alpha = s·I + o. The four
-    coefficients are solved at the coarse size, where they vary slowly, and applied to the full picture in the band
-    alone: the coarse pixels that are undecided, and their neighbours. Outside it the matte is exactly 0 or 1.
+    coefficients are solved at the coarse size, where they vary slowly, and applied to the full picture in the
+    transition region alone: coarse pixels that are undecided, and their neighbours. Outside it the matte is 0 or 1.
     A least-squares fit loses contrast; what it lost is given back within the local range of the coarse matte, so that
     a solid edge becomes solid and an even half-transparent part stays as it is.
 
@@ -82,7 +82,7 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
     Source: He and Sun 2015, arXiv:1505.00996; He, Sun and Tang 2013, doi:10.1109/TPAMI.2012.213.
     """
     seen, size = picture.rgb, picture.size
-    coarse = saturated(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
+    coarse = snap_alpha(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
     matte, band = _solid_and_band(coarse, size)
     if band.size:
         at = grid(band, size, size_of(coarse))
@@ -204,16 +204,16 @@ def is_empty(matte: Float32, most: float = 1.0) -> bool:
     return cv2.sumElems(sure)[0] < most * max(1.0, 2e-4 * matte.size)
 
 
-def saturated(coarse: Float32) -> Float32:
+def snap_alpha(coarse: Float32) -> Float32:
     """A coarse matte, float32 in 0..1, whose decided values (within DECIDED of either end) are exactly 0 or 1.
 
-    Continuous, so that no step appears where the band ends. Returns: the same shape and range.
+    Continuous, so that no step appears where the transition region ends. Returns: the same shape and range.
     """
     return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
 
 
 def _solid_and_band(coarse: Float32, size: Size) -> tuple[Float32, Index]:
-    """The matte at full size outside the band, and the band: coarse pixels next to something and to its absence."""
+    """The matte outside the transition region, and that region: coarse pixels next to something and to its absence."""
     undecided = (cv2.dilate(coarse, _NEAR) > 0) & (cv2.erode(coarse, _NEAR) < 1)
     kinds = np.where(undecided, np.uint8(2), (coarse >= 0.5).astype(np.uint8))
     kinds = np.asarray(cv2.resize(kinds, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)

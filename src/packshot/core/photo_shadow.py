@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from packshot.core.compose import visible
-from packshot.core.picture import Float32, Picture, to_unit
-from packshot.core.ramp import ramp
+from packshot.core.picture import Float32, Picture, ramp, to_unit
+from packshot.core.plain_ground import fit_surface, surface_terms
 from packshot.core.resample import resample
-from packshot.core.surface import fit_surface, surface_terms
 
 SIDE_PX = 256
 """Longest side at which all is computed: a shadow has no finer detail that is worth its noise."""

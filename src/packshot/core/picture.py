@@ -40,10 +40,10 @@ class Foreground:
     """Foreground colours F of I = aF + (1-a)B, straight (not premultiplied).
 
     rgb: uint8 (H, W, 3), the picture's own pixels: right wherever the matte is 1, meaningless where it is 0.
-    band: int (n,), flat indices of the soft band's pixels, 0 < matte < 1, ascending.
-    colours: float32 (n, 3) in 0..255, F of the band's pixels, not rounded: only the encoder rounds.
+    band: int (n,), flat indices of the transition region's pixels, 0 < matte < 1, ascending.
+    colours: float32 (n, 3) in 0..255, F of those pixels, not rounded: only the encoder rounds.
 
-    The band is a few percent of a photo. Keeping it apart lets every rendering run on uint8 outside it and
+    The transition region is a few percent of a photo. Keeping it apart lets every rendering run on uint8 outside it and
     in float inside it, which is both the fastest and the exact way.
     """
 
@@ -64,3 +64,12 @@ def to_uint8(values: Float32) -> UInt8:
     np.rint(scaled, out=scaled)
     np.clip(scaled, 0, 255, out=scaled)
     return scaled.astype(np.uint8)
+
+
+def ramp(value: Float32 | float, low: float, high: float) -> Float32:
+    """A smooth step, for decisions that must not jump: 0 up to low, 1 from high on.
+
+    Values may be a number or an array; float32 of the same shape.
+    """
+    part = np.clip((value - low) / (high - low), 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)

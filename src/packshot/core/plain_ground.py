@@ -16,10 +16,8 @@ import numpy.typing as npt
 
 from packshot.core.geometry import Size
 from packshot.core.matte import DECIDED
-from packshot.core.picture import Float32, UInt8
-from packshot.core.ramp import ramp
+from packshot.core.picture import Float32, UInt8, ramp
 from packshot.core.resample import size_of
-from packshot.core.surface import fit_surface, surface_terms
 
 STEP = 4
 """By how much the network's picture is reduced for the fit: a ground that is plain has no finer detail."""
@@ -300,3 +298,23 @@ class _Regions:
 def _logit(probability: Float32) -> Float32:
     inner = np.clip(probability, np.float32(0.0025), np.float32(0.9975))  # +-6: no single pixel outweighs a region
     return np.asarray(np.log(inner / (1 - inner)), np.float32)
+
+
+def surface_terms(shape: tuple[int, ...]) -> Float32:
+    """The terms of a quadratic surface, which an even light makes of one colour across a picture.
+
+    Returns: float32 (h, w, 6): 1, x, y, x², xy, y² at every pixel, x and y in -1..1.
+    """
+    y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
+    x, y = np.meshgrid(x, y)
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+
+
+def fit_surface(at: Float32, values: Float32, weight: Float32) -> Float32:
+    """Coefficients of the weighted least squares fit, a little held back from bending. float32 (6, channels).
+
+    Parameters: at, float32 (n, 6), terms; values, float32 (n, channels); weight, float32 (n,).
+    """
+    weighted = at * weight[:, None]
+    ridge = 1e-5 * len(at) * np.diag([1e-3, 1, 1, 1, 1, 1])
+    return np.linalg.solve(weighted.T @ at + ridge, weighted.T @ values).astype(np.float32)

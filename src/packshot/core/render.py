@@ -42,11 +42,11 @@ class Rendering:
 class _Layer:
     """The product as it lies in the output: straight colours are never resampled, so they come multiplied by alpha.
 
-    colours: float32 (h, w, 3) in 0..255, premultiplied; share: float32 (h, w) in 0..1; at: where, within the output.
+    colours: float32 (h, w, 3) in 0..255, premultiplied; coverage: float32 (h, w) in 0..1; at: where, within the output.
     """
 
     colours: Float32
-    share: Float32
+    coverage: Float32
     at: Box
 
 
@@ -79,8 +79,8 @@ def framed_mask(matte: Float32, frame: Frame) -> UInt8:
     """The matte as it lies in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
     if frame.is_photo(Size(matte.shape[1], matte.shape[0])):
         return mask(matte)
-    share, at = _share(matte, _box(matte), frame)
-    return _on_canvas(to_uint8(share), BLACK, at, frame.size)
+    coverage, at = _coverage(matte, _box(matte), frame)
+    return _on_canvas(to_uint8(coverage), BLACK, at, frame.size)
 
 
 def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None) -> Behind | None:
@@ -121,7 +121,7 @@ def _on_canvas(part: UInt8, around: Behind, at: Box, size: Size) -> UInt8:
 def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
     """The product at the output's scale, cut to the output."""
     box = _box(matte)
-    share, at = _share(matte, box, frame)
+    coverage, at = _coverage(matte, box, frame)
     foreground, matte = crop(foreground, matte, box)
     colours = _times(foreground.rgb.astype(np.float32), matte)
     colours.reshape(-1, 3)[foreground.band] = foreground.colours * matte.reshape(-1)[foreground.band, None]
@@ -130,11 +130,11 @@ def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
         colours = rescale(colours, frame.place(box).size)
     colours = colours[part]
     if frame.scale != 1:  # a cubic overshoots
-        colours = np.clip(colours, np.float32(0), cv2.merge([255 * share] * 3))
-    return _Layer(colours, share, at)
+        colours = np.clip(colours, np.float32(0), cv2.merge([255 * coverage] * 3))
+    return _Layer(colours, coverage, at)
 
 
-def _share(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
+def _coverage(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
     """The matte of a layer, float32 (h, w) in 0..1, and where it lies in the output."""
     at = frame.place(box)
     matte = matte[box.slices]
@@ -162,10 +162,10 @@ def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, laye
         peak = float(density.max())
         factor = np.float32(1 if shadow.opacity is None or not peak else min(shadow.opacity / peak, MOST_DARKENING))
         return np.asarray(density * factor, np.float32)
-    share = np.zeros((frame.size.height, frame.size.width), np.float32)
-    share[layer.at.slices] = layer.share
+    coverage = np.zeros((frame.size.height, frame.size.width), np.float32)
+    coverage[layer.at.slices] = layer.coverage
     cast = contact_shadow if shadow.kind == "contact" else soft_shadow
-    return np.asarray(cast(share) * np.float32(shadow.opacity or 0), np.float32)
+    return np.asarray(cast(coverage) * np.float32(shadow.opacity or 0), np.float32)
 
 
 def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind | None) -> Rendering:
@@ -185,8 +185,8 @@ def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind 
         over = layer.at.within(strip)
         if not over.is_empty:
             at, part = over.moved(-strip.left, -strip.top).slices, over.moved(-layer.at.left, -layer.at.top).slices
-            laid = cv2.add(_times(under[at], 1 - layer.share[part]), layer.colours[part])
-            cv2.copyTo(laid, (layer.share[part] >= RESIDUE).view(np.uint8), under[at])
+            laid = cv2.add(_times(under[at], 1 - layer.coverage[part]), layer.colours[part])
+            cv2.copyTo(laid, (layer.coverage[part] >= RESIDUE).view(np.uint8), under[at])
         canvas[strip.slices] = _rounded(under)
     return Rendering(canvas)
 
@@ -195,7 +195,7 @@ def _blended_cutout(layer: _Layer, density: Float32 | None, size: Size) -> Rende
     """Straight alpha: product and black shadow together cover a + (1 - a)s, and only the product has colour."""
     alpha = np.zeros((size.height, size.width), np.float32) if density is None else density.copy()
     part = alpha[layer.at.slices]
-    part[:] = layer.share + (1 - layer.share) * part
+    part[:] = layer.coverage + (1 - layer.coverage) * part
     rgb = np.zeros((size.height, size.width, 3), np.uint8)
     rgb[layer.at.slices] = _rounded(_times(layer.colours, np.reciprocal(np.maximum(part, _TINY))))
     rounded = to_uint8(alpha)

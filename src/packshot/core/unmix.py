@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from packshot.core.geometry import Box
 from packshot.core.matte import DECIDED, in_levels
-from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
+from packshot.core.picture import Float32, Index, Picture, UInt8, ramp, to_unit
 from packshot.core.plain_ground import PlainGround
-from packshot.core.ramp import ramp
 from packshot.core.resample import Grid, grid, resample, sample, size_of
 
 Bool = npt.NDArray[np.bool_]

@@ -11,9 +11,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from packshot.engine.card import ModelCard
-from packshot.engine.registry import ModelEntry
 from packshot.engine.transfer import BY_HAND, Patience, Transfer, Watcher
-from packshot.engine.weights import find_card, verify
+from packshot.engine.weights import ModelEntry, find_card, verify
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, PackshotError
 
 

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from packshot.core.geometry import Size
-from packshot.core.matte import saturated
+from packshot.core.matte import snap_alpha
 from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import Array, resample, size_of
 from packshot.engine.card import ModelCard
-from packshot.engine.session import RUNTIME_ERRORS, Device, open_session
+from packshot.engine.session import RUNTIME_ERRORS, open_session
 from packshot.engine.weights import find_card, verify
 from packshot.errors import BadSettings
 
@@ -41,7 +41,7 @@ BATCH = 8
 
 FAINT = np.float32(0.04)
 """Where the coarse matte is nearer than that to 0 or 1 nothing changes, and up to twice that less does: a quarter fewer
-tiles for the same error, and no step where the band ends (decision 0017)."""
+tiles for the same error, and no step where the transition region ends (decision 0017)."""
 
 MARGIN = np.float32(0.02)
 """Keeps the logit of a matte of 0 or 1 finite; undone afterwards, so that both can be reached."""
@@ -53,8 +53,8 @@ class EdgeRefiner:
     The answer, (n, 1, h - 2*HALO_PX, w - 2*HALO_PX), belongs to the middle. One session serves all threads.
     """
 
-    def __init__(self, card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> None:
-        self._session = open_session(card, path, threads, device)
+    def __init__(self, card: ModelCard, path: Path) -> None:
+        self._session = open_session(card, path)
         self._input = self._session.get_inputs()[0].name
         self.card = card
 
@@ -73,7 +73,7 @@ class EdgeRefiner:
         near = soft.reshape(-1)[band]
         fade = np.minimum(np.minimum(near, 1 - near) / FAINT - 1, 1)
         change = fade * self._change(picture.rgb, matte, soft).reshape(-1)[band]
-        values = np.clip(moved(matte.reshape(-1)[band], change), 0, 1)
+        values = np.clip(apply_logit_delta(matte.reshape(-1)[band], change), 0, 1)
         refined = matte.copy()
         refined.reshape(-1)[band] = values
         return refined
@@ -117,22 +117,22 @@ def _load(name: str) -> EdgeRefiner:
     return load_edge_refiner(name)
 
 
-def load_edge_refiner(name_or_path: str, threads: int = 1) -> EdgeRefiner:
+def load_edge_refiner(name_or_path: str) -> EdgeRefiner:
     """Find an edge refiner by name or path, verify its checksum, and load it.
 
     Raises: ModelMissing, ChecksumMismatch, BadSettings.
     """
     card, path = find_card(name_or_path)
     verify(card, path)
-    return EdgeRefiner(card, path, threads)
+    return EdgeRefiner(card, path)
 
 
 def enlarge(coarse: Float32, size: Size) -> Float32:
     """The coarse matte at the picture's size, bilinear, its decided values at exactly 0 and 1."""
-    return np.asarray(cv2.resize(saturated(coarse), size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.resize(snap_alpha(coarse), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def moved(values: Float32, change: Float32) -> Float32:
+def apply_logit_delta(values: Float32, change: Float32) -> Float32:
     """Matte values in 0..1 with their logit changed; a change of 0 changes nothing."""
     inner = MARGIN + (1 - 2 * MARGIN) * values
     odds = (1 - inner) / inner * np.exp(-np.clip(change, -20, 20))

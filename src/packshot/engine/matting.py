@@ -9,11 +9,11 @@ import numpy as np
 
 from packshot.core.compose import crop_picture
 from packshot.core.confidence import confidence, find_signs
-from packshot.core.decide import decide
 from packshot.core.geometry import Box, Size, network_size
 from packshot.core.matte import drop_faint, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture, UInt8, to_unit
 from packshot.core.plain_ground import find_plain_ground, settle
+from packshot.core.postprocess import postprocess
 from packshot.core.recipe import Recipe
 from packshot.core.resample import resample
 from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
@@ -97,7 +97,7 @@ def predict(work: Work) -> None:
 
 
 def decide_coarse(work: Work) -> None:
-    work.coarse = decide(work.answer)
+    work.coarse = postprocess(work.answer)
 
 
 def settle_ground(work: Work) -> None:

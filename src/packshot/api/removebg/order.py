@@ -17,8 +17,8 @@ from packshot.api.errors import MissingImage
 from packshot.api.removebg import fields
 from packshot.api.removebg.fields import FIELDS, RGBA, invalid
 from packshot.core import codecs
+from packshot.core.compose import blend_background, spread_colours
 from packshot.core.geometry import Size
-from packshot.core.layers import spread_colours, veil
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
 from packshot.errors import InvalidOption, UnreadableImage
@@ -41,8 +41,8 @@ class Order:
     """A request, read.
 
     photo: the bytes of the file. options: all but the bound of the size, which depends on the photo: `options_for`.
-    max_pixels: of the output. file: what the answer is; a zip, and a veil, are made of the PNG that `options` ask for.
-    veil: a half-transparent colour to lay behind the cutout, which no option is for. kind: what X-Type says, if it
+    max_pixels: of the output. file: what the answer is; a zip, and a tint, are made of the PNG that `options` ask for.
+    tint: a half-transparent colour to lay behind the cutout, which no option is for. kind: what X-Type says, if it
     shall be said.
     """
 
@@ -50,7 +50,7 @@ class Order:
     options: Options
     max_pixels: int
     file: FileKind
-    veil: RGBA | None
+    tint: RGBA | None
     kind: str | None
 
     def options_for(self, photo: Size) -> Options:
@@ -90,30 +90,30 @@ def read(given: Mapping[str, object]) -> Order:
     if "semitransparency" in texts:
         fields.switch("semitransparency", texts["semitransparency"])
     size = fields.choice("size", texts.get("size", "preview"), fields.MEGAPIXELS)
-    file, options, veil = _look(texts, picture)
+    file, options, tint = _look(texts, picture)
     return Order(
         photo,
         options.over(Options.from_fields(_framing(texts))),
         max_pixels=int(1_000_000 * fields.MEGAPIXELS[size]),
         file=file,
-        veil=veil,
+        tint=tint,
         kind=_kind(texts),
     )
 
 
 def _look(texts: Mapping[str, str], picture: bytes | None) -> tuple[FileKind, Options, RGBA | None]:
-    """What kind of file is answered, the options for what it shows, and the veil behind it."""
+    """What kind of file is answered, the options for what it shows, and the tint behind it."""
     asked = fields.choice("format", texts.get("format", "auto"), fields.FORMATS)
     channels = fields.choice("channels", texts.get("channels", "rgba"), fields.CHANNELS)
-    colour, veil = _background(texts, on_white=asked == "jpg")
+    colour, tint = _background(texts, on_white=asked == "jpg")
     shadow = _shadow(texts)
     if channels == "alpha" and asked != "zip":  # a zip has the matte in it
         mask = _file_kind(asked, is_opaque=False)
         return mask, Options.from_fields({"form": "mask", "format": mask}), None
     file = _file_kind(asked, is_opaque=picture is not None or colour is not None)
     behind = {"background": colour, "background_picture": picture}
-    line = "png" if file == "zip" or veil else file
-    return file, Options.from_fields({"format": line, **behind, **shadow}), veil
+    line = "png" if file == "zip" or tint else file
+    return file, Options.from_fields({"format": line, **behind, **shadow}), tint
 
 
 def _file_kind(asked: str, *, is_opaque: bool) -> FileKind:
@@ -124,7 +124,7 @@ def _file_kind(asked: str, *, is_opaque: bool) -> FileKind:
 
 
 def _background(texts: Mapping[str, str], *, on_white: bool) -> tuple[str | None, RGBA | None]:
-    """The colour behind the product as an option's value, or a half-transparent one as a veil, or neither."""
+    """The colour behind the product as an option's value, or a half-transparent one as a tint, or neither."""
     if "bg_color" not in texts:
         return None, None
     *rgb, opaque = fields.colour(texts["bg_color"])
@@ -244,13 +244,13 @@ def _text(name: str, value: object) -> str:
 
 def finish(order: Order, data: bytes) -> bytes:
     """The file that was ordered, from the one that the line made."""
-    if order.file != "zip" and order.veil is None:
+    if order.file != "zip" and order.tint is None:
         return data
     picture = codecs.decode(data, _OWN)
     rgb, alpha = picture.rgb, picture.alpha
-    if order.veil is not None and alpha is not None:
-        *colour, opaque = order.veil
-        rgb, alpha = veil(rgb, alpha, (colour[0], colour[1], colour[2]), opaque / 255)
+    if order.tint is not None and alpha is not None:
+        *colour, opaque = order.tint
+        rgb, alpha = blend_background(rgb, alpha, (colour[0], colour[1], colour[2]), opaque / 255)
     if order.file == "zip":
         return _zipped(rgb, np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha)
     return codecs.encode(rgb, alpha, format=order.file)

@@ -13,7 +13,7 @@ from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
     from packshot.engine.card import ModelCard
-    from packshot.engine.registry import ModelEntry
+    from packshot.engine.weights import ModelEntry
 
 SHOWN = {"mae": "MAE", "max_f": "maximum F"}
 """The figures of a card that the list shows; `evaluation` gives all."""
@@ -35,8 +35,7 @@ def list_() -> None:
     For each its size, input and licence; scores and known failures for those that are here.
     """
     from packshot.engine.card import ModelCard
-    from packshot.engine.registry import published
-    from packshot.engine.weights import default_model, downloaded_cards, embedded_cards, models_folder
+    from packshot.engine.weights import default_model, downloaded_cards, embedded_cards, models_folder, published
 
     folder, default = models_folder(), default_model()
     here = set()

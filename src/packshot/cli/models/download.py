@@ -10,7 +10,7 @@ import click
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
-    from packshot.engine.registry import ModelEntry
+    from packshot.engine.weights import ModelEntry
 
 FIND_OUT = "`packshot models list` shows what can be downloaded."
 
@@ -35,8 +35,7 @@ def download(name: str, accept_licence: bool, source: str | None) -> None:
     from packshot.cli.models.meter import Meter
     from packshot.engine.download import download as bring
     from packshot.engine.download import is_here
-    from packshot.engine.registry import published
-    from packshot.engine.weights import models_folder
+    from packshot.engine.weights import models_folder, published
 
     if name not in published():
         raise InvalidOption(f"There is no published network named {name!r}.", hint=FIND_OUT, field="NAME", value=name)

@@ -1,4 +1,4 @@
-"""What a coarse matte leaves open is decided: islands of no account, unsure insides, and haze far from any edge.
+"""Postprocessing of a coarse matte: islands of no account, unsure insides, and haze far from any edge are decided.
 
 Each rule looks at what lies around a pixel, never at the picture's own minimum and maximum: a network that found
 nothing must not be stretched into having found something. All run at the network's size, a few milliseconds in all.
@@ -15,6 +15,9 @@ from packshot.core.picture import Float32
 SURE = np.float32(0.9)
 """From here on a pixel is inside. Lower, and the sides of what it encloses begin to leak."""
 
+LEAST_SPECK_SHARE = 0.005
+"""Of the largest island's mass: below it a sure island is of no account."""
+
 HAZE_SHARE = 0.02
 """Half the window in which haze is measured, as a share of the longer side: 6 px at 320. A soft edge is 2 to 4 px wide
 there, so it is a small part of its window; haze fills it."""
@@ -26,17 +29,17 @@ LEAST_HOLE_SHARE = 5e-4
 """Of the picture: an enclosed gap that is smaller and nowhere surely background is a doubt, not a hole."""
 
 
-def decide(coarse: Float32) -> Float32:
+def postprocess(coarse: Float32) -> Float32:
     """A coarse matte, float32 (h, w) in 0..1, with what can be decided decided. Returns the same shape and range."""
-    return fill_insides(thin_haze(drop_specks(coarse)))
+    return fill_insides(suppress_haze(drop_specks(coarse)))
 
 
-def drop_specks(coarse: Float32, *, least_share: float = 0.005) -> Float32:
+def drop_specks(coarse: Float32) -> Float32:
     """A coarse matte without its islands of no account; several real objects all stay.
 
-    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is at least least_share
-    of the largest one's: beside an object that fills a fifth of 512x512 that is 16x16 px. At the network's size this
-    takes 2 ms, at 1999 px it would take 23.
+    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is at least
+    LEAST_SPECK_SHARE of the largest one's: beside an object that fills a fifth of 512x512 that is 16x16 px. At the
+    network's size this takes 2 ms, at 1999 px it would take 23.
 
     Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for what was dropped.
     """
@@ -45,12 +48,12 @@ def drop_specks(coarse: Float32, *, least_share: float = 0.005) -> Float32:
     sure = np.bincount(island[coarse >= 0.5], minlength=count) > 0
     mass[0] = 0
     mass *= sure
-    keeps = (mass > 0) & (mass >= least_share * mass.max())
+    keeps = (mass > 0) & (mass >= LEAST_SPECK_SHARE * mass.max())
     keeps[0] = bool(keeps.any())  # the faint ground between islands, which refine treats as decided
     return np.where(keeps[island], coarse, np.float32(0))
 
 
-def thin_haze(coarse: Float32) -> Float32:
+def suppress_haze(coarse: Float32) -> Float32:
     """Values far from any edge move towards 0 or 1, on the side of 1/2 on which they are.
 
     An edge is undecided along a line, haze over an area: the share of undecidedness 4a(1-a) around a pixel says which,

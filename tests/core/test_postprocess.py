@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from packshot.core.decide import decide, drop_specks, fill_insides, thin_haze
 from packshot.core.picture import Float32
+from packshot.core.postprocess import drop_specks, fill_insides, postprocess, suppress_haze
 
 
 def disc(radius: float, soft_px: float = 3, size: int = 200) -> Float32:
@@ -53,21 +53,21 @@ class TestThinHaze:
         haze = np.full_like(product, 0.25)
         haze[:, :100] = 0.8
         edge = (product > 0) & (product < 1)
-        assert np.abs(thin_haze(product) - product)[edge].mean() < 0.075
-        assert thin_haze(haze)[:, 150:].max() < 0.08
-        assert thin_haze(haze)[:, :50].min() > 0.9
+        assert np.abs(suppress_haze(product) - product)[edge].mean() < 0.075
+        assert suppress_haze(haze)[:, 150:].max() < 0.08
+        assert suppress_haze(haze)[:, :50].min() > 0.9
 
     def test_keeps_sides_and_order_around_a_half_and_leaves_what_is_decided(self) -> None:
         coarse = np.random.default_rng(3).random((64, 96)).astype(np.float32)
         coarse[:8], coarse[8:16] = 0, 1
-        thinned = thin_haze(coarse)
+        thinned = suppress_haze(coarse)
         assert np.array_equal(thinned >= 0.5, coarse >= 0.5)
         assert (np.abs(thinned - 0.5) >= np.abs(coarse - 0.5) - 1e-3).all()
         assert np.array_equal(thinned[:16], coarse[:16])
 
     def test_is_symmetric_between_product_and_ground(self) -> None:
         coarse = cv2.GaussianBlur(np.random.default_rng(4).random((64, 64)).astype(np.float32), (0, 0), 3)
-        np.testing.assert_allclose(thin_haze(1 - coarse), 1 - thin_haze(coarse), atol=1e-5)
+        np.testing.assert_allclose(suppress_haze(1 - coarse), 1 - suppress_haze(coarse), atol=1e-5)
 
 
 class TestFillInsides:
@@ -102,7 +102,7 @@ class TestFillInsides:
 
 def test_a_set_of_objects_stays_a_set() -> None:
     coarse = np.maximum(np.roll(disc(40), -50, 1), 0.95 * np.roll(disc(10), 60, 1))
-    decided = decide(coarse)
+    decided = postprocess(coarse)
     assert decided[100, 50] == 1
     assert decided[100, 160] > 0.9
     assert decided[100, 120] == 0
