@@ -116,7 +116,7 @@ class TestMeaning:
 
     def test_a_half_transparent_colour_lies_behind_a_cutout(self) -> None:
         found = order(bg_color="81d4fa77", format="webp")
-        assert (found.veil, found.file, found.options) == ((0x81, 0xD4, 0xFA, 0x77), "webp", Options(format="png"))
+        assert (found.tint, found.file, found.options) == ((0x81, 0xD4, 0xFA, 0x77), "webp", Options(format="png"))
 
     @pytest.mark.parametrize(("text", "position"), [("30%", "30% 30%"), ("0% 100%", "0% 100%"), ("center", "center")])
     def test_position_goes_with_a_scale(self, text: str, position: str) -> None:
