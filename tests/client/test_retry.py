@@ -8,9 +8,14 @@ import httpx
 import pytest
 
 from packshot.client.errors import make_problem
-from packshot.client.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Patience, Watch, backoff_s, may_pass, read_retry_after
+from packshot.client.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Limits, make_policy, may_pass, read_retry_after
+from packshot.retry import Deadline
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def limits(*, deadline_s: float = 300, retries: int = 4) -> Limits:
+    return Limits(60, Deadline(deadline_s), make_policy(retries))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | Non
 def test_pauses_double_and_differ_between_clients() -> None:
     for attempt in range(1, 12):
         longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1))
-        drawn = [backoff_s(attempt) for _ in range(200)]
+        drawn = [make_policy(12).pause_s(attempt) for _ in range(200)]
         assert longest_s / 2 <= min(drawn) < max(drawn) <= longest_s
         assert max(drawn) - min(drawn) > longest_s / 4
 
@@ -64,28 +69,26 @@ def test_a_connection_may_be_better_next_time_but_a_wrong_address_stays_wrong() 
 
 
 def test_the_service_is_not_asked_before_it_wants() -> None:
-    watch = Watch(Patience(deadline_s=100))
     busy = make_problem(503, b"", "", retry_after_s=30)
-    drawn = [watch.pause_s(busy, attempt=1) for _ in range(50)]
+    drawn = [limits(deadline_s=100).pause_s(busy, attempt=1) for _ in range(50)]
     assert all(pause is not None and 30 <= pause <= 30 + FIRST_PAUSE_S for pause in drawn)
 
 
 def test_nobody_waits_for_what_comes_after_the_deadline() -> None:
-    watch = Watch(Patience(deadline_s=20))
-    assert watch.pause_s(make_problem(503, b"", "", retry_after_s=30), attempt=1) is None
-    assert watch.pause_s(make_problem(503, b"", "", retry_after_s=None), attempt=1) is not None
+    few = limits(deadline_s=20)
+    assert few.pause_s(make_problem(503, b"", "", retry_after_s=30), attempt=1) is None
+    assert few.pause_s(make_problem(503, b"", "", retry_after_s=None), attempt=1) is not None
 
 
 def test_the_number_of_attempts_is_kept() -> None:
-    watch = Watch(Patience(retries=2))
-    pauses = [watch.pause_s(httpx.ReadError("cut"), attempt) for attempt in (1, 2, 3)]
+    pauses = [limits(retries=2).pause_s(httpx.ReadError("cut"), attempt) for attempt in (1, 2, 3)]
     assert [pause is None for pause in pauses] == [False, False, True]
 
 
 def test_an_attempt_never_waits_beyond_the_deadline() -> None:
     moment = 0.0
-    watch = Watch(Patience(timeout_s=60, deadline_s=100), now=lambda: moment, started_at=0)
-    assert watch.timeout().read == 60
+    call = Limits(60, Deadline(100, now=lambda: moment), make_policy(4))
+    assert call.timeout().read == 60
     moment = 90.0
-    assert watch.timeout().read == pytest.approx(10)
-    assert watch.timeout().connect == pytest.approx(10)
+    assert call.timeout().read == pytest.approx(10)
+    assert call.timeout().connect == pytest.approx(10)

@@ -12,16 +12,17 @@ from packshot.core.picture import Float32
 from packshot.engine.card import read_card
 from packshot.engine.download import download, is_here
 from packshot.engine.network import load_network
-from packshot.engine.transfer import Patience, Watcher
+from packshot.engine.transfer import Watcher
 from packshot.engine.weights import ModelEntry, published
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
+from packshot.retry import RetryPolicy
 from tests.engine import faulty_http as http
 from tests.engine.faulty_http import faulty_server
 from tests.engine.tiny_onnx import published_graph
 
 U2NET = published()["u2net"]
 DATA = published_graph(U2NET.input, U2NET.output, input_name="input.1", outputs=7)
-PATIENCE = Patience(attempts=3, first_pause_s=0.01, longest_pause_s=0.05, silence_s=20)
+RETRIES = RetryPolicy(attempts=3, first_pause_s=0.01, longest_pause_s=0.05)
 
 
 def md5(data: bytes) -> str:
@@ -43,7 +44,7 @@ def red(side: int) -> Float32:
 
 def test_a_model_known_by_md5_alone_is_pinned_by_sha256_and_size_and_runs(tmp_path: Path) -> None:
     with faulty_server(DATA) as server:
-        download(entry(), tmp_path, source=server.url, patience=PATIENCE)
+        download(entry(), tmp_path, source=server.url, retries=RETRIES)
         assert server.asked[0].path == "/u2net.onnx"
     card = read_card(tmp_path / "u2net.json")
     assert (card.sha256, card.bytes) == (hashlib.sha256(DATA).hexdigest(), len(DATA))
@@ -57,7 +58,7 @@ def test_a_model_known_by_md5_alone_is_pinned_by_sha256_and_size_and_runs(tmp_pa
 def test_what_is_not_the_published_file_is_never_kept_and_never_loads(tmp_path: Path, changes: dict[str, str]) -> None:
     answers = [] if changes else [http.corrupt]
     with faulty_server(DATA, *answers) as server, pytest.raises(ChecksumMismatch, match="u2net"):
-        download(replace(entry(), **changes), tmp_path, source=server.url, patience=PATIENCE)
+        download(replace(entry(), **changes), tmp_path, source=server.url, retries=RETRIES)
     assert names(tmp_path) == set()
     with pytest.raises(ModelMissing):
         load_network("u2net", folder=tmp_path)
@@ -66,7 +67,7 @@ def test_what_is_not_the_published_file_is_never_kept_and_never_loads(tmp_path: 
 def test_what_an_earlier_run_left_is_gone_on_with(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx.part").write_bytes(DATA[:100])
     with faulty_server(DATA) as server:
-        download(entry(), tmp_path, source=server.url, patience=PATIENCE)
+        download(entry(), tmp_path, source=server.url, retries=RETRIES)
         assert server.ranges() == ["bytes=100-"]
     assert is_here(entry(), tmp_path)
 
@@ -74,7 +75,7 @@ def test_what_an_earlier_run_left_is_gone_on_with(tmp_path: Path) -> None:
 def test_what_an_earlier_run_left_of_another_file_does_not_stand_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx.part").write_bytes(b"another release" * 10)
     with faulty_server(DATA) as server:
-        download(entry(), tmp_path, source=server.url, patience=PATIENCE)
+        download(entry(), tmp_path, source=server.url, retries=RETRIES)
         assert server.ranges() == ["bytes=150-", None]
     assert is_here(entry(), tmp_path)
 
@@ -82,10 +83,10 @@ def test_what_an_earlier_run_left_of_another_file_does_not_stand_in_the_way(tmp_
 def test_what_is_here_is_not_fetched_again_but_what_is_damaged_is(tmp_path: Path) -> None:
     with faulty_server(DATA) as server:
         for _ in range(2):
-            download(entry(), tmp_path, source=server.url, patience=PATIENCE)
+            download(entry(), tmp_path, source=server.url, retries=RETRIES)
         assert len(server.asked) == 1
         (tmp_path / "u2net.onnx").write_bytes(DATA[:-1])
-        download(entry(), tmp_path, source=server.url, patience=PATIENCE)
+        download(entry(), tmp_path, source=server.url, retries=RETRIES)
         assert len(server.asked) == 2
     assert (tmp_path / "u2net.onnx").read_bytes() == DATA
 
@@ -129,7 +130,7 @@ def test_several_at_once_fetch_it_once(tmp_path: Path) -> None:
 
     with faulty_server(DATA, slow) as server, ThreadPoolExecutor(4) as pool:
         runs = [
-            pool.submit(download, entry(), tmp_path, source=server.url, patience=PATIENCE, watcher=Notes())
+            pool.submit(download, entry(), tmp_path, source=server.url, retries=RETRIES, watcher=Notes())
             for _ in range(4)
         ]
         assert len({run.result().sha256 for run in runs}) == 1

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packshot.engine.transfer import Patience, Transfer, Watcher
+from packshot.engine.transfer import Transfer, Watcher
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
+from packshot.retry import RetryPolicy
 from tests.engine import faulty_http as http
 from tests.engine.faulty_http import faulty_server
 
 DATA = np.random.default_rng(1).bytes(300_000)
-PATIENCE = Patience(attempts=3, first_pause_s=0.01, longest_pause_s=0.05, silence_s=20)
+RETRIES = RetryPolicy(attempts=3, first_pause_s=0.01, longest_pause_s=0.05)
 
 
 class Notes(Watcher):
@@ -28,9 +29,15 @@ class Notes(Watcher):
         self.said.append(text)
 
 
-def fetch(url: str, file: Path, patience: Patience = PATIENCE, expected_bytes: int | None = None) -> Notes:
+def fetch(
+    url: str,
+    file: Path,
+    retries: RetryPolicy = RETRIES,
+    expected_bytes: int | None = None,
+    silence_s: float = 20.0,
+) -> Notes:
     notes = Notes()
-    Transfer(f"{url}/net.onnx", file, expected_bytes, patience, notes).run()
+    Transfer(f"{url}/net.onnx", file, expected_bytes, notes, retries=retries, silence_s=silence_s).run()
     return notes
 
 
@@ -53,16 +60,16 @@ def test_a_cut_is_gone_on_with_where_it_happened_and_only_with_the_same_file(tmp
 
 def test_a_server_that_falls_silent_is_left_and_asked_again(tmp_path: Path) -> None:
     with faulty_server(DATA, http.silent(50_000)) as server:
-        fetch(server.url, tmp_path / "part", Patience(attempts=3, first_pause_s=0.01, silence_s=1.5))
+        fetch(server.url, tmp_path / "part", silence_s=1.5)
         assert server.ranges()[-1] == "bytes=50000-"
     assert (tmp_path / "part").read_bytes() == DATA
 
 
 def test_a_busy_server_is_given_the_time_that_it_asks_for(tmp_path: Path) -> None:
-    patience = Patience(attempts=3, first_pause_s=0.01, longest_pause_s=5)
+    retries = RetryPolicy(attempts=3, first_pause_s=0.01, longest_pause_s=5)
     began = time.monotonic()
     with faulty_server(DATA, http.status(503, Retry_After=1), http.status(500)) as server:
-        fetch(server.url, tmp_path / "part", patience)
+        fetch(server.url, tmp_path / "part", retries)
     assert time.monotonic() - began >= 1
     assert (tmp_path / "part").read_bytes() == DATA
 

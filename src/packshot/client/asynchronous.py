@@ -13,7 +13,7 @@ from packshot.client.calls import Conversation, Service
 from packshot.client.conversation import Answer, Outcome, Pause, Send
 from packshot.client.options import OptionFields, Photo
 from packshot.client.results import About, Link, Packshot, Report
-from packshot.client.retry import Patience
+from packshot.client.retry import DEADLINE_S, RETRIES, TIMEOUT_S
 
 T = TypeVar("T")
 
@@ -32,13 +32,13 @@ class AsyncClient:
         base_url: str,
         key: str,
         *,
-        timeout_s: float = Patience.timeout_s,
-        deadline_s: float = Patience.deadline_s,
-        retries: int = Patience.retries,
+        timeout_s: float = TIMEOUT_S,
+        deadline_s: float = DEADLINE_S,
+        retries: int = RETRIES,
         http: httpx.AsyncClient | None = None,
     ) -> None:
         """See Client."""
-        self._service = Service(base_url, key, Patience(timeout_s, deadline_s, retries))
+        self._service = Service(base_url, key, timeout_s, deadline_s, retries)
         self._http = http or httpx.AsyncClient()
         self._owns_http = http is None
 
@@ -100,14 +100,14 @@ class AsyncClient:
             return None
         asked = step.request
         try:
-            async with asyncio.timeout(step.watch.left_s()):
+            async with asyncio.timeout(step.limits.deadline.left_s()):
                 response = await self._http.request(
                     asked.method,
                     asked.url,
                     headers=asked.headers,
                     data=asked.fields,
                     files=asked.files,
-                    timeout=step.watch.timeout(),
+                    timeout=step.limits.timeout(),
                     follow_redirects=asked.follow,
                 )
                 return Answer(response.status_code, response.headers, response.content)

@@ -14,7 +14,8 @@ from packshot.client.calls import Conversation, Service
 from packshot.client.conversation import Answer, Outcome, Pause, Send
 from packshot.client.options import OptionFields, Photo
 from packshot.client.results import About, Link, Packshot, Report
-from packshot.client.retry import Patience, Watch
+from packshot.client.retry import DEADLINE_S, RETRIES, TIMEOUT_S
+from packshot.retry import Deadline
 
 T = TypeVar("T")
 
@@ -33,9 +34,9 @@ class Client:
         base_url: str,
         key: str,
         *,
-        timeout_s: float = Patience.timeout_s,
-        deadline_s: float = Patience.deadline_s,
-        retries: int = Patience.retries,
+        timeout_s: float = TIMEOUT_S,
+        deadline_s: float = DEADLINE_S,
+        retries: int = RETRIES,
         http: httpx.Client | None = None,
     ) -> None:
         """Parameters
@@ -49,7 +50,7 @@ class Client:
         http
             An own httpx.Client, for proxies and certificates. It stays open when this client is closed.
         """
-        self._service = Service(base_url, key, Patience(timeout_s, deadline_s, retries))
+        self._service = Service(base_url, key, timeout_s, deadline_s, retries)
         self._http = http or httpx.Client()
         self._owns_http = http is None
 
@@ -117,18 +118,18 @@ class Client:
                 headers=asked.headers,
                 data=asked.fields,
                 files=asked.files,
-                timeout=step.watch.timeout(),
+                timeout=step.limits.timeout(),
                 follow_redirects=asked.follow,
             ) as response:
-                body = b"".join(_in_time(response.iter_bytes(), step.watch))
+                body = b"".join(_in_time(response.iter_bytes(), step.limits.deadline))
                 return Answer(response.status_code, response.headers, body)
         except httpx.RequestError as error:
             return error
 
 
-def _in_time(chunks: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
+def _in_time(chunks: Iterable[bytes], deadline: Deadline) -> Iterator[bytes]:
     """httpx counts silence only: an answer that drips for ever would never end."""
     for chunk in chunks:
-        if not watch.left_s():
+        if not deadline.left_s():
             raise httpx.ReadTimeout("the answer did not end in time")
         yield chunk

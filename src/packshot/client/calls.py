@@ -14,7 +14,8 @@ from packshot.client.conversation import Answer, Outcome, Pause, Request, Send, 
 from packshot.client.errors import NotUnderstood
 from packshot.client.options import Photo, as_form, as_part
 from packshot.client.results import About, Link, Packshot, Report
-from packshot.client.retry import Patience, Watch
+from packshot.client.retry import Limits, make_policy
+from packshot.retry import Deadline
 
 T = TypeVar("T")
 Conversation = Generator[Send | Pause, Outcome, T]
@@ -23,11 +24,13 @@ _HEADERS = {"User-Agent": f"packshot-client/{__version__}"}
 
 @dataclass(frozen=True)
 class Service:
-    """Where it is, and how it is spoken to."""
+    """Where it is, and how long it is waited for: the parameters of Client."""
 
     base_url: str
     key: str
-    patience: Patience
+    timeout_s: float
+    deadline_s: float
+    retries: int
 
     def __post_init__(self) -> None:
         if urlsplit(self.base_url).scheme not in {"http", "https"} or not urlsplit(self.base_url).hostname:
@@ -39,22 +42,26 @@ class Service:
     def url(self, path: str) -> str:
         return self.base_url.rstrip("/") + path
 
+    def limits(self) -> Limits:
+        """The limits of a call that begins now."""
+        return Limits(self.timeout_s, Deadline(self.deadline_s), make_policy(self.retries))
+
 
 def link(
     service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
 ) -> Conversation[Link]:
     """Have a packshot made and kept by the service."""
-    return _link(service, photo, options, idempotency_key, Watch(service.patience))
+    return _link(service, photo, options, idempotency_key, service.limits())
 
 
 def packshot(
     service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
 ) -> Conversation[Packshot]:
     """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
-    watch = Watch(service.patience)
-    made = yield from _link(service, photo, options, idempotency_key, watch)
+    limits = service.limits()
+    made = yield from _link(service, photo, options, idempotency_key, limits)
     # A service may send us on to its bucket; there is no key in this request that could go along.
-    answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS, follow=True), watch)
+    answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS, follow=True), limits)
     if len(answer.body) != made.size_bytes:
         raise NotUnderstood(f"{made.url} holds {len(answer.body)} bytes instead of {made.size_bytes}.")
     return Packshot(**{each.name: getattr(made, each.name) for each in fields(made)}, data=answer.body)
@@ -63,21 +70,21 @@ def packshot(
 def check(service: Service, picture: Photo, preset: str) -> Conversation[Report]:
     """Have a finished picture judged by a preset's rules."""
     request = _form(service, "/v1/checks", picture, {"preset": preset}, None)
-    answer = yield from ask(request, Watch(service.patience))
+    answer = yield from ask(request, service.limits())
     return _read(answer, lambda said: Report.from_json(said["preset"]))
 
 
 def about(service: Service) -> Conversation[About]:
     """Ask what the service is and can."""
     request = Request("GET", service.url("/v1/about"), _HEADERS | {"Accept": "application/json"})
-    answer = yield from ask(request, Watch(service.patience))
+    answer = yield from ask(request, service.limits())
     return _read(answer, About.from_json)
 
 
 def _link(
-    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None, watch: Watch
+    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None, limits: Limits
 ) -> Conversation[Link]:
-    answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), watch)
+    answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), limits)
     return _read(answer, Link.from_json)
 
 

@@ -14,7 +14,7 @@ import httpx
 
 from packshot.client.errors import NotReached, NotUnderstood, Problem, make_problem
 from packshot.client.options import Part
-from packshot.client.retry import Watch, read_retry_after
+from packshot.client.retry import Limits, read_retry_after
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Send:
     """Do the request, in one attempt, and say what came: an Answer, or httpx's error if none did."""
 
     request: Request
-    watch: Watch
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ Outcome = Answer | httpx.RequestError | None
 """What came of a step; None of a Pause."""
 
 
-def ask(request: Request, watch: Watch) -> Generator[Send | Pause, Outcome, Answer]:
+def ask(request: Request, limits: Limits) -> Generator[Send | Pause, Outcome, Answer]:
     """Send a request until it is answered, or until its failure is for good.
 
     Raises
@@ -72,11 +72,11 @@ def ask(request: Request, watch: Watch) -> Generator[Send | Pause, Outcome, Answ
     attempt = 0
     while True:
         attempt += 1
-        outcome = yield Send(request, watch)
+        outcome = yield Send(request, limits)
         if isinstance(outcome, Answer) and outcome.status < 300:
             return outcome
         failure = _failure(outcome)
-        pause_s = watch.pause_s(failure, attempt)
+        pause_s = limits.pause_s(failure, attempt)
         if pause_s is None:
             raise _final(failure, request, attempt)
         yield Pause(pause_s)

@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from packshot.engine.card import ModelCard
-from packshot.engine.transfer import BY_HAND, Patience, Transfer, Watcher
+from packshot.engine.transfer import BY_HAND, RETRIES, Transfer, Watcher
 from packshot.engine.weights import ModelEntry, find_card, verify
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, PackshotError
+from packshot.retry import RetryPolicy
 
 
 def is_here(entry: ModelEntry, folder: Path) -> bool:
@@ -31,7 +32,7 @@ def download(
     folder: Path,
     *,
     source: str | None = None,
-    patience: Patience | None = None,
+    retries: RetryPolicy = RETRIES,
     watcher: Watcher | None = None,
 ) -> ModelCard:
     """Bring a published network into the folder, unless it is there already; safe in several processes at once.
@@ -58,21 +59,21 @@ def download(
     watcher = watcher or Watcher()
     with _writing(folder), _alone(folder, entry.name, watcher):
         if not is_here(entry, folder):
-            _install(entry, folder, source or entry.url, patience or Patience(), watcher)
+            _install(entry, folder, source or entry.url, retries, watcher)
     return find_card(entry.name, folder)[0]
 
 
-def _install(entry: ModelEntry, folder: Path, source: str, patience: Patience, watcher: Watcher) -> None:
+def _install(entry: ModelEntry, folder: Path, source: str, retries: RetryPolicy, watcher: Watcher) -> None:
     part = folder / f"{entry.name}.onnx.part"
     begun = part.exists()
-    _bring(entry, source, part, patience, watcher)
+    _bring(entry, source, part, retries, watcher)
     try:
         card = _checked(entry, part, source)
     except ChecksumMismatch:
         if not begun:
             raise
         watcher.notice("what an earlier run had left does not fit; beginning again")
-        _bring(entry, source, part, patience, watcher)
+        _bring(entry, source, part, retries, watcher)
         card = _checked(entry, part, source)
     # The graph first: without its card it is no model, and a crash in between leaves nothing that loads.
     part.replace(folder / card.file)
@@ -81,11 +82,11 @@ def _install(entry: ModelEntry, folder: Path, source: str, patience: Patience, w
     written.replace(folder / f"{entry.name}.json")
 
 
-def _bring(entry: ModelEntry, source: str, part: Path, patience: Patience, watcher: Watcher) -> None:
+def _bring(entry: ModelEntry, source: str, part: Path, retries: RetryPolicy, watcher: Watcher) -> None:
     """From a URL, a file, or a folder that holds it under the publisher's name or under ours."""
     if urlsplit(source).scheme in {"http", "https"}:
         url = source if source.endswith(".onnx") else f"{source.rstrip('/')}/{quote(entry.file)}"
-        Transfer(url, part, entry.bytes, patience, watcher).run()
+        Transfer(url, part, entry.bytes, watcher, retries=retries).run()
         return
     files = [Path(source), Path(source) / entry.file, Path(source) / part.stem]
     found = next((file for file in files if file.is_file()), None)

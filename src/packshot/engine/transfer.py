@@ -15,25 +15,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from packshot import __version__
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
+from packshot.retry import RetryPolicy
 
 CHUNK_BYTES = 1 << 20
 BY_HAND = "Or fetch the file by another way and use `--from FOLDER`."
+RETRIES = RetryPolicy(attempts=5, first_pause_s=1.0, longest_pause_s=30.0)
+"""Of attempts that bring nothing new."""
+SILENCE_S = 30.0
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to put up with a server: attempts that bring nothing new, the first pause (they double), any silence."""
-
-    attempts: int = 5
-    first_pause_s: float = 1.0
-    longest_pause_s: float = 30.0
-    silence_s: float = 30.0
 
 
 class Watcher:
@@ -57,9 +50,18 @@ class _Again(Exception):
 class Transfer:
     """One URL on its way into one file, over as many connections as it takes."""
 
-    def __init__(self, url: str, file: Path, expected_bytes: int | None, patience: Patience, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        url: str,
+        file: Path,
+        expected_bytes: int | None,
+        watcher: Watcher,
+        *,
+        retries: RetryPolicy = RETRIES,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self._url, self._file, self._expected_bytes = url, file, expected_bytes
-        self._patience, self._watcher = patience, watcher
+        self._watcher, self._retries, self._silence_s = watcher, retries, silence_s
         self._etag = ""  # of the last answer: the next one must go on with the same file
 
     def run(self) -> None:
@@ -68,7 +70,7 @@ class Transfer:
         Raises
         ------
         ModelMissing
-            The server refuses, or cannot be reached within the patience.
+            The server refuses, or cannot be reached in all attempts.
         ChecksumMismatch
             The server's file has another size than expected; nothing of it was fetched.
         BadSettings
@@ -81,16 +83,13 @@ class Transfer:
                 return self._attempt(before)
             except _Again as error:
                 failures = 1 if self._have() >= before + CHUNK_BYTES else failures + 1
-                if failures >= self._patience.attempts:
+                pause_s = self._retries.pause_s(failures)
+                if pause_s is None:
                     hint = f"Run the same command again later: it goes on where it stopped. {BY_HAND}"
                     raise ModelMissing(f"{self._url} could not be fetched: {error}.", hint=hint) from error
-                pause_s = self._pause_s(failures, error.pause_s)
-                self._watcher.notice(f"{error}; attempt {failures + 1} of {self._patience.attempts} in {pause_s:.1f} s")
+                pause_s = min(max(pause_s, error.pause_s), self._retries.longest_pause_s)
+                self._watcher.notice(f"{error}; attempt {failures + 1} of {self._retries.attempts} in {pause_s:.1f} s")
                 time.sleep(pause_s)
-
-    def _pause_s(self, failures: int, asked_s: float) -> float:
-        pause_s = max(self._patience.first_pause_s * 2.0 ** (failures - 1), asked_s)
-        return min(pause_s, self._patience.longest_pause_s)
 
     def _attempt(self, have: int) -> None:
         with self._answer(have) as answer:
@@ -112,7 +111,7 @@ class Transfer:
     def _answer(self, have: int) -> Iterator[http.client.HTTPResponse | None]:
         """The server's answer; every trouble with the network in it becomes _Again or, where that is no use, final."""
         try:
-            with urllib.request.urlopen(self._request(have), timeout=self._patience.silence_s) as answer:  # noqa: S310
+            with urllib.request.urlopen(self._request(have), timeout=self._silence_s) as answer:  # noqa: S310
                 yield answer
         except urllib.error.HTTPError as error:
             error.close()
