@@ -28,7 +28,8 @@
      |   |- ResultExpired      past its life
      |   |- ResultUnknown      never existed
      |   |- StoreUnavailable   the place that holds results failed
-     |   '- StorageRefused     a file that is not there, or that may not be read or written: waiting does not help
+     |   '- StorageRefused     a place or file that may not be read or written: waiting does not help
+     |       '- FileMissing    a file that is not there
      '- SetupError             the installation: operators, not callers
          |- BadSettings, ModelMissing
          |- NotReachable       a server that the service needs is away at its start
@@ -189,6 +190,10 @@ class StoreUnavailable(StorageError):
 
 class StorageRefused(StorageError):
     slug = "storage-refused"
+
+
+class FileMissing(StorageRefused):
+    slug = "file-missing"
 
 
 class SetupError(PackshotError):

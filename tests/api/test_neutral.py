@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from packshot.service.storage import new_result_id
+from packshot.service.results import new_result_id
 from tests.contract.envelope import failure
 from tests.kit.native import PACKSHOTS, described, problem, send
 from tests.kit.server import ENDPOINT, Clock, Running, received, serving

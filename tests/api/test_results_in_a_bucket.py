@@ -18,12 +18,11 @@ import pytest
 from PIL import Image
 
 from packshot.api.ailab.routes import RESULTS
-from packshot.buckets import open_bucket
 from packshot.client import AsyncClient, Client, Packshot
 from packshot.errors import ResultUnknown, StoreUnavailable
-from packshot.service import bucket_store
-from packshot.service.bucket_store import Addresses, BucketStore
-from packshot.service.storage import new_result_id
+from packshot.service.results import ResultStore, new_result_id
+from packshot.storage import bucket
+from packshot.storage.bucket import Bucket, BucketStorage, open_bucket
 from tests.contract.envelope import failure, success_path
 from tests.kit.faultproxy import FaultProxy, Faults, fault_proxy
 from tests.kit.images import good
@@ -69,10 +68,13 @@ def replica(
         yield running
 
 
+def opened() -> Bucket:
+    return open_bucket(f"s3://{BUCKET}", deadline_s=20, page="")
+
+
 def objects(prefix: str) -> list[str]:
     """The results in the bucket; not the probe and the mark of the last sweep."""
-    bucket = open_bucket("s3", BUCKET, timeout_s=10, retry_s=10, page="")
-    names = [meta["path"].rpartition("/")[2] for page in obstore.list(bucket, prefix) for meta in page]
+    names = [meta["path"].rpartition("/")[2] for page in obstore.list(opened(), prefix) for meta in page]
     return [name for name in names if name not in {"probe", "sweep"}]
 
 
@@ -107,7 +109,7 @@ class TestReplicas:
     ) -> None:
         with replica(tmp_path / "a") as running:
             path = success_path(running.send(good("jpeg")))
-            obstore.delete(open_bucket("s3", BUCKET, timeout_s=10, retry_s=10, page=""), f"shared/{id_of(path)}")
+            obstore.delete(opened(), f"shared/{key_of(path)}")
             assert running.http.get(path).status_code == 404
         with serving(tmp_path / "b", results_url="s3://no-such-bucket", url_secrets=SECRETS) as running:
             problem(running.http.get("/readyz"), 502, "store-unavailable")
@@ -130,6 +132,12 @@ def id_of(path: str) -> str:
     return path.removeprefix(f"{RESULTS}/").partition(".")[0]
 
 
+def key_of(path: str) -> str:
+    """Where a result lies below the prefix."""
+    name = path.removeprefix(f"{RESULTS}/").partition("?")[0]
+    return f"{name[:2]}/{name}"
+
+
 def test_the_rights_that_the_docs_ask_for_are_enough_and_end_at_the_prefix(s3: S3, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     policy = json.loads(page[page.index('{"Version"') :].partition("\n\n")[0])
@@ -138,19 +146,22 @@ def test_the_rights_that_the_docs_ask_for_are_enough_and_end_at_the_prefix(s3: S
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3.limited.items():
             patch.setenv(name, value)
-        store = BucketStore(Addresses("s3", "my-bucket", "results"), deadline_s=10, sweep_every_s=0)
-        elsewhere = BucketStore(Addresses("s3", "my-bucket", "elsewhere"), deadline_s=10)
+        inside, outside = (
+            BucketStorage(open_bucket(url, deadline_s=10, page=""), url, deadline_s=10, private=True)
+            for url in ("s3://my-bucket/results", "s3://my-bucket/elsewhere")
+        )
+        store, elsewhere = ResultStore(inside, sweep_every_s=0.001), ResultStore(outside)
 
     async def scenario() -> None:
-        result_id = new_result_id()
+        name = f"{new_result_id()}.png"
         await store.check()
-        await store.put(result_id, b"data", "image/png")
-        assert await (await store.open(result_id)).read() == b"data"
+        await store.put(name, b"data")
+        assert await (await store.open(name)).read() == b"data"
         with pytest.raises(ResultUnknown):
-            await store.open(new_result_id())
+            await store.open(f"{new_result_id()}.png")
         assert await store.remove_older(time.time() + 60) == 1
         with pytest.raises(StoreUnavailable):
-            await elsewhere.put(result_id, b"data", "image/png")
+            await elsewhere.put(name, b"data")
 
     asyncio.run(scenario())
 
@@ -197,7 +208,7 @@ class TestRedirect:
             clock.ahead_s = 24 * 3600 + 1
             failure(running.http.get(path), 410, "ERROR_RESOURCE_RECLAIMED")
             clock.ahead_s = 0
-            obstore.delete(open_bucket("s3", BUCKET, timeout_s=10, retry_s=10, page=""), f"shared/{id_of(path)}")
+            obstore.delete(opened(), f"shared/{key_of(path)}")
             assert running.http.get(path).status_code == 404
 
     def test_callers_may_know_the_server_by_another_address(self, s3: S3, proxy: FaultProxy, tmp_path: Path) -> None:
@@ -263,7 +274,7 @@ class TestFaults:
     def test_readiness_says_so_and_comes_back(
         self, running: Running, proxy: FaultProxy, faults: Faults, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bucket_store, "PROOF_S", 0.0)
+        monkeypatch.setattr(bucket, "PROOF_S", 0.0)
         assert running.http.get("/readyz").status_code == 200
         proxy.faults = faults
         problem(running.http.get("/readyz"), 502, "store-unavailable")
@@ -274,7 +285,7 @@ class TestFaults:
     def test_a_large_result_cut_in_the_middle_is_not_taken_for_whole(
         self, running: Running, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bucket_store, "PIECE_BYTES", 4000)
+        monkeypatch.setattr(bucket, "PIECE_BYTES", 4000)
         path = success_path(running.send(PHOTO))
         whole = running.http.get(path).content
         proxy.faults = Faults(latency_s=0.2)  # so that the next piece is still on its way

@@ -1,29 +1,24 @@
-"""Journal, listing, storage, naming and progress, each alone."""
+"""Journal, listing, naming and progress, each alone."""
 
 from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from packshot.batch import patience
 from packshot.batch.catalogue import Catalogue
-from packshot.batch.folder import LocalStorage
 from packshot.batch.journal import NAME, FileJournal, ObjectJournal
 from packshot.batch.listing import manifest_line, photos_named, polls
 from packshot.batch.naming import Item, make_naming
 from packshot.batch.process import Failure, Outcome
 from packshot.batch.progress import Progress, duration
-from packshot.batch.storage import Entry, open_storage
 from packshot.core.options import Options
 from packshot.engine.presets import recipe_for
-from packshot.errors import BadSettings, InvalidOption, StorageRefused, StoreUnavailable
-from tests.batch.kit import fill
+from packshot.storage.base import Entry
+from packshot.storage.blocking import open_storage
 
 ENTRY = Entry("shelf.2/shoe.new.JPG", "v1", 10, 0.0)
 
@@ -46,63 +41,13 @@ def test_the_identity_of_an_output() -> None:
     assert make_naming(recipe_for(Options()), "n", "").item(Entry("dir.d/none", "v", 1, 0.0)).output == "dir.d/none.png"
 
 
-def test_a_folder_lists_what_is_a_file_and_not_hidden(tmp_path: Path) -> None:
-    fill(tmp_path, ["b.jpg", "a/c.jpg", ".hidden/d.jpg", "a/._c.jpg"])
-    (tmp_path / "a" / "circle").symlink_to(tmp_path)
-    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.jpg")
-    (tmp_path / "dead.jpg").symlink_to(tmp_path / "gone.jpg")
-    place = open_storage(str(tmp_path))
-    assert [entry.key for entry in place.list()] == ["a/c.jpg", "b.jpg", "link.jpg"]
-    assert place is open_storage(f"file://{tmp_path}")
-
-
-def test_a_write_is_whole_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = LocalStorage(tmp_path)
-    place.put("deep/a.bin", b"before", "")
-    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(StorageRefused, match="No space left"):
-        place.put("deep/a.bin", b"after", "")
-    monkeypatch.undo()
-    assert place.get("deep/a.bin") == b"before"
-    place.sweep()
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.bin", "deep"]
-
-
-@pytest.mark.parametrize("key", ["", "/etc/passwd", "../up.jpg", "a/../../b.jpg", "a//b.jpg", "nul\0.jpg"])
-def test_no_key_leads_out_of_its_place(tmp_path: Path, key: str) -> None:
-    for place in (open_storage(str(tmp_path)), open_storage("memory://keys")):
-        with pytest.raises(StorageRefused):
-            place.get(key)
-        with pytest.raises(StorageRefused):
-            place.put(key, b"", "")
-
-
-@pytest.mark.parametrize("url", ["ftp://host/folder", "s3://", "s3://bucket?x=1", "http://host/a"])
-def test_places_that_are_none(url: str) -> None:
-    with pytest.raises(InvalidOption, match="no place for photos"):
-        open_storage(url)
-
-
-def test_without_the_extra_folders_work_and_buckets_say_what_is_missing(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.modules['obstore'] = None\n"
-        "from packshot.batch.storage import open_storage\n"
-        f"assert list(open_storage({str(tmp_path)!r}).list()) == []\n"
-        "try: open_storage('s3://bucket')\n"
-        "except Exception as error: print(type(error).__name__, error)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.startswith(BadSettings.__name__)
-    assert "pip install 'packshot[batch]'" in said
-
-
 def test_the_journal_skips_a_torn_line_and_goes_on_after_it(tmp_path: Path) -> None:
-    first = FileJournal(LocalStorage(tmp_path))
+    first = FileJournal(tmp_path)
     first.add({"source": "a"})
     first.close()
     with (tmp_path / NAME).open("ab") as file:
         file.write(b'{"source": "b", "ou')
-    second = FileJournal(LocalStorage(tmp_path))
+    second = FileJournal(tmp_path)
     second.add({"source": "c"})
     assert [row["source"] for row in second.lines()] == ["a", "c"]
     second.close()
@@ -128,7 +73,7 @@ def test_a_manifest_line_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_file_is_taken_when_two_looks_find_it_the_same(tmp_path: Path) -> None:
     stop = threading.Event()
-    rounds = polls(LocalStorage(tmp_path), stop, every_s=0)
+    rounds = polls(open_storage(str(tmp_path)), stop, every_s=0)
     growing = tmp_path / "growing.jpg"
     growing.write_bytes(b"1")
     assert next(rounds) == []
@@ -140,26 +85,6 @@ def test_a_file_is_taken_when_two_looks_find_it_the_same(tmp_path: Path) -> None
     assert [len(next(rounds)), len(next(rounds))] == [0, 1]
     stop.set()
     assert list(rounds) == []
-
-
-def test_passing_trouble_is_waited_for_and_lasting_trouble_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "WAITS_S", (0.001, 0.001))
-    calls: list[int] = []
-
-    def call(fails: int, error: type[Exception]) -> int:
-        calls.append(1)
-        if len(calls) <= fails:
-            raise error("no")
-        return len(calls)
-
-    assert patience.patiently(lambda: call(2, StoreUnavailable)) == 3
-    calls.clear()
-    with pytest.raises(StoreUnavailable):
-        patience.patiently(lambda: call(3, StoreUnavailable))
-    calls.clear()
-    with pytest.raises(StorageRefused):
-        patience.patiently(lambda: call(1, StorageRefused))
-    assert len(calls) == 1
 
 
 class Terminal(io.StringIO):

@@ -10,9 +10,10 @@ import pytest
 
 from packshot.batch import executors
 from packshot.batch.process import Outcome
-from packshot.batch.storage import open_storage
 from packshot.core.options import Options
 from packshot.errors import InvalidOption, StoreUnavailable
+from packshot.retry import RetryPolicy
+from packshot.storage.blocking import open_storage
 from tests.batch.kit import fill, journal, made_of, make, outputs
 from tests.kit.images import as_jpeg, photo
 
@@ -85,7 +86,7 @@ def test_a_manifest_chooses_and_what_it_names_wrongly_fails_alone(tmp_path: Path
     assert outputs(out) == {"a.jpg", "b.jpg", "odd name\n.jpg"}
     assert not (tmp_path / "secret-white.jpg").exists()
     failed = {row["source"]: row["error"]["slug"] for row in journal(out) if not row["ok"]}
-    assert failed == {"gone.jpg": "storage-refused", "../secret.jpg": "storage-refused"}
+    assert failed == {"gone.jpg": "file-missing", "../secret.jpg": "storage-refused"}
 
 
 def test_file_names_that_are_no_text(tmp_path: Path) -> None:
@@ -114,13 +115,13 @@ def test_object_storage_in_memory() -> None:
 
 def test_a_place_that_went_away_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos, out = fill(tmp_path / "photos", [f"{number}.jpg" for number in range(40)]), tmp_path / "out"
-    monkeypatch.setattr("packshot.batch.patience.WAITS_S", (0.01,))
+    monkeypatch.setattr("packshot.storage.blocking.RETRIES", RetryPolicy(2, 0.01, 0.01))
     monkeypatch.setattr("packshot.batch.run.GIVE_UP_AFTER_S", 0.05)
 
-    def away(*_: object) -> bytes:
+    async def away(*_: object) -> bytes:
         raise StoreUnavailable("No route to host.")
 
-    monkeypatch.setattr("packshot.batch.folder.LocalStorage.get", away)
+    monkeypatch.setattr("packshot.storage.folder.FolderStorage.read", away)
     summary = make(photos, out)
     assert isinstance(summary.trouble, StoreUnavailable)
     assert "goes on" in summary.trouble.hint

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from packshot.batch.journal import SEGMENTS, parsed
-from packshot.batch.storage import Storage, open_storage
+from packshot.retry import RetryPolicy
+from packshot.storage.blocking import BlockingStorage, open_storage
 from tests.batch.kit import batch, command, make
 from tests.kit.images import as_jpeg, photo
 from tests.kit.s3 import S3, s3_server
@@ -33,38 +34,24 @@ def s3() -> Iterator[S3]:
 
 
 @pytest.fixture(scope="module")
-def photos(s3: S3) -> Storage:
+def photos(s3: S3) -> BlockingStorage:
     place = open_storage("s3://shop/raw")
     for seed, name in enumerate(NAMES):
         place.put(name, as_jpeg(photo(200, 150, seed)), "image/jpeg")
     return place
 
 
-def outputs(out: Storage) -> set[str]:
+def outputs(out: BlockingStorage) -> set[str]:
     return {entry.key for entry in out.list() if not entry.key.startswith("packshot-report/")}
 
 
-def made(out: Storage) -> list[str]:
+def made(out: BlockingStorage) -> list[str]:
     keys = sorted(entry.key for entry in out.list(SEGMENTS))
     rows = [row for key in keys for row in parsed(out.get(key).splitlines())]
     return [row["source"] for row in rows if row.get("ok")]
 
 
-def test_keys_of_all_kinds_are_listed_found_and_read(photos: Storage) -> None:
-    listed = {entry.key: entry for entry in photos.list()}
-    assert set(listed) == set(NAMES)
-    for name, entry in listed.items():
-        found = photos.find(name)
-        assert found is not None
-        # A listing has milliseconds, a single look whole seconds.
-        assert (found.key, found.version, found.size_bytes, int(found.modified)) == (
-            (entry.key, entry.version, entry.size_bytes, int(entry.modified))
-        )
-        assert len(photos.get(name)) == entry.size_bytes
-    assert photos.find("nothing.jpg") is None
-
-
-def test_a_killed_run_goes_on_from_the_bucket(photos: Storage) -> None:
+def test_a_killed_run_goes_on_from_the_bucket(photos: BlockingStorage) -> None:
     out = open_storage("s3://shop/killed")
     process = subprocess.Popen(command(photos.url, out.url, "--background", "white"), stderr=subprocess.DEVNULL)
     wait_until(lambda: len(made(out)) >= 8)
@@ -83,7 +70,7 @@ def test_a_killed_run_goes_on_from_the_bucket(photos: Storage) -> None:
     assert batch(photos.url, out.url, "--background", "white", "--report", "none").stderr.count(" 0 in this run") == 1
 
 
-def test_from_a_bucket_to_a_folder_and_a_changed_object(photos: Storage, tmp_path: Path) -> None:
+def test_from_a_bucket_to_a_folder_and_a_changed_object(photos: BlockingStorage, tmp_path: Path) -> None:
     few = tmp_path / "few.txt"
     few.write_text("000.jpg\n001.jpg\n")
     assert batch(photos.url, tmp_path / "out", "--manifest", few).returncode == 0
@@ -91,7 +78,7 @@ def test_from_a_bucket_to_a_folder_and_a_changed_object(photos: Storage, tmp_pat
     assert "1 in this run" in batch(photos.url, tmp_path / "out", "--manifest", few).stderr
 
 
-def test_a_wrong_secret_is_said_at_once(photos: Storage, tmp_path: Path) -> None:
+def test_a_wrong_secret_is_said_at_once(photos: BlockingStorage, tmp_path: Path) -> None:
     started = time.monotonic()
     result = batch(photos.url, tmp_path / "out", env={**os.environ, "AWS_SECRET_ACCESS_KEY": "wrong"})
     assert result.returncode == 74
@@ -108,10 +95,10 @@ def test_a_bucket_that_is_not_there(s3: S3, tmp_path: Path) -> None:
 
 
 def test_a_server_that_goes_away_ends_the_run_and_says_how_to_go_on(
-    photos: Storage, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: BlockingStorage, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Last of all: it takes the server down."""
-    monkeypatch.setattr("packshot.batch.patience.WAITS_S", (0.1, 0.1))
+    monkeypatch.setattr("packshot.storage.blocking.RETRIES", RetryPolicy(3, 0.1, 0.1))
     monkeypatch.setattr("packshot.batch.run.GIVE_UP_AFTER_S", 3.0)
     out = tmp_path / "out"
     with ThreadPoolExecutor(1) as pool:

@@ -12,7 +12,7 @@ import pytest
 
 from packshot.api.ailab.routes import RESULTS
 from packshot.core.picture import Float32
-from packshot.service.storage import new_result_id
+from packshot.service.results import new_result_id
 from tests.contract.envelope import failure, success_path, success_url
 from tests.kit.images import as_png, flat_png, good, padded, photo
 from tests.kit.server import ENDPOINT, Clock, Running, gated, multipart, serving

@@ -12,7 +12,7 @@ import obstore
 import pytest
 from PIL import Image
 
-from packshot.buckets import open_bucket
+from packshot.storage.bucket import open_bucket
 from tests.contract.envelope import success_path
 from tests.faults.proof import Place, proof
 from tests.kit.faultproxy import Faults, fault_proxy
@@ -136,7 +136,7 @@ def bucket_behind_a_bad_wire(place: Place) -> str:
 
 def _whole_objects() -> int:
     """How many results the bucket holds, after each was opened."""
-    bucket = open_bucket("s3", BUCKET, timeout_s=10, retry_s=10, page="")
+    bucket = open_bucket(f"s3://{BUCKET}", deadline_s=20, page="")
     paths = [meta["path"] for page in obstore.list(bucket, "shared") for meta in page]
     results = [path for path in paths if path.rpartition("/")[2] not in {"probe", "sweep"}]
     for path in results:

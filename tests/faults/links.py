@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from packshot.service.storage import new_result_id
+from packshot.service.results import new_result_id
 from tests.contract.envelope import success_path, success_url
 from tests.faults.proof import Place, proof
 from tests.faults.sockets import exchange, statuses

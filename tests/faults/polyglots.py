@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from packshot.service.storage import new_result_id
+from packshot.service.results import new_result_id, result_name
 from tests.contract.envelope import success_url
 from tests.faults.proof import Place, proof
 from tests.kit.browser import CHROMIUM, chromium
@@ -33,9 +33,8 @@ def polyglots() -> dict[str, bytes]:
 
 def stored_url(running: Running, data: bytes, kind: str = "image/png") -> str:
     """The signed link of bytes that lie in the store as a result: as if a polyglot had come through the line."""
-    result_id, expires = new_result_id(), int(running.service.now()) + 3600
-    asyncio.run(running.service.store.put(result_id, data, kind))
-    name = f"{result_id}.{'png' if kind == 'image/png' else 'jpg'}"
+    name, expires = result_name(new_result_id(), kind), int(running.service.now()) + 3600
+    asyncio.run(running.service.store.put(name, data))
     signature = running.service.signer.sign(name, expires)
     return f"{running.base_url}/results/{name}?expires={expires}&signature={signature}"
 

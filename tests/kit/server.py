@@ -18,8 +18,8 @@ from packshot.api.ailab.routes import PATHS
 from packshot.api.server import Server, make_server
 from packshot.core.picture import Float32
 from packshot.service.build import Service, build
+from packshot.service.results import ResultStore
 from packshot.service.settings import Settings
-from packshot.service.storage import ResultStore
 
 ENDPOINT = PATHS[0]
 # Long enough for a machine whose cores are all busy; what waits for it ends in milliseconds otherwise.

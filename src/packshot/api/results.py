@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.http import part_of, requested_range
 from packshot.core.codecs.formats import WRITTEN
-from packshot.service.storage import StoredResult
+from packshot.service.results import media_type_of
+from packshot.storage.base import StoredFile
 
 # A result is the product of a stranger's bytes: nothing in it may run, sniff, frame or leak where it came from.
 _FIXED_HEADERS = {
@@ -37,38 +38,38 @@ async def download(call: Call) -> Response:
     name = str(request.path_params["name"])
     expires, signature = (request.query_params.get(field, "") for field in ("expires", "signature"))
     service.signer.verify(name, expires, signature)
-    result_id = name.partition(".")[0]
     remaining_s = max(0, int(expires) - int(service.now()))
     if service.settings.results_delivery == "redirect" and request.method == "GET":  # an address is for one method
-        address = await service.store.link(result_id, min(REDIRECT_S, max(1, remaining_s)))
+        address = await service.store.link(name, min(REDIRECT_S, max(1, remaining_s)))
         if address is not None:
             return RedirectResponse(address, headers=_FIXED_HEADERS | {"Cache-Control": "no-store"})
-    stored = await service.store.open(result_id)
+    media_type = media_type_of(name)
+    stored = await service.store.open(name)
     headers = _FIXED_HEADERS | {
         "Content-Length": str(stored.size_bytes),
         "Accept-Ranges": "bytes",
-        "ETag": f'"{result_id}"',  # what is behind an id never changes
+        "ETag": f'"{name.partition(".")[0]}"',  # what is behind an id never changes
         "Content-Disposition": f'inline; filename="packshot.{name.rpartition(".")[2]}"',
         "Cache-Control": f"private, max-age={remaining_s}, immutable",
     }
     if request.method == "HEAD":
-        return Response(media_type=stored.content_type, headers=headers)
-    return _body(stored, headers, request)
+        return Response(media_type=media_type, headers=headers)
+    return _body(stored, media_type, headers, request)
 
 
-def _body(stored: StoredResult, headers: dict[str, str], request: Request) -> Response:
+def _body(stored: StoredFile, media_type: str, headers: dict[str, str], request: Request) -> Response:
     """All of a result, or the part that is asked for, unless the client's own part is of something else."""
     same = request.headers.get("if-range", headers["ETag"]) == headers["ETag"]
     span = requested_range(request.headers.get("range"), stored.size_bytes) if same else None
     if span is None:
-        return StreamingResponse(stored.chunks, media_type=stored.content_type, headers=headers)
+        return StreamingResponse(stored.chunks, media_type=media_type, headers=headers)
     if not span:
         return Response(status_code=416, headers=_FIXED_HEADERS | {"Content-Range": f"bytes */{stored.size_bytes}"})
     headers |= {
         "Content-Length": str(len(span)),
         "Content-Range": f"bytes {span.start}-{span.stop - 1}/{stored.size_bytes}",
     }
-    return StreamingResponse(part_of(stored.chunks, span), 206, media_type=stored.content_type, headers=headers)
+    return StreamingResponse(part_of(stored.chunks, span), 206, media_type=media_type, headers=headers)
 
 
 def endpoints(prefix: str, operation_suffix: str = "") -> tuple[Endpoint, ...]:

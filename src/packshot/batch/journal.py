@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from packshot.batch.folder import LocalStorage, file_errors
-from packshot.batch.patience import patiently
 from packshot.batch.process import Row
-from packshot.batch.storage import STATE, Storage
 from packshot.errors import InvalidOption
+from packshot.storage.base import STATE
+from packshot.storage.blocking import BlockingStorage
+from packshot.storage.folder import file_errors
 
 NAME = f"{STATE}/journal.jsonl"
 SEGMENTS = f"{STATE}/journal"
@@ -40,16 +40,16 @@ class Journal(Protocol):
     def close(self) -> None: ...
 
 
-def open_journal(out: Storage) -> Journal:
+def open_journal(out: BlockingStorage) -> Journal:
     """The journal of an output place. Raises InvalidOption when another process works on it (folders only)."""
-    return FileJournal(out) if isinstance(out, LocalStorage) else ObjectJournal(out)
+    return ObjectJournal(out) if out.folder is None else FileJournal(out.folder)
 
 
 class FileJournal:
     """One file. It is locked while it is open; the lock dies with the process."""
 
-    def __init__(self, out: LocalStorage) -> None:
-        self._path = out.folder / NAME
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
         with file_errors(NAME):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = self._path.open("ab")
@@ -58,7 +58,7 @@ class FileJournal:
         except OSError as error:
             self._file.close()
             raise InvalidOption(
-                f"Another packshot batch is working on {out.folder}.", hint="Wait for it, or give another OUT."
+                f"Another packshot batch is working on {folder}.", hint="Wait for it, or give another OUT."
             ) from error
         if _ends_in_mid_line(self._path):
             self._file.write(b"\n")
@@ -79,7 +79,7 @@ class FileJournal:
 class ObjectJournal:
     """Objects of up to 500 lines; the last one is written again, longer, each second in which something was added."""
 
-    def __init__(self, out: Storage) -> None:
+    def __init__(self, out: BlockingStorage) -> None:
         self._out = out
         started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # names in the order of time
         self._run = f"{SEGMENTS}/{started}-{uuid.uuid4().hex[:8]}"
@@ -89,7 +89,7 @@ class ObjectJournal:
 
     def lines(self) -> Iterator[Row]:
         for key in sorted(entry.key for entry in self._out.list(SEGMENTS)):
-            yield from parsed(patiently(lambda key=key: self._out.get(key)).splitlines())  # type: ignore[misc]
+            yield from parsed(self._out.get(key).splitlines())
 
     def add(self, row: Row) -> None:
         self._waiting.append(_line(row))
@@ -102,7 +102,7 @@ class ObjectJournal:
     def _flush(self) -> None:
         if self._waiting:
             key = f"{self._run}-{self._number:06d}.jsonl"
-            patiently(lambda: self._out.put(key, b"".join(self._waiting), "application/jsonl"))
+            self._out.put(key, b"".join(self._waiting), "application/jsonl")
         if len(self._waiting) >= SEGMENT_LINES:
             self._number, self._waiting = self._number + 1, []
         self._flushed = time.monotonic()

@@ -8,27 +8,27 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from packshot.batch.naming import is_photo
-from packshot.batch.patience import patiently
-from packshot.batch.storage import Entry, Storage
 from packshot.errors import StorageRefused
+from packshot.storage.base import Entry
+from packshot.storage.blocking import BlockingStorage
 
 WATCH_EVERY_S = 2.0
 
 
-def photos_in(photos: Storage, *, but: str | None = None) -> Iterator[Entry]:
+def photos_in(photos: BlockingStorage, *, but: str | None = None) -> Iterator[Entry]:
     """The photos of a place, by their names. `but`: a folder in it that holds the outputs."""
     for entry in photos.list():
         if is_photo(entry.key) and (but is None or not entry.key.startswith(f"{but}/")):
             yield entry
 
 
-def photos_named(photos: Storage, lines: Iterable[str]) -> Iterator[Entry]:
+def photos_named(photos: BlockingStorage, lines: Iterable[str]) -> Iterator[Entry]:
     """The photos that a manifest names, one a line. One that is not there comes without a version, and fails later."""
     for line in lines:
         key = _key(line.rstrip("\r\n"), photos.url)
         if key:
             try:
-                found = patiently(lambda key=key: photos.find(key))  # type: ignore[misc]
+                found = photos.find(key)
             except StorageRefused:
                 found = None
             yield found or Entry(key, "", 0, 0.0)
@@ -40,7 +40,7 @@ def manifest_line(key: str) -> str:
 
 
 def polls(
-    photos: Storage, stop: threading.Event, *, but: str | None = None, every_s: float = WATCH_EVERY_S
+    photos: BlockingStorage, stop: threading.Event, *, but: str | None = None, every_s: float = WATCH_EVERY_S
 ) -> Iterator[list[Entry]]:
     """Look at a folder again and again until `stop`: each time the photos that are new or changed since they were
     given last, and that were the same at the look before: nobody is writing them any more.

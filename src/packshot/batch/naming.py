@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from packshot.batch.storage import Entry
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
 from packshot.core.recipe import Recipe
+from packshot.storage.base import Entry
 
 
 @dataclass(frozen=True)

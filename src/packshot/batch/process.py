@@ -10,14 +10,13 @@ from functools import cache
 from typing import Any, Literal
 
 from packshot.batch.naming import Item
-from packshot.batch.patience import patiently
-from packshot.batch.storage import open_storage
 from packshot.batch.thumbnails import thumbnail
 from packshot.core.recipe import Recipe
 from packshot.engine.job import make_job
 from packshot.engine.network import Network, load_network
 from packshot.engine.pipeline import Result, run
 from packshot.errors import FileTooLarge, InputError, PackshotError
+from packshot.storage.blocking import open_storage
 
 # A photo is read whole. Medium format cameras write 150 MB TIFFs; what is ten times that is no photo.
 MAX_PHOTO_BYTES = 1_000_000_000
@@ -90,10 +89,10 @@ def process(item: Item, settings: BatchSettings) -> Outcome:
     try:
         photos, out = open_storage(settings.photos), open_storage(settings.out)
         check_bytes(item)
-        data = patiently(lambda: photos.get(item.source))
+        data = photos.get(item.source)
         network = shared_network(settings.model, settings.device, settings.threads)
         result = run(make_job(data, settings.recipe), network)
-        patiently(lambda: out.put(item.output, result.data, result.media_type))
+        out.put(item.output, result.data, result.media_type)
         small = _write_thumbnails(item, settings, {"photo": data, "output": result.data})
         return Outcome(item, made(result), seconds=time.perf_counter() - started, thumbnails=small)
     except PackshotError as error:

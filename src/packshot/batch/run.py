@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import packshot
 from packshot.batch.catalogue import Catalogue, Summary
 from packshot.batch.executors import Executor
-from packshot.batch.folder import LocalStorage
 from packshot.batch.journal import open_journal
 from packshot.batch.listing import photos_in, photos_named, polls
 from packshot.batch.naming import Item, Naming
@@ -20,7 +19,6 @@ from packshot.batch.process import BatchSettings, Failure, Outcome
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report
 from packshot.batch.report.page import RunFacts
-from packshot.batch.storage import Entry, Storage, open_storage
 from packshot.core.options import Options
 from packshot.errors import (
     BadSettings,
@@ -32,6 +30,8 @@ from packshot.errors import (
     StorageRefused,
     StoreUnavailable,
 )
+from packshot.storage.base import Entry
+from packshot.storage.blocking import BlockingStorage, open_storage
 
 REPORT = "packshot-report"
 GIVE_UP_AFTER_S = 300.0
@@ -103,9 +103,8 @@ class _Batch:
                 self.since = min(self.since, row["run"]["since"])
             elif "fingerprint" in row:
                 self.catalogue.remember(row)
-        if isinstance(self.out, LocalStorage):
-            self.out.sweep()
-        else:
+        self.out.remove_leftovers()
+        if self.out.folder is None:
             for entry in self.out.list():
                 self._take_in(entry)
         self.journal.add({"run": {"since": self.since, **self._about()}})
@@ -149,8 +148,7 @@ class _Batch:
         if self.reports is not None:
             about = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
             write_report(self.catalogue, self.reports, about)
-            if isinstance(self.reports, LocalStorage):
-                self.reports.sweep()
+            self.reports.remove_leftovers()
 
     def _want(self, entries: Iterable[Entry]) -> int:
         """Take in a round's photos; how many there are."""
@@ -158,7 +156,7 @@ class _Batch:
         for entry in entries:
             item = self.task.naming.item(entry)
             self.catalogue.want(item)
-            if isinstance(self.out, LocalStorage):
+            if self.out.folder is not None:
                 with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
                     self._take_in(self.out.find(item.output))
             count += 1
@@ -217,7 +215,7 @@ class _Batch:
         }
 
 
-def outputs_within(photos: Storage, out: Storage) -> str | None:
+def outputs_within(photos: BlockingStorage, out: BlockingStorage) -> str | None:
     """The outputs' folder below the photos', if it lies there.
 
     Raises: InvalidOption where outputs could replace photos.

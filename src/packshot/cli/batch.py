@@ -147,8 +147,8 @@ def _threads(engine: str, jobs: int | None) -> int:
 
 
 def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
-    from packshot.batch.storage import local_folder
     from packshot.errors import InvalidOption
+    from packshot.storage.blocking import local_folder
 
     folder = local_folder(photos)
     if folder is not None and not folder.is_dir():

@@ -25,17 +25,14 @@ from packshot.service.jobs import Jobs
 from packshot.service.ledger import Ledger
 from packshot.service.logs import bind_key
 from packshot.service.rate_limit import RateLimiter, Window
-from packshot.service.signing import UrlSigner
+from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, open_results
 from packshot.service.state import State
-from packshot.service.stores import look_at, open_store
-from packshot.service.sweeper import Sweeper
 from packshot.service.telemetry import Telemetry, make_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from packshot.service.settings import Settings
-    from packshot.service.storage import ResultStore
 
 # The contract's words are bits per pixel: 24 and 32 are welcome, 8, 16 and 64 are refused. It does not mention 48
 # (RGB-16), which decodes without loss of anything that the rendering keeps, so it is accepted.
@@ -129,7 +126,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     idempotency = Idempotency(database, now=now, running_s=lost_after_s(settings))
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
     telemetry = make_telemetry(settings, network.card.name, admission)
-    store = store or open_store(settings, state.results)
+    store = store or open_results(settings, state.results)
     signer = UrlSigner(state.url_secrets, now=now)
     jobs = Jobs(
         network=network,

@@ -19,7 +19,7 @@ from packshot.core.rules import Report
 from packshot.engine.pipeline import Result, check, run
 from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
-from packshot.service.storage import EXTENSIONS, new_result_id
+from packshot.service.results import new_result_id, result_name
 from packshot.service.telemetry import Telemetry, no_telemetry
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from packshot.service.admission import Admission
     from packshot.service.idempotency import Idempotency
     from packshot.service.ledger import Ledger
-    from packshot.service.signing import UrlSigner
-    from packshot.service.storage import ResultStore
+    from packshot.service.results import ResultStore, UrlSigner
 
 log = logging.getLogger(__name__)
 
@@ -209,9 +208,9 @@ class Jobs:
 
     async def _keep(self, result: Result) -> StoredResult:
         result_id = new_result_id()
+        name = result_name(result_id, result.media_type)
         with self._telemetry.storing(len(result.data)):
-            await self._store.put(result_id, result.data, result.media_type)
-        name = f"{result_id}.{EXTENSIONS[result.media_type]}"
+            await self._store.put(name, result.data)
         expires = int(self._now()) + self._result_ttl_s
         query = f"expires={expires}&signature={self._signer.sign(name, expires)}"
         return StoredResult(result_id, ResultLink(name, query, expires), result, len(result.data))
@@ -223,7 +222,7 @@ class Jobs:
 
     async def _fetch(self, stored: StoredResult) -> Result:
         try:
-            file = await self._store.open(stored.result_id)
+            file = await self._store.open(result_name(stored.result_id, stored.result.media_type))
             return replace(stored.result, data=await file.read())
         except ResultUnknown as error:
             raise _past_its_life() from error

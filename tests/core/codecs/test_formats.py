@@ -19,7 +19,7 @@ from packshot.core.codecs.formats import sniff
 from packshot.core.options import OPTIONS, Options
 from packshot.core.recipe import make_recipe
 from packshot.errors import InvalidOption
-from packshot.service.storage import EXTENSIONS
+from packshot.service.results import EXTENSIONS
 from tests.kit.images import good, product
 
 every = pytest.mark.parametrize("name", FORMATS)

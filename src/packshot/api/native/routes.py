@@ -19,7 +19,7 @@ from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
 from packshot.engine.pipeline import Result
-from packshot.service.storage import EXTENSIONS
+from packshot.service.results import EXTENSIONS
 
 JSON = "application/json"
 _NOT_A_TOKEN = re.compile(r"[^\w.-]+")

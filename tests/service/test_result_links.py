@@ -5,8 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from packshot.errors import BadSignature, ResultExpired
-from packshot.service.signing import UrlSigner
-from packshot.service.storage import new_result_id
+from packshot.service.results import UrlSigner, new_result_id
 from tests.service.kit import Clock
 
 OLD, NEW = "old-" + "o" * 40, "new-" + "n" * 40

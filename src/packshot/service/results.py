@@ -1,0 +1,287 @@
+"""Results: their names, links that expire, and the store that keeps them for the life of a link.
+
+A result is one file, ab/ID.EXT for an id that begins with ab, in the state folder or in a bucket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packshot.core.codecs.formats import WRITTEN
+from packshot.errors import (
+    BadSettings,
+    BadSignature,
+    FileMissing,
+    ResultExpired,
+    ResultUnknown,
+    StorageError,
+    StorageRefused,
+    StoreUnavailable,
+)
+from packshot.storage.base import Storage, StoredFile
+from packshot.storage.folder import FolderStorage
+
+if TYPE_CHECKING:
+    from packshot.service.settings import Settings
+
+SWEEP_EVERY_S = 3600.0
+_SWEPT = "sweep"  # the object whose age says when a bucket was swept last
+_PAUSE_S = 0.2  # between two pages of a listing, 1000 files each
+
+EXTENSIONS = {row.media_type: row.suffix.removeprefix(".") for row in WRITTEN.values()}
+"""The ending of a result by its media type, such as "png"."""
+_MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()}
+# No dot but one, no slash: no name leads out of where results are kept.
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{22}}\.({'|'.join(_MEDIA_TYPES)})")
+# Keeps a signature apart from anything else that might ever be signed with the same secret.
+_PURPOSE = b"packshot-result-1:"
+
+_log = logging.getLogger(__name__)
+
+
+def new_result_id() -> str:
+    """A fresh id: 22 URL-safe characters from 128 random bits. Nobody finds a result by guessing."""
+    return secrets.token_urlsafe(16)
+
+
+def result_name(result_id: str, media_type: str) -> str:
+    """The name under which a result is kept and fetched: ID.EXT."""
+    return f"{result_id}.{EXTENSIONS[media_type]}"
+
+
+def media_type_of(name: str) -> str:
+    """The media type of a result, from its name. Raises ResultUnknown for a name that no result can have."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise _unknown()
+    return _MEDIA_TYPES[found[1]]
+
+
+class UrlSigner:
+    """Signs result links by HMAC-SHA256 over name and expiry, and checks them.
+
+    The first secret signs, all verify, so that a secret can be changed without breaking links.
+    """
+
+    def __init__(self, secrets: Sequence[bytes | str], now: Callable[[], float] = time.time) -> None:
+        if not secrets:
+            raise ValueError("a signer needs a secret")
+        self._secrets = [secret.encode() if isinstance(secret, str) else bytes(secret) for secret in secrets]
+        self._now = now
+
+    def sign(self, name: str, expires: int) -> str:
+        """The signature of a result until `expires`, seconds since 1970: 43 URL-safe characters."""
+        return _signature(self._secrets[0], name, str(expires))
+
+    def verify(self, name: str, expires: str, signature: str) -> None:
+        """Check a link as it came from outside: the signature first, so that only true links learn about expiry.
+
+        Raises
+        ------
+        BadSignature
+            The link was not made here, or was altered in any character.
+        ResultExpired
+            The link is true and its time is over.
+        """
+        # Digits only: then the text that is signed can be split in one way alone.
+        canonical = expires.isascii() and expires.isdecimal()
+        given = _as_bytes(signature)
+        true = [hmac.compare_digest(given, _signature(key, name, expires).encode()) for key in self._secrets]
+        if not (canonical and any(true)):
+            raise BadSignature("This link was not made here, or was altered.", hint="Use the link as it was given.")
+        if self._now() >= int(expires):
+            raise ResultExpired("This result's time is over.", hint="Send the photo again.", expires=int(expires))
+
+
+def _signature(secret: bytes, name: str, expires: str) -> str:
+    message = _PURPOSE + _as_bytes(expires) + b":" + _as_bytes(name)
+    return base64.urlsafe_b64encode(hmac.digest(secret, message, "sha256")).rstrip(b"=").decode()
+
+
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # any text may stand in a URL; none of it may end in a 500
+
+
+class ResultStore:
+    """Keeps results by name. Every method may raise StoreUnavailable; the cause says for the log what failed.
+
+    sweep_every_s: how often all who share the store remove old results, together; 0 whenever asked, None never.
+    """
+
+    def __init__(self, storage: Storage, *, sweep_every_s: float | None = 0.0) -> None:
+        self.storage = storage
+        self._sweep_every_s = sweep_every_s
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Keep a result: afterwards all of it can be read, or, after an error, nothing."""
+        media_type = media_type_of(name)
+        disposition = f'inline; filename="packshot.{EXTENSIONS[media_type]}"'
+        headers = {"Content-Disposition": disposition, "Cache-Control": "private"}
+        with _failures():
+            await self.storage.write(_key(name), data, media_type, headers)
+
+    async def open(self, name: str) -> StoredFile:
+        """Find a result. Raises ResultUnknown, also for names that no result can have."""
+        key = _key(name)
+        with _failures(), _unknown_if_missing():
+            found = await self.storage.open(key)
+            return StoredFile(found.size_bytes, _with_failures(found.chunks))
+
+    async def link(self, name: str, life_s: int) -> str | None:
+        """An address that serves a result without us for `life_s`; None where there is none. Raises ResultUnknown."""
+        key = _key(name)
+        with _failures(), _unknown_if_missing():
+            return await self.storage.link(key, life_s)
+
+    async def delete(self, name: str) -> None:
+        """Remove a result; one that is not there is no error."""
+        key = _key(name)
+        with _failures():
+            await self.storage.remove([key])
+
+    async def check(self) -> None:
+        """Return if a result could be put now."""
+        with _failures():
+            await self.storage.check()
+
+    async def remove_older(self, before: float) -> int:
+        """Remove results last written before `before`, seconds since 1970, and leftovers; how many went."""
+        with _failures():
+            if not await self._take_turn():
+                return 0
+            count = await self.storage.remove_leftovers(before)
+            async for page in self.storage.list():
+                old = [entry.key for entry in page if entry.modified < before and _is_result(entry.key)]
+                if old:
+                    await self.storage.remove(old)
+                count += len(old)
+                await asyncio.sleep(_PAUSE_S)
+            return count
+
+    async def _take_turn(self) -> bool:
+        """Whether nobody has swept lately. Two replicas that ask at once both may: that does no harm."""
+        if not self._sweep_every_s:
+            return self._sweep_every_s is not None
+        last = await self.storage.find(_SWEPT)
+        if last is not None and time.time() - last.modified < self._sweep_every_s:
+            return False
+        await self.storage.write(_SWEPT, b"swept", "text/plain")
+        return True
+
+
+def open_results(settings: Settings, folder: Path) -> ResultStore:
+    """Results in the bucket of PACKSHOT_RESULTS_URL, or else in the folder. No network is asked, but for how to sign.
+
+    Raises
+    ------
+    BadSettings
+        The extra `storage` is missing, the vendor's variables cannot be used, or links cannot be signed with them.
+    """
+    url, deadline_s = settings.results_url, settings.results_deadline_s
+    if url is None:
+        return ResultStore(FolderStorage(folder, private=True))
+    try:
+        from packshot.storage.bucket import BucketStorage, open_bucket  # noqa: PLC0415 - an extra, and 20 ms
+    except ImportError as error:
+        raise BadSettings(
+            f"PACKSHOT_RESULTS_URL is {url}, which needs obstore, and that is not installed.",
+            hint="pip install 'packshot[storage]'",
+        ) from error
+    opened = partial(open_bucket, url, deadline_s=deadline_s, page="docs/results.md")
+    public = settings.results_public_endpoint
+    signing = None if public is None else opened(endpoint=public)
+    storage = BucketStorage(opened(), url, deadline_s=deadline_s, signing=signing, private=True)
+    if settings.results_delivery == "redirect":
+        try:
+            storage.check_signing()
+        except StorageError as error:
+            raise BadSettings(
+                f"PACKSHOT_RESULTS_DELIVERY is redirect, but no link can be signed: {error.message}",
+                hint="Set the credentials of docs/results.md, or PACKSHOT_RESULTS_DELIVERY=stream.",
+            ) from error
+    return ResultStore(storage, sweep_every_s=SWEEP_EVERY_S if settings.results_sweep else None)
+
+
+async def look_at(store: ResultStore) -> None:
+    """Say in the log why results cannot be kept, if so. The start goes on: a store may be away when replicas change."""
+    try:
+        await store.check()
+    except StoreUnavailable as error:
+        _log.error("results cannot be kept, so the service is not ready: %s", error.__cause__)
+
+
+class Sweeper:
+    """Removes results some time after their links have expired, until it is cancelled."""
+
+    # Downloads that began in a link's last second still get their end.
+    GRACE_S = 600
+
+    def __init__(
+        self, store: ResultStore, ttl_s: float, *, every_s: float = 600, now: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._ttl_s = ttl_s
+        self._every_s = every_s
+        self._now = now
+
+    async def sweep(self) -> int:
+        """Remove results that are old now; returns how many went."""
+        return await self._store.remove_older(self._now() - self._ttl_s - self.GRACE_S)
+
+    async def run(self) -> None:
+        """Sweep at once and then every `every_s`. A sweep that fails is logged, and the next one tries again."""
+        while True:
+            try:
+                await self.sweep()
+            except StoreUnavailable as error:
+                _log.warning("expired results could not be removed: %s", error.__cause__)
+            except Exception:  # noqa: BLE001 - nobody else would say so, or go on
+                _log.exception("expired results could not be removed")
+            await asyncio.sleep(self._every_s)
+
+
+def _key(name: str) -> str:
+    media_type_of(name)  # no other name is a result's
+    return f"{name[:2]}/{name}"
+
+
+def _is_result(key: str) -> bool:
+    return _NAME.fullmatch(key[3:]) is not None and key[:3] == f"{key[3:5]}/"
+
+
+@contextmanager
+def _unknown_if_missing() -> Iterator[None]:
+    try:
+        yield
+    except FileMissing as error:
+        raise _unknown() from error
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """One error for every failure. The cause keeps what failed, for the log: the message may go to a caller."""
+    try:
+        yield
+    except (StorageRefused, StoreUnavailable) as error:
+        raise StoreUnavailable("Results cannot be stored or read now.", hint="Try again later.") from error
+
+
+async def _with_failures(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    with _failures():
+        async for chunk in chunks:
+            yield chunk
+
+
+def _unknown() -> ResultUnknown:
+    return ResultUnknown("There is no such result.", hint="Use the link as it was given.")

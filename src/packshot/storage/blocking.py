@@ -1,0 +1,138 @@
+"""Storage for threads: each call waits, and trouble that passes by itself is waited for too."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from packshot.errors import BadSettings, InvalidOption, StoreUnavailable
+from packshot.retry import RetryPolicy
+from packshot.storage.base import Entry, Page, Storage
+from packshot.storage.folder import FolderStorage
+
+T = TypeVar("T")
+
+DEADLINE_S = 60.0
+"""Of one call to a bucket, its own tries included."""
+RETRIES = RetryPolicy(attempts=5, first_pause_s=0.5, longest_pause_s=30.0, factor=4.0, jitter=(0.75, 1.25))
+_OBJECT_SCHEMES = ("s3", "gs", "az", "memory")
+
+
+class BlockingStorage:
+    """A Storage for threads: a bucket, whose coroutines run on an event loop in a thread of its own, or a folder that
+    works in place, whose coroutines never wait for anything.
+
+    A call that raises StoreUnavailable is tried again, by RETRIES; a listing is not.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.url = storage.url
+        self.folder = storage.folder
+
+    def list(self, under: str = "") -> Iterator[Entry]:
+        """The files below `under`, one after the other, however many; hidden ones (.name) are left out."""
+        pages = self._storage.list(under)
+        while page := self._wait(_next(pages)):
+            yield from page
+
+    def find(self, key: str) -> Entry | None:
+        return self._patiently(lambda: self._storage.find(key))
+
+    def get(self, key: str) -> bytes:
+        return self._patiently(lambda: self._storage.read(key))
+
+    def put(self, key: str, data: bytes | Path, media_type: str) -> None:
+        self._patiently(lambda: self._storage.write(key, data, media_type))
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed run left half written. Only for whoever is the only one to write here."""
+        self._wait(self._storage.remove_leftovers())
+
+    def _patiently(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return RETRIES.call(lambda: self._wait(start()), StoreUnavailable)
+
+    def _wait(self, call: Coroutine[Any, Any, T]) -> T:
+        if self.folder is None:
+            return asyncio.run_coroutine_threadsafe(call, _loop()).result()
+        try:
+            call.send(None)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        raise AssertionError("a folder that does not work in place")
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder that a place names; None for object storage."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return Path(url)
+    return Path(rest) if scheme == "file" else None
+
+
+def open_storage(url: str) -> BlockingStorage:
+    """The storage behind a path or URL; the same object for the same URL, so that threads share its connections.
+
+    Raises
+    ------
+    InvalidOption
+        The URL is of a kind that is not known.
+    BadSettings
+        The extra packshot[batch] is not installed, or the environment's options cannot be used.
+    """
+    folder = local_folder(url)
+    with _opening:
+        return _open_folder(folder.resolve()) if folder is not None else _open_objects(url.rstrip("/"))
+
+
+_opening = threading.Lock()
+
+
+@cache
+def _open_folder(folder: Path) -> BlockingStorage:
+    return BlockingStorage(FolderStorage(folder, in_place=True))
+
+
+@cache
+def _open_objects(url: str) -> BlockingStorage:
+    parts = urlsplit(url)
+    if parts.scheme not in _OBJECT_SCHEMES or not parts.netloc or parts.query or parts.fragment:
+        raise InvalidOption(
+            f"{url!r} is no place for photos.",
+            hint="Give a folder, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER.",
+            value=url,
+            allowed=("folder", *(f"{scheme}://" for scheme in _OBJECT_SCHEMES)),
+        )
+    try:
+        from packshot.storage.bucket import BucketStorage  # noqa: PLC0415 - an extra, and 20 ms
+    except ImportError as error:
+        raise BadSettings(
+            f"{parts.scheme}:// needs obstore, which is not installed.", hint="pip install 'packshot[batch]'"
+        ) from error
+    bucket = _open_bucket(f"{parts.scheme}://{parts.netloc}")
+    return BlockingStorage(BucketStorage(bucket, url, deadline_s=DEADLINE_S))
+
+
+@cache
+def _open_bucket(url: str) -> Any:
+    from packshot.storage.bucket import open_bucket  # noqa: PLC0415 - an extra, and 20 ms
+
+    return open_bucket(url, deadline_s=DEADLINE_S, page="docs/batch.md")
+
+
+async def _next(pages: AsyncIterator[Page]) -> Page:
+    return await anext(pages, [])
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The event loop that waits for all storages of this process, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="storage", daemon=True).start()
+    return loop

@@ -1,0 +1,290 @@
+"""Files in a bucket, through obstore: S3 and what speaks like it, Google, Azure; and in memory, for tests.
+
+A file is one object: it is there as a whole or not at all. The SHA-256 of what is written from memory travels with it
+and is compared when it is read. A large file is read by one request for each piece, so that a slow reader holds no
+connection open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import obstore
+from obstore import exceptions
+from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
+
+from packshot.errors import BadSettings, FileMissing, StorageRefused, StoreUnavailable
+from packshot.storage.base import PAGE_ENTRIES, Entry, Page, StoredFile, check_key, is_hidden
+
+PIECE_BYTES = 2 * 1024 * 1024
+MAX_SKEW_S = 300.0  # S3 itself refuses what is signed more than 15 minutes off
+PROOF_S = 10.0  # how long a write that worked stands for the next
+PROBE = "probe"
+_DIGEST = "sha256"
+
+Bucket = S3Store | GCSStore | AzureStore | MemoryStore
+
+_REFUSED = (
+    exceptions.PermissionDeniedError,
+    exceptions.UnauthenticatedError,
+    exceptions.InvalidPathError,
+    exceptions.NotSupportedError,
+    FileNotFoundError,
+    ValueError,
+)
+# The library's text for an answer that it has no class for, such as any to a listing.
+_STATUS = re.compile(r"status code: (\d{3}) ?([A-Z][A-Za-z ]*)")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_PASSING = {408, 429}  # of the statuses 4xx
+
+
+def open_bucket(url: str, *, deadline_s: float, page: str, endpoint: str | None = None) -> Bucket:
+    """The bucket of s3://BUCKET/PREFIX (and what speaks like S3), gs://, az:// or memory://.
+
+    Its options come from the environment, under the names that each vendor uses. obstore itself waits 30 s on a host
+    that swallows packets and then tries ten times: here a try has half of `deadline_s`, so that one that hangs leaves
+    time for a second, and there are three at most.
+
+    Parameters
+    ----------
+    page
+        Which page of the documentation names the variables.
+    endpoint
+        S3 alone: an address in place of the environment's.
+
+    Raises
+    ------
+    BadSettings
+        The environment's options cannot be used.
+    """
+    parts = urlsplit(url)
+    options: Any = {
+        "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=deadline_s)},
+        "client_options": {"timeout": timedelta(seconds=deadline_s / 2), **_plain(endpoint)},
+    }
+    at: Any = {"endpoint": endpoint} if endpoint else {}
+    try:
+        if parts.scheme == "s3":
+            return S3Store(parts.netloc, **options, **at)
+        if parts.scheme == "gs":
+            return GCSStore(parts.netloc, **options)
+        return AzureStore(parts.netloc, **options) if parts.scheme == "az" else MemoryStore()
+    except (exceptions.BaseError, ValueError) as error:
+        raise BadSettings(
+            f"{parts.scheme}://{parts.netloc} cannot be opened: {_words(error)}",
+            hint=f"Set the vendor's environment variables; {page} names them.",
+        ) from error
+
+
+class BucketStorage:
+    """A Storage below the prefix of a bucket. Every call has `deadline_s` in all, tries and waits included.
+
+    url: of the prefix; nothing secret is in it. signing: the same bucket at the address that callers know, for links.
+    private: errors name no file.
+    """
+
+    folder = None
+
+    def __init__(
+        self, bucket: Bucket, url: str, *, deadline_s: float, signing: Bucket | None = None, private: bool = False
+    ) -> None:
+        self.url = url.rstrip("/")
+        path = urlsplit(url).path.strip("/")
+        self._prefix = f"{path}/" if path else ""
+        self._bucket, self._deadline_s, self._private = bucket, deadline_s, private
+        self._signing = cast("S3Store", signing or bucket)
+        self._proved_at = float("-inf")
+
+    async def find(self, key: str) -> Entry | None:
+        path = self._path(key)
+        try:
+            async with self._call(key):
+                return self._entry(await obstore.head_async(self._bucket, path))
+        except FileMissing:
+            return None
+
+    async def read(self, key: str) -> bytes:
+        path = self._path(key)
+        async with self._call(key):
+            answer = await obstore.get_async(self._bucket, path)
+            data = bytes(await answer.bytes_async())
+        wanted = answer.attributes.get(_DIGEST)
+        if wanted is not None and wanted != await asyncio.to_thread(_digest, data):
+            raise self._altered(key)
+        return data
+
+    async def open(self, key: str) -> StoredFile:
+        path = self._path(key)
+        async with self._call(key):
+            options: Any = {"range": (0, PIECE_BYTES)}
+            answer = await obstore.get_async(self._bucket, path, options=options)
+            first = bytes(await answer.bytes_async())
+        pieces = self._pieces(key, answer.meta, first, answer.attributes.get(_DIGEST))
+        # A file of one piece is compared here, where a wrong one is still an answer of its own.
+        return StoredFile(answer.meta["size"], _with_first(await anext(pieces), pieces))
+
+    async def write(
+        self, key: str, data: bytes | Path, media_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        path = self._path(key)
+        attributes: Any = {"Content-Type": media_type, **(headers or {})}
+        multipart = None
+        if isinstance(data, bytes):
+            multipart = False  # one request, never parts: nothing half-written can stay behind, at any size up to 5 GB
+            attributes[_DIGEST] = await asyncio.to_thread(_digest, data)
+        self._proved_at = float("-inf")  # until this one has worked
+        async with self._call(key):
+            await obstore.put_async(self._bucket, path, data, attributes=attributes, use_multipart=multipart)
+        self._proved_at = time.monotonic()
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        paths = [self._path(key) for key in keys]
+        try:
+            async with self._call(""):
+                await obstore.delete_async(self._bucket, paths)
+        except FileMissing:  # S3 does not say so, others do
+            return
+
+    async def list(self, under: str = "") -> AsyncIterator[Page]:
+        """In the order of the bucket, each page by one request."""
+        start = f"{self._prefix}{under}".rstrip("/")
+        stream = obstore.list(self._bucket, start or None, chunk_size=PAGE_ENTRIES)
+        while found := await self._next(stream, under):
+            page = [self._entry(meta) for meta in found if _is_listed(meta["path"][len(start) + bool(start) :])]
+            if page:
+                yield page
+
+    async def link(self, key: str, life_s: int) -> str | None:
+        path = self._path(key)
+        if not self.url.startswith("s3://"):
+            return None
+        async with self._call(key):
+            # A byte of it: the answer to a HEAD would not tell a bucket that is gone from an object that is.
+            byte: Any = {"range": (0, 1)}
+            await obstore.get_async(self._bucket, path, options=byte)
+            return await obstore.sign_async(self._signing, "GET", path, timedelta(seconds=life_s))
+
+    def check_signing(self) -> None:
+        """Raise StorageRefused or StoreUnavailable where no link can be signed."""
+        with _translated(self.url):
+            obstore.sign(self._signing, "GET", f"{self._prefix}{PROBE}", timedelta(seconds=60))
+
+    async def check(self) -> None:
+        """Return if a file could be written now: one was within PROOF_S, or a probe is, and the clocks agree."""
+        if time.monotonic() - self._proved_at < PROOF_S:
+            return
+        await self.write(PROBE, b"ready?", "text/plain")
+        async with self._call(PROBE):
+            meta = await obstore.head_async(self._bucket, self._path(PROBE))
+        skew_s = time.time() - meta["last_modified"].timestamp()
+        if abs(skew_s) > MAX_SKEW_S:
+            self._proved_at = float("-inf")  # the probe's own write was no proof
+            raise StoreUnavailable(f"{self.url}: its clock and ours are {skew_s:+.0f} s apart.")
+
+    async def remove_leftovers(self, before: float | None = None) -> int:
+        return 0
+
+    async def _next(self, stream: Any, under: str) -> Any:
+        async with self._call(under):
+            try:
+                return await stream.__anext__()  # anext() with a default does not know what to do with it
+            except StopAsyncIteration:
+                return []
+
+    async def _pieces(self, key: str, meta: Any, piece: bytes, digest: str | None) -> AsyncIterator[bytes]:
+        """The pieces from the first on; the last only when all of them together are what was written."""
+        whole, offset, size = hashlib.sha256(), 0, meta["size"]
+        while True:
+            await asyncio.to_thread(whole.update, piece)
+            offset += len(piece)
+            if offset >= size:
+                break
+            yield piece
+            piece = await self._piece(key, offset, meta["e_tag"])
+        if digest is not None and whole.hexdigest() != digest:
+            raise self._altered(key)
+        yield piece
+
+    async def _piece(self, key: str, offset: int, e_tag: str | None) -> bytes:
+        options: Any = {"range": (offset, offset + PIECE_BYTES), **({"if_match": e_tag} if e_tag else {})}
+        async with self._call(key):
+            answer = await obstore.get_async(self._bucket, self._path(key), options=options)
+            return bytes(await answer.bytes_async())
+
+    def _entry(self, meta: Any) -> Entry:
+        modified = meta["last_modified"].timestamp()
+        version = (meta["e_tag"] or f"{meta['size']}-{int(modified)}").strip('"')
+        return Entry(meta["path"][len(self._prefix) :], version, meta["size"], modified)
+
+    def _path(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
+    def _named(self, key: str) -> str:
+        return self.url if self._private or not key else f"{self.url}/{key}"
+
+    def _altered(self, key: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._named(key)}: this is not what was written there.", hint="Try again later.")
+
+    @asynccontextmanager
+    async def _call(self, key: str) -> AsyncIterator[None]:
+        """One request: within the deadline, and its failure in our words."""
+        with _translated(self._named(key)):
+            async with asyncio.timeout(self._deadline_s):
+                yield
+
+
+def _is_listed(below: str) -> bool:
+    return bool(below) and not is_hidden(below)
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Failures inside, in our words: StoreUnavailable for what may pass by itself, StorageRefused for the rest."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise StoreUnavailable(f"{name}: no answer in time.", hint="Is the storage there? Try again later.") from error
+    except (*_REFUSED, exceptions.BaseError) as error:
+        status = _STATUS.search(str(error))
+        refuses = status is not None and 400 <= int(status[1]) < 500 and int(status[1]) not in _PASSING
+        if refuses or isinstance(error, _REFUSED):
+            missing = isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error)
+            hint = "Check the name, the credentials and what they allow."
+            raise (FileMissing if missing else StorageRefused)(f"{name}: {_words(error)}.", hint=hint) from error
+        raise StoreUnavailable(f"{name}: {_words(error)}.", hint="Try again later.") from error
+
+
+def _words(error: Exception) -> str:
+    """The answer in short, such as 403 Forbidden, SignatureDoesNotMatch; else the library's words without its dump."""
+    text = str(error)
+    if status := _STATUS.search(text):
+        code = _CODE.search(text)
+        return f"{status[1]} {status[2].strip()}{f', {code[1]}' if code else ''}"
+    return text.strip().partition("\n")[0].rpartition(" - ")[2][:300] or type(error).__name__
+
+
+def _plain(endpoint: str | None) -> dict[str, bool]:
+    # An address with http:// was written down on purpose; obstore wants to be told twice.
+    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+    endpoints = [endpoint] if endpoint else [os.environ.get(name, "") for name in names]
+    return {"allow_http": True} if any(address.startswith("http://") for address in endpoints) else {}

@@ -1,0 +1,54 @@
+"""One suite for all places: a folder, a bucket in memory, and with the mark `services` a bucket of a real S3 server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packshot.storage.base import Storage
+from packshot.storage.bucket import BucketStorage, open_bucket
+from packshot.storage.folder import FolderStorage
+from tests.kit.s3 import S3, s3_server
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        server.make_bucket("shop")
+        yield server
+
+
+@pytest.fixture
+def s3_place(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketStorage:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return bucket_storage(f"s3://shop/{tmp_path.name}")
+
+
+@pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.services)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty place of each kind."""
+    if request.param == "folder":
+        return FolderStorage(tmp_path / "place")
+    if request.param == "memory":
+        return bucket_storage("memory://shop/results")
+    storage: BucketStorage = request.getfixturevalue("s3_place")
+    return storage
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An S3 environment of nobody."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+def bucket_storage(url: str, deadline_s: float = 10, **options: bool) -> BucketStorage:
+    return BucketStorage(open_bucket(url, deadline_s=deadline_s, page=""), url, deadline_s=deadline_s, **options)
