@@ -12,6 +12,7 @@ import pytest
 
 from packshot.errors import BadSettings, ResultUnknown, StoreUnavailable
 from packshot.service.results import (
+    GRACE_S,
     ResultStore,
     Sweeper,
     media_type_of,
@@ -151,7 +152,7 @@ def test_a_store_that_works_says_so_and_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_the_sweeper_removes_what_has_expired_and_leftovers_and_nothing_else(tmp_path: Path) -> None:
     store = in_folder(tmp_path)
-    kept, late_s = new_name(), DAY_S + Sweeper.GRACE_S
+    kept, late_s = new_name(), DAY_S + GRACE_S
 
     async def fill() -> None:
         for _ in range(3):

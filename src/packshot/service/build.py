@@ -140,7 +140,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         now=now,
         telemetry=telemetry,
     )
-    sweeper = Sweeper(store, ttl_s=settings.result_ttl_s)
+    sweeper = Sweeper(store, settings.result_ttl_s)
     rate_limiter = RateLimiter(
         settings.rate_limit, settings.rate_limit_url, fail_closed=settings.rate_limit_away == "closed"
     )

@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from packshot.service.settings import Settings
 
 SWEEP_EVERY_S = 3600.0
+GRACE_S = 600.0  # downloads that began in a link's last second still get their end
 _SWEPT = "sweep"  # the object whose age says when a bucket was swept last
 _PAUSE_S = 0.2  # between two pages of a listing, 1000 files each
 
@@ -188,7 +190,7 @@ def open_results(settings: Settings, folder: Path) -> ResultStore:
     BadSettings
         The extra `storage` is missing, the vendor's variables cannot be used, or links cannot be signed with them.
     """
-    url, deadline_s = settings.results_url, settings.results_deadline_s
+    url, deadline_s, public = settings.results_url, settings.results_deadline_s, settings.results_public_endpoint
     if url is None:
         return ResultStore(FolderStorage(folder, private=True))
     try:
@@ -199,7 +201,6 @@ def open_results(settings: Settings, folder: Path) -> ResultStore:
             hint="pip install 'packshot[storage]'",
         ) from error
     opened = partial(open_bucket, url, deadline_s=deadline_s, page="docs/results.md")
-    public = settings.results_public_endpoint
     signing = None if public is None else opened(endpoint=public)
     storage = BucketStorage(opened(), url, deadline_s=deadline_s, signing=signing, private=True)
     if settings.results_delivery == "redirect":
@@ -221,23 +222,18 @@ async def look_at(store: ResultStore) -> None:
         _log.error("results cannot be kept, so the service is not ready: %s", error.__cause__)
 
 
+@dataclass(frozen=True)
 class Sweeper:
     """Removes results some time after their links have expired, until it is cancelled."""
 
-    # Downloads that began in a link's last second still get their end.
-    GRACE_S = 600
-
-    def __init__(
-        self, store: ResultStore, ttl_s: float, *, every_s: float = 600, now: Callable[[], float] = time.time
-    ) -> None:
-        self._store = store
-        self._ttl_s = ttl_s
-        self._every_s = every_s
-        self._now = now
+    store: ResultStore
+    ttl_s: float
+    every_s: float = 600.0
+    now: Callable[[], float] = time.time
 
     async def sweep(self) -> int:
         """Remove results that are old now; returns how many went."""
-        return await self._store.remove_older(self._now() - self._ttl_s - self.GRACE_S)
+        return await self.store.remove_older(self.now() - self.ttl_s - GRACE_S)
 
     async def run(self) -> None:
         """Sweep at once and then every `every_s`. A sweep that fails is logged, and the next one tries again."""
@@ -248,7 +244,7 @@ class Sweeper:
                 _log.warning("expired results could not be removed: %s", error.__cause__)
             except Exception:  # noqa: BLE001 - nobody else would say so, or go on
                 _log.exception("expired results could not be removed")
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(self.every_s)
 
 
 def _key(name: str) -> str:

@@ -131,7 +131,7 @@ class BucketStorage:
             first = bytes(await answer.bytes_async())
         pieces = self._pieces(key, answer.meta, first, answer.attributes.get(_DIGEST))
         # A file of one piece is compared here, where a wrong one is still an answer of its own.
-        return StoredFile(answer.meta["size"], _with_first(await anext(pieces), pieces))
+        return StoredFile(answer.meta["size"], _chained(await anext(pieces), pieces))
 
     async def write(
         self, key: str, data: bytes | Path, media_type: str, headers: Mapping[str, str] | None = None
@@ -247,7 +247,7 @@ def _is_listed(below: str) -> bool:
     return bool(below) and not is_hidden(below)
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
     async for piece in rest:
         yield piece

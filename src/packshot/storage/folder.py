@@ -5,24 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import os
 import shutil
 import stat
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from packshot.errors import FileMissing, StorageRefused, StoreUnavailable
 from packshot.storage.base import PAGE_ENTRIES, STATE, Entry, Page, StoredFile, check_key
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK_BYTES = 256 * 1024
 # What a network file system says while its server is away, and what too many open files look like.
 _PASSING = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
+
+
+def _threaded(
+    method: Callable[Concatenate[FolderStorage, P], T],
+) -> Callable[Concatenate[FolderStorage, P], Coroutine[Any, Any, T]]:
+    """The method as a coroutine that runs it in a thread, or where it is if the storage works in place."""
+
+    @functools.wraps(method)
+    async def call(storage: FolderStorage, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if storage.in_place:
+            return method(storage, *args, **kwargs)
+        return await asyncio.to_thread(method, storage, *args, **kwargs)
+
+    return call
 
 
 class FolderStorage:
@@ -36,20 +52,19 @@ class FolderStorage:
     """
 
     def __init__(self, folder: Path, *, private: bool = False, in_place: bool = False) -> None:
-        self.folder = folder
+        self.url, self.folder, self.in_place = str(folder), folder, in_place
         self._incoming = folder / STATE / "incoming"
         self._private = private
-        self._in_place = in_place
 
-    @property
-    def url(self) -> str:
-        return str(self.folder)
+    @_threaded
+    def find(self, key: str) -> Entry | None:
+        with self._errors(key):
+            return _entry(key, self._path(key))
 
-    async def find(self, key: str) -> Entry | None:
-        return await self._run(self._find, key)
-
-    async def read(self, key: str) -> bytes:
-        return await self._run(self._read, key)
+    @_threaded
+    def read(self, key: str) -> bytes:
+        with self._errors(key):
+            return self._path(key).read_bytes()
 
     async def open(self, key: str) -> StoredFile:
         entry = await self.find(key)
@@ -57,61 +72,78 @@ class FolderStorage:
             raise FileMissing(f"{self._named(key)}: there is no such file.", hint="Was it removed?")
         return StoredFile(entry.size_bytes, self._chunks(key))
 
-    async def write(
-        self, key: str, data: bytes | Path, media_type: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        await self._run(self._write, key, data)
+    @_threaded
+    def write(self, key: str, data: bytes | Path, media_type: str, headers: Mapping[str, str] | None = None) -> None:
+        with self._errors(key):
+            target = self._path(key)
+            with self._beside(data) as beside:
+                self._make(target.parent)
+                beside.replace(target)
 
-    async def remove(self, keys: Sequence[str]) -> None:
-        await self._run(self._remove, keys)
+    @_threaded
+    def remove(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            with self._errors(key):
+                self._path(key).unlink(missing_ok=True)
 
     async def list(self, under: str = "") -> AsyncIterator[Page]:
         """Folder by folder, each sorted by name. Links to folders are not followed: they may lead in a circle."""
         entries = self._walk(self.folder / under, f"{under}/" if under else "")
-        while page := await self._run(self._page, entries, under):
+        while page := await self._page(entries, under):
             yield page
 
     async def link(self, key: str, life_s: int) -> str | None:
         return None
 
-    async def check(self) -> None:
-        await self._run(self._probe)
+    @_threaded
+    def check(self) -> None:
+        with self._errors(), self._beside(b"ready?"):
+            pass
 
-    async def remove_leftovers(self, before: float | None = None) -> int:
-        return await self._run(self._remove_leftovers, before)
-
-    async def _run(self, function: Callable[..., T], *args: object) -> T:
-        return function(*args) if self._in_place else await asyncio.to_thread(function, *args)
-
-    def _find(self, key: str) -> Entry | None:
-        with file_errors(self._named(key)):
-            return _entry(key, self._path(key))
-
-    def _read(self, key: str) -> bytes:
-        with file_errors(self._named(key)):
-            return self._path(key).read_bytes()
+    @_threaded
+    def remove_leftovers(self, before: float | None = None) -> int:
+        count = 0
+        with self._errors():
+            for path in self._incoming.glob("*"):
+                with contextlib.suppress(FileNotFoundError):  # renamed or removed by another process meanwhile
+                    if before is None or path.stat().st_mtime < before:
+                        path.unlink()
+                        count += 1
+        if before is None:
+            with contextlib.suppress(OSError):
+                self._incoming.rmdir()
+                self._incoming.parent.rmdir()  # unless it holds a journal
+        return count
 
     async def _chunks(self, key: str) -> AsyncIterator[bytes]:
         # Opened anew for each chunk (20 us): a client that goes away in between leaves no file open behind it.
         offset = 0
-        while chunk := await self._run(self._read_at, key, offset):
+        while chunk := await self._chunk(key, offset):
             yield chunk
             offset += len(chunk)
 
-    def _read_at(self, key: str, offset: int) -> bytes:
-        with file_errors(self._named(key)), self._path(key).open("rb") as file:
+    @_threaded
+    def _chunk(self, key: str, offset: int) -> bytes:
+        with self._errors(key), self._path(key).open("rb") as file:
             file.seek(offset)
             return file.read(CHUNK_BYTES)
 
-    def _write(self, key: str, data: bytes | Path) -> None:
-        target = self._path(key)
-        with file_errors(self._named(key)), self._beside(data) as beside:
-            self._make(target.parent)
-            beside.replace(target)
+    @_threaded
+    def _page(self, entries: Iterator[Entry], under: str) -> Page:
+        with self._errors(under):
+            return [*islice(entries, PAGE_ENTRIES)]
 
-    def _probe(self) -> None:
-        with file_errors(self.url), self._beside(b"ready?"):
-            pass
+    def _walk(self, folder: Path, prefix: str) -> Iterator[Entry]:
+        try:
+            with os.scandir(folder) as scan:
+                found = sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
+        except FileNotFoundError:
+            return
+        for item in found:
+            if item.is_dir(follow_symlinks=False):
+                yield from self._walk(Path(item.path), f"{prefix}{item.name}/")
+            elif (entry := _entry(prefix + item.name, item)) is not None:
+                yield entry
 
     @contextmanager
     def _beside(self, data: bytes | Path) -> Iterator[Path]:
@@ -130,46 +162,14 @@ class FolderStorage:
             self._make(folder.parent)
             folder.mkdir(mode=0o700 if self._private else 0o777, exist_ok=True)
 
-    def _remove(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            with file_errors(self._named(key)):
-                self._path(key).unlink(missing_ok=True)
-
-    def _page(self, entries: Iterator[Entry], under: str) -> Page:
-        with file_errors(under or self.url):
-            return [*islice(entries, PAGE_ENTRIES)]
-
-    def _walk(self, folder: Path, prefix: str) -> Iterator[Entry]:
-        try:
-            with os.scandir(folder) as scan:
-                found = sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
-        except FileNotFoundError:
-            return
-        for item in found:
-            if item.is_dir(follow_symlinks=False):
-                yield from self._walk(Path(item.path), f"{prefix}{item.name}/")
-            elif (entry := _entry(prefix + item.name, item)) is not None:
-                yield entry
-
-    def _remove_leftovers(self, before: float | None) -> int:
-        count = 0
-        with file_errors(self.url):
-            for path in self._incoming.glob("*"):
-                with contextlib.suppress(FileNotFoundError):  # renamed or removed by another process meanwhile
-                    if before is None or path.stat().st_mtime < before:
-                        path.unlink()
-                        count += 1
-        if before is None:
-            with contextlib.suppress(OSError):
-                self._incoming.rmdir()
-                self._incoming.parent.rmdir()  # unless it holds a journal
-        return count
-
     def _path(self, key: str) -> Path:
         return self.folder / check_key(key)
 
     def _named(self, key: str) -> str:
-        return self.url if self._private else key
+        return self.url if self._private or not key else key
+
+    def _errors(self, key: str = "") -> AbstractContextManager[None]:
+        return file_errors(self._named(key))
 
 
 def _entry(key: str, file: os.DirEntry[str] | Path) -> Entry | None:
