@@ -11,13 +11,13 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
+from packshot.cli import cli
 from packshot.cli.errors import NotHealthy
-from packshot.cli.serve import health
 from tests.kit.processes import free_port
 
 
 def said(port: int, *arguments: str) -> str:
-    result = CliRunner(env={"PACKSHOT_PORT": str(port)}).invoke(health, arguments)
+    result = CliRunner(env={"PACKSHOT_PORT": str(port)}).invoke(cli, ["health", *arguments])
     assert isinstance(result.exception, NotHealthy)
     return str(result.exception)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from packshot.cli.keys import keys
+from packshot.cli import cli
 from packshot.errors import LockedKey, UnknownKey
 from packshot.service.accounts import Accounts
 from packshot.service.database import Database
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def run(path: Path, *arguments: str, code: int = 0) -> str:
-    result = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(keys, arguments)
+    result = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(cli, ["keys", *arguments])
     assert result.exit_code == code, result.output
     return (result.stdout if code == 0 else result.output).strip()
 
@@ -46,7 +46,7 @@ def test_a_key_is_made_with_an_end_a_rate_and_credits_and_changed_later(path: Pa
 
 
 def test_a_new_key_names_its_id_apart_from_its_text(path: Path) -> None:
-    made = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(keys, ["create", "shop"])
+    made = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(cli, ["keys", "create", "shop"])
     assert made.stdout.startswith("pk_")
     assert len(made.stdout.split()) == 1
     assert only(path) in made.stderr
@@ -55,7 +55,7 @@ def test_a_new_key_names_its_id_apart_from_its_text(path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["list", "usage"])
 def test_nothing_to_show_says_where_it_was_looked_for(path: Path, command: str) -> None:
-    shown = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(keys, [command])
+    shown = CliRunner(env={"PACKSHOT_STATE_DIR": str(path.parent)}).invoke(cli, ["keys", command])
     assert (shown.exit_code, shown.stdout) == (0, "")
     assert str(path) in shown.stderr
 

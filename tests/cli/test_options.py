@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from packshot.cli import cli
 from packshot.cli.options import SECTIONS, PictureCommand, flag_name, picture_options
-from packshot.cli.remove import remove
 from packshot.core.options import OPTIONS, Options
 from packshot.errors import InvalidOption
 
@@ -59,7 +59,7 @@ def test_a_value_that_an_option_does_not_take_is_refused_by_the_option() -> None
 
 
 def test_help_shows_every_option_once_in_its_section() -> None:
-    text = CliRunner().invoke(remove, ["--help"]).output
+    text = CliRunner().invoke(cli, ["remove", "--help"]).output
     assert sorted(name for names in SECTIONS.values() for name in names) == sorted(OPTIONS)
     places = [text.index(f"\n{title}:") for title in (*SECTIONS, "Options")]
     assert places == sorted(places)
