@@ -15,7 +15,7 @@ from typing import Any
 from packshot.batch.catalogue import Summary
 from packshot.batch.executors import LocalExecutor
 from packshot.batch.journal import NAME
-from packshot.batch.naming import make_naming
+from packshot.batch.listing import make_naming
 from packshot.batch.process import BatchSettings
 from packshot.batch.progress import Progress
 from packshot.batch.run import Task, run

@@ -11,8 +11,7 @@ import pytest
 
 from packshot.batch.catalogue import Catalogue
 from packshot.batch.journal import NAME, FileJournal, ObjectJournal
-from packshot.batch.listing import manifest_line, photos_named, polls
-from packshot.batch.naming import Item, make_naming
+from packshot.batch.listing import Item, make_naming, manifest_line, photos_named, polls
 from packshot.batch.process import Failure, Outcome
 from packshot.batch.progress import Progress, duration
 from packshot.core.options import Options

@@ -12,7 +12,6 @@ import pytest
 
 from packshot.client import (
     BadInput,
-    Box,
     Busy,
     ClientError,
     Conflict,
@@ -23,6 +22,7 @@ from packshot.client import (
     OutOfCredits,
     Packshot,
     Problem,
+    Rectangle,
     ServiceFault,
     Size,
     retry,
@@ -49,7 +49,7 @@ def test_a_packshot_is_made_and_fetched(call: Call) -> None:
         Size(2000, 1500),
         Size(640, 480),
     )
-    assert (shot.box, shot.product.size) == (Box(10, 20, 110, 220), Size(1700, 1500))
+    assert (shot.box, shot.product.size) == (Rectangle(10, 20, 110, 220), Size(1700, 1500))
     assert (shot.confidence, shot.review, shot.notes) == (0.93, False, ("The product is small.",))
     assert shot.expires_at == datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert shot.report is not None and not shot.report.passed

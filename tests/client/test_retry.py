@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from packshot.client.conversation import FIRST_PAUSE_S, LONGEST_PAUSE_S, Limits, make_policy, may_pass, read_retry_after
 from packshot.client.errors import make_problem
-from packshot.client.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Limits, make_policy, may_pass, read_retry_after
 from packshot.retry import Deadline
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

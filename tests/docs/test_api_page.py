@@ -12,8 +12,8 @@ from PIL import Image
 
 from docs.generate import FOLDER
 from packshot.api.errors import PROBLEM_DETAILS, Problem
+from packshot.api.native.form import FACTS
 from packshot.api.native.models import Packshot
-from packshot.api.native.schema import FACTS
 from tests.kit.images import good
 from tests.kit.server import Running
 

@@ -1,4 +1,4 @@
-"""The HTTP application: create_app(service) puts dialects, neutral routes, error answers and layers together."""
+"""The HTTP application: create_app(service) puts dialects, probes, error answers and layers together."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from packshot import __version__
-from packshot.api import dialect, docs, health, results
+from packshot.api import dialect, docs, results
 from packshot.api.ailab import routes as ailab
+from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.errors import PROBLEM_DETAILS, MalformedRequest, UnknownPath, WrongMethod
 from packshot.api.middleware import BodyBudget, RequestContext, RequestSmugglingGuard
 from packshot.api.native import routes as native
@@ -28,8 +30,45 @@ from packshot.service.metrics import Metrics
 log = logging.getLogger(__name__)
 
 DESCRIPTION = "Product photos in, packshots out. The drop-in contract is served under every path that its clients use."
+
+
+class Health(BaseModel):
+    """What a probe answers when all is well."""
+
+    status: str = "ok"
+    version: str = __version__
+
+
+async def healthz(_: Call) -> Response:
+    """The process answers."""
+    return JSONResponse(Health().model_dump())
+
+
+async def readyz(call: Call) -> Response:
+    """The next request would be served."""
+    await call.service.check_ready()
+    return await healthz(call)
+
+
+PROBES = Dialect(
+    "Probes",
+    (
+        Endpoint("GET", ("/healthz",), healthz, "Is the process alive?", "healthz", needs_key=False, model=Health),
+        Endpoint(
+            "GET",
+            ("/readyz",),
+            readyz,
+            "Would the next request be served?",
+            "readyz",
+            needs_key=False,
+            failures=(502, 503),
+            model=Health,
+        ),
+    ),
+)
+
 DIALECTS = (ailab.DIALECT, native.DIALECT, removebg.DIALECT)
-NEUTRAL = (results.NEUTRAL, health.NEUTRAL)
+NEUTRAL = (results.NEUTRAL, PROBES)
 
 failure = partial(dialect.failure, DIALECTS)
 """The answer to an error, in the words of the dialect that the request's path belongs to."""

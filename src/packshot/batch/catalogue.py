@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from packshot.batch.naming import Item
+from packshot.batch.listing import Item
 from packshot.batch.process import Row
 from packshot.errors import PackshotError
 

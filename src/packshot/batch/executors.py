@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from packshot import __version__
-from packshot.batch.naming import Item
+from packshot.batch.listing import Item
 from packshot.batch.process import BatchSettings, Failure, Outcome, process
 from packshot.engine.process import tune_process
 from packshot.errors import BadSettings, ClusterStalled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
-from packshot.batch.naming import Item
-from packshot.batch.thumbnails import thumbnail
+from PIL import Image, ImageOps
+
+from packshot.batch.listing import Item
 from packshot.core.recipe import Recipe
 from packshot.engine.job import make_job
 from packshot.engine.network import Network, load_network
@@ -160,3 +162,25 @@ def shared_network(model: str | None, device: Literal["cpu", "cuda"], threads: i
 @cache
 def _load(model: str | None, device: Literal["cpu", "cuda"], threads: int) -> Network:
     return load_network(model, threads=threads, device=device)
+
+
+SIDE_PX = 240
+QUALITY = 70
+
+
+def thumbnail(data: bytes) -> bytes | None:
+    """The bytes of a picture file as a small WebP, upright; None where Pillow cannot read it.
+
+    Only for files that core/codecs has read before: it is what refuses bombs and damaged files.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.draft("RGB", (SIDE_PX, SIDE_PX))  # a JPEG is decoded at an eighth of its size
+            upright = ImageOps.exif_transpose(image)
+            small = upright if upright.mode in {"RGB", "RGBA", "L"} else upright.convert("RGBA")
+            small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            out = io.BytesIO()
+            small.save(out, "WEBP", quality=QUALITY, method=2)
+            return out.getvalue()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

@@ -13,8 +13,7 @@ import packshot
 from packshot.batch.catalogue import Catalogue, Summary
 from packshot.batch.executors import Executor
 from packshot.batch.journal import open_journal
-from packshot.batch.listing import photos_in, photos_named, polls
-from packshot.batch.naming import Item, Naming
+from packshot.batch.listing import Item, Naming, photos_in, photos_named, polls
 from packshot.batch.process import BatchSettings, Failure, Outcome
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report

@@ -97,7 +97,7 @@ def batch(
     Started again, it goes on where it stopped: what is finished for the same photo and the same options is not made
     again. Ctrl-C finishes the photos in hand; a second one stops at once. docs/batch.md has the rest.
     """
-    from packshot.batch.naming import make_naming
+    from packshot.batch.listing import make_naming
     from packshot.batch.process import BatchSettings
     from packshot.batch.progress import Progress
     from packshot.batch.run import REPORT, Task, run

@@ -35,8 +35,6 @@ from packshot.client.errors import (
 )
 from packshot.client.options import OptionFields, Photo
 from packshot.client.results import (
-    About,
-    Box,
     Check,
     FormatInfo,
     Inputs,
@@ -44,16 +42,16 @@ from packshot.client.results import (
     OptionInfo,
     Packshot,
     PresetInfo,
+    Rectangle,
     Report,
     RuleInfo,
+    ServiceInfo,
     Size,
 )
 
 __all__ = [
-    "About",
     "AsyncClient",
     "BadInput",
-    "Box",
     "Busy",
     "Check",
     "Client",
@@ -73,8 +71,10 @@ __all__ = [
     "Photo",
     "PresetInfo",
     "Problem",
+    "Rectangle",
     "Report",
     "RuleInfo",
     "ServiceFault",
+    "ServiceInfo",
     "Size",
 ]

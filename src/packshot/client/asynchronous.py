@@ -9,11 +9,10 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from packshot.client import calls
-from packshot.client.calls import Conversation, Service
-from packshot.client.conversation import Answer, Outcome, Pause, Send
+from packshot.client.calls import Conversation, Target
+from packshot.client.conversation import DEADLINE_S, RETRIES, TIMEOUT_S, Answer, Outcome, Pause, Send
 from packshot.client.options import OptionFields, Photo
-from packshot.client.results import About, Link, Packshot, Report
-from packshot.client.retry import DEADLINE_S, RETRIES, TIMEOUT_S
+from packshot.client.results import Link, Packshot, Report, ServiceInfo
 
 T = TypeVar("T")
 
@@ -38,7 +37,7 @@ class AsyncClient:
         http: httpx.AsyncClient | None = None,
     ) -> None:
         """See Client."""
-        self._service = Service(base_url, key, timeout_s, deadline_s, retries)
+        self._service = Target(base_url, key, timeout_s, deadline_s, retries)
         self._http = http or httpx.AsyncClient()
         self._owns_http = http is None
 
@@ -68,7 +67,7 @@ class AsyncClient:
         """Judge a finished picture, made by whatever means, by a preset's rules."""
         return await self._hold(calls.check(self._service, picture, preset))
 
-    async def about(self) -> About:
+    async def about(self) -> ServiceInfo:
         """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
         return await self._hold(calls.about(self._service))
 

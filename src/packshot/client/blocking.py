@@ -10,11 +10,10 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from packshot.client import calls
-from packshot.client.calls import Conversation, Service
-from packshot.client.conversation import Answer, Outcome, Pause, Send
+from packshot.client.calls import Conversation, Target
+from packshot.client.conversation import DEADLINE_S, RETRIES, TIMEOUT_S, Answer, Outcome, Pause, Send
 from packshot.client.options import OptionFields, Photo
-from packshot.client.results import About, Link, Packshot, Report
-from packshot.client.retry import DEADLINE_S, RETRIES, TIMEOUT_S
+from packshot.client.results import Link, Packshot, Report, ServiceInfo
 from packshot.retry import Deadline
 
 T = TypeVar("T")
@@ -50,7 +49,7 @@ class Client:
         http
             An own httpx.Client, for proxies and certificates. It stays open when this client is closed.
         """
-        self._service = Service(base_url, key, timeout_s, deadline_s, retries)
+        self._service = Target(base_url, key, timeout_s, deadline_s, retries)
         self._http = http or httpx.Client()
         self._owns_http = http is None
 
@@ -80,7 +79,7 @@ class Client:
         """Judge a finished picture, made by whatever means, by a preset's rules."""
         return self._hold(calls.check(self._service, picture, preset))
 
-    def about(self) -> About:
+    def about(self) -> ServiceInfo:
         """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
         return self._hold(calls.about(self._service))
 

@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from packshot import __version__
-from packshot.client.conversation import Answer, Outcome, Pause, Request, Send, ask
+from packshot.client.conversation import Answer, Limits, Outcome, Pause, Request, Send, ask, make_policy
 from packshot.client.errors import NotUnderstood
 from packshot.client.options import Photo, as_form, as_part
-from packshot.client.results import About, Link, Packshot, Report
-from packshot.client.retry import Limits, make_policy
+from packshot.client.results import Link, Packshot, Report, ServiceInfo
 from packshot.retry import Deadline
 
 T = TypeVar("T")
@@ -23,7 +22,7 @@ _HEADERS = {"User-Agent": f"packshot-client/{__version__}"}
 
 
 @dataclass(frozen=True)
-class Service:
+class Target:
     """Where it is, and how long it is waited for: the parameters of Client."""
 
     base_url: str
@@ -48,14 +47,14 @@ class Service:
 
 
 def link(
-    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+    service: Target, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
 ) -> Conversation[Link]:
     """Have a packshot made and kept by the service."""
     return _link(service, photo, options, idempotency_key, service.limits())
 
 
 def packshot(
-    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+    service: Target, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
 ) -> Conversation[Packshot]:
     """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
     limits = service.limits()
@@ -67,29 +66,29 @@ def packshot(
     return Packshot(**{each.name: getattr(made, each.name) for each in fields(made)}, data=answer.body)
 
 
-def check(service: Service, picture: Photo, preset: str) -> Conversation[Report]:
+def check(service: Target, picture: Photo, preset: str) -> Conversation[Report]:
     """Have a finished picture judged by a preset's rules."""
     request = _form(service, "/v1/checks", picture, {"preset": preset}, None)
     answer = yield from ask(request, service.limits())
     return _read(answer, lambda said: Report.from_json(said["preset"]))
 
 
-def about(service: Service) -> Conversation[About]:
+def about(service: Target) -> Conversation[ServiceInfo]:
     """Ask what the service is and can."""
     request = Request("GET", service.url("/v1/about"), _HEADERS | {"Accept": "application/json"})
     answer = yield from ask(request, service.limits())
-    return _read(answer, About.from_json)
+    return _read(answer, ServiceInfo.from_json)
 
 
 def _link(
-    service: Service, photo: Photo, options: Mapping[str, object], idempotency_key: str | None, limits: Limits
+    service: Target, photo: Photo, options: Mapping[str, object], idempotency_key: str | None, limits: Limits
 ) -> Conversation[Link]:
     answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), limits)
     return _read(answer, Link.from_json)
 
 
 def _form(
-    service: Service, path: str, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+    service: Target, path: str, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
 ) -> Request:
     """A form with the photo. One idempotency key for all attempts: the service does and charges the work once."""
     said, files = as_form(options)
@@ -101,7 +100,7 @@ def _form(
     return Request("POST", service.url(path), headers, said, {"image": as_part(photo), **files})
 
 
-def _reachable(service: Service, url: str) -> str:
+def _reachable(service: Target, url: str) -> str:
     """The address of a result as this client can reach it.
 
     A service says its public address, and from inside its own network only base_url may lead there; the signature does

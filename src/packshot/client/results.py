@@ -21,7 +21,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Box:
+class Rectangle:
     """Left and top are inside, right and bottom are the first pixel outside."""
 
     left: int
@@ -84,8 +84,8 @@ class Link:
     size: Size
     size_bytes: int
     photo_size: Size
-    box: Box
-    product: Box
+    box: Rectangle
+    product: Rectangle
     confidence: float | None
     review: bool
     report: Report | None
@@ -193,7 +193,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class About:
+class ServiceInfo:
     """What a service is and can."""
 
     version: str
@@ -247,5 +247,5 @@ def _size(said: JsonObject) -> Size:
     return Size(said["width"], said["height"])
 
 
-def _box(said: JsonObject) -> Box:
-    return Box(said["left"], said["top"], said["right"], said["bottom"])
+def _box(said: JsonObject) -> Rectangle:
+    return Rectangle(said["left"], said["top"], said["right"], said["bottom"])

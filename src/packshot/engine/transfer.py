@@ -15,9 +15,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
-from packshot import __version__
 from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
 from packshot.retry import RetryPolicy
 
@@ -132,7 +132,7 @@ class Transfer:
             raise _again(error) from error
 
     def _request(self, have: int) -> urllib.request.Request:
-        headers = {"User-Agent": f"packshot/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"packshot/{version('packshot')}", "Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
             if self._etag.startswith('"'):  # a weak one may not be compared with

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from packshot.batch.naming import is_photo, make_naming
+from packshot.batch.listing import is_photo, make_naming
 from packshot.cli.targets import format_of, naming
 from packshot.core import codecs
 from packshot.core.codecs import BY_SUFFIX, FORMATS, LIBRARY_LIMITS, WRITTEN, decode, encode, probe, read

@@ -1,4 +1,4 @@
-"""From a multipart form to a photo and Options: fields, the JSON part beside them, and the files among the options."""
+"""The form of the native API: as OpenAPI describes it, and as a request brings it. A Job comes out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from packshot.api.errors import MalformedRequest
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
-from packshot.core.options import OPTIONS, Options
+from packshot.core.codecs.formats import WRITTEN
+from packshot.core.options import OPTIONS, Option, Options
 from packshot.engine.job import Job, make_job
 from packshot.engine.presets import preset_names, recipe_for
 from packshot.errors import InvalidOption
@@ -127,3 +128,71 @@ def _no_constant(name: str) -> float:
 
 def _malformed(fault: str) -> MalformedRequest:
     return MalformedRequest(f"The part `{JSON_PART}` {fault}.", hint=_JSON_HOW, field=JSON_PART)
+
+
+_TYPES = {"text": "string", "switch": "boolean", "whole number": "integer", "number": "number", "file": "string"}
+_BINARY = {"type": "string", "format": "binary"}
+_PHOTO = (
+    "The photo, as a file of any kind that GET /v1/about lists; the content decides, not the name. "
+    "Its EXIF orientation is applied."
+)
+_OPTIONS = "The same options as one JSON object, where that is easier to write. What is here must not be a field too."
+
+FACTS = {
+    "X-Packshot-Box": "Where the product lies in the photo: left,top,right,bottom in px.",
+    "X-Packshot-Product": "Where the product lies in the picture: left,top,right,bottom in px.",
+    "X-Packshot-Confidence": "0 to 1; absent when the network does not say.",
+    "X-Packshot-Review": "true when a human should look at it, else false.",
+    "X-Packshot-Preset": "passed or failed; absent without a preset.",
+    "X-Packshot-Notes": "How many notes there are; Accept: application/json shows them.",
+    "Server-Timing": "How long each step took.",
+}
+
+
+def packshots_body() -> dict[str, Any]:
+    """The form of POST /v1/packshots."""
+    fields = {name: field_schema(name, option) for name, option in OPTIONS.items()}
+    plain = {name: schema for name, schema in fields.items() if OPTIONS[name].kind != "file"}
+    beside = {"type": "object", "description": _OPTIONS, "properties": plain, "additionalProperties": False}
+    image = {**_BINARY, "description": _PHOTO}
+    return _form({"image": image, **fields, "options": beside}, ["image"])
+
+
+def checks_body() -> dict[str, Any]:
+    """The form of POST /v1/checks."""
+    image = {**_BINARY, "description": "The picture to judge, made anywhere."}
+    return _form({"image": image, "preset": field_schema("preset", OPTIONS["preset"])}, ["image", "preset"])
+
+
+def field_schema(name: str, option: Option) -> dict[str, Any]:
+    """An option as OpenAPI has it."""
+    schema: dict[str, Any] = {"type": _TYPES[option.kind], "description": f"{option.about} Takes {option.accepts}."}
+    choices = preset_names() if name == "preset" else option.choices
+    if choices:
+        schema["enum"] = list(choices)
+    if option.kind == "file":
+        schema["format"] = "binary"
+    elif option.examples:
+        schema["examples"] = [_example(option, text) for text in option.examples]
+    return schema
+
+
+def picture_answers() -> dict[str, Any]:
+    """The answer of POST /v1/packshots that is the picture itself; the JSON one is its response model."""
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in FACTS.items()}
+    return {
+        "description": "The picture itself, or with `Accept: application/json` its link and what is known of it",
+        "content": {row.media_type: {"schema": _BINARY} for row in WRITTEN.values()},
+        "headers": headers,
+    }
+
+
+def _form(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    schema = {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _example(option: Option, text: str) -> object:
+    if option.kind == "switch":
+        return text == "true"
+    return int(text) if option.kind == "whole number" else float(text) if option.kind == "number" else text

@@ -12,7 +12,7 @@ from packshot.api import results
 from packshot.api.dialect import BEARER, IDEMPOTENCY_KEY, Call, Dialect, Endpoint
 from packshot.api.errors import NotAcceptable
 from packshot.api.http import accepted, preferred
-from packshot.api.native import schema
+from packshot.api.native import form
 from packshot.api.native.form import read_check, read_job
 from packshot.api.native.models import DAYS, About, Account, Checked, Packshot, PresetReport
 from packshot.core.codecs.formats import FORMATS
@@ -126,8 +126,8 @@ DIALECT = Dialect(
             takes_queue=True,
             failures=(402, 406, 409, 410, 502, *_CHECK_FAILURES),
             model=Packshot,
-            answers={200: schema.picture_answers()},
-            body=schema.packshots_body,
+            answers={200: form.picture_answers()},
+            body=form.packshots_body,
             parameters=(IDEMPOTENCY_KEY,),
             sample="-F image=@photo.jpg -F preset=amazon -o packshot.jpg",
         ),
@@ -140,7 +140,7 @@ DIALECT = Dialect(
             takes_queue=True,
             failures=_CHECK_FAILURES,
             model=Checked,
-            body=schema.checks_body,
+            body=form.checks_body,
             sample="-F image=@picture.jpg -F preset=amazon",
         ),
         Endpoint(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from packshot.core.codecs.decoding import probe as probe
     from packshot.core.codecs.decoding import read as read
     from packshot.core.codecs.encoding import encode as encode
+    from packshot.core.codecs.formats import Header as Header
     from packshot.core.codecs.limits import LIBRARY_LIMITS as LIBRARY_LIMITS
-    from packshot.core.codecs.limits import Header as Header
     from packshot.core.codecs.limits import Limits as Limits
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 _MODULES = {
     "LIBRARY_LIMITS": "limits",
-    "Header": "limits",
+    "Header": "formats",
     "Limits": "limits",
     "decode": "decoding",
     "encode": "encoding",

@@ -10,7 +10,7 @@ import numpy as np
 from packshot.core.codecs import heif
 from packshot.core.codecs.coded_size import av1_sizes
 from packshot.core.codecs.exif import read_orientation
-from packshot.core.codecs.limits import Header, Raster
+from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.samples import join, opened, saved, split
 from packshot.core.picture import UInt8
 

@@ -6,7 +6,8 @@ import struct
 
 import numpy as np
 
-from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.formats import Header, Raster
+from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import opened, split
 from packshot.core.geometry import Size
 from packshot.errors import UnsupportedFormat

@@ -6,8 +6,8 @@ import re
 
 from packshot.core.codecs.colour import to_srgb
 from packshot.core.codecs.exif import apply_orientation, read_orientation, sanitize
-from packshot.core.codecs.formats import FORMATS, sniff
-from packshot.core.codecs.limits import LIBRARY_LIMITS, Header, Limits, check_bytes, check_header, unsupported
+from packshot.core.codecs.formats import FORMATS, Header, sniff
+from packshot.core.codecs.limits import LIBRARY_LIMITS, Limits, check_bytes, check_header, unsupported
 from packshot.core.picture import Picture, UInt8
 from packshot.errors import UnsupportedFormat
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.formats import Header, Raster
+from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import opened, split
 from packshot.core.geometry import Size
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from packshot.core.codecs import heif
 from packshot.core.codecs.coded_size import hevc_sizes
-from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.formats import Header, Raster
+from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import DECODER_ERRORS, split, straight
 
 _STREAMS = {b"hvc1": hevc_sizes, b"hev1": hevc_sizes}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg
 
-from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.formats import Header, Raster
+from packshot.core.codecs.limits import damaged
 from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
 from packshot.errors import UnsupportedDepth, UnsupportedFormat

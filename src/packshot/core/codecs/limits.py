@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from packshot.core.codecs.formats import FORMATS
+from packshot.core.codecs.formats import FORMATS, Header
 from packshot.core.geometry import Size
-from packshot.core.picture import UInt8
 from packshot.errors import (
     EmptyFile,
     FileTooLarge,
@@ -44,36 +43,6 @@ class Limits:
 
 
 LIBRARY_LIMITS = Limits()
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says about itself, before any pixel is decoded.
-
-    format: a name in FORMATS. size: as stored; EXIF may turn the picture by a right angle later.
-    png_depth: (colour type, bit depth) of a PNG, else None.
-    """
-
-    format: str
-    size: Size
-    png_depth: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Raster:
-    """Pixels as a file stores them: not upright yet, and in the file's own colours.
-
-    samples: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink.
-    alpha: uint8 (H, W), or None where the file has none.
-    icc, exif: the file's colour profile and its EXIF block (from the TIFF header on), unchecked.
-    orientation: 1 to 8, of formats that say it outside of EXIF and overrule it; else None.
-    """
-
-    samples: UInt8
-    alpha: UInt8 | None = None
-    icc: bytes | None = None
-    exif: bytes | None = None
-    orientation: int | None = None
 
 
 def damaged(name: str, fault: str) -> UnreadableImage:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from packshot.core.codecs.limits import PNG_CHANNELS, Header, Raster, damaged
+from packshot.core.codecs.formats import Header, Raster
+from packshot.core.codecs.limits import PNG_CHANNELS, damaged
 from packshot.core.codecs.samples import deflate, join, opened, split, to_8_bits
 from packshot.core.geometry import Size
 from packshot.core.picture import UInt8

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from isal import isal_zlib
 from PIL import Image, ImageFile
 
-from packshot.core.codecs.formats import FORMATS
-from packshot.core.codecs.limits import Header, damaged
+from packshot.core.codecs.formats import FORMATS, Header
+from packshot.core.codecs.limits import damaged
 from packshot.core.picture import UInt8
 
 # What Pillow's plugins raise on damaged files. They have no list of it: this one is held by fuzzing.

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from packshot.core.codecs import exif as exif_block
 from packshot.core.codecs.colour import SRGB, make_profile
+from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.ifd import LONG, SHORT, UNDEFINED, Entry, byte_order, directory, entries, first_directory
-from packshot.core.codecs.limits import Header, Raster, damaged
+from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import deflate, join, opened, split, straight, to_8_bits
 from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
