@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from bench import line, start
+from bench import pipeline, start
 from packshot.engine.process import tune_process
 
 
@@ -15,7 +15,7 @@ def main() -> None:
     options = parser.parse_args()
     tune_process()
     print(f"{platform.machine()}, Python {platform.python_version()}\n")
-    print(line.report(repeats=options.repeats), "\n")
+    print(pipeline.report(repeats=options.repeats), "\n")
     print(start.report())
 
 

@@ -12,7 +12,7 @@ from packshot.core.picture import UInt8
 
 FOLDER = Path(__file__).parent.parent / "examples"
 ON_WHITE = " on white"
-EXAMPLES = ("bottle", "mug", "stool" + ON_WHITE)  # a narrow soft band, a wide one, and a plain ground
+EXAMPLES = ("bottle", "mug", "stool" + ON_WHITE)  # a narrow transition region, a wide one, and a plain ground
 
 
 def photo(name: str, side_px: int) -> bytes:

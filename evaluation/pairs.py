@@ -80,7 +80,8 @@ def from_data(data: Path, *, split: str, sets: tuple[str, ...], stack: ExitStack
 
 
 def read_picture(photo: bytes) -> Picture:
-    """Decode as the line does; what it refuses by its kind, such as TIFF, by Pillow, for test sets hold everything."""
+    """Decode as the pipeline does; what it refuses by its kind, such as TIFF, by Pillow, for test sets hold
+    everything."""
     try:
         return decode(photo)
     except UnsupportedFormat:

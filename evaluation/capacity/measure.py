@@ -1,8 +1,8 @@
-"""`python -m evaluation.capacity.measure`: the line's times, and a service of one and two replicas under load.
+"""`python -m evaluation.capacity.measure`: the pipeline's times, and a service of one and two replicas under load.
 
 Everything is measured in short rounds that follow one another, so that what else happens on the machine reaches all of
 it alike. The simulation is fed with one replica's workers and with a single client's overhead; what it must foretell is
-what clients see, of one replica and of two. The line is measured for plans, in processor time.
+what clients see, of one replica and of two. The pipeline is measured for plans, in processor time.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Measurements:
     """All that was measured; measured.json is this.
 
     line: of single photos, by how many were computed at once, the processor's seconds: what they take on an idle
-    machine. loop_s: what a request takes beside the line.
+    machine. loop_s: what a request takes beside the pipeline.
     think_s: what a client of the load does between two requests. photo_bytes, result_bytes: means.
     """
 
@@ -93,7 +93,7 @@ def line_seconds(files: Mapping[str, bytes], threads: int, seconds: float, seed:
 
 
 def measure(rounds: int, seconds: float, cores: int) -> Measurements:
-    """Rounds of: the line on 1 to `cores` threads, then every load."""
+    """Rounds of: the pipeline on 1 to `cores` threads, then every load."""
     files = {size: photos.photo("bottle", int(size)) for size in WEIGHTS}
     found = Measurements(machine=machine(), photo_bytes=_mean({size: len(data) for size, data in files.items()}))
     found.result_bytes = _mean({size: len(remove(data).data) for size, data in files.items()})
@@ -142,7 +142,7 @@ def _add(load: Load, driven: Drive) -> None:
 
 
 def _note_overhead(found: Measurements, alone: Sequence[Drive]) -> None:
-    """From a service that has one client and so no queue: what its time is made of beside the line's own."""
+    """From a service that has one client and so no queue: what its time is made of beside the pipeline's own."""
     good = [each for driven in alone for each in driven.outcomes if each.status == 200]
     found.loop_s = statistics.median(each.took_s - each.served_s for each in good)
     found.think_s = max(0.0, (sum(each.wall_s for each in alone) - sum(each.took_s for each in good)) / len(good))
@@ -165,7 +165,7 @@ def read(path: Path = MEASURED) -> Measurements:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m evaluation.capacity.measure", description=__doc__)
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each load in a round; the line gets half")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load in a round; the pipeline gets half")
     parser.add_argument("--cores", type=int, default=2, help="the most photos at once; not more than there are cores")
     parser.add_argument("--out", type=Path, default=MEASURED)
     options = parser.parse_args()

@@ -124,7 +124,7 @@ def test_no_mutation_of_a_valid_file_is_a_500(running: Running, oval: None, data
 
 @pytest.fixture
 def oval(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that sees an oval in the middle at once: these tests are about all the rest of the line."""
+    """A network that sees an oval in the middle at once: these tests are about all the rest of the pipeline."""
 
     def predict(rgb: Float32) -> Float32:
         y, x = np.meshgrid(*(np.linspace(-1, 1, length, dtype=np.float32) for length in rgb.shape[2:]), indexing="ij")

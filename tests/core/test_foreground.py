@@ -15,9 +15,9 @@ from tests.core.scenes import noise, scene
 def test_soft_pixels_come_several_times_nearer_to_their_own_colour(softness_px: float, factor: float) -> None:
     known = scene(softness_px=softness_px)
     found = estimate_foreground(known.picture, known.matte)
-    counts = known.matte.reshape(-1)[found.band] > 0.1
-    truth = known.colours.reshape(-1, 3)[found.band]
-    raw = np.abs(known.picture.rgb.reshape(-1, 3)[found.band] - truth)[counts].mean()
+    counts = known.matte.reshape(-1)[found.transition] > 0.1
+    truth = known.colours.reshape(-1, 3)[found.transition]
+    raw = np.abs(known.picture.rgb.reshape(-1, 3)[found.transition] - truth)[counts].mean()
     assert np.abs(found.colours - truth)[counts].mean() < raw / factor
 
 
@@ -25,7 +25,7 @@ def test_the_band_is_what_8_bits_call_soft() -> None:
     matte = np.array([[0, 0.001, 0.003, 0.5, 0.997, 0.999, 1]], np.float32)
     picture = Picture(noise(Size(7, 1)))
     found = estimate_foreground(picture, matte)
-    assert found.band.tolist() == [2, 3, 4]
+    assert found.transition.tolist() == [2, 3, 4]
     assert found.colours.shape == (3, 3)
     assert found.rgb is picture.rgb
 
@@ -33,7 +33,7 @@ def test_the_band_is_what_8_bits_call_soft() -> None:
 @pytest.mark.parametrize("level", [0, 1])
 def test_without_soft_pixels_there_is_nothing_to_estimate(level: float) -> None:
     found = estimate_foreground(Picture(noise(Size(50, 40))), np.full((40, 50), level, np.float32))
-    assert found.band.size == 0
+    assert found.transition.size == 0
     assert found.colours.shape == (0, 3)
 
 
@@ -42,7 +42,7 @@ def test_colours_of_an_existing_cutout_are_its_own() -> None:
     alpha = np.rint(known.matte * 255).astype(np.uint8)
     straight = np.rint(known.colours).astype(np.uint8)
     found = estimate_foreground(Picture(straight, alpha), alpha.astype(np.float32) / 255)
-    assert np.abs(found.colours - straight.reshape(-1, 3)[found.band]).max() < 0.01
+    assert np.abs(found.colours - straight.reshape(-1, 3)[found.transition]).max() < 0.01
 
 
 @given(st.integers(32, 300), st.integers(32, 300), st.integers(0, 9))

@@ -118,7 +118,7 @@ def test_a_scaled_mask_is_the_alpha_of_the_scaled_cutout(known: Scene) -> None:
 def test_a_picture_behind_covers_the_frame_and_only_the_frame() -> None:
     picture, matte = square()
     behind = Picture(noise(Size(64, 64)))
-    found = rendered(picture, matte, behind, background_picture=b"decoded by the line")
+    found = rendered(picture, matte, behind, background_picture=b"decoded by the pipeline")
     assert found.alpha is None
     assert (found.rgb[20:70, 30:80] == (220, 30, 10)).all()
     assert found.rgb[:15].std() > 20

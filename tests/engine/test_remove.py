@@ -1,4 +1,4 @@
-"""The line as the library gives it: photos in, renderings out, by the network that ships."""
+"""The pipeline as the library gives it: photos in, renderings out, by the network that ships."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def judged(data: bytes, preset: str) -> Report:
 
 
 def checked(picture: Picture, matte: Float32, preset: str) -> Report:
-    """The check of the file that the line makes of a picture whose network has said this matte."""
+    """The check of the file that the pipeline makes of a picture whose network has said this matte."""
     recipe = recipe_for(Options(preset=preset))
     kept = drop_faint(matte)
     frame = make_frame(recipe.framing, picture.size, visible_box(kept))

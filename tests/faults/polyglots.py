@@ -32,7 +32,7 @@ def polyglots() -> dict[str, bytes]:
 
 
 def stored_url(running: Running, data: bytes, kind: str = "image/png") -> str:
-    """The signed link of bytes that lie in the store as a result: as if a polyglot had come through the line."""
+    """The signed link of bytes that lie in the store as a result: as if a polyglot had come through the pipeline."""
     name, expires = result_name(new_result_id(), kind), int(running.service.now()) + 3600
     asyncio.run(running.service.store.put(name, data))
     signature = running.service.signer.sign(name, expires)

@@ -1,9 +1,9 @@
-"""`python -m tests.fuzz --minutes 10`: fuzz the decoders, the forms and the whole line; print what came of it.
+"""`python -m tests.fuzz --minutes 10`: fuzz the decoders, the forms and the whole pipeline; print what came of it.
 
 Two engines. atheris (libFuzzer; Python 3.11) mutates files and forms and keeps what reaches new lines of Python; each
 target runs in its own process, because a decoder that crashes takes its process with it. hypothesis then draws pictures
-and options for the whole line. Every input is held to: no exception but a PackshotError, a bound of processor time, a
-bound of memory. What breaks one is written to the folder of --findings, and the exit status is 1.
+and options for the whole pipeline. Every input is held to: no exception but a PackshotError, a bound of processor time,
+a bound of memory. What breaks one is written to the folder of --findings, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz import campaign, line
+from tests.fuzz import campaign, pipeline
 from tests.fuzz.targets import MEMORY_BYTES, SECONDS, TARGETS
 
-SHARES = {"decode": 0.6, "form": 0.2, "line": 0.2}
+SHARES = {"decode": 0.6, "form": 0.2, "pipeline": 0.2}
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
                 kept.mkdir(parents=True, exist_ok=True)
                 rows.append(campaign.run(name, share, kept, chosen.findings))
         else:
-            rows.append(line.run(share, chosen.findings))
+            rows.append(pipeline.run(share, chosen.findings))
     print(campaign.table(rows))
     return 1 if any(row.findings for row in rows) else 0
 

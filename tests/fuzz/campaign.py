@@ -19,8 +19,8 @@ FATAL = ("crash-*", "timeout-*", "oom-*", "leak-*")
 
 @dataclass(frozen=True)
 class Row:
-    """Of one target. kept: inputs that reached something new; of the line, those that gave a picture. largest_bytes:
-    memory of the dearest input.
+    """Of one target. kept: inputs that reached something new; of the pipeline, those that gave a picture.
+    largest_bytes: memory of the dearest input.
     """
 
     target: str

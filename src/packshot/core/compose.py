@@ -38,7 +38,7 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
     alpha = mask(matte)
     rgb = _solid(foreground.rgb, matte, BLACK)
     _paint(rgb, foreground, foreground.colours)
-    hidden = foreground.band[alpha.reshape(-1)[foreground.band] == 0]
+    hidden = foreground.transition[alpha.reshape(-1)[foreground.transition] == 0]
     rgb.reshape(-1, 3)[hidden] = BLACK
     return rgb, alpha
 
@@ -46,7 +46,8 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
 def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> UInt8:
     """The foreground over something opaque; where the matte is below RESIDUE it is that exactly.
 
-    Only the band needs arithmetic: outside it a pixel is the picture's or that behind (3 ms at 4 MP; in float 33).
+    Only the transition region needs arithmetic: outside it a pixel is the picture's or that behind (3 ms at 4 MP; in
+    float 33).
 
     Parameters: foreground; matte, float32 (H, W) in 0..1; behind, a colour, sRGB 0..255, or a picture, uint8 (H, W, 3).
     Returns: uint8 (H, W, 3), rounded once.
@@ -55,8 +56,8 @@ def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> U
     if isinstance(behind, tuple):
         under = np.array(behind, np.float32)
     else:
-        under = behind.reshape(-1, 3)[foreground.band].astype(np.float32)
-    share = matte.reshape(-1)[foreground.band]
+        under = behind.reshape(-1, 3)[foreground.transition].astype(np.float32)
+    share = matte.reshape(-1)[foreground.transition]
     _paint(rgb, foreground, over(foreground.colours, np.where(share < RESIDUE, np.float32(0), share), under))
     return rgb
 
@@ -68,11 +69,11 @@ def mask(matte: Float32) -> UInt8:
 
 def crop(foreground: Foreground, matte: Float32, box: Box) -> tuple[Foreground, Float32]:
     """The part of a foreground and of its matte inside a box that lies within them, as arrays of their own."""
-    y, x = np.divmod(foreground.band, matte.shape[1])
+    y, x = np.divmod(foreground.transition, matte.shape[1])
     inside = (box.left <= x) & (x < box.right) & (box.top <= y) & (y < box.bottom)
-    band = (y[inside] - box.top) * box.size.width + x[inside] - box.left
+    transition = (y[inside] - box.top) * box.size.width + x[inside] - box.left
     rgb = np.ascontiguousarray(foreground.rgb[box.slices])
-    return Foreground(rgb, band, foreground.colours[inside]), np.ascontiguousarray(matte[box.slices])
+    return Foreground(rgb, transition, foreground.colours[inside]), np.ascontiguousarray(matte[box.slices])
 
 
 def crop_picture(picture: Picture, box: Box) -> Picture:
@@ -129,7 +130,7 @@ def blend_background(rgb: UInt8, alpha: UInt8, colour: RGB, opaque: float) -> tu
 
 
 def _solid(rgb: UInt8, matte: Float32, behind: Behind) -> UInt8:
-    """The picture where the matte is 1, what is behind where it is 0: right everywhere but in the band."""
+    """The picture where the matte is 1, what is behind where it is 0: right everywhere but in the transition region."""
     canvas = filled(Size(rgb.shape[1], rgb.shape[0]), behind) if isinstance(behind, tuple) else behind.copy()
     return np.asarray(cv2.copyTo(rgb, (matte >= 0.5).view(np.uint8), canvas), np.uint8)
 
@@ -145,6 +146,6 @@ def filled(size: Size, colour: RGB) -> UInt8:
 
 
 def _paint(rgb: UInt8, foreground: Foreground, colours: Float32) -> None:
-    """Round the band's colours, in 0..255, once, and write them in place."""
+    """Round the transition region's colours, in 0..255, once, and write them in place."""
     pixels = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
-    rgb.reshape(-1, 3).view(_PIXEL)[foreground.band] = pixels.view(_PIXEL)
+    rgb.reshape(-1, 3).view(_PIXEL)[foreground.transition] = pixels.view(_PIXEL)

@@ -29,10 +29,10 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | 
 
     Blur fusion: F and B are guessed as averages of the picture around, weighted by how much each pixel belongs to
     either, then moved together by the least that makes the equation hold. The guesses are made at a reduced size, the
-    equation is made to hold at full size, in the band alone. Weights are a² and (1-a)² where the paper has a and 1-a:
-    a nearly pure pixel says more about its colour, which takes a sixth off the error among strands.
+    equation is made to hold at full size, in the transition region alone. Weights are a² and (1-a)² where the paper has
+    a and 1-a: a nearly pure pixel says more about its colour, which takes a sixth off the error among strands.
 
-    A pixel whose alpha rounds to 0 needs no colour and one that rounds to 255 keeps its own, so neither is in the band.
+    A pixel whose alpha rounds to 0 needs no colour and one that rounds to 255 keeps its own, so neither is in it.
     Of a picture that came with transparency the background is only what the matte takes away from its own alpha.
 
     On a plain ground, whose colour is known, what of it has spilled into fur is taken out (_without_spill).
@@ -42,28 +42,29 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | 
     Source: Forte and Pitié 2021, ICIP, doi:10.1109/ICIP42928.2021.9506164.
     """
     share = _share(picture, matte)
-    band = _soft(matte)
-    pixels = np.take(picture.rgb.reshape(-1, 3), band, axis=0).astype(np.float32)
-    if not band.size:
-        return Foreground(picture.rgb, band, pixels)
+    transition = _soft(matte)
+    pixels = np.take(picture.rgb.reshape(-1, 3), transition, axis=0).astype(np.float32)
+    if not transition.size:
+        return Foreground(picture.rgb, transition, pixels)
     seen, small = _reduced(picture, share)
     front, back = _blurred_colours(seen, small)
-    at = grid(band, picture.size, size_of(front))
-    colours = _fuse(pixels, share.reshape(-1)[band], sample(front, at), sample(back, at))
+    at = grid(transition, picture.size, size_of(front))
+    colours = _fuse(pixels, share.reshape(-1)[transition], sample(front, at), sample(back, at))
     if ground is not None:
         colours = _without_spill(colours, seen, small, at, ground)
-    return Foreground(picture.rgb, band, colours)
+    return Foreground(picture.rgb, transition, colours)
 
 
 def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, ground: PlainGround) -> Float32:
-    """Colours of the band without the share of the ground's that they have more of than what is solid nearby.
+    """Colours of the transition region without the share of the ground's that they have more of than what is solid
+    nearby.
 
     Only where the edge is wide, as in fur: there blur fusion guesses the product's colour from pixels that all have
     some ground in them. On the fur of a bear, the ground left falls from .037 to .003 on blue, from .12 to .05 on
     white; on crisp edges it would take away the product's own light rims (decision 0039).
 
-    Parameters: colours, float32 (n, 3), of the band; seen, float32 (h, w, 3) in 0..255, the reduced picture; share,
-    float32 (h, w), of the foreground in it; at, where the band lies in it. Returns: float32 (n, 3).
+    Parameters: colours, float32 (n, 3), of the transition region; seen, float32 (h, w, 3) in 0..255, the reduced
+    picture; share, float32 (h, w), of the foreground in it; at, where that region lies in it. Returns: float32 (n, 3).
     """
     wide = ramp(np.asarray(cv2.boxFilter(4 * share * (1 - share), -1, (5, 5)), np.float32), 0.15, 0.3)
     if not wide.any():

@@ -83,13 +83,13 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
     """
     seen, size = picture.rgb, picture.size
     coarse = snap_alpha(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
-    matte, band = _solid_and_band(coarse, size)
-    if band.size:
-        at = grid(band, size, size_of(coarse))
+    matte, transition = _solid_and_transition(coarse, size)
+    if transition.size:
+        at = grid(transition, size, size_of(coarse))
         slopes = sample(_guided_coefficients(_centred(resample(seen, size_of(coarse))), coarse), at)
-        colours = _centred(np.take(seen.reshape(-1, 3), band, axis=0))
+        colours = _centred(np.take(seen.reshape(-1, 3), transition, axis=0))
         fitted = np.einsum("nc,nc->n", colours, slopes[:, :3]) + slopes[:, 3]
-        matte.reshape(-1)[band] = _restore_contrast(fitted, sample(_local_range(coarse), at))
+        matte.reshape(-1)[transition] = _restore_contrast(fitted, sample(_local_range(coarse), at))
     return matte
 
 
@@ -187,7 +187,7 @@ def visible_box(matte: Float32) -> Box:
     that is `bounding_box`.
     """
     box = bounding_box(drop_specks(matte), min(float(FAINT), float(matte.max()) / 2))
-    assert box is not None  # noqa: S101 - the line has refused a matte that is empty
+    assert box is not None  # noqa: S101 - the pipeline has refused a matte that is empty
     return box
 
 
@@ -212,7 +212,7 @@ def snap_alpha(coarse: Float32) -> Float32:
     return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
 
 
-def _solid_and_band(coarse: Float32, size: Size) -> tuple[Float32, Index]:
+def _solid_and_transition(coarse: Float32, size: Size) -> tuple[Float32, Index]:
     """The matte outside the transition region, and that region: coarse pixels next to something and to its absence."""
     undecided = (cv2.dilate(coarse, _NEAR) > 0) & (cv2.erode(coarse, _NEAR) < 1)
     kinds = np.where(undecided, np.uint8(2), (coarse >= 0.5).astype(np.uint8))

@@ -25,8 +25,9 @@ RINGING = np.float32(0.2)
 to 85, seems 7 to 9 px wider on a side; with it, 0 or 1."""
 
 DIRT = 0.5
-"""Dirt on a background is half as large as the largest speck that the line drops (core.matte.drop_faint): an island's
-area is only about what its matte weighed, and a part that the line has kept must never be taken for dirt."""
+"""Dirt on a background is half as large as the largest speck that the pipeline drops (core.matte.drop_faint): an
+island's area is only about what its matte weighed, and a part that the pipeline has kept must never be taken for
+dirt."""
 
 _NEAR = np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)
 

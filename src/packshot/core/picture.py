@@ -1,4 +1,4 @@
-"""The values that flow through the line. All are immutable by convention: a step returns new ones."""
+"""The values that flow through the pipeline. All are immutable by convention: a step returns new ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Foreground:
     """Foreground colours F of I = aF + (1-a)B, straight (not premultiplied).
 
     rgb: uint8 (H, W, 3), the picture's own pixels: right wherever the matte is 1, meaningless where it is 0.
-    band: int (n,), flat indices of the transition region's pixels, 0 < matte < 1, ascending.
+    transition: int (n,), flat indices of the transition region's pixels, 0 < matte < 1, ascending.
     colours: float32 (n, 3) in 0..255, F of those pixels, not rounded: only the encoder rounds.
 
     The transition region is a few percent of a photo. Keeping it apart lets every rendering run on uint8 outside it and
@@ -48,7 +48,7 @@ class Foreground:
     """
 
     rgb: UInt8
-    band: Index
+    transition: Index
     colours: Float32
 
 

@@ -93,7 +93,8 @@ def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, back
 
 
 def _copied(foreground: Foreground, matte: Float32, frame: Frame, behind: Behind | None) -> Rendering:
-    """The fast way, where every pixel of the photo is a pixel of the output: only the band needs arithmetic."""
+    """The fast way, where every pixel of the photo is a pixel of the output: only the transition region needs
+    arithmetic."""
     canvas = Box.full(frame.size)
     photo = frame.place(Box(0, 0, matte.shape[1], matte.shape[0]))
     seen = photo.within(canvas)
@@ -124,7 +125,7 @@ def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
     coverage, at = _coverage(matte, box, frame)
     foreground, matte = crop(foreground, matte, box)
     colours = _times(foreground.rgb.astype(np.float32), matte)
-    colours.reshape(-1, 3)[foreground.band] = foreground.colours * matte.reshape(-1)[foreground.band, None]
+    colours.reshape(-1, 3)[foreground.transition] = foreground.colours * matte.reshape(-1)[foreground.transition, None]
     part = _part(frame, box)
     if frame.scale != 1:
         colours = rescale(colours, frame.place(box).size)

@@ -1,1 +1,1 @@
-"""Networks and the line: a card says what a graph wants, a network runs it, remove.py reads as the line."""
+"""Networks and the pipeline: a card says what a graph wants, a network runs it, pipeline.py lists every step."""

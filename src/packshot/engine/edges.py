@@ -67,15 +67,15 @@ class EdgeRefiner:
         if picture.size.longest < LEAST_PX:
             return matte
         soft = enlarge(coarse, picture.size)
-        band = np.flatnonzero(_undecided(soft))
-        if not band.size:
+        transition = np.flatnonzero(_undecided(soft))
+        if not transition.size:
             return matte
-        near = soft.reshape(-1)[band]
+        near = soft.reshape(-1)[transition]
         fade = np.minimum(np.minimum(near, 1 - near) / FAINT - 1, 1)
-        change = fade * self._change(picture.rgb, matte, soft).reshape(-1)[band]
-        values = np.clip(apply_logit_delta(matte.reshape(-1)[band], change), 0, 1)
+        change = fade * self._change(picture.rgb, matte, soft).reshape(-1)[transition]
+        values = np.clip(apply_logit_delta(matte.reshape(-1)[transition], change), 0, 1)
         refined = matte.copy()
-        refined.reshape(-1)[band] = values
+        refined.reshape(-1)[transition] = values
         return refined
 
     def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:

@@ -1,1 +1,1 @@
-"""The async shell around the line: settings, accounts, admission, results. Knows no web framework and no vendor."""
+"""The async shell around the pipeline: settings, accounts, admission, results. Knows no web framework and no vendor."""

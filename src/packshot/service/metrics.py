@@ -133,7 +133,7 @@ class Metrics:
         self._backend_errors.labels("limits").inc()
 
     def computed(self, result: Result) -> None:
-        """A photo that went down the line."""
+        """A photo that went through the pipeline."""
         for stage, took_ms in result.timings_ms.items():
             self._stage_s.labels(stage).observe(took_ms / 1000)
         if result.review:

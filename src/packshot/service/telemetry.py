@@ -44,7 +44,7 @@ class Telemetry:
             yield span
 
     def computed(self, result: Result) -> None:
-        """A photo has just gone down the line, in this thread."""
+        """A photo has just gone through the pipeline, in this thread."""
         self.metrics.computed(result)
         self.traces.steps(result.timings_ms)
 

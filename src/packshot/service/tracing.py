@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: a span for each request, and below it the wait, the steps of the line and the store.
+"""OpenTelemetry traces: a span for each request, and below it the wait, the steps of the pipeline and the store.
 
 Off unless asked for, and then set up by the standard OTEL_ variables, which the SDK reads by itself. Provider and
 exporter belong to one service; nothing is registered for the whole process.

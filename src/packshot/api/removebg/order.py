@@ -33,7 +33,7 @@ MEDIA_TYPES: dict[FileKind, str] = {
 HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
 _FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 _LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
-_OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)  # what the line wrote, the line may read
+_OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)  # what the pipeline wrote, the pipeline may read
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def _text(name: str, value: object) -> str:
 
 
 def finish(order: Order, data: bytes) -> bytes:
-    """The file that was ordered, from the one that the line made."""
+    """The file that was ordered, from the one that the pipeline made."""
     if order.file != "zip" and order.tint is None:
         return data
     picture = codecs.decode(data, _OWN)

@@ -77,7 +77,7 @@ TABLE = in_neutral_words(
         BodyTooSlow: (504, "timeout"),
     }
 )
-# The names under which the line knows what the form calls otherwise.
+# The names under which the pipeline knows what the form calls otherwise.
 _FIELDS = {
     "background": "bg_color",
     "background_picture": "bg_image_file",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 
-from tests.fuzz.line import Case, cases, check
+from tests.fuzz.pipeline import Case, cases, check
 
 
 @given(cases())

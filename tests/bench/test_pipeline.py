@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.line import Stopwatch, staged
+from bench.pipeline import Stopwatch, staged
 from packshot.engine.network import default_network
 from packshot.engine.pipeline import PIPELINE, remove
 from tests.kit.images import as_jpeg, photo

@@ -1,4 +1,4 @@
-"""The whole line, held to its promises: any photo with any options gives a true Result or a PackshotError."""
+"""The whole pipeline, held to its promises: any photo with any options gives a true Result or a PackshotError."""
 
 from __future__ import annotations
 
@@ -138,4 +138,4 @@ def run(seconds: float, findings: Path) -> Row:
         except Exception as error:  # noqa: BLE001 - any is a finding
             found += 1
             (findings / f"line-{number}.txt").write_text("".join(traceback.format_exception(error)))
-    return Row("line", time.monotonic() - started, runs, made, slowest_s, largest_bytes, found)
+    return Row("pipeline", time.monotonic() - started, runs, made, slowest_s, largest_bytes, found)
