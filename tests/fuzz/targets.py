@@ -30,7 +30,6 @@ SECONDS = 2.0
 """Processor time of one input. Real ones of this size take 5 ms."""
 
 _SETTINGS = Settings.model_validate({"max_file_bytes": 1 << 20, "v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
-_NATIVE = native.upload_limits(_SETTINGS)
 _REMOVEBG = upload_limits(_SETTINGS)
 _AILAB = ailab.upload_limits(_SETTINGS)
 
@@ -79,7 +78,7 @@ async def _read(request: Request) -> None:
     if path.startswith("/v1.0/"):
         removebg.read(await read_fields(request, _REMOVEBG))
     elif path.startswith("/v1/"):
-        await native.read_order(request, _NATIVE)
+        await native.read_order(request, _SETTINGS)
     else:
         file_in(await read_form(request, _AILAB), "image")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packshot.core.codecs.formats import FORMATS, WRITTEN, Format
 from packshot.core.compose import WHITE
@@ -65,7 +65,7 @@ class Recipe:
     touch_up: bytes | None = None
     keep_metadata: bool = False
     preset: str | None = None
-    key: str = ""
+    key: str = field(default="", compare=False)
 
     @property
     def auxiliary(self) -> dict[str, bytes]:

@@ -39,7 +39,7 @@ async def read_job(request: Request, settings: Settings) -> Job:
         An option is unknown, was given twice, has a value that it does not take, or contradicts another.
     MissingImage, EmptyFile, and everything that read_form and make_job raise.
     """
-    photo, options = await _read(request, settings)
+    photo, options = await read_order(request, settings)
     return make_job(photo, recipe_for(options), native_limits(settings))
 
 
@@ -52,7 +52,7 @@ async def read_check(request: Request, settings: Settings) -> Job:
         There is no such preset, none was named, or another option came.
     MissingImage, EmptyFile, and everything that read_form and make_job raise.
     """
-    picture, options = await _read(request, settings)
+    picture, options = await read_order(request, settings)
     others = [name for name in options.given() if name != "preset"]
     if others:
         raise InvalidOption(
@@ -65,7 +65,8 @@ async def read_check(request: Request, settings: Settings) -> Job:
     return make_job(picture, recipe_for(options), native_limits(settings))
 
 
-async def _read(request: Request, settings: Settings) -> tuple[bytes, Options]:
+async def read_order(request: Request, settings: Settings) -> tuple[bytes, Options]:
+    """The photo and the options of a form. Raises what read_job raises, but for what make_job raises."""
     form = await read_form(request, upload_limits(settings))
     return file_in(form, "image"), Options.from_fields(_given(form))
 
