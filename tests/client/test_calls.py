@@ -25,7 +25,7 @@ from packshot.client import (
     Rectangle,
     ServiceFault,
     Size,
-    retry,
+    conversation,
 )
 from tests.client.kit import KEY, PICTURE, REPORT, Call, made, on_asyncio, serves, signed, waiting
 from tests.kit.scripted import Script, answers, cut_short, drips, hangs_up, says, scripted, silent
@@ -33,7 +33,7 @@ from tests.kit.scripted import Script, answers, cut_short, drips, hangs_up, says
 
 @pytest.fixture(params=[waiting, on_asyncio], ids=["Client", "AsyncClient"])
 def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(conversation, "FIRST_PAUSE_S", 0.01)
     chosen: Call = request.param
     return chosen
 
