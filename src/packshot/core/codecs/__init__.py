@@ -20,18 +20,7 @@ if TYPE_CHECKING:
     from packshot.core.codecs.limits import LIBRARY_LIMITS as LIBRARY_LIMITS
     from packshot.core.codecs.limits import Limits as Limits
 
-__all__ = [
-    "BY_SUFFIX",
-    "FORMATS",
-    "LIBRARY_LIMITS",
-    "WRITTEN",
-    "Header",
-    "Limits",
-    "decode",
-    "encode",
-    "probe",
-    "read",
-]
+__all__ = ["BY_SUFFIX", "FORMATS", "LIBRARY_LIMITS", "WRITTEN", "Header", "Limits", "decode", "encode", "probe", "read"]
 
 _MODULES = {
     "LIBRARY_LIMITS": "limits",

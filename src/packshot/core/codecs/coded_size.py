@@ -88,7 +88,7 @@ def _av1_operating_points(bits: _Bits) -> None:
     if bits.read(1):  # timing
         bits.read(64)
         if bits.read(1):
-            bits.uvlc()
+            bits.exp_golomb()
         model = bits.read(1)
         if model:
             delay_bits = bits.read(5) + 1
@@ -140,16 +140,11 @@ class _Bits:
         self._left -= count
         return self._value >> self._left & ((1 << count) - 1)
 
-    def _zeros(self) -> int:
+    def exp_golomb(self) -> int:
+        """A number of any size, ue(v) in HEVC and uvlc() in AV1."""
         zeros = 0
         while not self.read(1):
             zeros += 1
         if zeros > 32:
             raise ValueError("a header of its stream holds an endless number")
-        return zeros
-
-    def exp_golomb(self) -> int:
-        zeros = self._zeros()
         return (1 << zeros) - 1 + self.read(zeros)
-
-    uvlc = exp_golomb

@@ -14,10 +14,9 @@ from PIL import Image, ImageCms
 
 from packshot.core.picture import UInt8
 
-# Printers' profiles reach 2 MB. Nothing real is larger.
-_MAX_PROFILE_BYTES = 4 << 20
+MAX_PROFILE_BYTES = 4 << 20
+"""Printers' profiles reach 2 MB. Nothing real is larger."""
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
-_PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """x and y of red, green and blue."""
@@ -32,14 +31,14 @@ _CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
     """Convert decoded samples to sRGB: relative colorimetric with black point compensation, by LittleCMS.
 
-    A profile that is broken, or made for another kind of samples, is ignored: the pixels are whole, and nearly all
-    such files are sRGB.
+    A profile that is broken, larger than MAX_PROFILE_BYTES, or made for another kind of samples, is ignored: the pixels
+    are whole, and nearly all such files are sRGB.
 
     Parameters: samples, uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink; icc, the profile.
     Returns: uint8 (H, W, 3).
     """
     mode = "L" if samples.ndim == 2 else "RGB" if samples.shape[2] == 3 else "CMYK"
-    transform = _transform(icc, mode) if icc and len(icc) <= _MAX_PROFILE_BYTES else None
+    transform = _transform(icc, mode) if icc and len(icc) <= MAX_PROFILE_BYTES else None
     return _without_profile(samples) if transform is None else _apply(transform, samples, mode)
 
 
@@ -60,7 +59,7 @@ def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except _PROFILE_ERRORS:
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     return None if _changes_nothing(transform, mode) else transform
 

@@ -8,7 +8,7 @@ from packshot.core.codecs.colour import to_srgb
 from packshot.core.codecs.exif import apply_orientation, read_orientation, sanitize
 from packshot.core.codecs.formats import FORMATS, Header, sniff
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Limits, check_bytes, check_header, unsupported
-from packshot.core.picture import Picture, UInt8
+from packshot.core.picture import Picture
 from packshot.errors import UnsupportedFormat
 
 # Kinds of files that are sent instead of pictures, in the words of the error message. Text is looked for in the first
@@ -44,7 +44,9 @@ def probe(data: bytes, limits: Limits) -> Header:
     check_bytes(data, limits)
     kind = sniff(data)
     if kind is None:
-        raise unsupported(_describe(data), limits)
+        start = data[:1024]
+        known = (name for name, magic in _REFUSED if magic.match(start))
+        raise unsupported(next(known, "not an image that can be recognised"), limits)
     if kind.name not in limits.formats:
         raise unsupported(kind.noun, limits)
     if not kind.available:
@@ -70,8 +72,10 @@ def read(data: bytes, header: Header) -> Picture:
     raster = FORMATS[header.format].reader.pixels(data, header)
     orientation = raster.orientation or read_orientation(raster.exif)
     rgb = apply_orientation(to_srgb(raster.samples, raster.icc), orientation)
-    alpha = None if _is_opaque(raster.alpha) else raster.alpha
-    return Picture(rgb, None if alpha is None else apply_orientation(alpha, orientation), sanitize(raster.exif))
+    alpha = raster.alpha
+    if alpha is not None:
+        alpha = None if int(alpha.min()) == 255 else apply_orientation(alpha, orientation)
+    return Picture(rgb, alpha, sanitize(raster.exif))
 
 
 def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
@@ -82,13 +86,3 @@ def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
     Returns what `read` returns. Raises what `probe` and `read` raise.
     """
     return read(data, probe(data, limits))
-
-
-def _describe(data: bytes) -> str:
-    """A file that is not read here, to complete the sentence "This file is ..."."""
-    start = data[:1024]
-    return next((name for name, magic in _REFUSED if magic.match(start)), "not an image that can be recognised")
-
-
-def _is_opaque(alpha: UInt8 | None) -> bool:
-    return alpha is None or int(alpha.min()) == 255

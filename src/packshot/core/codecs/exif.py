@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import cv2
 import numpy as np
 
-from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries, first_directory
+from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries
 from packshot.core.picture import UInt8
 
 _ORIENTATION = (0x0112, SHORT)
@@ -52,7 +52,7 @@ def read_orientation(exif: bytes | None) -> int:
     if not exif or order is None:
         return 1
     try:
-        found = entries(exif, order, first_directory(exif, order))
+        found = entries(exif, order)
         value = next((entry.numbers(order)[0] for entry in found if (entry.tag, entry.kind) == _ORIENTATION), 1)
     except struct.error:  # the block ends before it should
         return 1
@@ -79,7 +79,7 @@ def sanitize(exif: bytes | None) -> bytes | None:
     if not exif or order is None:
         return None
     try:
-        main = {entry.tag: entry for entry in entries(exif, order, first_directory(exif, order))}
+        main = {entry.tag: entry for entry in entries(exif, order)}
     except struct.error:
         return None
     camera, place = (_pointed(exif, order, main.get(tag)) for tag in (_CAMERA, _PLACE))
@@ -100,7 +100,7 @@ def merge(exif: bytes, order: str, tags: Mapping[int, Entry], start: int) -> byt
 
     Parameters: exif, in byte order `order`; tags, of the file itself, in the same order; they win.
     """
-    main = {entry.tag: entry for entry in entries(exif, order, first_directory(exif, order))}
+    main = {entry.tag: entry for entry in entries(exif, order)}
     others = {tag: _pointed(exif, order, main.pop(tag, None)) for tag in (_CAMERA, _PLACE)}
     return _directories(order, start, main | dict(tags), others)
 

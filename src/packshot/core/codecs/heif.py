@@ -12,7 +12,6 @@ from packshot.core.codecs.limits import damaged
 from packshot.core.geometry import Size
 from packshot.errors import UnsupportedFormat
 
-_MAX_PROFILE_BYTES = 4 << 20
 # Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border.
 _BLOCK_PX, _SPARE_PX = 64, 4_000_000
 

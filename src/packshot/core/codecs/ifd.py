@@ -36,19 +36,16 @@ def byte_order(block: bytes) -> str | None:
     return {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
 
 
-def first_directory(block: bytes, order: str) -> int:
-    """Where the first directory begins. Raises struct.error."""
-    return int(struct.unpack_from(order + "I", block, 4)[0])
-
-
-def entries(block: bytes, order: str, start: int) -> Iterator[Entry]:
-    """The tags of the directory at `start`, without those whose value lies outside of the block.
+def entries(block: bytes, order: str, start: int | None = None) -> Iterator[Entry]:
+    """The tags of the directory at `start`, or of the first, without those whose value lies outside of the block.
 
     It ends where the values together are longer than the block: a thousand that all lie on the same megabytes, which
     each would be copied, are nobody's photo.
 
     Raises: struct.error where the directory ends early, after what came before.
     """
+    if start is None:
+        (start,) = struct.unpack_from(order + "I", block, 4)
     (count,) = struct.unpack_from(order + "H", block, start)
     left = len(block)
     for number in range(min(count, _MAX_ENTRIES)):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
+from packshot.core.codecs.colour import MAX_PROFILE_BYTES
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.limits import PNG_CHANNELS, damaged
 from packshot.core.codecs.samples import deflate, join, opened, split, to_8_bits
@@ -27,7 +28,6 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 # The chunks that make pixels. Text, profiles and animation never reach the decoder, whatever they inflate to.
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_MAX_PROFILE_BYTES = 4 << 20
 _MAX_CHUNKS = 50_000  # 50 MB in the 8 kB of libpng are 6,400; four million empty ones took 1 GB and 11 s
 _HEADER_END = 33
 _PALETTE, _FILTER_UP = 3, 2
@@ -170,7 +170,7 @@ def _profile(iccp: bytes | None) -> bytes | None:
         return None
     inflate = zlib.decompressobj()
     try:
-        profile = inflate.decompress(stream, _MAX_PROFILE_BYTES)
+        profile = inflate.decompress(stream, MAX_PROFILE_BYTES)
     except zlib.error:
         return None
     return profile if inflate.eof else None
@@ -184,8 +184,7 @@ def _samples(stream: bytes, header: Header, trns: bytes | None) -> tuple[UInt8, 
     colour_type, bit_depth = _depth(header)
     if colour_type == _PALETTE:
         with opened(stream, header) as image:
-            rgba = np.asarray(image.convert("RGBA"))
-        return split(rgba)
+            return split(np.asarray(image.convert("RGBA")))
     deep = _deep(stream, header) if bit_depth == 16 else _shallow(stream, header)
     samples, alpha = split(to_8_bits(deep))
     if alpha is None and trns is not None:

@@ -1,4 +1,4 @@
-"""What the codecs share: the one door to Pillow's decoders, and samples of any depth to 8 bits and straight alpha."""
+"""What the codecs share: the one way into Pillow's decoders, and samples of any depth to 8 bits and straight alpha."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from packshot.core.codecs import exif as exif_block
 from packshot.core.codecs.colour import SRGB, make_profile
 from packshot.core.codecs.formats import Header, Raster
-from packshot.core.codecs.ifd import LONG, SHORT, UNDEFINED, Entry, byte_order, directory, entries, first_directory
+from packshot.core.codecs.ifd import LONG, SHORT, UNDEFINED, Entry, byte_order, directory, entries
 from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import deflate, join, opened, split, straight, to_8_bits
 from packshot.core.geometry import Size
@@ -41,7 +41,6 @@ _DEPTHS[_YCBCR] = (8,)
 _CHANNELS = {0: 1, _GRAY: 1, _RGB: 3, _PALETTE_KIND: 1, _CMYK: 4, _YCBCR: 3}
 _MAX_TILE_PX = 4096
 _MAX_PIECES = 1_000_000
-_MAX_PROFILE_BYTES = 4 << 20
 # The same two bytes of a sample with the other one taken for the upper.
 _OTHER_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
@@ -97,11 +96,12 @@ def pixels(data: bytes, header: Header) -> Raster:
     """Decode the first page. Raises UnreadableImage."""
     tags = _tags(data)
     layout = _layout(data, tags)
-    planes = [_unpack(_stream(data, tags, plane), header, plane.bits) for plane in _planes(layout)]
+    unpack = _deep if layout.bits == 16 else _shallow
+    planes = [unpack(_stream(data, tags, plane), header) for plane in _planes(layout)]
     samples, alpha = _finish(planes[0] if len(planes) == 1 else np.dstack(planes), layout)
     profile = tags.found.get(_ICC)
-    icc = profile.value if profile and len(profile.value) <= _MAX_PROFILE_BYTES else None
-    return Raster(samples, alpha, icc, exif=data)  # a TIFF is laid out as an EXIF block is
+    # A TIFF is laid out as an EXIF block is.
+    return Raster(samples, alpha, icc=profile.value if profile else None, exif=data)
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
@@ -147,7 +147,7 @@ def _tags(data: bytes) -> _Tags:
     order = byte_order(data)
     assert order is not None  # noqa: S101 - for the type checker: sniff found one of the two
     try:
-        found = {entry.tag: entry for entry in entries(data, order, first_directory(data, order))}
+        found = {entry.tag: entry for entry in entries(data, order)}
     except struct.error as error:
         raise damaged("TIFF", f"ends after {len(data):,} bytes, inside its header") from error
     tags = _Tags(order, found)
@@ -276,11 +276,9 @@ def _clean(tags: _Tags, layout: _Layout) -> dict[int, Entry]:
         places[0]: [offset for offset, _ in layout.pieces],
         places[1]: [count for _, count in layout.pieces],
         _SUBSAMPLING: tags.all(_SUBSAMPLING) if layout.kind == _YCBCR else (),
-        **(
-            {_TILE_WIDTH: [layout.piece.width], _TILE_HEIGHT: [layout.piece.height]}
-            if layout.tiled
-            else {_ROWS: [layout.piece.height]}
-        ),
+        _ROWS: [] if layout.tiled else [layout.piece.height],
+        _TILE_WIDTH: [layout.piece.width] if layout.tiled else [],
+        _TILE_HEIGHT: [layout.piece.height] if layout.tiled else [],
     }
     written = {tag: _entry(tag, list(values), tags.order) for tag, values in plain.items() if values}
     as_they_are = (
@@ -293,11 +291,6 @@ def _entry(tag: int, values: list[int], order: str) -> Entry:
     short = tag in {_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PREDICTOR, _EXTRAS, _SUBSAMPLING}
     letter = "H" if short else "I"
     return Entry(tag, SHORT if short else LONG, len(values), struct.pack(f"{order}{len(values)}{letter}", *values))
-
-
-def _unpack(stream: bytes, header: Header, bits: int) -> npt.NDArray[Any]:
-    """All samples of a TIFF with a clean directory: uint8, or uint16 for 16 bits. Raises: UnreadableImage."""
-    return _deep(stream, header) if bits == 16 else _shallow(stream, header)
 
 
 def _finish(samples: npt.NDArray[Any], layout: _Layout) -> tuple[UInt8, UInt8 | None]:
@@ -313,13 +306,14 @@ def _finish(samples: npt.NDArray[Any], layout: _Layout) -> tuple[UInt8, UInt8 | 
 
 
 def _shallow(stream: bytes, header: Header) -> UInt8:
+    """All samples of a TIFF with a clean directory, of up to 8 bits. Raises: UnreadableImage."""
     with opened(stream, header) as image:
         plain = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
         return np.asarray(image if plain == image.mode else image.convert(plain))
 
 
 def _deep(stream: bytes, header: Header) -> npt.NDArray[Any]:
-    """All 16 bits: Pillow has such pictures in gray; of others it gives the upper bytes, then the lower ones."""
+    """All 16 bits, as uint16: Pillow has such pictures in gray; of others it gives the upper bytes, then the lower."""
     upper = _unpacked(stream, header, lower=False)
     if upper.dtype != np.uint8:
         return upper.astype(np.uint16)  # in native byte order
