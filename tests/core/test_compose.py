@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packshot.core.compose import crop, crop_picture, cutout, filled, flatten, mask, over, visible
+from packshot.core.compose import crop, crop_picture, cutout, filled, flatten, over, visible
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
-from packshot.core.picture import Float32, Foreground, Picture
+from packshot.core.picture import Float32, Foreground, Picture, to_uint8
 from tests.core.scenes import Scene, noise, scene
 
 colours = st.tuples(*[st.integers(0, 255)] * 3)
@@ -80,7 +80,7 @@ def test_what_was_removed_cannot_be_brought_back(known: Scene) -> None:
         rgb, alpha = cutout(found, known.matte)
         assert not rgb[alpha == 0].any()
         assert np.array_equal(rgb[alpha == 255], known.picture.rgb[alpha == 255])
-        assert np.array_equal(alpha, mask(known.matte))
+        assert np.array_equal(alpha, to_uint8(known.matte))
 
 
 def test_compositing_leaves_the_picture_alone(known: Scene) -> None:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from packshot.core import codecs
-from packshot.core.geometry import Box, Size
-from packshot.core.measure import NEAR_PX, box_of, find_on_plain, measure_ground, reached_edges
+from packshot.core.geometry import Box, Size, reached_edges
+from packshot.core.measure import NEAR_PX, box_of, find_on_plain, measure_ground
 from tests.kit.images import as_jpeg
 
 UInt8 = npt.NDArray[np.uint8]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from packshot.core.compose import cutout, flatten, mask
+from packshot.core.compose import cutout, flatten
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import bounding_box
 from packshot.core.options import Options
-from packshot.core.picture import Float32, Picture
+from packshot.core.picture import Float32, Picture, to_uint8
 from packshot.core.recipe import make_recipe
 from packshot.core.render import Rendering, render
 from tests.core.scenes import Scene, noise, scene
@@ -56,7 +56,7 @@ def test_with_nothing_asked_it_is_the_cutout(known: Scene) -> None:
     white = rendered(known.picture, known.matte, background="white")
     assert np.array_equal(white.rgb, flatten(estimate_foreground(known.picture, known.matte), known.matte))
     assert white.alpha is None
-    assert np.array_equal(rendered(known.picture, known.matte, form="mask").rgb, mask(known.matte))
+    assert np.array_equal(rendered(known.picture, known.matte, form="mask").rgb, to_uint8(known.matte))
 
 
 @pytest.mark.parametrize("options", [{"crop": True, "margin": "7px 3px"}, {"canvas": "1:1", "fill": "50%"}])

@@ -22,9 +22,13 @@ from packshot.core.rule_kinds import (
     ShortestSide,
     WholeProduct,
 )
-from packshot.core.rules import Facts, Ground, Report, Rule, judge_facts
+from packshot.core.rules import Facts, Ground, Report, Rule
 
 GOOD = Facts(format="jpeg", file_bytes=400_000, size=Size(1000, 1000), product=Box(50, 200, 930, 800))
+
+
+def report_of(rules: list[Rule], facts: Facts) -> Report:
+    return Report("shop", "A shop", tuple(rule.check(facts) for rule in rules))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_a_broken_rule_is_said_with_what_was_asked_and_fails_the_report(rule: Ru
     check = rule.check(bad)
     assert not check.passed
     assert rule.asked in check.message
-    assert not judge_facts("shop", "A shop", [WholeProduct(), rule], bad).passed
+    assert not report_of([WholeProduct(), rule], bad).passed
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_too_few_pixels_are_answered_with_how_many_would_do() -> None:
 
 def test_what_is_only_recommended_fails_nothing_but_is_said() -> None:
     rule = LongestSide(least=1600, required=False)
-    report = judge_facts("shop", "A shop", [rule], GOOD)
+    report = report_of([rule], GOOD)
     assert report.passed
     assert report.failed == ()
     assert not report.checks[0].passed
@@ -121,7 +125,7 @@ def test_no_rounding_makes_a_missed_fill_look_kept(length: int, bound: float) ->
 
 
 def test_a_report_is_plain_json() -> None:
-    report = judge_facts("shop", "A shop", [Background(), Aspect(), Fill(least=0.95)], GOOD)
+    report = report_of([Background(), Aspect(), Fill(least=0.95)], GOOD)
     said = json.loads(json.dumps(report.to_dict()))
     assert said["passed"] is False
     assert [check["rule"] for check in said["checks"]] == ["background", "aspect", "fill"]

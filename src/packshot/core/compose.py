@@ -35,7 +35,7 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
     Parameters: foreground; matte, float32 (H, W) in 0..1, the one its colours were estimated with.
     Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W), each rounded once.
     """
-    alpha = mask(matte)
+    alpha = to_uint8(matte)
     rgb = _solid(foreground.rgb, matte, BLACK)
     _paint(rgb, foreground, foreground.colours)
     hidden = foreground.transition[alpha.reshape(-1)[foreground.transition] == 0]
@@ -60,11 +60,6 @@ def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> U
     share = matte.reshape(-1)[foreground.transition]
     _paint(rgb, foreground, over(foreground.colours, np.where(share < RESIDUE, np.float32(0), share), under))
     return rgb
-
-
-def mask(matte: Float32) -> UInt8:
-    """The matte as an 8-bit picture: uint8 (H, W), 255 = foreground, every value between kept."""
-    return to_uint8(matte)
 
 
 def crop(foreground: Foreground, matte: Float32, box: Box) -> tuple[Foreground, Float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.picture import Float32, Foreground, Index, Picture, ramp, to_unit
+from packshot.core.picture import Float32, Foreground, Picture, ramp, to_unit
 from packshot.core.plain_ground import PlainGround
 from packshot.core.resample import Grid, grid, resample, sample, size_of
 from packshot.core.unmix import FEW, nearby
@@ -42,13 +42,14 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | 
     Source: Forte and Pitié 2021, ICIP, doi:10.1109/ICIP42928.2021.9506164.
     """
     share = _share(picture, matte)
-    transition = _soft(matte)
+    transition = np.flatnonzero((matte > 0.5 / 255) & (matte < 254.5 / 255))
     pixels = np.take(picture.rgb.reshape(-1, 3), transition, axis=0).astype(np.float32)
     if not transition.size:
         return Foreground(picture.rgb, transition, pixels)
-    seen, small = _reduced(picture, share)
+    size = picture.size.reduced(SIDE_PX)
+    seen, small = resample(picture.rgb, size).astype(np.float32), resample(share, size)
     front, back = _blurred_colours(seen, small)
-    at = grid(transition, picture.size, size_of(front))
+    at = grid(transition, picture.size, size)
     colours = _fuse(pixels, share.reshape(-1)[transition], sample(front, at), sample(back, at))
     if ground is not None:
         colours = _without_spill(colours, seen, small, at, ground)
@@ -87,17 +88,6 @@ def _share(picture: Picture, matte: Float32) -> Float32:
         return matte
     share: Float32 = np.minimum(matte / np.maximum(to_unit(picture.alpha), _TINY), np.float32(1))
     return share
-
-
-def _soft(matte: Float32) -> Index:
-    """Flat indices of the pixels whose alpha rounds to neither 0 nor 255."""
-    return np.flatnonzero((matte > 0.5 / 255) & (matte < 254.5 / 255))
-
-
-def _reduced(picture: Picture, share: Float32) -> tuple[Float32, Float32]:
-    """The picture, float32 (h, w, 3) in 0..255, and the share, float32 (h, w), at SIDE_PX."""
-    size = picture.size.reduced(SIDE_PX)
-    return resample(picture.rgb, size).astype(np.float32), resample(share, size)
 
 
 def _blurred_colours(pixels: Float32, share: Float32) -> tuple[Float32, Float32]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from packshot.core.geometry import Box, Size
+from packshot.core.geometry import Box, Size, reached_edges
 from packshot.core.recipe import Framing
-from packshot.core.values import CENTER, LARGEST_PX, MOST_PIXELS, Margins
+from packshot.core.values import LARGEST_PX, MOST_PIXELS, Margins, Position
 
 _SAME = 1e-6
 
@@ -54,7 +54,7 @@ def make_frame(framing: Framing, photo: Size, box: Box) -> Frame:
     wanted = _wanted_scale(framing, size, natural, content)
     scale = min(wanted, framing.max_upscale)
     width, height = content.at(scale)
-    position = framing.position or CENTER
+    position = framing.position or Position()
     left = round((size.width - width) * position.x + content.left_px(scale)) - scale * content.box.left
     top = round((size.height - height) * position.y + content.top_px(scale)) - scale * content.box.top
     notes = (*_size_notes(framing, size, content, scale, wanted), *_cut_notes(content, photo))
@@ -177,13 +177,7 @@ def _size_notes(framing: Framing, size: Size, content: _Content, scale: float, w
 def _cut_notes(content: _Content, photo: Size) -> list[str]:
     if not content.is_product:
         return []
-    touched = {
-        "left": content.box.left <= 0,
-        "upper": content.box.top <= 0,
-        "right": content.box.right >= photo.width,
-        "lower": content.box.bottom >= photo.height,
-    }
-    edges = [name for name, at_edge in touched.items() if at_edge]
+    edges = reached_edges(content.box, photo)
     if not edges:
         return []
     plural = "edges" if len(edges) > 1 else "edge"

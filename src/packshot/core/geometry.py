@@ -79,6 +79,17 @@ class Box(NamedTuple):
         return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
 
 
+def reached_edges(box: Box, size: Size) -> tuple[str, ...]:
+    """The edges of a picture of this size that a box reaches."""
+    reached = {
+        "left": box.left <= 0,
+        "upper": box.top <= 0,
+        "right": box.right >= size.width,
+        "lower": box.bottom >= size.height,
+    }
+    return tuple(name for name, is_reached in reached.items() if is_reached)
+
+
 def network_size(size: Size, *, side_px: int, multiple: int, fit: Fit) -> Size:
     """The size at which a network sees a picture.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.geometry import Box, Size
+from packshot.core.geometry import Box
 from packshot.core.matte import SPECK_SHARE, SPECK_SPAN, bounding_box
 from packshot.core.picture import UInt8
 from packshot.core.rules import Ground
@@ -82,17 +82,6 @@ def _without_dirt(product: UInt8) -> UInt8:
 def box_of(product: UInt8) -> Box | None:
     """The box around what is not 0 in uint8 (H, W), or None where nothing is."""
     return bounding_box(product.astype(np.float32))
-
-
-def reached_edges(box: Box, size: Size) -> tuple[str, ...]:
-    """The edges of a picture of this size that a box reaches."""
-    reached = {
-        "left": box.left <= 0,
-        "upper": box.top <= 0,
-        "right": box.right >= size.width,
-        "lower": box.bottom >= size.height,
-    }
-    return tuple(name for name, is_reached in reached.items() if is_reached)
 
 
 def _difference(rgb: UInt8, colour: RGB) -> UInt8:

@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
 from packshot.core import values
@@ -24,9 +24,7 @@ MetadataRule = Literal["drop", "keep"]
 
 TRANSPARENT = "transparent"
 BLUR = "blur"
-LARGEST_PX, MOST_PIXELS = values.LARGEST_PX, values.MOST_PIXELS
-_YES = frozenset({"true", "1", "yes", "on"})
-_NO = frozenset({"false", "0", "no", "off", ""})
+_SWITCH = {**dict.fromkeys(("true", "1", "yes", "on"), True), **dict.fromkeys(("false", "0", "no", "off", ""), False)}
 _ALIASES = {("format", suffix[1:]): row.name for row in WRITTEN.values() for suffix in row.suffixes}
 _LOSSY = [row for row in WRITTEN.values() if row.quality is not None]
 
@@ -190,10 +188,12 @@ class Options:
     min_px: int | None = _whole(
         "Longest side that an output without an exact canvas should have at least, as far as `max_upscale` allows.",
         16,
-        LARGEST_PX,
+        values.LARGEST_PX,
         "1000",
     )
-    max_px: int | None = _whole("Longest side that an output without an exact canvas may have.", 16, LARGEST_PX, "2000")
+    max_px: int | None = _whole(
+        "Longest side that an output without an exact canvas may have.", 16, values.LARGEST_PX, "2000"
+    )
     shadow: ShadowKind | None = _choice(
         "Shadow under the product: a dark line where it stands, a soft one behind it, or the photo's own.",
         get_args(ShadowKind),
@@ -227,8 +227,8 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        for name, value in self.given().items():
-            self.parsed(name, value)
+        for name in self.given():
+            self.meaning(name)
 
     @classmethod
     def from_fields(cls, given: Mapping[str, object]) -> Self:
@@ -239,15 +239,14 @@ class Options:
         InvalidOption
             An unknown name (with the nearest known one), or a value that the option does not take.
         """
-        known = OPTIONS
         for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
+            if name not in OPTIONS:
+                near = difflib.get_close_matches(name, OPTIONS, 1)
                 raise InvalidOption(
                     f"There is no option {name[:40]!r}.",
-                    hint=f"Did you mean {near[0]}?" if near else f"The options are {', '.join(known)}.",
+                    hint=f"Did you mean {near[0]}?" if near else f"The options are {', '.join(OPTIONS)}.",
                     field=name[:40],
-                    allowed=tuple(known),
+                    allowed=tuple(OPTIONS),
                 )
         said: dict[str, Any] = {name: _read(name, value) for name, value in given.items() if value is not None}
         return cls(**said)
@@ -268,22 +267,17 @@ class Options:
         }
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
-    @staticmethod
-    def parsed(name: str, value: Any) -> Any:
-        """What an option's value means. Raises InvalidOption."""
+    def meaning(self, name: str) -> Any:
+        """What an option's value means, as Recipe holds it; None where it was not said. Raises InvalidOption."""
+        value = getattr(self, name)
         try:
-            return OPTIONS[name].parse(value)
+            return None if value is None else OPTIONS[name].parse(value)
         except (ValueError, TypeError, AttributeError) as error:
             raise _invalid(name, value) from error
 
 
 OPTIONS: Mapping[str, Option] = {each.name: each.metadata["option"] for each in fields(Options)}
 """Every option by its name, in the order in which help shows them."""
-
-
-def option_fields() -> tuple[Field[Any], ...]:
-    """The dataclass fields of Options."""
-    return fields(Options)
 
 
 def _invalid(name: str, value: object) -> InvalidOption:
@@ -316,13 +310,7 @@ def _read(name: str, value: object) -> object:
         raise _invalid(name, value)
     try:
         if kind == "switch":
-            return _switch(value)
+            return _SWITCH[value.lower()]
         return int(value) if kind == "whole number" else float(value)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise _invalid(name, value) from error
-
-
-def _switch(text: str) -> bool:
-    if text.lower() not in _YES | _NO:
-        raise ValueError(text)
-    return text.lower() in _YES

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from packshot.core.compose import visible
-from packshot.core.picture import Float32, Picture, ramp, to_unit
+from packshot.core.picture import Bool, Float32, Picture, ramp, to_unit
 from packshot.core.plain_ground import fit_surface, surface_terms
 from packshot.core.resample import resample
 
@@ -40,8 +39,6 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TINY = np.float32(1e-4)
 
 _GAP = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
-
-Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +73,7 @@ def photo_shadow(picture: Picture, matte: Float32) -> Float32:
     if believed == 0:
         return np.zeros(matte.shape, np.float32)
     neutral = 1 - ramp(np.ptp(kept, axis=2), NEUTRAL, TINTED)
-    density = _spread(np.maximum(1 - luma, 0) * neutral, ground.seen, 1.0)
+    density = _spread(np.maximum(1 - luma, 0) * neutral, ground.seen)
     least = 0.01 + 2 * unevenness
     hangs = _hangs_together(density > least, ground)
     density *= ramp(density, least / 2, 1.5 * least) * _softened(hangs)
@@ -162,8 +159,8 @@ def _beneath_edge(density: Float32, seen: Bool) -> Float32:
     return np.asarray(carried * np.clip(2 - depth / 4, 0, 1), np.float32)
 
 
-def _spread(plane: Float32, seen: Bool, sigma: float) -> Float32:
+def _spread(plane: Float32, seen: Bool) -> Float32:
     """A blur that only takes in what is seen, and so reaches a little beyond it."""
     weight = seen.astype(np.float32)
-    total = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), _TINY)
-    return np.asarray(cv2.GaussianBlur((plane * weight).astype(np.float32), (0, 0), sigma) / total, np.float32)
+    total = np.maximum(cv2.GaussianBlur(weight, (0, 0), 1), _TINY)
+    return np.asarray(cv2.GaussianBlur((plane * weight).astype(np.float32), (0, 0), 1) / total, np.float32)

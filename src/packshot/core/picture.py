@@ -13,6 +13,7 @@ from packshot.core.geometry import Size
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Index = npt.NDArray[np.intp]
+Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,12 @@ def to_uint8(values: Float32) -> UInt8:
     np.rint(scaled, out=scaled)
     np.clip(scaled, 0, 255, out=scaled)
     return scaled.astype(np.uint8)
+
+
+def logistic(logits: Float32) -> Float32:
+    """1 / (1 + exp(-x)), by tanh, which does not overflow. float32, any shape, to the same."""
+    half = np.float32(0.5)
+    return np.asarray(half + half * np.tanh(half * logits), np.float32)
 
 
 def ramp(value: Float32 | float, low: float, high: float) -> Float32:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from packshot.core.geometry import Size
 from packshot.core.matte import DECIDED
-from packshot.core.picture import Float32, UInt8, ramp
+from packshot.core.picture import Bool, Float32, Index, UInt8, ramp
 from packshot.core.resample import size_of
 
 STEP = 4
@@ -112,7 +111,7 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
     return PlainGround(colours, off, alike, 3 * noise + 3, max(16.0, 4 * noise + 8))
 
 
-def _robust_surface(small: Float32, free: npt.NDArray[np.bool_]) -> Float32 | None:
+def _robust_surface(small: Float32, free: Bool) -> Float32 | None:
     """A quadratic surface through the free pixels, by least squares with Tukey-like weights; None where half of them
     are too far from it for a plain ground, as in most photos of a scene after two steps."""
     terms = surface_terms(free.shape)
@@ -241,7 +240,7 @@ def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Floa
     return Settled(np.where(adds | solid, np.float32(1), coarse), contested.astype(np.float32))
 
 
-def _widened(mask: npt.NDArray[np.bool_], radius: int) -> UInt8:
+def _widened(mask: Bool, radius: int) -> UInt8:
     """uint8 (h, w): not 0 within so many px of a mask."""
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)), np.uint8)
 
@@ -252,8 +251,8 @@ class _Regions:
     cut: 1 for those that reach the picture's edge."""
 
     shape: tuple[int, ...]
-    at: npt.NDArray[np.intp]
-    label: npt.NDArray[np.intp]
+    at: Index
+    label: Index
     area: Float32
     cut: Float32
 
@@ -263,10 +262,8 @@ class _Regions:
         at = np.flatnonzero(mask)
         label = labels.reshape(-1)[at].astype(np.intp) - 1
         edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-        cut = np.bincount(edge, minlength=count)[1:] > 0
-        return cls(
-            mask.shape, at, label, np.bincount(label, minlength=count - 1).astype(np.float32), cut.astype(np.float32)
-        )
+        area, cut = np.bincount(label, minlength=count - 1), np.bincount(edge, minlength=count)[1:] > 0
+        return cls(mask.shape, at, label, area.astype(np.float32), cut.astype(np.float32))
 
     @property
     def count(self) -> int:
@@ -284,11 +281,11 @@ class _Regions:
     def least(self, values: Float32) -> Float32:
         return -self.most(-values)
 
-    def any(self, mask: UInt8) -> npt.NDArray[np.bool_]:
+    def any(self, mask: UInt8) -> Bool:
         """Whether a plane (h, w) is not 0 somewhere in each region."""
         return np.bincount(self.label, mask.reshape(-1)[self.at], self.count) > 0
 
-    def spread(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def spread(self, chosen: Bool) -> Bool:
         """The pixels of the chosen regions, bool (h, w)."""
         mask = np.zeros(self.shape, np.bool_)
         mask.reshape(-1)[self.at[chosen[self.label]]] = True

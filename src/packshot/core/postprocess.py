@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from packshot.core.matte import DECIDED
-from packshot.core.picture import Float32
+from packshot.core.picture import Float32, logistic
 
 SURE = np.float32(0.9)
 """From here on a pixel is inside. Lower, and the sides of what it encloses begin to leak."""
@@ -65,9 +65,7 @@ def suppress_haze(coarse: Float32) -> Float32:
     undecided = cv2.blur(4 * coarse * (1 - coarse), (side, side), borderType=cv2.BORDER_REFLECT)
     inner = np.clip(coarse, np.float32(1e-4), np.float32(1 - 1e-4))
     logit = np.log(inner / (1 - inner)) * (1 + HAZE_GAIN * np.asarray(undecided, np.float32))
-    # tanh is the logistic function that does not overflow.
-    thinned = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * logit)
-    return np.where((coarse == 0) | (coarse == 1), coarse, thinned)
+    return np.where((coarse == 0) | (coarse == 1), coarse, logistic(logit))
 
 
 def fill_insides(coarse: Float32) -> Float32:

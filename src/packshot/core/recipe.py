@@ -101,7 +101,7 @@ def make_recipe(options: Options) -> Recipe:
         background=background,
         framing=_framing(options),
         shadow=_shadow(options, form),
-        roi=None if options.roi is None else options.parsed("roi", options.roi),
+        roi=options.meaning("roi"),
         touch_up=options.touch_up,
         keep_metadata=options.metadata == "keep",
         preset=options.preset,
@@ -116,7 +116,7 @@ def _background(options: Options) -> RGB | str | bytes | None:
         return options.background_picture
     if options.background in {None, TRANSPARENT}:
         return None
-    found: RGB | str = options.parsed("background", options.background)
+    found: RGB | str = options.meaning("background")
     return found
 
 
@@ -133,10 +133,10 @@ def _check_form(options: Options, form: Form, file_format: Format, background: o
 def _framing(options: Options) -> Framing:
     framing = Framing(
         crop=bool(options.crop),
-        margins=_NO_ROOM if options.margin is None else options.parsed("margin", options.margin),
-        canvas=None if options.canvas is None else options.parsed("canvas", options.canvas),
-        fill=None if options.fill is None else options.parsed("fill", options.fill),
-        position=None if options.position is None else options.parsed("position", options.position),
+        margins=options.meaning("margin") or _NO_ROOM,
+        canvas=options.meaning("canvas"),
+        fill=options.meaning("fill"),
+        position=options.meaning("position"),
         max_upscale=options.max_upscale or 1.0,
         min_px=options.min_px,
         max_px=options.max_px,
@@ -154,7 +154,7 @@ def _framing(options: Options) -> Framing:
 
 
 def _shadow(options: Options, form: Form) -> Shadow | None:
-    if options.shadow in {None, "none"}:
+    if options.shadow is None or options.shadow == "none":
         if options.shadow_opacity is not None:
             raise _conflict(
                 "shadow_opacity", options.shadow_opacity, "there is no shadow", "shadow contact, soft or photo"
@@ -162,10 +162,8 @@ def _shadow(options: Options, form: Form) -> Shadow | None:
         return None
     if form == "mask":
         raise _conflict("shadow", options.shadow, "form is mask, which shows none", "form cutout or flattened")
-    assert options.shadow is not None  # noqa: S101 - for the type checker
-    if options.shadow_opacity is None:
-        return Shadow(options.shadow, None if options.shadow == "photo" else SHADOW_OPACITY)
-    return Shadow(options.shadow, options.parsed("shadow_opacity", options.shadow_opacity))
+    default = None if options.shadow == "photo" else SHADOW_OPACITY
+    return Shadow(options.shadow, options.meaning("shadow_opacity") or default)
 
 
 def _conflict(name: str, value: object, because: str, instead: str) -> InvalidOption:

@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 
 from packshot.core.backdrop import blurred, cover
-from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, mask, visible
+from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, visible
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
 from packshot.core.options import BLUR
+from packshot.core.photo_shadow import photo_shadow
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
 from packshot.core.recipe import Recipe, Shadow
 from packshot.core.resample import Array, rescale
-from packshot.core.shadow import contact_shadow, photo_shadow, soft_shadow
+from packshot.core.shadow import contact_shadow, soft_shadow
 
 STRIP_ROWS = 64
 _TINY = np.float32(1e-5)
@@ -78,7 +79,7 @@ def render(
 def framed_mask(matte: Float32, frame: Frame) -> UInt8:
     """The matte as it lies in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
     if frame.is_photo(Size(matte.shape[1], matte.shape[0])):
-        return mask(matte)
+        return to_uint8(matte)
     coverage, at = _coverage(matte, _box(matte), frame)
     return _on_canvas(to_uint8(coverage), BLACK, at, frame.size)
 
@@ -127,12 +128,10 @@ def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
     colours = _times(foreground.rgb.astype(np.float32), matte)
     colours.reshape(-1, 3)[foreground.transition] = foreground.colours * matte.reshape(-1)[foreground.transition, None]
     part = _part(frame, box)
-    if frame.scale != 1:
-        colours = rescale(colours, frame.place(box).size)
-    colours = colours[part]
-    if frame.scale != 1:  # a cubic overshoots
-        colours = np.clip(colours, np.float32(0), cv2.merge([255 * coverage] * 3))
-    return _Layer(colours, coverage, at)
+    if frame.scale == 1:
+        return _Layer(colours[part], coverage, at)
+    colours = rescale(colours, frame.place(box).size)[part]
+    return _Layer(np.clip(colours, np.float32(0), cv2.merge([255 * coverage] * 3)), coverage, at)  # a cubic overshoots
 
 
 def _coverage(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:

@@ -8,10 +8,10 @@ from math import ceil, floor
 from typing import ClassVar
 
 from packshot.core.codecs.formats import FORMATS
+from packshot.core.options import listed
 from packshot.core.rules import Check, Facts, Rule
 from packshot.core.values import RGB
 
-MEGABYTE = 1_000_000
 TRACES = ((0.001, 16), (0.005, 5))
 """Shares of the background and of 255: the last of a soft edge or of a shadow, and what a JPEG's blocks make of it in
 a picture of a few hundred px. Dust is darker, a gray ground larger."""
@@ -79,12 +79,11 @@ class _Range(_Rule):
     def holds(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
-    def words(self, write: Callable[[float], str], unit: str) -> str:
-        if self.least is None or self.most is None:
-            bound = self.most if self.least is None else self.least
-            assert bound is not None  # noqa: S101 - load_rule has checked it
-            return f"at {'most' if self.least is None else 'least'} {write(bound)} {unit}"
-        return f"{write(self.least)} to {write(self.most)} {unit}"
+    def words(self, unit: str, scale: int = 1) -> str:
+        least, most = (None if bound is None else f"{scale * bound:g}" for bound in (self.least, self.most))
+        if least is None or most is None:
+            return f"at {'most' if least is None else 'least'} {least or most} {unit}"
+        return f"{least} to {most} {unit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +94,7 @@ class _Side(_Range):
 
     @property
     def asked(self) -> str:
-        return self.words(lambda value: f"{value:g}", "px")
+        return self.words("px")
 
     def check(self, facts: Facts) -> Check:
         side = max(facts.size) if self.which == "longest" else min(facts.size)
@@ -130,7 +129,7 @@ class Megapixels(_Range):
 
     @property
     def asked(self) -> str:
-        return self.words(lambda value: f"{value:g}", "megapixels")
+        return self.words("megapixels")
 
     def check(self, facts: Facts) -> Check:
         value = facts.size.width * facts.size.height / 1e6
@@ -147,7 +146,7 @@ class Fill(_Range):
 
     @property
     def asked(self) -> str:
-        return self.words(lambda value: f"{100 * value:g}", "%")
+        return self.words("%", scale=100)
 
     def check(self, facts: Facts) -> Check:
         fill = facts.fill
@@ -183,11 +182,10 @@ class FileFormat(_Rule):
 
     @property
     def asked(self) -> str:
-        names = [_name(each) for each in self.allowed]
-        return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+        return listed(FORMATS[each].title for each in self.allowed)
 
     def check(self, facts: Facts) -> Check:
-        said = f"The file's format is {_name(facts.format)}"
+        said = f"The file's format is {FORMATS[facts.format].title}"
         return self._check(facts.format in self.allowed, facts.format, self.asked, said, "Save it in another format.")
 
 
@@ -203,7 +201,7 @@ class FileSize(_Rule):
         return f"at most {self.most_mb:g} MB"
 
     def check(self, facts: Facts) -> Check:
-        size_mb = facts.file_bytes / MEGABYTE
+        size_mb = facts.file_bytes / 1e6
         said = f"The file has {size_mb:.2f} MB"
         return self._check(size_mb <= self.most_mb, facts.file_bytes, self.asked, said, "Use a lower quality.")
 
@@ -237,7 +235,3 @@ def _percent(share: float, *, up: bool) -> str:
 
 def _colour(colour: RGB) -> str:
     return "pure white" if colour == (255, 255, 255) else f"rgb{colour}"
-
-
-def _name(file_format: str) -> str:
-    return FORMATS[file_format].title

@@ -7,7 +7,6 @@ the kinds of rules are in core/rule_kinds.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -100,8 +99,3 @@ class Rule(Protocol):
     def asked(self) -> str: ...
 
     def check(self, facts: Facts) -> Check: ...
-
-
-def judge_facts(preset: str, title: str, rules: Sequence[Rule], facts: Facts) -> Report:
-    """The report of a preset's rules on what was measured."""
-    return Report(preset, title, tuple(rule.check(facts) for rule in rules))

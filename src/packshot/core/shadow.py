@@ -13,17 +13,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import bounding_box
-from packshot.core.photo_shadow import photo_shadow
-from packshot.core.picture import Float32
+from packshot.core.picture import Bool, Float32
 from packshot.core.resample import resample
-
-__all__ = ["contact_shadow", "photo_shadow", "soft_shadow"]
-
-Bool = npt.NDArray[np.bool_]
 
 SOLID = 0.5
 """Alpha from which a pixel stands on the ground. Strands and the rims of glass carry nothing."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from packshot.core.geometry import Size
-from packshot.core.picture import Float32, UInt8, to_unit
+from packshot.core.picture import Bool, Float32, UInt8, to_unit
 from packshot.core.resample import resample, size_of
 
 AS_FOUND = 128
@@ -68,7 +67,7 @@ def clamp(matte: Float32, hints: Float32) -> Float32:
     return np.asarray(np.minimum(np.maximum(matte, hints), 1 + hints), np.float32)
 
 
-def _rim(changed: npt.NDArray[np.bool_]) -> Float32:
+def _rim(changed: Bool) -> Float32:
     """1 on what is changed, and from there down to 0. float32 (h, w)."""
     if not changed.any():
         return np.zeros(changed.shape, np.float32)

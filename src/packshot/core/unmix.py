@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from packshot.core.geometry import Box
 from packshot.core.matte import DECIDED, in_levels
-from packshot.core.picture import Float32, Index, Picture, UInt8, ramp, to_unit
+from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, ramp, to_unit
 from packshot.core.plain_ground import PlainGround
 from packshot.core.resample import Grid, grid, resample, sample, size_of
-
-Bool = npt.NDArray[np.bool_]
 
 FEW = 1e-3
 """Share of the chosen pixels nearby up to which there are none."""

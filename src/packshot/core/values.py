@@ -71,9 +71,6 @@ class Position(NamedTuple):
     y: float = 0.5
 
 
-CENTER = Position()
-
-
 @dataclass(frozen=True)
 class Canvas:
     """The frame of an output: `size` in px, or only an `aspect`, width by height. One of them is set."""

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from packshot.core.geometry import Size
 from packshot.core.matte import snap_alpha
-from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
+from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import Array, resample, size_of
 from packshot.engine.card import ModelCard
 from packshot.engine.session import RUNTIME_ERRORS, open_session
@@ -139,7 +138,7 @@ def apply_logit_delta(values: Float32, change: Float32) -> Float32:
     return np.asarray((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), np.float32)
 
 
-def _undecided(soft: Float32) -> npt.NDArray[np.bool_]:
+def _undecided(soft: Float32) -> Bool:
     return (soft > FAINT) & (soft < 1 - FAINT)
 
 

@@ -10,9 +10,9 @@ from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Limits
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import make_frame
-from packshot.core.geometry import Box, Size
+from packshot.core.geometry import Box, Size, reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
-from packshot.core.measure import box_of, find_on_plain, reached_edges
+from packshot.core.measure import box_of, find_on_plain
 from packshot.core.options import Options
 from packshot.core.render import framed_mask, render
 from packshot.core.rules import Report
@@ -140,11 +140,7 @@ def run(job: Job, network: Network) -> Result:
 
 
 def remove(
-    data: bytes,
-    options: Options | None = None,
-    *,
-    network: Network | None = None,
-    limits: Limits = LIBRARY_LIMITS,
+    data: bytes, options: Options | None = None, *, network: Network | None = None, limits: Limits = LIBRARY_LIMITS
 ) -> Result:
     """Make what `options` ask for of a photo, with all that is known of it. Safe from threads.
 

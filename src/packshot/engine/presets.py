@@ -15,13 +15,13 @@ import numpy as np
 
 from packshot.core import codecs
 from packshot.core.codecs import Limits
-from packshot.core.geometry import Box
-from packshot.core.measure import measure_ground, reached_edges
+from packshot.core.geometry import Box, reached_edges
+from packshot.core.measure import measure_ground
 from packshot.core.options import TRANSPARENT, Options
 from packshot.core.picture import Picture, UInt8
 from packshot.core.recipe import Recipe, make_recipe
 from packshot.core.rule_kinds import KINDS, Background
-from packshot.core.rules import Facts, Report, Rule, judge_facts
+from packshot.core.rules import Facts, Report, Rule
 from packshot.errors import InvalidOption
 
 OUR_OWN = Limits(max_pixels=100_000_000, min_side_px=1)
@@ -103,7 +103,7 @@ def judge(
         uint8 (H, W), the product's matte in the picture; without it the whole box counts as product. What is fainter
         than a tenth counts as background: on white it is dirt.
     edges
-        Edges of the photo that the product reached (core.measure.reached_edges), where it may be cut off.
+        Edges of the photo that the product reached (core.geometry.reached_edges), where it may be cut off.
     """
     header = codecs.probe(data, OUR_OWN)
     picture = codecs.read(data, header)
@@ -135,7 +135,7 @@ def judge_picture(
         ground=measure_ground(picture.rgb, picture.alpha, mask, asked.colour, asked.at_most_off),
         edges=tuple(dict.fromkeys((*edges, *reached_edges(product, picture.size)))),
     )
-    return judge_facts(preset.name, preset.title, preset.rules, facts)
+    return Report(preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules))
 
 
 def _gives_way(options: Options) -> set[str]:
@@ -143,7 +143,8 @@ def _gives_way(options: Options) -> set[str]:
     ways: set[str] = set()
     if options.margin is not None:
         ways |= {"fill"}
-    if options.canvas is not None and options.parsed("canvas", options.canvas).size is not None:
+    canvas = options.meaning("canvas")
+    if canvas is not None and canvas.size is not None:
         ways |= {"min_px", "max_px"}
     if options.background_picture is not None:
         ways |= {"background"}
