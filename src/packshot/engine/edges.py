@@ -19,9 +19,8 @@ from packshot.core.matte import snap_alpha
 from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import Array, resample, size_of
 from packshot.engine.card import ModelCard
-from packshot.engine.session import RUNTIME_ERRORS, open_session
+from packshot.engine.session import open_session, run_session
 from packshot.engine.weights import find_card, verify
-from packshot.errors import BadSettings
 
 LEAST_PX = 640
 """Longest side below which a picture is as coarse as the network's own matte, and nothing is left to refine."""
@@ -54,7 +53,6 @@ class EdgeRefiner:
 
     def __init__(self, card: ModelCard, path: Path) -> None:
         self._session = open_session(card, path)
-        self._input = self._session.get_inputs()[0].name
         self.card = card
 
     def refine(self, picture: Picture, coarse: Float32, matte: Float32) -> Float32:
@@ -95,25 +93,7 @@ class EdgeRefiner:
 
     def _run(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
         layers = np.concatenate([to_unit(rgb), matte, soft], axis=1)
-        try:
-            (change,) = self._session.run(None, {self._input: layers})
-        except RUNTIME_ERRORS as error:
-            raise BadSettings(f"Model {self.card.name!r} cannot run: {error}", model=self.card.name) from error
-        return np.asarray(change[:, 0], np.float32)
-
-
-_loading = threading.Lock()
-
-
-def edge_refiner(name: str) -> EdgeRefiner:
-    """The edge refiner of a name, loaded by the first call and kept; one session serves all threads."""
-    with _loading:  # cache alone would let two first calls load it twice
-        return _load(name)
-
-
-@cache
-def _load(name: str) -> EdgeRefiner:
-    return load_edge_refiner(name)
+        return run_session(self._session, self.card, layers)[:, 0]
 
 
 def load_edge_refiner(name_or_path: str) -> EdgeRefiner:
@@ -124,6 +104,16 @@ def load_edge_refiner(name_or_path: str) -> EdgeRefiner:
     card, path = find_card(name_or_path)
     verify(card, path)
     return EdgeRefiner(card, path)
+
+
+_loading = threading.Lock()
+_load = cache(load_edge_refiner)
+
+
+def edge_refiner(name: str) -> EdgeRefiner:
+    """The edge refiner of a name, loaded by the first call and kept; one session serves all threads."""
+    with _loading:  # cache alone would let two first calls load it twice
+        return _load(name)
 
 
 def enlarge(coarse: Float32, size: Size) -> Float32:

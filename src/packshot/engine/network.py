@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from packshot.core.picture import Float32
+from packshot.core.picture import Float32, logistic
 from packshot.engine.card import ModelCard
-from packshot.engine.session import RUNTIME_ERRORS, Device, open_session
+from packshot.engine.session import Device, open_session, run_session
 from packshot.engine.weights import default_model, find_card, verify
 from packshot.errors import BadSettings
 
@@ -37,8 +37,6 @@ class OnnxNetwork:
 
     def __init__(self, card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> None:
         self._session = open_session(card, path, threads, device)
-        self._input = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
         self.card = card
 
     @property
@@ -53,17 +51,12 @@ class OnnxNetwork:
         its own minimum or maximum: a network that is unsure must be seen to be unsure.
         Raises: BadSettings when the graph refuses the input or answers with another shape than it promised.
         """
-        try:
-            (values,) = self._session.run([self._output], {self._input: self._normalised(rgb)})
-        except RUNTIME_ERRORS as error:
-            raise BadSettings(f"Model {self.card.name!r} cannot run: {error}", model=self.card.name) from error
+        values = run_session(self._session, self.card, self._normalised(rgb))
         if values.shape != (1, 1, *rgb.shape[2:]):
             raise BadSettings(
                 f"Model {self.card.name!r} answers {values.shape} to an input of {rgb.shape}.", model=self.card.name
             )
-        matte: Float32 = values[0, 0]
-        # tanh is the logistic function that does not overflow.
-        return np.clip(0.5 + 0.5 * np.tanh(0.5 * matte) if self.card.output == "logit" else matte, 0, 1)
+        return np.clip(logistic(values[0, 0]) if self.card.output == "logit" else values[0, 0], 0, 1)
 
     def _normalised(self, rgb: Float32) -> Float32:
         rule = self.card.input
@@ -100,14 +93,10 @@ def load_network(
 
 
 _loading = threading.Lock()
+_load_default = cache(load_network)
 
 
 def default_network() -> Network:
     """The network that `packshot models use` chose, else the embedded one; loaded once, one session for all threads."""
     with _loading:  # cache alone would let two first calls load it twice
         return _load_default()
-
-
-@cache
-def _load_default() -> Network:
-    return load_network()

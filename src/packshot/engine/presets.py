@@ -85,7 +85,9 @@ def recipe_for(options: Options) -> Recipe:
     """
     if options.preset is None:
         return make_recipe(options)
-    return make_recipe(options.over(_without(find_preset(options.preset).options, _gives_way(options))))
+    given, overruled = find_preset(options.preset).options.given(), _overruled(options)
+    kept = {name: value for name, value in given.items() if name not in overruled}
+    return make_recipe(options.over(Options(**kept)))
 
 
 def judge(
@@ -138,27 +140,23 @@ def judge_picture(
     return Report(preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules))
 
 
-def _gives_way(options: Options) -> set[str]:
+def _overruled(options: Options) -> set[str]:
     """Options of a preset that what the caller says leaves no room for."""
-    ways: set[str] = set()
+    names: set[str] = set()
     if options.margin is not None:
-        ways |= {"fill"}
+        names |= {"fill"}
     canvas = options.meaning("canvas")
     if canvas is not None and canvas.size is not None:
-        ways |= {"min_px", "max_px"}
+        names |= {"min_px", "max_px"}
     if options.background_picture is not None:
-        ways |= {"background"}
+        names |= {"background"}
     if options.format is not None:
-        ways |= {"quality"}
+        names |= {"quality"}
     if options.form in {"cutout", "mask"} or options.background == TRANSPARENT:
-        ways |= {"form", "background", "format", "quality"}
+        names |= {"form", "background", "format", "quality"}
     if options.form == "mask":
-        ways |= {"shadow", "shadow_opacity"}
-    return ways
-
-
-def _without(options: Options, names: set[str]) -> Options:
-    return Options(**{name: value for name, value in options.given().items() if name not in names})
+        names |= {"shadow", "shadow_opacity"}
+    return names
 
 
 @cache

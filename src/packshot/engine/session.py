@@ -8,9 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from packshot.core.picture import Float32
 from packshot.engine.card import ModelCard
 from packshot.errors import BadSettings
 
@@ -19,7 +21,7 @@ PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExec
 
 # The runtime's exceptions have no base of their own, and its Python part raises Python's. What they mean here: this
 # graph does not run as its card says.
-RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+_RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     ValueError,
     *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
@@ -50,7 +52,7 @@ def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device =
     try:
         # Without this argument it would print to stdout, which may be the picture, and go on with the CPU.
         session = ort.InferenceSession(str(path), _options(threads), providers=providers, enable_fallback=0)
-    except RUNTIME_ERRORS as error:
+    except _RUNTIME_ERRORS as error:
         raise BadSettings(f"The graph {path} cannot be loaded on {device}: {error}", model=card.name) from error
     # With it, 1.31 still hands out a CPU session where CUDA's or the driver's libraries are missing.
     if session.get_providers()[0] != PROVIDERS[device]:
@@ -61,6 +63,15 @@ def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device =
             device=device,
         )
     return session
+
+
+def run_session(session: ort.InferenceSession, card: ModelCard, values: Float32) -> Float32:
+    """Output 0 of a graph for its one input. Raises: BadSettings when the graph refuses the input."""
+    try:
+        (answer,) = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: values})
+    except _RUNTIME_ERRORS as error:
+        raise BadSettings(f"Model {card.name!r} cannot run: {error}", model=card.name) from error
+    return np.asarray(answer, np.float32)
 
 
 def _options(threads: int) -> ort.SessionOptions:

@@ -1,6 +1,6 @@
 """Bring the bytes of a URL into a file: go on where it ends, try again after a cut. Knows nothing of models.
 
-Only `packshot models download` comes here, with a URL of the registry or of the operator. urllib is enough, and it
+Only `packshot models download` comes here, with a URL of published.toml or of the operator. urllib is enough, and it
 honours http_proxy, https_proxy and no_proxy. Whether the bytes are the right ones is for the caller's checksum to say.
 """
 
