@@ -13,6 +13,7 @@ import click
 
 from packshot.cli.errors import TooManyFailures
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
+from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
     from packshot.batch.catalogue import Summary
@@ -147,7 +148,6 @@ def _threads(engine: str, jobs: int | None) -> int:
 
 
 def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
-    from packshot.errors import InvalidOption
     from packshot.storage.blocking import local_folder
 
     folder = local_folder(photos)

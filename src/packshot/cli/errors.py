@@ -5,6 +5,9 @@ The numbers are those of BSD's sysexits.h, as sendmail's.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from packshot import errors
 from packshot.errors import PackshotError
 
@@ -62,6 +65,17 @@ TABLE: dict[type[PackshotError], int] = {
     TooManyFailures: PARTLY_FAILED,
     PackshotError: INTERNAL,
 }
+
+
+def read_input(path: Path | None) -> bytes:
+    """The bytes of a file, or of stdin for None. Raises FileAccess."""
+    if path is None:
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        hint = "Check its name and its permissions."
+        raise FileAccess(f"{path} cannot be read: {error.strerror}.", hint=hint) from error
 
 
 def exit_code(error: PackshotError) -> int:

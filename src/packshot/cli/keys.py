@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -231,8 +232,6 @@ def usage(days: int, key_id: str | None) -> None:
 
 def _in(seconds: float | None) -> float | None:
     """That long from now, in seconds since 1970."""
-    import time
-
     return None if seconds is None or math.isinf(seconds) else time.time() + seconds
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.errors import FileAccess
+from packshot.cli.errors import read_input
 from packshot.core.options import OPTIONS, Option, Options
 
 model_option = click.option(
@@ -102,9 +102,4 @@ def _flag(name: str, option: Option) -> Callable[[Callable[..., Any]], Callable[
 
 def _value(option: Option, value: Any) -> Any:
     """What Options.from_fields takes: the bytes of a file, texts as they came."""
-    if option.kind != "file" or value is None:
-        return value
-    try:
-        return Path(value).read_bytes()
-    except OSError as error:
-        raise FileAccess(f"{value} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
+    return value if option.kind != "file" or value is None else read_input(value)

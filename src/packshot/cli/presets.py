@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packshot.cli.errors import RULES_BROKEN, FileAccess, exit_code
+from packshot.cli.errors import RULES_BROKEN, exit_code, read_input
+from packshot.cli.options import flag_name
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ def presets(name: str | None) -> None:
 
 
 def _details(preset: Preset) -> Iterator[str]:
-    from packshot.cli.options import flag_name
-
     yield f"{preset.name}: {preset.title}"
     yield f"  {preset.about}"
     yield "  Options that it sets:"
@@ -92,13 +91,12 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
 
 def _files(pictures: tuple[str, ...]) -> list[str]:
     """The files that are named, and those in folders that are."""
-    from packshot.core.codecs.formats import BY_SUFFIX
+    from packshot.cli.targets import photos_in
 
     found: list[str] = []
     for each in pictures:
         if Path(each).is_dir():
-            inside = (path for path in Path(each).rglob("*") if path.suffix.lower() in BY_SUFFIX)
-            found += map(str, sorted(path for path in inside if path.is_file()))
+            found += map(str, photos_in(Path(each)))
         else:
             found.append(each)
     return found
@@ -108,11 +106,7 @@ def _judge(picture: str, recipe: Recipe) -> Report:
     from packshot.engine.job import make_job
     from packshot.engine.pipeline import check
 
-    try:
-        data = sys.stdin.buffer.read() if picture == "-" else Path(picture).read_bytes()
-    except OSError as error:
-        raise FileAccess(f"{picture} cannot be read: {error.strerror}.", hint="Check the name.") from error
-    return check(make_job(data, recipe))
+    return check(make_job(read_input(None if picture == "-" else Path(picture)), recipe))
 
 
 def _say(picture: str, report: Report, *, as_json: bool) -> None:

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from packshot.cli.errors import FileAccess, OutputExists, exit_code
+from packshot.cli.errors import FileAccess, OutputExists, exit_code, read_input
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
+from packshot.cli.presets import report_lines
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def remove(
     def work(target: Target) -> Result:
         if target.path is not None and target.path.exists() and not overwrite:
             raise OutputExists(f"{target.path} exists already.", hint="Use --overwrite to replace it.")
-        result = run(make_job(_read(target), recipe), network)
+        result = run(make_job(read_input(target.source), recipe), network)
         _write(target, result)
         return replace(result, data=b"")  # its bytes are written: a thousand of them need not wait in memory
 
@@ -139,8 +139,6 @@ def _failures(targets: list[Target], work: Callable[[Target], Result], workers: 
 
 def _said(target: Target, result: Result, *, alone: bool) -> Iterator[str]:
     """The lines for a photo: what it became, what could not be done as asked, and its preset's rules."""
-    from packshot.cli.presets import report_lines
-
     if target.path is not None:
         look = ", look at it" if result.review else ""
         sure = "" if result.confidence is None else f"  confidence {result.confidence:.2f}{look}"
@@ -157,15 +155,6 @@ def _outcome(target: Target, work: Callable[[Target], Result]) -> PackshotError 
         return error
 
 
-def _read(target: Target) -> bytes:
-    if target.source is None:
-        return sys.stdin.buffer.read()
-    try:
-        return target.source.read_bytes()
-    except OSError as error:
-        raise FileAccess(f"{target.source} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
-
-
 def _write(target: Target, result: Result) -> None:
     """Write beside the target, then rename: a killed run leaves no half picture."""
     if target.path is None:
@@ -178,5 +167,5 @@ def _write(target: Target, result: Result) -> None:
         beside.write_bytes(result.data)
         beside.replace(target.path)
     except OSError as error:
-        Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise FileAccess(f"{target.path} cannot be written: {error.strerror}.", hint="Check --out.") from error

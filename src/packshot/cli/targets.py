@@ -79,6 +79,11 @@ def are_several(inputs: tuple[str, ...]) -> bool:
     return len(inputs) > 1 or any(Path(item).is_dir() for item in inputs if item != STDIO)
 
 
+def photos_in(folder: Path) -> list[Path]:
+    """The picture files in a folder and its folders, by the endings of their names, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in BY_SUFFIX and path.is_file())
+
+
 def _word(recipe: Recipe) -> str:
     if recipe.form == "mask":
         return "mask"
@@ -96,7 +101,7 @@ def _folder(folder: Path, names: Naming, out: str | None) -> list[Target]:
         raise InvalidOption(
             f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
         )
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in BY_SUFFIX and path.is_file())
+    photos = photos_in(folder)
     if not photos:
         raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
     inside = Path(out).resolve()

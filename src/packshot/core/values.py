@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 from packshot.core.geometry import Box, Size
@@ -59,8 +60,8 @@ class Region(NamedTuple):
         return Box(
             min(int(left), size.width),
             min(int(top), size.height),
-            min(-int(-right // 1), size.width),
-            min(-int(-bottom // 1), size.height),
+            min(ceil(right), size.width),
+            min(ceil(bottom), size.height),
         )
 
 

@@ -8,12 +8,11 @@ import click
 
 from packshot.cli.models.bench import bench
 from packshot.cli.models.card import card
-from packshot.cli.models.download import download
+from packshot.cli.models.download import download, size_of
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
     from packshot.engine.card import ModelCard
-    from packshot.engine.weights import ModelEntry
 
 SHOWN = {"mae": "MAE", "max_f": "maximum F"}
 """The figures of a card that the list shows; `evaluation` gives all."""
@@ -51,7 +50,7 @@ def list_() -> None:
     click.echo("\nCan be brought by `packshot models download NAME`:")
     for entry in published().values():
         if entry.name not in here:
-            _show_available(entry)
+            click.echo(f"  {entry.name}  {size_of(entry)}  {entry.input.side_px} px  {entry.licence}")
 
 
 def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
@@ -64,12 +63,6 @@ def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
             click.echo(f"    {test_set}: {', '.join(shown)}")
     for failure in card.known_failures:
         click.echo(f"    - {failure}")
-
-
-def _show_available(entry: ModelEntry) -> None:
-    from packshot.cli.models.download import size_of
-
-    click.echo(f"  {entry.name}  {size_of(entry)}  {entry.input.side_px} px  {entry.licence}")
 
 
 @models.command()

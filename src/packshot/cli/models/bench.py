@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,6 @@ def measure(name: str | None, *, device: Device, side_px: int | None, threads: i
     Raises: SetupError as load_network, or when the graph does not take that side; InvalidOption.
     """
     import statistics
-    import time
 
     import numpy as np
     import onnxruntime

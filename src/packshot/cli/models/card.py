@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,13 +62,14 @@ def card(
     beside = graph.with_suffix(".json")
     if beside.exists() and not overwrite:
         raise OutputExists(f"{beside} exists already.", hint="Use --overwrite to replace it.")
-    sha256, size_bytes = _digest(graph)
+    with graph.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         made = ModelCard(
             name=graph.stem,
             file=graph.name,
             sha256=sha256,
-            bytes=size_bytes,
+            bytes=graph.stat().st_size,
             input=InputRule(side, multiple, fit, mean, std),
             output=output,
             licence=licence,
@@ -78,13 +80,6 @@ def card(
     _try(made, graph)
     beside.write_text(made.to_json(), encoding="utf-8")
     click.echo(f"{beside}: {made.name}, {made.bytes} bytes, SHA-256 {made.sha256}", err=True)
-
-
-def _digest(path: Path) -> tuple[str, int]:
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
 
 
 def _try(card: ModelCard, path: Path) -> None:

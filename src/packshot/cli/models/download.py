@@ -12,8 +12,6 @@ from packshot.errors import InvalidOption
 if TYPE_CHECKING:
     from packshot.engine.weights import ModelEntry
 
-FIND_OUT = "`packshot models list` shows what can be downloaded."
-
 
 @click.command()
 @click.argument("name")
@@ -38,7 +36,8 @@ def download(name: str, accept_licence: bool, source: str | None) -> None:
     from packshot.engine.weights import models_folder, published
 
     if name not in published():
-        raise InvalidOption(f"There is no published network named {name!r}.", hint=FIND_OUT, field="NAME", value=name)
+        hint = "`packshot models list` shows what can be downloaded."
+        raise InvalidOption(f"There is no published network named {name!r}.", hint=hint, field="NAME", value=name)
     entry = published()[name]
     folder = models_folder()
     if is_here(entry, folder):
