@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from packshot.core import codecs
 from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.recipe import Recipe
@@ -179,7 +180,9 @@ def test_a_product_that_the_photo_cuts_is_not_whole_however_it_is_framed() -> No
 
 def test_the_file_is_judged_and_not_what_was_meant_to_be_in_it() -> None:
     gray = disc(ground=230)
-    report = judge(find_preset("amazon"), as_jpeg(gray), product=remove(as_jpeg(gray), Options()).box)
+    made = remove(as_jpeg(gray), Options(form="mask"))
+    mask = codecs.decode(made.data).rgb[..., 0]
+    report = judge(find_preset("amazon"), as_jpeg(gray), product=made.box, mask=mask)
     assert "background" in {check.rule for check in report.failed}
 
 

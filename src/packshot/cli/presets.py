@@ -16,7 +16,7 @@ from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
     from packshot.core.recipe import Recipe
-    from packshot.core.rules import Check, Report, Rule
+    from packshot.core.rules import Report, Rule
     from packshot.engine.presets import Preset
 
 
@@ -131,8 +131,9 @@ def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> 
     With `kept` false only for those that are not kept. A picture that a human should look at (`review`) has not passed
     yet. Where a size is missed, the larger one that is recommended goes without saying.
     """
+    required = sum(check.required for check in report.checks)
     passed = "rules kept, but look at it before you use it" if review else "passed"
-    verdict = passed if report.passed else f"FAILED, {len(report.failed)} of {_required(report)} rules not kept"
+    verdict = passed if report.passed else f"FAILED, {len(report.failed)} of {required} rules not kept"
     yield f"  {report.title}: {verdict}"
     missed: set[str] = set()
     for check in report.checks:
@@ -140,12 +141,5 @@ def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> 
             continue
         if not check.passed:
             missed.add(check.rule)
-        yield f"    {_mark(check):6}  {check.message}"
-
-
-def _required(report: Report) -> int:
-    return sum(check.required for check in report.checks)
-
-
-def _mark(check: Check) -> str:
-    return "ok" if check.passed else "FAILED" if check.required else "advice"
+        mark = "ok" if check.passed else "FAILED" if check.required else "advice"
+        yield f"    {mark:6}  {check.message}"

@@ -47,10 +47,16 @@ class Target:
 
 
 def link(
-    service: Target, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+    service: Target,
+    photo: Photo,
+    options: Mapping[str, object],
+    idempotency_key: str | None,
+    limits: Limits | None = None,
 ) -> Conversation[Link]:
-    """Have a packshot made and kept by the service."""
-    return _link(service, photo, options, idempotency_key, service.limits())
+    """Have a packshot made and kept by the service. limits: of the call that this is a part of, if it is one."""
+    limits = limits or service.limits()
+    answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), limits)
+    return _read(answer, Link.from_json)
 
 
 def packshot(
@@ -58,7 +64,7 @@ def packshot(
 ) -> Conversation[Packshot]:
     """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
     limits = service.limits()
-    made = yield from _link(service, photo, options, idempotency_key, limits)
+    made = yield from link(service, photo, options, idempotency_key, limits)
     # A service may send us on to its bucket; there is no key in this request that could go along.
     answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS, follow=True), limits)
     if len(answer.body) != made.size_bytes:
@@ -78,13 +84,6 @@ def about(service: Target) -> Conversation[ServiceInfo]:
     request = Request("GET", service.url("/v1/about"), _HEADERS | {"Accept": "application/json"})
     answer = yield from ask(request, service.limits())
     return _read(answer, ServiceInfo.from_json)
-
-
-def _link(
-    service: Target, photo: Photo, options: Mapping[str, object], idempotency_key: str | None, limits: Limits
-) -> Conversation[Link]:
-    answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), limits)
-    return _read(answer, Link.from_json)
 
 
 def _form(

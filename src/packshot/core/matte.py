@@ -104,8 +104,7 @@ def drop_faint(matte: Float32) -> Float32:
     """
     levels = in_levels(matte)
     peaks = _peaks(levels)
-    pieces = _pieces(peaks)
-    specks = _specks(levels, peaks, pieces)
+    specks = _specks(levels, peaks)
     kept = np.asarray(cv2.subtract(peaks, specks), np.uint8)
     # A soft edge is near both. In haze, which is level, only the second bound keeps a ring from being left around.
     near = cv2.bitwise_and(_widened(_above(kept, 0.5), FAR_SHARE), _widened(_above(kept, FAINT), BESIDE_SHARE))
@@ -113,11 +112,10 @@ def drop_faint(matte: Float32) -> Float32:
     return _only_above(matte, levels, least)
 
 
-def drop_specks(matte: Float32) -> Float32:
+def _without_specks(matte: Float32) -> Float32:
     """A matte without its specks (SPECK_SHARE, SPECK_SPAN); the same array where it has none."""
     levels = in_levels(matte)
-    peaks = _peaks(levels)
-    specks = _specks(levels, peaks, _pieces(peaks))
+    specks = _specks(levels, _peaks(levels))
     return _only_above(matte, levels, specks) if cv2.countNonZero(specks) else matte
 
 
@@ -133,17 +131,16 @@ def _peaks(levels: UInt8) -> UInt8:
     return np.asarray(cv2.resize(cv2.dilate(levels, _CELL), quarter, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _pieces(peaks: UInt8) -> UInt8:
-    """255 where something is seen and 8 to 13 px around it. What is farther apart than 26 px is not one piece; who
-    measures the finished picture joins what is within 32 (core.measure.NEAR_PX)."""
-    return np.asarray(cv2.dilate(_above(peaks, FAINT), _CELL), np.uint8)
+def _specks(levels: UInt8, peaks: UInt8) -> UInt8:
+    """255 on those pieces that are specks, at a quarter of the size.
 
-
-def _specks(levels: UInt8, peaks: UInt8, pieces: UInt8) -> UInt8:
-    """255 on those pieces that are specks, at a quarter of the size."""
+    A piece is what is seen and 8 to 13 px around it. What is farther apart than 26 px is not one piece; who measures
+    the finished picture joins what is within 32 (core.measure.NEAR_PX).
+    """
+    pieces = cv2.dilate(_above(peaks, FAINT), _CELL)
     count, piece, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
     if count <= 2:  # the ground and one piece
-        return np.zeros_like(pieces)
+        return np.zeros_like(peaks)
     seen = cv2.threshold(levels, int(255 * FAINT), 0, cv2.THRESH_TOZERO)[1]  # haze around a speck adds nothing to it
     mass = np.bincount(piece.reshape(-1), to_unit(resample(seen, size_of(peaks))).reshape(-1), count)
     mass[0] = 0
@@ -186,7 +183,7 @@ def visible_box(matte: Float32) -> Box:
     than whoever measures the picture finds, and specks would move it aside. A cut to the product keeps the soft edge:
     that is `bounding_box`.
     """
-    box = bounding_box(drop_specks(matte), min(float(FAINT), float(matte.max()) / 2))
+    box = bounding_box(_without_specks(matte), min(float(FAINT), float(matte.max()) / 2))
     assert box is not None  # noqa: S101 - the pipeline has refused a matte that is empty
     return box
 

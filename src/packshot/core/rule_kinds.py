@@ -23,16 +23,21 @@ AGAIN = "photograph it again from nearer or with more pixels"
 class _Rule:
     """Whether the marketplace requires it or recommends it, and why, in its own words' sense."""
 
+    name: ClassVar[str]
     required: bool = True
     why: str = ""
 
-    def _check(self, passed: bool, measured: float | str, asked: str, said: str, advice: str = "") -> Check:
-        verb = "asked" if self.required else "recommended"
+    @property
+    def asked(self) -> str:
+        """What it asks for, in words."""
+        raise NotImplementedError
+
+    def _check(self, passed: bool, measured: float | str, said: str, advice: str = "") -> Check:
+        asked, verb = self.asked, "asked" if self.required else "recommended"
         message = f"{said}; {asked} {'are' if asked.endswith(('px', 'MB', 'megapixels')) else 'is'} {verb}."
         if not passed and advice:
             message += f" {advice}"
-        name: str = self.name  # type: ignore[attr-defined]
-        return Check(name, passed, measured, asked, message, self.required)
+        return Check(self.name, passed, measured, asked, message, self.required)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +60,18 @@ class Background(_Rule):
     def check(self, facts: Facts) -> Check:
         ground = facts.ground
         if ground.transparent:
-            return self._check(self.transparent, "transparent", self.asked, "The background is transparent")
+            return self._check(self.transparent, "transparent", "The background is transparent")
         if ground.off <= self.at_most_off:
-            return self._check(True, ground.off, self.asked, f"The background is {_colour(self.colour)} in every pixel")
+            return self._check(True, ground.off, f"The background is {_colour(self.colour)} in every pixel")
         share = "less than 0.1 %" if ground.off_share < 0.001 else _percent(ground.off_share, up=True)
         differs = f"{share} of it by up to {ground.off} of 255"
         is_trace = any(ground.off_share <= share and ground.off <= off for share, off in TRACES)
         if is_trace and ground.border_off <= self.at_most_off:
             said = f"The background is {_colour(self.colour)} but for traces beside the product, {differs}"
-            return self._check(True, ground.off, self.asked, said)
+            return self._check(True, ground.off, said)
         where = ", at the border too" if ground.border_off > self.at_most_off else ""
         said = f"The background differs, {differs}{where}"
-        return self._check(False, ground.off, self.asked, said, "Remove it, and add no shadow.")
+        return self._check(False, ground.off, said, "Remove it, and add no shadow.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +103,8 @@ class _Side(_Range):
 
     def check(self, facts: Facts) -> Check:
         side = max(facts.size) if self.which == "longest" else min(facts.size)
-        return self._check(
-            self.holds(side), side, self.asked, f"The {self.which} side has {side} px", self._advice(side, facts)
-        )
+        said = f"The {self.which} side has {side} px"
+        return self._check(self.holds(side), side, said, self._advice(side, facts))
 
     def _advice(self, side: int, facts: Facts) -> str:
         if self.most is not None and side > self.most:
@@ -133,9 +137,7 @@ class Megapixels(_Range):
 
     def check(self, facts: Facts) -> Check:
         value = facts.size.width * facts.size.height / 1e6
-        return self._check(
-            self.holds(value), value, self.asked, f"The picture has {value:.1f} megapixels", "Scale it down."
-        )
+        return self._check(self.holds(value), value, f"The picture has {value:.1f} megapixels", "Scale it down.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +155,7 @@ class Fill(_Range):
         high = self.most is not None and fill > self.most
         said = f"The product fills {_percent(fill, up=high)} of the frame"
         advice = "Leave more room around it." if high else "Cut the frame closer to it."
-        return self._check(self.holds(fill), round(fill, 4), self.asked, said, advice)
+        return self._check(self.holds(fill), round(fill, 4), said, advice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +174,7 @@ class Aspect(_Rule):
         width, height = facts.size
         passed = abs(width * self.height / self.width - height) <= 1
         said = f"The picture is {facts.size} px"
-        return self._check(passed, round(width / height, 4), self.asked, said, "Use a canvas of this aspect.")
+        return self._check(passed, round(width / height, 4), said, "Use a canvas of this aspect.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +188,7 @@ class FileFormat(_Rule):
 
     def check(self, facts: Facts) -> Check:
         said = f"The file's format is {FORMATS[facts.format].title}"
-        return self._check(facts.format in self.allowed, facts.format, self.asked, said, "Save it in another format.")
+        return self._check(facts.format in self.allowed, facts.format, said, "Save it in another format.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +205,7 @@ class FileSize(_Rule):
     def check(self, facts: Facts) -> Check:
         size_mb = facts.file_bytes / 1e6
         said = f"The file has {size_mb:.2f} MB"
-        return self._check(size_mb <= self.most_mb, facts.file_bytes, self.asked, said, "Use a lower quality.")
+        return self._check(size_mb <= self.most_mb, facts.file_bytes, said, "Use a lower quality.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,10 +217,10 @@ class WholeProduct(_Rule):
 
     def check(self, facts: Facts) -> Check:
         if not facts.edges:
-            return self._check(True, "whole", self.asked, "The product lies wholly in the frame")
+            return self._check(True, "whole", "The product lies wholly in the frame")
         edges = " and ".join(facts.edges)
         said = f"The product reaches the {edges} edge{'s' if len(facts.edges) > 1 else ''} and may be cut off there"
-        return self._check(False, edges, self.asked, said, "Photograph it again with room around it.")
+        return self._check(False, edges, said, "Photograph it again with room around it.")
 
 
 KINDS: Mapping[str, Callable[..., Rule]] = {

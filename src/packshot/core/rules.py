@@ -71,7 +71,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return all(check.passed for check in self.checks if check.required)
+        return not self.failed
 
     @property
     def failed(self) -> tuple[Check, ...]:

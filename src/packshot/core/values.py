@@ -23,7 +23,7 @@ _LENGTH = re.compile(rf"({_NUMBER})(px|%)?")
 _CANVAS = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})(?:px)?")
 _ASPECT = re.compile(rf"({_NUMBER})\s*:\s*({_NUMBER})")
 _HEX = re.compile(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}")
-_SIDES = {"left": ("x", 0.0), "right": ("x", 1.0), "top": ("y", 0.0), "bottom": ("y", 1.0), "center": ("", 0.5)}
+_SIDES = {"left": ("x", 0.0), "right": ("x", 1.0), "top": ("y", 0.0), "bottom": ("y", 1.0)}
 
 
 class Length(NamedTuple):
@@ -123,14 +123,13 @@ def position(text: str) -> Position:
         if max(x, y) > 1:
             raise ValueError(text)
         return Position(x, y)
-    at = {"x": 0.5, "y": 0.5}
-    if not 1 <= len(words) <= 2 or any(word not in _SIDES for word in words):
+    sides = [word for word in words if word != "center"]
+    if not 1 <= len(words) <= 2 or not _SIDES.keys() >= set(sides):
         raise ValueError(text)
-    axes = [_SIDES[word][0] for word in words if word != "center"]
-    if len(set(axes)) < len(axes):  # "left right"
+    at = dict(_SIDES[side] for side in sides)
+    if len(at) < len(sides):  # "left right"
         raise ValueError(text)
-    at.update(_SIDES[word] for word in words if word != "center")
-    return Position(at["x"], at["y"])
+    return Position(**at)
 
 
 def canvas(text: str) -> Canvas:

@@ -36,24 +36,9 @@ MIN_ROI_PX = 32
 """Least side of a region of interest: below it there is nothing for a network to see."""
 
 
-def find_matte(
-    picture: Picture, network: Network, *, roi: Region | None = None, touch_up: bytes | None = None
-) -> MatteResult:
-    """The matte at the picture's size: the file's own alpha where that cuts a product out, else what the network finds.
-
-    Parameters
-    ----------
-    roi
-        Only what lies in it is looked at; outside the matte is 0.
-    touch_up
-        A picture file with what a human has painted over the photo (core/touch_up.py).
-
-    Raises
-    ------
-    InvalidOption
-        The region lies outside the picture, or the touch-up cannot be read.
-    """
-    work = Work(Recipe(roi=roi, touch_up=touch_up), network)
+def find_matte(picture: Picture, network: Network) -> MatteResult:
+    """The matte at the picture's size: the file's own alpha where that cuts a product out, else the network's."""
+    work = Work(Recipe(), network)
     work.picture = picture
     return follow(MATTING, work).found
 

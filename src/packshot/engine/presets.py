@@ -90,9 +90,7 @@ def recipe_for(options: Options) -> Recipe:
     return make_recipe(options.over(Options(**kept)))
 
 
-def judge(
-    preset: Preset, data: bytes, product: Box, *, mask: UInt8 | None = None, edges: tuple[str, ...] = ()
-) -> Report:
+def judge(preset: Preset, data: bytes, product: Box, *, mask: UInt8, edges: tuple[str, ...] = ()) -> Report:
     """What a preset's rules say of an encoded picture whose product is known: the file is measured, not the plan.
 
     Parameters
@@ -102,19 +100,15 @@ def judge(
     product
         The box of the product in it, px.
     mask
-        uint8 (H, W), the product's matte in the picture; without it the whole box counts as product. What is fainter
-        than a tenth counts as background: on white it is dirt.
+        uint8 (H, W), the product's matte in the picture. What is fainter than a tenth counts as background: on white it
+        is dirt.
     edges
         Edges of the photo that the product reached (core.geometry.reached_edges), where it may be cut off.
     """
     header = codecs.probe(data, OUR_OWN)
     picture = codecs.read(data, header)
-    if mask is None:
-        mask = np.zeros(picture.rgb.shape[:2], np.uint8)
-        mask[product.slices] = 1
-    else:
-        mask = (mask >= VISIBLE).view(np.uint8)
-    return judge_picture(preset, picture, mask, product, file_format=header.format, file_bytes=len(data), edges=edges)
+    shown = (mask >= VISIBLE).view(np.uint8)
+    return judge_picture(preset, picture, shown, product, file_format=header.format, file_bytes=len(data), edges=edges)
 
 
 def judge_picture(

@@ -9,14 +9,13 @@ docs/decisions/0002-codecs.md has the measurements behind the choices.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN
+from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN, Header
 
 if TYPE_CHECKING:
     from packshot.core.codecs.decoding import decode as decode
     from packshot.core.codecs.decoding import probe as probe
     from packshot.core.codecs.decoding import read as read
     from packshot.core.codecs.encoding import encode as encode
-    from packshot.core.codecs.formats import Header as Header
     from packshot.core.codecs.limits import LIBRARY_LIMITS as LIBRARY_LIMITS
     from packshot.core.codecs.limits import Limits as Limits
 
@@ -24,7 +23,6 @@ __all__ = ["BY_SUFFIX", "FORMATS", "LIBRARY_LIMITS", "WRITTEN", "Header", "Limit
 
 _MODULES = {
     "LIBRARY_LIMITS": "limits",
-    "Header": "formats",
     "Limits": "limits",
     "decode": "decoding",
     "encode": "encoding",

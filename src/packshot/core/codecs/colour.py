@@ -42,8 +42,8 @@ def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
     return _without_profile(samples) if transform is None else _apply(transform, samples, mode)
 
 
-# Building a transform costs 19 ms (SPEED.md's machine), as much as a third of applying it; a shop's photos share one
-# or two profiles. The key is the whole profile, so that no two can be confused.
+# Building a transform costs 19 ms (docs/benchmarks.md's machine), as much as a third of applying it; a shop's photos
+# share one or two profiles. The key is the whole profile, so that no two can be confused.
 @lru_cache(maxsize=16)
 def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The transform to sRGB, or None where the profile is of no use or changes nothing."""
