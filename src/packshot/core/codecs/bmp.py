@@ -30,9 +30,8 @@ def header(data: bytes) -> Header:
     _check_compression(compression, bits)
     if width < 1 or height == 0 or planes != 1 or bits not in _BITS:
         raise damaged("BMP", f"claims {width}x{height} px in {planes} planes of {bits} bits per pixel")
-    _check_room(
-        len(data), offset, _palette_end(header_bytes, bits, colours), (width * bits + 31) // 32 * 4, abs(height)
-    )
+    row_bytes = (width * bits + 31) // 32 * 4
+    _check_room(len(data), offset, _palette_end(header_bytes, bits, colours), row_bytes, abs(height))
     return Header("bmp", Size(width, abs(height)))
 
 
