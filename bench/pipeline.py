@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
 from packshot.core.options import Options
-from packshot.engine.job import make_job
+from packshot.engine.job import Work, follow, make_job
 from packshot.engine.matting import find_matte
 from packshot.engine.network import Network, load_network
 from packshot.engine.pipeline import PIPELINE, remove
 from packshot.engine.presets import recipe_for
-from packshot.engine.work import Work, follow
 
 CUTOUT = recipe_for(Options())
 

@@ -21,9 +21,8 @@ from packshot.core.transparency import may_show_scene, opaque, own_matte
 from packshot.core.unmix import redraw_edges
 from packshot.core.values import Region
 from packshot.engine.edges import edge_refiner
-from packshot.engine.job import decode_auxiliary
+from packshot.engine.job import MatteResult, Stage, Work, decode_auxiliary, follow
 from packshot.engine.network import Network
-from packshot.engine.work import MatteResult, Stage, Work, follow
 from packshot.errors import InvalidOption
 
 OWN_CONFIDENCE = 0.99

@@ -16,11 +16,10 @@ from packshot.core.measure import box_of, find_on_plain
 from packshot.core.options import Options
 from packshot.core.render import framed_mask, render
 from packshot.core.rules import Report
-from packshot.engine.job import Job, decode_auxiliary, make_job
+from packshot.engine.job import Job, Stage, Work, decode_auxiliary, follow, make_job
 from packshot.engine.matting import MATTING, find_matte
 from packshot.engine.network import Network, default_network
 from packshot.engine.presets import find_preset, judge, judge_picture, recipe_for
-from packshot.engine.work import Stage, Work, follow
 from packshot.errors import InvalidOption, NoForeground
 
 
