@@ -46,6 +46,16 @@ def test_an_object_that_is_not_what_was_written_is_never_given_as_a_whole(size_b
     asyncio.run(scenario())
 
 
+def test_a_checksum_that_somebody_else_wrote_beside_a_photo_is_not_ours_to_compare() -> None:
+    async def scenario() -> None:
+        place = in_memory()
+        await obstore.put_async(place._bucket, "results/a.jpg", b"a photo", attributes={"sha256": "in base64"})
+        assert await place.read("a.jpg") == b"a photo"
+        assert await (await place.open("a.jpg")).read() == b"a photo"
+
+    asyncio.run(scenario())
+
+
 def test_a_download_from_the_bucket_itself_has_the_headers_that_were_written() -> None:
     async def scenario() -> None:
         place = in_memory()

@@ -118,6 +118,13 @@ def test_leftovers_go_when_they_are_old(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_leftovers_that_cannot_be_removed_stop_no_batch(tmp_path: Path) -> None:
+    stuck = tmp_path / ".packshot" / "incoming" / "a folder, which nobody here makes"
+    stuck.mkdir(parents=True)
+    open_storage(str(tmp_path)).remove_leftovers()
+    assert stuck.is_dir()
+
+
 def test_folders_of_a_private_place_are_for_this_user_alone(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "results"
     asyncio.run(FolderStorage(folder, private=True).write("ab/x.png", b"data", "image/png"))

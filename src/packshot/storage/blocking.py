@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from packshot.errors import BadSettings, InvalidOption, StoreUnavailable
+from packshot.errors import BadSettings, InvalidOption, StorageError, StoreUnavailable
 from packshot.retry import RetryPolicy
 from packshot.storage.base import Entry, Page, Storage
 from packshot.storage.folder import FolderStorage
@@ -51,8 +52,9 @@ class BlockingStorage:
         self._patiently(lambda: self._storage.write(key, data, media_type))
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed run left half written. Only for whoever is the only one to write here."""
-        self._wait(self._storage.remove_leftovers())
+        """Remove what a killed run left half written, if it can be. Only for whoever is the only one to write here."""
+        with suppress(StorageError):
+            self._wait(self._storage.remove_leftovers())
 
     def _patiently(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return RETRIES.call(lambda: self._wait(start()), StoreUnavailable)

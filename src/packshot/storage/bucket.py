@@ -30,7 +30,8 @@ PIECE_BYTES = 2 * 1024 * 1024
 MAX_SKEW_S = 300.0  # S3 itself refuses what is signed more than 15 minutes off
 PROOF_S = 10.0  # how long a write that worked stands for the next
 PROBE = "probe"
-_DIGEST = "sha256"
+# A name that nobody else gives to metadata of a photo. Azure takes no hyphen in it, some proxies drop underscores.
+_DIGEST = "packshotsha256"
 
 Bucket = S3Store | GCSStore | AzureStore | MemoryStore
 
