@@ -47,7 +47,7 @@ def test_who_leaves_at_any_step_and_asks_again_pays_once(running: Running, step:
     key = running.new_key(2)
     body, kind = multipart("image", good("jpeg"))
     sent = head(key, kind, len(body)).replace(b"\r\n\r\n", b"\r\nIdempotency-Key: 1\r\n\r\n") + body
-    part = running.service.idempotency if step in {"begin", "finish"} else running.service.ledger
+    part = running.service.jobs.idempotency if step in {"begin", "finish"} else running.service.ledger
     with held(part, step) as arrived:
         with socket.create_connection(running.address) as leaving:
             leaving.sendall(sent)

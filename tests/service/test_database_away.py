@@ -29,9 +29,9 @@ def server() -> Iterator[Postgres]:
         yield server
 
 
-def works(accounts: Accounts) -> bool:
+def works(database: Database) -> bool:
     try:
-        accounts.check()
+        database.check()
     except DatabaseUnavailable:
         return False
     return True
@@ -49,7 +49,7 @@ def test_a_stopped_server_is_said_at_once_and_its_return_is_noticed(server: Post
     assert caught.value.retry_after_s >= 1
     assert time.monotonic() - began < 5
     server.start()
-    wait_until(lambda: works(accounts))
+    wait_until(lambda: works(database))
     assert accounts.authenticate(key).name == "shop"
     database.close()
 
@@ -84,7 +84,7 @@ def test_a_silent_server_is_given_up_within_the_deadline_and_no_credit_is_lost(s
     finally:
         for process in children:
             process.send_signal(signal.SIGCONT)
-    wait_until(lambda: works(accounts))
+    wait_until(lambda: works(database))
     ledger.give_back_lost(older_than_s=0)
     assert accounts.authenticate(new.key).credits == 5
     database.close()

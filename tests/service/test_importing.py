@@ -36,7 +36,7 @@ def test_all_that_an_owner_has_comes_along(source: Database, target: Database, c
         spent.charge(shop.id, charge_id := new_charge_id())
         if settle:
             spent.settle(charge_id)
-    Idempotency(source, now=clock).begin(shop.id, "order-1", "hash")
+    Idempotency(source, clock, running_s=180).begin(shop.id, "order-1", "hash")
     here = Accounts(target, now=clock).create("was here before")
 
     assert import_keys(source, target) == 2
@@ -48,7 +48,7 @@ def test_all_that_an_owner_has_comes_along(source: Database, target: Database, c
     assert (accounts.authenticate(shop.key).credits, accounts.authenticate(shop.key).rate) == (3, "3/second")
     assert ledger.usage(key_id=shop.id) == spent.usage(key_id=shop.id)
     with pytest.raises(ConflictError, match="still running"):
-        Idempotency(target, now=clock).begin(shop.id, "order-1", "hash")
+        Idempotency(target, clock, running_s=180).begin(shop.id, "order-1", "hash")
     clock.advance(3600)
     assert ledger.give_back_lost(older_than_s=60) == 1
     assert accounts.authenticate(shop.key).credits == 4

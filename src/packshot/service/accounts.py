@@ -83,10 +83,6 @@ class Accounts:
         self._database = database
         self._now = now
 
-    def check(self) -> None:
-        """Raise DatabaseUnavailable unless keys can be looked up."""
-        self._database.check()
-
     def create(
         self, name: str, credits: int | None = None, expires_at: float | None = None, rate: str | None = None
     ) -> NewKey:

@@ -7,14 +7,14 @@ import contextvars
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
 from packshot.errors import QueueFull, ShuttingDown
 
 T = TypeVar("T")
+FIRST_RETRY_S = 2  # the advice while nothing has been measured yet, and to those who come during a drain
 LONGEST_RETRY_S = 60
 
 
@@ -24,36 +24,21 @@ class Admission:
     A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
     `running` says is what the processors do. A request that gives up while it waits is never computed.
     All of it belongs to one event loop.
+
+    queued: requests that wait for a worker. running: threads at work, those whose request has given up among them.
+    draining: whether new work is refused.
     """
 
-    def __init__(self, workers: int, queue_limit: int, retry_after_s: int = 2) -> None:
-        """`retry_after_s` is the advice while nothing has been measured yet, and to those who come during a drain."""
+    def __init__(self, workers: int, queue_limit: int) -> None:
+        self.queued = self.running = 0
+        self.draining = False
         self._workers = workers
         self._queue_limit = queue_limit
-        self._first_retry_s = retry_after_s
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         self._slots = asyncio.Semaphore(workers)
-        self._queued = 0
-        self._running = 0
         self._durations_s: deque[float] = deque(maxlen=32)
-        self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
-
-    @property
-    def queued(self) -> int:
-        """Requests that wait for a worker."""
-        return self._queued
-
-    @property
-    def running(self) -> int:
-        """Threads at work, those whose request has given up among them."""
-        return self._running
-
-    @property
-    def draining(self) -> bool:
-        """Whether new work is refused."""
-        return self._draining
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run `work` on a worker thread, with this task's context variables. The caller sets a deadline around it.
@@ -69,7 +54,7 @@ class Admission:
 
     def close(self) -> None:
         """Refuse new work from now on."""
-        self._draining = True
+        self.draining = True
 
     async def drain(self) -> None:
         """Refuse new work from now on, and return when all that was let in has ended."""
@@ -79,11 +64,11 @@ class Admission:
 
     def refuse_or_pass(self) -> None:
         """Raise what `run` would raise at once. Asked before a photo is read, for there is no need to read it then."""
-        if self._draining:
+        if self.draining:
             raise ShuttingDown(
-                "The service is shutting down.", retry_after_s=self._first_retry_s, hint="Send it again in a moment."
+                "The service is shutting down.", retry_after_s=FIRST_RETRY_S, hint="Send it again in a moment."
             )
-        if self._running + self._queued >= self._workers + self._queue_limit:
+        if self.running + self.queued >= self._workers + self._queue_limit:
             retry_after_s = self._retry_after_s()
             raise QueueFull(
                 "The service has as much work as it can hold.",
@@ -94,27 +79,20 @@ class Admission:
     def _retry_after_s(self) -> int:
         """When those who are here now will have left, by what recent work took."""
         if not self._durations_s:
-            return self._first_retry_s
+            return FIRST_RETRY_S
         each_s = sum(self._durations_s) / len(self._durations_s)
-        ahead = self._running + self._queued
+        ahead = self.running + self.queued
         return min(max(1, math.ceil(each_s * ahead / self._workers)), LONGEST_RETRY_S)
 
     async def _wait_for_slot(self) -> None:
-        with self._counted_as_queued():
-            await self._slots.acquire()
-        self._running += 1
-
-    @contextmanager
-    def _counted_as_queued(self) -> Iterator[None]:
-        self._queued += 1
+        self.queued += 1
         self._idle.clear()
         try:
-            yield
-        except BaseException:
-            self._queued -= 1
+            await self._slots.acquire()
+            self.running += 1
+        finally:
+            self.queued -= 1
             self._note_idle()
-            raise
-        self._queued -= 1
 
     def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
         context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
@@ -133,12 +111,12 @@ class Admission:
         self._leave()
 
     def _leave(self) -> None:
-        self._running -= 1
+        self.running -= 1
         self._slots.release()
         self._note_idle()
 
     def _note_idle(self) -> None:
-        if not self._running and not self._queued:
+        if not self.running and not self.queued:
             self._idle.set()
 
 

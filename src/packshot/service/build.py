@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
 CONTRACT_FORMATS = frozenset({"jpeg", "png", "bmp"})
 
-
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +51,6 @@ class Service:
     database: Database
     accounts: Accounts
     ledger: Ledger
-    idempotency: Idempotency
     rate_limiter: RateLimiter
     admission: Admission
     store: ResultStore
@@ -61,7 +59,7 @@ class Service:
     sweeper: Sweeper
     telemetry: Telemetry
     now: Callable[[], float]
-    first_key: NewKey | None = None
+    first_key: NewKey | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -107,7 +105,7 @@ class Service:
         """Raise ShuttingDown, DatabaseUnavailable or StoreUnavailable unless the next request would be served."""
         if self.admission.draining:
             raise ShuttingDown("The service is shutting down.", retry_after_s=5, hint="Use another replica.")
-        await asyncio.to_thread(self.accounts.check)
+        await asyncio.to_thread(self.database.check)
         await self.store.check()
 
 
@@ -123,7 +121,6 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     network = load_network(settings.model, threads=settings.threads, device=settings.device, folder=settings.models_dir)
     database = Database(state.database)
     accounts, ledger = Accounts(database, now=now), Ledger(database, now=now)
-    idempotency = Idempotency(database, now=now, running_s=lost_after_s(settings))
     admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
     telemetry = make_telemetry(settings, network.card.name, admission)
     store = store or open_results(settings, state.results)
@@ -134,34 +131,30 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         store=store,
         signer=signer,
         ledger=ledger,
-        idempotency=idempotency,
+        idempotency=Idempotency(database, now=now, running_s=lost_after_s(settings)),
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
         now=now,
         telemetry=telemetry,
     )
-    sweeper = Sweeper(store, settings.result_ttl_s)
-    rate_limiter = RateLimiter(
-        settings.rate_limit, settings.rate_limit_url, fail_closed=settings.rate_limit_away == "closed"
-    )
+    fail_closed = settings.rate_limit_away == "closed"
+    rate_limiter = RateLimiter(settings.rate_limit, settings.rate_limit_url, fail_closed=fail_closed)
     rate_limiter.on_failure = telemetry.metrics.limits_not_shared
-    first_key = state.first_key(accounts)
     return Service(
         settings=settings,
         network=network,
         database=database,
         accounts=accounts,
         ledger=ledger,
-        idempotency=idempotency,
         rate_limiter=rate_limiter,
         admission=admission,
         store=store,
         signer=signer,
         jobs=jobs,
-        sweeper=sweeper,
+        sweeper=Sweeper(store, settings.result_ttl_s),
         telemetry=telemetry,
         now=now,
-        first_key=first_key,
+        first_key=state.first_key(accounts),
     )
 
 

@@ -59,17 +59,21 @@ class Database:
         NotReachable
             Its server is away, or does not let this user in.
         """
-        self.name = _name_of(place)
         self._is_file = isinstance(place, Path)
         self._turns: AbstractContextManager[object] = threading.RLock() if self._is_file else nullcontext()
         self._watchdog = _Watchdog()
         self._away_until = 0.0
         self._closed = False
-        self._engine = _open_engine(place)
+        if isinstance(place, Path):
+            self.name, self._engine = str(place), _sqlite(place)
+        else:
+            url = database_url(place)
+            self.name, self._engine = url.render_as_string(hide_password=True), _postgresql(url)
         try:
             if isinstance(place, Path):
                 place.touch(mode=0o600)
-            self._bring_up_to_date()
+            with self._turns, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+                migrate(connection, self.name)
         except (OSError, SQLAlchemyError) as error:
             self._engine.dispose()
             raise _unusable(self.name, self._is_file, error) from error
@@ -111,10 +115,6 @@ class Database:
         with self._turns:
             self._closed = True
             self._engine.dispose()
-
-    def _bring_up_to_date(self) -> None:
-        with self._turns, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            migrate(connection, self.name)
 
     @contextmanager
     def _connected(self, *, writes: bool) -> Iterator[Connection]:
@@ -191,16 +191,6 @@ def database_url(given: str) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def _name_of(place: Place) -> str:
-    """The database in words: without its password."""
-    return str(place) if isinstance(place, Path) else database_url(place).render_as_string(hide_password=True)
-
-
-def _open_engine(place: Place) -> Engine:
-    """An engine for a SQLite file or a PostgreSQL URL. Connects to nothing yet."""
-    return _sqlite(place) if isinstance(place, Path) else _postgresql(database_url(place))
-
-
 def _sqlite(path: Path) -> Engine:
     arguments = {"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=StaticPool, connect_args=arguments)
@@ -236,9 +226,8 @@ def _postgresql(url: URL) -> Engine:
         "prepare_threshold": None,
     }
     kept = {name: value for name, value in arguments.items() if name not in url.query}
-    return create_engine(
-        url, connect_args=kept, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=_CONNECT_TIMEOUT_S
-    )
+    pool: dict[str, Any] = {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": _CONNECT_TIMEOUT_S}
+    return create_engine(url, connect_args=kept, **pool)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -259,9 +248,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 class _Watchdog:
-    """Shuts sockets down whose time is up, so that whoever waits on them gets an error at once.
-
-    A server that falls silent answers no timeout of its own.
+    """Shuts sockets down whose time is up: a server that falls silent answers no timeout of its own.
 
     One thread for all of them: a timer for each call would cost as much as the call.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 KEPT_S = 24 * 3600
-# A process that died left its entries running. As old as a charge must be to be given back, with the default deadline.
-RUNNING_S = 180.0
 LONGEST_KEY = 255
 
 
 class Idempotency:
-    """`begin` before the work, then `finish` or `abandon`. In the same database as the accounts."""
+    """`begin` before the work, then `finish` or `abandon`. In the same database as the accounts.
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.time, running_s: float = RUNNING_S) -> None:
+    running_s: age of an entry without an outcome whose process must have died.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], float], running_s: float) -> None:
         self._database = database
         self._now = now
         self._running_s = running_s
@@ -55,13 +55,9 @@ class Idempotency:
         known_hash, outcome = found or (request_hash, None)
         return _settled(known_hash == request_hash, outcome)
 
-    def finish(self, key_id: str, idempotency_key: str, outcome: str, within: Connection | None = None) -> None:
-        """Keep what the request led to. within: as a part of this transaction on the same database."""
-        kept = update(IDEMPOTENCY).where(_at(key_id, idempotency_key)).values(outcome=outcome)
-        if within is None:
-            self._database.change(kept)
-        else:
-            within.execute(kept)
+    def finish(self, key_id: str, idempotency_key: str, outcome: str, within: Connection) -> None:
+        """Keep what the request led to, as a part of a transaction on the same database."""
+        within.execute(update(IDEMPOTENCY).where(_at(key_id, idempotency_key)).values(outcome=outcome))
 
     def abandon(self, key_id: str, idempotency_key: str) -> None:
         """The work failed: the next request with this key starts afresh."""

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,7 +20,6 @@ from packshot.engine.pipeline import Result, check, run
 from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
 from packshot.service.results import new_result_id, result_name
-from packshot.service.telemetry import Telemetry, no_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from packshot.service.idempotency import Idempotency
     from packshot.service.ledger import Ledger
     from packshot.service.results import ResultStore, UrlSigner
+    from packshot.service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,6 @@ class StoredResult:
     result: its `data` is empty when an earlier request's answer is given again. size_bytes: of the file.
     """
 
-    result_id: str
     link: ResultLink
     result: Result
     size_bytes: int
@@ -74,35 +73,24 @@ class _Charge:
     also: Callable[[Connection], None] | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class Jobs:
     """Use cases over the parts that build.py puts together. One instance serves all requests."""
 
-    def __init__(
-        self,
-        *,
-        network: Network,
-        admission: Admission,
-        store: ResultStore,
-        signer: UrlSigner,
-        ledger: Ledger,
-        idempotency: Idempotency,
-        deadline_s: float,
-        result_ttl_s: int,
-        now: Callable[[], float] = time.time,
-        telemetry: Telemetry | None = None,
-    ) -> None:
-        self._network = network
-        self._admission = admission
-        self._store = store
-        self._signer = signer
-        self._ledger = ledger
-        self._idempotency = idempotency
-        self._deadline_s = deadline_s
-        self._result_ttl_s = result_ttl_s
-        self._now = now
-        self._telemetry = telemetry or no_telemetry()
-        self._unsettled = 0
-        self._all_settled = asyncio.Event()
+    network: Network
+    admission: Admission
+    store: ResultStore
+    signer: UrlSigner
+    ledger: Ledger
+    idempotency: Idempotency
+    deadline_s: float
+    result_ttl_s: int
+    now: Callable[[], float]
+    telemetry: Telemetry
+    _unsettled: int = field(default=0, init=False)
+    _all_settled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
         self._all_settled.set()
 
     async def make(self, key: KeyInfo, job: Job, *, idempotency_key: str | None = None) -> Result:
@@ -143,11 +131,14 @@ class Jobs:
             scope = (key.id, idempotency_key)
             outcome = await self._begin(*scope, request_hash)
             if outcome is not None:
-                return self._again(_outcomes().validate_json(outcome))
+                stored = _outcomes().validate_json(outcome)
+                if self.now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
+                    raise _past_its_life()
+                return stored
             try:
                 return await self._make_and_keep_once(key, job, idempotency_key)
             except BaseException:
-                await _at_last(self._idempotency.abandon, *scope)
+                await _at_last(self.idempotency.abandon, *scope)
                 raise
 
     async def check(self, job: Job) -> Report:
@@ -158,7 +149,7 @@ class Jobs:
         InputError, NoForeground, QueueFull, ShuttingDown, DeadlineExceeded
         """
         async with self._deadline():
-            return await self._admission.run(lambda: check(job, self._network))
+            return await self.admission.run(lambda: check(job, self.network))
 
     async def settled(self) -> None:
         """Return when nothing is left to settle or to give back, also for those that were cancelled."""
@@ -177,20 +168,19 @@ class Jobs:
 
     async def _begin(self, key_id: str, idempotency_key: str, request_hash: str) -> str | None:
         """Idempotency.begin; when this request is cancelled meanwhile, the key is free again if it was this one's."""
-        call = _started(self._idempotency.begin, key_id, idempotency_key, request_hash)
+        call = _started(self.idempotency.begin, key_id, idempotency_key, request_hash)
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
             if await call is None:
-                await _at_last(self._idempotency.abandon, key_id, idempotency_key)
+                await _at_last(self.idempotency.abandon, key_id, idempotency_key)
             raise
 
     async def _make_and_keep_once(self, key: KeyInfo, job: Job, idempotency_key: str | None = None) -> StoredResult:
         async with self._charged(key) as charge, self._deadline():
             stored = await self._keep(await self._compute(job))
             if idempotency_key is not None:
-                remembered = (key.id, idempotency_key, _remembered(stored))
-                charge.also = partial(self._idempotency.finish, *remembered)
+                charge.also = partial(self.idempotency.finish, key.id, idempotency_key, _remembered(stored))
             return stored
 
     async def _compute(self, job: Job, finish: Callable[[bytes], bytes] | None = None) -> Result:
@@ -198,31 +188,25 @@ class Jobs:
 
         def work() -> Result:
             waited_ms = 1000 * (time.perf_counter() - asked)
-            result = run(job, self._network)
+            result = run(job, self.network)
             finished = result.data if finish is None else finish(result.data)
             result = replace(result, data=finished, timings_ms={"wait": waited_ms, **result.timings_ms})
-            self._telemetry.computed(result)
+            self.telemetry.computed(result)
             return result
 
-        return await self._admission.run(work)
+        return await self.admission.run(work)
 
     async def _keep(self, result: Result) -> StoredResult:
-        result_id = new_result_id()
-        name = result_name(result_id, result.media_type)
-        with self._telemetry.storing(len(result.data)):
-            await self._store.put(name, result.data)
-        expires = int(self._now()) + self._result_ttl_s
-        query = f"expires={expires}&signature={self._signer.sign(name, expires)}"
-        return StoredResult(result_id, ResultLink(name, query, expires), result, len(result.data))
-
-    def _again(self, stored: StoredResult) -> StoredResult:
-        if self._now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
-            raise _past_its_life()
-        return stored
+        name = result_name(new_result_id(), result.media_type)
+        with self.telemetry.storing(len(result.data)):
+            await self.store.put(name, result.data)
+        expires = int(self.now()) + self.result_ttl_s
+        query = f"expires={expires}&signature={self.signer.sign(name, expires)}"
+        return StoredResult(ResultLink(name, query, expires), result, len(result.data))
 
     async def _fetch(self, stored: StoredResult) -> Result:
         try:
-            file = await self._store.open(result_name(stored.result_id, stored.result.media_type))
+            file = await self.store.open(stored.link.name)
             return replace(stored.result, data=await file.read())
         except ResultUnknown as error:
             raise _past_its_life() from error
@@ -232,24 +216,24 @@ class Jobs:
         """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled."""
         charge = _Charge(new_charge_id())
         try:
-            await _to_the_end(self._ledger.charge, key.id, charge.id)
+            await _to_the_end(self.ledger.charge, key.id, charge.id)
         except asyncio.CancelledError:
-            await _at_last(self._ledger.refund, charge.id)
+            await _at_last(self.ledger.refund, charge.id)
             raise
         try:
-            with self._telemetry.photo():
+            with self.telemetry.photo():
                 yield charge
                 with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
-                    await _to_the_end(self._ledger.settle, charge.id, charge.also)
+                    await _to_the_end(self.ledger.settle, charge.id, charge.also)
         except BaseException:
-            await _at_last(self._ledger.refund, charge.id)
-            self._telemetry.metrics.refunded()
+            await _at_last(self.ledger.refund, charge.id)
+            self.telemetry.metrics.refunded()
             raise
 
     @asynccontextmanager
     async def _deadline(self) -> AsyncIterator[None]:
         """One deadline over queue, computing and storing."""
-        deadline = asyncio.timeout(self._deadline_s)
+        deadline = asyncio.timeout(self.deadline_s)
         try:
             async with deadline:
                 yield
@@ -257,9 +241,9 @@ class Jobs:
             if not deadline.expired():  # the work's own
                 raise
             raise DeadlineExceeded(
-                f"The work was not done within {self._deadline_s:g} seconds.",
+                f"The work was not done within {self.deadline_s:g} seconds.",
                 hint="Send the photo again later.",
-                deadline_s=self._deadline_s,
+                deadline_s=self.deadline_s,
             ) from error
 
 

@@ -52,6 +52,11 @@ _PURPOSE = b"packshot-result-1:"
 _log = logging.getLogger(__name__)
 
 
+def content_disposition(media_type: str) -> str:
+    """The header by which browsers show a result, and save it as packshot.EXT."""
+    return f'inline; filename="packshot.{EXTENSIONS[media_type]}"'
+
+
 def new_result_id() -> str:
     """A fresh id: 22 URL-safe characters from 128 random bits. Nobody finds a result by guessing."""
     return secrets.token_urlsafe(16)
@@ -76,10 +81,8 @@ class UrlSigner:
     The first secret signs, all verify, so that a secret can be changed without breaking links.
     """
 
-    def __init__(self, secrets: Sequence[bytes | str], now: Callable[[], float] = time.time) -> None:
-        if not secrets:
-            raise ValueError("a signer needs a secret")
-        self._secrets = [secret.encode() if isinstance(secret, str) else bytes(secret) for secret in secrets]
+    def __init__(self, secrets: Sequence[str], now: Callable[[], float]) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
         self._now = now
 
     def sign(self, name: str, expires: int) -> str:
@@ -128,8 +131,7 @@ class ResultStore:
     async def put(self, name: str, data: bytes) -> None:
         """Keep a result: afterwards all of it can be read, or, after an error, nothing."""
         media_type = media_type_of(name)
-        disposition = f'inline; filename="packshot.{EXTENSIONS[media_type]}"'
-        headers = {"Content-Disposition": disposition, "Cache-Control": "private"}
+        headers = {"Content-Disposition": content_disposition(media_type), "Cache-Control": "private"}
         with _failures():
             await self.storage.write(_key(name), data, media_type, headers)
 
@@ -145,12 +147,6 @@ class ResultStore:
         key = _key(name)
         with _failures(), _unknown_if_missing():
             return await self.storage.link(key, life_s)
-
-    async def delete(self, name: str) -> None:
-        """Remove a result; one that is not there is no error."""
-        key = _key(name)
-        with _failures():
-            await self.storage.remove([key])
 
     async def check(self) -> None:
         """Return if a result could be put now."""

@@ -82,8 +82,3 @@ def make_telemetry(settings: Settings, model: str, admission: Admission) -> Tele
     if settings.metrics_port is None:
         return Telemetry(metrics, traces)
     return Telemetry(metrics, traces, MetricsServer(metrics.registry, settings.metrics_host, settings.metrics_port))
-
-
-def no_telemetry() -> Telemetry:
-    """Figures that nobody fetches, and no traces."""
-    return Telemetry(Metrics(model=""), Traces())
