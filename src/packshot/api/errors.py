@@ -200,10 +200,3 @@ PROBLEM_DETAILS = ErrorForm(
     challenge="Bearer",
 )
 """The neutral form: of the native API, and of every path that is in no vendor's dialect."""
-
-
-def in_neutral_words(codes: Mapping[type[errors.PackshotError], tuple[int, str]]) -> Table:
-    """A table of the statuses and codes of a dialect that has no words of its own."""
-    return {
-        kind: Row(status, row_of(kind, PROBLEM_DETAILS.table).words, code) for kind, (status, code) in codes.items()
-    }

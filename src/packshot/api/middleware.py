@@ -53,10 +53,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         scope["request_id"] = str(uuid.uuid4()).upper()
-        with (
-            self._telemetry.request(Headers(scope=scope)) as span,
-            bind_request(scope["request_id"], span.trace_id),
-        ):
+        with self._telemetry.request(Headers(scope=scope)) as span, bind_request(scope["request_id"], span.trace_id):
             await self._answer(scope, receive, send, span)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, span: RequestSpan) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.http import part_of, requested_range
 from packshot.core.codecs.formats import WRITTEN
-from packshot.service.results import media_type_of
+from packshot.service.results import content_disposition, media_type_of
 from packshot.storage.base import StoredFile
 
 # A result is the product of a stranger's bytes: nothing in it may run, sniff, frame or leak where it came from.
@@ -49,7 +49,7 @@ async def download(call: Call) -> Response:
         "Content-Length": str(stored.size_bytes),
         "Accept-Ranges": "bytes",
         "ETag": f'"{name.partition(".")[0]}"',  # what is behind an id never changes
-        "Content-Disposition": f'inline; filename="packshot.{name.rpartition(".")[2]}"',
+        "Content-Disposition": content_disposition(media_type),
         "Cache-Control": f"private, max-age={remaining_s}, immutable",
     }
     if request.method == "HEAD":

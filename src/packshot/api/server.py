@@ -164,8 +164,7 @@ def bind(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
-        where = (settings.host, settings.port)
-        raise cannot_listen(error, *where, host_setting="host", port_setting="port") from error
+        raise cannot_listen(error, settings.host, settings.port, host_setting="host", port_setting="port") from error
 
 
 def make_server(service: Service) -> Server:

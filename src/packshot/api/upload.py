@@ -95,7 +95,7 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
     return await asyncio.to_thread(_from_json if kind == JSON else _from_urlencoded, body, limits)
 
 
-def file_in(form: Form, name: str, hint: str = HOW) -> bytes:
+def file_in(form: Form, name: str) -> bytes:
     """The bytes of a file part that must be there.
 
     Raises
@@ -104,9 +104,9 @@ def file_in(form: Form, name: str, hint: str = HOW) -> bytes:
     """
     value = next((value for each, value in form if each == name), None)
     if value is not None and not value:
-        raise EmptyFile(f"The part `{name}` is empty.", hint=hint, field=name)
+        raise EmptyFile(f"The part `{name}` is empty.", hint=HOW, field=name)
     if not isinstance(value, bytes):
-        raise MissingImage(f"The request has no part `{name}`.", hint=hint, field=name)
+        raise MissingImage(f"The request has no part `{name}`.", hint=HOW, field=name)
     return value
 
 

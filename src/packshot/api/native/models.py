@@ -10,9 +10,7 @@ from pydantic import BaseModel, Field
 
 from packshot import __version__
 from packshot.core.codecs.formats import FORMATS
-from packshot.core.geometry import Box, Size
 from packshot.core.options import OPTIONS
-from packshot.core.rules import Report
 from packshot.engine.presets import Preset, find_preset, preset_names
 from packshot.service.accounts import KeyInfo
 from packshot.service.build import Service, native_limits
@@ -28,10 +26,6 @@ class Extent(BaseModel):
     width: int
     height: int
 
-    @classmethod
-    def of(cls, size: Size) -> Self:
-        return cls(width=size.width, height=size.height)
-
 
 class Rectangle(BaseModel):
     """A rectangle in px: left and top belong to it, right and bottom do not."""
@@ -40,10 +34,6 @@ class Rectangle(BaseModel):
     top: int
     right: int
     bottom: int
-
-    @classmethod
-    def of(cls, box: Box) -> Self:
-        return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
 
 
 class RuleCheck(BaseModel):
@@ -64,10 +54,6 @@ class PresetReport(BaseModel):
     title: str
     passed: bool = Field(description="Whether every required rule is kept.")
     checks: list[RuleCheck]
-
-    @classmethod
-    def of(cls, report: Report) -> Self:
-        return cls.model_validate(report.to_dict())
 
 
 class Packshot(BaseModel):
@@ -103,13 +89,13 @@ class Packshot(BaseModel):
             width=result.size.width,
             height=result.size.height,
             bytes=stored.size_bytes,
-            photo=Extent.of(result.photo_size),
-            box=Rectangle.of(result.box),
-            product=Rectangle.of(result.product),
+            photo=result.photo_size._asdict(),
+            box=result.box._asdict(),
+            product=result.product._asdict(),
             confidence=None if result.confidence is None else round(result.confidence, 4),
             review=result.review,
-            notes=list(result.notes),
-            preset=None if result.report is None else PresetReport.of(result.report),
+            notes=result.notes,
+            preset=None if result.report is None else result.report.to_dict(),
             timings_ms={name: round(value, 1) for name, value in result.timings_ms.items()},
         )
 
@@ -247,25 +233,15 @@ class About(BaseModel):
                 max_pixels=limits.max_pixels,
                 min_side_px=limits.min_side_px,
             ),
-            formats=[
-                FormatFacts(
-                    name=row.name,
-                    title=row.title,
-                    media_type=row.media_type,
-                    suffixes=list(row.suffixes),
-                    written=row.written,
-                    alpha=row.alpha,
-                )
-                for row in FORMATS.values()
-            ],
+            formats=[FormatFacts.model_validate(row, from_attributes=True) for row in FORMATS.values()],
             options=[
                 OptionFacts(
                     name=name,
                     about=option.about,
                     accepts=option.accepts,
                     kind=option.kind,
-                    choices=list(preset_names() if name == "preset" else option.choices),
-                    examples=list(option.examples),
+                    choices=preset_names() if name == "preset" else option.choices,
+                    examples=option.examples,
                 )
                 for name, option in OPTIONS.items()
             ],

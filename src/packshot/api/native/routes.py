@@ -14,14 +14,14 @@ from packshot.api.errors import NotAcceptable
 from packshot.api.http import accepted, preferred
 from packshot.api.native import form
 from packshot.api.native.form import read_check, read_job
-from packshot.api.native.models import DAYS, About, Account, Checked, Packshot, PresetReport
+from packshot.api.native.models import DAYS, About, Account, Checked, Packshot
+from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
 from packshot.engine.pipeline import Result
-from packshot.service.results import EXTENSIONS
+from packshot.service.results import content_disposition
 
-JSON = "application/json"
 _NOT_A_TOKEN = re.compile(r"[^\w.-]+")
 _CHECK_FAILURES = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
 
@@ -39,7 +39,7 @@ async def make_packshot(call: Call) -> Response:
 async def check_picture(call: Call) -> Response:
     job = await read_check(call.request, call.service.settings)
     report = await call.run(call.service.jobs.check(job))
-    return described(Checked(request_id=call.request_id, preset=PresetReport.of(report)))
+    return described(Checked(request_id=call.request_id, preset=report.to_dict()))
 
 
 async def tell_account(call: Call) -> Response:
@@ -78,7 +78,7 @@ def described(model: BaseModel) -> Response:
 def picture(result: Result) -> Response:
     """The picture itself."""
     headers = facts(result) | {
-        "Content-Disposition": f'inline; filename="packshot.{EXTENSIONS[result.media_type]}"',
+        "Content-Disposition": content_disposition(result.media_type),
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
         "Vary": "Accept",

@@ -170,20 +170,13 @@ def _kind(texts: Mapping[str, str]) -> str | None:
 
 def _photo(said: Mapping[str, object]) -> bytes:
     """The photo from the one source that was given."""
-    sources = [name for name in ("image_file", "image_file_b64", "image_url") if name in said]
-    if not sources:
+    source = _only(said, ("image_file", "image_file_b64", "image_url"), "photo", "multiple_sources")
+    if source is None:
         raise MissingImage("No photo came with the request.", hint=HOW, field="image_file")
-    if len(sources) > 1:
-        raise InvalidOption(
-            f"The photo came in {' and '.join(sources)}.",
-            hint="Send one of them.",
-            field=sources[1],
-            code="multiple_sources",
-        )
-    value = said[sources[0]]
-    if sources[0] == "image_url":
+    value = said[source]
+    if source == "image_url":
         raise _unopened("image_url", HOW)
-    if sources[0] == "image_file_b64":
+    if source == "image_file_b64":
         return _from_base64(value)
     if not isinstance(value, bytes):
         raise MissingImage(
@@ -193,20 +186,23 @@ def _photo(said: Mapping[str, object]) -> bytes:
 
 
 def _background_picture(said: Mapping[str, object]) -> bytes | None:
-    sources = [name for name in ("bg_color", "bg_image_url", "bg_image_file") if name in said]
-    if len(sources) > 1:
-        raise InvalidOption(
-            f"The background came in {' and '.join(sources)}.",
-            hint="Send one of them.",
-            field=sources[1],
-            code="multiple_bg_sources",
-        )
-    if "bg_image_url" in said:
+    source = _only(said, ("bg_color", "bg_image_url", "bg_image_file"), "background", "multiple_bg_sources")
+    if source == "bg_image_url":
         raise _unopened("bg_image_url", "Send the background as a file in bg_image_file.")
     value = said.get("bg_image_file")
     if value is not None and not isinstance(value, bytes):
         raise invalid("bg_image_file", value, "a file in multipart/form-data")
     return value
+
+
+def _only(said: Mapping[str, object], names: tuple[str, ...], what: str, code: str) -> str | None:
+    """The one of these fields that was given, or None."""
+    given = [name for name in names if name in said]
+    if len(given) > 1:
+        raise InvalidOption(
+            f"The {what} came in {' and '.join(given)}.", hint="Send one of them.", field=given[1], code=code
+        )
+    return given[0] if given else None
 
 
 def _unopened(field: str, hint: str) -> InvalidOption:

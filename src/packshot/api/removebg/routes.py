@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from packshot import errors
 from packshot.api.dialect import BEARER, Call, Dialect, Endpoint
 from packshot.api.errors import (
+    PROBLEM_DETAILS,
     BodyTooLarge,
     BodyTooSlow,
     ErrorForm,
@@ -21,7 +22,6 @@ from packshot.api.errors import (
     Row,
     UnknownPath,
     WrongMethod,
-    in_neutral_words,
     row_of,
 )
 from packshot.api.http import accepted
@@ -46,37 +46,37 @@ PREFLIGHT = ANY_ORIGIN | {
     "Access-Control-Max-Age": "86400",
 }
 # The codes that the form documents are kept to; where it has none, one in its manner.
-TABLE = in_neutral_words(
-    {
-        MissingImage: (400, "missing_source"),
-        MalformedRequest: (400, "invalid_request"),
-        errors.EmptyFile: (400, "missing_source"),
-        errors.UnreadableImage: (400, "failed_to_read_image"),
-        errors.UnsupportedFormat: (400, "invalid_file_type"),
-        errors.FileTooLarge: (400, "file_too_large"),
-        BodyTooLarge: (400, "file_too_large"),
-        errors.ImageTooLarge: (400, "resolution_too_high"),
-        errors.ImageTooSmall: (400, "invalid_dimensions"),
-        errors.InvalidOption: (400, "invalid_parameter"),
-        errors.InputError: (400, "invalid_request"),
-        errors.NoForeground: (400, "unknown_foreground"),
-        errors.OutOfCredits: (402, "insufficient_credits"),
-        errors.AccessError: (403, "auth_failed"),
-        errors.BadSignature: (403, "auth_failed"),
-        UnknownPath: (404, "not_found"),
-        errors.ResultUnknown: (404, "not_found"),
-        WrongMethod: (405, "method_not_allowed"),
-        errors.ConflictError: (409, "conflict"),
-        errors.ResultExpired: (410, "gone"),
-        errors.RateLimited: (429, "rate_limit_exceeded"),
-        errors.PackshotError: (500, "internal_error"),
-        errors.SetupError: (500, "internal_error"),
-        errors.StorageError: (502, "storage_failed"),
-        errors.CapacityError: (503, "service_busy"),
-        errors.DeadlineExceeded: (504, "timeout"),
-        BodyTooSlow: (504, "timeout"),
-    }
-)
+_CODES = {
+    MissingImage: (400, "missing_source"),
+    MalformedRequest: (400, "invalid_request"),
+    errors.EmptyFile: (400, "missing_source"),
+    errors.UnreadableImage: (400, "failed_to_read_image"),
+    errors.UnsupportedFormat: (400, "invalid_file_type"),
+    errors.FileTooLarge: (400, "file_too_large"),
+    BodyTooLarge: (400, "file_too_large"),
+    errors.ImageTooLarge: (400, "resolution_too_high"),
+    errors.ImageTooSmall: (400, "invalid_dimensions"),
+    errors.InvalidOption: (400, "invalid_parameter"),
+    errors.InputError: (400, "invalid_request"),
+    errors.NoForeground: (400, "unknown_foreground"),
+    errors.OutOfCredits: (402, "insufficient_credits"),
+    errors.AccessError: (403, "auth_failed"),
+    errors.BadSignature: (403, "auth_failed"),
+    UnknownPath: (404, "not_found"),
+    errors.ResultUnknown: (404, "not_found"),
+    WrongMethod: (405, "method_not_allowed"),
+    errors.ConflictError: (409, "conflict"),
+    errors.ResultExpired: (410, "gone"),
+    errors.RateLimited: (429, "rate_limit_exceeded"),
+    errors.PackshotError: (500, "internal_error"),
+    errors.SetupError: (500, "internal_error"),
+    errors.StorageError: (502, "storage_failed"),
+    errors.CapacityError: (503, "service_busy"),
+    errors.DeadlineExceeded: (504, "timeout"),
+    BodyTooSlow: (504, "timeout"),
+}
+# The words are the neutral ones: the form has none of its own.
+TABLE = {kind: Row(status, row_of(kind, PROBLEM_DETAILS.table).words, code) for kind, (status, code) in _CODES.items()}
 # The names under which the pipeline knows what the form calls otherwise.
 _FIELDS = {
     "background": "bg_color",
