@@ -114,9 +114,11 @@ class Catalogue:
 
     def unfinished(self) -> int:
         """How many photos of this round are to be made."""
-        finished = "SELECT COUNT(*) FROM known WHERE finished AND round = ?"
-        wanted = "SELECT COUNT(*) FROM wanted WHERE round = ?"
-        return self._count(wanted, self.round) - self._count(finished, self.round)
+        (count,) = self._tables.execute(
+            "SELECT (SELECT COUNT(*) FROM wanted WHERE round = ?1) - COUNT(*) FROM known WHERE finished AND round = ?1",
+            (self.round,),
+        ).fetchone()
+        return int(count)
 
     def todo(self) -> Iterator[Item]:
         """The photos of this round that are to be made, in the order of the listing. Others may write meanwhile."""
@@ -172,6 +174,3 @@ class Catalogue:
             "FROM known"
         ).fetchone()
         return Counts(*(figure or 0 for figure in figures))
-
-    def _count(self, query: str, *values: object) -> int:
-        return int(self._tables.execute(query, values).fetchone()[0])

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from packshot import __version__
 from packshot.batch.listing import Item
@@ -32,8 +32,6 @@ RETRIES = 3
 LOOK_EVERY_S = 5.0
 STALLED_AFTER_S = 300.0
 """A photo takes seconds. Where none comes for minutes the cluster waits for something that will not come by itself."""
-
-ADVICE = "Look at `ray status` and at the dashboard: are there nodes with a free CPU, and can they reach the storage?"
 
 
 class Executor(Protocol):
@@ -95,7 +93,9 @@ class RayExecutor:
         """
         settings = _everywhere(settings)
         self._check_workers(settings)
-        task = self._task(settings)
+        # Ray keeps a worker's process for the next task, and with it the network.
+        gpus = 1 if settings.device == "cuda" else 0
+        task = self._ray.remote(num_cpus=settings.threads, num_gpus=gpus, max_retries=RETRIES)(_make)
         shared = self._ray.put(settings)
         running: dict[Any, Item] = {}
         last = time.monotonic()
@@ -111,22 +111,15 @@ class RayExecutor:
                 yield self._outcome(ready, running.pop(ready))
             last = time.monotonic() if done else last
             if time.monotonic() - last > self._stalled_after_s:
-                raise self._stalled(f"{len(running)} photos are in hand", self._stalled_after_s)
-
-    def _task(self, settings: BatchSettings) -> Any:
-        """`process` as a task: Ray keeps a worker's process for the next one, and with it the network."""
-        gpus = 1 if settings.device == "cuda" else 0
-        return self._ray.remote(num_cpus=settings.threads, num_gpus=gpus, max_retries=RETRIES)(_make)
+                raise self._stalled(f"{len(running)} photos are in hand")
 
     def _outcome(self, ready: Any, item: Item) -> Outcome:
         try:
-            outcome: Outcome = self._ray.get(ready)
+            return cast("Outcome", self._ray.get(ready))
         except self._ray.exceptions.RayError as error:  # `process` itself raises nothing: its worker is gone
             message = f"The worker died {1 + RETRIES} times over this photo ({type(error).__name__})."
-            return Outcome(
-                item, failure=Failure("worker-died", message, "Is there memory enough for it? Try it alone.")
-            )
-        return outcome
+            hint = "Is there memory enough for it? Try it alone."
+            return Outcome(item, failure=Failure("worker-died", message, hint))
 
     def _slots(self, settings: BatchSettings) -> int:
         """How many photos the cluster can work on now."""
@@ -149,7 +142,7 @@ class RayExecutor:
         try:
             theirs = self._ray.get(probe.remote(), timeout=self._stalled_after_s)
         except self._ray.exceptions.GetTimeoutError as error:
-            raise self._stalled("not one task began", self._stalled_after_s) from error
+            raise self._stalled("not one task began") from error
         except self._ray.exceptions.RayError as error:
             raise BadSettings(
                 f"A worker cannot run packshot: {str(error).splitlines()[-1][:200]}",
@@ -164,25 +157,23 @@ class RayExecutor:
         if nodes > 1 and folders:
             self._say(f"{' and '.join(folders)}: every one of the {nodes} nodes must see the same folder there.")
 
-    def _stalled(self, what: str, seconds: float) -> ClusterStalled:
-        free = self._ray.available_resources()
+    def _stalled(self, what: str) -> ClusterStalled:
+        free, seconds = self._ray.available_resources().get("CPU", 0), self._stalled_after_s
         return ClusterStalled(
-            f"Nothing came from the cluster for {seconds:.0f} s: {what}, {free.get('CPU', 0):g} CPUs are free.",
-            hint=f"{ADVICE} The same command goes on where this one stopped.",
+            f"Nothing came from the cluster for {seconds:.0f} s: {what}, {free:g} CPUs are free.",
+            hint="Look at `ray status` and at the dashboard: are there nodes with a free CPU, and can they reach the "
+            "storage? The same command goes on where this one stopped.",
         )
 
 
 def _everywhere(settings: BatchSettings) -> BatchSettings:
     """Settings that mean the same in a process with another working folder."""
-    places = {name: getattr(settings, name) for name in ("photos", "out", "thumbnails", "model")}
-    paths: dict[str, Any] = {
-        name: str(Path(text).resolve()) for name, text in places.items() if text and _is_path(name, text)
-    }
+    paths: dict[str, Any] = {}
+    for name in ("photos", "out", "thumbnails", "model"):
+        text = getattr(settings, name)
+        if text and (text.endswith(".onnx") if name == "model" else "://" not in text):
+            paths[name] = str(Path(text).resolve())
     return replace(settings, **paths)
-
-
-def _is_path(name: str, text: str) -> bool:
-    return "://" not in text if name != "model" else text.endswith(".onnx")
 
 
 def _make(item: Item, settings: BatchSettings) -> Outcome:

@@ -16,7 +16,7 @@ _FAILURES_SHOWN = 20
 
 
 class Progress:
-    """total: photos of this round that are to be made."""
+    """Speaks of one round after the other."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -26,13 +26,13 @@ class Progress:
         self.start(0)
 
     def start(self, total: int) -> None:
-        """A round begins."""
+        """A round begins, in which so many photos are to be made."""
         self._total, self._done, self._failed = total, 0, 0
         self._times: deque[float] = deque([time.monotonic()], maxlen=_RATE_OVER)
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        self._clear()
+        self.end()
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
@@ -65,10 +65,6 @@ class Progress:
         span = self._times[-1] - self._times[0]
         return (len(self._times) - 1) / span if span else 0.0
 
-    def end(self) -> None:
-        """No more changing lines."""
-        self._clear()
-
     def _now_and_then(self, text: str) -> None:
         now = time.monotonic()
         if now - self._said < (_TERMINAL_S if self._terminal else _ELSEWHERE_S):
@@ -81,7 +77,8 @@ class Progress:
             self._stream.write(f"{text}\n")
         self._stream.flush()
 
-    def _clear(self) -> None:
+    def end(self) -> None:
+        """Take the changing line away."""
         if self._line:
             self._stream.write("\r\x1b[K")
             self._line = False

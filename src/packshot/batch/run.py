@@ -33,6 +33,7 @@ from packshot.storage.base import Entry
 from packshot.storage.blocking import BlockingStorage, open_storage
 
 REPORT = "packshot-report"
+_SETUP = {kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)}
 GIVE_UP_AFTER_S = 300.0
 """So long in which storage failed every photo: it does not come back, and the other million would only take days."""
 
@@ -145,8 +146,8 @@ class _Batch:
 
     def report(self) -> None:
         if self.reports is not None:
-            about = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
-            write_report(self.catalogue, self.reports, about)
+            facts = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
+            write_report(self.catalogue, self.reports, facts)
             self.reports.remove_leftovers()
 
     def _want(self, entries: Iterable[Entry]) -> int:
@@ -174,10 +175,10 @@ class _Batch:
         if clashes and not self.task.watch:
             item, other = clashes[0]
             raise _clash(item, other, len(clashes))
-        refused = {item.source: _failed(item, _clash(item, other)) for item, other in clashes}
+        errors = [(item, _clash(item, other)) for item, other in clashes]
         if not self.task.overwrite:
-            refused |= {item.source: _failed(item, _taken(item)) for item in self.catalogue.strangers(self.since)}
-        return refused
+            errors += [(item, _taken(item)) for item in self.catalogue.strangers(self.since)]
+        return {item.source: Outcome(item, failure=Failure.of(error)) for item, error in errors}
 
     def _take(self, outcome: Outcome) -> None:
         """Keep an outcome: first in the journal, then for the report."""
@@ -227,15 +228,6 @@ def outputs_within(photos: BlockingStorage, out: BlockingStorage) -> str | None:
         )
     inside = f"{photos.url}/"
     return out.url.removeprefix(inside) if out.url.startswith(inside) else None
-
-
-_SETUP: dict[str, type[SetupError]] = {
-    kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)
-}
-
-
-def _failed(item: Item, error: PackshotError) -> Outcome:
-    return Outcome(item, failure=Failure.of(error))
 
 
 def _clash(item: Item, other: str, count: int = 1) -> InvalidOption:
