@@ -14,9 +14,6 @@ from starlette.responses import JSONResponse, Response
 from packshot import errors
 from packshot.api.http import request_id_of
 
-# What a caller may know of a fault that is ours: nothing but the request_id beside it.
-INTERNAL_MESSAGE = "Please send the request again later; if it goes on, tell the operator this request_id."
-
 
 class MalformedRequest(errors.InputError):
     """The body is not the multipart form that the contract asks for."""
@@ -106,8 +103,10 @@ class ErrorForm:
             headers["Retry-After"] = str(retry_after_s)
         if row.status == 401 and self.challenge:
             headers["WWW-Authenticate"] = self.challenge
-        if row.status == 500:
-            error = errors.PackshotError(INTERNAL_MESSAGE)
+        if row.status == 500:  # of a fault that is ours a caller may know nothing but the request_id beside it
+            error = errors.PackshotError(
+                "Please send the request again later; if it goes on, tell the operator this request_id."
+            )
         return JSONResponse(self.body(error, row, request_id_of(request)), row.status, headers, self.media_type)
 
     def responses(self, statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:

@@ -53,7 +53,14 @@ class Idempotency:
             found = connection.execute(select(*columns).where(_at(key_id, idempotency_key))).first()
         # Gone again: the other was abandoned this moment, and who asks in a moment does the work.
         known_hash, outcome = found or (request_hash, None)
-        return _settled(known_hash == request_hash, outcome)
+        if known_hash != request_hash:
+            raise ConflictError(
+                "This idempotency key was used for another request.", hint="Take a fresh key for each photo and form."
+            )
+        if outcome is None:
+            hint = "Ask again in a moment."
+            raise ConflictError("The request with this idempotency key is still running.", hint=hint)
+        return str(outcome)
 
     def finish(self, key_id: str, idempotency_key: str, outcome: str, within: Connection) -> None:
         """Keep what the request led to, as a part of a transaction on the same database."""
@@ -73,13 +80,3 @@ class Idempotency:
 
 def _at(key_id: str, idempotency_key: str) -> ColumnElement[bool]:
     return and_(IDEMPOTENCY.c.key_id == key_id, IDEMPOTENCY.c.idempotency_key == idempotency_key)
-
-
-def _settled(same_request: bool, outcome: str | None) -> str:
-    if not same_request:
-        raise ConflictError(
-            "This idempotency key was used for another request.", hint="Take a fresh key for each photo and form."
-        )
-    if outcome is None:
-        raise ConflictError("The request with this idempotency key is still running.", hint="Ask again in a moment.")
-    return outcome

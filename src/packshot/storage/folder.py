@@ -47,8 +47,9 @@ class FolderStorage:
     A file is written in FOLDER/.packshot/incoming and renamed: a name leads to a whole file or to none, whenever the
     process dies. A power cut may still leave an empty file behind a name.
 
-    private: folders that it makes are for this user alone (mode 0700), and errors name no file. in_place: the caller
-    is a thread that may wait, so that nothing is handed to another thread, which takes 0.5 ms a call.
+    private: folders that it makes are for this user alone (mode 0700), errors name no file, and listings leave out
+    folders that are closed to this user. in_place: the caller is a thread that may wait, so that nothing is handed to
+    another thread, which takes 0.5 ms a call.
     """
 
     def __init__(self, folder: Path, *, private: bool = False, in_place: bool = False) -> None:
@@ -139,6 +140,10 @@ class FolderStorage:
                 found = sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
         except FileNotFoundError:
             return
+        except PermissionError:
+            if self._private and prefix:  # not made here, such as lost+found
+                return
+            raise
         for item in found:
             if item.is_dir(follow_symlinks=False):
                 yield from self._walk(Path(item.path), f"{prefix}{item.name}/")

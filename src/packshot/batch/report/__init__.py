@@ -81,9 +81,9 @@ COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
     ("media_type", str, lambda row: row.get("media_type")),
     ("photo_width", int, _side("photo", 0)),
     ("photo_height", int, _side("photo", 1)),
-    *((f"box_{side}", int, _side("box", place)) for place, side in enumerate(("left", "top", "right", "bottom"))),
     *(
-        (f"product_{side}", int, _side("product", place))
+        (f"{name}_{side}", int, _side(name, place))
+        for name in ("box", "product")
         for place, side in enumerate(("left", "top", "right", "bottom"))
     ),
     ("seconds", float, lambda row: row["seconds"]),
