@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
 from packshot.api.http import cancelled_when_gone, request_id_of
 from packshot.api.middleware import RATE_WINDOW
+from packshot.api.upload import MULTIPART
 from packshot.errors import PackshotError, RateLimited
 from packshot.service.accounts import KeyInfo
 from packshot.service.build import Service
@@ -32,6 +33,13 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "description": "A name for this request, such as a UUID. Sent again within 24 hours, the same request gets the "
     "same result and costs nothing.",
 }
+BINARY = {"type": "string", "format": "binary"}
+
+
+def form_body(properties: Mapping[str, Any], required: Sequence[str], **more: Any) -> dict[str, Any]:
+    """The body of a multipart form as OpenAPI has it. more: of its schema."""
+    schema = {"type": "object", "required": required, "properties": properties, **more}
+    return {"required": True, "content": {MULTIPART: {"schema": schema}}}
 
 
 @dataclass(frozen=True)

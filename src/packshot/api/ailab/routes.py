@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api import results
 from packshot.api.ailab.envelope import ERRORS, CreditsEnvelope, SuccessEnvelope
-from packshot.api.dialect import IDEMPOTENCY_KEY, Call, Dialect, Endpoint
+from packshot.api.dialect import BINARY, IDEMPOTENCY_KEY, Call, Dialect, Endpoint, form_body
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.options import Options
 from packshot.engine.job import make_job
@@ -29,20 +29,14 @@ FORMS = {"mask": Options(form="mask"), "whiteBK": Options(background="white"), "
 
 def body() -> dict[str, Any]:
     """The form as OpenAPI has it."""
-    image = {
-        "type": "string",
-        "format": "binary",
-        "description": "JPEG, PNG (24, 32 or 48 bits a pixel) or BMP; at most 3 MB, sides from 32 to 1999 px.",
-    }
+    about = "JPEG, PNG (24, 32 or 48 bits a pixel) or BMP; at most 3 MB, sides from 32 to 1999 px."
     return_form = {
         "type": "string",
         "enum": list(FORMS),
         "description": "Absent: cutout, a four-channel PNG. `mask`: the matte as gray PNG. "
         "`whiteBK`: on white, JPEG. `crop`: the cutout without its empty margins.",
     }
-    fields = {"image": image, "return_form": return_form}
-    schema = {"type": "object", "required": ["image"], "properties": fields}
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    return form_body({"image": BINARY | {"description": about}, "return_form": return_form}, ["image"])
 
 
 def upload_limits(settings: Settings) -> UploadLimits:

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from packshot.api.dialect import BINARY, form_body
 from packshot.api.errors import MalformedRequest
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.codecs.formats import WRITTEN
@@ -132,7 +133,6 @@ def _malformed(fault: str) -> MalformedRequest:
 
 
 _TYPES = {"text": "string", "switch": "boolean", "whole number": "integer", "number": "number", "file": "string"}
-_BINARY = {"type": "string", "format": "binary"}
 _PHOTO = (
     "The photo, as a file of any kind that GET /v1/about lists; the content decides, not the name. "
     "Its EXIF orientation is applied."
@@ -155,14 +155,15 @@ def packshots_body() -> dict[str, Any]:
     fields = {name: field_schema(name, option) for name, option in OPTIONS.items()}
     plain = {name: schema for name, schema in fields.items() if OPTIONS[name].kind != "file"}
     beside = {"type": "object", "description": _OPTIONS, "properties": plain, "additionalProperties": False}
-    image = {**_BINARY, "description": _PHOTO}
-    return _form({"image": image, **fields, "options": beside}, ["image"])
+    image = {**BINARY, "description": _PHOTO}
+    return form_body({"image": image, **fields, "options": beside}, ["image"], additionalProperties=False)
 
 
 def checks_body() -> dict[str, Any]:
     """The form of POST /v1/checks."""
-    image = {**_BINARY, "description": "The picture to judge, made anywhere."}
-    return _form({"image": image, "preset": field_schema("preset", OPTIONS["preset"])}, ["image", "preset"])
+    image = {**BINARY, "description": "The picture to judge, made anywhere."}
+    fields = {"image": image, "preset": field_schema("preset", OPTIONS["preset"])}
+    return form_body(fields, ["image", "preset"], additionalProperties=False)
 
 
 def field_schema(name: str, option: Option) -> dict[str, Any]:
@@ -183,14 +184,9 @@ def picture_answers() -> dict[str, Any]:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in FACTS.items()}
     return {
         "description": "The picture itself, or with `Accept: application/json` its link and what is known of it",
-        "content": {row.media_type: {"schema": _BINARY} for row in WRITTEN.values()},
+        "content": {row.media_type: {"schema": BINARY} for row in WRITTEN.values()},
         "headers": headers,
     }
-
-
-def _form(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    schema = {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 def _example(option: Option, text: str) -> object:

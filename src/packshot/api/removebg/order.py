@@ -24,12 +24,7 @@ from packshot.core.picture import UInt8
 from packshot.errors import InvalidOption, UnreadableImage
 
 FileKind = Literal["png", "jpeg", "webp", "zip"]
-MEDIA_TYPES: dict[FileKind, str] = {
-    "png": codecs.FORMATS["png"].media_type,
-    "jpeg": codecs.FORMATS["jpeg"].media_type,
-    "webp": codecs.FORMATS["webp"].media_type,
-    "zip": "application/zip",
-}
+MEDIA_TYPES = {name: codecs.FORMATS[name].media_type for name in ("png", "jpeg", "webp")} | {"zip": "application/zip"}
 HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
 _FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 _LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
@@ -112,8 +107,8 @@ def _look(texts: Mapping[str, str], picture: bytes | None) -> tuple[FileKind, Op
         return mask, Options.from_fields({"form": "mask", "format": mask}), None
     file = _file_kind(asked, is_opaque=picture is not None or colour is not None)
     behind = {"background": colour, "background_picture": picture}
-    line = "png" if file == "zip" or tint else file
-    return file, Options.from_fields({"format": line, **behind, **shadow}), tint
+    made_as = "png" if file == "zip" or tint else file
+    return file, Options.from_fields({"format": made_as, **behind, **shadow}), tint
 
 
 def _file_kind(asked: str, *, is_opaque: bool) -> FileKind:

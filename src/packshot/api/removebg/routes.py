@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from packshot import errors
-from packshot.api.dialect import BEARER, Call, Dialect, Endpoint
+from packshot.api.dialect import BEARER, BINARY, Call, Dialect, Endpoint
 from packshot.api.errors import (
     PROBLEM_DETAILS,
     BodyTooLarge,
@@ -232,7 +232,7 @@ _FOREGROUND = {f"foreground_{name}": {"type": "integer"} for name in ("left", "t
 _PICTURE: dict[str, Any] = {
     "description": "The picture or the zip; JSON where that is all that the client accepts",
     "content": {
-        **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},
+        **{kind: {"schema": BINARY} for kind in MEDIA_TYPES.values()},
         "application/json": {"schema": _object(data=_object(result_b64=_TEXT, **_FOREGROUND))},
     },
 }
