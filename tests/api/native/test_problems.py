@@ -76,6 +76,7 @@ class Test401To406:
 
     def test_an_answer_that_the_client_does_not_take(self, running: Running) -> None:
         key = running.new_key(1)
+        problem(send(running, b"no picture", key=key, accept="text/html"), 406, "not-acceptable")  # before the photo
         body = problem(send(running, key=key, accept="image/webp, text/html"), 406, "not-acceptable")
         assert body["allowed"] == ["image/png", "application/json"]
         assert "image/webp" in body["detail"]

@@ -31,17 +31,17 @@ def upload_limits(settings: Settings) -> UploadLimits:
     return UploadLimits({**files, JSON_PART: JSON_BYTES}, settings.body_deadline_s, max_fields=len(OPTIONS) + 8)
 
 
-async def read_job(request: Request, settings: Settings) -> Job:
-    """Read the whole form, and check what it asks for.
+async def read_order(request: Request, settings: Settings) -> tuple[bytes, Options]:
+    """The photo and the options of a form.
 
     Raises
     ------
     InvalidOption
-        An option is unknown, was given twice, has a value that it does not take, or contradicts another.
-    MissingImage, EmptyFile, and everything that read_form and make_job raise.
+        An option is unknown, was given twice, or has a value that it does not take.
+    MissingImage, EmptyFile, and everything that read_form raises.
     """
-    photo, options = await read_order(request, settings)
-    return make_job(photo, recipe_for(options), native_limits(settings))
+    form = await read_form(request, upload_limits(settings))
+    return file_in(form, "image"), Options.from_fields(_given(form))
 
 
 async def read_check(request: Request, settings: Settings) -> Job:
@@ -51,7 +51,7 @@ async def read_check(request: Request, settings: Settings) -> Job:
     ------
     InvalidOption
         There is no such preset, none was named, or another option came.
-    MissingImage, EmptyFile, and everything that read_form and make_job raise.
+    MissingImage, EmptyFile, and everything that read_order and make_job raise.
     """
     picture, options = await read_order(request, settings)
     others = [name for name in options.given() if name != "preset"]
@@ -64,12 +64,6 @@ async def read_check(request: Request, settings: Settings) -> Job:
             "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
         )
     return make_job(picture, recipe_for(options), native_limits(settings))
-
-
-async def read_order(request: Request, settings: Settings) -> tuple[bytes, Options]:
-    """The photo and the options of a form. Raises what read_job raises, but for what make_job raises."""
-    form = await read_form(request, upload_limits(settings))
-    return file_in(form, "image"), Options.from_fields(_given(form))
 
 
 def _given(form: Form) -> dict[str, object]:

@@ -13,13 +13,16 @@ from packshot.api.dialect import BEARER, IDEMPOTENCY_KEY, Call, Dialect, Endpoin
 from packshot.api.errors import NotAcceptable
 from packshot.api.http import accepted, preferred
 from packshot.api.native import form
-from packshot.api.native.form import read_check, read_job
+from packshot.api.native.form import read_check, read_order
 from packshot.api.native.models import DAYS, About, Account, Checked, Packshot
 from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
+from packshot.engine.job import make_job
 from packshot.engine.pipeline import Result
+from packshot.engine.presets import recipe_for
+from packshot.service.build import native_limits
 from packshot.service.results import content_disposition
 
 _NOT_A_TOKEN = re.compile(r"[^\w.-]+")
@@ -28,8 +31,11 @@ _CHECK_FAILURES = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
 
 async def make_packshot(call: Call) -> Response:
     service, named = call.service, call.idempotency_key
-    job = await read_job(call.request, service.settings)
-    if wants_json(accepted(call.request), job.recipe):
+    photo, options = await read_order(call.request, service.settings)
+    recipe = recipe_for(options)
+    as_json = wants_json(accepted(call.request), recipe)
+    job = make_job(photo, recipe, native_limits(service.settings))
+    if as_json:
         stored = await call.run(service.jobs.make_and_keep(call.key, job, idempotency_key=named))
         url = service.public_url(stored.link.path(results.PREFIX))
         return described(Packshot.of(stored, request_id=call.request_id, url=url))
