@@ -33,7 +33,7 @@ DESCRIPTION = "Product photos in, packshots out. The drop-in contract is served 
 
 
 class Health(BaseModel):
-    """What a probe answers when all is well."""
+    """The answer of a probe when all is well."""
 
     status: str = "ok"
     version: str = __version__

@@ -108,7 +108,7 @@ def route_of(scope: Scope) -> str:
 
 
 def rate_headers(scope: Scope) -> dict[str, str]:
-    """What is left of the key's rate limit; nothing where there is none. X-RateLimit-Reset is in seconds since 1970."""
+    """The rest of the key's rate limit; empty where there is no limit. X-RateLimit-Reset is in seconds since 1970."""
     window: Window | None = scope.get(RATE_WINDOW)
     if window is None:
         return {}

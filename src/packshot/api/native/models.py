@@ -108,7 +108,7 @@ class Checked(BaseModel):
 
 
 class Day(BaseModel):
-    """What a key did on a day, UTC."""
+    """The photos and credits of a key on a day, UTC."""
 
     day: date
     succeeded: int = Field(description="Photos that were answered.")

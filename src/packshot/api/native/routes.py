@@ -77,7 +77,7 @@ def wants_json(accept: str, recipe: Recipe) -> bool:
 
 
 def described(model: BaseModel) -> Response:
-    """What is known, as JSON."""
+    """All facts as JSON."""
     return JSONResponse(model.model_dump(mode="json"), headers={"Cache-Control": "no-store", "Vary": "Accept"})
 
 
@@ -93,7 +93,7 @@ def picture(result: Result) -> Response:
 
 
 def facts(result: Result) -> dict[str, str]:
-    """What is known of a result, as headers. What is not known has none."""
+    """The facts of a result as headers. A fact that is not known has none."""
     headers = {
         "X-Packshot-Box": _corners(result.box),
         "X-Packshot-Product": _corners(result.product),

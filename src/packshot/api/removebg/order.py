@@ -97,7 +97,7 @@ def read(given: Mapping[str, object]) -> Order:
 
 
 def _look(texts: Mapping[str, str], picture: bytes | None) -> tuple[FileKind, Options, RGBA | None]:
-    """What kind of file is answered, the options for what it shows, and the tint behind it."""
+    """The kind of file that is answered, the options for its content, and the tint behind it."""
     asked = fields.choice("format", texts.get("format", "auto"), fields.FORMATS)
     channels = fields.choice("channels", texts.get("channels", "rgba"), fields.CHANNELS)
     colour, tint = _background(texts, on_white=asked == "jpg")

@@ -149,7 +149,7 @@ def answer(order: Order, result: Result, *, as_json: bool) -> Response:
 
 
 def facts(order: Order, result: Result) -> dict[str, str]:
-    """What is known of a result, as headers. The foreground's place is that in the photo, in the photo's px."""
+    """The facts of a result as headers. The foreground's place is that in the photo, in the photo's px."""
     box = result.box
     figures = {
         "X-Width": result.size.width,
@@ -167,7 +167,7 @@ def facts(order: Order, result: Result) -> dict[str, str]:
 
 
 class FormError(BaseModel):
-    """What happened (`title`), what to do (`detail`), and a code for programs."""
+    """The event (`title`), the remedy (`detail`), and a code for programs."""
 
     title: str
     code: str
