@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from packshot.api.ailab.routes import RESULTS
 from packshot.core.picture import Float32
 from packshot.service.results import new_result_id
+from packshot.service.tables import IDEMPOTENCY
 from tests.contract.envelope import failure, success_path, success_url
 from tests.kit.images import as_png, flat_png, good, padded, photo
 from tests.kit.server import ENDPOINT, Clock, Running, gated, multipart, serving
@@ -150,6 +152,12 @@ class Test409:
             success_url(running.send(good("jpeg"), key=key, headers=headers))
             clock.ahead_s = 61
             failure(running.send(good("jpeg"), key=key, headers=headers), 410, "ERROR_RESOURCE_RECLAIMED")
+
+    def test_a_key_that_another_release_remembered_in_another_form(self, running: Running) -> None:
+        key, headers = running.new_key(), {"Idempotency-Key": "order-5"}
+        success_url(running.send(good("jpeg"), key=key, headers=headers))
+        running.service.database.change(update(IDEMPOTENCY).values(outcome='{"result_id": "abc"}'))
+        failure(running.send(good("jpeg"), key=key, headers=headers), 410, "ERROR_RESOURCE_RECLAIMED")
 
 
 class Test413415And422:

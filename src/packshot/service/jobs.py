@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from packshot.core.rules import Report
 from packshot.engine.pipeline import Result, check, run
@@ -131,7 +131,7 @@ class Jobs:
             scope = (key.id, idempotency_key)
             outcome = await self._begin(*scope, request_hash)
             if outcome is not None:
-                stored = _outcomes().validate_json(outcome)
+                stored = _recalled(outcome)
                 if self.now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
                     raise _past_its_life()
                 return stored
@@ -263,8 +263,15 @@ def _remembered(stored: StoredResult) -> str:
 
 @cache
 def _outcomes() -> TypeAdapter[StoredResult]:
-    """Reads what `_remembered` wrote."""
     return TypeAdapter(StoredResult)
+
+
+def _recalled(outcome: str) -> StoredResult:
+    """The job that `_remembered` wrote down. Raises ResultExpired for one of another release, in another form."""
+    try:
+        return _outcomes().validate_json(outcome)
+    except ValidationError as error:
+        raise _past_its_life() from error
 
 
 def _past_its_life() -> ResultExpired:
