@@ -91,3 +91,14 @@ def s3_server() -> Iterator[S3]:
     finally:
         server.stop()
         log.unlink(missing_ok=True)
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+
+
+def use_credentials_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give this process an S3 environment that no server knows."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)

@@ -24,10 +24,10 @@ from packshot.service.settings import Settings
 from packshot.storage import bucket
 from packshot.storage.bucket import BucketStorage, open_bucket
 from packshot.storage.folder import FolderStorage
+from tests.kit.s3 import CREDENTIALS, use_credentials_of_nobody
 from tests.service.kit import until
 
 DAY_S = 86400
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
 
 
 def new_name() -> str:
@@ -49,10 +49,7 @@ def in_memory() -> ResultStore:
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
+    use_credentials_of_nobody(monkeypatch)
 
 
 def test_ids_cannot_be_guessed_and_fit_a_url() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import pytest
 from packshot.storage.base import Storage
 from packshot.storage.bucket import BucketStorage, open_bucket
 from packshot.storage.folder import FolderStorage
-from tests.kit.s3 import S3, s3_server
-
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+from tests.kit.s3 import S3, s3_server, use_credentials_of_nobody
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +41,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """An S3 environment of nobody."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
+    use_credentials_of_nobody(monkeypatch)
 
 
 def bucket_storage(url: str, deadline_s: float = 10, **options: bool) -> BucketStorage:

@@ -31,7 +31,7 @@ HOW = "Send multipart/form-data with the picture as a file in the part `image`."
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """What a body may hold.
+    """The parts that a body may hold.
 
     file_bytes: the parts that are files, and the most bytes of each. They are taken for files whether or not the
         client gave them a file name. max_fields: other parts. deadline_s: from the first to the last byte of the body.

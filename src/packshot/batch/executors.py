@@ -1,4 +1,4 @@
-"""Who does the work: an executor takes items and gives outcomes, in whatever order they come.
+"""Executors do the work: each takes items and gives outcomes, in whatever order they come.
 
 LocalExecutor has threads of this process, RayExecutor tasks on a cluster, which Ray places, restarts and takes to other
 machines. All of them call `process(item, settings)`; the driver in run.py neither knows nor cares where.

@@ -26,7 +26,7 @@ CONNECT_S = 10.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
 _TEMPORARY = frozenset({429, 502, 503, 504})
-# What may be another time; the rest of RequestError is a wrong URL or proxy, and stays wrong.
+# These may pass another time; the rest of RequestError is a wrong URL or proxy, and stays wrong.
 _CUT = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
 
 

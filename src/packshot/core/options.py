@@ -268,7 +268,7 @@ class Options:
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
     def meaning(self, name: str) -> Any:
-        """What an option's value means, as Recipe holds it; None where it was not said. Raises InvalidOption."""
+        """The meaning of an option's value, as Recipe holds it; None where it was not said. Raises InvalidOption."""
         value = getattr(self, name)
         try:
             return None if value is None else OPTIONS[name].parse(value)

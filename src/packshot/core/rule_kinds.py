@@ -29,7 +29,7 @@ class _Rule:
 
     @property
     def asked(self) -> str:
-        """What it asks for, in words."""
+        """The demand in words."""
         raise NotImplementedError
 
     def _check(self, passed: bool, measured: float | str, said: str, advice: str = "") -> Check:

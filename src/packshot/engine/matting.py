@@ -122,9 +122,14 @@ def read_signs(work: Work) -> None:
 
 def finish_matte(work: Work) -> None:
     """The matte of the whole picture: nowhere more than its alpha, which leads unless it may frame a scene."""
-    found = _by_network(work)
-    if work.part.alpha is not None:
-        found = _with_alpha(work, found, work.part.alpha)
+    alpha = work.part.alpha
+    most = 1.0 if alpha is None else float(alpha.max()) / 255
+    if work.own is not None and work.cut_out:
+        found = MatteResult(_clamped(work.own, work.hints), OWN_CONFIDENCE, most)
+    else:
+        found = _by_network(work)
+        if alpha is not None:
+            found = replace(_within_alpha(work, found, alpha), most=most)
     if work.recipe.roi is not None:
         matte = np.zeros(work.picture.rgb.shape[:2], np.float32)
         matte[work.box.slices] = found.matte
@@ -167,12 +172,11 @@ def _by_network(work: Work) -> MatteResult:
     return MatteResult(_clamped(work.matte, work.hints), sure, ground=work.ground, signs=work.signs)
 
 
-def _with_alpha(work: Work, found: MatteResult, alpha: UInt8) -> MatteResult:
-    most = float(alpha.max()) / 255
-    if work.own is not None and (work.cut_out or not _is_part(found.matte, work.own)):
-        sure = OWN_CONFIDENCE if work.cut_out else found.confidence
-        return MatteResult(_clamped(work.own, work.hints), sure, most)
-    return MatteResult(_clamped(np.minimum(found.matte, to_unit(alpha)), work.hints), found.confidence, most)
+def _within_alpha(work: Work, found: MatteResult, alpha: UInt8) -> MatteResult:
+    """The part's own alpha, unless the network has found a product that is a part of what it shows."""
+    leads = work.own is not None and not _is_part(found.matte, work.own)
+    matte = work.own if work.own is not None and leads else np.minimum(found.matte, to_unit(alpha))
+    return MatteResult(_clamped(matte, work.hints), found.confidence)
 
 
 def _clamped(matte: Float32, hints: Float32 | None) -> Float32:

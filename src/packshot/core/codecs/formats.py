@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about itself, before any pixel is decoded.
+    """The claims of a file about itself, before any pixel is decoded.
 
     format: a name in FORMATS. size: as stored; EXIF may turn the picture by a right angle later.
     png_depth: (colour type, bit depth) of a PNG, else None.
@@ -54,7 +54,7 @@ class Reader(Protocol):
     """A module that reads a format."""
 
     def header(self, data: bytes) -> Header:
-        """What the file says about itself, in microseconds. Trusts no byte of it. Raises UnreadableImage."""
+        """The claims of the file about itself, in microseconds. Trusts no byte of it. Raises UnreadableImage."""
         ...
 
     def pixels(self, data: bytes, header: Header) -> Raster:

@@ -1,4 +1,4 @@
-"""What the codecs share: the one way into Pillow's decoders, and samples of any depth to 8 bits and straight alpha."""
+"""Shared by the codecs: the one way into Pillow's decoders, and samples of any depth to 8 bits and straight alpha."""
 
 from __future__ import annotations
 
