@@ -22,6 +22,9 @@ READ_PATIENCE = 6
 # Files that are open beside connections: the database, results, what libraries open.
 RESERVE = 256
 LONGEST_BACKLOG = 2048
+# Turns of asyncio's loop from accept() to the close of the connection that gives way: accepted, its transport made,
+# `connection_made`, `connection_lost`. Each turn accepts as many as the backlog is long, and one more.
+TURNS_UNTIL_CLOSED = 4
 MOST_DESCRIPTORS = 65536
 
 
@@ -41,9 +44,9 @@ class ConnectionLimit:
     """
 
     def __init__(self, descriptors: int) -> None:
-        """`descriptors` is how many files the process may have open."""
-        self.backlog = max(1, min(LONGEST_BACKLOG, descriptors // 8))  # as many are accepted before any is closed
-        self.limit = descriptors - self.backlog - min(RESERVE, descriptors // 4)
+        """`descriptors` is how many files the process may have open. `backlog`: how many a turn of the loop accepts."""
+        self.backlog = max(3, min(LONGEST_BACKLOG, descriptors // 32))
+        self.limit = descriptors - TURNS_UNTIL_CLOSED * (self.backlog + 1) - min(RESERVE, descriptors // 4)
         self._waiting: dict[DeadlineProtocol, None] = {}  # in the order in which they began to wait
 
     @classmethod
@@ -150,6 +153,13 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._service.admission.close()
         super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; what a turn of the loop does not accept waits in the system's queue, which has room for a burst."""
+        await super().startup(sockets)
+        for listener in (each for server in self.servers for each in server.sockets):
+            with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
+                same.listen(LONGEST_BACKLOG)
 
 
 def bind(settings: Settings) -> socket.socket:

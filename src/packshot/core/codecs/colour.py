@@ -21,7 +21,8 @@ _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """x and y of red, green and blue."""
 SRGB: Primaries = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
-_D65_XY, _D50 = (0.3127, 0.3290), np.array([0.9642, 1.0, 0.8249])
+D65 = (0.3127, 0.3290)
+_D50 = np.array([0.9642, 1.0, 0.8249])
 # Bradford's cone responses (ICC.1:2010, annex E).
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 # sRGB's curve (IEC 61966-2-1): exponent, then a, b, c, d of ICC's function 3.
@@ -90,13 +91,17 @@ def _without_profile(samples: UInt8) -> UInt8:
 
 
 @cache
-def make_profile(primaries: Primaries, name: str) -> bytes:
-    """An ICC profile of version 4: these primaries, white D65 and sRGB's curve. The same bytes on every machine.
+def make_profile(
+    primaries: Primaries, name: str, *, white: tuple[float, float] = D65, gamma: float | None = None
+) -> bytes:
+    """An ICC profile of version 4 for RGB. The same bytes on every machine.
 
-    name: for people, in ASCII. Without a date, so that it does not depend on the day.
+    name: for people, in ASCII. white: its x and y. gamma: the exponent from stored to linear values; None for sRGB's
+    curve. Without a date, so that it does not depend on the day.
     """
-    matrix, adaptation = _to_d50(primaries)
-    curve = b"para" + bytes(4) + struct.pack(">HH", 3, 0) + _fixed(_CURVE)
+    matrix, adaptation = _to_d50(primaries, white)
+    function, parameters = (3, _CURVE) if gamma is None else (0, (gamma,))
+    curve = b"para" + bytes(4) + struct.pack(">HH", function, 0) + _fixed(parameters)
     tags = {b"desc": _text(name), b"cprt": _text("No copyright"), b"wtpt": b"XYZ " + bytes(4) + _fixed(_D50)}
     tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation.ravel())
     for letter, column in zip("rgb", matrix.T, strict=True):
@@ -111,9 +116,11 @@ def make_profile(primaries: Primaries, name: str) -> bytes:
     return (head + bytes(12) + b"acsp" + bytes(28) + _fixed(_D50)).ljust(128, b"\0") + table + bodies
 
 
-def _to_d50(primaries: Primaries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The matrix from linear RGB to XYZ under D50, where white stays white; and the one from D65 to D50 alone."""
-    white = _xyz(_D65_XY)
+def _to_d50(
+    primaries: Primaries, white_xy: tuple[float, float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The matrix from linear RGB to XYZ under D50, where white stays white; and the one of white to D50 alone."""
+    white = _xyz(white_xy)
     columns = np.stack([_xyz(each) for each in primaries], axis=1)
     adaptation = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white)) @ _BRADFORD
     return adaptation @ (columns * np.linalg.solve(columns, white)), adaptation
