@@ -60,11 +60,16 @@ class TestOrder:
             failure(running.http.post(ENDPOINT, headers={"x-api-market-key": key}), 400, "ERROR_PARAMETERS")
             failure(running.http.post(ENDPOINT, headers={"x-api-market-key": key}), 429, "EXCEEDING_LIMITS")
 
-    def test_what_cannot_be_computed_needs_no_credit_and_no_place_in_the_queue(self, running: Running) -> None:
+    def test_what_cannot_be_computed_waits_for_no_worker_and_costs_no_credit(self, running: Running) -> None:
+        key = running.new_key(1)
         with gated(running) as gate:
             running.send_meanwhile(good("jpeg"), key=running.new_key())
             gate.wait_for_arrival()
-            failure(running.send(b"GIF89a", key=running.new_key(0)), 415, "UNSUPPORTED_FILE_TYPES")
+            failure(running.send(b"GIF89a", key=key), 415, "UNSUPPORTED_FILE_TYPES")
+        assert running.credits_of(key) == 1
+
+    def test_a_file_is_not_looked_at_for_a_key_without_credits(self, running: Running) -> None:
+        failure(running.send(b"GIF89a", key=running.new_key(0)), 429, "ERROR_NOT_ENOUGH_CREDITS")
 
     def test_a_picture_that_fails_late_costs_no_credit(self, running: Running) -> None:
         key = running.new_key(1)

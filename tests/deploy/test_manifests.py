@@ -15,6 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from packshot.service.admission import LARGE_BYTES
 from packshot.service.settings import Settings
 from tests.deploy.kit import DEPLOY
 
@@ -141,7 +142,7 @@ def test_the_units_journal_has_the_log_and_not_the_first_key() -> None:
 def test_the_units_settings_can_be_used_and_fit_its_memory() -> None:
     lines = (DEPLOY / "systemd/settings.env").read_text().splitlines()
     settings = Settings.from_environment(dict(line.split("=", 1) for line in lines if not line.startswith("#")))
-    needed = 0.5e9 + settings.upload_memory_bytes + settings.workers * 60 * settings.v1_max_pixels
+    needed = 0.5e9 + settings.upload_memory_bytes + settings.workers * LARGE_BYTES + settings.work_memory_bytes
     assert "MemoryMax=4G" in (DEPLOY / "systemd/packshot.service").read_text()
     assert needed < 4 * 2**30
 

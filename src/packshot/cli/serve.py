@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -41,7 +42,12 @@ def serve(host: str | None, port: int | None) -> None:
     listening = bind(settings)
     service = build(settings)
     _welcome(settings, service.first_key.key if service.first_key else None)
-    make_server(service).run(sockets=[listening])
+    try:
+        make_server(service).run(sockets=[listening])
+    finally:
+        if service.admission.running:  # a thread that cannot be stopped, which Python would wait for
+            logging.shutdown()
+            os._exit(1)
 
 
 @click.command()

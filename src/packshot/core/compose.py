@@ -15,6 +15,9 @@ WHITE: RGB = (255, 255, 255)
 Behind = RGB | UInt8
 """What lies behind a foreground: a colour, or a picture of the same size, uint8 (H, W, 3)."""
 
+STRIP_ROWS = 64
+"""Arithmetic in float goes by strips that fit a processor's cache: at 50 MP the whole would take gigabytes."""
+
 _BLOCK_PX = 8  # a JPEG's blocks; with the next ones around, all that the edge's blocks can see
 _PIXEL = np.dtype("V3")  # three bytes moved as one value: half the time of a row of three
 
@@ -81,9 +84,12 @@ def visible(picture: Picture) -> UInt8:
     """What a viewer sees of a picture on white paper: uint8 (H, W, 3); the picture's own pixels if it is opaque."""
     if picture.alpha is None:
         return picture.rgb
-    alpha = cv2.merge([picture.alpha] * 3)
-    ink = cv2.multiply(cv2.bitwise_not(picture.rgb), alpha, scale=1 / 255)
-    return np.asarray(cv2.bitwise_not(ink), np.uint8)
+    seen = np.empty_like(picture.rgb)
+    for strip in Box.full(picture.size).strips(STRIP_ROWS):
+        alpha = cv2.merge([picture.alpha[strip.slices]] * 3)
+        ink = cv2.multiply(cv2.bitwise_not(picture.rgb[strip.slices]), alpha, scale=1 / 255)
+        seen[strip.slices] = cv2.bitwise_not(ink)
+    return seen
 
 
 def spread_colours(rgb: UInt8, alpha: UInt8) -> UInt8:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil, floor
 
 import cv2
 import numpy as np
 
 from packshot.core.backdrop import blurred, cover
-from packshot.core.compose import BLACK, Behind, crop, cutout, filled, flatten, visible
+from packshot.core.compose import BLACK, STRIP_ROWS, Behind, crop, cutout, filled, flatten, visible
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
@@ -19,8 +20,8 @@ from packshot.core.recipe import Recipe, Shadow
 from packshot.core.resample import Array, rescale
 from packshot.core.shadow import contact_shadow, soft_shadow
 
-STRIP_ROWS = 64
 _TINY = np.float32(1e-5)
+_AROUND_PX = 4  # beyond what is shown, for the filter that scales
 MOST_DARKENING = 3
 """Times that a photo's own shadow is darkened at most: beyond it what the light did to the ground becomes stains."""
 
@@ -43,12 +44,23 @@ class Rendering:
 class _Layer:
     """The product as it lies in the output: straight colours are never resampled, so they come multiplied by alpha.
 
-    colours: float32 (h, w, 3) in 0..255, premultiplied; coverage: float32 (h, w) in 0..1; at: where, within the output.
+    coverage: float32 (h, w) in 0..1. at: where, within the output. foreground, matte, origin: where scale is 1, the
+    layer's colours are made of these by strips; origin is the corner of the layer in them. scaled: else the colours,
+    float32 (h, w, 3) in 0..255, premultiplied.
     """
 
-    colours: Float32
     coverage: Float32
     at: Box
+    foreground: Foreground
+    matte: Float32
+    origin: tuple[int, int]
+    scaled: Float32 | None = None
+
+    def colours(self, part: Box) -> Float32:
+        """Those of a part of the layer, float32 (h, w, 3) in 0..255, premultiplied."""
+        if self.scaled is not None:
+            return self.scaled[part.slices]
+        return _premultiplied(self.foreground, self.matte, part.moved(*self.origin))
 
 
 def render(
@@ -80,7 +92,7 @@ def framed_mask(matte: Float32, frame: Frame) -> UInt8:
     """The matte as it lies in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
     if frame.is_photo(Size(matte.shape[1], matte.shape[0])):
         return to_uint8(matte)
-    coverage, at = _coverage(matte, _box(matte), frame)
+    coverage, at = _coverage(matte, _to_scale(_box(matte), frame), frame)
     return _on_canvas(to_uint8(coverage), BLACK, at, frame.size)
 
 
@@ -122,16 +134,30 @@ def _on_canvas(part: UInt8, around: Behind, at: Box, size: Size) -> UInt8:
 
 def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
     """The product at the output's scale, cut to the output."""
-    box = _box(matte)
+    box = _to_scale(_box(matte), frame)
     coverage, at = _coverage(matte, box, frame)
-    foreground, matte = crop(foreground, matte, box)
-    colours = _times(foreground.rgb.astype(np.float32), matte)
-    colours.reshape(-1, 3)[foreground.transition] = foreground.colours * matte.reshape(-1)[foreground.transition, None]
-    part = _part(frame, box)
+    down, across = _part(frame, box)
+    layer = _Layer(coverage, at, foreground, matte, (box.left + across.start, box.top + down.start))
     if frame.scale == 1:
-        return _Layer(colours[part], coverage, at)
-    colours = rescale(colours, frame.place(box).size)[part]
-    return _Layer(np.clip(colours, np.float32(0), cv2.merge([255 * coverage] * 3)), coverage, at)  # a cubic overshoots
+        return layer
+    colours = np.empty((*box.size[::-1], 3), np.float32)
+    for strip in box.strips(STRIP_ROWS):
+        colours[strip.moved(-box.left, -box.top).slices] = _premultiplied(foreground, matte, strip)
+    colours = rescale(colours, frame.place(box).size)[down, across]
+    # A cubic overshoots.
+    return replace(layer, scaled=np.clip(colours, np.float32(0), cv2.merge([255 * coverage] * 3)))
+
+
+def _premultiplied(foreground: Foreground, matte: Float32, part: Box) -> Float32:
+    """The colours of a part of the picture times the matte, float32 (h, w, 3) in 0..255."""
+    width = matte.shape[1]
+    colours = _times(foreground.rgb[part.slices].astype(np.float32), matte[part.slices])
+    first, end = np.searchsorted(foreground.transition, (part.top * width, part.bottom * width))
+    y, x = np.divmod(foreground.transition[first:end], width)
+    inside = (part.left <= x) & (x < part.right)
+    y, x = y[inside], x[inside]
+    colours[y - part.top, x - part.left] = foreground.colours[first:end][inside] * matte[y, x, None]
+    return colours
 
 
 def _coverage(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
@@ -141,6 +167,20 @@ def _coverage(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
     if frame.scale != 1:
         matte = np.clip(rescale(matte, at.size), np.float32(0), np.float32(1))
     return matte[_part(frame, box)], at.within(Box.full(frame.size))
+
+
+def _to_scale(box: Box, frame: Frame) -> Box:
+    """The part of a box of the photo to bring to the output's scale: all, unless most of that would be cut away.
+
+    A photo of 50 MP around a small product has 800 MP at a scale of 4.
+    """
+    at = frame.place(box).size
+    if frame.scale == 1 or at.width * at.height <= 2 * frame.size.width * frame.size.height:
+        return box
+    left, top = (floor(-each / frame.scale) - _AROUND_PX for each in (frame.left, frame.top))
+    right = ceil((frame.size.width - frame.left) / frame.scale) + _AROUND_PX
+    bottom = ceil((frame.size.height - frame.top) / frame.scale) + _AROUND_PX
+    return Box(left, top, right, bottom).within(box)
 
 
 def _part(frame: Frame, box: Box) -> tuple[slice, slice]:
@@ -161,19 +201,16 @@ def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, laye
         # As the photo has it, or with its darkest part as dark as the caller wants it.
         peak = float(density.max())
         factor = np.float32(1 if shadow.opacity is None or not peak else min(shadow.opacity / peak, MOST_DARKENING))
-        return np.asarray(density * factor, np.float32)
+        return np.multiply(density, factor, out=density)
     coverage = np.zeros((frame.size.height, frame.size.width), np.float32)
     coverage[layer.at.slices] = layer.coverage
-    cast = contact_shadow if shadow.kind == "contact" else soft_shadow
-    return np.asarray(cast(coverage) * np.float32(shadow.opacity or 0), np.float32)
+    density = contact_shadow(coverage) if shadow.kind == "contact" else soft_shadow(coverage)
+    return np.multiply(density, np.float32(shadow.opacity or 0), out=density)
 
 
 def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind | None) -> Rendering:
     """The product over its shadow over what is behind, in float; rounded once, here. What is below RESIDUE, as what
-    scaling leaves around an edge, leaves what is behind as it is.
-
-    By strips that fit a processor's cache: at 50 MP the whole would take gigabytes, and at any size longer.
-    """
+    scaling leaves around an edge, leaves what is behind as it is."""
     if behind is None:
         return _blended_cutout(layer, density, size)
     canvas = filled(size, behind) if isinstance(behind, tuple) else behind.copy()
@@ -184,22 +221,29 @@ def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind 
             under = _times(under, 1 - density[strip.slices])
         over = layer.at.within(strip)
         if not over.is_empty:
-            at, part = over.moved(-strip.left, -strip.top).slices, over.moved(-layer.at.left, -layer.at.top).slices
-            laid = cv2.add(_times(under[at], 1 - layer.coverage[part]), layer.colours[part])
-            cv2.copyTo(laid, (layer.coverage[part] >= RESIDUE).view(np.uint8), under[at])
+            at, part = over.moved(-strip.left, -strip.top).slices, over.moved(-layer.at.left, -layer.at.top)
+            coverage = layer.coverage[part.slices]
+            laid = cv2.add(_times(under[at], 1 - coverage), layer.colours(part))
+            cv2.copyTo(laid, (coverage >= RESIDUE).view(np.uint8), under[at])
         canvas[strip.slices] = _rounded(under)
     return Rendering(canvas)
 
 
 def _blended_cutout(layer: _Layer, density: Float32 | None, size: Size) -> Rendering:
     """Straight alpha: product and black shadow together cover a + (1 - a)s, and only the product has colour."""
-    alpha = np.zeros((size.height, size.width), np.float32) if density is None else density.copy()
-    part = alpha[layer.at.slices]
-    part[:] = layer.coverage + (1 - layer.coverage) * part
     rgb = np.zeros((size.height, size.width, 3), np.uint8)
-    rgb[layer.at.slices] = _rounded(_times(layer.colours, np.reciprocal(np.maximum(part, _TINY))))
-    rounded = to_uint8(alpha)
-    return Rendering(np.asarray(cv2.copyTo(rgb, rounded), np.uint8), rounded)
+    alpha = np.empty((size.height, size.width), np.uint8)
+    for strip in Box.full(size).strips(STRIP_ROWS):
+        total = np.zeros(strip.size[::-1], np.float32) if density is None else density[strip.slices].copy()
+        over = layer.at.within(strip)
+        if not over.is_empty:
+            at, part = over.moved(-strip.left, -strip.top).slices, over.moved(-layer.at.left, -layer.at.top)
+            coverage = layer.coverage[part.slices]
+            total[at] = coverage + (1 - coverage) * total[at]
+            rgb[over.slices] = _rounded(_times(layer.colours(part), np.reciprocal(np.maximum(total[at], _TINY))))
+        alpha[strip.slices] = to_uint8(total)
+        rgb[strip.slices] = cv2.copyTo(rgb[strip.slices], alpha[strip.slices])
+    return Rendering(rgb, alpha)
 
 
 def _times(colours: Float32, plane: Float32) -> Float32:
@@ -209,11 +253,11 @@ def _times(colours: Float32, plane: Float32) -> Float32:
 
 def _placed(image: Array, frame: Frame, *, border: int) -> Array:
     """Something of the photo's size as it lies in the output; beyond the photo it is 0, or goes on as its edge."""
-    height, width = image.shape[:2]
-    at = frame.place(Box(0, 0, width, height))
+    box = _to_scale(Box(0, 0, image.shape[1], image.shape[0]), frame)
+    at = frame.place(box)
     seen = at.within(Box.full(frame.size))
-    scaled = image if frame.scale == 1 else rescale(image, at.size)
-    part = scaled[_part(frame, Box(0, 0, width, height))]
+    scaled = image if frame.scale == 1 else rescale(image[box.slices], at.size)
+    part = scaled[_part(frame, box)]
     around = (seen.top, frame.size.height - seen.bottom, seen.left, frame.size.width - seen.right)
     return cv2.copyMakeBorder(part, *around, border, value=0)  # type: ignore[return-value]
 

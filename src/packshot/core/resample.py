@@ -19,7 +19,10 @@ from packshot.core.picture import Float32, Index
 Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 _ROW = 1024
-"""cv2.remap refuses rows or columns past 32767, so a list of points travels as rows of this length."""
+"""cv2.remap refuses rows or columns past SIDE_LIMIT, so a list of points travels as rows of this length."""
+
+SIDE_LIMIT = 32_000
+"""cv2.remap and cv2.warpAffine count columns and rows in 16 bits: longer sides are an error."""
 
 
 def size_of(array: npt.NDArray[Any]) -> Size:
@@ -45,6 +48,9 @@ def resample(image: Array, size: Size) -> Array:
         scale_x, scale_y = scale_x / across, scale_y / down
     if size_of(image) == size and scale_x == scale_y == 1:
         return image
+    if max(*size, *size_of(image)) > SIDE_LIMIT:
+        # The scale of the true size is off by an odd last row at most: one pixel over all of such a length.
+        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
     grid = np.array([[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, grid, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
@@ -97,6 +103,25 @@ def sample(plane: Float32, grid: Grid) -> Float32:
 
     Parameters: plane, float32 (h, w, C), C at most 4, of the size that the grid was made for. Returns: float32 (n, C).
     """
-    maps = grid.rounded, grid.fractions
-    values = cv2.remap(plane, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values, np.float32).reshape(-1, plane.shape[2])[: grid.count]
+    values = np.empty((*grid.rounded.shape[:2], plane.shape[2]), np.float32)
+    for top in range(0, len(values), SIDE_LIMIT):
+        rows = slice(top, top + SIDE_LIMIT)
+        maps = grid.rounded[rows], grid.fractions[rows]
+        cv2.remap(plane, *maps, cv2.INTER_LINEAR, dst=values[rows], borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(-1, plane.shape[2])[: grid.count]
+
+
+def warp(plane: Float32, to_plane: npt.NDArray[np.float64], size: Size) -> Float32:
+    """A plane under an affine map, bilinear, 0 beyond it; in pieces, so that sides of any length do.
+
+    Parameters: plane, float32 (h, w), of sides up to SIDE_LIMIT; to_plane, float64 (2, 3), from pixels of the output
+    to those of the plane; size, of the output. Returns: float32 (height, width).
+    """
+    whole = np.empty((size.height, size.width), np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for top in range(0, size.height, SIDE_LIMIT):
+        for left in range(0, size.width, SIDE_LIMIT):
+            part, moved = whole[top : top + SIDE_LIMIT, left : left + SIDE_LIMIT], to_plane.copy()
+            moved[:, 2] += to_plane[:, :2] @ (left, top)
+            part[:] = cv2.warpAffine(plane, moved, size_of(part), flags=flags)
+    return whole

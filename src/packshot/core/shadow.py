@@ -17,7 +17,7 @@ import numpy as np
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import bounding_box
 from packshot.core.picture import Bool, Float32
-from packshot.core.resample import resample
+from packshot.core.resample import resample, warp
 
 SOLID = 0.5
 """Alpha from which a pixel stands on the ground. Strands and the rims of glass carry nothing."""
@@ -87,6 +87,8 @@ def _beneath(alpha: Float32, make: Callable[[_Standing], Float32], side_px: int)
     shape = cv2.copyMakeBorder(
         resample(alpha[box.slices], small), top, bottom, left, right, cv2.BORDER_CONSTANT, value=0
     )
+    if not (shape >= SOLID).any():  # strands, of which the reduced size leaves nothing solid
+        return density
     made = make(_Standing(np.asarray(shape, np.float32), float(side)))
 
     across, down = small.width / box.size.width, small.height / box.size.height
@@ -104,8 +106,7 @@ def _beneath(alpha: Float32, make: Callable[[_Standing], Float32], side_px: int)
         ],
         np.float64,
     )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    density[reach.slices] = cv2.warpAffine(made, to_small, reach.size, flags=flags)
+    density[reach.slices] = warp(made, to_small, reach.size)
     return density
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Header, Limits
 from packshot.core.confidence import Signs
-from packshot.core.frame import Frame
-from packshot.core.geometry import Box
+from packshot.core.frame import Frame, make_frame
+from packshot.core.geometry import Box, Size
 from packshot.core.options import OPTIONS
-from packshot.core.picture import Float32, Foreground, Picture
+from packshot.core.picture import Float32, Foreground, Picture, UInt8
 from packshot.core.plain_ground import PlainGround
 from packshot.core.recipe import Recipe
 from packshot.core.render import Rendering
 from packshot.core.rules import Report
+from packshot.core.values import MOST_PIXELS
 from packshot.engine.network import Network
 from packshot.errors import InputError, InvalidOption
+
+_PIXEL_BYTES, _AVIF_PIXEL_BYTES = 30, 42
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +33,26 @@ class Job:
     """One photo and its recipe, checked as far as it can be checked without decoding pixels.
 
     recipe: what to make. header: what `probe` said of the photo. data: the bytes of the photo's file.
+    beside_px: pixels of the pictures that came as options.
     """
 
     recipe: Recipe
     header: Header
     data: bytes
+    beside_px: int = 0
+
+    def memory_bytes(self) -> int:
+        """The most that the work will take, beside the bytes of the files.
+
+        A pixel of the photo or of the output, whichever has more, takes 28 bytes at most, and libaom's 12 for an AVIF
+        (bench/memory.py). The product may be all of the photo.
+        """
+        photo, framing = self.header.size, self.recipe.framing
+        frames = [make_frame(framing, size, Box.full(size)).size for size in (photo, Size(*photo[::-1]))]
+        largest = max(size.width * size.height for size in (photo, *frames))
+        if framing.min_px:  # a part of the photo may be enlarged to it
+            largest = max(largest, min(framing.min_px**2, MOST_PIXELS))
+        return largest * (_AVIF_PIXEL_BYTES if self.recipe.format == "avif" else _PIXEL_BYTES) + 8 * self.beside_px
 
 
 def make_job(data: bytes, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, header: Header | None = None) -> Job:
@@ -53,20 +72,114 @@ def make_job(data: bytes, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, he
     """
     header = header or codecs.probe(data, limits)
     small = replace(limits, min_side_px=1)
+    beside_px = 0
     for name, picture in recipe.auxiliary.items():
         with _as_option(name, "used"):
-            codecs.probe(picture, small)
-    return Job(recipe, header, data)
+            size = codecs.probe(picture, small).size
+            beside_px += size.width * size.height
+    return Job(recipe, header, data, beside_px)
 
 
-@lru_cache(maxsize=2)  # a catalogue lays the same picture behind every product
-def decode_auxiliary(name: str, data: bytes) -> Picture:
+class Codecs(Protocol):
+    """Where files become pictures and pictures files: core.codecs itself, or processes that run it."""
+
+    def read(self, data: bytes, header: Header) -> Picture:
+        """As core.codecs.read."""
+        ...
+
+    def encode(
+        self,
+        rgb: UInt8,
+        alpha: UInt8 | None = None,
+        *,
+        format: str,  # noqa: A002 - the option's name
+        quality: int | None = None,
+        exif: bytes | None = None,
+    ) -> bytes:
+        """As core.codecs.encode."""
+        ...
+
+
+# A catalogue lays the same picture behind every product. A larger one is not kept: it would hold its memory for ever.
+_KEPT_AUXILIARIES, _KEPT_BYTES = 2, 40 << 20
+_auxiliaries: OrderedDict[tuple[str, bytes], Picture] = OrderedDict()
+_auxiliaries_lock = threading.Lock()
+
+
+def decode_auxiliary(name: str, data: bytes, decoder: Codecs = codecs) -> Picture:
     """Decode a picture that came as the option `name`. It may be small: a brush layer is scaled to the photo.
 
     Raises: InvalidOption.
     """
+    with _auxiliaries_lock:
+        kept = _auxiliaries.get((name, data))
+    if kept is not None:
+        return kept
     with _as_option(name, "read"):
-        return codecs.decode(data, Limits(min_side_px=1))
+        picture = decoder.read(data, codecs.probe(data, Limits(min_side_px=1)))
+    if picture.rgb.nbytes <= _KEPT_BYTES:
+        with _auxiliaries_lock:
+            _auxiliaries[name, data] = picture
+            while len(_auxiliaries) > _KEPT_AUXILIARIES:
+                _auxiliaries.popitem(last=False)
+    return picture
+
+
+@dataclass(frozen=True, eq=False)
+class Submission:
+    """A photo as it came, with what is wanted of it. No byte of it has been looked at.
+
+    data: the bytes of the photo's file. recipe: what to make, or how that follows from the photo's header.
+    limits: what the entry point accepts.
+    """
+
+    data: bytes
+    recipe: Recipe | Callable[[Header], Recipe]
+    limits: Limits
+
+    def check(self) -> Job:
+        """The job, as `make_job` makes it. Takes milliseconds. Raises what `make_job` raises."""
+        if isinstance(self.recipe, Recipe):
+            return make_job(self.data, self.recipe, self.limits)
+        header = codecs.probe(self.data, self.limits)
+        return make_job(self.data, self.recipe(header), self.limits, header=header)
+
+
+class Cancellation:
+    """Tells work on another thread that nobody waits for it any more. Safe from threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._stops: set[Callable[[], None]] = set()
+
+    def cancel(self) -> None:
+        """Ends the work at its next stage, and what `stopped_by` has named at once."""
+        with self._lock:
+            self._cancelled = True
+            for stop in self._stops:
+                stop()
+
+    def check(self) -> None:
+        """Raises: Cancelled."""
+        if self._cancelled:
+            raise Cancelled
+
+    @contextmanager
+    def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
+        """While this is open, `stop` is called when the work is cancelled. Raises: Cancelled."""
+        with self._lock:
+            self.check()
+            self._stops.add(stop)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._stops.discard(stop)
+
+
+class Cancelled(Exception):
+    """Nobody waits for this work any more: its deadline has passed, or its client has left."""
 
 
 @contextmanager
@@ -98,6 +211,7 @@ class MatteResult:
 class Work:
     """All that is known of one photo so far. Each stage reads what earlier ones left and adds its own.
 
+    `codecs` reads and writes files; `cancellation` is looked at before each stage.
     Until a stage has run, what it adds is not there. `part` is the picture or its region of interest, which lies at
     `box`. `hints` belong to the part: a human's corrections, as core/touch_up.py reads them. `own` is the part's own
     alpha where that separates anything; `cut_out` says that it cuts the product out. `asks` says whether the network
@@ -131,9 +245,17 @@ class Work:
     encoded: bytes
     report: Report | None = None
 
-    def __init__(self, recipe: Recipe, network: Network) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        network: Network,
+        codec: Codecs = codecs,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self.recipe = recipe
         self.network = network
+        self.codecs = codec
+        self.cancellation = cancellation or Cancellation()
         self.laps_ms: dict[str, float] = {}
 
     @property
@@ -155,9 +277,10 @@ class Stage(NamedTuple):
 
 
 def follow(stages: Iterable[Stage], work: Work) -> Work:
-    """Run the stages that have something to do, one after the other, and note how long each took."""
+    """Run the stages that have something to do, one after the other, and note how long each took. Raises: Cancelled."""
     for stage in stages:
         if stage.when is None or stage.when(work):
+            work.cancellation.check()
             started_s = time.perf_counter()
             stage.run(work)
             work.laps_ms[stage.name] = 1000 * (time.perf_counter() - started_s)

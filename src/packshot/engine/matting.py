@@ -21,7 +21,7 @@ from packshot.core.transparency import may_show_scene, opaque, own_matte
 from packshot.core.unmix import redraw_edges
 from packshot.core.values import Region
 from packshot.engine.edges import edge_refiner
-from packshot.engine.job import MatteResult, Stage, Work, decode_auxiliary, follow
+from packshot.engine.job import Cancellation, MatteResult, Stage, Work, decode_auxiliary, follow
 from packshot.engine.network import Network
 from packshot.errors import InvalidOption
 
@@ -35,9 +35,9 @@ MIN_ROI_PX = 32
 """Least side of a region of interest: below it there is nothing for a network to see."""
 
 
-def find_matte(picture: Picture, network: Network) -> MatteResult:
+def find_matte(picture: Picture, network: Network, cancellation: Cancellation | None = None) -> MatteResult:
     """The matte at the picture's size: the file's own alpha where that cuts a product out, else the network's."""
-    work = Work(Recipe(), network)
+    work = Work(Recipe(), network, cancellation=cancellation)
     work.picture = picture
     return follow(MATTING, work).found
 
@@ -58,7 +58,7 @@ def choose_part(work: Work) -> None:
     picture, roi = work.picture, work.recipe.roi
     hints = None
     if work.recipe.touch_up is not None:
-        painted = decode_auxiliary("touch_up", work.recipe.touch_up)
+        painted = decode_auxiliary("touch_up", work.recipe.touch_up, work.codecs)
         hints = read_touch_up(painted.rgb, picture.size, painted.alpha)
     work.box = Box.full(picture.size) if roi is None else _region(roi, picture.size)
     work.part = picture if roi is None else crop_picture(picture, work.box)
@@ -135,6 +135,8 @@ def finish_matte(work: Work) -> None:
         matte[work.box.slices] = found.matte
         found = replace(found, matte=matte, ground=None)  # it is that of the region
     work.found = found
+    for name in ("view", "matte", "own", "hints"):  # up to 15 bytes a pixel, which nothing asks for any more
+        work.__dict__.pop(name, None)
 
 
 MATTING: tuple[Stage, ...] = (

@@ -16,7 +16,7 @@ from packshot.core.measure import box_of, find_on_plain
 from packshot.core.options import Options
 from packshot.core.render import framed_mask, render
 from packshot.core.rules import Report
-from packshot.engine.job import Job, Stage, Work, decode_auxiliary, follow, make_job
+from packshot.engine.job import Cancellation, Codecs, Job, Stage, Work, decode_auxiliary, follow, make_job
 from packshot.engine.matting import MATTING, find_matte
 from packshot.engine.network import Network, default_network
 from packshot.engine.presets import find_preset, judge, judge_picture, recipe_for
@@ -61,8 +61,10 @@ def shows_colours(work: Work) -> bool:
 
 def decode(work: Work) -> None:
     background = work.recipe.background
-    work.backdrop = decode_auxiliary("background_picture", background) if isinstance(background, bytes) else None
-    work.picture = codecs.read(work.job.data, work.job.header)
+    work.backdrop = (
+        decode_auxiliary("background_picture", background, work.codecs) if isinstance(background, bytes) else None
+    )
+    work.picture = work.codecs.read(work.job.data, work.job.header)
 
 
 def measure_product(work: Work) -> None:
@@ -90,12 +92,13 @@ def draw(work: Work) -> None:
     work.rendering = render(
         work.recipe, work.picture, work.found.matte, work.frame, work.backdrop, foreground=work.foreground
     )
+    work.backdrop = work.foreground = None  # up to 23 bytes a pixel, which the encoder may need
 
 
 def encode(work: Work) -> None:
     recipe, exif = work.recipe, work.picture.exif if work.recipe.keep_metadata else None
     rgb, alpha = work.rendering.rgb, work.rendering.alpha
-    work.encoded = codecs.encode(rgb, alpha, format=recipe.format, quality=recipe.quality, exif=exif)
+    work.encoded = work.codecs.encode(rgb, alpha, format=recipe.format, quality=recipe.quality, exif=exif)
 
 
 def check_rules(work: Work) -> None:
@@ -123,17 +126,25 @@ PIPELINE: tuple[Stage, ...] = (
 """From a photo's bytes to a packshot's bytes."""
 
 
-def run(job: Job, network: Network) -> Result:
+def run(job: Job, network: Network, codec: Codecs = codecs, cancellation: Cancellation | None = None) -> Result:
     """Make what a job asks for. Safe from threads.
+
+    Parameters
+    ----------
+    codec
+        Reads the photo and writes the output.
+    cancellation
+        Ends the work before its next stage.
 
     Raises
     ------
+    Cancelled
     packshot.errors.InputError
         The photo or an option cannot be used; the message says what to do.
     packshot.errors.NoForeground
         Nothing in the photo stands out.
     """
-    work = Work(job.recipe, network)
+    work = Work(job.recipe, network, codec, cancellation)
     work.job = job
     return _result(follow(PIPELINE, work))
 
@@ -169,7 +180,9 @@ def remove_background(data: bytes, options: Options | None = None) -> bytes:
     return remove(data, options).data
 
 
-def check(job: Job, network: Network | None = None) -> Report:
+def check(
+    job: Job, network: Network | None = None, codec: Codecs = codecs, cancellation: Cancellation | None = None
+) -> Report:
     """Judge a finished picture, made anywhere, by the rules of its recipe's preset.
 
     On a background of one colour the product is what differs from it; elsewhere the network finds it.
@@ -183,11 +196,11 @@ def check(job: Job, network: Network | None = None) -> Report:
     """
     if job.recipe.preset is None:
         raise InvalidOption("No preset was named.", hint="Say whose rules to check.", field="preset")
-    picture = codecs.read(job.data, job.header)
+    picture = codec.read(job.data, job.header)
     mask = find_on_plain(picture.rgb, picture.alpha)
     if mask is None:
         # Product is what is at least as likely product as background: haze would blow up its box.
-        matte = find_matte(picture, network or default_network()).matte
+        matte = find_matte(picture, network or default_network(), cancellation).matte
         mask = (matte >= 0.5).astype(np.uint8)
     product = box_of(mask)
     if product is None:

@@ -1,4 +1,4 @@
-"""Who may compute now: worker slots, and a queue of limited length before them."""
+"""Who may compute now: worker slots, a queue of limited length before them, and an order in it that is fair to keys."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import contextvars
 import math
 import time
-from collections import deque
-from collections.abc import Callable
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from packshot.errors import QueueFull, ShuttingDown
@@ -16,32 +18,83 @@ from packshot.errors import QueueFull, ShuttingDown
 T = TypeVar("T")
 FIRST_RETRY_S = 2  # the advice while nothing has been measured yet, and to those who come during a drain
 LONGEST_RETRY_S = 60
+LARGE_BYTES = 400 << 20
+"""Work that needs more memory is large: it takes seconds, not parts of one. 16 megapixels as a cutout."""
+LOOKOUTS = 2
+"""Threads that look at headers, so that one file cannot hold up all others."""
+IN_USE_S = 600.0
+"""A key that has come within that time may come again: large work of another key leaves it a worker."""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """One request before a worker. turn: done when it may start."""
+
+    key: str
+    memory_bytes: int
+    turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def is_large(self) -> bool:
+        return self.memory_bytes > LARGE_BYTES
 
 
 class Admission:
     """Runs work on as many threads as there are workers and lets `queue_limit` requests wait for one.
 
+    Of those that wait, the key with the least work running comes first, then the request that came first. Large work
+    shares `memory_bytes`, and while a second key is in use it leaves one worker to what is not large: one caller's
+    slow photos cannot keep another's waiting.
+
     A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
     `running` says is what the processors do. A request that gives up while it waits is never computed.
     All of it belongs to one event loop.
 
-    queued: requests that wait for a worker. running: threads at work, those whose request has given up among them.
-    draining: whether new work is refused.
+    running: threads at work, those whose request has given up among them. draining: whether new work is refused.
     """
 
-    def __init__(self, workers: int, queue_limit: int) -> None:
-        self.queued = self.running = 0
+    def __init__(self, workers: int, queue_limit: int, memory_bytes: int = 1 << 40) -> None:
+        self.running = 0
         self.draining = False
         self._workers = workers
         self._queue_limit = queue_limit
+        self._memory_bytes = memory_bytes
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
-        self._slots = asyncio.Semaphore(workers)
+        self._lookouts = ThreadPoolExecutor(LOOKOUTS, thread_name_prefix="lookout")
+        self._looking = 0
+        self._waiting: list[_Waiter] = []
+        self._at_work: list[_Waiter] = []
+        self._came_s: dict[str, float] = {}  # of the two keys that came last
         self._durations_s: deque[float] = deque(maxlen=32)
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def run(self, work: Callable[[], T]) -> T:
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a worker, or are looked at before they do."""
+        return len(self._waiting) + self._looking
+
+    async def look(self, work: Callable[[], T]) -> T:
+        """Run something that takes milliseconds, whatever the photo, before the real work: a look at its header.
+
+        Raises
+        ------
+        ShuttingDown, QueueFull
+            At once; nothing was looked at.
+        """
+        self.refuse_or_pass()
+        self._looking += 1
+        self._idle.clear()
+        try:
+            return await asyncio.shield(self._on(self._lookouts, work))
+        finally:
+            self._looking -= 1
+            self._note_idle()
+
+    async def run(self, work: Callable[[], T], *, key: str = "", memory_bytes: int = 0) -> T:
         """Run `work` on a worker thread, with this task's context variables. The caller sets a deadline around it.
+
+        key: whose work it is. memory_bytes: the most that it will take.
 
         Raises
         ------
@@ -49,8 +102,22 @@ class Admission:
             At once; nothing was computed.
         """
         self.refuse_or_pass()
-        await self._wait_for_slot()
-        return await asyncio.shield(self._start(work))
+        waiter = _Waiter(key, memory_bytes)
+        self._note_key(key)
+        self._waiting.append(waiter)
+        self._idle.clear()
+        self._let_in()
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+                self._let_in()  # it may have kept others waiting
+                self._note_idle()
+            else:
+                self._leave(waiter)
+            raise
+        return await asyncio.shield(self._start(work, waiter))
 
     def close(self) -> None:
         """Refuse new work from now on."""
@@ -61,6 +128,7 @@ class Admission:
         self.close()
         await self._idle.wait()
         self._threads.shutdown(wait=False)
+        self._lookouts.shutdown(wait=False)
 
     def refuse_or_pass(self) -> None:
         """Raise what `run` would raise at once. Asked before a photo is read, for there is no need to read it then."""
@@ -84,35 +152,70 @@ class Admission:
         ahead = self.running + self.queued
         return min(max(1, math.ceil(each_s * ahead / self._workers)), LONGEST_RETRY_S)
 
-    async def _wait_for_slot(self) -> None:
-        self.queued += 1
-        self._idle.clear()
-        try:
-            await self._slots.acquire()
-            self.running += 1
-        finally:
-            self.queued -= 1
-            self._note_idle()
+    def _note_key(self, key: str) -> None:
+        self._came_s.pop(key, None)
+        self._came_s[key] = time.monotonic()
+        if len(self._came_s) > 2:
+            del self._came_s[next(iter(self._came_s))]
 
-    def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
+    def _others_come(self, key: str) -> bool:
+        now_s = time.monotonic()
+        return any(other != key and now_s - came_s < IN_USE_S for other, came_s in self._came_s.items())
+
+    def _let_in(self) -> None:
+        """Give the free workers to those whose turn it is."""
+        while self.running < self._workers:
+            waiter = next(self._fitting(), None)
+            if waiter is None:
+                return
+            self._waiting.remove(waiter)
+            self._at_work.append(waiter)
+            self.running += 1
+            waiter.turn.set_result(None)
+
+    def _fitting(self) -> Iterator[_Waiter]:
+        """Those that may start now, in their order. Large ones do not overtake each other, or the largest would wait
+        for ever."""
+        running = Counter(each.key for each in self._at_work)
+        large_too = True
+        waiting = [each for each in self._waiting if not each.turn.cancelled()]
+        for waiter in sorted(waiting, key=lambda each: running[each.key]):
+            if not waiter.is_large or (large_too and self._has_room_for(waiter)):
+                yield waiter
+            else:
+                large_too = False
+
+    def _has_room_for(self, waiter: _Waiter) -> bool:
+        large = [each for each in self._at_work if each.is_large]
+        if large and sum(each.memory_bytes for each in large) + waiter.memory_bytes > self._memory_bytes:
+            return False
+        return len(large) < self._workers - 1 or not large or not self._others_come(waiter.key)
+
+    def _start(self, work: Callable[[], T], waiter: _Waiter) -> asyncio.Future[T]:
         started_s = time.monotonic()
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, _guarded, work)
+            future = self._on(self._threads, work)
         except RuntimeError:  # the system grants no thread now; it may for the next
-            self._leave()
+            self._leave(waiter)
             raise
-        future.add_done_callback(lambda done: self._ended(done, started_s))
+        future.add_done_callback(lambda _: self._ended(started_s, waiter))
         return future
 
-    def _ended(self, done: asyncio.Future[T], started_s: float) -> None:
-        done.exception()  # seen: when the request has given up, nobody else will look at it
-        self._durations_s.append(time.monotonic() - started_s)
-        self._leave()
+    def _on(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> asyncio.Future[T]:
+        context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
+        future = asyncio.get_running_loop().run_in_executor(threads, context.run, _guarded, work)
+        # Seen: when the request has given up, nobody else will look at it.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return future
 
-    def _leave(self) -> None:
+    def _ended(self, started_s: float, waiter: _Waiter) -> None:
+        self._durations_s.append(time.monotonic() - started_s)
+        self._leave(waiter)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        self._at_work.remove(waiter)
         self.running -= 1
-        self._slots.release()
+        self._let_in()
         self._note_idle()
 
     def _note_idle(self) -> None:
@@ -121,8 +224,23 @@ class Admission:
 
 
 def _guarded(work: Callable[[], T]) -> T:
-    """The work, without its SystemExit: raised in a task of the event loop, that would end the whole process."""
+    """The work, without its SystemExit: raised in a task of the event loop, that would end the whole process.
+
+    An error that leaves takes no frames along: their pictures would live as long as anyone holds the error, and three
+    failures of 50 MP kept 5.9 GB.
+    """
     try:
         return work()
     except (SystemExit, KeyboardInterrupt) as error:
+        _forget_frames(error)
         raise RuntimeError("a worker tried to end the process") from error
+    except BaseException as error:
+        _forget_frames(error)
+        raise
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Clear the variables of all frames of an error, and of those that led to it. Its traceback can still be shown."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

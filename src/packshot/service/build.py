@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from packshot.engine.network import Network, load_network
 from packshot.errors import ShuttingDown
 from packshot.service.accounts import Accounts, KeyInfo, NewKey
 from packshot.service.admission import Admission
+from packshot.service.codec_process import CodecProcesses
 from packshot.service.database import Database
 from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 # The contract's words are bits per pixel: 24 and 32 are welcome, 8, 16 and 64 are refused. It does not mention 48
 # (RGB-16), which decodes without loss of anything that the rendering keeps, so it is accepted.
 CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
+LAST_STAGE_S = 5.0
+"""After the drain, so long may the stage of a pipeline take that was at work when its job was cancelled."""
 CONTRACT_FORMATS = frozenset({"jpeg", "png", "bmp"})
 
 log = logging.getLogger(__name__)
@@ -73,9 +76,13 @@ class Service:
         finally:
             log.info("stopping: %d requests are finished first", self.admission.running + self.admission.queued)
             sweeping.cancel()
-            await self.admission.drain()
+            # What the end of the drain has cancelled ends with its stage. A thread that does not is left behind: serve
+            # ends the process all the same.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.admission.drain(), LAST_STAGE_S)
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, return_exceptions=True)
+            self.jobs.codecs.close()
             self.database.close()
             await asyncio.to_thread(self.telemetry.close)
             log.info("stopped")
@@ -121,12 +128,13 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     network = load_network(settings.model, threads=settings.threads, device=settings.device, folder=settings.models_dir)
     database = Database(state.database)
     accounts, ledger = Accounts(database, now=now), Ledger(database, now=now)
-    admission = Admission(workers=settings.workers, queue_limit=settings.queue_limit)
+    admission = Admission(settings.workers, settings.queue_limit, settings.work_memory_bytes)
     telemetry = make_telemetry(settings, network.card.name, admission)
     store = store or open_results(settings, state.results)
     signer = UrlSigner(state.url_secrets, now=now)
     jobs = Jobs(
         network=network,
+        codecs=CodecProcesses(),
         admission=admission,
         store=store,
         signer=signer,

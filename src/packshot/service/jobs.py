@@ -11,11 +11,13 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from packshot.core.recipe import Recipe
 from packshot.core.rules import Report
+from packshot.engine.job import Cancellation
 from packshot.engine.pipeline import Result, check, run
 from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
@@ -26,10 +28,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from packshot.engine.job import Job
+    from packshot.engine.job import Codecs, Job, Submission
     from packshot.engine.network import Network
     from packshot.service.accounts import KeyInfo
     from packshot.service.admission import Admission
+    from packshot.service.codec_process import CodecProcesses
     from packshot.service.idempotency import Idempotency
     from packshot.service.ledger import Ledger
     from packshot.service.results import ResultStore, UrlSigner
@@ -38,6 +41,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class _Work(Protocol[R_co]):
+    """Work on a job, on a worker's thread."""
+
+    def __call__(self, job: Job, /, *, codec: Codecs, cancellation: Cancellation) -> R_co: ...
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class Jobs:
     """Use cases over the parts that build.py puts together. One instance serves all requests."""
 
     network: Network
+    codecs: CodecProcesses
     admission: Admission
     store: ResultStore
     signer: UrlSigner
@@ -93,25 +104,29 @@ class Jobs:
     def __post_init__(self) -> None:
         self._all_settled.set()
 
-    async def make(self, key: KeyInfo, job: Job, *, idempotency_key: str | None = None) -> Result:
-        """Make what a job asks for, for one credit and within the deadline; keep nothing.
+    async def make(self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None) -> Result:
+        """Make what a submission asks for, for one credit and within the deadline; keep nothing.
 
         With an idempotency key the result is kept all the same, so that it can be given again.
 
         Raises: everything that make_and_keep raises.
         """
         if idempotency_key is None:
-            return await self.make_once(key, job)
-        stored = await self.make_and_keep(key, job, idempotency_key=idempotency_key)
+            return await self.make_once(key, photo)
+        stored = await self.make_and_keep(key, photo, idempotency_key=idempotency_key)
         return stored.result if stored.result.data else await self._fetch(stored)
 
-    async def make_once(self, key: KeyInfo, job: Job, *, finish: Callable[[bytes], bytes] | None = None) -> Result:
+    async def make_once(
+        self, key: KeyInfo, photo: Submission, *, finish: Callable[[bytes], bytes] | None = None
+    ) -> Result:
         """The same without an idempotency key. `finish` makes of the file another one, as a part of the work."""
         with self._counted():
             async with self._charged(key), self._deadline():
-                return await self._compute(job, finish)
+                return await self._compute(key, photo, finish)
 
-    async def make_and_keep(self, key: KeyInfo, job: Job, *, idempotency_key: str | None = None) -> StoredResult:
+    async def make_and_keep(
+        self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None
+    ) -> StoredResult:
         """The same, and the result can be fetched under its link for as long as results live.
 
         A repeated idempotency key answers the first call's result and costs nothing.
@@ -126,8 +141,8 @@ class Jobs:
         """
         with self._counted():
             if idempotency_key is None:
-                return await self._make_and_keep_once(key, job)
-            request_hash = await asyncio.to_thread(_hash, job)
+                return await self._make_and_keep_once(key, photo)
+            request_hash = await asyncio.to_thread(_hash, photo)
             scope = (key.id, idempotency_key)
             outcome = await self._begin(*scope, request_hash)
             if outcome is not None:
@@ -136,12 +151,12 @@ class Jobs:
                     raise _past_its_life()
                 return stored
             try:
-                return await self._make_and_keep_once(key, job, idempotency_key)
+                return await self._make_and_keep_once(key, photo, idempotency_key)
             except BaseException:
                 await _at_last(self.idempotency.abandon, *scope)
                 raise
 
-    async def check(self, job: Job) -> Report:
+    async def check(self, key: KeyInfo, picture: Submission) -> Report:
         """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
 
         Raises
@@ -149,7 +164,7 @@ class Jobs:
         InputError, NoForeground, QueueFull, ShuttingDown, DeadlineExceeded
         """
         async with self._deadline():
-            return await self.admission.run(lambda: check(job, self.network))
+            return await self._admitted(key, picture, partial(check, network=self.network))
 
     async def settled(self) -> None:
         """Return when nothing is left to settle or to give back, also for those that were cancelled."""
@@ -176,25 +191,41 @@ class Jobs:
                 await _at_last(self.idempotency.abandon, key_id, idempotency_key)
             raise
 
-    async def _make_and_keep_once(self, key: KeyInfo, job: Job, idempotency_key: str | None = None) -> StoredResult:
+    async def _make_and_keep_once(
+        self, key: KeyInfo, photo: Submission, idempotency_key: str | None = None
+    ) -> StoredResult:
         async with self._charged(key) as charge, self._deadline():
-            stored = await self._keep(await self._compute(job))
+            stored = await self._keep(await self._compute(key, photo))
             if idempotency_key is not None:
                 charge.also = partial(self.idempotency.finish, key.id, idempotency_key, _remembered(stored))
             return stored
 
-    async def _compute(self, job: Job, finish: Callable[[bytes], bytes] | None = None) -> Result:
+    async def _compute(self, key: KeyInfo, photo: Submission, finish: Callable[[bytes], bytes] | None = None) -> Result:
         asked = time.perf_counter()
 
-        def work() -> Result:
+        def work(job: Job, codec: Codecs, cancellation: Cancellation) -> Result:
             waited_ms = 1000 * (time.perf_counter() - asked)
-            result = run(job, self.network)
+            result = run(job, self.network, codec, cancellation)
             finished = result.data if finish is None else finish(result.data)
             result = replace(result, data=finished, timings_ms={"wait": waited_ms, **result.timings_ms})
             self.telemetry.computed(result)
             return result
 
-        return await self.admission.run(work)
+        return await self._admitted(key, photo, work)
+
+    async def _admitted(self, key: KeyInfo, photo: Submission, work: _Work[T]) -> T:
+        """Check a submission by its first bytes, wait for a worker, work. When this is cancelled, so is the work."""
+        cancellation = Cancellation()
+        try:
+            job = await self.admission.look(photo.check)
+            codec = self.codecs.for_work(cancellation)
+            return await self.admission.run(
+                partial(work, job, codec=codec, cancellation=cancellation),
+                key=key.id,
+                memory_bytes=job.memory_bytes(),
+            )
+        finally:
+            cancellation.cancel()
 
     async def _keep(self, result: Result) -> StoredResult:
         name = result_name(new_result_id(), result.media_type)
@@ -247,10 +278,11 @@ class Jobs:
             ) from error
 
 
-def _hash(job: Job) -> str:
+def _hash(photo: Submission) -> str:
     """What makes two requests the same. Takes 0.1 s for the largest photo."""
-    digest = hashlib.sha256(job.recipe.key.encode() + b"\0")
-    digest.update(job.data)
+    assert isinstance(photo.recipe, Recipe)  # noqa: S101 - the form whose recipe follows from the photo has no such keys
+    digest = hashlib.sha256(photo.recipe.key.encode() + b"\0")
+    digest.update(photo.data)
     return digest.hexdigest()
 
 

@@ -159,11 +159,12 @@ class Test413To422:
 
     @pytest.mark.parametrize("name", ["background_picture", "touch_up"])
     def test_files_among_the_options_are_held_to_the_same_limits(self, strict: Running, name: str) -> None:
-        key = strict.new_key(0)  # it is refused before a credit is asked for
+        key = strict.new_key(1)
         body = problem(send(strict, key=key, files={name: good("jpeg", 201, 200)}), 422, "invalid-option")
         assert body["field"] == name
         assert "40,000" in body["detail"]
         assert problem(send(strict, key=key, files={name: DAMAGED}), 422, "invalid-option")["field"] == name
+        assert strict.credits_of(key) == 1
 
     def test_nothing_in_the_picture(self, running: Running) -> None:
         problem(send(running, flat_png(64, 64, 200)), 422, "no-foreground")

@@ -11,7 +11,7 @@ from packshot.api.ailab.envelope import ERRORS, CreditsEnvelope, SuccessEnvelope
 from packshot.api.dialect import BINARY, IDEMPOTENCY_KEY, Call, Dialect, Endpoint, form_body
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.options import Options
-from packshot.engine.job import make_job
+from packshot.engine.job import Submission
 from packshot.engine.presets import recipe_for
 from packshot.errors import InvalidOption
 from packshot.service.build import contract_limits
@@ -48,8 +48,8 @@ async def remove_product_background(call: Call) -> Response:
     settings = call.service.settings
     form = await read_form(call.request, upload_limits(settings))
     data, options = file_in(form, "image"), _options_of(form)
-    job = make_job(data, recipe_for(options), contract_limits(settings))
-    stored = await call.run(call.service.jobs.make_and_keep(call.key, job, idempotency_key=call.idempotency_key))
+    photo = Submission(data, recipe_for(options), contract_limits(settings))
+    stored = await call.run(call.service.jobs.make_and_keep(call.key, photo, idempotency_key=call.idempotency_key))
     url = call.service.public_url(stored.link.path(RESULTS))
     return JSONResponse(SuccessEnvelope.success(call.request_id, {"image_url": url}).model_dump())
 

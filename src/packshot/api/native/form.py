@@ -1,4 +1,4 @@
-"""The form of the native API: as OpenAPI describes it, and as a request brings it. A Job comes out."""
+"""The form of the native API: as OpenAPI describes it, and as a request brings it. A Submission comes out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from packshot.api.errors import MalformedRequest
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.codecs.formats import WRITTEN
 from packshot.core.options import OPTIONS, Option, Options
-from packshot.engine.job import Job, make_job
+from packshot.engine.job import Submission
 from packshot.engine.presets import preset_names, recipe_for
 from packshot.errors import InvalidOption
 from packshot.service.build import native_limits
@@ -44,14 +44,14 @@ async def read_order(request: Request, settings: Settings) -> tuple[bytes, Optio
     return file_in(form, "image"), Options.from_fields(_given(form))
 
 
-async def read_check(request: Request, settings: Settings) -> Job:
+async def read_check(request: Request, settings: Settings) -> Submission:
     """A finished picture, with the preset to judge it by.
 
     Raises
     ------
     InvalidOption
         There is no such preset, none was named, or another option came.
-    MissingImage, EmptyFile, and everything that read_order and make_job raise.
+    MissingImage, EmptyFile, and everything that read_order raises.
     """
     picture, options = await read_order(request, settings)
     others = [name for name in options.given() if name != "preset"]
@@ -63,7 +63,7 @@ async def read_check(request: Request, settings: Settings) -> Job:
         raise InvalidOption(
             "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
         )
-    return make_job(picture, recipe_for(options), native_limits(settings))
+    return Submission(picture, recipe_for(options), native_limits(settings))
 
 
 def _given(form: Form) -> dict[str, object]:

@@ -19,7 +19,7 @@ from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
-from packshot.engine.job import make_job
+from packshot.engine.job import Submission
 from packshot.engine.pipeline import Result
 from packshot.engine.presets import recipe_for
 from packshot.service.build import native_limits
@@ -31,20 +31,20 @@ _CHECK_FAILURES = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
 
 async def make_packshot(call: Call) -> Response:
     service, named = call.service, call.idempotency_key
-    photo, options = await read_order(call.request, service.settings)
+    data, options = await read_order(call.request, service.settings)
     recipe = recipe_for(options)
     as_json = wants_json(accepted(call.request), recipe)
-    job = make_job(photo, recipe, native_limits(service.settings))
+    photo = Submission(data, recipe, native_limits(service.settings))
     if as_json:
-        stored = await call.run(service.jobs.make_and_keep(call.key, job, idempotency_key=named))
+        stored = await call.run(service.jobs.make_and_keep(call.key, photo, idempotency_key=named))
         url = service.public_url(stored.link.path(results.PREFIX))
         return described(Packshot.of(stored, request_id=call.request_id, url=url))
-    return picture(await call.run(service.jobs.make(call.key, job, idempotency_key=named)))
+    return picture(await call.run(service.jobs.make(call.key, photo, idempotency_key=named)))
 
 
 async def check_picture(call: Call) -> Response:
-    job = await read_check(call.request, call.service.settings)
-    report = await call.run(call.service.jobs.check(job))
+    submission = await read_check(call.request, call.service.settings)
+    report = await call.run(call.service.jobs.check(call.key, submission))
     return described(Checked(request_id=call.request_id, preset=report.to_dict()))
 
 

@@ -28,8 +28,7 @@ from packshot.api.http import accepted
 from packshot.api.removebg.fields import FIELDS
 from packshot.api.removebg.order import HOW, MEDIA_TYPES, Order, finish, read
 from packshot.api.upload import JSON, MULTIPART, OVERHEAD_BYTES, URLENCODED, UploadLimits, read_fields
-from packshot.core.codecs import probe
-from packshot.engine.job import make_job
+from packshot.engine.job import Submission
 from packshot.engine.pipeline import Result
 from packshot.engine.presets import recipe_for
 from packshot.service.build import native_limits
@@ -104,11 +103,9 @@ def upload_limits(settings: Settings) -> UploadLimits:
 
 async def remove_background(call: Call) -> Response:
     settings = call.service.settings
-    limits = native_limits(settings)
     order = await asyncio.to_thread(read, await read_fields(call.request, upload_limits(settings)))
-    header = probe(order.photo, limits)
-    job = make_job(order.photo, recipe_for(order.options_for(header.size)), limits, header=header)
-    making = call.service.jobs.make_once(call.key, job, finish=partial(finish, order))
+    photo = Submission(order.photo, lambda header: recipe_for(order.options_for(header.size)), native_limits(settings))
+    making = call.service.jobs.make_once(call.key, photo, finish=partial(finish, order))
     return answer(order, await call.run(making), as_json=wants_json(accepted(call.request)))
 
 
