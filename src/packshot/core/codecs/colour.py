@@ -1,11 +1,12 @@
-"""From a file's own colours to sRGB, by its ICC profile where it has one that makes sense; and profiles made here."""
+"""From a file's own colours to sRGB, by its ICC profile or by numbers (ITU-T H.273); and profiles made here."""
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from packshot.core.picture import UInt8
+from packshot.errors import UnsupportedFormat
 
 MAX_PROFILE_BYTES = 4 << 20
 """Printers' profiles reach 2 MB. Nothing real is larger."""
@@ -27,6 +29,101 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 # sRGB's curve (IEC 61966-2-1): exponent, then a, b, c, d of ICC's function 3.
 _CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+_PQ, _HLG = 16, 18
+_STRIP_PX = 1 << 20  # floating-point colours take 12 bytes a pixel
+_LEVELS = 65_535  # of linear light; one of them is 0.05 of 255 of sRGB's in the dark, where they are farthest apart
+
+
+class Space(NamedTuple):
+    """Colours that a file gives by numbers. gamma: the exponent from stored to linear values; None: sRGB's curve."""
+
+    name: str = "sRGB"
+    primaries: Primaries = SRGB
+    white: tuple[float, float] = D65
+    gamma: float | None = None
+
+    @property
+    def has_srgb_primaries(self) -> bool:
+        """Whether only the curve may differ from sRGB's."""
+        return (self.primaries, self.white) == (SRGB, D65)
+
+    def profile(self) -> bytes | None:
+        """An ICC profile that says the same; None for sRGB."""
+        if self.has_srgb_primaries and self.gamma is None:
+            return None
+        return make_profile(self.primaries, self.name, white=self.white, gamma=self.gamma)
+
+    def is_sensible(self) -> bool:
+        """Whether the primaries span a triangle of a tenth of sRGB's at least, and white lies inside."""
+        (red, green, blue), white = self.primaries, self.white
+        if any(y <= 0 or x + y > 1 + 1e-9 for x, y in (red, green, blue, white)):
+            return False
+        whole = _twice_the_area(red, green, blue)
+        parts = (_twice_the_area(*side, white) for side in ((red, green), (green, blue), (blue, red)))
+        return abs(whole) > 0.1 * abs(_twice_the_area(*SRGB)) and all(part * whole > 0 for part in parts)
+
+
+# H.273, table 2. The numbers 0, 2 and 3 say nothing, and 10 is XYZ itself.
+_BT_601: Primaries = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
+_ILLUMINANT_C = (0.310, 0.316)
+_DCI_P3: Primaries = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
+_BY_NUMBER: Mapping[int, Space] = {
+    1: Space(),
+    4: Space("BT.470 M", ((0.670, 0.330), (0.210, 0.710), (0.140, 0.080)), _ILLUMINANT_C),
+    5: Space("BT.601, 625 lines", ((0.640, 0.330), (0.290, 0.600), (0.150, 0.060))),
+    6: Space("BT.601, 525 lines", _BT_601),
+    7: Space("SMPTE 240M", _BT_601),
+    8: Space("Film", ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049)), _ILLUMINANT_C),
+    9: Space("BT.2020", ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
+    11: Space("DCI-P3", _DCI_P3, (0.314, 0.351)),
+    12: Space("Display P3", _DCI_P3),
+    22: Space("EBU 3213", ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077))),
+}
+# H.273, table 3. The others that are read are sRGB's curve, or are shown by it: BT.709's is how a camera writes for it.
+_GAMMAS: Mapping[int, float] = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
+
+
+def by_number(primaries: int, transfer: int) -> Space | None:
+    """The colours that H.273's numbers mean; None where those of the primaries mean nothing.
+
+    Raises: UnsupportedFormat for pictures made for a screen brighter than white: shown as sRGB they look gray.
+    """
+    if transfer in {_PQ, _HLG}:
+        raise UnsupportedFormat(
+            "This picture has high dynamic range (PQ or HLG), which is not read.",
+            hint="Save it with standard dynamic range, or as a JPEG.",
+        )
+    space = _BY_NUMBER.get(primaries)
+    return space and space._replace(gamma=_GAMMAS.get(transfer))
+
+
+def from_space(samples: npt.NDArray[np.uint8 | np.uint16], space: Space, *, narrow: bool = False) -> UInt8:
+    """Convert samples of a space to sRGB, clipped, and rounded once to 8 bits.
+
+    Parameters: samples, uint8 or uint16, (H, W) gray or (H, W, 3); narrow: black and white are 16 and 235 of 256.
+    Returns: uint8 of the same shape.
+    """
+    steps = np.iinfo(samples.dtype).max + 1
+    signal = np.arange(steps) / (steps - 1)
+    if narrow:
+        signal = np.clip((np.arange(steps) * 256 / steps - 16) / 219, 0, 1)
+    linear = signal**space.gamma if space.gamma else _linear(signal)
+    if samples.ndim == 2 or space.has_srgb_primaries:
+        return np.asarray(np.rint(255 * _curved(linear)).astype(np.uint8)[samples])
+    matrix = np.linalg.inv(_to_d50(SRGB, D65)[0]) @ _to_d50(space.primaries, space.white)[0]
+    # From linear light in 0.._LEVELS to sRGB.
+    levels, back = (_LEVELS * linear).astype(np.float32), _from_linear()
+    converted = np.empty(samples.shape, np.uint8)
+    rows = max(1, _STRIP_PX // samples.shape[1])
+    for top in range(0, len(samples), rows):
+        moved = cv2.transform(levels[samples[top : top + rows]], matrix)
+        converted[top : top + rows] = back[np.rint(np.clip(moved, 0, _LEVELS)).astype(np.uint16)]
+    return converted
+
+
+def fits(icc: bytes, mode: str) -> bool:
+    """Whether `to_srgb` would use the profile. mode: of the samples, "L" (gray), "RGB" or "CMYK"."""
+    return len(icc) <= MAX_PROFILE_BYTES and _transform(icc, mode)[0]
 
 
 def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
@@ -39,19 +136,19 @@ def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
     Returns: uint8 (H, W, 3).
     """
     mode = "L" if samples.ndim == 2 else "RGB" if samples.shape[2] == 3 else "CMYK"
-    transform = _transform(icc, mode) if icc and len(icc) <= MAX_PROFILE_BYTES else None
+    _, transform = _transform(icc, mode) if icc and len(icc) <= MAX_PROFILE_BYTES else (False, None)
     return _without_profile(samples) if transform is None else _apply(transform, samples, mode)
 
 
 # Building a transform costs 19 ms (docs/benchmarks.md's machine), as much as a third of applying it; a shop's photos
 # share one or two profiles. The key is the whole profile, so that no two can be confused.
 @lru_cache(maxsize=16)
-def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The transform to sRGB, or None where the profile is of no use or changes nothing."""
+def _transform(icc: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform | None]:
+    """Whether the profile is whole and made for such samples; the transform to sRGB, None where it changes nothing."""
     try:
         profile = ImageCms.getOpenProfile(io.BytesIO(icc))
         if profile.profile.xcolor_space.strip() != _SPACES[mode]:
-            return None
+            return False, None
         transform = ImageCms.buildTransform(
             profile,
             ImageCms.createProfile("sRGB"),
@@ -61,8 +158,8 @@ def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None
-    return None if _changes_nothing(transform, mode) else transform
+        return False, None
+    return True, None if _changes_nothing(transform, mode) else transform
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
@@ -73,6 +170,27 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     lattice = np.ascontiguousarray(lattice[..., 0] if mode == "L" else lattice)
     moved = cv2.absdiff(_apply(transform, lattice, mode), _without_profile(lattice))
     return int(moved.max()) <= 1
+
+
+def _linear(signal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From sRGB's values to linear light, both in [0,1]."""
+    exponent, scale, offset, slope, knee = _CURVE
+    return np.where(signal < knee, slope * signal, (scale * signal + offset) ** exponent)
+
+
+def _curved(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From linear light to sRGB's values, both in [0,1]."""
+    exponent, scale, offset, slope, knee = _CURVE
+    return np.where(linear < slope * knee, linear / slope, (linear ** (1 / exponent) - offset) / scale)
+
+
+@cache
+def _from_linear() -> UInt8:
+    return np.rint(255 * _curved(np.arange(_LEVELS + 1) / _LEVELS)).astype(np.uint8)
+
+
+def _twice_the_area(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> float:
+    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (third[0] - first[0])
 
 
 def _apply(transform: ImageCms.ImageCmsTransform, samples: UInt8, mode: str) -> UInt8:

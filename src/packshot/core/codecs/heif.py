@@ -7,20 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from packshot.core.codecs import bmff
-from packshot.core.codecs.colour import Primaries, make_profile
+from packshot.core.codecs.colour import by_number
 from packshot.core.codecs.limits import damaged
 from packshot.core.geometry import Size
-from packshot.errors import UnsupportedFormat
 
 # Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border.
 _BLOCK_PX, _SPARE_PX = 64, 4_000_000
 
-# Colours that a file gives by numbers (ITU-T H.273) instead of a profile. All others are near sRGB.
-_PRIMARIES: Mapping[int, tuple[str, Primaries]] = {
-    9: ("BT.2020", ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
-    12: ("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
-}
-_PQ, _HLG = 16, 18
+# BT.601's primaries and its neighbours: phones write these numbers on pictures that are sRGB.
+_NEAR_SRGB = frozenset({5, 6, 7})
 
 Streams = Mapping[bytes, Callable[[bytes, bytes], Iterator[Size]]]
 
@@ -109,13 +104,8 @@ def _profile(container: bmff.Container) -> bytes | None:
     if not numbers or any(body[:4] in {b"prof", b"rICC"} for body in said):
         return None
     primaries, transfer = struct.unpack_from(">HH", numbers, 4)
-    if transfer in {_PQ, _HLG}:
-        raise UnsupportedFormat(
-            "This picture has high dynamic range (PQ or HLG), which is not read.",
-            hint="Save it with standard dynamic range, or as a JPEG.",
-        )
-    name, points = _PRIMARIES.get(primaries, ("", None))
-    return make_profile(points, name) if points else None
+    space = by_number(primaries, transfer)
+    return space.profile() if space and primaries not in _NEAR_SRGB else None
 
 
 def _exif(data: bytes, container: bmff.Container) -> bytes | None:
