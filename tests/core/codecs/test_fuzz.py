@@ -30,6 +30,14 @@ SEEDS = {
         4,
         files.png_chunk(b"PLTE", bytes(48)) + files.png_chunk(b"tRNS", bytes(3)),
     ),
+    "colours and a text of EXIF": lambda: files.raw_png(
+        photo(64, 48),
+        2,
+        8,
+        files.png_chunk(b"gAMA", struct.pack(">I", 55_556))
+        + files.png_chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
+        + files.png_chunk(b"tEXt", b"Raw profile type exif\0\nexif\n26\n" + files.exif_block(6).hex().encode()),
+    ),
     "deep": lambda: files.raw_png(np.zeros((40, 40, 4), np.uint16), 6, 16),
     "gif": FOREIGN["gif"],
     "tiff": lambda: raw_tiff(photo(64, 48), rows=16),

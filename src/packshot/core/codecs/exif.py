@@ -14,7 +14,8 @@ import numpy as np
 from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries
 from packshot.core.picture import UInt8
 
-_ORIENTATION = (0x0112, SHORT)
+_PREFIX = b"Exif\0\0"  # of a JPEG's segment
+_ORIENTATION = 0x0112
 # The way from a stored picture to an upright one, by the value of the tag (EXIF 2.32, section 4.6.4): whether rows and
 # columns are swapped first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
 _TURNS: dict[int, tuple[bool, int | None]] = {
@@ -42,18 +43,23 @@ _MAX_VALUE_BYTES = 4096
 _MAX_BLOCK_BYTES = 60_000  # a JPEG's segment holds 65,533
 
 
+def without_prefix(block: bytes | None) -> bytes | None:
+    """A block from its TIFF header on. Some writers put JPEG's six bytes before it in other formats too."""
+    return (block or b"").removeprefix(_PREFIX) or None
+
+
 def read_orientation(exif: bytes | None) -> int:
     """The orientation, 1 to 8, from an EXIF block that begins with its TIFF header; 1 where it has none or a bad one.
 
     Only this tag of the first directory is read: whatever else a camera or an editor got wrong in the block is no
-    reason to refuse a picture.
+    reason to refuse a picture. The tag is a SHORT; editors write every other kind of whole number too.
     """
     order = byte_order(exif or b"")
     if not exif or order is None:
         return 1
     try:
-        found = entries(exif, order)
-        value = next((entry.numbers(order)[0] for entry in found if (entry.tag, entry.kind) == _ORIENTATION), 1)
+        found = (entry.whole(order) for entry in entries(exif, order) if entry.tag == _ORIENTATION)
+        value = next((number for number in found if number is not None), 1)
     except struct.error:  # the block ends before it should
         return 1
     return value if value in _TURNS else 1

@@ -1,5 +1,7 @@
 """PNG (W3C, third edition): chunks are checked here, pixels are decoded by Pillow from the chunks that make pixels.
 
+Damage outside of the pixels costs nothing but the chunk that has it. Half a picture is never taken for a whole one.
+
 PNG is written here, because encoding is the largest cost outside the network: one filter for all rows and ISA-L's
 deflate take 22 ms for a cutout of 1999x1999 px where Pillow takes 120 at its fastest (docs/decisions/0002-codecs.md).
 """
@@ -16,20 +18,25 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from packshot.core.codecs.colour import MAX_PROFILE_BYTES
+from packshot.core.codecs import png_metadata
+from packshot.core.codecs.colour import from_space
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.limits import PNG_CHANNELS, damaged
+from packshot.core.codecs.png_metadata import Colours
 from packshot.core.codecs.samples import deflate, join, opened, split, to_8_bits
 from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
+from packshot.errors import UnreadableImage
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depths by colour type: gray, RGB, palette, gray with alpha, RGBA (table 9 of the specification).
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 # The chunks that make pixels. Text, profiles and animation never reach the decoder, whatever they inflate to.
-_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 _MAX_CHUNKS = 50_000  # 50 MB in the 8 kB of libpng are 6,400; four million empty ones took 1 GB and 11 s
 _HEADER_END = 33
+_PIECE_BYTES = 1 << 20
+_SPARE_BYTES = 1 << 20  # some writers put more bytes into the stream than the rows have
 _PALETTE, _FILTER_UP = 3, 2
 # Left, top, and steps across and down of each pass (section 8.2).
 _ONE_PASS = ((0, 0, 1, 1),)
@@ -53,21 +60,26 @@ def header(data: bytes) -> Header:
 
 def pixels(data: bytes, header: Header) -> Raster:
     """Decode to 8 bits per channel, rounded from the full depth. Raises UnreadableImage."""
-    chunks = list(_chunks(data))
+    every = list(_chunks(data))
+    chunks = [chunk for chunk in every if chunk.intact]
     first = {chunk.name: chunk.body for chunk in reversed(chunks) if chunk.name != b"IDAT"}
-    if chunks[-1].name != b"IEND":
-        raise damaged("PNG", f"ends after {len(data):,} bytes, before its end chunk")
     if sum(chunk.name == b"IHDR" for chunk in chunks) != 1:
         raise damaged("PNG", "has two headers")
     if _depth(header)[0] == _PALETTE and not first.get(b"PLTE"):
         raise damaged("PNG", "has a palette without colours")
-    stream = _SIGNATURE + b"".join(chunk.raw for chunk in chunks if chunk.name in _PIXEL_CHUNKS)
-    samples, alpha = _samples(stream, header, first.get(b"tRNS"))
     interlaced = first[b"IHDR"][-1] == 1
+    expected_bytes = _inflated_bytes(header, interlaced)
+    if len(chunks) < len(every):
+        # A damaged chunk may have been one of pixels whose name is damaged, which the pixels' own checksum tells.
+        _check_all_rows_came(chunks, expected_bytes, by_checksum=True)
+    colours = png_metadata.colours(first, gray=_depth(header)[0] in {0, 4})
+    samples, alpha = _decoded(chunks, header, first.get(b"tRNS"), expected_bytes, colours)
     # Rows that never came stay 0. Palette indices are colours by now, and interlaced rows come in another order.
-    if interlaced or _depth(header)[0] == _PALETTE or not samples[-1].any():
-        _check_all_rows_came(b"".join(chunk.body for chunk in chunks if chunk.name == b"IDAT"), header, interlaced)
-    return Raster(samples, alpha, icc=_profile(first.get(b"iCCP")), exif=first.get(b"eXIf"))
+    rows_tell = not interlaced and _depth(header)[0] != _PALETTE and samples[-1].any()
+    if chunks[-1].name != b"IEND" or not rows_tell:
+        _check_all_rows_came(chunks, expected_bytes)
+    beside = ((chunk.name, chunk.body) for chunk in chunks if chunk.name not in _PIXEL_CHUNKS)
+    return Raster(samples, alpha, colours.icc, png_metadata.exif(beside))
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
@@ -82,7 +94,7 @@ def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) 
         b"" if colour_type == 0 else _chunk(b"sRGB", b"\x01"),
         _chunk(b"eXIf", exif) if exif else b"",
         _chunk(b"IDAT", deflate(_filtered(samples.reshape(height, -1)))),
-        _chunk(b"IEND", b""),
+        _END,
     ]
     return b"".join([_SIGNATURE, *chunks])
 
@@ -101,8 +113,11 @@ def _filtered(rows: UInt8) -> UInt8:
 
 
 class _Chunk(NamedTuple):
+    """intact: whether its checksum is right."""
+
     name: bytes
     raw: bytes
+    intact: bool
 
     @property
     def body(self) -> bytes:
@@ -114,18 +129,30 @@ def _chunk(name: bytes, body: bytes) -> bytes:
     return b"".join([struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))])
 
 
+_END = _chunk(b"IEND", b"")
+
+
 def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Every chunk up to IEND, checksums verified (Pillow does not verify those of the pixels)."""
-    position, name, count = len(_SIGNATURE), b"", 0
+    """Every chunk up to IEND, checksums verified (Pillow does not verify those of the pixels).
+
+    Behind pixels the file may end in any way: the pixels tell whether they are all there. A wrong checksum before IEND
+    is passed on with a chunk that makes no pixels, and raised with any other.
+    """
+    position, name, count, pixels_begun = len(_SIGNATURE), b"", 0, False
     while name != b"IEND" and position < len(data):
         end = position + 12 + int.from_bytes(data[position : position + 4], "big")
         raw, name = data[position:end], data[position + 4 : position + 8]
-        if end > len(data):
-            raise damaged("PNG", f"is cut off: it goes on to byte {end:,} at least, and the file has {len(data):,}")
-        if zlib.crc32(memoryview(raw)[4:-4]) != int.from_bytes(raw[-4:], "big"):
-            raise damaged("PNG", f"is damaged: the checksum of its chunk {name!r} at byte {position:,} is wrong")
-        yield _Chunk(name, raw)
-        position, count = end, count + 1
+        intact = end <= len(data) and zlib.crc32(memoryview(raw)[4:-4]) == int.from_bytes(raw[-4:], "big")
+        if not intact:
+            is_chunk, is_ancillary = len(name) == 4 and name.isalpha(), name[:1].islower() and name != b"tRNS"
+            if pixels_begun and (not is_chunk or name == b"IEND" or (is_ancillary and end > len(data))):
+                return
+            if end > len(data):
+                raise damaged("PNG", f"is cut off: it goes on to byte {end:,} at least, and the file has {len(data):,}")
+            if not (is_chunk and is_ancillary):
+                raise damaged("PNG", f"is damaged: the checksum of its chunk {name!r} at byte {position:,} is wrong")
+        yield _Chunk(name, raw, intact)
+        position, count, pixels_begun = end, count + 1, pixels_begun or name == b"IDAT"
         if count > _MAX_CHUNKS:
             raise damaged("PNG", f"has more than {_MAX_CHUNKS:,} chunks")
 
@@ -135,21 +162,30 @@ def _depth(header: Header) -> tuple[int, int]:
     return header.png_depth
 
 
-def _check_all_rows_came(stream: bytes, header: Header, interlaced: bool) -> None:
-    """Count what the pixels' zlib stream inflates to, 1 MB at a time.
+def _zlib_stream(chunks: list[_Chunk]) -> bytes:
+    return b"".join(chunk.body for chunk in chunks if chunk.name == b"IDAT")
+
+
+def _check_all_rows_came(chunks: list[_Chunk], expected: int, *, by_checksum: bool = False) -> None:
+    """Count what the pixels' zlib stream inflates to, a piece at a time; by_checksum: to its own end.
 
     Pillow takes a stream that ends early for a whole picture, if it ends between two rows. The count costs 27 ms at
     1999x1999 px beside 110 for decoding, so it is made only where rows may be missing.
     """
-    expected, found = _inflated_bytes(header, interlaced), 0
-    inflate = isal_zlib.decompressobj()
+    found, stream, most = 0, _zlib_stream(chunks), expected + (_SPARE_BYTES if by_checksum else 0)
+    # Behind zlib's header of two bytes comes plain deflate, which has no checksum.
+    inflate = isal_zlib.decompressobj() if by_checksum else isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    stream = stream if by_checksum else stream[2:]
     try:
-        while found < expected and stream and not inflate.eof:
-            found += len(inflate.decompress(stream, 1 << 20))
-            stream = inflate.unconsumed_tail
+        for start in range(0, len(stream), _PIECE_BYTES):
+            piece, came = stream[start : start + _PIECE_BYTES], 0
+            # What came may be all that there was room for, with no byte left to read but more to come.
+            while found < most and (piece or came == _PIECE_BYTES) and not inflate.eof:
+                came = len(inflate.decompress(piece, _PIECE_BYTES))
+                found, piece = found + came, inflate.unconsumed_tail
     except isal_zlib.error as error:  # type: ignore[misc]  # the stub has an instance where the class is meant
         raise damaged("PNG", f"is damaged ({error})") from error
-    if found < expected:
+    if found < expected or (by_checksum and not inflate.eof):
         raise damaged("PNG", f"is cut off: {found:,} of {expected:,} bytes of its pixels are there")
 
 
@@ -163,20 +199,33 @@ def _inflated_bytes(header: Header, interlaced: bool) -> int:
     return total
 
 
-def _profile(iccp: bytes | None) -> bytes | None:
-    """The profile of an iCCP chunk: a name, 0, the method 0, and a zlib stream that may inflate to gigabytes."""
-    _name, found, stream = (iccp or b"").partition(b"\0\0")
-    if not found:
-        return None
-    inflate = zlib.decompressobj()
+def _decoded(
+    chunks: list[_Chunk], header: Header, trns: bytes | None, expected: int, colours: Colours
+) -> tuple[UInt8, UInt8 | None]:
+    """What `_samples` returns. Raises UnreadableImage."""
+    parts = [chunk.raw for chunk in chunks if chunk.name in _PIXEL_CHUNKS]
     try:
-        profile = inflate.decompress(stream, MAX_PROFILE_BYTES)
+        return _samples(b"".join([_SIGNATURE, *parts, _END]), header, trns, colours)
+    except UnreadableImage:
+        # All chunks are as they were written. If all rows are there, only the end of their zlib stream is wrong.
+        rows = _rows(chunks, expected)
+        if rows is None:
+            raise
+    parts = [chunk.raw for chunk in chunks if chunk.name in _PIXEL_CHUNKS - {b"IDAT"}]
+    plain = _chunk(b"IDAT", zlib.compress(rows, 0))
+    return _samples(b"".join([_SIGNATURE, *parts, plain, _END]), header, trns, colours)
+
+
+def _rows(chunks: list[_Chunk], expected: int) -> bytes | None:
+    """The filtered rows without a look at the checksum behind them; None where they are not all there."""
+    try:
+        rows = zlib.decompressobj(-zlib.MAX_WBITS).decompress(_zlib_stream(chunks)[2:], expected)
     except zlib.error:
         return None
-    return profile if inflate.eof else None
+    return rows if len(rows) == expected else None
 
 
-def _samples(stream: bytes, header: Header, trns: bytes | None) -> tuple[UInt8, UInt8 | None]:
+def _samples(stream: bytes, header: Header, trns: bytes | None, colours: Colours) -> tuple[UInt8, UInt8 | None]:
     """Samples, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None, of a PNG that holds only pixels.
 
     trns: the body of its tRNS chunk, which makes one colour transparent. Raises: UnreadableImage.
@@ -184,12 +233,23 @@ def _samples(stream: bytes, header: Header, trns: bytes | None) -> tuple[UInt8, 
     colour_type, bit_depth = _depth(header)
     if colour_type == _PALETTE:
         with opened(stream, header) as image:
-            return split(np.asarray(image.convert("RGBA")))
-    deep = _deep(stream, header) if bit_depth == 16 else _shallow(stream, header)
-    samples, alpha = split(to_8_bits(deep))
+            samples, alpha = split(np.asarray(image.convert("RGBA")))
+        return _in_srgb(samples, colours), alpha
+    deep: npt.NDArray[Any] = _deep(stream, header) if bit_depth == 16 else _shallow(stream, header)
+    if colours.space is None:
+        samples, alpha = split(to_8_bits(deep))
+    elif colour_type in {4, 6}:
+        last = np.ascontiguousarray(deep[..., -1])
+        samples, alpha = _in_srgb(deep[..., 0] if colour_type == 4 else deep[..., :3], colours), to_8_bits(last)
+    else:
+        samples, alpha = _in_srgb(deep, colours), None
     if alpha is None and trns is not None:
         alpha = _key(deep, trns, bit_depth)
     return samples, alpha
+
+
+def _in_srgb(samples: npt.NDArray[Any], colours: Colours) -> UInt8:
+    return to_8_bits(samples) if colours.space is None else from_space(samples, colours.space, narrow=colours.narrow)
 
 
 def _shallow(stream: bytes, header: Header) -> UInt8:
@@ -210,8 +270,10 @@ def _deep(stream: bytes, header: Header) -> npt.NDArray[np.uint16]:
         pairs = _unpacked(stream, header, "RGBA")
         return np.asarray(pairs.reshape(*pairs.shape[:2], 2, 2).view(">u2")[..., 0], np.uint16)
     channels = "RGB" if depth == (2, 16) else "RGBA"
-    upper, lower = (_unpacked(stream, header, f"{channels};16{order}") for order in "BL")
-    return np.asarray(upper.astype(np.uint16) << 8 | lower, np.uint16)
+    pairs = np.empty((header.size.height, header.size.width, len(channels), 2), np.uint8)
+    for place, order in enumerate("LB"):
+        pairs[..., place] = _unpacked(stream, header, f"{channels};16{order}")
+    return np.asarray(pairs.view("<u2")[..., 0], np.uint16)
 
 
 def _unpacked(stream: bytes, header: Header, raw_mode: str | None) -> npt.NDArray[Any]:

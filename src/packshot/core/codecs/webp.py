@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from packshot.core.codecs.exif import without_prefix
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import join, opened, saved, split
@@ -47,8 +48,7 @@ def pixels(data: bytes, header: Header) -> Raster:
     with opened(data, header) as image:
         icc, exif = image.info.get("icc_profile"), image.info.get("exif")
         samples, alpha = split(np.asarray(image))
-    # Some writers put JPEG's six bytes before the TIFF header.
-    return Raster(samples, alpha, icc, exif.removeprefix(b"Exif\0\0") if exif else None)
+    return Raster(samples, alpha, icc, without_prefix(exif))
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
