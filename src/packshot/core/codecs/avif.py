@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from packshot.core.codecs import heif
-from packshot.core.codecs.coded_size import av1_sizes
-from packshot.core.codecs.exif import read_orientation
+from packshot.core.codecs import bmff, heif
+from packshot.core.codecs.coded_size import av1
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.samples import join, opened, saved, split
 from packshot.core.picture import UInt8
 
-_STREAMS = {b"av01": lambda settings, stream: av1_sizes(stream)}
+_STREAMS = {b"av01": av1}
 # The settings are those of docs/decisions/0021-more-formats.md.
 # One thread, because a file must not depend on the machine: with another number, other bytes come out.
 # Alpha is written without loss whatever the quality: at quality 80 edges were off by up to 51 of 255.
@@ -22,19 +22,19 @@ _SETTINGS: Mapping[str, Any] = {"speed": 8, "codec": "aom", "max_threads": 1, "a
 
 
 def header(data: bytes) -> Header:
-    """Size of the main picture. Raises UnreadableImage."""
-    return Header("avif", heif.read("AVIF", data, _STREAMS).size)
+    """Size of the main picture, cropped and turned. Raises UnreadableImage, UnsupportedFormat."""
+    still = heif.read("AVIF", data, _STREAMS)
+    return Header("avif", still.size, coded=still.coded)
 
 
 def pixels(data: bytes, header: Header) -> Raster:
-    """Decode, 10 and 12 bits rounded to 8. Raises UnreadableImage."""
+    """Decode, 10 and 12 bits rounded to 8. Raises UnreadableImage, UnsupportedFormat."""
     still = heif.read("AVIF", data, _STREAMS)
-    with opened(still.clean, header) as image:
-        # Pillow turns nothing; it says in the words of EXIF how the file would have the picture turned.
-        turn = (image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
+    with opened(bmff.write(b"avif", still.parts, data), replace(header, size=still.coded)) as image:
         icc = image.info.get("icc_profile") or still.icc
-        samples, alpha = split(np.asarray(image if image.mode in {"RGB", "RGBA"} else image.convert("RGB")))
-    return Raster(samples, alpha, icc, still.exif, orientation=read_orientation(turn))
+        samples = np.asarray(image if image.mode in {"RGB", "RGBA"} else image.convert("RGB"))
+    colour, alpha = split(still.show(samples))
+    return Raster(colour, alpha, icc, still.exif, orientation=1)
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:

@@ -1,7 +1,7 @@
-"""The container of AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): which pictures a file holds, and where.
+"""The container of AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): which pictures a file holds, where, and a fresh one.
 
 The standard calls its parts boxes; here they are atoms, as in QuickTime, where they come from: packshot's Box is a
-rectangle.
+rectangle. Everything that is read is counted, because a few bytes may claim any number of parts.
 """
 
 from __future__ import annotations
@@ -12,88 +12,164 @@ from dataclasses import dataclass, field
 
 from packshot.core.geometry import Size
 
-_MAX_ATOMS = 10_000
-_MAX_ITEMS = 2_000
+# A phone's photo of 48 megapixels has 200 tiles and 3,000 entries; the largest grids that decoders read have 1,000.
+_MAX_ENTRIES = 40_000
+_REFERENCES = frozenset({b"dimg", b"auxl", b"prem"})
 
 
 @dataclass(frozen=True)
 class Atom:
-    """kind: four letters. start, end: of its body. head: where it begins."""
+    """kind: four letters. start, end: of its body."""
 
     kind: bytes
-    head: int
     start: int
     end: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
     """A picture, a part of one, or metadata.
 
-    kind: such as av01, hvc1, grid or Exif; kind_at: where the file says so. extents: offset and length of its pieces.
-    properties: kind and body. made_of: the items that it is put together from. aux_of: the item whose alpha or depth
-    it holds.
+    kind: such as av01, hvc1, grid or Exif. extents: offset and length of its pieces. properties: kind and body, in the
+    file's order. essential: kinds of properties without which it must not be shown. points_to: items by the kind of
+    reference: dimg, those that it is put together from; auxl, those whose alpha or depth it holds; prem, the alpha that
+    its colours were multiplied by.
     """
 
     kind: bytes = b""
-    kind_at: int = 0
-    extents: list[tuple[int, int]] = field(default_factory=list)
+    extents: tuple[tuple[int, int], ...] = ()
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)
-    made_of: list[int] = field(default_factory=list)
-    aux_of: list[int] = field(default_factory=list)
+    essential: set[bytes] = field(default_factory=set)
+    points_to: dict[bytes, list[int]] = field(default_factory=dict)
+
+    def body(self, *kinds: bytes) -> bytes | None:
+        """The body of the first property of these kinds."""
+        return next((body for kind, body in self.properties if kind in kinds), None)
 
     @property
     def size(self) -> Size | None:
-        body = next((body for kind, body in self.properties if kind == b"ispe" and len(body) >= 12), None)
-        return None if body is None else Size(*struct.unpack_from(">II", body, 4))
+        """Width and height by its box, before it is cropped and turned."""
+        body = self.body(b"ispe")
+        return None if body is None or len(body) < 12 else Size(*struct.unpack_from(">II", body, 4))
+
+    @property
+    def made_of(self) -> list[int]:
+        return self.points_to.get(b"dimg", [])
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of its pieces together."""
+        return sum(length for _, length in self.extents)
 
 
 @dataclass(frozen=True)
 class Container:
-    """primary: the picture that a viewer shows. atoms: at the top of the file."""
+    """primary: the picture that a viewer shows."""
 
     primary: int
     items: dict[int, Item]
-    atoms: tuple[Atom, ...]
-
-    def shown(self) -> list[Item]:
-        """The primary picture, all that it is made of, and their alpha: everything that a decoder may decode."""
-        beside: dict[int, list[int]] = {}
-        for number, item in self.items.items():
-            for other in item.aux_of:
-                beside.setdefault(other, []).append(number)
-        wanted, todo = {}, [self.primary]
-        while todo:
-            number = todo.pop()
-            if number not in wanted and number in self.items:
-                wanted[number] = self.items[number]
-                todo += [*self.items[number].made_of, *beside.get(number, ())]
-        return list(wanted.values())
 
 
 def read(data: bytes) -> Container:
-    """Raises: struct.error, ValueError, KeyError where the atoms make no sense."""
-    top = tuple(atoms(data, 0, len(data)))
-    meta = next((atom for atom in top if atom.kind == b"meta"), None)
+    """The items of a file's `meta` atom; films beside them are passed over.
+
+    Raises: struct.error, ValueError, LookupError where the atoms make no sense or have more entries than any picture.
+    """
+    count = Count(_MAX_ENTRIES, "parts")
+    meta = next((atom for atom in _atoms(data, 0, len(data), count) if atom.kind == b"meta"), None)
     if meta is None:
         raise ValueError("it holds no still picture")
-    inner = {atom.kind: atom for atom in atoms(data, meta.start + 4, meta.end)}
-    items = dict(_kinds(data, inner[b"iinf"]))
-    _locate(data, inner, items)
-    _describe(data, inner[b"iprp"], items)
-    _refer(data, inner.get(b"iref"), items)
+    inner = {atom.kind: atom for atom in _atoms(data, meta.start + 4, meta.end, count)}
+    items = dict(_kinds(data, inner[b"iinf"], count))
+    _locate(data, inner, items, count)
+    _describe(data, inner[b"iprp"], items, count)
+    _refer(data, inner.get(b"iref"), items, count)
     primary = inner[b"pitm"]
     (number,) = struct.unpack_from(">H" if data[primary.start] == 0 else ">I", data, primary.start + 4)
     if number not in items:
         raise ValueError("its main picture is missing")
-    return Container(number, items, top)
+    return Container(number, items)
 
 
-def atoms(data: bytes, start: int, end: int) -> Iterator[Atom]:
+class Count:
+    """How much more of something a file may have. Raises ValueError when that is used up."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._left, self._what = most, what
+
+    def take(self, number: int = 1) -> int:
+        """The number, when there is room for so many."""
+        self._left -= number
+        if self._left < 0:
+            raise ValueError(f"it has too many {self._what}")
+        return number
+
+
+def stored(data: bytes, item: Item) -> bytes | memoryview:
+    """The bytes of an item; of one that lies in one piece no copy."""
+    pieces = [memoryview(data)[offset : offset + length] for offset, length in item.extents]
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def write(brand: bytes, container: Container, data: bytes) -> bytes:
+    """A file with the items of `container` and nothing else; `data` is the file in which their pieces lie.
+
+    Pieces that items share are stored once, and references to items that are not there are left out.
+    """
+    number = {old: new for new, old in enumerate(container.items, 1)}
+    index = {
+        each: new
+        for new, each in enumerate({each: 0 for item in container.items.values() for each in item.properties}, 1)
+    }
+    bodies = {item.extents: stored(data, item) for item in container.items.values()}
+    infos, places, owners, references = b"", [], b"", b""
+    for old, item in container.items.items():
+        infos += _full(b"infe", struct.pack(">HH4sx", number[old], 0, item.kind), version=2)
+        places.append((number[old], item.extents, item.stored_bytes))
+        own = [index[each] | 0x8000 * (each[0] in item.essential) for each in item.properties]
+        owners += struct.pack(f">HB{len(own)}H", number[old], len(own), *own)
+        for kind, others in item.points_to.items():
+            there = [number[other] for other in others if other in number]
+            if there:
+                references += _atom(kind, struct.pack(f">HH{len(there)}H", number[old], len(there), *there))
+    known = _atom(b"ipco", b"".join(_atom(kind, body) for kind, body in index))
+    owners = _full(b"ipma", struct.pack(">I", len(number)) + owners, flags=1)
+
+    def meta(first: int) -> bytes:
+        starts, table = {}, struct.pack(">HH", 0x4400, len(places))
+        for extents, body in bodies.items():
+            starts[extents] = first
+            first += len(body)
+        for new, extents, length in places:
+            table += struct.pack(">HHHII", new, 0, 1, starts[extents], length)
+        return _full(
+            b"meta",
+            _full(b"hdlr", bytes(4) + b"pict" + bytes(13))
+            + _full(b"pitm", struct.pack(">H", number[container.primary]))
+            + _full(b"iloc", table)
+            + _full(b"iinf", struct.pack(">H", len(number)) + infos)
+            + (_full(b"iref", references) if references else b"")
+            + _atom(b"iprp", known + owners),
+        )
+
+    kind = _atom(b"ftyp", brand + bytes(4) + brand + b"mif1miaf")
+    first = len(kind) + len(meta(0)) + 8
+    length = 8 + sum(map(len, bodies.values()))
+    return b"".join([kind, meta(first), struct.pack(">I4s", length, b"mdat"), *bodies.values()])
+
+
+def _atom(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def _full(kind: bytes, body: bytes, *, version: int = 0, flags: int = 0) -> bytes:
+    return _atom(kind, struct.pack(">I", version << 24 | flags) + body)
+
+
+def _atoms(data: bytes, start: int, end: int, count: Count) -> Iterator[Atom]:
     """The atoms from `start` to `end`. Raises ValueError where one reaches beyond."""
-    for _ in range(_MAX_ATOMS):
-        if end - start < 8:
-            return
+    while end - start >= 8:
+        count.take()
         length, kind = struct.unpack_from(">I4s", data, start)
         body = start + 8
         if length == 1:
@@ -102,72 +178,73 @@ def atoms(data: bytes, start: int, end: int) -> Iterator[Atom]:
         last = end if length == 0 else start + length
         if not body <= last <= end:
             raise ValueError(f"its part {kind!r} goes on to byte {last:,} of {end:,}")
-        yield Atom(kind, start, body, last)
+        yield Atom(kind, body, last)
         start = last
-    raise ValueError("it has too many parts")
 
 
-def _kinds(data: bytes, atom: Atom) -> Iterator[tuple[int, Item]]:
+def _kinds(data: bytes, atom: Atom, count: Count) -> Iterator[tuple[int, Item]]:
     first = atom.start + (6 if data[atom.start] == 0 else 8)
-    for number, entry in enumerate(atoms(data, first, atom.end)):
+    for entry in _atoms(data, first, atom.end, count):
         version = data[entry.start]
-        if number >= _MAX_ITEMS or version not in {2, 3}:
+        if version not in {2, 3}:
             raise ValueError("its list of pictures is of a kind that is not read")
         wide = version == 3
         (item,) = struct.unpack_from(">I" if wide else ">H", data, entry.start + 4)
         at = entry.start + (10 if wide else 8)
-        yield item, Item(data[at : at + 4], at)
+        yield item, Item(data[at : at + 4])
 
 
-def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item]) -> None:
+def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item], count: Count) -> None:
     """iloc: where the bytes of each item lie."""
     atom = inner[b"iloc"]
     reader = _Reader(data, atom.start + 4, atom.end)
     version, sizes = data[atom.start], reader.number(2)
     offset_bytes, length_bytes, base_bytes, index_bytes = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
-    for _ in range(min(reader.number(4 if version == 2 else 2), _MAX_ITEMS)):
+    for _ in range(count.take(reader.number(4 if version == 2 else 2))):
         item = items.get(reader.number(4 if version == 2 else 2), Item())
         method = reader.number(2) & 15 if version else 0
         reader.number(2)  # which file: only this one is read
-        base = reader.number(base_bytes)
+        base, end = reader.number(base_bytes), len(data)
         if method == 1:  # counted from the beginning of the atom for such data
-            base += inner[b"idat"].start
-        for _ in range(min(reader.number(2), _MAX_ITEMS)):
+            base, end = base + inner[b"idat"].start, inner[b"idat"].end
+        extents = []
+        for _ in range(count.take(reader.number(2))):
             reader.number(index_bytes if version else 0)
             offset, length = base + reader.number(offset_bytes), reader.number(length_bytes)
-            item.extents.append((offset, length or len(data) - offset))
-        if any(offset + length > len(data) or length < 0 for offset, length in item.extents):
-            raise ValueError(f"it is cut off: it goes on behind its end at byte {len(data):,}")
+            extents.append((offset, length or max(end - offset, 0)))
+        item.extents = tuple(extents) if method in {0, 1} else ()
 
 
-def _describe(data: bytes, atom: Atom, items: dict[int, Item]) -> None:
+def _describe(data: bytes, atom: Atom, items: dict[int, Item], count: Count) -> None:
     """iprp: the properties, and whose they are."""
-    inner = list(atoms(data, atom.start, atom.end))
-    known = [(each.kind, data[each.start : each.end]) for each in atoms(data, inner[0].start, inner[0].end)]
+    inner = list(_atoms(data, atom.start, atom.end, count))
+    known = [(each.kind, data[each.start : each.end]) for each in _atoms(data, inner[0].start, inner[0].end, count)]
     for each in inner[1:]:
         reader = _Reader(data, each.start, each.end)
         version, flags = reader.number(1), reader.number(3)
-        for _ in range(min(reader.number(4), _MAX_ITEMS)):
+        wide = 2 if flags & 1 else 1
+        for _ in range(count.take(reader.number(4))):
             item = items.get(reader.number(4 if version else 2), Item())
-            for _ in range(reader.number(1)):
-                index = reader.number(2) & 0x7FFF if flags & 1 else reader.number(1) & 0x7F
+            for _ in range(count.take(reader.number(1))):
+                said = reader.number(wide)
+                index = said & (0x7FFF if wide == 2 else 0x7F)
                 if 0 < index <= len(known):
                     item.properties.append(known[index - 1])
+                    if index != said:
+                        item.essential.add(known[index - 1][0])
 
 
-def _refer(data: bytes, atom: Atom | None, items: dict[int, Item]) -> None:
+def _refer(data: bytes, atom: Atom | None, items: dict[int, Item], count: Count) -> None:
     """iref: which items are made of which, and which is the alpha of which."""
     if atom is None:
         return
     width = 4 if data[atom.start] else 2
-    for each in atoms(data, atom.start + 4, atom.end):
+    for each in _atoms(data, atom.start + 4, atom.end, count):
         reader = _Reader(data, each.start, each.end)
         item = items.get(reader.number(width), Item())
-        others = [reader.number(width) for _ in range(min(reader.number(2), _MAX_ITEMS))]
-        if each.kind == b"dimg":
-            item.made_of += others
-        elif each.kind == b"auxl":
-            item.aux_of += others
+        others = [reader.number(width) for _ in range(count.take(reader.number(2)))]
+        if each.kind in _REFERENCES:
+            item.points_to.setdefault(each.kind, []).extend(others)
 
 
 class _Reader:

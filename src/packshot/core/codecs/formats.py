@@ -26,11 +26,13 @@ class Header:
 
     format: a name in FORMATS. size: as stored; EXIF may turn the picture by a right angle later.
     png_depth: (colour type, bit depth) of a PNG, else None.
+    coded: what is decoded, where the file shows a part of it only or turns it by itself; None where that is `size`.
     """
 
     format: str
     size: Size
     png_depth: tuple[int, int] | None = None
+    coded: Size | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +166,10 @@ _ROWS = (
         remark=" (the iPhone's own format)",
         media_type="image/heic",
         suffixes=(".heic", ".heif"),
-        # The main brand, or a general one with the right one among those that follow. With both, it is an AVIF.
+        # The main brand, or another one with the right one among those that follow, in any order: a still beside a
+        # film may have the film's brand first. With both, it is an AVIF.
         magic=re.compile(
-            rb".{4}ftyp(?:hei[cxms]|hev[cxms]|(?:mif1|msf1|miaf)(?!(?:.{4})*avi[fs])(?:.{4})*hei[cx])", re.DOTALL
+            rb".{4}ftyp(?:he[iv][cxms]|(?!avi[fs])(?!(?:.{4}){2,}avi[fs])(?:.{4}){2,}he[iv][cxms])", re.DOTALL
         ),
         extra="pillow_heif",
     ),
@@ -185,7 +188,7 @@ _ROWS = (
         article="an",
         media_type="image/avif",
         suffixes=(".avif",),
-        magic=re.compile(rb".{4}ftyp(?:avi[fs]|(?:mif1|msf1|miaf)(?:.{4})*avi[fs])", re.DOTALL),
+        magic=re.compile(rb".{4}ftyp(?:avi[fs]|(?!he[iv][cxms])(?:.{4}){2,}avi[fs])", re.DOTALL),
         written=True,
         quality=80,
         largest_side_px=65_536,
@@ -221,4 +224,6 @@ folder's photos should fail with words, and not be passed over."""
 def sniff(data: bytes) -> Format | None:
     """The format that `data` begins like, by content alone; None for what packshot does not read."""
     start = data[:64]
+    if start[4:8] == b"ftyp":  # a list of brands, as long as it says
+        start = data[: min(max(int.from_bytes(start[:4], "big"), 16), 1024)]
     return next((row for row in _ROWS if row.magic.match(start)), None)

@@ -1,97 +1,250 @@
-"""AVIF and HEIC in common: a container whose every claim is checked before a decoder sees the file."""
+"""AVIF and HEIC in common: a container whose every claim is checked, and a fresh one for the decoder.
+
+Decoders see the main picture, its tiles and its alpha, and no other item, property, film or metadata. What has to be
+cropped and turned is cropped and turned here, alike for both formats.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
+
+import numpy as np
 
 from packshot.core.codecs import bmff
+from packshot.core.codecs.coded_size import Coded, Stream
 from packshot.core.codecs.colour import by_number
 from packshot.core.codecs.limits import damaged
-from packshot.core.geometry import Size
+from packshot.core.geometry import Box, Size
+from packshot.core.picture import UInt8
 
-# Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border.
-_BLOCK_PX, _SPARE_PX = 64, 4_000_000
+# Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border. A picture
+# of layers is decoded up to four times.
+_BLOCK_PX, _SPARE_PX, _TIMES = 64, 4_000_000, 4
+# Tiles that look the same may share a stream, which is then decoded, and counted here, once for each of them.
+_SPARE_BYTES = 4_000_000
+_MAX_UNITS = 12_000  # a thousand tiles have some five each, in their streams and in their settings
+_MAX_IDENTITIES = 8
 
 # BT.601's primaries and its neighbours: phones write these numbers on pictures that are sRGB.
 _NEAR_SRGB = frozenset({5, 6, 7})
 
-Streams = Mapping[bytes, Callable[[bytes, bytes], Iterator[Size]]]
+Streams = Mapping[bytes, Callable[[bytes, Stream, bmff.Count], Coded]]
+"""By the kind of an item: what its stream holds, from the body of its decoder settings and the stream."""
+
+_ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
+_CROP, _ROTATE, _MIRROR = b"clap", b"irot", b"imir"
+# The properties that decoders see, those that are followed here, and those that change no pixel.
+_DECODED = frozenset({b"av1C", b"hvcC", b"ispe", b"pixi", b"colr", b"auxC", b"a1op", b"lsel", b"a1lx"})
+_FOLLOWED = frozenset({_CROP, _ROTATE, _MIRROR})
+_HARMLESS = frozenset({b"pasp", b"clli", b"mdcv", b"cclv", b"amve", b"rref", b"crtt", b"mdft", b"altt", b"udes"})
 
 
 @dataclass(frozen=True)
 class Still:
     """A file's main picture.
 
-    size: as stored, before it is turned. icc: the profile that its colour numbers mean, for a file without one. exif:
-    from the TIFF header on. clean: the file with nothing in it that a decoder would read beside that picture.
+    coded: its size as a decoder makes it; size: as it is shown, cropped and turned. steps: from one to the other, each
+    a box to cut out, or the number that irot or imir gives. icc: the profile that its colour numbers mean, for a file
+    without one. exif: from the TIFF header on. parts: the picture, its tiles and its alpha.
     """
 
+    coded: Size
     size: Size
+    steps: tuple[tuple[bytes, Box | int], ...]
     icc: bytes | None
     exif: bytes | None
-    clean: bytes
+    parts: bmff.Container
+
+    def show(self, samples: UInt8) -> UInt8:
+        """Samples of the coded size, (H, W) or (H, W, channels), cropped and turned as the file says."""
+        for kind, how in self.steps:
+            if isinstance(how, Box):
+                samples = samples[how.top : how.bottom, how.left : how.right]
+            elif kind == _ROTATE:
+                samples = np.rot90(samples, how)
+            else:
+                samples = samples[:, ::-1] if how else samples[::-1]
+        return np.ascontiguousarray(samples)
 
 
-def read(name: str, data: bytes, coded: Streams) -> Still:
+def read(name: str, data: bytes, streams: Streams) -> Still:
     """The main picture, after comparing its size by the container with that by the streams.
 
-    Parameters: name, for the message; coded, by the kind of an item: the sizes in its stream, from the body of its
-    decoder settings and the stream. Raises: UnreadableImage.
+    Parameters: name, for the message. Raises: UnreadableImage, UnsupportedFormat.
     """
     try:
         container = bmff.read(data)
-        size = container.items[container.primary].size
+        number, properties = _base(container)
+        parts, decoded = _parts(container, number)
+        size = parts.items[number].size
         if size is None or 0 in size:
             raise ValueError("its main picture has no size")
-        _check_streams(data, container, size, coded)
-        return Still(size, _profile(container), _exif(data, container), _clean(data, container))
+        _check(data, parts, decoded, size, streams)
+        steps, shown = _steps(properties, size)
+        return Still(size, shown, steps, _profile(container), _exif(data, container), parts)
     except (ValueError, LookupError, struct.error, OverflowError) as error:
         raise damaged(name, f"is damaged: {error}") from error
 
 
-def _check_streams(data: bytes, container: bmff.Container, size: Size, coded: Streams) -> None:
-    room, total, shown = 2 * size.width * size.height + _SPARE_PX, 0, container.shown()
-    if not any(item.kind in coded for item in shown):
-        raise ValueError("its main picture is of a kind that is not read")
-    for item in shown:
-        if item.size is None:
-            raise ValueError("a part of it has no size")
-        if item.kind in coded:
-            _check_stream(data, item, item.size, coded)
-            # Alpha and depth are as large as the picture at most, and are decoded beside it.
-            pixels = item.size.width * item.size.height
-            total += 0 if item.aux_of else pixels
-            if max(total, pixels) > room:
-                raise ValueError(f"its parts have {total:,} px in all, and it claims {size}")
-        elif item.kind == b"grid":
-            _check_grid(data, item, item.size)
-        elif item.kind != b"iden":
-            raise ValueError(f"a part of it is of the kind {item.kind!r}, which is not read")
+def _base(container: bmff.Container) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The item that is behind the main picture, and the properties of all that lead to it, the innermost first.
+
+    An item of the kind iden shows another one, cropped or turned.
+    """
+    number, properties = container.primary, list(container.items[container.primary].properties)
+    for _ in range(_MAX_IDENTITIES):
+        item = container.items[number]
+        if item.kind != b"iden":
+            return number, properties
+        number = item.made_of[0]
+        properties = container.items[number].properties + properties
+    raise ValueError("its main picture shows another one, and that another one, without an end")
 
 
-def _check_stream(data: bytes, item: bmff.Item, size: Size, coded: Streams) -> None:
-    settings = next((body for kind, body in item.properties if kind in {b"av1C", b"hvcC"}), b"")
-    sizes = list(coded[item.kind](settings, _body(data, item)))
-    if not sizes or not all(_agrees(each, size) for each in sizes):
-        raise ValueError(f"it gives two sizes, {size} and {sizes[-1] if sizes else 'none'}")
+def _parts(container: bmff.Container, base: int) -> tuple[bmff.Container, list[int]]:
+    """The items that a decoder sees, with what it needs of each; and all that it decodes, each as often as it does.
+
+    These are the picture and its alpha, each by itself or of tiles, and the alpha of the picture's tiles.
+    """
+    beside = _alpha(container)
+    alpha = beside.get(container.primary, beside.get(base))
+    parts: dict[int, bmff.Item] = {}
+    decoded: list[int] = []
+
+    def add(number: int, *, alpha: int | None = None, of: int | None = None) -> list[int]:
+        item = container.items[number]
+        decoded.append(number)
+        if number not in parts:
+            parts[number] = _for_decoder(item, alpha, of)
+        tiles = item.made_of if item.kind == b"grid" else []
+        if any(container.items[tile].kind == b"grid" for tile in tiles):
+            raise ValueError("its grid is made of grids")
+        return tiles
+
+    for tile in add(base, alpha=alpha):
+        of_tile = beside.get(tile)
+        if of_tile is not None and container.items[of_tile].kind == b"grid":
+            of_tile = None
+        add(tile, alpha=of_tile)
+        if of_tile is not None:
+            add(of_tile, of=tile)
+    if alpha is not None:
+        for tile in add(alpha, of=base):
+            add(tile)
+    return bmff.Container(base, parts), decoded
 
 
-def _check_grid(data: bytes, item: bmff.Item, size: Size) -> None:
+def _alpha(container: bmff.Container) -> dict[int, int]:
+    """The item that holds the alpha of each that has one."""
+    beside: dict[int, int] = {}
+    for number, item in container.items.items():
+        if (item.body(b"auxC") or b"")[4:].split(b"\0")[0] in _ALPHA:
+            for shown in item.points_to.get(b"auxl", ()):
+                beside.setdefault(shown, number)
+    return beside
+
+
+def _for_decoder(item: bmff.Item, alpha: int | None, of: int | None) -> bmff.Item:
+    """An item without what is not decoded. alpha: its own. of: the item whose alpha it is."""
+    unknown = item.essential - _DECODED - _FOLLOWED - _HARMLESS
+    if unknown:
+        raise ValueError(f"it has a property of the kind {min(unknown)!r}, which is not read")
+    pointed = {b"auxl": [of]} if of is not None else {}
+    if item.kind == b"grid":
+        pointed[b"dimg"] = item.made_of
+    if alpha is not None and alpha in item.points_to.get(b"prem", ()):
+        pointed[b"prem"] = [alpha]
+    return replace(item, properties=[each for each in item.properties if each[0] in _DECODED], points_to=pointed)
+
+
+def _check(data: bytes, parts: bmff.Container, decoded: list[int], size: Size, streams: Streams) -> None:
+    """Hold all items, each as often as a decoder reads it, against the bytes of the file and the picture's size."""
+    stored, units = bmff.Count(len(data) + _SPARE_BYTES, "bytes"), bmff.Count(_MAX_UNITS, "units in its streams")
+    room, total = _TIMES * size.width * size.height + _SPARE_PX, 0
+    costs: dict[int, int] = {}
+    for number in decoded:
+        item = parts.items[number]
+        settings = item.body(b"av1C", b"hvcC") or b""
+        stored.take(item.stored_bytes + len(settings))
+        if number not in costs:
+            costs[number] = _cost_px(data, item, settings, streams, units)
+        total += costs[number]
+        if total > room:
+            raise ValueError(f"its parts have {total:,} px in all, and it claims {size}")
+
+
+def _cost_px(data: bytes, item: bmff.Item, settings: bytes, streams: Streams, units: bmff.Count) -> int:
+    """How many pixels a decoder makes of an item; of a grid none of its own."""
+    size, end = item.size, max((offset + length for offset, length in item.extents), default=0)
+    if size is None:
+        raise ValueError("a part of it has no size")
+    if end > len(data):
+        raise ValueError(f"it is cut off: it goes on to byte {end:,} of {len(data):,}")
+    if item.kind == b"grid":
+        _check_grid(bytes(bmff.stored(data, item)), item, size)
+        return 0
+    if item.kind not in streams:
+        raise ValueError(f"a part of it is of the kind {item.kind!r}, which is not read")
+    coded = streams[item.kind](settings, bmff.stored(data, item), units)
+    if not coded.sizes or not all(_agrees(each, size) for each in coded.sizes):
+        raise ValueError(f"it gives two sizes, {size} and {coded.sizes[-1] if coded.sizes else 'none'}")
+    if not coded.frames:
+        raise ValueError("a part of it holds no picture")
+    return coded.frames * max(each.width * each.height for each in coded.sizes)
+
+
+def _check_grid(body: bytes, item: bmff.Item, size: Size) -> None:
     """A grid says its size once more, in 16 or 32 bits (ISO/IEC 23008-12, 6.6.2.3)."""
-    body = _body(data, item)
     said = Size(*struct.unpack_from(">II" if body[1] & 1 else ">HH", body, 4))
     if said != size:
         raise ValueError(f"it gives two sizes, {size} and {said}")
-
-
-def _body(data: bytes, item: bmff.Item) -> bytes:
-    return b"".join(data[offset : offset + length] for offset, length in item.extents)
+    if len(item.made_of) != (body[2] + 1) * (body[3] + 1):
+        raise ValueError(f"it has {len(item.made_of)} of the {(body[2] + 1) * (body[3] + 1)} tiles of its grid")
 
 
 def _agrees(coded: Size, claimed: Size) -> bool:
     return all(said <= inside <= said + _BLOCK_PX for inside, said in zip(coded, claimed, strict=True))
+
+
+def _steps(properties: list[tuple[bytes, bytes]], size: Size) -> tuple[tuple[tuple[bytes, Box | int], ...], Size]:
+    """How the picture is cropped and turned, in the file's order, and the size that it has afterwards."""
+    steps: list[tuple[bytes, Box | int]] = []
+    for kind, body in properties:
+        if kind == _CROP:
+            box = _clean_aperture(body, size)
+            if box is not None:
+                steps.append((kind, box))
+                size = Size(box.right - box.left, box.bottom - box.top)
+        elif kind == _ROTATE and body[0] & 3:
+            steps.append((kind, body[0] & 3))  # quarters of a turn, anti-clockwise
+            size = Size(size.height, size.width) if body[0] & 1 else size
+        elif kind == _MIRROR:
+            steps.append((kind, body[0] & 1))  # 0: top and bottom change places; 1: left and right
+    return tuple(steps), size
+
+
+def _clean_aperture(body: bytes, size: Size) -> Box | None:
+    """What clap leaves of a picture (ISO/IEC 14496-12, 12.1.4), rounded and cut at the border as libheif 1.23 does it.
+
+    None where it makes no sense: width or height of 0, a denominator of 0, nothing of the picture in it.
+    """
+    numbers = struct.unpack_from(">iiiiiiii", body)
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if any(below <= 0 for _, below in pairs):
+        return None
+    spans = [_span(*each) for each in ((size.width, pairs[0], pairs[2]), (size.height, pairs[1], pairs[3]))]
+    (left, right), (top, bottom) = spans
+    return Box(left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _span(side: int, clean: tuple[int, int], offset: tuple[int, int]) -> tuple[int, int]:
+    """Begin and end of the clean aperture along a side of the picture, from fractions."""
+    begin = floor(Fraction(*offset) + (side - Fraction(*clean)) / 2)
+    return max(begin, 0), min(begin + floor(Fraction(*clean) + Fraction(1, 2)), side)
 
 
 def _profile(container: bmff.Container) -> bytes | None:
@@ -115,17 +268,3 @@ def _exif(data: bytes, container: bmff.Container) -> bytes | None:
     offset, length = item.extents[0]
     body = data[offset : offset + length]
     return body[4 + int.from_bytes(body[:4], "big") :] or None
-
-
-def _clean(data: bytes, container: bmff.Container) -> bytes:
-    """The file with its metadata and its film, if it is one too, called something that decoders skip."""
-    clean = bytearray(data)
-    for atom in container.atoms:
-        if atom.kind == b"moov":
-            clean[atom.head + 4 : atom.head + 8] = b"free"
-        if atom.kind == b"ftyp":
-            clean[atom.start : atom.end] = clean[atom.start : atom.end].replace(b"avis", b"avif")
-    for item in container.items.values():
-        if item.kind in {b"Exif", b"mime"}:
-            clean[item.kind_at : item.kind_at + 4] = b"skip"
-    return bytes(clean)

@@ -80,6 +80,8 @@ def check_header(header: Header, limits: Limits) -> None:
     if header.png_depth is not None and limits.png_depths is not None and header.png_depth not in limits.png_depths:
         raise _refused_depth(*header.png_depth)
     _check_size(header.size, limits)
+    if header.coded is not None:
+        _check_pixels(header.coded, limits)
 
 
 def _refused_depth(colour_type: int, bit_depth: int) -> UnsupportedFormat:
@@ -102,18 +104,23 @@ def _check_size(size: Size, limits: Limits) -> None:
             max_side_px=limits.max_side_px,
             **figures,
         )
-    pixels = size.width * size.height
-    if pixels > limits.max_pixels:
-        raise ImageTooLarge(
-            f"The picture is {size} px, {pixels:,} in all; at most {limits.max_pixels:,} are accepted.",
-            hint="Scale it down.",
-            max_pixels=limits.max_pixels,
-            **figures,
-        )
+    _check_pixels(size, limits)
     if min(size) < limits.min_side_px:
         raise ImageTooSmall(
             f"The picture is {size} px; both sides must be at least {limits.min_side_px} px.",
             hint="Send the original, or a larger version of it.",
             min_side_px=limits.min_side_px,
             **figures,
+        )
+
+
+def _check_pixels(size: Size, limits: Limits) -> None:
+    pixels = size.width * size.height
+    if pixels > limits.max_pixels:
+        raise ImageTooLarge(
+            f"The picture is {size} px, {pixels:,} in all; at most {limits.max_pixels:,} are accepted.",
+            hint="Scale it down.",
+            max_pixels=limits.max_pixels,
+            width=size.width,
+            height=size.height,
         )

@@ -63,11 +63,16 @@ def saved(samples: UInt8, name: str, **settings: Any) -> bytes:
     return out.getvalue()
 
 
-def to_8_bits(samples: npt.NDArray[Any]) -> UInt8:
-    """Full scale to full scale, rounded: v / 257 for 16 bits. samples: uint8, or uint16 in native byte order."""
+def to_8_bits(samples: npt.NDArray[Any], depth: int = 16) -> UInt8:
+    """Full scale to full scale, rounded: v / 257 for 16 bits.
+
+    samples: uint8; or uint16 in native byte order, with the `depth` bits of each sample at the upper end.
+    """
     if samples.dtype == np.uint8:
         return samples
-    return np.asarray(cv2.convertScaleAbs(samples, alpha=1 / 257), np.uint8).reshape(samples.shape)
+    return np.asarray(cv2.convertScaleAbs(samples, alpha=255 / (0x10000 - (1 << 16 - depth))), np.uint8).reshape(
+        samples.shape
+    )
 
 
 def split(samples: UInt8) -> tuple[UInt8, UInt8 | None]:
