@@ -188,6 +188,40 @@ def test_units_of_settings_are_counted_over_all_items() -> None:
 
 
 @needs_heic
+@pytest.mark.parametrize("kind", [32, 33, 34])
+def test_parameter_sets_are_counted_in_every_item(kind: int) -> None:
+    """libde265 takes a millisecond for one."""
+    one = part(as_heic)
+    settings_of = dict(one.properties)[b"hvcC"]
+    unit = next(unit for unit in units_of(settings_of) if unit[0] >> 1 == kind)
+    stream = b"".join(struct.pack(">I", len(unit)) + unit for _ in range(9)) + one.stream
+    refuse(container(b"heic", [replace(one, stream=stream)]), "too many parameter sets")
+
+
+def units_of(settings_of: bytes) -> list[bytes]:
+    """The units in a body of hvcC."""
+    units, at = [], 23
+    for _ in range(settings_of[22]):
+        count, at = int.from_bytes(settings_of[at + 1 : at + 3], "big"), at + 3
+        for _ in range(count):
+            length, at = int.from_bytes(settings_of[at : at + 2], "big"), at + 2
+            units.append(settings_of[at : at + length])
+            at += length
+    return units
+
+
+@both
+def test_crops_turns_tiles_and_properties_are_counted(brand: bytes, write: Callable[..., bytes]) -> None:
+    one = part(write)
+    turned = replace(one, properties=[*one.properties, *[(b"irot", b"\1")] * 30])
+    refuse(container(brand, [turned]), "turned too often")
+    coloured = [(b"colr", b"prof" + bytes([number])) for number in range(60)]
+    refuse(container(brand, [replace(one, properties=[*one.properties, *coloured])]), "too many properties")
+    grid = Part(b"grid", grid_of(50, 50, 3200, 3200), [size_of(3200, 3200)], [(b"dimg", [2] * 2_500)])
+    refuse(container(brand, [grid, one]), "too many tiles")
+
+
+@needs_heic
 def test_a_depth_that_differs_from_the_streams_is_found_out() -> None:
     """libheif gives samples of the stream's depth, and its caller takes them for those of the settings."""
     one = part(as_heic)
@@ -198,7 +232,7 @@ def test_a_depth_that_differs_from_the_streams_is_found_out() -> None:
 
 
 @both
-@given(columns=st.integers(1, 60), rows=st.integers(1, 60), claimed=st.integers(1, 4))
+@given(columns=st.integers(1, 40), rows=st.integers(1, 40), claimed=st.integers(1, 4))
 @settings(max_examples=10, deadline=None)
 def test_a_tile_counts_as_often_as_a_grid_names_it(
     brand: bytes, write: Callable[..., bytes], columns: int, rows: int, claimed: int

@@ -122,7 +122,7 @@ def write(brand: bytes, container: Container, data: bytes) -> bytes:
         for new, each in enumerate({each: 0 for item in container.items.values() for each in item.properties}, 1)
     }
     bodies = {item.extents: stored(data, item) for item in container.items.values()}
-    infos, places, owners, references = b"", [], b"", b""
+    infos, places, owners, references = bytearray(), [], bytearray(), bytearray()
     for old, item in container.items.items():
         infos += _full(b"infe", struct.pack(">HH4sx", number[old], 0, item.kind), version=2)
         places.append((number[old], item.extents, item.stored_bytes))
@@ -133,10 +133,9 @@ def write(brand: bytes, container: Container, data: bytes) -> bytes:
             if there:
                 references += _atom(kind, struct.pack(f">HH{len(there)}H", number[old], len(there), *there))
     known = _atom(b"ipco", b"".join(_atom(kind, body) for kind, body in index))
-    owners = _full(b"ipma", struct.pack(">I", len(number)) + owners, flags=1)
 
     def meta(first: int) -> bytes:
-        starts, table = {}, struct.pack(">HH", 0x4400, len(places))
+        starts, table = {}, bytearray(struct.pack(">HH", 0x4400, len(places)))
         for extents, body in bodies.items():
             starts[extents] = first
             first += len(body)
@@ -149,7 +148,7 @@ def write(brand: bytes, container: Container, data: bytes) -> bytes:
             + _full(b"iloc", table)
             + _full(b"iinf", struct.pack(">H", len(number)) + infos)
             + (_full(b"iref", references) if references else b"")
-            + _atom(b"iprp", known + owners),
+            + _atom(b"iprp", known + _full(b"ipma", struct.pack(">I", len(number)) + owners, flags=1)),
         )
 
     kind = _atom(b"ftyp", brand + bytes(4) + brand + b"mif1miaf")
@@ -158,11 +157,11 @@ def write(brand: bytes, container: Container, data: bytes) -> bytes:
     return b"".join([kind, meta(first), struct.pack(">I4s", length, b"mdat"), *bodies.values()])
 
 
-def _atom(kind: bytes, body: bytes) -> bytes:
+def _atom(kind: bytes, body: bytes | bytearray) -> bytes:
     return struct.pack(">I4s", 8 + len(body), kind) + body
 
 
-def _full(kind: bytes, body: bytes, *, version: int = 0, flags: int = 0) -> bytes:
+def _full(kind: bytes, body: bytes | bytearray, *, version: int = 0, flags: int = 0) -> bytes:
     return _atom(kind, struct.pack(">I", version << 24 | flags) + body)
 
 

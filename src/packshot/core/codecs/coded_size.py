@@ -17,7 +17,9 @@ Stream = bytes | memoryview
 _AV1_SEQUENCE, _AV1_FRAMES = 1, frozenset({3, 6, 7})  # frame headers; with tiles behind them; written once more
 # A picture of layers, as it loads little by little, has at most four (AV1 specification, 6.7.5, spatial layers).
 _MAX_AV1_FRAMES = 4
-_HEVC_SPS, _HEVC_SLICES = 33, range(32)
+_HEVC_SPS, _HEVC_SETS, _HEVC_SLICES = 33, range(32, 35), range(32)
+# libde265 takes up to a millisecond for a parameter set. A picture has three, or six where its stream repeats them.
+_MAX_HEVC_SETS = 8
 # libde265 decodes a slice to its own end, whatever others cover the same pixels.
 _MAX_HEVC_SLICES = 32
 # The longest header before the fields that are read here: AV1 with all of its 32 operating points has 390 bytes.
@@ -55,15 +57,19 @@ def av1(settings: bytes, stream: Stream, units: Count) -> Coded:
 def hevc(settings: bytes, stream: Stream, units: Count) -> Coded:
     """Read the parameter sets (ITU-T H.265, 7.3.2.2) in the hvcC box, `settings`, and in the stream, and count slices.
 
-    Raises: ValueError for streams that are cut, hold a second picture, or samples of another depth than the box says.
+    Raises: ValueError for streams that are cut, that hold a second picture or too many slices or parameter sets, or
+    whose samples have another depth than the box says.
     """
     if len(settings) < 23:
         raise ValueError("its decoder settings end early")
-    sizes, pictures, slices = [], 0, 0
+    sizes, pictures, slices, sets = [], 0, 0, 0
     for unit in _nal_units(settings, stream, units):
         kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
         if layer:  # of a second view; libde265 passes over it
             continue
+        sets += kind in _HEVC_SETS
+        if sets > _MAX_HEVC_SETS:
+            raise ValueError("its stream has too many parameter sets")
         if kind == _HEVC_SPS:
             sizes.append(_hevc_sps(_Bits(bytes(unit[2:]).replace(b"\0\0\3", b"\0\0")), settings[17] & 7))
         elif kind in _HEVC_SLICES:

@@ -28,6 +28,7 @@ _BLOCK_PX, _SPARE_PX, _TIMES = 64, 4_000_000, 4
 _SPARE_BYTES = 4_000_000
 _MAX_UNITS = 12_000  # a thousand tiles have some five each, in their streams and in their settings
 _MAX_IDENTITIES = 8
+_MAX_DECODED, _MAX_PROPERTIES, _MAX_STEPS = 2_000, 50, 24
 
 # BT.601's primaries and its neighbours: phones write these numbers on pictures that are sRGB.
 _NEAR_SRGB = frozenset({5, 6, 7})
@@ -118,6 +119,8 @@ def _parts(container: bmff.Container, base: int) -> tuple[bmff.Container, list[i
     def add(number: int, *, alpha: int | None = None, of: int | None = None) -> list[int]:
         item = container.items[number]
         decoded.append(number)
+        if len(decoded) > _MAX_DECODED:
+            raise ValueError("it is made of too many tiles")
         if number not in parts:
             parts[number] = _for_decoder(item, alpha, of)
         tiles = item.made_of if item.kind == b"grid" else []
@@ -158,7 +161,10 @@ def _for_decoder(item: bmff.Item, alpha: int | None, of: int | None) -> bmff.Ite
         pointed[b"dimg"] = item.made_of
     if alpha is not None and alpha in item.points_to.get(b"prem", ()):
         pointed[b"prem"] = [alpha]
-    return replace(item, properties=[each for each in item.properties if each[0] in _DECODED], points_to=pointed)
+    properties = list(dict.fromkeys(each for each in item.properties if each[0] in _DECODED))
+    if len(properties) > _MAX_PROPERTIES:
+        raise ValueError("a part of it has too many properties")
+    return replace(item, properties=properties, points_to=pointed)
 
 
 def _check(data: bytes, parts: bmff.Container, decoded: list[int], size: Size, streams: Streams) -> None:
@@ -213,7 +219,10 @@ def _agrees(coded: Size, claimed: Size) -> bool:
 def _steps(properties: list[tuple[bytes, bytes]], size: Size) -> tuple[tuple[tuple[bytes, Box | int], ...], Size]:
     """How the picture is cropped and turned, in the file's order, and the size that it has afterwards."""
     steps: list[tuple[bytes, Box | int]] = []
-    for kind, body in properties:
+    wanted = [each for each in properties if each[0] in _FOLLOWED]
+    if len(wanted) > _MAX_STEPS:
+        raise ValueError("it is cropped and turned too often")
+    for kind, body in wanted:
         if kind == _CROP:
             box = _clean_aperture(body, size)
             if box is not None:
