@@ -255,7 +255,7 @@ def test_derivations_in_a_circle_end(brand: bytes, write: Callable[..., bytes]) 
     itself = Part(b"grid", grid_of(1, 1, 64, 64), size, [(b"dimg", [1])])
     refuse(container(brand, [itself]), "made of grids")
     alpha = [*size, (b"auxC", bytes(4) + b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")]
-    large = Part(b"grid", grid_of(60, 60, 64, 64), alpha, [(b"auxl", [1]), (b"dimg", [1, *[3] * 3_599])])
+    large = Part(b"grid", grid_of(40, 40, 64, 64), alpha, [(b"auxl", [1]), (b"dimg", [1, *[3] * 1_599])])
     tile = taken_apart(write(np.zeros((512, 512, 3), np.uint8)))[0]
     refuse(container(brand, [part(write), large, tile]), "px in all")
     overlay = Part(b"iovl", bytes(30), size, [(b"dimg", [2])])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
 from packshot.core.codecs import LIBRARY_LIMITS, decode, encode, probe
-from packshot.errors import ImageTooLarge, UnreadableImage, UnsupportedDepth, UnsupportedFormat
-from tests.fuzz.bounds import measured
+from packshot.errors import ImageTooLarge, InputError, UnreadableImage, UnsupportedDepth, UnsupportedFormat
+from tests.fuzz.bounds import hold, measured
 from tests.kit import files
 from tests.kit.images import as_jpeg, cut, noise, photo, product
 from tests.kit.orientations import STORED
-from tests.kit.tiffs import CMYK, DEFLATE, GRAY, LONG, NONE, PALETTE, RGB, SHORT, WHITE_IS_ZERO, raw_tiff
+from tests.kit.tiffs import CMYK, DEFLATE, GRAY, LONG, NONE, PALETTE, RGB, SHORT, WHITE_IS_ZERO, as_tiff, raw_tiff
 
 
 def random(bits: int, channels: int, seed: int = 5) -> np.ndarray:
@@ -223,6 +224,77 @@ def test_tags_that_lie_on_the_same_bytes_are_not_each_copied() -> None:
             probe(data, LIBRARY_LIMITS)
 
     assert measured(refused).peak_bytes < 5 * size
+
+
+def refuse(data: bytes, words: str) -> None:
+    """By its header, in a moment and in little memory, whatever it claims."""
+
+    def refused() -> None:
+        with pytest.raises(UnreadableImage, match=words):
+            probe(data, LIBRARY_LIMITS)
+
+    hold(measured(refused), seconds=1, peak_bytes=30_000_000 + 4 * len(data))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [NONE, DEFLATE])
+def test_a_great_many_strips_cost_little_to_look_at(order: str, compression: int) -> None:
+    samples = np.zeros((300_000, 40, 1), np.uint8)
+    tags = {273: (LONG, [8] * 300_000), 279: (LONG, [40] * 300_000), 278: (LONG, [1])}
+    data = raw_tiff(samples, GRAY, order=order, compression=compression, tags=tags)
+    found = []
+
+    def looked() -> None:
+        if compression == NONE:  # there are as many bytes as its strips claim
+            found.append(probe(data, LIBRARY_LIMITS).size)
+        else:
+            refuse(data, "claims 12,000,000 bytes")
+
+    hold(measured(looked), seconds=1, peak_bytes=30_000_000 + 4 * len(data))
+    assert found == [(40, 300_000)] * (compression == NONE)
+
+
+@given(times=st.integers(2, 3_000), megabytes=st.integers(5, 20), tile=st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_pieces_that_name_the_same_bytes_are_counted_each(times: int, megabytes: int, tile: bool) -> None:
+    samples = np.zeros((16 * times, 48, 1), np.uint8)[:, :16]
+    long = megabytes * 1_000_000
+    places = {324 if tile else 273: (LONG, [8] * times), 325 if tile else 279: (LONG, [long] * times)}
+    layout = {"tile": 16} if tile else {"rows": 16}
+    data = raw_tiff(samples, GRAY, compression=DEFLATE, tags={**places, 700: (1, bytes(long + 100))}, **layout)
+    refuse(data, "bytes of pixels in a file of")
+
+
+def test_tiles_that_look_the_same_may_share_their_bytes() -> None:
+    samples = np.full((320, 320, 3), 77, np.uint8)
+    stored = raw_tiff(samples, tile=16, compression=DEFLATE)
+    first = struct.unpack_from("<I", raw_tiff(samples[:16, :16], tile=16, compression=DEFLATE), 4)[0] - 8
+    tags = {324: (LONG, [8] * 400), 325: (LONG, [first] * 400)}
+    shared = raw_tiff(samples, tile=16, compression=DEFLATE, tags=tags)
+    assert np.array_equal(decode(shared).rgb, decode(stored).rgb)
+
+
+@pytest.mark.parametrize("tag", [256, 257, 258, 259, 262, 277, 284, 338, 339])
+def test_a_tag_of_a_million_values_is_not_read_through(tag: int) -> None:
+    data = raw_tiff(photo(64, 48), tags={tag: (LONG if tag < 258 else SHORT, [64] * 1_000_000)})
+
+    def looked() -> None:
+        with suppress(InputError):
+            probe(data, LIBRARY_LIMITS)
+
+    hold(measured(looked), seconds=0.5, peak_bytes=30_000_000 + 3 * len(data))
+
+
+@pytest.mark.parametrize("scans", [17, 3_000])
+def test_a_jpeg_of_many_scans_inside_is_found_out(scans: int) -> None:
+    usual = as_tiff(photo(160, 120), compression="jpeg")
+    assert probe(usual, LIBRARY_LIMITS).size == (160, 120)
+    begin, end = usual.index(b"\xff\xda"), usual.rindex(b"\xff\xd9")
+    strip = usual[begin:end] * scans
+    body = strip.ljust(40 * 64 * 3, b"\0")
+    tags = {259: (SHORT, [7]), 262: (SHORT, [6]), 700: (1, body)}
+    data = raw_tiff(np.zeros((40, 64, 3), np.uint8), tags=tags | {273: (LONG, [0x7ABBCCDD]), 279: (LONG, [len(strip)])})
+    refuse(data.replace(struct.pack("<I", 0x7ABBCCDD), struct.pack("<I", data.index(body[:64]))), "too many scans")
 
 
 @given(st.data())

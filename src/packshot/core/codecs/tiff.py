@@ -6,11 +6,12 @@ gigabytes, or kinds of compression that nobody fuzzed. TIFFs are written here to
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -41,11 +42,19 @@ _DEPTHS[_YCBCR] = (8,)
 _CHANNELS = {0: 1, _GRAY: 1, _RGB: 3, _PALETTE_KIND: 1, _CMYK: 4, _YCBCR: 3}
 _MAX_TILE_PX = 4096
 _MAX_PIECES = 1_000_000
+_MAX_VALUES = 16  # of tags that say something of each channel
+# Pieces that look the same may share their bytes, which are then read, and counted, once for each of them.
+_SPARE_BYTES = 4_000_000
+# A progressive JPEG is decoded once for each of its scans, of which encoders write ten.
+_MAX_SCANS, _MAX_SCANS_OF_ALL_PAGES, _SCAN = 16, 200_000, re.compile(rb"\xff\xda")
 # The same two bytes of a sample with the other one taken for the upper.
 _OTHER_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 _HEADER_BYTES, _HORIZONTAL, _STRAIGHT = 8, 2, 2
 _STRIP_BYTES = 256 << 10  # before compression; readers hold a strip whole, and smaller ones compress as well
+
+
+_Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -56,18 +65,33 @@ class _Tags:
     found: dict[int, Entry]
 
     def all(self, tag: int) -> tuple[int, ...]:
-        return self.found[tag].numbers(self.order) if tag in self.found else ()
+        """The values of a tag that has a few."""
+        if tag not in self.found:
+            return ()
+        entry = self.found[tag]
+        count = min(entry.count, _MAX_VALUES)
+        return replace(entry, count=count, value=entry.value[: len(entry.value) // entry.count * count]).numbers(
+            self.order
+        )
 
     def one(self, tag: int, default: int) -> int:
         return next(iter(self.all(tag)), default)
 
+    def many(self, tag: int) -> _Places:
+        """The values of a tag that may have one for each piece."""
+        entry = self.found.get(tag)
+        kind = {SHORT: "u2", LONG: "u4"}.get(entry.kind) if entry else None
+        if entry is None or kind is None or entry.count > _MAX_PIECES:
+            return np.empty(0, np.int64)
+        return np.frombuffer(entry.value, self.order + kind).astype(np.int64)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class _Layout:
     """How samples lie in a file, all of it checked.
 
     kind: photometric number. alpha: None, "straight" or "premultiplied". size: of the picture; piece: of a strip or a
-    tile, px. pieces: offset and length in bytes of each.
+    tile, px. offsets, counts: place and length in bytes of each.
     """
 
     kind: int
@@ -79,7 +103,8 @@ class _Layout:
     size: Size
     piece: Size
     tiled: bool
-    pieces: tuple[tuple[int, int], ...]
+    offsets: _Places
+    counts: _Places
 
     @property
     def shown(self) -> int:
@@ -168,7 +193,9 @@ def _layout(data: bytes, tags: _Tags) -> _Layout:
     tiled = _TILE_OFFSETS in tags.found
     planar = tags.one(_PLANAR, 1) == 2 and channels > 1
     piece = _piece(size, tags, tiled)
-    layout = _Layout(kind, bits, channels, _alpha(kind, channels, tags), compression, planar, size, piece, tiled, ())
+    none = np.empty(0, np.int64)
+    alpha = _alpha(kind, channels, tags)
+    layout = _Layout(kind, bits, channels, alpha, compression, planar, size, piece, tiled, none, none)
     return _with_pieces(layout, data, tags)
 
 
@@ -223,34 +250,55 @@ def _piece(size: Size, tags: _Tags, tiled: bool) -> Size:
 
 
 def _with_pieces(layout: _Layout, data: bytes, tags: _Tags) -> _Layout:
-    offsets = tags.all(_TILE_OFFSETS if layout.tiled else _OFFSETS)
+    offsets = tags.many(_TILE_OFFSETS if layout.tiled else _OFFSETS)
     across, down = -(-layout.size.width // layout.piece.width), -(-layout.size.height // layout.piece.height)
     needed = across * down * (layout.channels if layout.planar else 1)
     if needed > min(len(offsets), _MAX_PIECES):
         raise damaged("TIFF", f"has {len(offsets):,} of the {needed:,} pieces that its size asks for")
-    counts = tags.all(_TILE_COUNTS if layout.tiled else _COUNTS) or (len(data) - offsets[0],)
-    pieces = tuple(zip(offsets[:needed], counts, strict=False))
+    counts = tags.many(_TILE_COUNTS if layout.tiled else _COUNTS)
+    if not len(counts):
+        counts = np.array([len(data) - offsets[0]])
+    if len(counts) < needed:
+        raise damaged("TIFF", f"says of {len(counts):,} of its {needed:,} pieces how long they are")
+    offsets, counts, least = offsets[:needed], counts[:needed], _least_bytes(layout, across, down, needed)
+    ends = offsets + np.maximum(counts, least)
+    if (counts < least).any() or ends.max() > len(data):
+        raise damaged("TIFF", f"is cut off: it goes on to byte {ends.max():,} of {len(data):,}")
+    counts = least if layout.compression == _NONE else counts
+    if counts.sum() > len(data) + _SPARE_BYTES:
+        raise damaged("TIFF", f"claims {counts.sum():,} bytes of pixels in a file of {len(data):,}")
+    if layout.compression == _JPEG:
+        _check_scans(data, offsets, counts)
+    return replace(layout, offsets=offsets, counts=counts)
+
+
+def _least_bytes(layout: _Layout, across: int, down: int, needed: int) -> _Places:
+    """How long each piece is at least."""
+    if layout.compression != _NONE:
+        return np.ones(needed, np.int64)
+    rows = np.full(down, layout.piece.height, np.int64)
+    if not layout.tiled:
+        rows[-1] = layout.size.height - (down - 1) * layout.piece.height
     row_bytes = (layout.piece.width * layout.bits * (1 if layout.planar else layout.channels) + 7) // 8
-    for number, (offset, count) in enumerate(pieces):
-        top = number // across % down * layout.piece.height
-        rows = layout.piece.height if layout.tiled else min(layout.piece.height, layout.size.height - top)
-        least = row_bytes * rows if layout.compression == _NONE else 1
-        if count < least or offset + count > len(data):
-            raise damaged("TIFF", f"is cut off: it goes on to byte {offset + max(count, least):,} of {len(data):,}")
-    if len(pieces) < needed:
-        raise damaged("TIFF", f"says of {len(pieces):,} of its {needed:,} pieces how long they are")
-    return replace(layout, pieces=pieces)
+    return np.tile(np.repeat(rows * row_bytes, across), needed // (across * down))
+
+
+def _check_scans(data: bytes, offsets: _Places, counts: _Places) -> None:
+    """Refuse JPEGs of so many scans that each costs more than a picture. Their markers do not occur in other data."""
+    matches = islice(_SCAN.finditer(data), _MAX_SCANS_OF_ALL_PAGES + 1)
+    found = np.fromiter((match.start() for match in matches), np.int64)
+    scans = np.searchsorted(found, offsets + counts) - np.searchsorted(found, offsets)
+    if len(found) > _MAX_SCANS_OF_ALL_PAGES or scans.max() > _MAX_SCANS:
+        raise damaged("TIFF", "has a JPEG of too many scans inside")
 
 
 def _planes(layout: _Layout) -> list[_Layout]:
     """The layout itself, or where channels are stored apart, a gray one of each that is colour or alpha."""
     if not layout.planar:
         return [layout]
-    each = len(layout.pieces) // layout.channels
-    return [
-        replace(layout, kind=_GRAY, channels=1, alpha=None, planar=False, pieces=layout.pieces[first : first + each])
-        for first in range(0, each * layout.shown, each)
-    ]
+    gray = replace(layout, kind=_GRAY, channels=1, alpha=None, planar=False)
+    offsets, counts = (np.split(each, layout.channels)[: layout.shown] for each in (layout.offsets, layout.counts))
+    return [replace(gray, offsets=each, counts=lengths) for each, lengths in zip(offsets, counts, strict=True)]
 
 
 def _stream(data: bytes, tags: _Tags, layout: _Layout) -> bytes:
@@ -273,8 +321,8 @@ def _clean(tags: _Tags, layout: _Layout) -> dict[int, Entry]:
         _SAMPLES: [layout.channels],
         _PREDICTOR: [tags.one(_PREDICTOR, 1)],
         _EXTRAS: [2 if layout.alpha else 0, 0, 0][:extras],
-        places[0]: [offset for offset, _ in layout.pieces],
-        places[1]: [count for _, count in layout.pieces],
+        places[0]: layout.offsets.tolist(),
+        places[1]: layout.counts.tolist(),
         _SUBSAMPLING: tags.all(_SUBSAMPLING) if layout.kind == _YCBCR else (),
         _ROWS: [] if layout.tiled else [layout.piece.height],
         _TILE_WIDTH: [layout.piece.width] if layout.tiled else [],
