@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -207,5 +209,25 @@ def test_a_bucket_that_is_gone_is_no_missing_file(s3: S3, monkeypatch: pytest.Mo
             with pytest.raises(StorageRefused, match="no-such-bucket") as caught:
                 await attempt
             assert not isinstance(caught.value, FileMissing)
+
+    asyncio.run(scenario())
+
+
+def test_nothing_waits_for_threads_that_others_hold(place: Storage) -> None:
+    """As calls of a database that is locked hold those of asyncio.to_thread."""
+
+    async def scenario() -> None:
+        leave = threading.Event()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        held = asyncio.ensure_future(asyncio.to_thread(leave.wait))
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(10):
+                await place.write("a.png", b"a" * 1000, "image/png")
+                assert await (await place.open("a.png")).read() == b"a" * 1000
+                assert await place.read("a.png") == b"a" * 1000
+        finally:
+            leave.set()
+            await held
 
     asyncio.run(scenario())

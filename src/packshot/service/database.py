@@ -4,8 +4,8 @@ Several processes may use one database. SQLite is for one machine: WAL lets read
 other, and it needs a local disk; a commit survives the end of the process, and the last ones may be lost when the power
 fails (synchronous=NORMAL), which can cost a credit and never the file. PostgreSQL is for several machines.
 
-No call waits for long: connecting, a statement and the whole have deadlines, and after a failure to connect the next
-calls fail at once for a second instead of each waiting in turn.
+No call waits for long: connecting, a statement, another process's lock on the file and the whole have deadlines. After
+a call that waited in vain the next ones fail at once for a second, instead of each waiting in turn.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Engine, Executable, Row, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from packshot.errors import BadSettings, DatabaseUnavailable, NotReachable, SetupError
-from packshot.service.migrations import migrate
+from packshot.service.migrations import is_current, migrate
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,9 +37,10 @@ Place = Path | str
 
 DEADLINE_S = 6.0  # of a whole transaction; a statement's own, 3 s, is the server's to keep
 RETRY_AFTER_S = 2
-_AWAY_S = 1.0
+_AWAY_S = 1.0  # also: what took so long and failed was waited for in vain
 _STALE_S = 1.0  # a connection that rested longer is tried before it is relied on
-_BUSY_TIMEOUT_S = 10
+_BUSY_TIMEOUT_S = 2.0  # another process writes to the SQLite file; a backup or `packshot keys` takes less than 1 s
+_STILL_BUSY_TIMEOUT_S = 0.1  # after that was not enough: then nobody else waits until a write has succeeded
 _CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_MS = 3000
 _CONNECTIONS = 16  # as many as threads may ask at once, see asyncio.to_thread; a replica needs no more
@@ -63,6 +64,7 @@ class Database:
         self._turns: AbstractContextManager[object] = threading.RLock() if self._is_file else nullcontext()
         self._watchdog = _Watchdog()
         self._away_until = 0.0
+        self._busy_timeout_s = _BUSY_TIMEOUT_S
         self._closed = False
         if isinstance(place, Path):
             self.name, self._engine = str(place), _sqlite(place)
@@ -72,8 +74,12 @@ class Database:
         try:
             if isinstance(place, Path):
                 place.touch(mode=0o600)
-            with self._turns, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                migrate(connection, self.name)
+            with self._turns, self._engine.connect() as connection:
+                with connection.begin():
+                    current = is_current(connection)  # a command that only reads needs no lock on the file
+                if not current:
+                    with connection.execution_options(writes=True).begin():
+                        migrate(connection, self.name)
         except (OSError, SQLAlchemyError) as error:
             self._engine.dispose()
             raise _unusable(self.name, self._is_file, error) from error
@@ -108,8 +114,9 @@ class Database:
         return sqlite.insert(table) if self._is_file else postgresql.insert(table)
 
     def check(self) -> None:
-        """Raise DatabaseUnavailable unless the tables can be read."""
-        self.rows(text("SELECT 1 FROM keys LIMIT 1"))
+        """Raise DatabaseUnavailable unless the tables can be read, and written as far as SQLite's lock says."""
+        with self.transaction() as connection:
+            connection.execute(text("SELECT 1 FROM keys LIMIT 1"))
 
     def close(self) -> None:
         with self._turns:
@@ -119,10 +126,12 @@ class Database:
     @contextmanager
     def _connected(self, *, writes: bool) -> Iterator[Connection]:
         with self._turns, self._wrapped(), self._fresh() as connection, self._watched(connection):
-            connection.execution_options(writes=writes)
+            connection.execution_options(writes=writes, busy_timeout_s=self._busy_timeout_s)
             with connection.begin():
                 yield connection
             connection.info["rested_at"] = time.monotonic()
+            if writes:  # a read passes another's lock in SQLite, and proves nothing
+                self._busy_timeout_s = _BUSY_TIMEOUT_S
 
     @contextmanager
     def _fresh(self) -> Iterator[Connection]:
@@ -156,22 +165,43 @@ class Database:
 
     @contextmanager
     def _wrapped(self) -> Iterator[None]:
-        if self._closed or time.monotonic() < self._away_until:
+        began_s = time.monotonic()
+        if self._closed or began_s < self._away_until:
             raise _unavailable()
         try:
             yield
         except SQLAlchemyError as error:
-            raise _unavailable() from error
+            ended_s, busy = time.monotonic(), _is_busy(error)
+            if busy:
+                self._busy_timeout_s = _STILL_BUSY_TIMEOUT_S
+            if busy or ended_s - began_s >= _AWAY_S:
+                self._away_until = ended_s + _AWAY_S
+            raise _unavailable(": another process has locked them" if busy else "") from error
 
 
-def _unavailable() -> DatabaseUnavailable:
+def _unavailable(why: str = "") -> DatabaseUnavailable:
     return DatabaseUnavailable(
-        "The accounts cannot be read or written now.", retry_after_s=RETRY_AFTER_S, hint="Send the request again."
+        f"The accounts cannot be read or written now{why}.", retry_after_s=RETRY_AFTER_S, hint="Try again in a moment."
     )
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether another process holds the lock of a SQLite file."""
+    import sqlite3  # noqa: PLC0415 - a PostgreSQL service needs none
+
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, sqlite3.OperationalError):
+        return False
+    return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says why
 
 
 def _unusable(name: str, is_file: bool, error: Exception) -> SetupError:
     reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
+    if _is_busy(error):
+        return NotReachable(
+            f"The database {name} is locked by another process.",
+            hint="Try again when that has ended, such as a backup.",
+        )
     hint = "PACKSHOT_DATABASE_URL names it: see docs/databases.md."
     if not is_file and isinstance(error, OperationalError):
         return NotReachable(f"The database {name} cannot be reached: {reason}.", hint=hint)
@@ -203,8 +233,11 @@ def _sqlite(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        timeout_ms = round(1000 * options.get("busy_timeout_s", _BUSY_TIMEOUT_S))
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {timeout_ms}")
         # Whoever will write says so first: two readers that both go on to write could only fail.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
 
@@ -239,8 +272,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says why
-            if not busy or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

@@ -25,6 +25,7 @@ from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from packshot.errors import BadSettings, FileMissing, StorageRefused, StoreUnavailable
 from packshot.storage.base import PAGE_ENTRIES, Entry, Page, StoredFile, check_key, is_hidden
+from packshot.storage.threads import Threads
 
 PIECE_BYTES = 2 * 1024 * 1024
 MAX_SKEW_S = 300.0  # S3 itself refuses what is signed more than 15 minutes off
@@ -105,6 +106,7 @@ class BucketStorage:
         self._bucket, self._deadline_s, self._private = bucket, deadline_s, private
         self._signing = cast("S3Store", signing or bucket)
         self._proved_at = float("-inf")
+        self._threads = Threads()
 
     async def find(self, key: str) -> Entry | None:
         path = self._path(key)
@@ -120,7 +122,7 @@ class BucketStorage:
             answer = await obstore.get_async(self._bucket, path)
             data = bytes(await answer.bytes_async())
         wanted = answer.attributes.get(_DIGEST)
-        if wanted is not None and wanted != await asyncio.to_thread(_digest, data):
+        if wanted is not None and wanted != await self._threads.run(_digest, data):
             raise self._altered(key)
         return data
 
@@ -142,7 +144,7 @@ class BucketStorage:
         multipart = None
         if isinstance(data, bytes):
             multipart = False  # one request, never parts: nothing half-written can stay behind, at any size up to 5 GB
-            attributes[_DIGEST] = await asyncio.to_thread(_digest, data)
+            attributes[_DIGEST] = await self._threads.run(_digest, data)
         self._proved_at = float("-inf")  # until this one has worked
         async with self._call(key):
             await obstore.put_async(self._bucket, path, data, attributes=attributes, use_multipart=multipart)
@@ -206,7 +208,7 @@ class BucketStorage:
         """The pieces from the first on; the last only when all of them together are what was written."""
         whole, offset, size = hashlib.sha256(), 0, meta["size"]
         while True:
-            await asyncio.to_thread(whole.update, piece)
+            await self._threads.run(whole.update, piece)
             offset += len(piece)
             if offset >= size:
                 break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import functools
@@ -18,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from packshot.errors import FileMissing, StorageRefused, StoreUnavailable
 from packshot.storage.base import PAGE_ENTRIES, STATE, Entry, Page, StoredFile, check_key
+from packshot.storage.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def _threaded(
     async def call(storage: FolderStorage, /, *args: P.args, **kwargs: P.kwargs) -> T:
         if storage.in_place:
             return method(storage, *args, **kwargs)
-        return await asyncio.to_thread(method, storage, *args, **kwargs)
+        return await storage.threads.run(method, storage, *args, **kwargs)
 
     return call
 
@@ -56,6 +56,7 @@ class FolderStorage:
         self.url, self.folder, self.in_place = str(folder), folder, in_place
         self._incoming = folder / STATE / "incoming"
         self._private = private
+        self.threads = Threads()
 
     @_threaded
     def find(self, key: str) -> Entry | None:

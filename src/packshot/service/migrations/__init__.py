@@ -18,6 +18,11 @@ HEAD = "0002"  # the last step in versions/; a test compares them
 _LOCK = 7_093_172_061  # any number, as long as nobody else's program takes it for its advisory lock
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether nothing is missing."""
+    return _revision(connection) == HEAD
+
+
 def migrate(connection: Connection, name: str) -> None:
     """Run what is missing, in the transaction that is open; SQLite's holds the file's lock already.
 
@@ -30,7 +35,7 @@ def migrate(connection: Connection, name: str) -> None:
         # One replica does it, the others wait; the lock goes with the transaction.
         connection.execute(text("SET LOCAL statement_timeout = '60s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    if _revision(connection) != HEAD:
+    if not is_current(connection):
         _upgrade(connection, name)
 
 
