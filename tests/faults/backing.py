@@ -17,6 +17,7 @@ from tests.contract.envelope import success_path
 from tests.faults.proof import Place, proof
 from tests.kit.faultproxy import Faults, fault_proxy
 from tests.kit.images import as_jpeg, good, photo
+from tests.kit.locks import locked
 from tests.kit.postgres import postgres_server
 from tests.kit.redis import redis_server
 from tests.kit.s3 import s3_server
@@ -70,6 +71,30 @@ def database_away(place: Place) -> str:
     return (
         f"{dict(seen)}, {longest_s:.1f} s at most; in flight: {told.status_code}; results served meanwhile; "
         f"recovered {back_s:.1f} s after it; {promised} results, {promised} credits"
+    )
+
+
+@proof("fault", "accounts.sqlite3 locked by another process", "503 at once after 2 s; results, /healthz: as ever")
+def accounts_locked(place: Place) -> str:
+    with serving(place.folder, workers=1) as running:
+        key = running.new_key(20)
+        path = success_path(running.send(good("jpeg"), key=key))
+        with locked(place.folder / "accounts.sqlite3"):
+            waiting = [running.send_meanwhile(good("jpeg"), key=key) for _ in range(8)]
+            served = 0
+            while not all(each.done() for each in waiting):
+                served += running.http.get(path).status_code == running.http.get("/healthz").status_code == 200
+            assert served, "results wait for the accounts"
+            assert {each.result().status_code for each in waiting} == {503}
+            seen, longest_s = refused(running, key)
+            assert set(seen) == {503}, seen
+            assert running.http.get("/readyz").status_code == 503
+        back_s = recovery_s(lambda: running.send(good("jpeg"), key=key))
+        running.service.ledger.give_back_lost(0)
+        assert running.credits_of(key) == 20 - 2
+    return (
+        f"{dict(seen)}, {longest_s:.1f} s at most; {served} results served while 8 photos waited; "
+        f"recovered {back_s:.1f} s after it; 2 results, 2 credits"
     )
 
 

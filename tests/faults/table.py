@@ -27,6 +27,7 @@ MODULES = (
     "replicas",
     "disks",
     "backing",
+    "clocks",
 )
 
 

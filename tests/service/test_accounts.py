@@ -100,6 +100,9 @@ def test_last_use_is_written_once_a_minute(accounts: Accounts, clock: Clock) -> 
         clock.advance(step_s)
         accounts.authenticate(new.key)
         assert accounts.list()[0].last_used_at == begin + written_s
+    clock.advance(-2 * 86_400)  # a clock that is set back
+    accounts.authenticate(new.key)
+    assert accounts.list()[0].last_used_at == clock()
 
 
 def test_a_restart_forgets_nothing(place: Place, clock: Clock) -> None:

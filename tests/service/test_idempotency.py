@@ -109,3 +109,16 @@ def test_of_many_at_once_one_does_the_work(place: Place) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(begin, range(24))) == 1
+
+
+def test_a_clock_that_is_set_back_keeps_no_dead_request_and_forgets_no_finished_one(
+    database: Database, clock: Clock, idempotency: Idempotency
+) -> None:
+    idempotency.begin("owner", "order-1", "hash")
+    finish(database, idempotency, "done")
+    idempotency.begin("owner", "order-2", "hash")
+    clock.advance(-KEPT_S / 2)
+    assert idempotency.begin("owner", "order-1", "hash") == "done"
+    assert idempotency.begin("owner", "order-2", "hash") is None
+    clock.advance(-2 * KEPT_S)
+    assert idempotency.begin("owner", "order-1", "hash") is None

@@ -92,6 +92,16 @@ def test_what_a_dead_process_took_is_given_back_and_what_still_runs_is_not(books
     assert (info.credits, info.used) == (4, 1)
 
 
+def test_a_charge_by_a_clock_that_was_set_back_since_is_given_back_too(books: Books, clock: Clock) -> None:
+    new = books.accounts.create("shop", credits=5)
+    books.charge(new.id)
+    clock.advance(-2 * DAY_S)
+    alive = books.charge(new.id)
+    assert books.ledger.give_back_lost(older_than_s=60) == 1
+    books.ledger.settle(alive)
+    assert books.info(new.id).credits == 4
+
+
 async def _once(ledger: Ledger, books: Books, key_id: str) -> None:
     running = asyncio.create_task(ledger.run(lost_after_s=60, every_s=0.01))
     try:

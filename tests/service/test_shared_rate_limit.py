@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from packshot.errors import LimiterUnavailable, RateLimited
 from packshot.service.rate_limit import ANSWER_WITHIN_S, RateLimiter
@@ -40,6 +41,43 @@ def test_a_key_may_have_a_rate_of_its_own(server: Redis) -> None:
         assert window is not None
         assert (window.limit, window.remaining) == (5, remaining)
     assert RateLimiter(None, server.url).hit("free") is None
+
+
+def test_the_clock_is_redis_own(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (RateLimiter("3/minute", server.url) for _ in range(2))
+    one.hit("key")
+    with monkeypatch.context() as patch:
+        days_ahead = time.time() + 2 * 86_400
+        patch.setattr(time, "time", lambda: days_ahead)
+        window = other.hit("key")
+    assert window is not None
+    assert (window.remaining, window.resets_at) == (1, pytest.approx(days_ahead + 60, abs=5))
+    one.hit("key")
+    with pytest.raises(RateLimited) as caught:
+        one.hit("key")
+    assert 50 <= caught.value.retry_after_s <= 60
+
+
+def test_a_redis_whose_clock_is_set_back_locks_nobody(server: Redis) -> None:
+    limiter = RateLimiter("1/minute", server.url)
+    limiter.hit("key")
+    with redis.Redis.from_url(server.url) as client:  # what the window looks like to a clock that is two days behind
+        (name,) = client.keys()
+        client.lset(name, 0, int((time.time() + 2 * 86_400) * 1e6))
+    limiter.hit("key")
+    with pytest.raises(RateLimited):
+        limiter.hit("key")
+
+
+def test_a_hit_may_count_for_several_and_a_window_moves(server: Redis) -> None:
+    limiter = RateLimiter(None, server.url)
+    assert limiter.hit_for("checks", "key", "5/second", 3).remaining == 2
+    with pytest.raises(RateLimited) as caught:
+        limiter.hit_for("checks", "key", "5/second", 3)
+    assert caught.value.fields["remaining"] == 2
+    assert limiter.hit_for("checks", "key", "5/second", 2).remaining == 0
+    time.sleep(1.1)
+    assert limiter.hit_for("checks", "key", "5/second", 100).remaining == 0
 
 
 def test_open_each_process_counts_for_itself_and_says_so_once(server: Redis, caplog: pytest.LogCaptureFixture) -> None:

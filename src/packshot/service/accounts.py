@@ -196,7 +196,7 @@ class Accounts:
 
     def _note_use(self, info: KeyInfo) -> None:
         now = self._now()
-        if info.last_used_at is None or now - info.last_used_at >= LAST_USED_STEP_S:
+        if info.last_used_at is None or abs(now - info.last_used_at) >= LAST_USED_STEP_S:  # clocks are set back too
             self._database.change(_update(info.id).values(last_used_at=now))
 
     def _change(self, key_id: str, values: dict[str, object], *conditions: ColumnElement[bool]) -> None:

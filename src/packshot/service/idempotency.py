@@ -72,10 +72,13 @@ class Idempotency:
         self._database.change(delete(IDEMPOTENCY).where(unfinished))
 
     def _forget_old(self, connection: Connection) -> None:
-        now = self._now()
-        started_at = IDEMPOTENCY.c.started_at
-        dead = and_(IDEMPOTENCY.c.outcome.is_(None), started_at <= now - self._running_s)
-        connection.execute(delete(IDEMPOTENCY).where(or_(started_at <= now - KEPT_S, dead)))
+        dead = and_(IDEMPOTENCY.c.outcome.is_(None), self._is_off(self._running_s))
+        connection.execute(delete(IDEMPOTENCY).where(or_(self._is_off(KEPT_S), dead)))
+
+    def _is_off(self, seconds: float) -> ColumnElement[bool]:
+        """Begun that long ago, or that far in the future: by a clock that was set back since."""
+        now, started_at = self._now(), IDEMPOTENCY.c.started_at
+        return or_(started_at <= now - seconds, started_at > now + seconds)
 
 
 def _at(key_id: str, idempotency_key: str) -> ColumnElement[bool]:

@@ -84,9 +84,13 @@ class Ledger:
             self._give_back(connection, _close(connection, CHARGES.c.id == charge_id))
 
     def give_back_lost(self, older_than_s: float) -> int:
-        """Give back what was taken so long ago that its process must have died; returns how many credits."""
+        """Give back what was taken so long ago that its process must have died; returns how many credits.
+
+        The same goes for what was taken so far in the future: by a clock that was set back since.
+        """
+        now, started_at = self._now(), CHARGES.c.started_at
         with self._database.transaction() as connection:
-            lost = _close(connection, CHARGES.c.started_at <= self._now() - older_than_s)
+            lost = _close(connection, or_(started_at <= now - older_than_s, started_at > now + older_than_s))
             self._give_back(connection, lost)
             return len(lost)
 

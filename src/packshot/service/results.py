@@ -172,7 +172,7 @@ class ResultStore:
         if not self._sweep_every_s:
             return self._sweep_every_s is not None
         last = await self.storage.find(_SWEPT)
-        if last is not None and time.time() - last.modified < self._sweep_every_s:
+        if last is not None and abs(time.time() - last.modified) < self._sweep_every_s:  # clocks are set back too
             return False
         await self.storage.write(_SWEPT, b"swept", "text/plain")
         return True
