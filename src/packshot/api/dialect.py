@@ -67,6 +67,17 @@ class Call:
     def credits_left(self) -> int:
         return ENDLESS_CREDITS if self.key.credits is None else self.key.credits
 
+    async def tell_rate(self, counting: Awaitable[Window | None]) -> None:
+        """Count the request in another window too; the answer tells of the one that has less left.
+
+        Raises: RateLimited, and whatever else `counting` raises.
+        """
+        told = self.request.scope[RATE_WINDOW]
+        window = await _counted(self.request, counting)
+        if told and window and told.remaining < window.remaining:
+            window = told
+        self.request.scope[RATE_WINDOW] = window or told
+
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work of the request, whose body has been read; cancel it when the client leaves."""
         return await cancelled_when_gone(self.request, work)
@@ -181,12 +192,19 @@ async def _admit(service: Service, request: Request, key_headers: Iterable[str])
     MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
     """
     found = (_key_in(request, name) for name in key_headers)
-    try:
-        caller, request.scope[RATE_WINDOW] = await service.admit(next((key for key in found if key), None))
-    except RateLimited as error:
-        request.scope[RATE_WINDOW] = Window(int(str(error.fields["limit"])), 0, int(str(error.fields["resets_at"])))
-        raise
+    admitting = service.admit(next((key for key in found if key), None))
+    caller, request.scope[RATE_WINDOW] = await _counted(request, admitting)
     return caller
+
+
+async def _counted(request: Request, counting: Awaitable[T]) -> T:
+    """What counting a request comes to; a refusal tells its window in its headers too."""
+    try:
+        return await counting
+    except RateLimited as error:
+        limit, remaining, resets_at = (int(str(error.fields[name])) for name in ("limit", "remaining", "resets_at"))
+        request.scope[RATE_WINDOW] = Window(limit, remaining, resets_at)
+        raise
 
 
 def _key_in(request: Request, header: str) -> str:

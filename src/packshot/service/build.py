@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
 LAST_STAGE_S = 5.0
 """After the drain, so long may the stage of a pipeline take that was at work when its job was cancelled."""
+CHECK_PIXELS = 4_000_000  # a check counts once for each so many: they take a core 0.6 s, and 25 million take 4 s
 CONTRACT_FORMATS = frozenset({"jpeg", "png", "bmp"})
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,18 @@ class Service:
         key = await asyncio.to_thread(self.accounts.authenticate, api_key)
         bind_key(key.id)
         return key, await asyncio.to_thread(self.rate_limiter.hit, key.id, key.rate)
+
+    async def count_check(self, key_id: str, pixels: int) -> Window | None:
+        """Count a check of a picture, which costs work and no credit; what is left of the checks' rate limit.
+
+        Raises
+        ------
+        RateLimited, LimiterUnavailable
+        """
+        rate, cost = self.settings.check_rate_limit, -(-pixels // CHECK_PIXELS)
+        if rate is None:
+            return None
+        return await asyncio.to_thread(self.rate_limiter.hit_for, "checks", key_id, rate, cost)
 
     def public_url(self, path: str) -> str:
         """An address for the outside; never made from a request's Host header."""
@@ -187,3 +200,9 @@ def native_limits(settings: Settings) -> Limits:
     return Limits(
         max_bytes=settings.v1_max_file_bytes, min_side_px=settings.min_side_px, max_pixels=settings.v1_max_pixels
     )
+
+
+def check_limits(settings: Settings) -> Limits:
+    """What is accepted where a picture is only looked at."""
+    limits = native_limits(settings)
+    return replace(limits, max_pixels=min(limits.max_pixels, settings.check_max_pixels))

@@ -24,7 +24,7 @@ from packshot.service.ledger import new_charge_id
 from packshot.service.results import new_result_id, result_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from sqlalchemy import Connection
 
@@ -156,15 +156,19 @@ class Jobs:
                 await _at_last(self.idempotency.abandon, *scope)
                 raise
 
-    async def check(self, key: KeyInfo, picture: Submission) -> Report:
+    async def check(
+        self, key: KeyInfo, picture: Submission, count: Callable[[Job], Awaitable[None]] | None = None
+    ) -> Report:
         """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
+
+        count: called when the picture's header is known, before the work; may refuse it.
 
         Raises
         ------
         InputError, NoForeground, QueueFull, ShuttingDown, DeadlineExceeded
         """
         async with self._deadline():
-            return await self._admitted(key, picture, partial(check, network=self.network))
+            return await self._admitted(key, picture, partial(check, network=self.network), count)
 
     async def settled(self) -> None:
         """Return when nothing is left to settle or to give back, also for those that were cancelled."""
@@ -213,11 +217,19 @@ class Jobs:
 
         return await self._admitted(key, photo, work)
 
-    async def _admitted(self, key: KeyInfo, photo: Submission, work: _Work[T]) -> T:
+    async def _admitted(
+        self,
+        key: KeyInfo,
+        photo: Submission,
+        work: _Work[T],
+        count: Callable[[Job], Awaitable[None]] | None = None,
+    ) -> T:
         """Check a submission by its first bytes, wait for a worker, work. When this is cancelled, so is the work."""
         cancellation = Cancellation()
         try:
             job = await self.admission.look(photo.check)
+            if count is not None:
+                await count(job)
             codec = self.codecs.for_work(cancellation)
             return await self.admission.run(
                 partial(work, job, codec=codec, cancellation=cancellation),

@@ -151,6 +151,12 @@ class Settings(BaseModel):
         1024,
         1024**4,
     )
+    check_max_pixels: int = _whole(
+        "Most pixels of a picture under /v1/checks, which cost no credit: the largest that Shopify takes.",
+        25_000_000,
+        1024,
+        500_000_000,
+    )
     upload_memory_bytes: int = _whole(
         "Bytes of request bodies that are held at the same time, over all requests; a body too many is refused (503).",
         1024**3,
@@ -162,6 +168,12 @@ class Settings(BaseModel):
         "one limit such as 600/minute or 10/second",
         default=None,
         shown="no limit",
+    )
+    check_rate_limit: str | None = setting(
+        "Checks that one key may ask for, over a moving window of their own. A picture counts once for each 4 million "
+        "pixels or part of them.",
+        "one limit such as 60/minute, or none",
+        default="60/minute",
     )
     rate_limit_url: str | None = setting(
         "Redis that counts requests for all replicas.",
@@ -347,10 +359,10 @@ class Settings(BaseModel):
             )
         return value
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "check_rate_limit")
     @classmethod
-    def _check_rate(cls, value: str | None) -> str | None:
-        if not value:
+    def _check_rate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if not value or (info.field_name == "check_rate_limit" and value.lower() == "none"):
             return None
         from packshot.service.rate_limit import parse_rate  # noqa: PLC0415 - 0.2 s, and most need none
 

@@ -16,7 +16,7 @@ from packshot.core.options import OPTIONS, Option, Options
 from packshot.engine.job import Submission
 from packshot.engine.presets import preset_names, recipe_for
 from packshot.errors import InvalidOption
-from packshot.service.build import native_limits
+from packshot.service.build import check_limits
 from packshot.service.settings import Settings
 
 JSON_PART = "options"
@@ -63,7 +63,7 @@ async def read_check(request: Request, settings: Settings) -> Submission:
         raise InvalidOption(
             "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
         )
-    return Submission(picture, recipe_for(options), native_limits(settings))
+    return Submission(picture, recipe_for(options), check_limits(settings))
 
 
 def _given(form: Form) -> dict[str, object]:
@@ -155,7 +155,8 @@ def packshots_body() -> dict[str, Any]:
 
 def checks_body() -> dict[str, Any]:
     """The form of POST /v1/checks."""
-    image = {**BINARY, "description": "The picture to judge, made anywhere."}
+    about = "The picture to judge, made anywhere; of 25 megapixels at most, unless the operator sets another limit."
+    image = {**BINARY, "description": about}
     fields = {"image": image, "preset": field_schema("preset", OPTIONS["preset"])}
     return form_body(fields, ["image", "preset"], additionalProperties=False)
 

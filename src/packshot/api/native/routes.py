@@ -19,7 +19,7 @@ from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
-from packshot.engine.job import Submission
+from packshot.engine.job import Job, Submission
 from packshot.engine.pipeline import Result
 from packshot.engine.presets import recipe_for
 from packshot.service.build import native_limits
@@ -43,8 +43,13 @@ async def make_packshot(call: Call) -> Response:
 
 
 async def check_picture(call: Call) -> Response:
-    submission = await read_check(call.request, call.service.settings)
-    report = await call.run(call.service.jobs.check(call.key, submission))
+    service = call.service
+    picture = await read_check(call.request, service.settings)
+
+    async def count(job: Job) -> None:
+        await call.tell_rate(service.count_check(call.key.id, job.header.size.width * job.header.size.height))
+
+    report = await call.run(service.jobs.check(call.key, picture, count))
     return described(Checked(request_id=call.request_id, preset=report.to_dict()))
 
 
