@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
 
 from packshot.errors import QueueFull, ShuttingDown
-from packshot.service.admission import FIRST_RETRY_S, Admission
+from packshot.service.admission import FIRST_RETRY_S, LARGE_BYTES, Admission
 from tests.service.kit import until
 
 LONG_S = 30
@@ -276,3 +280,132 @@ def _raiser(error: Exception) -> Callable[[], None]:
         raise error
 
     return work
+
+
+async def _in_turn(admission: Admission, *asked: tuple[str, int]) -> list[str]:
+    """The order in which work of these keys and needs is done, asked for while all workers are taken."""
+    gate, order = Gate(), []
+    first = [asyncio.create_task(admission.run(gate, key="first")) for _ in range(admission._workers)]
+    await until(lambda: gate.begun == len(first))
+    tasks = []
+    for key, memory_bytes in asked:
+        tasks.append(asyncio.create_task(admission.run(partial(order.append, key), key=key, memory_bytes=memory_bytes)))
+        await until(lambda: admission.queued == len(tasks))
+    gate.open()
+    await asyncio.gather(*first, *tasks)
+    return order
+
+
+@scenario
+async def test_a_key_with_much_in_the_queue_does_not_keep_another_waiting() -> None:
+    """With one worker still taken by the busy key, the other key's request goes first."""
+    admission, gate, order = Admission(workers=2, queue_limit=20), Gate(), []
+    held = [asyncio.create_task(admission.run(gate, key="busy")) for _ in range(2)]
+    await until(lambda: gate.begun == 2)
+    tasks = [asyncio.create_task(admission.run(partial(order.append, "busy"), key="busy")) for _ in range(10)]
+    await until(lambda: admission.queued == 10)
+    tasks.append(asyncio.create_task(admission.run(partial(order.append, "other"), key="other")))
+    await until(lambda: admission.queued == 11)
+    gate.open()
+    await asyncio.gather(*held, *tasks)
+    assert order.index("other") <= 1  # both workers become free at once: one may take the busy key's first
+
+
+@scenario
+async def test_large_work_leaves_a_worker_to_others_while_another_key_is_in_use() -> None:
+    admission, gate = Admission(workers=2, queue_limit=20), Gate()
+    assert await admission.run(lambda: "done", key="shop") == "done"
+    large = [asyncio.create_task(admission.run(gate, key="slow", memory_bytes=LARGE_BYTES + 1)) for _ in range(4)]
+    await until(lambda: gate.begun == 1 and admission.queued == 3)
+    for _ in range(5):
+        assert await asyncio.wait_for(admission.run(lambda: "done", key="shop"), LONG_S) == "done"
+    assert gate.begun == 1
+    gate.open()
+    assert await asyncio.gather(*large) == ["done"] * 4
+
+
+@scenario
+async def test_a_key_that_is_alone_may_use_all_workers_for_large_work() -> None:
+    admission, gate = Admission(workers=2, queue_limit=20), Gate()
+    large = [asyncio.create_task(admission.run(gate, key="only", memory_bytes=LARGE_BYTES + 1)) for _ in range(2)]
+    await until(lambda: gate.begun == 2)
+    gate.open()
+    await asyncio.gather(*large)
+
+
+@scenario
+async def test_large_work_shares_the_memory_and_goes_alone_where_it_needs_more_than_all_of_it() -> None:
+    admission, at_work, most = Admission(workers=4, queue_limit=50, memory_bytes=5 * LARGE_BYTES), [0], [0]
+    lock = threading.Lock()
+
+    def work(need: int) -> None:
+        with lock:
+            at_work[0] += need
+            most[0] = max(most[0], at_work[0])
+        time.sleep(0.003)
+        with lock:
+            at_work[0] -= need
+
+    needs = [2 * LARGE_BYTES, 3 * LARGE_BYTES, 4 * LARGE_BYTES, 6 * LARGE_BYTES] * 4
+    await asyncio.gather(*(admission.run(partial(work, need), key="only", memory_bytes=need) for need in needs))
+    assert most[0] == 6 * LARGE_BYTES
+    await asyncio.gather(
+        *(admission.run(partial(work, need), key="only", memory_bytes=need) for need in needs if need < 6 * LARGE_BYTES)
+    )
+    assert (admission.running, admission.queued) == (0, 0)
+
+
+@scenario
+async def test_large_work_waits_in_its_own_order_and_small_work_passes_it() -> None:
+    admission = Admission(workers=1, queue_limit=20, memory_bytes=2 * LARGE_BYTES)
+    order = await _in_turn(
+        admission,
+        ("large", 2 * LARGE_BYTES),
+        ("larger", 9 * LARGE_BYTES),
+        ("small", 0),
+        ("large again", LARGE_BYTES + 1),
+    )
+    assert [key for key in order if key != "small"] == ["large", "larger", "large again"]
+
+
+@scenario
+async def test_a_look_needs_no_worker_and_counts_as_queued() -> None:
+    admission, gate, looking = Admission(workers=1, queue_limit=1), Gate(), Gate()
+    (first,) = await fill(admission, gate, 1)
+    look = asyncio.create_task(admission.look(looking))
+    await until(lambda: looking.begun == 1)
+    assert admission.queued == 1
+    with pytest.raises(QueueFull):
+        await admission.look(lambda: "too many")
+    looking.open()
+    assert await look == "done"
+    gate.open()
+    await first
+
+
+@scenario
+async def test_an_error_takes_no_pictures_along_when_it_leaves_a_worker() -> None:
+    class Pixels:
+        pass
+
+    seen: list[weakref.ref[Pixels]] = []
+
+    def stage() -> None:
+        pixels = Pixels()
+        seen.append(weakref.ref(pixels))
+        raise LookupError("inner")
+
+    def work() -> None:
+        pixels = Pixels()
+        seen.append(weakref.ref(pixels))
+        try:
+            stage()
+        except LookupError as error:
+            raise ValueError("outer") from error
+
+    admission = Admission(workers=1, queue_limit=0)
+    with pytest.raises(ValueError, match="outer") as caught:
+        await admission.run(work)
+    gc.collect()
+    assert [each() for each in seen] == [None, None]
+    assert "in stage" in "".join(traceback.format_exception(caught.value))  # where it happened can still be told

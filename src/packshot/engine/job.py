@@ -49,7 +49,7 @@ class Job:
         """
         photo, framing = self.header.size, self.recipe.framing
         frames = [make_frame(framing, size, Box.full(size)).size for size in (photo, Size(*photo[::-1]))]
-        largest = max(size.width * size.height for size in (photo, *frames))
+        largest = max(size.width * size.height for size in (photo, self.header.coded or photo, *frames))
         if framing.min_px:  # a part of the photo may be enlarged to it
             largest = max(largest, min(framing.min_px**2, MOST_PIXELS))
         return largest * (_AVIF_PIXEL_BYTES if self.recipe.format == "avif" else _PIXEL_BYTES) + 8 * self.beside_px
