@@ -192,7 +192,7 @@ UNREADABLE: dict[str, Factory] = {
         for n in range(1, 10)
     },
     **{f"png with noise at {n}/10": partial(lambda n: corrupted(good("png"), n), n) for n in range(1, 10)},
-    "jpeg without its last byte": lambda: good("jpeg")[:-1],
+    "jpeg without its last bytes": lambda: good("jpeg")[:-6],
     "jpeg of two bytes": lambda: b"\xff\xd8\xff",
     "jpeg, progressive, cut": lambda: cut(_progressive(), 6),
     "jpeg of 5000 scans": _scan_bomb,
@@ -255,12 +255,13 @@ ODD: dict[str, Factory] = {
     "progressive jpeg": _progressive,
     "jpeg with bytes after its end": lambda: good("jpeg") + b"<?php system('id'); ?>" * 50,
     "jpeg with bytes before its end": lambda: good("jpeg")[:-2] + b"\0\0\0\0" + b"\xff\xd9",
+    "jpeg without its end marker": lambda: good("jpeg")[:-2],
     "jpeg with fill bytes before a marker": lambda: good("jpeg")[:2] + b"\xff" * 5000 + good("jpeg")[2:],
     "jpeg with bytes between segments": lambda: good("jpeg")[:20] + b"junk" + good("jpeg")[20:],
     "jpeg in Adobe RGB": lambda: as_jpeg(photo(160, 120), icc_profile=files.rgb_profile()),
     "jpeg with a broken profile": lambda: as_jpeg(photo(160, 120), icc_profile=b"not a profile" * 20),
     "jpeg with half a profile": lambda: files.with_segments(
-        good("jpeg"), files.jpeg_segment(0xE2, b"ICC_PROFILE\0\1\2" + files.rgb_profile())
+        good("jpeg"), files.jpeg_segment(0xE2, b"ICC_PROFILE\0\1\2" + files.rgb_profile()[:200])
     ),
     "jpeg, orientation 99": lambda: as_jpeg(photo(160, 120), exif=b"Exif\0\0" + files.exif_block(99)),
     "jpeg, EXIF of wrong kind": lambda: as_jpeg(photo(160, 120), exif=b"Exif\0\0" + files.exif_block(6, kind=2)),

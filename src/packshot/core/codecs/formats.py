@@ -60,7 +60,7 @@ class Reader(Protocol):
         ...
 
     def pixels(self, data: bytes, header: Header) -> Raster:
-        """Decode a file whose header was checked, by the format's single decoder. Raises UnreadableImage."""
+        """Decode a file whose header was checked, by the format's own decoder. Raises UnreadableImage."""
         ...
 
 
