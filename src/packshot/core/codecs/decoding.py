@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from packshot.core.codecs.colour import to_srgb
-from packshot.core.codecs.exif import apply_orientation, read_orientation, sanitize
+from packshot.core.codecs.colour import ADOBE_RGB, to_srgb
+from packshot.core.codecs.exif import apply_orientation, is_adobe_rgb, read_orientation, sanitize
 from packshot.core.codecs.formats import FORMATS, Header, sniff
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Limits, check_bytes, check_header, unsupported
 from packshot.core.picture import Picture
@@ -63,15 +63,16 @@ def probe(data: bytes, limits: Limits) -> Header:
 def read(data: bytes, header: Header) -> Picture:
     """The picture in a file that `probe` has let through, with the header that it gave.
 
-    Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, 8 bits per channel rounded
-    from the full depth. `alpha` is None where the file has none or where it is opaque throughout; `exif` is what of
-    the file's EXIF block may go into another file.
+    Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, or from Adobe RGB where it has
+    none and its EXIF says so, 8 bits per channel rounded from the full depth. `alpha` is None where the file has none
+    or where it is opaque throughout; `exif` is what of the file's EXIF block may go into another file.
 
     Raises: UnreadableImage where the pixels are cut or damaged: half a picture is never returned as a whole one.
     """
     raster = FORMATS[header.format].reader.pixels(data, header)
     orientation = raster.orientation or read_orientation(raster.exif)
-    rgb = apply_orientation(to_srgb(raster.samples, raster.icc), orientation)
+    icc = ADOBE_RGB if raster.icc is None and is_adobe_rgb(raster.exif) else raster.icc
+    rgb = apply_orientation(to_srgb(raster.samples, icc), orientation)
     alpha = raster.alpha
     if alpha is not None:
         alpha = None if int(alpha.min()) == 255 else apply_orientation(alpha, orientation)

@@ -38,6 +38,8 @@ _KEPT = frozenset(
 _DROPPED = frozenset({0x927C, 0xA002, 0xA003, 0xA005, 0x8769, 0x8825})
 _LAST_PLACE_TAG = 0x1F
 _CAMERA, _PLACE, _COLOUR_SPACE, _SRGB = 0x8769, 0x8825, 0xA001, 1
+# Adobe RGB: by a number that is not in the standard but in many files, or by what DCF 2.0, section 3.2.1 says instead.
+_ADOBE_RGB, _INTEROPERABILITY, _INDEX, _R03 = 2, 0xA005, 1, b"R03"
 # Real ones are texts and fractions. A longer one is a preview, padding, or a maker's note by another name.
 _MAX_VALUE_BYTES = 4096
 _MAX_BLOCK_BYTES = 60_000  # a JPEG's segment holds 65,533
@@ -63,6 +65,22 @@ def read_orientation(exif: bytes | None) -> int:
     except struct.error:  # the block ends before it should
         return 1
     return value if value in _TURNS else 1
+
+
+def is_adobe_rgb(exif: bytes | None) -> bool:
+    """Whether an EXIF block that begins with its TIFF header says that colours are in Adobe RGB."""
+    order = byte_order(exif or b"")
+    if not exif or order is None:
+        return False
+    try:
+        camera = _directory_at(exif, order, _CAMERA, entries(exif, order))
+        space = next((entry.numbers(order) for entry in camera if entry.tag == _COLOUR_SPACE), ())
+        if space in {(_ADOBE_RGB,), (_SRGB,)}:
+            return space == (_ADOBE_RGB,)
+        rules = _directory_at(exif, order, _INTEROPERABILITY, camera)
+    except struct.error:
+        return False
+    return any(entry.tag == _INDEX and entry.value[:3] == _R03 for entry in rules)
 
 
 def apply_orientation(image: UInt8, orientation: int) -> UInt8:
@@ -109,6 +127,13 @@ def merge(exif: bytes, order: str, tags: Mapping[int, Entry], start: int) -> byt
     main = {entry.tag: entry for entry in entries(exif, order)}
     others = {tag: _pointed(exif, order, main.pop(tag, None)) for tag in (_CAMERA, _PLACE)}
     return _directories(order, start, main | dict(tags), others)
+
+
+def _directory_at(exif: bytes, order: str, pointer: int, found: Iterable[Entry]) -> list[Entry]:
+    """The directory that a tag of another points to; empty without it. Raises struct.error."""
+    places = (entry.numbers(order) for entry in found if entry.tag == pointer)
+    place = next(places, ())
+    return list(entries(exif, order, place[0])) if len(place) == 1 else []
 
 
 def _pointed(exif: bytes, order: str, pointer: Entry | None) -> dict[int, Entry]:
