@@ -22,14 +22,20 @@ _QUANTUM = 4
 
 
 def encoded(
-    planes: npt.NDArray[np.uint8], factors: Factors, *, restart: int = 0, apart: bool = False, adobe: int | None = None
+    planes: npt.NDArray[np.uint8],
+    factors: Factors,
+    *,
+    restart: int = 0,
+    apart: bool = False,
+    adobe: int | None = None,
+    names: Sequence[int] = (1, 2, 3, 4),
 ) -> bytes:
     """A baseline JPEG of (H, W, channels). factors: (across, down) of each. apart: a scan for each channel.
 
     Every code has the same length, so the tables are as short as they can be.
     """
     height, width, channels = planes.shape
-    names = [1 + number for number in range(channels)]
+    names = names[:channels]
     parts = [b"\xff\xd8", jpeg_segment(0xDB, bytes([0]) + bytes([_QUANTUM]) * 64)]
     if adobe is not None:
         parts.append(jpeg_segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([adobe])))
@@ -38,8 +44,9 @@ def encoded(
     parts.append(jpeg_segment(0xC4, b"\0" + bytes([0, 0, 0, len(_DC)]) + bytes(12) + bytes(_DC)))
     parts.append(jpeg_segment(0xC4, b"\x10" + bytes([0] * 7 + [len(_AC)] + [0] * 8) + bytes(_AC)))
     parts.append(jpeg_segment(0xDD, struct.pack(">H", restart)))
-    for scan in [[name] for name in names] if apart else [names]:
-        head = bytes([len(scan)]) + b"".join(bytes([name, 0]) for name in scan)
+    numbers = list(range(channels))
+    for scan in [[number] for number in numbers] if apart else [numbers]:
+        head = bytes([len(scan)]) + b"".join(bytes([names[number], 0]) for number in scan)
         parts += (jpeg_segment(0xDA, head + b"\0\x3f\0"), _coded(planes, factors, scan, restart))
     return b"".join([*parts, b"\xff\xd9"])
 
@@ -49,27 +56,29 @@ def _coded(planes: npt.NDArray[np.uint8], factors: Factors, scan: list[int], res
     height, width, _ = planes.shape
     alone = len(scan) == 1
     blocks, step, across, down = {}, {}, 0, 0
-    for name in scan:
-        one = factors[name - 1]
+    for channel in scan:
+        one = factors[channel]
         size = (-(-width * one[0] // widest), -(-height * one[1] // tallest))
-        plane = cv2.resize(planes[..., name - 1], size, interpolation=cv2.INTER_AREA)
-        step[name] = (1, 1) if alone else one
+        plane = cv2.resize(planes[..., channel], size, interpolation=cv2.INTER_AREA)
+        step[channel] = (1, 1) if alone else one
         across = -(-size[0] // 8) if alone else -(-width // (8 * widest))
         down = -(-size[1] // 8) if alone else -(-height // (8 * tallest))
-        rest = (down * step[name][1] * 8 - size[1], across * step[name][0] * 8 - size[0])
-        blocks[name] = np.pad(plane, ((0, rest[0]), (0, rest[1])), mode="edge").astype(np.float32) - 128
+        rest = (down * step[channel][1] * 8 - size[1], across * step[channel][0] * 8 - size[0])
+        blocks[channel] = np.pad(plane, ((0, rest[0]), (0, rest[1])), mode="edge").astype(np.float32) - 128
     runs, bits, last = list[bytes](), "", dict.fromkeys(scan, 0)
     for mcu in range(across * down):
         if restart and mcu and mcu % restart == 0:
             runs, bits, last = [*runs, _bytes(bits)], "", dict.fromkeys(scan, 0)
-        for name in scan:
-            wide, tall = step[name]
-            for number in range(wide * tall):
-                top = 8 * (mcu // across * tall + number // wide)
-                left = 8 * (mcu % across * wide + number % wide)
-                values = np.rint(cv2.dct(blocks[name][top : top + 8, left : left + 8]) / _QUANTUM).astype(int).ravel()
-                bits += _block([int(values[place]) for place in _ZIGZAG], last[name])
-                last[name] = int(values[0])
+        for channel in scan:
+            wide, tall = step[channel]
+            for block in range(wide * tall):
+                top = 8 * (mcu // across * tall + block // wide)
+                left = 8 * (mcu % across * wide + block % wide)
+                values = (
+                    np.rint(cv2.dct(blocks[channel][top : top + 8, left : left + 8]) / _QUANTUM).astype(int).ravel()
+                )
+                bits += _block([int(values[place]) for place in _ZIGZAG], last[channel])
+                last[channel] = int(values[0])
     runs.append(_bytes(bits))
     return b"".join(part + bytes([0xFF, 0xD0 + number % 8]) for number, part in enumerate(runs))[:-2]
 

@@ -60,6 +60,17 @@ def test_any_parameters_of_a_baseline_scan_are_read_as_the_only_ones_possible(sa
     assert np.array_equal(decode(data[:place] + said + data[place + 3 :]).rgb, decode(data).rgb)
 
 
+@given(st.lists(st.integers(0, 255), min_size=3, max_size=3), st.booleans(), st.booleans())
+@example([1, 1, 1], False, True)
+@example([0, 0, 5], False, False)
+@settings(max_examples=20, deadline=None)
+def test_channels_may_have_any_names(names: list[int], apart: bool, stray: bool) -> None:
+    data = jpegs.encoded(smooth(3), [(1, 1)] * 3, apart=apart, adobe=1)
+    named = jpegs.encoded(smooth(3), [(1, 1)] * 3, apart=apart, adobe=1, names=names)
+    assume(not apart or len(set(names)) == 3)
+    assert np.array_equal(decode(named[:-2] + b"stray bytes" * stray + named[-2:]).rgb, decode(data).rgb)
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 @given(transform=st.integers(0, 255), rest=st.binary(max_size=9))
 @settings(max_examples=20, deadline=None)

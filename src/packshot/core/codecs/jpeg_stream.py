@@ -55,8 +55,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Component:
-    """One colour channel. across, down: its sampling factors."""
+    """One colour channel. number: its place in the frame. name: not always its own. across, down: sampling factors."""
 
+    number: int
     name: int
     across: int
     down: int
@@ -218,7 +219,10 @@ def read_frame(found: Segment) -> Frame:
     if count not in {1, 3, 4} or 0 in {width, height}:
         raise damaged("JPEG", f"claims {width}x{height} px in {count} colour channels")
     fields = (found.body[6 + 3 * number : 9 + 3 * number] for number in range(count))
-    components = tuple(Component(name, factors >> 4, factors & 15, table) for name, factors, table in fields)
+    components = tuple(
+        Component(number, name, factors >> 4, factors & 15, table)
+        for number, (name, factors, table) in enumerate(fields)
+    )
     if not all(0 < factor <= 4 for each in components for factor in (each.across, each.down)):
         raise damaged("JPEG", "has sampling factors out of 1 to 4")
     for way in ("across", "down"):
@@ -269,7 +273,7 @@ class _Progress:
 
     def __init__(self, frame: Frame) -> None:
         self._frame, self._scans, self._passes = frame, 0, 0.0
-        self._missing_bits = {each.name: np.full(64, 16) for each in frame.components}
+        self._missing_bits = [np.full(64, 16) for _ in frame.components]
         self._blocks = sum(each.across * each.down for each in frame.components)
 
     def add(self, components: tuple[Component, ...], head: bytes) -> None:
@@ -281,7 +285,7 @@ class _Progress:
         if last > 63 or first > last:
             raise damaged("JPEG", "has a scan of coefficients that do not exist")
         for each in components:
-            missing = self._missing_bits[each.name]
+            missing = self._missing_bits[each.number]
             if not self._frame.progressive and not missing.any():
                 raise damaged("JPEG", "has a colour channel twice")
             missing[first : last + 1] = bits & 15
@@ -289,11 +293,11 @@ class _Progress:
     @property
     def complete(self) -> bool:
         """Whether no scan can follow. A progressive picture may always have one more."""
-        return not self._frame.progressive and not any(each.any() for each in self._missing_bits.values())
+        return not self._frame.progressive and not any(each.any() for each in self._missing_bits)
 
     def check(self, *, ended: bool) -> None:
         """Raises UnreadableImage where something is missing."""
-        if any(each.any() for each in self._missing_bits.values()) or (self._frame.progressive and not ended):
+        if any(each.any() for each in self._missing_bits) or (self._frame.progressive and not ended):
             raise damaged("JPEG", f"is cut off: its picture data end after {self._scans} scans, and more must follow")
 
 
@@ -303,14 +307,13 @@ def _scan_header(frame: Frame, body: bytes) -> tuple[tuple[Component, ...], byte
     Outside of progressive files the last three bytes can have one value only, which some cameras get wrong.
     """
     count = body[0] if body else 0
-    names = {each.name: each for each in frame.components}
-    chosen = [names.get(name) for name in body[1 : 1 + 2 * count : 2]]
-    components = tuple(each for each in chosen if each is not None)
-    if not 0 < count <= 4 or len(body) < (4 if frame.progressive else 1) + 2 * count or len(components) != count:
+    chosen = list[Component]()
+    for name in body[1 : 1 + 2 * count : 2]:
+        # Where all channels have one name, they are meant in their order, as libjpeg takes them.
+        chosen += [each for each in frame.components if each.name == name and each not in chosen][:1]
+    if not 0 < count <= 4 or len(chosen) != count or len(body) < (4 if frame.progressive else 1) + 2 * count:
         raise damaged("JPEG", "has a broken scan header")
-    if len(set(components)) != count:
-        raise damaged("JPEG", "has a colour channel twice")
-    return components, body[: 1 + 2 * count] + (body[1 + 2 * count :][:3] if frame.progressive else b"\0\x3f\0")
+    return tuple(chosen), body[: 1 + 2 * count] + (body[1 + 2 * count :][:3] if frame.progressive else b"\0\x3f\0")
 
 
 def _coded(data: bytes, start: int, end: int) -> bytes | memoryview:
