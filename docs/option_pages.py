@@ -45,6 +45,8 @@ preset says when and how its rules were read; it is a small text file in `src/pa
   16 of 255 in at most 0.1 % of the background, and are said.
 - **whole-product**: the product reaches no edge of the picture, and none of the photo that it was cut out of.
 - **file-size**: in millions of bytes.
+- **animation**: a second frame (GIF, PNG, WebP, AVIF, HEIC) or a second page (TIFF; thumbnails and masks are no pages).
+- **colour-mode**, **bit-depth**: as the file stores its pixels. The colours of a palette are RGB of 8 bits.
 """
 
 

@@ -81,7 +81,7 @@ def test_a_preset_says_which_rules_the_picture_keeps_and_fails_nothing(jpeg: Pat
     result = invoked("remove", jpeg, "--preset", "amazon")
     assert result.exit_code == 0, result.stderr
     said = result.stderr
-    assert "Amazon main image: FAILED, 1 of 5 rules not kept" in said
+    assert "Amazon main image: FAILED, 1 of 6 rules not kept" in said
     assert "ok      The product fills" in said
     assert "FAILED  The longest side has" in said
     assert invoked("check", jpeg.with_name("photo-amazon.jpg"), "--preset", "amazon").exit_code == 1

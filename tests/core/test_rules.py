@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 
 from packshot.core.geometry import Box, Size
 from packshot.core.rule_kinds import (
+    COLOURS,
+    Animation,
     Aspect,
     Background,
+    BitDepth,
+    ColourMode,
     FileFormat,
     FileSize,
     Fill,
@@ -48,6 +52,8 @@ def report_of(rules: list[Rule], facts: Facts) -> Report:
         (FileFormat(allowed=("jpeg", "png")), replace(GOOD, format="webp")),
         (FileSize(most_mb=5), replace(GOOD, file_bytes=5_000_001)),
         (WholeProduct(), replace(GOOD, edges=("upper", "left"))),
+        (Animation(), replace(GOOD, several=True)),
+        (BitDepth(most=8), replace(GOOD, bits=9)),
     ],
 )
 def test_a_broken_rule_is_said_with_what_was_asked_and_fails_the_report(rule: Rule, bad: Facts) -> None:
@@ -68,11 +74,20 @@ def test_a_broken_rule_is_said_with_what_was_asked_and_fails_the_report(rule: Ru
         Aspect(),
         FileFormat(allowed=("jpeg",)),
         FileSize(most_mb=0.4),
+        Animation(),
+        BitDepth(most=8),
         WholeProduct(),
     ],
 )
 def test_a_bound_itself_keeps_the_rule(rule: Rule) -> None:
     assert rule.check(GOOD).passed
+
+
+@given(st.sampled_from(sorted(COLOURS)), st.sets(st.sampled_from(sorted(COLOURS)), min_size=1))
+def test_a_file_keeps_the_colour_mode_when_its_own_is_allowed(colours: str, allowed: set[str]) -> None:
+    check = ColourMode(allowed=tuple(allowed)).check(replace(GOOD, colours=colours))
+    assert check.passed == (colours in allowed)
+    assert COLOURS[colours] in check.message
 
 
 @pytest.mark.parametrize("ground", [Ground(off=6, off_share=2e-4), Ground(off=3, off_share=4e-3)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import io
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from packshot.core import codecs
 from packshot.core.geometry import Size
@@ -128,6 +130,29 @@ def test_a_finished_picture_that_keeps_all_rules_passes() -> None:
 )
 def test_each_fault_of_a_finished_picture_is_found_alone(picture: UInt8, rules: set[str]) -> None:
     assert broken(as_jpeg(picture), "amazon") == rules
+
+
+def two_frames(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(disc()).save(out, kind, save_all=True, append_images=[Image.fromarray(disc(share=0.87))])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF"])
+@pytest.mark.parametrize("preset", ["amazon", "ebay"])
+def test_an_animation_or_several_pages_break_a_rule(kind: str, preset: str) -> None:
+    assert "animation" in broken(two_frames(kind), preset)
+
+
+def test_colours_and_bits_that_the_marketplace_does_not_take_are_found() -> None:
+    picture = disc(2300)
+    deep = cv2.imencode(".png", picture.astype(np.uint16) * 257)[1].tobytes()
+    assert broken(as_jpeg(picture), "walmart") == set()
+    assert broken(as_jpeg(Image.fromarray(picture).convert("CMYK")), "walmart") == {"colour-mode"}
+    assert broken(deep, "walmart") == {"bit-depth"}
+    amazon = judged(as_jpeg(Image.fromarray(disc()).convert("CMYK")), "amazon")
+    assert amazon.passed, "Amazon takes CMYK and prefers RGB"
+    assert "colour-mode" in {check.rule for check in amazon.checks if not check.passed}
 
 
 def test_a_format_that_the_marketplace_does_not_take_is_found() -> None:

@@ -16,6 +16,9 @@ TRACES = ((0.001, 16), (0.005, 5))
 """Shares of the background and of 255: the last of a soft edge or of a shadow, and what a JPEG's blocks make of it in
 a picture of a few hundred px. Dust is darker, a gray ground larger."""
 
+COLOURS = {"rgb": "RGB", "gray": "gray", "cmyk": "CMYK"}
+"""What people call the colours of a file."""
+
 AGAIN = "photograph it again from nearer or with more pixels"
 
 
@@ -34,7 +37,7 @@ class _Rule:
 
     def _check(self, passed: bool, measured: float | str, said: str, advice: str = "") -> Check:
         asked, verb = self.asked, "asked" if self.required else "recommended"
-        message = f"{said}; {asked} {'are' if asked.endswith(('px', 'MB', 'megapixels')) else 'is'} {verb}."
+        message = f"{said}; {asked} {'are' if asked.endswith(('px', 'MB', 'megapixels', 'channel')) else 'is'} {verb}."
         if not passed and advice:
             message += f" {advice}"
         return Check(self.name, passed, measured, asked, message, self.required)
@@ -209,6 +212,52 @@ class FileSize(_Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Animation(_Rule):
+    """One picture in the file: no further frame, no further page."""
+
+    name: ClassVar[str] = "animation"
+    asked: ClassVar[str] = "a single picture"
+
+    def check(self, facts: Facts) -> Check:
+        if not facts.several:
+            return self._check(True, "one", "The file holds one picture")
+        said = "The file is animated or has several pages"
+        return self._check(False, "several", said, "Save its first picture alone.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourMode(_Rule):
+    """How the file stores colours, whatever they look like. allowed: of COLOURS."""
+
+    name: ClassVar[str] = "colour-mode"
+    allowed: tuple[str, ...] = ("rgb", "gray")
+
+    @property
+    def asked(self) -> str:
+        return listed(COLOURS[each] for each in self.allowed)
+
+    def check(self, facts: Facts) -> Check:
+        said = f"The file's colours are stored as {COLOURS[facts.colours]}"
+        return self._check(facts.colours in self.allowed, facts.colours, said, "Convert it to RGB (sRGB).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitDepth(_Rule):
+    """most: bits of each channel of the file."""
+
+    name: ClassVar[str] = "bit-depth"
+    most: int = 8
+
+    @property
+    def asked(self) -> str:
+        return f"at most {self.most} bits per channel"
+
+    def check(self, facts: Facts) -> Check:
+        said = f"The file has {facts.bits} bit{'s' if facts.bits > 1 else ''} per channel"
+        return self._check(facts.bits <= self.most, facts.bits, said, f"Save it with {self.most} bits per channel.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class WholeProduct(_Rule):
     """The product is cut by no edge."""
 
@@ -225,7 +274,20 @@ class WholeProduct(_Rule):
 
 KINDS: Mapping[str, Callable[..., Rule]] = {
     kind.name: kind
-    for kind in (Background, LongestSide, ShortestSide, Megapixels, Fill, Aspect, FileFormat, FileSize, WholeProduct)
+    for kind in (
+        Background,
+        LongestSide,
+        ShortestSide,
+        Megapixels,
+        Fill,
+        Aspect,
+        FileFormat,
+        FileSize,
+        Animation,
+        ColourMode,
+        BitDepth,
+        WholeProduct,
+    )
 }
 
 

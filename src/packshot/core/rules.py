@@ -33,7 +33,7 @@ class Facts:
     """What was measured in an encoded picture.
 
     format: "jpeg", "png" and so on. product: its box in the picture, px. edges: those of the picture, or of the photo
-    that it was made from, which the product reaches.
+    that it was made from, which the product reaches. several, colours, bits: of the file, as FileFacts has them.
     """
 
     format: str
@@ -42,6 +42,9 @@ class Facts:
     product: Box
     ground: Ground = Ground()
     edges: tuple[str, ...] = ()
+    several: bool = False
+    colours: str = "rgb"
+    bits: int = 8
 
     @property
     def fill(self) -> float:

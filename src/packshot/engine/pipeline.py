@@ -208,7 +208,7 @@ def check(
             "Nothing in this picture differs from its background.", hint="Give a picture that shows a product."
         )
     preset = find_preset(job.recipe.preset)
-    return judge_picture(preset, picture, mask, product, file_format=job.header.format, file_bytes=len(job.data))
+    return judge_picture(preset, picture, mask, product, data=job.data, header=job.header)
 
 
 def _result(work: Work) -> Result:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from packshot.core import codecs
-from packshot.core.codecs import Limits
+from packshot.core.codecs import Header, Limits
+from packshot.core.codecs.file_facts import read_file_facts
 from packshot.core.geometry import Box, reached_edges
 from packshot.core.measure import measure_ground
 from packshot.core.options import TRANSPARENT, Options
@@ -108,7 +109,7 @@ def judge(preset: Preset, data: bytes, product: Box, *, mask: UInt8, edges: tupl
     header = codecs.probe(data, OUR_OWN)
     picture = codecs.read(data, header)
     shown = (mask >= VISIBLE).view(np.uint8)
-    return judge_picture(preset, picture, shown, product, file_format=header.format, file_bytes=len(data), edges=edges)
+    return judge_picture(preset, picture, shown, product, data=data, header=header, edges=edges)
 
 
 def judge_picture(
@@ -117,19 +118,26 @@ def judge_picture(
     mask: UInt8,
     product: Box,
     *,
-    file_format: str,
-    file_bytes: int,
+    data: bytes,
+    header: Header,
     edges: tuple[str, ...] = (),
 ) -> Report:
-    """The same of a picture that is decoded already. mask: uint8 (H, W), 1 where the product is."""
+    """The same of a picture that is decoded already, with its file and that file's header.
+
+    mask: uint8 (H, W), 1 where the product is.
+    """
+    file = read_file_facts(data, header)
     asked = next((rule for rule in preset.rules if isinstance(rule, Background)), Background())
     facts = Facts(
-        format=file_format,
-        file_bytes=file_bytes,
+        format=header.format,
+        file_bytes=len(data),
         size=picture.size,
         product=product,
         ground=measure_ground(picture.rgb, picture.alpha, mask, asked.colour, asked.at_most_off),
         edges=tuple(dict.fromkeys((*edges, *reached_edges(product, picture.size)))),
+        several=file.several,
+        colours=file.colours,
+        bits=file.bits,
     )
     return Report(preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules))
 
