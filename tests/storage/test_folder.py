@@ -128,7 +128,6 @@ def test_leftovers_that_cannot_be_removed_stop_no_batch(tmp_path: Path) -> None:
 CLOSED = """
 import asyncio, os, sys
 from pathlib import Path
-from packshot.errors import StorageRefused
 from packshot.storage.folder import FolderStorage
 
 os.chdir(sys.argv[1])
@@ -141,20 +140,18 @@ if os.geteuid() == 0:
 async def listed(private):
     place = FolderStorage(Path("."), private=private, in_place=True)
     await place.write("ab/x.png", b"data", "image/png")
-    return [entry.key async for page in place.list() for entry in page]
+    return [(entry.key, entry.fault) async for page in place.list() for entry in page]
 
 print(asyncio.run(listed(private=True)))
-try:
-    asyncio.run(listed(private=False))
-except StorageRefused as error:
-    print(error.message)
+print(asyncio.run(listed(private=False)))
 """
 
 
-def test_a_folder_that_is_closed_to_us_holds_up_no_sweep_of_a_private_place(tmp_path: Path) -> None:
+def test_a_folder_that_is_closed_to_us_is_said_and_holds_up_no_listing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CLOSED, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert said == "['ab/x.png']\n.: Permission denied.\n"
+    whole = "('ab/x.png', '')"
+    assert said == f"[{whole}]\n[{whole}, ('lost+found/', 'Permission denied')]\n"
 
 
 def test_folders_of_a_private_place_are_for_this_user_alone(tmp_path: Path) -> None:

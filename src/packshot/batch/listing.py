@@ -12,30 +12,73 @@ from pathlib import PurePosixPath
 
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
 from packshot.core.recipe import Recipe
-from packshot.errors import StorageRefused
-from packshot.storage.base import Entry
+from packshot.errors import InvalidOption, StorageRefused
+from packshot.storage.base import Entry, check_key
 from packshot.storage.blocking import BlockingStorage
 
 WATCH_EVERY_S = 2.0
 
 
-def photos_in(photos: BlockingStorage, *, but: str | None = None) -> Iterator[Entry]:
-    """The photos of a place, by their names. `but`: a folder in it that holds the outputs."""
-    for entry in photos.list():
-        if is_photo(entry.key) and (but is None or not entry.key.startswith(f"{but}/")):
+_NO_PHOTOS_IN = frozenset(
+    {
+        "__macosx",  # what macOS adds to archives
+        "@eadir",  # Synology's thumbnails
+        "@recycle",  # QNAP's and Synology's bins
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",  # Windows' bin and its restore points
+        "system volume information",
+        "lost+found",
+    }
+)
+"""Folders that systems make beside photos, in lower case; their files are copies, thumbnails or deleted."""
+
+
+def photos_in(photos: BlockingStorage, *, but: str | None = None, under: str = "") -> Iterator[Entry]:
+    """The photos of a place, by their names, and what could not be looked into: entries with a fault.
+
+    This is the one listing of the command line. but: a folder in the place that holds the outputs. under: a folder in
+    the place, for its photos alone.
+    """
+    for entry in photos.list(under):
+        is_closed_folder = bool(entry.fault) and entry.key.endswith("/")
+        wanted = not is_passed_over(entry.key) if is_closed_folder else is_photo(entry.key)
+        if wanted and (but is None or not entry.key.startswith(f"{but}/")):
             yield entry
 
 
+def outputs_within(photos: BlockingStorage, out: BlockingStorage) -> str | None:
+    """The outputs' folder below the photos', if it lies there.
+
+    Raises: InvalidOption where outputs could replace photos.
+    """
+    if f"{photos.url}/".startswith(f"{out.url}/"):
+        raise InvalidOption(
+            f"OUT {out.url} is or holds IN {photos.url}: outputs could replace photos.",
+            hint="Give another folder, beside IN or in it.",
+            field="OUT",
+        )
+    inside = f"{photos.url}/"
+    return out.url.removeprefix(inside) if out.url.startswith(inside) else None
+
+
 def photos_named(photos: BlockingStorage, lines: Iterable[str]) -> Iterator[Entry]:
-    """The photos that a manifest names, one a line. One that is not there comes without a version, and fails later."""
+    """The photos that a manifest names, one a line. One that is not there comes without a version, and fails later.
+
+    A line that ends with a slash names all photos of a folder: one that could not be listed stands so in failed.txt.
+    """
     for line in lines:
         key = _key(line.rstrip("\r\n"), photos.url)
-        if key:
-            try:
-                found = photos.find(key)
-            except StorageRefused:
-                found = None
-            yield found or Entry(key, "", 0, 0.0)
+        if not key:
+            continue
+        try:
+            if key.endswith("/"):
+                yield from photos_in(photos, under=check_key(key.rstrip("/")))
+                continue
+            found = photos.find(key)
+        except StorageRefused:
+            found = None
+        yield found or Entry(key, "", 0, 0.0)
 
 
 def manifest_line(key: str) -> str:
@@ -108,5 +151,10 @@ def make_naming(recipe: Recipe, network: str, word: str) -> Naming:
 
 
 def is_photo(key: str) -> bool:
-    """Whether the name is one of a picture file."""
-    return PurePosixPath(key).suffix.lower() in BY_SUFFIX
+    """Whether the name is one of a picture file, in no place that holds only copies of photos."""
+    return PurePosixPath(key).suffix.lower() in BY_SUFFIX and not is_passed_over(key)
+
+
+def is_passed_over(key: str) -> bool:
+    """Whether a file is hidden (AppleDouble's ._photo.jpg too), or lies in a hidden folder or in one of a system."""
+    return any(part.startswith(".") or part.casefold() in _NO_PHOTOS_IN for part in key.split("/"))

@@ -13,7 +13,7 @@ import packshot
 from packshot.batch.catalogue import Catalogue, Summary
 from packshot.batch.executors import Executor
 from packshot.batch.journal import open_journal
-from packshot.batch.listing import Item, Naming, photos_in, photos_named, polls
+from packshot.batch.listing import Item, Naming, outputs_within, photos_in, photos_named, polls
 from packshot.batch.process import BatchSettings, Failure, Outcome
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report
@@ -30,7 +30,7 @@ from packshot.errors import (
     StoreUnavailable,
 )
 from packshot.storage.base import Entry
-from packshot.storage.blocking import BlockingStorage, open_storage
+from packshot.storage.blocking import open_storage
 
 REPORT = "packshot-report"
 _SETUP = {kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)}
@@ -122,10 +122,11 @@ class _Batch:
     def round(self, entries: Iterable[Entry]) -> None:
         """Make what the round's photos lack."""
         self.catalogue.round += 1
-        found = self._want(entries)
+        faulty: dict[str, Outcome] = {}
+        found = self._want(entries, faulty)
         if self.task.watch and not found:
             return
-        refused = self._refuse()
+        refused = self._refuse() | faulty
         todo = self.catalogue.unfinished() - len(refused)
         self.progress.say(f"{found:,} photos, {found - todo - len(refused):,} of them finished before.")
         self.progress.start(todo + len(refused))
@@ -150,11 +151,14 @@ class _Batch:
             write_report(self.catalogue, self.reports, facts)
             self.reports.remove_leftovers()
 
-    def _want(self, entries: Iterable[Entry]) -> int:
-        """Take in a round's photos; how many there are."""
+    def _want(self, entries: Iterable[Entry], faulty: dict[str, Outcome]) -> int:
+        """Take in a round's photos; how many there are. Those that cannot be read come into `faulty`, by their key."""
         count = 0
         for entry in entries:
             item = self.task.naming.item(entry)
+            if entry.fault:
+                error = StorageRefused(f"It cannot be read: {entry.fault}.", hint="Check its name and its permissions.")
+                faulty[entry.key] = Outcome(item, failure=Failure.of(error))
             self.catalogue.want(item)
             if self.out.folder is not None:
                 with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
@@ -213,21 +217,6 @@ class _Batch:
             "network": self.task.naming.network,
             "packshot": packshot.__version__,
         }
-
-
-def outputs_within(photos: BlockingStorage, out: BlockingStorage) -> str | None:
-    """The outputs' folder below the photos', if it lies there.
-
-    Raises: InvalidOption where outputs could replace photos.
-    """
-    if f"{photos.url}/".startswith(f"{out.url}/"):
-        raise InvalidOption(
-            f"OUT {out.url} is or holds IN {photos.url}: outputs could replace photos.",
-            hint="Give another folder, beside IN or in it.",
-            field="OUT",
-        )
-    inside = f"{photos.url}/"
-    return out.url.removeprefix(inside) if out.url.startswith(inside) else None
 
 
 def _clash(item: Item, other: str, count: int = 1) -> InvalidOption:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from packshot.cli.errors import TooManyFailures
+from packshot.cli.errors import TooManyFailures, is_folder
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
 from packshot.errors import InvalidOption
 
@@ -151,7 +151,7 @@ def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
     from packshot.storage.blocking import local_folder
 
     folder = local_folder(photos)
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not is_folder(folder):
         raise InvalidOption(f"{photos} is no folder.", hint="Give a folder, or s3://, gs:// or az://.", field="IN")
     if watch and manifest is not None:
         raise InvalidOption("--watch and --manifest came together.", hint="Give one of them.", field="--watch")

@@ -67,6 +67,22 @@ TABLE: dict[type[PackshotError], int] = {
 }
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether a path leads to a folder; False for one that is too long for the system, too."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a path leads to a file; False for one that is too long for the system, too."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 def read_input(path: Path | None) -> bytes:
     """The bytes of a file, or of stdin for None. Raises FileAccess."""
     if path is None:

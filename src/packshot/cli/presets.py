@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packshot.cli.errors import RULES_BROKEN, exit_code, read_input
+from packshot.cli.errors import RULES_BROKEN, exit_code, is_folder, read_input
 from packshot.cli.options import flag_name
 from packshot.errors import PackshotError
 
@@ -91,12 +91,13 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
 
 def _files(pictures: tuple[str, ...]) -> list[str]:
     """The files that are named, and those in folders that are."""
-    from packshot.cli.targets import photos_in
+    from packshot.batch.listing import photos_in
+    from packshot.storage.blocking import open_storage
 
     found: list[str] = []
     for each in pictures:
-        if Path(each).is_dir():
-            found += map(str, photos_in(Path(each)))
+        if is_folder(each):
+            found += [str(Path(each) / entry.key) for entry in photos_in(open_storage(each))]
         else:
             found.append(each)
     return found

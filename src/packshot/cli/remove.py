@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -75,7 +76,9 @@ def remove(
     network = load_network(model, threads=1 if workers > 1 else os.cpu_count() or 1, device=device)
 
     def work(target: Target) -> Result:
-        if target.path is not None and target.path.exists() and not overwrite:
+        if target.fault:
+            raise FileAccess(f"It cannot be read: {target.fault}.", hint="Check its name and its permissions.")
+        if target.path is not None and not overwrite and os.path.lexists(target.path):
             raise OutputExists(f"{target.path} exists already.", hint="Use --overwrite to replace it.")
         result = run(make_job(read_input(target.source), recipe), network)
         _write(target, result)
@@ -161,7 +164,7 @@ def _write(target: Target, result: Result) -> None:
         sys.stdout.buffer.write(result.data)
         sys.stdout.buffer.flush()
         return
-    beside = target.path.with_name(f".{target.path.name}.{os.getpid()}.part")
+    beside = target.path.with_name(f".{uuid.uuid4().hex}.part")  # no longer than a name may be, whatever the photo's
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(result.data)

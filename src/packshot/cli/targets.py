@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from packshot.batch.listing import outputs_within, photos_in
+from packshot.cli.errors import is_file, is_folder
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
 from packshot.core.compose import WHITE
 from packshot.core.options import BLUR
 from packshot.core.recipe import Recipe
 from packshot.errors import InvalidOption
+from packshot.storage.base import Entry
+from packshot.storage.blocking import open_storage
 
 STDIO = "-"
 
@@ -24,17 +29,21 @@ class Naming:
     def rename(self, path: Path, source: Path) -> Path:
         """photo.jpg -> photo.png for a cutout, photo-WORD.jpg for the rest; never the photo itself."""
         renamed = path.with_name(f"{path.stem}{'-' if self.word else ''}{self.word}{self.suffix}")
-        if renamed.resolve() == source.resolve():
+        if os.path.realpath(renamed) == os.path.realpath(source):
             return path.with_name(f"{path.stem}-cutout{self.suffix}")
         return renamed
 
 
 @dataclass(frozen=True)
 class Target:
-    """One photo and the file that it becomes; None stands for stdin or stdout."""
+    """One photo and the file that it becomes; None stands for stdin or stdout.
+
+    fault: why the photo cannot be read, where its folder's listing found that out; it becomes nothing then.
+    """
 
     source: Path | None
     path: Path | None
+    fault: str = ""
 
     @property
     def name(self) -> str:
@@ -66,7 +75,7 @@ def make_targets(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> 
     for item in inputs:
         if item == STDIO:
             targets.append(Target(None, None if out in {None, STDIO} else Path(str(out))))
-        elif Path(item).is_dir():
+        elif is_folder(item):
             targets += _folder(Path(item), names, out)
         else:
             targets.append(Target(Path(item), _target(Path(item), names, out, several=several)))
@@ -76,12 +85,7 @@ def make_targets(inputs: tuple[str, ...], *, names: Naming, out: str | None) -> 
 
 def are_several(inputs: tuple[str, ...]) -> bool:
     """Whether the outputs go to a folder, each under a name of its own."""
-    return len(inputs) > 1 or any(Path(item).is_dir() for item in inputs if item != STDIO)
-
-
-def photos_in(folder: Path) -> list[Path]:
-    """The picture files in a folder and its folders, by the endings of their names, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in BY_SUFFIX and path.is_file())
+    return len(inputs) > 1 or any(is_folder(item) for item in inputs if item != STDIO)
 
 
 def _word(recipe: Recipe) -> str:
@@ -101,35 +105,40 @@ def _folder(folder: Path, names: Naming, out: str | None) -> list[Target]:
         raise InvalidOption(
             f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
         )
-    photos = photos_in(folder)
-    if not photos:
-        raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
-    inside = Path(out).resolve()
+    place = open_storage(str(folder))
     # An --out inside the folder holds the results of an earlier run: they are not photos.
-    photos = [path for path in photos if not path.resolve().is_relative_to(inside)]
-    return [Target(path, names.rename(Path(out) / path.relative_to(folder), path)) for path in photos]
+    entries = list(photos_in(place, but=outputs_within(place, open_storage(str(Path(out))))))
+    if not entries:
+        raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
+    return [_listed(folder, entry, names, Path(out)) for entry in entries]
+
+
+def _listed(folder: Path, entry: Entry, names: Naming, out: Path) -> Target:
+    source = folder / entry.key
+    path = None if entry.fault else names.rename(out / entry.key, source)
+    return Target(source, path, entry.fault)
 
 
 def _target(source: Path, names: Naming, out: str | None, *, several: bool) -> Path | None:
-    if not source.is_file():
+    if not is_file(source):
         raise InvalidOption(f"{source} does not exist.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
     if out is None:
         return names.rename(source, source)
     if out == STDIO:
         return None
-    if several or Path(out).is_dir() or out.endswith("/"):
+    if several or is_folder(out) or out.endswith("/"):
         return names.rename(Path(out) / source.name, source)
     return Path(out)
 
 
 def _check(targets: list[Target], *, several: bool, out: str | None) -> None:
-    if several and out is not None and (out == STDIO or Path(out).is_file()):
+    if several and out is not None and (out == STDIO or is_file(out)):
         raise InvalidOption("Several photos cannot go to one file.", hint="Give a folder: --out FOLDER.", field="--out")
-    taken: dict[Path, Target] = {}
+    taken: dict[str, Target] = {}
     for target in targets:
         if target.path is None:
             continue
-        other = taken.setdefault(target.path.resolve(), target)
+        other = taken.setdefault(os.path.realpath(target.path), target)
         if other is not target:
             raise InvalidOption(
                 f"{other.name} and {target.name} would both become {target.path}.",

@@ -21,13 +21,15 @@ class Entry:
     """A file as a listing shows it.
 
     key: its path below the place, with slashes. version: changes when the file changes: size and time of the last
-    change in a folder, the ETag in object storage. modified: of the last change, seconds since 1970.
+    change in a folder, the ETag in object storage. modified: of the last change, seconds since 1970. fault: why it
+    cannot be read, where the listing found that out; a folder that cannot be listed has a key that ends with a slash.
     """
 
     key: str
     version: str
     size_bytes: int
     modified: float
+    fault: str = ""
 
 
 Page = list[Entry]
@@ -86,7 +88,10 @@ class Storage(Protocol):
         ...
 
     def list(self, under: str = "") -> AsyncIterator[Page]:
-        """The files below `under`, however many, in pages. Hidden ones (.name) are left out."""
+        """The files below `under`, however many, in pages. Hidden ones (.name) are left out.
+
+        What cannot be read is an entry with a fault, and the listing goes on behind it.
+        """
         ...
 
     async def link(self, key: str, life_s: int) -> str | None:

@@ -37,7 +37,7 @@ class BlockingStorage:
         self.folder = storage.folder
 
     def list(self, under: str = "") -> Iterator[Entry]:
-        """The files below `under`, one after the other, however many; hidden ones (.name) are left out."""
+        """The files below `under`, one after the other, however many, as Storage.list has them."""
         pages = self._storage.list(under)
         while page := self._wait(_next(pages)):
             yield from page
@@ -90,7 +90,16 @@ def open_storage(url: str) -> BlockingStorage:
     """
     folder = local_folder(url)
     with _opening:
-        return _open_folder(folder.resolve()) if folder is not None else _open_objects(url.rstrip("/"))
+        return _open_folder(_resolved(folder)) if folder is not None else _open_objects(url.rstrip("/"))
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        raise InvalidOption(
+            f"{folder} is no folder: {getattr(error, 'strerror', None) or error}.", hint="Check its name."
+        ) from error
 
 
 _opening = threading.Lock()

@@ -22,6 +22,9 @@ from packshot.storage.threads import Threads
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Stack = list[tuple[str, Iterator[os.DirEntry[str] | Entry]]]
+"""Folders that are being listed, each in the one before it: prefix of the keys, and what is still to come."""
+
 CHUNK_BYTES = 256 * 1024
 # What a network file system says while its server is away, and what too many open files look like.
 _PASSING = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
@@ -48,7 +51,7 @@ class FolderStorage:
     process dies. A power cut may still leave an empty file behind a name.
 
     private: folders that it makes are for this user alone (mode 0700), errors name no file, and listings leave out
-    folders that are closed to this user. in_place: the caller is a thread that may wait, so that nothing is handed to
+    what cannot be read. in_place: the caller is a thread that may wait, so that nothing is handed to
     another thread, which takes 0.5 ms a call.
     """
 
@@ -136,20 +139,41 @@ class FolderStorage:
             return [*islice(entries, PAGE_ENTRIES)]
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[Entry]:
+        # No recursion: paths of 4096 characters hold more folders than Python calls fit in each other.
+        open_folders: Stack = [(prefix, iter(self._scanned(str(folder), prefix)))]
+        while open_folders:
+            prefix, items = open_folders[-1]
+            item = next(items, None)
+            if item is None:
+                open_folders.pop()
+            elif isinstance(item, Entry):
+                yield item
+            elif item.is_dir(follow_symlinks=False):
+                below = f"{prefix}{item.name}/"
+                open_folders.append((below, iter(self._scanned(item.path, below))))
+            elif (entry := self._listed(prefix + item.name, item)) is not None:
+                yield entry
+
+    def _scanned(self, folder: str, prefix: str) -> Sequence[os.DirEntry[str] | Entry]:
+        """What lies in a folder, sorted by name; instead of it one entry where that cannot be found out."""
         try:
             with os.scandir(folder) as scan:
-                found = sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
+                return sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
         except FileNotFoundError:
-            return
-        except PermissionError:
-            if self._private and prefix:  # not made here, such as lost+found
-                return
-            raise
-        for item in found:
-            if item.is_dir(follow_symlinks=False):
-                yield from self._walk(Path(item.path), f"{prefix}{item.name}/")
-            elif (entry := _entry(prefix + item.name, item)) is not None:
-                yield entry
+            return []
+        except OSError as error:
+            if not prefix or error.errno in _PASSING:
+                raise
+            # In a private place: one that was not made here, such as lost+found.
+            return [] if self._private else [_faulty(prefix, error)]
+
+    def _listed(self, key: str, item: os.DirEntry[str]) -> Entry | None:
+        try:
+            return _entry(key, item)
+        except OSError as error:
+            if error.errno in _PASSING:
+                raise
+            return None if self._private else _faulty(key, error)
 
     @contextmanager
     def _beside(self, data: bytes | Path) -> Iterator[Path]:
@@ -187,6 +211,10 @@ def _entry(key: str, file: os.DirEntry[str] | Path) -> Entry | None:
     if not stat.S_ISREG(about.st_mode):
         return None
     return Entry(key, f"{about.st_size}-{about.st_mtime_ns}", about.st_size, about.st_mtime)
+
+
+def _faulty(key: str, error: OSError) -> Entry:
+    return Entry(key, "", 0, 0.0, fault=error.strerror or str(error))
 
 
 @contextmanager
