@@ -29,7 +29,8 @@
      |   |- ResultUnknown      never existed
      |   |- StoreUnavailable   the place that holds results failed
      |   '- StorageRefused     a place or file that may not be read or written: waiting does not help
-     |       '- FileMissing    a file that is not there
+     |       |- FileMissing    a file that is not there
+     |       '- StorageFull    no space is left, or nothing may be written: the next file fails as this one
      '- SetupError             the installation: operators, not callers
          |- BadSettings, ModelMissing
          |- NotReachable       a server that the service needs is away at its start
@@ -194,6 +195,10 @@ class StorageRefused(StorageError):
 
 class FileMissing(StorageRefused):
     slug = "file-missing"
+
+
+class StorageFull(StorageRefused):
+    slug = "storage-full"
 
 
 class SetupError(PackshotError):

@@ -10,15 +10,19 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from packshot.batch.journal import NAME
 from packshot.cli import cli
 from packshot.core.codecs.formats import WRITTEN, Format
 from packshot.core.confidence import Calibration
 from packshot.engine.weights import DEFAULT_MODEL, find_card
+from tests.batch.kit import made_of
 from tests.kit.images import as_jpeg, as_png, photo
+from tests.kit.server import wait_until
 
 
 def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -246,3 +250,47 @@ def test_ctrl_c_ends_soon_and_leaves_whole_files_only(tmp_path: Path) -> None:
     for path in made:
         with Image.open(path) as image:
             image.load()
+
+
+def busy(folder: Path) -> Path:
+    """A small photo, and one that takes long: 9 megapixels of noise, each to become an AVIF."""
+    photos = folder / "photos"
+    photos.mkdir()
+    (photos / "0.jpg").write_bytes(as_jpeg(photo(96, 96, 1)))
+    noisy = np.random.default_rng(0).integers(0, 255, (3000, 3000, 3), dtype=np.uint8)
+    noisy[:600] = noisy[-600:] = noisy[:, :600] = noisy[:, -600:] = 255
+    (photos / "1.jpg").write_bytes(as_jpeg(noisy, quality=60))
+    return photos
+
+
+@pytest.mark.parametrize("command", ["remove", "batch", "check"])
+def test_ctrl_c_twice_ends_a_photo_that_takes_long(tmp_path: Path, command: str) -> None:
+    photos, out = busy(tmp_path), tmp_path / "out"
+    arguments = {
+        "remove": ["remove", photos, "--out", out, "--jobs", "1", "--format", "avif"],
+        "batch": ["batch", photos, out, "--jobs", "1", "--format", "avif", "--report", "none"],
+        "check": ["check", photos, "--preset", "amazon"],
+    }[command]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packshot", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        if command == "batch":
+            wait_until(lambda: (out / NAME).exists() and bool(made_of(out)))
+        else:
+            stream = process.stdout if command == "check" else process.stderr
+            assert stream is not None
+            assert b"0.jpg" in stream.readline()
+        process.send_signal(signal.SIGINT)
+        if command != "check":  # which has nothing to finish: the first one ends it
+            assert process.stderr is not None
+            while b"Ctrl-C again" not in (line := process.stderr.readline()):
+                assert line
+            process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert b"Traceback" not in rest[1]
+    assert b"1.jpg" not in b"".join(rest), "it ended before the second photo did"
+    assert not (out / "1.avif").exists()
+    if command == "batch":
+        assert made_of(out) == {"0.jpg": 1}

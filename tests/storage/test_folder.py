@@ -49,7 +49,7 @@ def test_a_write_is_whole_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     place = open_storage(str(tmp_path))
     place.put("deep/a.bin", b"before", "")
     monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(StorageRefused, match="No space left"):
+    with pytest.raises(StorageRefused, match="no space is left"):
         place.put("deep/a.bin", b"after", "")
     monkeypatch.undo()
     assert place.get("deep/a.bin") == b"before"

@@ -50,13 +50,14 @@ class Counts:
 class Summary:
     """How a batch ended. counts: of the whole catalogue, what was finished before included. now: photos of this run.
 
-    trouble: what made it give up, if anything.
+    trouble: what made it give up, if anything. reported: whether the report was written.
     """
 
     counts: Counts
     now: int
     seconds: float
     trouble: PackshotError | None = None
+    reported: bool = False
 
     @property
     def left(self) -> int:

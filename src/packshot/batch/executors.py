@@ -54,7 +54,8 @@ class LocalExecutor:
 
     def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
         running: set[Future[Outcome]] = set()
-        with ThreadPoolExecutor(self.jobs, thread_name_prefix="photo") as pool:
+        pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="photo")
+        try:
             while True:
                 # Twice as many as are worked on: a thread that is done never waits for the listing.
                 while len(running) < 2 * self.jobs and not stop.is_set() and (item := next(items, None)) is not None:
@@ -65,6 +66,8 @@ class LocalExecutor:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        finally:
+            pool.shutdown(cancel_futures=True)  # where the caller gives up: what was not begun stays so
 
 
 class RayExecutor:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from packshot.batch.process import Row
 from packshot.errors import InvalidOption
@@ -46,13 +47,16 @@ def open_journal(out: BlockingStorage) -> Journal:
 
 
 class FileJournal:
-    """One file. It is locked while it is open; the lock dies with the process."""
+    """One file. It is locked while it is open; the lock dies with the process.
+
+    Each line is one call of the system; a line for which there was no room is taken away again.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
-        with file_errors(NAME):
+        self._folder, self._path = folder, folder / NAME
+        with file_errors(NAME, folder):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = self._path.open("ab")
+            self._file = self._path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -61,19 +65,28 @@ class FileJournal:
                 f"Another packshot batch is working on {folder}.", hint="Wait for it, or give another OUT."
             ) from error
         if _ends_in_mid_line(self._path):
-            self._file.write(b"\n")
+            self._write(b"\n")
 
     def lines(self) -> Iterator[Row]:
         with self._path.open("rb") as file:
             yield from parsed(file)
 
     def add(self, row: Row) -> None:
-        with file_errors(NAME):
-            self._file.write(_line(row))
-            self._file.flush()
+        self._write(_line(row))
 
     def close(self) -> None:
         self._file.close()
+
+    def _write(self, line: bytes) -> None:
+        with file_errors(NAME, self._folder):
+            before = os.fstat(self._file.fileno()).st_size
+            left = memoryview(line)
+            try:
+                while left:
+                    left = left[self._file.write(left) or 0 :]
+            except OSError:
+                os.ftruncate(self._file.fileno(), before)
+                raise
 
 
 class ObjectJournal:

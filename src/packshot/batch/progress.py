@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import TextIO
 
+from packshot.batch.printable import printable
 from packshot.batch.process import Outcome
 
 _TERMINAL_S = 0.2
@@ -33,7 +34,7 @@ class Progress:
     def say(self, text: str) -> None:
         """A line of its own."""
         self.end()
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{printable(text)}\n")
         self._stream.flush()
 
     def listing(self, count: int) -> None:

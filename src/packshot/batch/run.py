@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,8 @@ from packshot.errors import (
     ModelMissing,
     PackshotError,
     SetupError,
+    StorageError,
+    StorageFull,
     StorageRefused,
     StoreUnavailable,
 )
@@ -76,6 +79,11 @@ def run(task: Task, executor: Executor, stop: threading.Event, progress: Progres
         progress.end()
         batch.report()
         return batch.summary()
+    except sqlite3.OperationalError as error:  # the catalogue's tables: no other database is here
+        raise StorageFull(
+            f"The batch's own tables cannot be written: {error}.",
+            hint="Make room in /var/tmp, or name another folder in SQLITE_TMPDIR. The same command goes on.",
+        ) from error
     finally:
         batch.journal.close()
         batch.catalogue.close()
@@ -94,6 +102,7 @@ class _Batch:
         self.since, self.started = time.time(), time.perf_counter()
         self.done = 0
         self.trouble: PackshotError | None = None
+        self.reported = False
         self._storage_worked = time.monotonic()
 
     def prepare(self) -> None:
@@ -130,10 +139,10 @@ class _Batch:
         todo = self.catalogue.unfinished() - len(refused)
         self.progress.say(f"{found:,} photos, {found - todo - len(refused):,} of them finished before.")
         self.progress.start(todo + len(refused))
-        for outcome in refused.values():
-            self._take(outcome)
         items = (item for item in self.catalogue.todo() if item.source not in refused)
         try:
+            for outcome in refused.values():
+                self._take(outcome)
             for outcome in self.executor.outcomes(items, self.task.settings, self.stop):
                 self._take(outcome)
                 self.done += 1
@@ -143,13 +152,22 @@ class _Batch:
             self.report()
 
     def summary(self) -> Summary:
-        return Summary(self.catalogue.counts(), self.done, time.perf_counter() - self.started, self.trouble)
+        seconds = time.perf_counter() - self.started
+        return Summary(self.catalogue.counts(), self.done, seconds, self.trouble, self.reported)
 
     def report(self) -> None:
-        if self.reports is not None:
-            facts = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
+        """Write the report. Where that is not possible, what came before it is told all the same."""
+        if self.reports is None:
+            return
+        facts = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
+        try:
             write_report(self.catalogue, self.reports, facts)
-            self.reports.remove_leftovers()
+        except StorageError as error:
+            self.trouble = self.trouble or error
+            self.reported = False
+        else:
+            self.reported = True
+        self.reports.remove_leftovers()
 
     def _want(self, entries: Iterable[Entry], faulty: dict[str, Outcome]) -> int:
         """Take in a round's photos; how many there are. Those that cannot be read come into `faulty`, by their key."""
@@ -195,9 +213,11 @@ class _Batch:
         self._look_for_trouble(outcome.failure)
 
     def _look_for_trouble(self, failure: Failure | None) -> None:
-        """Stop where no photo can be made: the setup is wrong, or the storage is gone."""
+        """Stop where no photo can be made: the setup is wrong, or the storage is gone or full."""
         if failure is not None and failure.slug in _SETUP:
             self.trouble = _SETUP[failure.slug](failure.message, hint=failure.hint)
+        if failure is not None and failure.slug == StorageFull.slug:
+            self.trouble = StorageFull(failure.message, hint=f"{failure.hint} The same command goes on.")
         if failure is None or failure.slug != StoreUnavailable.slug:
             self._storage_worked = time.monotonic()
         elif (away_s := time.monotonic() - self._storage_worked) > GIVE_UP_AFTER_S:

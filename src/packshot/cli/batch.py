@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from packshot.cli.errors import TooManyFailures, is_folder
+from packshot.cli.interrupt import Stop, graceful
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
+from packshot.cli.terminal import say
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -122,10 +121,11 @@ def batch(
         watch=watch,
     )
     progress = Progress(sys.stderr)
-    executor, stop = _executor(engine_name, jobs, progress), _Stop()
-    summary = run(task, executor, stop.event, progress)
-    _say(summary, report_at)
-    _leave(summary, stop, watch=watch, max_error_rate=max_error_rate)
+    executor = _executor(engine_name, jobs, progress)
+    with graceful() as stop:
+        summary = run(task, executor, stop.event, progress)
+        _say(summary, report_at if summary.reported else None)
+        _leave(summary, stop, watch=watch, max_error_rate=max_error_rate)
 
 
 def _executor(name: str, jobs: int | None, progress: Progress) -> Executor:
@@ -161,42 +161,24 @@ def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
         )
 
 
-class _Stop:
-    """SIGINT and SIGTERM: the first asks for an end, the second makes one."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self.signal = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on)
-
-    def _on(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal:
-            # Journal and outputs are whole at any time: there is nothing to put away.
-            os._exit(128 + number)
-        self.signal = number
-        self.event.set()
-        os.write(2, b"\nStopping: the photos in hand are finished. Ctrl-C again stops at once.\n")
-
-
 def _say(summary: Summary, report: str | None) -> None:
     counts = summary.counts
     rate = f", {summary.now / summary.seconds:.1f} photos a second" if summary.now else ""
     broken = f", {counts.broken:,} break a rule of their preset" if counts.broken else ""
-    click.echo(
+    say(
         f"{counts.made:,} made, {counts.failed:,} failed, {counts.review:,} to look at{broken}; "
         f"{summary.now:,} in this run{rate}",
         err=True,
     )
     if report is not None:
-        click.echo(f"Report: {report.rstrip('/')}/report.html", err=True)
+        say(f"Report: {report.rstrip('/')}/report.html", err=True)
     if counts.failed and report is not None:
-        click.echo(f"Only the failed ones again: the same command with --manifest {report}/failed.txt", err=True)
+        say(f"Only the failed ones again: the same command with --manifest {report}/failed.txt", err=True)
     if summary.left:
-        click.echo(f"{summary.left:,} photos are left: the same command goes on with them.", err=True)
+        say(f"{summary.left:,} photos are left: the same command goes on with them.", err=True)
 
 
-def _leave(summary: Summary, stop: _Stop, *, watch: bool, max_error_rate: float) -> None:
+def _leave(summary: Summary, stop: Stop, *, watch: bool, max_error_rate: float) -> None:
     if summary.trouble is not None:
         raise summary.trouble
     if stop.signal and not watch:

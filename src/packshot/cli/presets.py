@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from packshot.cli.errors import RULES_BROKEN, exit_code, is_folder, read_input
+from packshot.cli.interrupt import at_once
 from packshot.cli.options import flag_name
+from packshot.cli.terminal import say
 from packshot.errors import PackshotError
 
 if TYPE_CHECKING:
@@ -74,15 +76,16 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
     recipe = recipe_for(Options(preset=preset_name))
     passed = failed = 0
     errors: list[PackshotError] = []
-    for picture in _files(pictures):
-        try:
-            report = _judge(picture, recipe)
-        except PackshotError as error:
-            errors.append(error)
-            _say_error(picture, error, as_json=as_json)
-            continue
-        passed, failed = passed + report.passed, failed + (not report.passed)
-        _say(picture, report, as_json=as_json)
+    with at_once():
+        for picture in _files(pictures):
+            try:
+                report = _judge(picture, recipe)
+            except PackshotError as error:
+                errors.append(error)
+                _say_error(picture, error, as_json=as_json)
+                continue
+            passed, failed = passed + report.passed, failed + (not report.passed)
+            _say(picture, report, as_json=as_json)
     if len(pictures) > 1 or passed + failed + len(errors) > 1:
         click.echo(f"{passed} passed, {failed} failed, {len(errors)} could not be checked", err=True)
     if errors or failed:
@@ -114,16 +117,16 @@ def _say(picture: str, report: Report, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"picture": picture, "preset": report.to_dict()}))
         return
-    click.echo(picture)
+    say(picture)
     for line in report_lines(report):
-        click.echo(line)
+        say(line)
 
 
 def _say_error(picture: str, error: PackshotError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"picture": picture, "error": {"slug": error.slug, "message": str(error)}}))
     else:
-        click.echo(f"{picture}: {error}", err=True)
+        say(f"{picture}: {error}", err=True)
 
 
 def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> Iterator[str]:

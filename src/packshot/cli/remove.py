@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from packshot.cli.errors import FileAccess, OutputExists, exit_code, read_input
+from packshot.cli.interrupt import Stop, at_once, graceful
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
 from packshot.cli.presets import report_lines
-from packshot.errors import PackshotError
+from packshot.cli.terminal import say, write_stdout
+from packshot.errors import PackshotError, StorageFull
 
 if TYPE_CHECKING:
     from packshot.cli.targets import Target
@@ -84,7 +87,12 @@ def remove(
         _write(target, result)
         return replace(result, data=b"")  # its bytes are written: a thousand of them need not wait in memory
 
-    failures = list(_failures(targets, work, workers))
+    with graceful() if len(targets) > 1 else at_once() as stop:
+        failures = list(_failures(targets, work, workers, stop))
+        if stop is not None and stop.signal:
+            sys.exit(128 + stop.signal)
+    if failures and isinstance(failures[-1], StorageFull):
+        raise failures[-1]  # the others would have failed as this one
     if failures and len(targets) > 1:
         sys.exit(exit_code(failures[0]))  # each was named beside its photo
     if failures:
@@ -113,8 +121,13 @@ class _Tally:
         return f"{self.done} done, {self.failed} failed, {self.unsure} to look at{rules}, {rate:.1f} photos a second"
 
 
-def _failures(targets: list[Target], work: Callable[[Target], Result], workers: int) -> Iterator[PackshotError]:
-    """Work through the targets in threads, say each photo's outcome on stderr, and yield what failed."""
+def _failures(
+    targets: list[Target], work: Callable[[Target], Result], workers: int, stop: Stop | None
+) -> Iterator[PackshotError]:
+    """Work through the targets in threads, say each photo's outcome on stderr, and yield what failed.
+
+    Once an end was asked for, no further photo is begun.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     started = time.perf_counter()
@@ -122,22 +135,32 @@ def _failures(targets: list[Target], work: Callable[[Target], Result], workers: 
     pool = ThreadPoolExecutor(workers)
     try:
         # Results come in the order of the targets; the pool works ahead, with at most one encoded picture per thread.
-        outcomes = pool.map(lambda target: _outcome(target, work), targets)
+        outcomes = pool.map(lambda target: None if _asked(stop) else _outcome(target, work), targets)
         for number, (target, outcome) in enumerate(zip(targets, outcomes, strict=True), 1):
             place = f"[{number}/{len(targets)}] " if len(targets) > 1 else ""
+            if outcome is None:
+                break
             if isinstance(outcome, PackshotError):
                 tally.failed += 1
                 if len(targets) > 1:
-                    click.echo(f"{place}{target.name}: {outcome}", err=True)
+                    say(f"{place}{target.name}: {outcome}", err=True)
                 yield outcome
+                if isinstance(outcome, StorageFull):
+                    break
                 continue
             tally.count(outcome)
             for line in _said(target, outcome, alone=len(targets) == 1):
-                click.echo(f"{place}{line}" if line.startswith(target.name) else line, err=True)
+                say(f"{place}{line}" if line.startswith(target.name) else line, err=True)
     finally:
-        pool.shutdown(cancel_futures=True)  # on Ctrl-C: finish the photos in hand, begin no other
+        pool.shutdown(cancel_futures=True)
     if len(targets) > 1:
-        click.echo(tally.line(time.perf_counter() - started), err=True)
+        say(tally.line(time.perf_counter() - started), err=True)
+    if _asked(stop):
+        say(f"{len(targets) - tally.done - tally.failed} photos are left.", err=True)
+
+
+def _asked(stop: Stop | None) -> bool:
+    return stop is not None and stop.event.is_set()
 
 
 def _said(target: Target, result: Result, *, alone: bool) -> Iterator[str]:
@@ -160,9 +183,10 @@ def _outcome(target: Target, work: Callable[[Target], Result]) -> PackshotError 
 
 def _write(target: Target, result: Result) -> None:
     """Write beside the target, then rename: a killed run leaves no half picture."""
+    from packshot.storage.folder import full_error
+
     if target.path is None:
-        sys.stdout.buffer.write(result.data)
-        sys.stdout.buffer.flush()
+        write_stdout(result.data)
         return
     beside = target.path.with_name(f".{uuid.uuid4().hex}.part")  # no longer than a name may be, whatever the photo's
     try:
@@ -170,5 +194,8 @@ def _write(target: Target, result: Result) -> None:
         beside.write_bytes(result.data)
         beside.replace(target.path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise FileAccess(f"{target.path} cannot be written: {error.strerror}.", hint="Check --out.") from error
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise full_error(error, target.path.parent) or FileAccess(
+            f"{target.path} cannot be written: {error.strerror}.", hint="Check --out."
+        ) from error

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from packshot.errors import FileMissing, StorageRefused, StoreUnavailable
+from packshot.errors import FileMissing, StorageFull, StorageRefused, StoreUnavailable
 from packshot.storage.base import PAGE_ENTRIES, STATE, Entry, Page, StoredFile, check_key
 from packshot.storage.threads import Threads
 
@@ -26,6 +26,7 @@ Stack = list[tuple[str, Iterator[os.DirEntry[str] | Entry]]]
 """Folders that are being listed, each in the one before it: prefix of the keys, and what is still to come."""
 
 CHUNK_BYTES = 256 * 1024
+_FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the quota is used up", errno.EROFS: "it is read-only"}
 # What a network file system says while its server is away, and what too many open files look like.
 _PASSING = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
 
@@ -199,7 +200,7 @@ class FolderStorage:
         return self.url if self._private or not key else key
 
     def _errors(self, key: str = "") -> AbstractContextManager[None]:
-        return file_errors(self._named(key))
+        return file_errors(self._named(key), self.folder)
 
 
 def _entry(key: str, file: os.DirEntry[str] | Path) -> Entry | None:
@@ -218,13 +219,27 @@ def _faulty(key: str, error: OSError) -> Entry:
 
 
 @contextmanager
-def file_errors(name: str) -> Iterator[None]:
-    """The system's errors as ours: those that pass by themselves, and those that do not."""
+def file_errors(name: str, folder: Path) -> Iterator[None]:
+    """The system's errors as ours: those that pass by themselves, and those that do not.
+
+    name: of the file that is worked on. folder: where it lies, for the error of a full disk.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _PASSING:
             raise StoreUnavailable(f"{name}: {reason}.", hint="Try again later.") from error
+        if (full := full_error(error, folder)) is not None:
+            raise full from error
         kind = FileMissing if error.errno == errno.ENOENT else StorageRefused
-        raise kind(f"{name}: {reason}.", hint="Check the name, its permissions and the free space.") from error
+        raise kind(f"{name}: {reason}.", hint="Check the name and its permissions.") from error
+
+
+def full_error(error: OSError, folder: Path) -> StorageFull | None:
+    """The error for a folder in which no file can be written any more; None for all other errors of the system."""
+    reason = _FULL.get(error.errno or 0)
+    if reason is None:
+        return None
+    hint = "Make room there, or name another folder; what is finished stays."
+    return StorageFull(f"Nothing can be written in {folder.absolute()}: {reason}.", hint=hint)

@@ -16,19 +16,24 @@ from urllib.parse import quote
 
 from packshot.batch.catalogue import Catalogue
 from packshot.batch.listing import manifest_line
+from packshot.batch.printable import printable
 from packshot.batch.process import Row
 from packshot.batch.report.page import RunFacts, Tally, page
 from packshot.storage.blocking import BlockingStorage, open_storage
+from packshot.storage.folder import file_errors
 
 PAGE_LIMIT = 5_000
 """Photos that the page shows. Beyond it a browser takes seconds to open it; the tables have them all."""
 
 _AT_ONCE = 5_000
+# Those of OWASP's page on CSV injection, with their full-width forms; tabs and returns are escaped as all controls are.
+_FORMULA_SIGNS = frozenset("=+-@'\uff1d\uff0b\uff0d\uff20")
 
 
 def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> None:
     """Write all of it. Tables go through files, as a million rows need not be in memory."""
-    with tempfile.TemporaryDirectory(prefix="packshot-report-") as temporary:
+    here = Path(tempfile.gettempdir())
+    with file_errors("report", here), tempfile.TemporaryDirectory(prefix="packshot-report-") as temporary:
         folder = Path(temporary)
         write_csv(catalogue.rows(), folder / "report.csv")
         to.put("report.csv", folder / "report.csv", "text/csv; charset=utf-8")
@@ -92,8 +97,11 @@ COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
 
 
 def write_csv(rows: Iterable[Row], path: Path) -> None:
-    """UTF-8 with commas and a header; true and false in small letters, nothing where nothing is known."""
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    """UTF-8 with commas and a header; true and false in small letters, nothing where nothing is known.
+
+    Text is printable, and none of it begins like a formula: a spreadsheet would run it.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([name for name, _, _ in COLUMNS])
         writer.writerows([_text(value(row)) for _, _, value in COLUMNS] for row in rows)
@@ -122,7 +130,17 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _text(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return as_cell(value) if isinstance(value, str) else value
+
+
+def as_cell(text: str) -> str:
+    """Text as a cell of a CSV: one that could be taken for a formula, or that begins so already, has an apostrophe
+    before it, which spreadsheets leave out. Without a first apostrophe it is the text again, as far as it is printable.
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown[:1] in _FORMULA_SIGNS else shown
 
 
 def _clean(value: Any) -> Any:

@@ -13,6 +13,7 @@ from importlib import resources
 from urllib.parse import quote
 
 from packshot.batch.catalogue import Counts, Summary
+from packshot.batch.printable import printable
 from packshot.batch.process import Row
 from packshot.batch.progress import duration
 
@@ -111,7 +112,7 @@ def _facts(about: RunFacts, tally: Tally) -> str:
     for name, counter in (("Failed because", tally.failures), ("Rules not kept", tally.rules)):
         if counter:
             facts[name] = ", ".join(f"{what} {count:,}" for what, count in counter.most_common())
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{_shown(value)}</dd></div>" for name, value in facts.items())
     return f"<dl>{items}</dl>"
 
 
@@ -149,8 +150,8 @@ def _card(place: int, row: Row, bases: tuple[str | None, str | None]) -> str:
     kinds = states(row)
     return (
         f'<li class="{kinds[0]}" data-states="{" ".join(kinds)}" data-place="{place}" data-confidence="{sure}" '
-        f'data-name="{escape(row["source"].lower())}"><div class="pictures">{_pictures(row, bases)}</div>'
-        f'<div class="words"><h2>{escape(row["source"])}</h2>{_words(row, confidence)}</div></li>'
+        f'data-name="{_shown(row["source"].lower())}"><div class="pictures">{_pictures(row, bases)}</div>'
+        f'<div class="words"><h2>{_shown(row["source"])}</h2>{_words(row, confidence)}</div></li>'
     )
 
 
@@ -160,7 +161,7 @@ def _pictures(row: Row, bases: tuple[str | None, str | None]) -> str:
     for kind, key, base in (("photo", "source", bases[0]), ("output", "output", bases[1])):
         if kind == "output" and not row["ok"]:
             continue
-        name = escape(row[key])
+        name = _shown(row[key])
         inside = (
             f'<img loading="lazy" decoding="async" alt="{kind.title()} {name}" src="{quote(found[kind])}">'
             if kind in found
@@ -179,16 +180,21 @@ def _words(row: Row, confidence: float | None) -> str:
     if not row["ok"]:
         error = row["error"]
         return (
-            f'<p class="not-kept"><b>Failed:</b> {escape(error["message"])} {escape(error["hint"])} '
+            f'<p class="not-kept"><b>Failed:</b> {_shown(error["message"])} {_shown(error["hint"])} '
             f"<code>{escape(error['slug'])}</code></p>"
         )
     size = f"{row['width']} x {row['height']} px, {_size(row['bytes'])}"
     sure = "" if confidence is None else f"confidence {confidence:.2f}, "
     look = ' <strong class="look">Look at it.</strong>' if row.get("review") else ""
     parts = [f'<p class="quiet">{sure}{size}{look}</p>']
-    parts += [f'<p class="not-kept"><b>Not kept:</b> {escape(c["message"])}</p>' for c in _not_kept(row.get("preset"))]
-    notes = "".join(f"<p>{escape(note)}</p>" for note in row["notes"])
+    parts += [f'<p class="not-kept"><b>Not kept:</b> {_shown(c["message"])}</p>' for c in _not_kept(row.get("preset"))]
+    notes = "".join(f"<p>{_shown(note)}</p>" for note in row["notes"])
     return "".join(parts) + _rules(row["preset"], notes, review=bool(row.get("review")))
+
+
+def _shown(text: str) -> str:
+    """Text that may hold a file's name, as the page shows it."""
+    return escape(printable(text))
 
 
 def _not_kept(preset: Row | None) -> list[Row]:
@@ -203,7 +209,7 @@ def _rules(preset: Row | None, notes: str, *, review: bool) -> str:
     kept = f"all {required} rules kept{', but look at it before you use it' if review else ''}"
     verdict = f"{broken} of {required} rules not kept" if broken else kept
     items = "".join(
-        f'<li class="{_mark(check)}"><b>{_MARKS[_mark(check)]}</b> {escape(check["message"])}</li>'
+        f'<li class="{_mark(check)}"><b>{_MARKS[_mark(check)]}</b> {_shown(check["message"])}</li>'
         for check in preset["checks"]
     )
     title = escape(preset["title"])

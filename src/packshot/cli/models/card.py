@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from packshot.cli.errors import OutputExists
+from packshot.cli.terminal import say
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def card(
         raise InvalidOption(f"{error}.") from error
     _try(made, graph)
     beside.write_text(made.to_json(), encoding="utf-8")
-    click.echo(f"{beside}: {made.name}, {made.bytes} bytes, SHA-256 {made.sha256}", err=True)
+    say(f"{beside}: {made.name}, {made.bytes} bytes, SHA-256 {made.sha256}", err=True)
 
 
 def _try(card: ModelCard, path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli.terminal import say
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def download(name: str, accept_licence: bool, source: str | None) -> None:
     entry = published()[name]
     folder = models_folder()
     if is_here(entry, folder):
-        click.echo(f"{name} is in {folder} already, and its checksum is right.", err=True)
+        say(f"{name} is in {folder} already, and its checksum is right.", err=True)
         return
     _agree(entry, accepted=accept_licence)
     card = bring(entry, folder, source=source, watcher=Meter(name))
-    click.echo(f"{name} is in {folder}: {card.bytes} bytes, SHA-256 {card.sha256}", err=True)
-    click.echo(f"Use it with --model {name}, or make it the default: packshot models use {name}", err=True)
+    say(f"{name} is in {folder}: {card.bytes} bytes, SHA-256 {card.sha256}", err=True)
+    say(f"Use it with --model {name}, or make it the default: packshot models use {name}", err=True)
 
 
 def size_of(entry: ModelEntry) -> str:
@@ -56,8 +57,8 @@ def size_of(entry: ModelEntry) -> str:
 
 def _agree(entry: ModelEntry, *, accepted: bool) -> None:
     """Show the licence and have it accepted: by the flags, or by a person at a terminal."""
-    click.echo(f"{entry.name}, {size_of(entry)}: {entry.description}", err=True)
-    click.echo(f"Licence: {entry.licence}, {entry.licence_url}", err=True)
+    say(f"{entry.name}, {size_of(entry)}: {entry.description}", err=True)
+    say(f"Licence: {entry.licence}, {entry.licence_url}", err=True)
     if accepted:
         return
     if not sys.stdin.isatty():
