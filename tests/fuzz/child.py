@@ -20,8 +20,8 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(include=["packshot", "PIL"], enable_loader_override=False):
-    from tests.fuzz.bounds import hold, measured
-    from tests.fuzz.targets import MEMORY_BYTES, SECONDS, TARGETS
+    from packshot.core.codecs.formats import sniff
+    from tests.fuzz.targets import TARGETS
 
 # Beyond any honest input: the allocation fails, Python raises MemoryError, and that is a finding.
 ADDRESS_SPACE_BYTES = 4 << 30
@@ -32,7 +32,7 @@ class Probe:
     """Runs one input after the other and remembers what they cost and what broke."""
 
     def __init__(self, target: str, folder: Path) -> None:
-        self._check = TARGETS[target].check
+        self._target = TARGETS[target]
         self._folder = folder
         self._seen: set[str] = set()
         self._written_s = 0.0
@@ -42,10 +42,10 @@ class Probe:
         counts = self.counts
         counts["runs"] += 1
         try:
-            cost = measured(lambda: self._check(data))
+            cost = self._target.run(data)
             counts["slowest_s"] = max(counts["slowest_s"], cost.seconds)
             counts["largest_bytes"] = max(counts["largest_bytes"], cost.peak_bytes)
-            hold(cost, SECONDS, MEMORY_BYTES)
+            self._target.hold(cost, data)
         except Exception as error:  # noqa: BLE001 - any is a finding, and the campaign goes on
             self._note(data, error)
         if time.monotonic() - self._written_s > 1:
@@ -56,9 +56,9 @@ class Probe:
         (self._folder / "stats.json").write_text(json.dumps(self.counts))
 
     def _note(self, data: bytes, error: Exception) -> None:
-        """Keep the first input of each kind: of the same exception at the same line."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        kind = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+        """Keep the first input of each kind: of the same exception at the same line, in files of the same format."""
+        frame, format_ = traceback.extract_tb(error.__traceback__)[-1], sniff(data)
+        kind = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} by {format_ and format_.name}"
         if kind in self._seen:
             return
         self._seen.add(kind)
@@ -85,7 +85,7 @@ def main() -> None:
         f"-max_total_time={max(1, round(seconds))}",
         f"-timeout={HANG_S}",
         "-rss_limit_mb=2048",
-        "-max_len=40000",
+        f"-max_len={target.longest}",
         "-print_final_stats=1",
         f"-artifact_prefix={folder}{os.sep}",
         corpus,

@@ -8,6 +8,10 @@ FOLDER = Path(__file__).parent / "corpus"
 MOST_BYTES = 200_000
 
 
+_FOLDERS = {"probe": ("decode", "probe")}  # a file that is decoded is probed before
+
+
 def inputs(target: str) -> list[Path]:
     """Of one target, by name."""
-    return sorted(path for path in (FOLDER / target).glob("*") if path.is_file())
+    folders = _FOLDERS.get(target, (target,))
+    return sorted(path for folder in folders for path in (FOLDER / folder).glob("*") if path.is_file())

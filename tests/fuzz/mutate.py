@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -15,6 +16,10 @@ NUMBERS = (0, 1, 2, 3, 7, 8, 16, 31, 32, 127, 128, 255, 256, 1999, 4096, 0x7FFF,
 NUMBERS_32 = (*NUMBERS, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 LONGEST = 100_000  # bytes. A part may be repeated fifty times, and that again: 40 kB became 5 GB.
+
+
+# In a scan: neither a stuffed byte nor a restart marker.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
 class Part(NamedTuple):
@@ -119,12 +124,21 @@ def _join_png(parts: list[Part]) -> bytes:
 
 
 def _split_jpeg(data: bytes) -> list[Part]:
+    """Segments by their marker. A scan is a part without a name, with its own header and all that follows it up to the
+    next marker, so that scans are dropped, repeated and moved too.
+    """
     parts, at = [], 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+    while at + 4 <= len(data) and data[at] == 0xFF:
         (length,) = struct.unpack_from(">H", data, at + 2)
-        parts.append(Part(data[at + 1 : at + 2], data[at + 4 : at + 2 + length]))
-        at += 2 + max(2, length)
-    return [*parts, Part(b"", data[at:])]  # the scans
+        end = at + 2 + max(2, length)
+        if data[at + 1] == 0xDA:
+            marker = _MARKER.search(data, end)
+            end = marker.start() if marker else len(data)
+            parts.append(Part(b"", data[at:end]))
+        else:
+            parts.append(Part(data[at + 1 : at + 2], data[at + 4 : end]))
+        at = end
+    return [*parts, Part(b"", data[at:])]  # the end marker, and what follows it
 
 
 def _join_jpeg(parts: list[Part]) -> bytes:

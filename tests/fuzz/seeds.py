@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 from packshot.core.codecs import FORMATS
+from tests.fuzz.mutate import FORMATS as FORMATS_OF_PARTS
+from tests.fuzz.shapes import container
 from tests.kit import files
 from tests.kit.heifs import as_avif, as_heic
 from tests.kit.images import FOREIGN, ODD, as_jpeg, as_webp, good, photo
@@ -40,9 +42,21 @@ def _animation(kind: str) -> bytes:
     return out.getvalue()
 
 
+def _film_as_still() -> bytes:
+    """An AVIF whose main picture has many frames in one stream, where a still has one."""
+    frames = [np.roll(_photo(), step, axis=1) for step in range(6)]
+    out = io.BytesIO()
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(out, "AVIF", save_all=True, append_images=others, speed=10, max_threads=1)
+    film = out.getvalue()
+    stream, conf = film[film.index(b"mdat") + 4 :], film.index(b"av1C")
+    return container(b"avif", b"av01", stream, properties=(film[conf - 4 : conf + 8],), size=SMALL)
+
+
 SEEDS: Mapping[str, Callable[[], bytes]] = {
     **{kind: (lambda kind=kind: good(kind, *SMALL)) for kind in ("jpeg", "png", "bmp", "webp")},
     "progressive": ODD["progressive jpeg"],
+    "progressive, scans again": lambda: _scans_again(ODD["progressive jpeg"](), 8),
     "cmyk": ODD["cmyk jpeg"],
     "adobe rgb": lambda: as_jpeg(_photo(), icc_profile=files.rgb_profile()),
     "jpeg with exif": lambda: as_jpeg(_photo(), exif=b"Exif\0\0" + files.exif_block(6)),
@@ -76,10 +90,19 @@ SEEDS: Mapping[str, Callable[[], bytes]] = {
     "tiff, lzw": lambda: as_tiff(_photo(), compression="tiff_lzw"),
     "tiff, packbits": lambda: as_tiff(_photo(), compression="packbits"),
     "avif": cache(lambda: as_avif(_rgba())),
+    "avif, film": cache(lambda: _animation("AVIF")),
+    "avif, film as a still": cache(_film_as_still),
     "avif, small": cache(lambda: as_avif(_photo(), quality=30, subsampling="4:2:0")),
     **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if FORMATS["heic"].available else {}),
 }
 """By name; the first time a file is asked for, it is made."""
+
+
+def _scans_again(jpeg: bytes, times: int) -> bytes:
+    """A progressive JPEG with its last scan over and over: each costs a decoder a walk over the whole picture."""
+    known = FORMATS_OF_PARTS[b"\xff\xd8"]
+    *parts, scan, end = known.split(jpeg)
+    return known.join([*parts, *[scan] * times, end])
 
 
 def _with_palette(kind: str) -> bytes:

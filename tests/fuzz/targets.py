@@ -16,10 +16,10 @@ from packshot.api.native import form as native
 from packshot.api.removebg import order as removebg
 from packshot.api.removebg.routes import upload_limits
 from packshot.api.upload import file_in, read_fields, read_form
-from packshot.core.codecs import Limits, decode
+from packshot.core.codecs import LIBRARY_LIMITS, Limits, decode, probe
 from packshot.errors import InputError, PackshotError
 from packshot.service.settings import Settings
-from tests.fuzz import forms, mutate, seeds
+from tests.fuzz import bounds, forms, mutate, seeds, shapes
 
 # A million pixels keep an input fast and the memory bound tight: a decoder that believes another size is seen at once.
 LIMITS = Limits(max_side_px=1999, max_pixels=1_000_000)
@@ -28,6 +28,10 @@ MEMORY_BYTES = 192 << 20
 honest way there, a TIFF of 16-bit planes, holds ten copies of that for a moment."""
 SECONDS = 2.0
 """Processor time of one input. Real ones of this size take 5 ms."""
+PROBE_SECONDS, PROBE_MEMORY_BYTES, PROBE_MEMORY_FACTOR = 0.5, 64 << 20, 4
+"""Of a header: it is read before a slot is taken, so that others wait for it. Real ones take under 5 ms and no memory;
+what an input may take grows with its own length alone, by the factor.
+"""
 
 _SETTINGS = Settings.model_validate({"max_file_bytes": 1 << 20, "v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
 _REMOVEBG = upload_limits(_SETTINGS)
@@ -36,11 +40,25 @@ _AILAB = ailab.upload_limits(_SETTINGS)
 
 @dataclass(frozen=True)
 class Target:
-    """seeds: honest inputs by name. mutate: one input to another. check: returns for all that is well."""
+    """seeds: inputs by name. mutate: one input to another. check: returns for all that is well. longest: of an input,
+    in bytes. seconds, memory_bytes, memory_factor: its bounds; memory is memory_bytes + memory_factor * its length.
+    """
 
     seeds: Mapping[str, Callable[[], bytes]]
     mutate: Callable[[bytes, Random], bytes]
     check: Callable[[bytes], None]
+    longest: int = 40_000
+    seconds: float = SECONDS
+    memory_bytes: int = MEMORY_BYTES
+    memory_factor: int = 0
+
+    def run(self, data: bytes) -> bounds.Cost:
+        """Check one input, and what that costs. Raises what check raises."""
+        return bounds.measured(lambda: self.check(data))
+
+    def hold(self, cost: bounds.Cost, data: bytes) -> None:
+        """Raises BoundBroken."""
+        bounds.hold(cost, self.seconds, self.memory_bytes + self.memory_factor * len(data))
 
 
 def check_decode(data: bytes) -> None:
@@ -55,6 +73,17 @@ def check_decode(data: bytes) -> None:
     assert max(height, width) <= 1999
     assert picture.alpha is None or picture.alpha.shape == (height, width)
     assert picture.exif is None or len(picture.exif) < 60_000
+
+
+def check_probe(data: bytes) -> None:
+    """A header within the limits, or an InputError with words."""
+    try:
+        header = probe(data, LIBRARY_LIMITS)
+    except InputError as error:
+        assert error.message
+        return
+    assert min(header.size) >= LIBRARY_LIMITS.min_side_px
+    assert header.size.width * header.size.height <= LIBRARY_LIMITS.max_pixels
 
 
 def check_form(data: bytes) -> None:
@@ -106,5 +135,14 @@ def _request(path: str, content_type: str, chunks: list[bytes]) -> Request:
 
 TARGETS: Mapping[str, Target] = {
     "decode": Target(seeds.SEEDS, mutate.mutate, check_decode),
+    "probe": Target(
+        {**seeds.SEEDS, **shapes.SEEDS},
+        shapes.mutate,
+        check_probe,
+        shapes.LONGEST,
+        PROBE_SECONDS,
+        PROBE_MEMORY_BYTES,
+        PROBE_MEMORY_FACTOR,
+    ),
     "form": Target(forms.SEEDS, forms.mutate, check_form),
 }
