@@ -76,10 +76,10 @@ def read(data: bytes) -> Container:
     Raises: struct.error, ValueError, LookupError where the atoms make no sense or have more entries than any picture.
     """
     count = Count(_MAX_ENTRIES, "parts")
-    meta = next((atom for atom in _atoms(data, 0, len(data), count) if atom.kind == b"meta"), None)
+    meta = next((atom for atom in atoms(data, 0, len(data), count) if atom.kind == b"meta"), None)
     if meta is None:
         raise ValueError("it holds no still picture")
-    inner = {atom.kind: atom for atom in _atoms(data, meta.start + 4, meta.end, count)}
+    inner = {atom.kind: atom for atom in atoms(data, meta.start + 4, meta.end, count)}
     items = dict(_kinds(data, inner[b"iinf"], count))
     _locate(data, inner, items, count)
     _describe(data, inner[b"iprp"], items, count)
@@ -165,8 +165,9 @@ def _full(kind: bytes, body: bytes | bytearray, *, version: int = 0, flags: int 
     return _atom(kind, struct.pack(">I", version << 24 | flags) + body)
 
 
-def _atoms(data: bytes, start: int, end: int, count: Count) -> Iterator[Atom]:
-    """The atoms from `start` to `end`. Raises ValueError where one reaches beyond."""
+def atoms(data: bytes, start: int, end: int, count: Count | None = None) -> Iterator[Atom]:
+    """The atoms from `start` to `end`. Raises ValueError where one reaches beyond, or there are more than `count` has."""
+    count = count or Count(_MAX_ENTRIES, "parts")
     while end - start >= 8:
         count.take()
         length, kind = struct.unpack_from(">I4s", data, start)
@@ -183,7 +184,7 @@ def _atoms(data: bytes, start: int, end: int, count: Count) -> Iterator[Atom]:
 
 def _kinds(data: bytes, atom: Atom, count: Count) -> Iterator[tuple[int, Item]]:
     first = atom.start + (6 if data[atom.start] == 0 else 8)
-    for entry in _atoms(data, first, atom.end, count):
+    for entry in atoms(data, first, atom.end, count):
         version = data[entry.start]
         if version not in {2, 3}:
             raise ValueError("its list of pictures is of a kind that is not read")
@@ -216,8 +217,8 @@ def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item], count
 
 def _describe(data: bytes, atom: Atom, items: dict[int, Item], count: Count) -> None:
     """iprp: the properties, and whose they are."""
-    inner = list(_atoms(data, atom.start, atom.end, count))
-    known = [(each.kind, data[each.start : each.end]) for each in _atoms(data, inner[0].start, inner[0].end, count)]
+    inner = list(atoms(data, atom.start, atom.end, count))
+    known = [(each.kind, data[each.start : each.end]) for each in atoms(data, inner[0].start, inner[0].end, count)]
     for each in inner[1:]:
         reader = _Reader(data, each.start, each.end)
         version, flags = reader.number(1), reader.number(3)
@@ -238,7 +239,7 @@ def _refer(data: bytes, atom: Atom | None, items: dict[int, Item], count: Count)
     if atom is None:
         return
     width = 4 if data[atom.start] else 2
-    for each in _atoms(data, atom.start + 4, atom.end, count):
+    for each in atoms(data, atom.start + 4, atom.end, count):
         reader = _Reader(data, each.start, each.end)
         item = items.get(reader.number(width), Item())
         others = [reader.number(width) for _ in range(count.take(reader.number(2)))]

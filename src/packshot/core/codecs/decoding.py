@@ -71,8 +71,7 @@ def read(data: bytes, header: Header) -> Picture:
     """
     raster = FORMATS[header.format].reader.pixels(data, header)
     orientation = raster.orientation or read_orientation(raster.exif)
-    # A PNG says its colours in chunks of its own, which come first, and are sRGB by here.
-    by_exif = raster.icc is None and header.format != "png" and is_adobe_rgb(raster.exif)
+    by_exif = raster.icc is None and not raster.says_colours and is_adobe_rgb(raster.exif)
     icc = ADOBE_RGB if by_exif else raster.icc
     rgb = apply_orientation(to_srgb(raster.samples, icc), orientation)
     alpha = raster.alpha

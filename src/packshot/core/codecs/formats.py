@@ -43,6 +43,7 @@ class Raster:
     alpha: uint8 (H, W), or None where the file has none.
     icc, exif: the file's colour profile and its EXIF block (from the TIFF header on), unchecked.
     orientation: 1 to 8, of formats that say it outside of EXIF and overrule it; else None.
+    says_colours: whether the file says outside of EXIF what its colours are, which then does not count there.
     """
 
     samples: UInt8
@@ -50,6 +51,7 @@ class Raster:
     icc: bytes | None = None
     exif: bytes | None = None
     orientation: int | None = None
+    says_colours: bool = False
 
 
 class Reader(Protocol):

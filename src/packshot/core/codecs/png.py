@@ -79,7 +79,8 @@ def pixels(data: bytes, header: Header) -> Raster:
     if chunks[-1].name != b"IEND" or not rows_tell:
         _check_all_rows_came(chunks, expected_bytes)
     beside = ((chunk.name, chunk.body) for chunk in chunks if chunk.name not in _PIXEL_CHUNKS)
-    return Raster(samples, alpha, colours.icc, png_metadata.exif(beside))
+    says_colours = not png_metadata.COLOUR_CHUNKS.isdisjoint(first)
+    return Raster(samples, alpha, colours.icc, png_metadata.exif(beside), says_colours=says_colours)
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:

@@ -12,6 +12,7 @@ from packshot.core.codecs.colour import D65, MAX_PROFILE_BYTES, SRGB, Primaries,
 from packshot.core.codecs.exif import without_prefix
 from packshot.core.codecs.ifd import byte_order
 
+COLOUR_CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
 # ImageMagick and others write "Raw profile type exif" and "... APP1": a name, a number of bytes, and these in hex.
 _RAW_PROFILE = re.compile(rb"\s{0,9}[^\n]{1,80}\n\s{0,20}\d{1,10}\n")
 _RAW_EXIF = frozenset({b"raw profile type exif", b"raw profile type app1"})
