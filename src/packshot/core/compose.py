@@ -7,7 +7,7 @@ import numpy as np
 
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
-from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
+from packshot.core.picture import Float32, Foreground, Index, Picture, UInt8, chunks, to_uint8
 from packshot.core.values import RGB
 
 BLACK: RGB = (0, 0, 0)
@@ -40,9 +40,10 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
     """
     alpha = to_uint8(matte)
     rgb = _solid(foreground.rgb, matte, BLACK)
-    _paint(rgb, foreground, foreground.colours)
-    hidden = foreground.transition[alpha.reshape(-1)[foreground.transition] == 0]
-    rgb.reshape(-1, 3)[hidden] = BLACK
+    for chunk in chunks(foreground.transition.size):
+        where = foreground.transition[chunk]
+        _paint(rgb, where, foreground.colours[chunk])
+        rgb.reshape(-1, 3)[where[alpha.reshape(-1)[where] == 0]] = BLACK
     return rgb, alpha
 
 
@@ -56,12 +57,14 @@ def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> U
     Returns: uint8 (H, W, 3), rounded once.
     """
     rgb = _solid(foreground.rgb, matte, behind)
-    if isinstance(behind, tuple):
-        under = np.array(behind, np.float32)
-    else:
-        under = behind.reshape(-1, 3)[foreground.transition].astype(np.float32)
-    share = matte.reshape(-1)[foreground.transition]
-    _paint(rgb, foreground, over(foreground.colours, np.where(share < RESIDUE, np.float32(0), share), under))
+    for chunk in chunks(foreground.transition.size):
+        where = foreground.transition[chunk]
+        if isinstance(behind, tuple):
+            under = np.array(behind, np.float32)
+        else:
+            under = behind.reshape(-1, 3)[where].astype(np.float32)
+        share = matte.reshape(-1)[where]
+        _paint(rgb, where, over(foreground.colours[chunk], np.where(share < RESIDUE, np.float32(0), share), under))
     return rgb
 
 
@@ -146,7 +149,7 @@ def filled(size: Size, colour: RGB) -> UInt8:
     return canvas
 
 
-def _paint(rgb: UInt8, foreground: Foreground, colours: Float32) -> None:
-    """Round the transition region's colours, in 0..255, once, and write them in place."""
+def _paint(rgb: UInt8, where: Index, colours: Float32) -> None:
+    """Round colours in 0..255, float32 (n, 3), once, and write them at flat indices in place."""
     pixels = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
-    rgb.reshape(-1, 3).view(_PIXEL)[foreground.transition] = pixels.view(_PIXEL)
+    rgb.reshape(-1, 3).view(_PIXEL)[where] = pixels.view(_PIXEL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.core.picture import Float32, Foreground, Picture, ramp, to_unit
+from packshot.core.picture import Float32, Foreground, Picture, chunks, ramp, to_unit
 from packshot.core.plain_ground import PlainGround
 from packshot.core.resample import Grid, grid, resample, sample, size_of
 from packshot.core.unmix import FEW, nearby
@@ -20,9 +20,6 @@ settles what is near."""
 
 SOLID = np.float32(0.995)
 """A share from here on shows the product's own colour."""
-
-CHUNK_PX = 1 << 20
-"""So many pixels of the transition region are worked on at once: in a veil of 50 MP all of them took 1.5 GB."""
 
 _TINY = np.float32(1e-5)
 
@@ -51,14 +48,14 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | 
     share, size = _share(picture, matte), picture.size.reduced(SIDE_PX)
     seen, small = resample(picture.rgb, size).astype(np.float32), resample(share, size)
     front, back = _blurred_colours(seen, small)
-    for start in range(0, transition.size, CHUNK_PX):
-        chunk = transition[start : start + CHUNK_PX]
-        pixels = np.take(picture.rgb.reshape(-1, 3), chunk, axis=0).astype(np.float32)
-        at = grid(chunk, picture.size, size)
-        fused = _fuse(pixels, share.reshape(-1)[chunk], sample(front, at), sample(back, at))
+    for chunk in chunks(transition.size):
+        where = transition[chunk]
+        pixels = np.take(picture.rgb.reshape(-1, 3), where, axis=0).astype(np.float32)
+        at = grid(where, picture.size, size)
+        fused = _fuse(pixels, share.reshape(-1)[where], sample(front, at), sample(back, at))
         if ground is not None:
             fused = _without_spill(fused, seen, small, at, ground)
-        colours[start : start + CHUNK_PX] = fused
+        colours[chunk] = fused
     return Foreground(picture.rgb, transition, colours)
 
 

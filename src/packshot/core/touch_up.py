@@ -64,7 +64,9 @@ def clamp(matte: Float32, hints: Float32) -> Float32:
     Parameters: matte, float32 (H, W) in 0..1; hints, float32 (H, W) in -1..1. Returns: float32 (H, W) in 0..1.
     """
     # A hint for the product is positive, so 1 + hint limits nothing, and the other way round.
-    return np.asarray(np.minimum(np.maximum(matte, hints), 1 + hints), np.float32)
+    held: Float32 = np.maximum(matte, hints)
+    np.minimum(held, 1 + hints, out=held)
+    return held
 
 
 def _rim(changed: Bool) -> Float32:

@@ -25,7 +25,8 @@ from packshot.core.values import MOST_PIXELS
 from packshot.engine.network import Network
 from packshot.errors import InputError, InvalidOption
 
-_PIXEL_BYTES, _AVIF_PIXEL_BYTES = 30, 42
+_SOLID_BYTES, _VEIL_BYTES, _AVIF_BYTES = 30, 40, 46
+_OPAQUE = frozenset({"jpeg"})  # formats that hold no alpha
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +45,17 @@ class Job:
     def memory_bytes(self) -> int:
         """The most that the work will take, beside the bytes of the files.
 
-        A pixel of the photo or of the output, whichever has more, takes 28 bytes at most, and libaom's 12 for an AVIF
-        (bench/memory.py). The product may be all of the photo.
+        By bytes for each pixel of the photo or of the output, whichever has more (`python -m bench.memory`): most where
+        all of the photo is a veil, which takes alpha or a touch-up, and in libaom.
         """
         photo, framing = self.header.size, self.recipe.framing
         frames = [make_frame(framing, size, Box.full(size)).size for size in (photo, Size(*photo[::-1]))]
         largest = max(size.width * size.height for size in (photo, self.header.coded or photo, *frames))
         if framing.min_px:  # a part of the photo may be enlarged to it
             largest = max(largest, min(framing.min_px**2, MOST_PIXELS))
-        return largest * (_AVIF_PIXEL_BYTES if self.recipe.format == "avif" else _PIXEL_BYTES) + 8 * self.beside_px
+        solid = self.header.format in _OPAQUE and self.recipe.touch_up is None
+        each = _AVIF_BYTES if self.recipe.format == "avif" else _SOLID_BYTES if solid else _VEIL_BYTES
+        return largest * each + 8 * self.beside_px
 
 
 def make_job(data: bytes, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, header: Header | None = None) -> Job:

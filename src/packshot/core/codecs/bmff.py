@@ -166,7 +166,7 @@ def _full(kind: bytes, body: bytes | bytearray, *, version: int = 0, flags: int 
 
 
 def atoms(data: bytes, start: int, end: int, count: Count | None = None) -> Iterator[Atom]:
-    """The atoms from `start` to `end`. Raises ValueError where one reaches beyond, or there are more than `count` has."""
+    """The atoms from `start` to `end`. Raises ValueError where one reaches beyond, or `count` has no room for more."""
     count = count or Count(_MAX_ENTRIES, "parts")
     while end - start >= 8:
         count.take()
