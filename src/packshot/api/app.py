@@ -13,13 +13,15 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from packshot import __version__
 from packshot.api import dialect, docs, results
 from packshot.api.ailab import routes as ailab
 from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.errors import PROBLEM_DETAILS, MalformedRequest, UnknownPath, WrongMethod
-from packshot.api.middleware import BodyBudget, RequestContext, RequestSmugglingGuard
+from packshot.api.middleware import BodyBudget, CanonicalTarget, RequestContext, RequestSmugglingGuard
 from packshot.api.native import routes as native
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
@@ -87,6 +89,8 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        # Relative to where this document lies, for a proxy that serves it under a prefix.
+        servers=[{"url": service.settings.public_base_url or "."}],
         redirect_slashes=False,
         docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours works offline
         redoc_url=None,
@@ -101,6 +105,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(BodyBudget, max_bytes=settings.upload_memory_bytes, held=telemetry.metrics.uploads_bytes)
     app.add_middleware(RequestSmugglingGuard, failure=failure)
     app.add_middleware(RequestContext, telemetry=telemetry, failure=failure, log_clients=settings.log_clients)
+    prefixes = [prefix for each in DIALECTS for prefix in each.prefixes]
+    app.add_middleware(CanonicalTarget, prefixes=prefixes, is_served=partial(_is_served, app))
     describe = app.openapi
     app.openapi = lambda: _with_media_types(describe())  # type: ignore[method-assign]
     return app
@@ -130,16 +136,29 @@ async def _http_error(metrics: Metrics, request: Request, error: Exception) -> R
     """The answer to what the framework itself refuses: unknown paths and wrong methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     known: PackshotError
+    path, headers = str(request.scope["path"])[:200], dict(error.headers or {})
     if error.status_code == 404:
-        known = UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="See /docs for what there is.")
+        known = UnknownPath(f"There is nothing at {path}.", hint="See /docs for what there is.")
     elif error.status_code == 405:
-        known = WrongMethod(f"{request.method} is not allowed at {request.url.path[:200]}.", hint="See /docs.")
+        known = WrongMethod(f"{request.method} is not allowed at {path}.", hint="See /docs.")
+        headers["Allow"] = ", ".join(_allowed(request, headers.get("Allow", "")))
     else:
         known = MalformedRequest(str(error.detail), hint="See /docs for what is expected.")
     metrics.error(known)
     response = failure(request, known)
-    response.headers.update(error.headers or {})
+    response.headers.update(headers)
     return response
+
+
+def _allowed(request: Request, first: str) -> list[str]:
+    """The methods of all routes that the path fits; `first` are those of the first. Preflights are not counted."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
+    return sorted(methods.union(first.split(", ")) - {"", "OPTIONS"})
+
+
+def _is_served(app: FastAPI, scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 async def _client_gone(request: Request, _: Exception) -> Response:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
-from packshot.api.http import cancelled_when_gone, request_id_of
+from packshot.api.http import cancelled_when_gone, is_below, request_id_of
 from packshot.api.middleware import RATE_WINDOW
 from packshot.api.upload import MULTIPART
 from packshot.errors import PackshotError, RateLimited
@@ -125,7 +125,7 @@ class Dialect:
 
 
 def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
-    """Add the routes of all endpoints. The first route of a path says which methods are allowed there."""
+    """Add the routes of all endpoints; each GET answers HEAD too (RFC 9110, 9.1), the server leaves the body out."""
     every_header = [name for dialect in dialects for name in dialect.key_headers]
     for dialect in dialects:
         key_headers = dict.fromkeys((*dialect.key_headers, *(every_header if dialect.takes_any_key else ())))
@@ -135,12 +135,9 @@ def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
 
 def failure(dialects: Iterable[Dialect], request: Request, error: PackshotError) -> Response:
     """The answer to an error, in the form of the dialect with the longest prefix of the request's path."""
-    path = "/" + request.url.path.lstrip("/")
+    path = "/" + str(request.scope["path"]).lstrip("/")  # not that of the URL, which has the caller's Host in it
     fitting = [
-        (len(prefix), dialect.errors)
-        for dialect in dialects
-        for prefix in dialect.prefixes
-        if path == prefix or path.startswith(prefix + "/")
+        (len(prefix), dialect.errors) for dialect in dialects for prefix in dialect.prefixes if is_below(path, prefix)
     ]
     _, form = max(fitting, key=lambda each: each[0], default=(0, PROBLEM_DETAILS))
     return form.answer(request, error)
@@ -175,6 +172,8 @@ def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, k
             dependencies=[_scheme(name) for name in dialect.key_headers] if endpoint.needs_key else [],
             openapi_extra=extra,
         )
+        if endpoint.method == "GET":
+            app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
 
 def _scheme(header: str) -> Any:

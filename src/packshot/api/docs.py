@@ -30,10 +30,10 @@ _HEADERS = {
 
 
 def router(app: FastAPI) -> APIRouter:
-    """GET /docs."""
+    """GET and HEAD of /docs."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/docs")
+    @routes.api_route("/docs", methods=["GET", "HEAD"])
     async def docs() -> HTMLResponse:
         return HTMLResponse(page(app.openapi()), headers=_HEADERS)
 
@@ -54,7 +54,7 @@ def page(schema: dict[str, Any]) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
         f"<h1>{title}</h1><p>{escape(info['description'])}</p>"
-        f'<p>For tools: <a href="/openapi.json">/openapi.json</a></p>{body}</html>'
+        f'<p>For tools: <a href="openapi.json">openapi.json</a></p>{body}</html>'
     )
 
 

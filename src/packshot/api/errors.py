@@ -33,6 +33,18 @@ class BodyTooLarge(errors.InputError):
     slug = "body-too-large"
 
 
+class HeadTooLarge(errors.InputError):
+    """The lines before the body are over what any client needs."""
+
+    slug = "head-too-large"
+
+
+class UnsupportedEncoding(errors.InputError):
+    """The body is compressed, or coded in another way: its Content-Encoding is not read here."""
+
+    slug = "unsupported-encoding"
+
+
 class BodyTooSlow(errors.CapacityError):
     """The body did not arrive in time."""
 
@@ -101,6 +113,8 @@ class ErrorForm:
         retry_after_s = getattr(error, "retry_after_s", None)
         if retry_after_s is not None:
             headers["Retry-After"] = str(retry_after_s)
+        if isinstance(error, UnsupportedEncoding):
+            headers["Accept-Encoding"] = "identity"  # what would do (RFC 9110, 15.5.16)
         if row.status == 401 and self.challenge:
             headers["WWW-Authenticate"] = self.challenge
         if row.status == 500:  # of a fault that is ours a caller may know nothing but the request_id beside it
@@ -180,11 +194,13 @@ PROBLEM_DETAILS = ErrorForm(
         errors.FileTooLarge: Row(413, "The file has too many bytes"),
         BodyTooLarge: Row(413, "The request has too many bytes"),
         errors.UnsupportedFormat: Row(415, "The file is of a kind that is not read here"),
+        UnsupportedEncoding: Row(415, "The Content-Encoding is not read here"),
         errors.ImageTooLarge: Row(422, "The picture has too many pixels"),
         errors.ImageTooSmall: Row(422, "The picture has too few pixels"),
         errors.InvalidOption: Row(422, "An option cannot be used"),
         errors.NoForeground: Row(422, "Nothing stands out in the picture"),
         errors.RateLimited: Row(429, "Too many requests"),
+        HeadTooLarge: Row(431, "The head of the request is too large"),
         errors.PackshotError: Row(500, "The service failed"),
         errors.SetupError: Row(500, "The service failed"),
         errors.StorageError: Row(502, "The place that keeps results failed"),

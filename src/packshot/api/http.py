@@ -22,6 +22,11 @@ def request_id_of(request: Request) -> str:
     return request_id
 
 
+def is_below(path: str, prefix: str) -> bool:
+    """Whether a path is the prefix itself, or lies below it."""
+    return path == prefix or path.startswith(prefix + "/")
+
+
 async def cancelled_when_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; cancel it when the client closes the connection. The request's body must have been read.
 

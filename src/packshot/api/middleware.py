@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from packshot.api.errors import MalformedRequest, UploadsFull
+from packshot.api.errors import UploadsFull
+from packshot.api.framing import READING, Reading
+from packshot.api.http import is_below
 from packshot.errors import PackshotError, ShuttingDown
 from packshot.service.logs import bind_request
 from packshot.service.metrics import METHODS, OTHER
@@ -33,6 +37,7 @@ Failure = Callable[[Request, PackshotError], Response]
 STOPPED_RETRY_S = 2
 BUDGET_RETRY_S = 5
 QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
+_AUTHORITY = re.compile(rb"https?://[^/]*+", re.IGNORECASE)
 RATE_WINDOW = "rate_window"  # in the request's scope once its key is known: what is left of the key's rate limit
 
 
@@ -116,11 +121,41 @@ def rate_headers(scope: Scope) -> dict[str, str]:
     return {f"X-RateLimit-{name}": str(value) for name, value in values.items()}
 
 
-class RequestSmugglingGuard:
-    """ASGI middleware. Refuses a request with both Content-Length and Transfer-Encoding, and closes its connection.
+class CanonicalTarget:
+    """ASGI middleware, around all others: gives a request the path that its target means.
 
-    The parser follows RFC 9112, 6.3: Transfer-Encoding wins. A proxy that goes by the other header would take the rest
-    for a request of its next client's, so the same paragraph lets servers refuse.
+    A target in absolute form (`POST http://host/v1/packshots`; RFC 9112, 3.2.2) means the path in it. Slashes that are
+    doubled or at the end mean nothing at and below the dialects' prefixes, where the path without them is served:
+    clients put a base URL and a path together. They are not redirected, for few clients follow a redirect with a POST.
+    """
+
+    def __init__(self, app: ASGIApp, prefixes: Sequence[str], is_served: Callable[[Scope], bool]) -> None:
+        self.app = app
+        self._prefixes = prefixes
+        self._is_served = is_served
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, **self._meant(scope)}
+        await self.app(scope, receive, send)
+
+    def _meant(self, scope: Scope) -> Scope:
+        path, raw_path = scope["path"], scope.get("raw_path") or b""
+        absolute = _AUTHORITY.match(raw_path)
+        if absolute:
+            raw_path = raw_path[absolute.end() :] or b"/"
+            path = unquote(raw_path.decode("ascii"))
+        plain = "/" + "/".join(part for part in path.split("/") if part)
+        if plain != path and any(is_below(plain, prefix) for prefix in self._prefixes):
+            path = plain if self._is_served({**scope, "path": plain}) else path
+        return {"path": path, "raw_path": raw_path}
+
+
+class RequestSmugglingGuard:
+    """ASGI middleware. Answers what the server found wrong with the bytes of a request (api/framing.py), and closes.
+
+    Two readers of such bytes may see another request each: the parser here and a proxy before it. Nothing that comes
+    after them on the connection is read.
     """
 
     def __init__(self, app: ASGIApp, failure: Failure) -> None:
@@ -128,15 +163,26 @@ class RequestSmugglingGuard:
         self._failure = failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and {b"content-length", b"transfer-encoding"} <= {
-            name for name, _ in scope["headers"]
-        }:
-            error = MalformedRequest("The request has two lengths.", hint="Send Content-Length or chunks, not both.")
-            response = self._failure(Request(scope), error)
-            response.headers["Connection"] = "close"
-            await response(scope, receive, send)
+        reading: Reading | None = scope.get(READING)
+        if reading is None:
+            await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+
+        async def receive_sound() -> Message:
+            message = await receive()
+            if reading.fault is not None:
+                raise reading.fault
+            return message
+
+        async def send_and_close(message: Message) -> None:
+            if message["type"] == "http.response.start" and reading.fault is not None:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        if reading.fault is None:
+            await self.app(scope, receive_sound, send_and_close)
+        else:
+            await self._failure(Request(scope), reading.fault)(scope, receive, send_and_close)
 
 
 class BodyBudget:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any, cast
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from packshot.api.app import create_app
+from packshot.api.errors import MalformedRequest
+from packshot.api.framing import READING, Body, Head, Reading, SizedBody, beginning_of, take_head
+from packshot.errors import PackshotError
 from packshot.service.build import Service
 from packshot.service.environment import cannot_listen
 from packshot.service.settings import Settings
@@ -71,7 +76,124 @@ class ConnectionLimit:
             oldest.transport.abort()
 
 
-class DeadlineProtocol(H11Protocol):
+class _Transport:
+    """A connection's transport. close() is the protocol's own, close_now() what it was."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self.close = close
+        self.close_now = transport.close
+        self.lingers = False  # our side is closed, the client's is not
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+
+class GuardedProtocol(H11Protocol):
+    """Hands the parser what is one thing only: a head that was looked at (api/framing.py), then bytes of its body.
+
+    A head that is refused reaches the application as a request for its path, with the fault beside it: its answer has
+    the dialect's form, an id and a line in the log. After a fault the connection is read no more.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._unread = bytearray()
+        self._body: Body = SizedBody(0)
+        self._reading = Reading()
+        self._head_given = b""  # while the parser has it
+        self._deaf = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._side = _Transport(transport, self._close)
+        super().connection_made(cast("asyncio.Transport", self._side))
+
+    def data_received(self, data: bytes) -> None:
+        if not self._deaf:
+            self._unset_keepalive_if_required()
+            self._unread += data
+            self.handle_events()
+
+    def handle_events(self) -> None:
+        """Called with what came, and when an answer is complete: the next request may be here already."""
+        while self._unread and not self._deaf:
+            state = self.conn.their_state
+            try:
+                if state is h11.IDLE:
+                    head = take_head(self._unread)
+                    if head is None:
+                        return
+                    self._give_head(head)
+                elif state is h11.SEND_BODY:
+                    piece = self._body.take(self._unread)
+                    if not piece:
+                        return
+                    self.conn.receive_data(piece)
+                    super().handle_events()
+                elif state in {h11.MUST_CLOSE, h11.CLOSED, h11.ERROR}:  # it said that it would send no more
+                    self._unread.clear()
+                else:
+                    self.flow.pause_reading()  # until this request is answered
+                    return
+            except PackshotError as fault:
+                self._refuse(fault, head=bytes(self._unread) if state is h11.IDLE else b"")
+
+    def send_400_response(self, msg: str) -> None:
+        """Called where the parser is stricter than the look at the bytes was."""
+        fault = MalformedRequest("The request is not one of HTTP/1.1.", hint="Send it as RFC 9112 has it.")
+        self._refuse(fault, head=self._head_given)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._reading.fault is not None:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        if self._side.lingers:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def _give_head(self, head: Head) -> None:
+        self._body, self._reading, self._head_given = head.body, Reading(), head.data
+        self.conn.receive_data(head.data)
+        super().handle_events()
+        self._head_given = b""
+        # The task of the request has not run yet.
+        cast("dict[str, Any]", self.scope)[READING] = self._reading
+
+    def _refuse(self, fault: PackshotError, head: bytes) -> None:
+        """Let the application answer, and be deaf to the rest. `head` where that is at fault, empty where a body is."""
+        self._deaf = True
+        self._unread.clear()
+        if head:
+            self.conn = h11.Connection(h11.SERVER)
+            method, target = beginning_of(head)
+            substitute = b"%b %b HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n" % (method, target)
+            self._give_head(Head(substitute, SizedBody(0)))
+        self._reading.fault = fault
+        if self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.message_event.set()  # a handler that waits for the body meets the fault
+
+    def _close(self) -> None:
+        """Close our side first where the client still sends: closed at once, it would lose the answer (RFC 9112, 9.6).
+
+        The rest is read and dropped until the client closes, or a deadline passes.
+        """
+        if self.conn.their_state is not h11.SEND_BODY and self._reading.fault is None:
+            self._side.close_now()
+        elif not self.transport.is_closing():
+            self._deaf = self._side.lingers = True
+            self.transport.resume_reading()
+            self.transport.write_eof()
+
+
+class DeadlineProtocol(GuardedProtocol):
     """Closes connections that have not sent a whole request head in time, or do not read their answer.
 
     uvicorn times idle connections only after an answer, so one that never sends, or sends a byte a minute, would
@@ -138,8 +260,10 @@ class DeadlineProtocol(H11Protocol):
             self._read_timer = None
 
     def _expired(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()  # which waits for what is still to be read
+        if self._side.lingers:
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self._side.close_now()  # which waits for what is still to be read
             self._head_timer = self.loop.call_later(READ_PATIENCE * self.timeout_keep_alive, self.transport.abort)
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from packshot.api.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, MissingImage
+from packshot.api.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, MissingImage, UnsupportedEncoding
 from packshot.errors import EmptyFile, FileTooLarge
 
 Form = list[tuple[str, str | bytes]]
@@ -24,6 +22,9 @@ MULTIPART, URLENCODED, JSON = "multipart/form-data", "application/x-www-form-url
 # Boundaries, part headers and the few short fields beside the files.
 OVERHEAD_BYTES = 64 * 1024
 MAX_FIELD_BYTES = 4 * 1024
+MAX_PART_HEAD_BYTES = 8 * 1024
+MAX_BOUNDARY_BYTES = 256  # RFC 2046 says 70
+_BLANK_LINE = b"\r\n\r\n"
 # Of a JSON body: between the fields, and in what a field may hold. Base64 has none.
 COMMAS_PER_FIELD = 16
 HOW = "Send multipart/form-data with the picture as a file in the part `image`."
@@ -55,24 +56,18 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
 
     Raises
     ------
-    MalformedRequest, BodyTooLarge, FileTooLarge, BodyTooSlow, ClientDisconnect
+    MalformedRequest, UnsupportedEncoding, BodyTooLarge, FileTooLarge, BodyTooSlow, ClientDisconnect
     """
+    kind = request.headers.get("content-type", "")
     if _media_type(request) != MULTIPART:
-        raise MalformedRequest(
-            f"The Content-Type is {request.headers.get('content-type', '')[:100]!r}.", hint=limits.how
-        )
-    _check_length(request, limits.form_bytes)
-    try:
-        async with _in_time(limits.deadline_s):
-            form = await _Parser(request, limits).parse()
-    except MultiPartException as error:
-        raise MalformedRequest(f"The multipart body cannot be read: {error.message}", hint=limits.how) from error
-    except UnicodeError as error:  # Starlette knows of UnicodeDecodeError; some codecs, such as punycode, raise others
-        raise MalformedRequest("The form is not in the charset that it names.", hint="Send it in UTF-8.") from error
-    try:
-        return [(name, await _value(name, part, limits)) for name, part in form.multi_items()]
-    finally:
-        await form.close()
+        raise MalformedRequest(f"The Content-Type is {kind[:100]!r}.", hint=limits.how)
+    _, parameters = parse_options_header(kind)
+    boundary = parameters.get(b"boundary", b"")
+    if not 1 <= len(boundary) <= MAX_BOUNDARY_BYTES:
+        raise MalformedRequest("The Content-Type names no usable boundary.", hint=limits.how)
+    body = await _read_body(request, limits.form_bytes, limits.deadline_s)
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    return await asyncio.to_thread(_parts, body, boundary, charset, limits)
 
 
 async def read_fields(request: Request, limits: UploadLimits) -> dict[str, object]:
@@ -80,7 +75,7 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
 
     Raises
     ------
-    MalformedRequest, BodyTooLarge, FileTooLarge, BodyTooSlow, ClientDisconnect
+    MalformedRequest, UnsupportedEncoding, BodyTooLarge, FileTooLarge, BodyTooSlow, ClientDisconnect
     """
     kind = _media_type(request)
     if kind == MULTIPART:
@@ -89,9 +84,7 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
         raise MalformedRequest(
             f"The Content-Type is {kind[:100]!r}.", hint=f"Send {MULTIPART}, {URLENCODED} or {JSON}."
         )
-    _check_length(request, limits.text_bytes)
-    async with _in_time(limits.deadline_s):
-        body = b"".join([chunk async for chunk in _counted(request, limits.text_bytes)])
+    body = bytes(await _read_body(request, limits.text_bytes, limits.deadline_s))
     return await asyncio.to_thread(_from_json if kind == JSON else _from_urlencoded, body, limits)
 
 
@@ -110,35 +103,78 @@ def file_in(form: Form, name: str) -> bytes:
     return value
 
 
-class _Parser(MultiPartParser):
-    """Keeps files in memory, and knows them by their part's name."""
+def _parts(body: bytearray, boundary: bytes, charset: str, limits: UploadLimits) -> Form:
+    """The parts of a whole form, without the preamble and the epilogue around them (RFC 2046, 5.1.1)."""
+    form, files = Form(), 0
+    for start, end in _between(body, boundary, limits):
+        head_end = body.find(_BLANK_LINE, start, min(end, start + MAX_PART_HEAD_BYTES))
+        if head_end < 0:
+            raise _malformed("A part has headers without an end, or too long ones.", limits)
+        said = _disposition(bytes(body[start:head_end]))
+        if b"name" not in said:
+            raise _malformed("A part has no Content-Disposition with a name.", limits)
+        name = _text(said[b"name"], charset)
+        is_file = b"filename" in said or name in limits.file_bytes
+        files += is_file
+        if files > len(limits.file_bytes):
+            raise _malformed(f"There are more than {len(limits.file_bytes)} files.", limits)
+        if len(form) + 1 - files > limits.max_fields:
+            raise _malformed(f"There are more than {limits.max_fields} fields.", limits)
+        content = memoryview(body)[head_end + len(_BLANK_LINE) : end]
+        if not is_file:
+            if len(content) > MAX_FIELD_BYTES:
+                raise _malformed(f"The field `{name[:40]}` has more than {MAX_FIELD_BYTES} bytes.", limits)
+            form.append((name, _text(bytes(content), charset)))
+            continue
+        _check_file(name, len(content), limits)
+        form.append((name, "" if not content and said.get(b"filename") == b"" else bytes(content)))
+    return form
 
-    # The body cap bounds memory, so nothing needs to roll over to a disk that a container may not have.
-    spool_max_size = 1 << 31
 
-    def __init__(self, request: Request, limits: UploadLimits) -> None:
-        super().__init__(
-            request.headers,
-            _counted(request, limits.form_bytes),
-            max_files=len(limits.file_bytes),
-            max_fields=limits.max_fields,
-            max_part_size=MAX_FIELD_BYTES,
-        )
-        self._files = {name.encode() for name in limits.file_bytes}
+def _between(body: bytearray, boundary: bytes, limits: UploadLimits) -> list[tuple[int, int]]:
+    """Where the parts lie between the boundaries. A form that was cut off is refused, whatever came of it."""
+    line = rb"--" + re.escape(boundary) + rb"(?:(--)|[ \t]*+(?:\r\n|\Z))"
+    next_line = re.compile(rb"\r\n" + line)
+    found = re.match(line, body) or next_line.search(body)
+    if found is None:
+        fault = "has no boundary as the Content-Type names it" if body else "has no bytes"
+        raise _malformed(f"The form is cut off, or is none: it {fault}.", limits)
+    spans: list[tuple[int, int]] = []
+    while not found[1]:
+        start = found.end()
+        found = next_line.search(body, start - 2)  # the end of one boundary's line may be the begin of the next
+        if found is None:
+            raise _malformed(f"The form is cut off in its part {len(spans) + 1}: the last boundary is missing.", limits)
+        spans.append((start, found.start()))
+        if len(spans) > len(limits.file_bytes) + limits.max_fields:
+            raise _malformed("There are too many parts.", limits)
+    return spans
 
-    def on_headers_finished(self) -> None:
-        # Without a file name (generated clients, curl's `image=<photo.jpg`) Starlette decodes the bytes as text.
-        part = self._current_part
-        _, options = parse_options_header(part.content_disposition)
-        if options.get(b"name") in self._files and b"filename" not in options:
-            part.content_disposition = (part.content_disposition or b"") + b'; filename="photo"'
-        super().on_headers_finished()
+
+def _disposition(head: bytes) -> dict[bytes, bytes]:
+    """The parameters of a part's Content-Disposition."""
+    fields = [line.partition(b":") for line in head.split(b"\r\n")]
+    values = [value for name, _, value in fields if name.strip().lower() == b"content-disposition"]
+    return parse_options_header(values[-1])[1] if values else {}
 
 
-async def _value(name: str, part: UploadFile | str, limits: UploadLimits) -> str | bytes:
-    if isinstance(part, str):
-        return part
-    size, most = part.size or 0, limits.file_bytes.get(name, limits.form_bytes)
+def _text(data: bytes, charset: str) -> str:
+    """Raises MalformedRequest for codecs that fail in ways of their own, such as punycode."""
+    try:
+        return data.decode(charset)
+    except (UnicodeDecodeError, LookupError):
+        return data.decode("latin-1")
+    except ValueError as error:
+        raise MalformedRequest("The form is not in the charset that it names.", hint="Send it in UTF-8.") from error
+
+
+def _malformed(fault: str, limits: UploadLimits) -> MalformedRequest:
+    return MalformedRequest(f"The multipart body cannot be read. {fault}", hint=limits.how)
+
+
+def _check_file(name: str, size: int, limits: UploadLimits) -> None:
+    """Raises FileTooLarge."""
+    most = limits.file_bytes.get(name, limits.form_bytes)
     if size > most:
         raise FileTooLarge(
             f"The part `{name}` has {size:,} bytes; at most {most:,} are accepted.",
@@ -147,7 +183,6 @@ async def _value(name: str, part: UploadFile | str, limits: UploadLimits) -> str
             bytes=size,
             max_bytes=most,
         )
-    return await part.read() if part.filename or size else ""
 
 
 def _from_json(body: bytes, limits: UploadLimits) -> dict[str, object]:
@@ -174,34 +209,36 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-def _check_length(request: Request, max_bytes: int) -> None:
-    """Refuse a body that says of itself that it is too large, before a byte of it is read. Raises BodyTooLarge."""
+async def _read_body(request: Request, max_bytes: int, deadline_s: float) -> bytearray:
+    """The whole body, counted as it comes. One that says of itself that it will not do is refused unread.
+
+    Raises
+    ------
+    UnsupportedEncoding, BodyTooLarge, BodyTooSlow
+    """
+    codings = ", ".join(request.headers.getlist("content-encoding"))
+    if any(coding.strip().lower() not in {"", "identity"} for coding in codings.split(",")):
+        raise UnsupportedEncoding(
+            f"The Content-Encoding is {codings[:100]!r}; only `identity` is read.",
+            hint="Send the body as it is, without a Content-Encoding.",
+            field="Content-Encoding",
+            allowed=("identity",),
+        )
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise _too_large(max_bytes)
-
-
-@asynccontextmanager
-async def _in_time(deadline_s: float) -> AsyncIterator[None]:
-    """A deadline for a body that is read inside. Raises BodyTooSlow."""
+    body = bytearray()  # not a list: a piece of two bytes takes fifty in one
     try:
         async with asyncio.timeout(deadline_s):
-            yield
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > max_bytes:  # chunked bodies have no Content-Length
+                    raise _too_large(max_bytes)
+                body += chunk
     except TimeoutError as error:
         raise BodyTooSlow(
             f"The body did not arrive within {deadline_s:g} seconds.", hint="Check the connection and try again."
         ) from error
-
-
-async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body as it comes; raises BodyTooLarge at the first byte too many."""
-    # Content-Length can be absent (chunked): what counts is what came.
-    seen = 0
-    async for chunk in request.stream():
-        seen += len(chunk)
-        if seen > max_bytes:
-            raise _too_large(max_bytes)
-        yield chunk
+    return body
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

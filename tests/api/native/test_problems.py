@@ -240,6 +240,11 @@ class TestChecks:
         problem(send(running, flat_png(64, 64, 200), path=CHECKS, preset="amazon"), 422, "no-foreground")
 
 
+def test_431_a_head_of_too_many_lines(running: Running) -> None:
+    headers = {f"x-{number}": "a" for number in range(300)}
+    problem(running.http.post(PACKSHOTS, headers=headers), 431, "head-too-large")
+
+
 def test_the_statuses_above_are_all_there_are() -> None:
-    provoked = {400, 401, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504}
+    provoked = {400, 401, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422, 429, 431, 500, 502, 503, 504}
     assert {row.status for row in PROBLEM_DETAILS.table.values()} == provoked

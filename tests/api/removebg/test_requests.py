@@ -202,7 +202,7 @@ class TestRefusals:
     def test_other_paths_and_methods_answer_in_the_same_words(self, running: Running) -> None:
         assert error(running.http.get(PATH)) == (405, "method_not_allowed")
         assert running.http.get(PATH).headers["Allow"] == "POST"
-        assert running.http.put("/v1.0/account").headers["Allow"] == "GET"
+        assert running.http.put("/v1.0/account").headers["Allow"] == "GET, HEAD"
         assert error(running.http.post("/v1.0/improve")) == (404, "not_found")
 
 

@@ -12,11 +12,13 @@ from packshot.api.errors import (
     BodyTooLarge,
     BodyTooSlow,
     ErrorForm,
+    HeadTooLarge,
     MalformedRequest,
     MissingImage,
     Row,
     Table,
     UnknownPath,
+    UnsupportedEncoding,
     WrongMethod,
 )
 
@@ -38,6 +40,8 @@ TABLE: Table = {
     errors.ResultExpired: Row(410, "The result is past its life.", "ERROR_RESOURCE_RECLAIMED"),
     errors.FileTooLarge: Row(413, "The file has too many bytes.", "FILE_SIZE_EXCEEDS_LIMIT"),
     BodyTooLarge: Row(413, "The request has too many bytes.", "ERROR_REQUEST_BODY_TOO_LARGE"),
+    HeadTooLarge: Row(413, "The head of the request is too long.", "ERROR_CONTENT_TOO_LONG"),  # the contract has no 431
+    UnsupportedEncoding: Row(415, "The body is of an unsupported encoding.", "UNSUPPORTED_FILE_TYPES"),
     errors.UnsupportedFormat: Row(415, "The file is of an unsupported kind.", "UNSUPPORTED_FILE_TYPES"),
     errors.UnsupportedGrayscale: Row(
         415, "Gray pictures of this kind are not supported.", "ERROR_UNSUPPORTED_GRAYSCALE_IMAGE"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,12 @@ from packshot.api.errors import (
     BodyTooLarge,
     BodyTooSlow,
     ErrorForm,
+    HeadTooLarge,
     MalformedRequest,
     MissingImage,
     Row,
     UnknownPath,
+    UnsupportedEncoding,
     WrongMethod,
     row_of,
 )
@@ -40,10 +43,15 @@ CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size
 # accord here, no cookie and no login: who has a key may come from anywhere.
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
 PREFLIGHT = ANY_ORIGIN | {
-    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
     "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, X-Api-Key",
     "Access-Control-Max-Age": "86400",
+    "Vary": "Access-Control-Request-Headers",
 }
+# Upload widgets add headers of their own (Cache-Control, X-Requested-With, X-CSRF-Token ...), and which of them makes
+# no difference here.
+_HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+MOST_HEADER_NAMES_BYTES = 2048
 # The codes that the form documents are kept to; where it has none, one in its manner.
 _CODES = {
     MissingImage: (400, "missing_source"),
@@ -66,7 +74,9 @@ _CODES = {
     WrongMethod: (405, "method_not_allowed"),
     errors.ConflictError: (409, "conflict"),
     errors.ResultExpired: (410, "gone"),
+    UnsupportedEncoding: (415, "unsupported_encoding"),
     errors.RateLimited: (429, "rate_limit_exceeded"),
+    HeadTooLarge: (431, "head_too_large"),
     errors.PackshotError: (500, "internal_error"),
     errors.SetupError: (500, "internal_error"),
     errors.StorageError: (502, "storage_failed"),
@@ -120,8 +130,13 @@ async def account(call: Call) -> Response:
     return JSONResponse({"data": {"attributes": attributes}}, headers=headers)
 
 
-async def preflight(_: Call) -> Response:
-    return Response(status_code=204, headers=PREFLIGHT)
+async def preflight(call: Call) -> Response:
+    """A browser may send whatever headers it asks for."""
+    asked = ",".join(call.request.headers.getlist("access-control-request-headers"))[: MOST_HEADER_NAMES_BYTES + 1]
+    names = [name.strip() for name in asked.split(",")]
+    if len(asked) > MOST_HEADER_NAMES_BYTES or not all(map(_HEADER_NAME.fullmatch, names)):
+        return Response(status_code=204, headers=PREFLIGHT)
+    return Response(status_code=204, headers=PREFLIGHT | {"Access-Control-Allow-Headers": ", ".join(names)})
 
 
 def wants_json(accept: str) -> bool:
@@ -250,7 +265,7 @@ DIALECT = Dialect(
             summary="Remove the background of a photo",
             operation_id="removebg",
             takes_queue=True,
-            failures=(400, 402, 403, 405, 429, 500, 503, 504),
+            failures=(400, 402, 403, 405, 415, 429, 500, 503, 504),
             answers={200: _PICTURE},
             body=_body,
             sample="-F image_file=@photo.jpg",
@@ -264,7 +279,6 @@ DIALECT = Dialect(
             failures=(403, 405, 429, 500, 503),
             answers={200: {"content": {JSON: {"schema": _ACCOUNT}}}},
         ),
-        # Last: the Allow of a wrong method is that of a path's first route.
         Endpoint("OPTIONS", PATHS, preflight, needs_key=False),
     ),
 )
