@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -131,6 +132,8 @@ def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
         key_headers = dict.fromkeys((*dialect.key_headers, *(every_header if dialect.takes_any_key else ())))
         for endpoint in dialect.endpoints:
             _add(app, service, dialect, endpoint, tuple(key_headers))
+    for route in [each for each in app.routes if isinstance(each, APIRoute) and "GET" in (each.methods or ())]:
+        app.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
 
 
 def failure(dialects: Iterable[Dialect], request: Request, error: PackshotError) -> Response:
@@ -172,8 +175,6 @@ def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, k
             dependencies=[_scheme(name) for name in dialect.key_headers] if endpoint.needs_key else [],
             openapi_extra=extra,
         )
-        if endpoint.method == "GET":
-            app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
 
 def _scheme(header: str) -> Any:

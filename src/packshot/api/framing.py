@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from packshot.api.errors import HeadTooLarge, MalformedRequest
 from packshot.errors import PackshotError
@@ -20,7 +20,7 @@ MOST_TRAILER_BYTES = 8 * 1024
 # Clients send chunks of kilobytes, and a form's small parts in some of their own. Parsing is by chunk: 256 KB in chunks
 # of a byte are 43,000 of them.
 FREE_CHUNKS = 1024
-LEAST_BYTES_PER_CHUNK = 32  # on average, over all chunks beyond that
+LEAST_BYTES_PER_CHUNK = 64  # on average, over all chunks beyond that
 LONGEST_TARGET_SHOWN = 2000  # of a head that is refused: enough to know the dialect
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -123,8 +123,7 @@ class ChunkedBody:
             )
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """A request's head, which every reader reads alike, and the body that follows it."""
 
     data: bytes

@@ -147,8 +147,9 @@ class GuardedProtocol(H11Protocol):
         self._refuse(fault, head=self._head_given)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._reading.fault is not None:
+        answered = self._reading
+        super().on_response_complete()  # begins the next request, when it came along with this one
+        if answered.fault is not None:
             self.transport.close()
 
     def shutdown(self) -> None:

@@ -1,0 +1,131 @@
+"""What HTTP asks of every route: HEAD beside GET, targets in other forms, slashes, preflights, prefixes of proxies."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.api.test_neutral import Check, form_error
+from tests.contract.envelope import failure, success_url
+from tests.kit.images import good
+from tests.kit.native import PACKSHOTS, problem
+from tests.kit.server import ENDPOINT, Running, multipart, received, serving
+
+# What is another's for each request, or of the moment.
+OWN = {"x-request-id", "date", "x-ratelimit-reset"}
+REMOVEBG = "/v1.0/removebg"
+
+
+def paths_of(running: Running) -> list[str]:
+    document = running.http.get("/openapi.json").json()
+    documented = [path for path, operations in document["paths"].items() if "get" in operations and "{" not in path]
+    return [*documented, "/", "/docs", "/openapi.json"]
+
+
+def test_head_is_get_without_the_body(running: Running) -> None:
+    key = running.new_key()
+    result = success_url(running.send(good("jpeg"))).removeprefix(running.base_url)
+    for path in [*paths_of(running), result]:
+        headers = {"x-api-key": key, "ailabapi-api-key": key}
+        get, head = (running.http.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (200, b""), path
+        assert get.content
+        assert {name: value for name, value in head.headers.items() if name not in OWN} == {
+            name: value for name, value in get.headers.items() if name not in OWN
+        }, path
+
+
+def test_head_is_refused_as_get_is(running: Running) -> None:
+    for path in ("/v1/account", "/none", PACKSHOTS, ENDPOINT):
+        get, head = running.http.get(path), running.http.head(path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_allow_names_head_where_get_is(running: Running) -> None:
+    for path in paths_of(running):
+        answer = running.http.request("PATCH", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD"), path
+
+
+def asked(running: Running, target: str, name: str = "image", key: str | None = None) -> int:
+    """The status of a photo sent to this very target, which no client library touches."""
+    body, kind = multipart(name, good("jpeg"))
+    header = f"x-api-market-key: {key or running.new_key()}\r\nx-api-key: {key}"
+    with socket.create_connection(running.address) as connection:
+        head = f"POST {target} HTTP/1.1\r\nHost: a\r\n{header}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+        return received(connection).status_code
+
+
+@pytest.mark.parametrize("authority", ["http://packshot", "HTTP://a:80", "https://[::1]:8000", "http://user@a"])
+@pytest.mark.parametrize("query", ["", "?x=1", "?url=http://b/c"])
+def test_targets_in_absolute_form(running: Running, authority: str, query: str) -> None:
+    assert asked(running, f"{authority}{PACKSHOTS}{query}", key=running.new_key()) == 200
+    with socket.create_connection(running.address) as connection:
+        connection.sendall(f"GET {authority}{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert received(connection).headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("check", "code", "path"),
+    [
+        (problem, "unknown-path", "/v1/a"),
+        (failure, "ERROR_AI_NOT_EXISTS", "/api/a"),
+        (form_error, "not_found", "/v1.0/a"),
+    ],
+)
+@pytest.mark.parametrize("begin", ["", "/", "http://host", "http://host/"])
+def test_an_unknown_target_in_any_form_is_answered_in_the_words_of_its_path(
+    running: Running, check: Check, code: str, path: str, begin: str
+) -> None:
+    with socket.create_connection(running.address) as connection:
+        connection.sendall(f"GET {begin}{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        check(received(connection), 404, code)
+
+
+@given(st.sampled_from([(PACKSHOTS, "image"), (ENDPOINT, "image"), (REMOVEBG, "image_file")]), st.data())
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_slashes_too_many_mean_nothing(running: Running, path_and_name: tuple[str, str], data: st.DataObject) -> None:
+    path, name = path_and_name
+    slashes = st.sampled_from(["/", "//", "///"])
+    target = "".join(data.draw(slashes) + part for part in path.split("/")[1:]) + data.draw(
+        st.sampled_from(["", "/", "//"])
+    )
+    assert asked(running, target, name, key=running.new_key()) == 200
+
+
+names = st.lists(st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,30}", fullmatch=True), min_size=1, max_size=12)
+
+
+@given(names, st.sampled_from([",", ", ", " , "]))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_preflight_allows_every_header_that_a_browser_asks_for(
+    running: Running, asks: list[str], between: str
+) -> None:
+    headers = {"Origin": "https://shop.example", "Access-Control-Request-Headers": between.join(asks)}
+    answer = running.http.options(REMOVEBG, headers=headers)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-headers"].split(", ") == asks
+    assert "Access-Control-Request-Headers" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize("asks", ["", "a b", "a,,b", "(x)", "x" * 5000, "<script>"])
+def test_a_preflight_repeats_nothing_that_is_no_list_of_headers(running: Running, asks: str) -> None:
+    answer = running.http.options(REMOVEBG, headers={"Access-Control-Request-Headers": asks})
+    assert "X-Api-Key" in answer.headers["access-control-allow-headers"]
+
+
+def test_a_prefix_that_a_proxy_takes_off(running: Running, tmp_path: Path) -> None:
+    servers = running.http.get("/openapi.json").json()["servers"]
+    assert urljoin("https://shop.example/cut/openapi.json", servers[0]["url"]) == "https://shop.example/cut/"
+    with serving(tmp_path, public_base_url="https://shop.example/cut") as behind:
+        base = f"http://127.0.0.1:{behind.service.settings.port}"
+        assert httpx.get(f"{base}/openapi.json").json()["servers"] == [{"url": "https://shop.example/cut"}]
+        assert 'href="/' not in httpx.get(f"{base}/docs").text
