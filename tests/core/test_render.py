@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from packshot.core import render as render_module
 from packshot.core.compose import cutout, flatten
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import Frame, make_frame
@@ -163,3 +166,28 @@ def test_a_frame_that_cuts_into_the_product_shows_its_part() -> None:
     assert found.rgb.shape == (60, 60, 3)
     assert found.alpha is not None
     assert found.alpha[:45, :25].all()
+
+
+def test_a_small_product_in_a_large_photo_is_enlarged_without_the_whole_photo() -> None:
+    """Haze all over a photo, and a background that is its own: at a scale of 4 the whole would have 31 megapixels."""
+    rgb = np.full((1200, 1600, 3), 200, np.uint8)
+    matte = np.full((1200, 1600), 0.004, np.float32)
+    matte[500:600, 700:800] = 1
+    rgb[500:600, 700:800] = (20, 60, 120)
+    picture, box = Picture(rgb), Box(700, 500, 800, 600)
+    recipe = make_recipe(Options(background="blur", crop=True, canvas="400x400", max_upscale=4.0))
+    frame = make_frame(recipe.framing, picture.size, box)
+    assert frame.scale == 4
+    largest: list[int] = []
+    scaled = render_module.rescale
+
+    def noted(image: Any, size: Size) -> Any:
+        largest.append(size.width * size.height)
+        return scaled(image, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render_module, "rescale", noted)
+        made = render(recipe, picture, matte, frame, foreground=estimate_foreground(picture, matte)).rgb
+    assert max(largest) <= 2 * 400 * 400
+    assert made.shape == (400, 400, 3)
+    assert np.abs(made[40:360, 40:360].astype(int) - (20, 60, 120)).max() <= 1
