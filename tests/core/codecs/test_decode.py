@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 
 import cv2
@@ -95,6 +96,25 @@ def test_webp_alpha_is_kept() -> None:
     picture = decode(as_webp(np.dstack([rgb, alpha]), lossless=True, exact=True))
     assert np.array_equal(picture.alpha, alpha)
     assert np.array_equal(picture.rgb, rgb)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 300), (640, 480), (2000, 32)])
+def test_a_webp_of_one_colour_needs_28_bytes(size: tuple[int, int]) -> None:
+    """RFC 9649: the header of a lossless file ends after 25 bytes, and pixels of one colour need no bits."""
+    width, height = size
+    fields = ((width - 1, 14), (height - 1, 14), (0, 1), (0, 3))  # no alpha; version 0
+    # No transform, no cache of colours, no further Huffman codes; five codes of one symbol each, which takes no bits.
+    codes = [(0, 1), (0, 1), (0, 1)]
+    for level in (10, 200, 30, 255, None):  # green, red, blue, alpha, distances
+        codes += [(1, 1), (0, 1), (0, 1), (0, 1)] if level is None else [(1, 1), (0, 1), (1, 1), (level, 8)]
+    number, at = 0, 0
+    for value, length in (*fields, *codes):
+        number, at = number | value << at, at + length
+    stream = b"\x2f" + number.to_bytes(-(-at // 8), "little")
+    chunk = b"VP8L" + struct.pack("<I", len(stream)) + stream + bytes(len(stream) % 2)
+    picture = decode(b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk)
+    assert picture.size == size
+    assert (picture.rgb == [200, 10, 30]).all()
 
 
 def test_bmp_whose_alpha_is_zero_throughout_is_opaque() -> None:

@@ -17,6 +17,7 @@ _CORE_HEADER_BYTES = 12
 _HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 _BITS = frozenset({1, 4, 8, 16, 24, 32})
 _PLAIN, _BITFIELDS = 0, 3
+_ROW_STEP_BYTES = 4
 
 
 def header(data: bytes) -> Header:
@@ -30,14 +31,17 @@ def header(data: bytes) -> Header:
     _check_compression(compression, bits)
     if width < 1 or height == 0 or planes != 1 or bits not in _BITS:
         raise damaged("BMP", f"claims {width}x{height} px in {planes} planes of {bits} bits per pixel")
-    row_bytes = (width * bits + 31) // 32 * 4
-    _check_room(len(data), offset, _palette_end(header_bytes, bits, colours), row_bytes, abs(height))
+    start = _pixels_start(offset, _FILE_HEADER_BYTES + header_bytes, bits, _colours(bits, colours), header_bytes)
+    # A row is filled up to a multiple of four bytes; what fills up the last one may be missing.
+    needed = start + (width * bits + 31) // 32 * _ROW_STEP_BYTES * (abs(height) - 1) + (width * bits + 7) // 8
+    if needed > len(data):
+        raise damaged("BMP", f"is cut off: its header asks for {needed:,} bytes, and the file has {len(data):,}")
     return Header("bmp", Size(width, abs(height)))
 
 
 def pixels(data: bytes, header: Header) -> Raster:
     """Decode. Raises UnreadableImage."""
-    with opened(data, header) as image:
+    with opened(data + bytes(_ROW_STEP_BYTES - 1), header) as image:
         samples, alpha = split(np.asarray(image if image.mode == "RGBA" else image.convert("RGB")))
     # Many programs declare an alpha channel and leave it 0 throughout: they mean "opaque", as viewers take it.
     return Raster(samples, alpha if alpha is not None and alpha.any() else None)
@@ -62,20 +66,26 @@ def _check_compression(compression: int, bits: int) -> None:
     )
 
 
-def _palette_end(header_bytes: int, bits: int, colours: int) -> int:
+def _colours(bits: int, colours: int) -> int:
+    """How many colours the palette says it has."""
     if bits > 8:
-        return _FILE_HEADER_BYTES + header_bytes
+        return 0
     if colours > 1 << bits:
         raise damaged("BMP", f"claims {colours:,} colours in {bits} bits per pixel")
+    return colours or 1 << bits
+
+
+def _pixels_start(offset: int, header_end: int, bits: int, colours: int, header_bytes: int) -> int:
+    """Where the pixels begin, which may be behind fewer colours than the palette says it has.
+
+    Old programs did not count the palette: pixels that begin where it does begin behind it.
+    """
     entry_bytes = 3 if header_bytes == _CORE_HEADER_BYTES else 4
-    return _FILE_HEADER_BYTES + header_bytes + entry_bytes * (colours or 1 << bits)
-
-
-def _check_room(file_bytes: int, offset: int, earliest: int, row_bytes: int, rows: int) -> None:
+    if colours and offset == header_end:
+        return header_end + entry_bytes * colours
+    earliest = header_end + (entry_bytes if colours else 0)
     if offset < earliest:
         raise damaged(
             "BMP", f"claims that its pixels begin at byte {offset:,}, inside its header of {earliest:,} bytes"
         )
-    needed = offset + row_bytes * rows
-    if needed > file_bytes:
-        raise damaged("BMP", f"is cut off: its header asks for {needed:,} bytes, and the file has {file_bytes:,}")
+    return offset

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from packshot.core.codecs.formats import FORMATS, Header
 from packshot.core.codecs.limits import damaged
@@ -52,6 +52,8 @@ def opened(data: bytes, header: Header) -> Iterator[ImageFile.ImageFile]:
             if image.size != header.size:
                 raise damaged(name, f"gives two sizes, {header.size} and {image.width}x{image.height} px")
             yield image
+    except UnidentifiedImageError as error:  # it names an object in memory, and no reason
+        raise damaged(name, "is damaged or cut off: its decoder does not accept it") from error
     except DECODER_ERRORS as error:
         raise damaged(name, f"is damaged or cut off ({error})") from error
 
