@@ -135,6 +135,31 @@ def test_the_first_of_the_colour_chunks_that_says_something_is_obeyed(states: di
     assert off(rgb_of(*chunks), right) < 1.5
 
 
+@given(st.sampled_from(["cICP", "iCCP", "gAMA", "cHRM"]), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_colours_behind_the_palette_or_the_pixels_say_nothing(name: str, behind_pixels: bool) -> None:
+    """Section 5.6: they must come before both. A picture without a palette may suggest one."""
+    chunk = {**{each: said for each, (said, _) in MEANT.items()}, "gAMA": gama(100_000), "cHRM": chrm(BT_2020)}[name]
+    palette = files.png_chunk(b"PLTE", bytes(range(9)))
+    if behind_pixels:
+        whole = files.raw_png(LATTICE, 2, 8)
+        assert np.array_equal(decode(whole[:-12] + chunk + whole[-12:]).rgb, LATTICE)
+    else:
+        assert np.array_equal(rgb_of(palette, chunk), LATTICE)
+    assert off(rgb_of(chunk, palette), LATTICE) > 2
+
+
+@given(st.sampled_from([0, 2, 3]))
+@settings(max_examples=10, deadline=None)
+def test_a_transparent_colour_behind_the_pixels_says_nothing(colour_type: int) -> None:
+    samples = np.zeros((40, 40, files.PNG_CHANNELS[colour_type]), np.uint8)
+    palette = files.png_chunk(b"PLTE", bytes(6)) if colour_type == 3 else b""
+    key = files.png_chunk(b"tRNS", bytes({0: 2, 2: 6, 3: 1}[colour_type]))
+    whole = files.raw_png(samples, colour_type, 8, palette)
+    assert decode(whole[:-12] + key + whole[-12:]).alpha is None
+    assert decode(files.raw_png(samples, colour_type, 8, palette + key)).alpha is not None
+
+
 @pytest.mark.parametrize("extra", [b"", files.png_chunk(b"sRGB", b"\0"), iccp(files.rgb_profile())])
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_high_dynamic_range_is_refused_in_the_words_of_avif(transfer: int, extra: bytes) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import cv2
@@ -61,7 +61,8 @@ def header(data: bytes) -> Header:
 def pixels(data: bytes, header: Header) -> Raster:
     """Decode to 8 bits per channel, rounded from the full depth. Raises UnreadableImage."""
     every = list(_chunks(data))
-    chunks = [chunk for chunk in every if chunk.intact]
+    intact = [chunk for chunk in every if chunk.intact]
+    chunks = list(_in_their_place(intact))
     first = {chunk.name: chunk.body for chunk in reversed(chunks) if chunk.name != b"IDAT"}
     if sum(chunk.name == b"IHDR" for chunk in chunks) != 1:
         raise damaged("PNG", "has two headers")
@@ -69,7 +70,7 @@ def pixels(data: bytes, header: Header) -> Raster:
         raise damaged("PNG", "has a palette without colours")
     interlaced = first[b"IHDR"][-1] == 1
     expected_bytes = _inflated_bytes(header, interlaced)
-    if len(chunks) < len(every):
+    if len(intact) < len(every):
         # A damaged chunk may have been one of pixels whose name is damaged, which the pixels' own checksum tells.
         _check_all_rows_came(chunks, expected_bytes, by_checksum=True)
     colours = png_metadata.colours(first, gray=_depth(header)[0] in {0, 4})
@@ -156,6 +157,21 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         position, count, pixels_begun = end, count + 1, pixels_begun or name == b"IDAT"
         if count > _MAX_CHUNKS:
             raise damaged("PNG", f"has more than {_MAX_CHUNKS:,} chunks")
+
+
+def _in_their_place(chunks: Iterable[_Chunk]) -> Iterator[_Chunk]:
+    """All but colours behind the palette or the pixels, and a key colour behind the pixels (section 5.6).
+
+    They say nothing there: most programs have shown the pixels by then.
+    """
+    too_late: frozenset[bytes] = frozenset()
+    for chunk in chunks:
+        if chunk.name == b"PLTE":
+            too_late |= png_metadata.COLOUR_CHUNKS
+        elif chunk.name == b"IDAT":
+            too_late = png_metadata.COLOUR_CHUNKS | {b"tRNS"}
+        if chunk.name not in too_late:
+            yield chunk
 
 
 def _depth(header: Header) -> tuple[int, int]:
