@@ -82,6 +82,36 @@ def test_palette(bits: int) -> None:
     assert np.array_equal(decode(data).rgb, palette.T[samples[..., 0]])
 
 
+@pytest.mark.parametrize("layout", [{}, {"rows": 7}, {"tile": 16}, {"planar": True}])
+@pytest.mark.parametrize("extra", [(0,), (1,), (2,), ()])
+@pytest.mark.parametrize("kind", [PALETTE, GRAY, WHITE_IS_ZERO])
+def test_one_more_sample_beside_an_index_or_a_gray(kind: int, extra: tuple[int, ...], layout: dict[str, int]) -> None:
+    samples, palette = random(8, 2), np.random.default_rng(8).integers(0, 256, (3, 256))
+    if kind == PALETTE and extra == (1,):
+        samples[..., 1] = 255  # else a colour may be brighter than its alpha allows
+    elif extra == (1,):
+        light = samples[..., 0] * samples[..., 1] // 255
+        samples[..., 0] = 255 - light if kind == WHITE_IS_ZERO else light
+    colours = {320: (SHORT, (palette * 257).ravel().tolist())} if kind == PALETTE else {}
+    picture = decode(raw_tiff(samples, kind, extras=extra, tags=colours, **layout))
+    shown = 255 - samples[..., :1] if kind == WHITE_IS_ZERO else samples[..., :1]
+    shown = palette.T[samples[..., 0]] if kind == PALETTE else shown.repeat(3, axis=2)
+    if extra == (0,):
+        assert picture.alpha is None
+    elif kind != PALETTE or extra != (1,):
+        assert np.array_equal(picture.alpha, samples[..., 1])
+    if extra == (1,):
+        shown = 255 * shown / np.maximum(samples[..., 1:], 1)
+    assert np.abs(picture.rgb - shown).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("numbers", [0, 3, 767, 769])
+def test_a_palette_of_another_length_beside_alpha_is_found_out(numbers: int) -> None:
+    data = raw_tiff(random(8, 2), PALETTE, extras=(2,), tags={320: (SHORT, [7] * numbers)})
+    with pytest.raises(UnreadableImage, match="palette"):
+        decode(data)
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_ink_subtracts_from_light(bits: int) -> None:
     ink = random(bits, 4)
@@ -96,6 +126,24 @@ def test_strips_tiles_and_planes(layout: dict[str, int], compression: int, bits:
     samples = random(bits, 3)
     data = raw_tiff(samples, RGB, bits, compression=compression, **layout)
     assert np.array_equal(decode(data).rgb, rounded(samples, bits))
+
+
+@pytest.mark.parametrize("moved", [(324,), (325,), (324, 325)])
+@pytest.mark.parametrize("compression", [NONE, DEFLATE])
+def test_the_places_of_tiles_may_stand_where_those_of_strips_do(compression: int, moved: tuple[int, ...]) -> None:
+    """As old versions of libtiff wrote it."""
+    samples = random(8, 3)
+    usual = raw_tiff(samples, RGB, tile=16, compression=compression)
+    with Image.open(io.BytesIO(usual)) as image:
+        places = {tag: list(image.tag_v2[tag]) for tag in moved}
+    tags = {tag: (LONG, []) for tag in moved} | {{324: 273, 325: 279}[tag]: (LONG, places[tag]) for tag in moved}
+    assert np.array_equal(decode(raw_tiff(samples, RGB, tile=16, compression=compression, tags=tags)).rgb, samples)
+
+
+@pytest.mark.parametrize("more", [[1], [1, 1], [16]])
+def test_more_numbers_of_bits_than_samples_say_nothing(more: list[int]) -> None:
+    samples = random(8, 3)
+    assert np.array_equal(decode(raw_tiff(samples, tags={258: (SHORT, [8, 8, 8, *more])})).rgb, samples)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -122,8 +122,12 @@ def pixels(data: bytes, header: Header) -> Raster:
     tags = _tags(data)
     layout = _layout(data, tags)
     unpack = _deep if layout.bits == 16 else _shallow
-    planes = [unpack(_stream(data, tags, plane), header) for plane in _planes(layout)]
-    samples, alpha = _finish(planes[0] if len(planes) == 1 else np.dstack(planes), layout)
+    # Pillow turns the indices of a palette to colours, but not where another sample stands beside each.
+    indexed = layout.kind == _PALETTE_KIND and layout.channels > 1
+    stored = replace(layout, kind=_GRAY) if indexed else layout
+    planes = [unpack(_stream(data, tags, plane), header) for plane in _planes(stored)]
+    read = planes[0] if len(planes) == 1 else np.dstack(planes)
+    samples, alpha = _finish(_in_colour(read, tags) if indexed else read, layout)
     profile = tags.found.get(_ICC)
     # A TIFF is laid out as an EXIF block is.
     return Raster(samples, alpha, icc=profile.value if profile else None, exif=data)
@@ -190,7 +194,8 @@ def _layout(data: bytes, tags: _Tags) -> _Layout:
     kind, compression = tags.one(_PHOTOMETRIC, -1), tags.one(_COMPRESSION, _NONE)
     _check_kind(kind, compression, tags)
     bits, channels = _depth(kind, tags)
-    tiled = _TILE_OFFSETS in tags.found
+    # As libtiff has it: the places of tiles may stand where those of strips do.
+    tiled = _TILE_WIDTH in tags.found or _TILE_OFFSETS in tags.found
     planar = tags.one(_PLANAR, 1) == 2 and channels > 1
     piece = _piece(size, tags, tiled)
     none = np.empty(0, np.int64)
@@ -215,13 +220,14 @@ def _check_kind(kind: int, compression: int, tags: _Tags) -> None:
 
 def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
     """Bits per sample and samples per pixel."""
-    each, channels = set(tags.all(_BITS) or (1,)), tags.one(_SAMPLES, 1)
+    channels = tags.one(_SAMPLES, 1)
+    each = set(tags.all(_BITS)[: max(channels, 1)] or (1,))  # some writers give one more
     extra = channels - _CHANNELS[kind]
     if not 0 <= extra <= 3:
         raise damaged("TIFF", f"claims {channels} samples for each pixel")
     bits = max(each)
     most = {_RGB: 3 if bits == 8 else 1, _CMYK: 2 if bits == 8 else 0}.get(kind, 1 if bits == 8 else 0)
-    readable = len(each) == 1 and bits in _DEPTHS[kind] and extra <= (0 if kind in {_PALETTE_KIND, _YCBCR} else most)
+    readable = len(each) == 1 and bits in _DEPTHS[kind] and extra <= (0 if kind == _YCBCR else most)
     if not readable or set(tags.all(_SAMPLE_FORMAT)) - {1}:
         raise UnsupportedDepth(
             f"This TIFF has {channels} samples of {bits} bits for each pixel, in a way that is not read.",
@@ -231,7 +237,7 @@ def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
 
 
 def _alpha(kind: int, channels: int, tags: _Tags) -> str | None:
-    if kind not in {0, _GRAY, _RGB} or channels == _CHANNELS[kind]:
+    if kind not in {0, _GRAY, _RGB, _PALETTE_KIND} or channels == _CHANNELS[kind]:
         return None
     # A fourth sample that nothing explains is meant as alpha by those who write it so.
     return {0: None, 1: "premultiplied"}.get(tags.one(_EXTRAS, 2), "straight")
@@ -250,12 +256,12 @@ def _piece(size: Size, tags: _Tags, tiled: bool) -> Size:
 
 
 def _with_pieces(layout: _Layout, data: bytes, tags: _Tags) -> _Layout:
-    offsets = tags.many(_TILE_OFFSETS if layout.tiled else _OFFSETS)
+    offsets = tags.many(_TILE_OFFSETS if layout.tiled and _TILE_OFFSETS in tags.found else _OFFSETS)
     across, down = -(-layout.size.width // layout.piece.width), -(-layout.size.height // layout.piece.height)
     needed = across * down * (layout.channels if layout.planar else 1)
     if needed > min(len(offsets), _MAX_PIECES):
         raise damaged("TIFF", f"has {len(offsets):,} of the {needed:,} pieces that its size asks for")
-    counts = tags.many(_TILE_COUNTS if layout.tiled else _COUNTS)
+    counts = tags.many(_TILE_COUNTS if layout.tiled and _TILE_COUNTS in tags.found else _COUNTS)
     if not len(counts):
         counts = np.array([len(data) - offsets[0]])
     if len(counts) < needed:
@@ -339,6 +345,17 @@ def _entry(tag: int, values: list[int], order: str) -> Entry:
     short = tag in {_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PREDICTOR, _EXTRAS, _SUBSAMPLING}
     letter = "H" if short else "I"
     return Entry(tag, SHORT if short else LONG, len(values), struct.pack(f"{order}{len(values)}{letter}", *values))
+
+
+def _in_colour(indices: npt.NDArray[Any], tags: _Tags) -> UInt8:
+    """(H, W, 3) or with alpha (H, W, 4) by the palette, from its indices, (H, W), or these and alpha, (H, W, 2)."""
+    palette = tags.many(_PALETTE)
+    if len(palette) != 3 << 8:
+        raise damaged("TIFF", f"has a palette of {len(palette):,} numbers")
+    colours = (palette.reshape(3, -1).T >> 8).astype(np.uint8)
+    if indices.ndim == 2:
+        return colours[indices]
+    return np.dstack([colours[indices[..., 0]], indices[..., 1]])
 
 
 def _finish(samples: npt.NDArray[Any], layout: _Layout) -> tuple[UInt8, UInt8 | None]:
