@@ -258,5 +258,3 @@ def test_derivations_in_a_circle_end(brand: bytes, write: Callable[..., bytes]) 
     large = Part(b"grid", grid_of(40, 40, 64, 64), alpha, [(b"auxl", [1]), (b"dimg", [1, *[3] * 1_599])])
     tile = taken_apart(write(np.zeros((512, 512, 3), np.uint8)))[0]
     refuse(container(brand, [part(write), large, tile]), "px in all")
-    overlay = Part(b"iovl", bytes(30), size, [(b"dimg", [2])])
-    refuse(container(brand, [overlay, part(write)]), "not read")

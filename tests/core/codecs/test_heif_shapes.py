@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from packshot.core.codecs import FORMATS, Limits, decode, probe
-from packshot.errors import ImageTooLarge
+from packshot.core.codecs import FORMATS, LIBRARY_LIMITS, Limits, decode, probe
+from packshot.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from tests.kit.heifs import Part, as_avif, as_heic, box, clap, container, grid_of, size_of, taken_apart
 from tests.kit.images import photo, product
 
@@ -165,8 +166,54 @@ def test_a_property_that_is_unknown_and_essential_is_not_passed_over(brand: byte
     """The property is called irot and then something else: it stays essential."""
     first, *rest = with_alpha(write)
     data = container(brand, [replace(first, properties=[*first.properties, (b"irot", b"\1")]), *rest])
-    with pytest.raises(Exception, match="b'irox', which is not read"):
+    with pytest.raises(UnsupportedFormat, match="irox, which is not read"):
         decode(data.replace(b"irot", b"irox"))
+
+
+@both
+@pytest.mark.parametrize("kind", [b"iovl", b"unci", b"jpeg", b"tili", b"av02"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_picture_of_another_kind_is_refused_as_one_and_not_as_damage(
+    brand: bytes, write: Callable[..., bytes], kind: bytes, inside: bool
+) -> None:
+    parts = list(grid(brand, write) if inside else with_alpha(write)[:1])
+    parts[-1] = replace(parts[-1], kind=kind)
+    with pytest.raises(UnsupportedFormat, match=f"kind {kind.decode()}, which is not read"):
+        probe(container(brand, parts), LIBRARY_LIMITS)
+
+
+def test_a_film_without_a_still_picture_is_refused_as_one_and_not_as_damage() -> None:
+    """It needs no main item, and no items at all."""
+    out = io.BytesIO()
+    frames = [Image.fromarray(photo(64, 48, seed)) for seed in range(3)]
+    frames[0].save(out, "AVIF", save_all=True, append_images=frames[1:])
+    for missing in (b"pitm", b"meta"):
+        with pytest.raises(UnsupportedFormat, match="a film without a still picture"):
+            probe(out.getvalue().replace(missing, b"free"), LIBRARY_LIMITS)
+    with pytest.raises(UnreadableImage, match="no main picture"):
+        probe(container(b"avif", with_alpha(as_avif)).replace(b"pitm", b"free"), LIBRARY_LIMITS)
+
+
+@given(st.integers(32, 200), st.integers(32, 150))
+@settings(max_examples=15, deadline=None)
+def test_a_layer_may_be_smaller_than_the_largest(width: int, height: int) -> None:
+    """The file says with a1op or lsel which layer of an AV1 stream is shown, and its size."""
+    image = np.broadcast_to(np.linspace(20, 230, 200).astype(np.uint8)[None, :, None], (150, 200, 3))
+    (whole,) = taken_apart(as_avif(np.ascontiguousarray(image)))
+    others = [each for each in whole.properties if each[0] != b"ispe"]
+    for chosen in ((b"a1op", b"\0"), (b"lsel", b"\xff\xff")):
+        one = replace(whole, properties=[size_of(width, height), chosen, *others])
+        rgb = decode(container(b"avif", [one])).rgb
+        assert rgb.shape == (height, width, 3)
+        assert np.abs(rgb[height // 2, :, 0] - np.linspace(20, 230, width)).max() < 8
+
+
+def test_a_layer_does_not_hide_how_large_the_largest_is() -> None:
+    (whole,) = taken_apart(as_avif(np.zeros((2100, 2100, 3), np.uint8)))
+    others = [each for each in whole.properties if each[0] != b"ispe"]
+    one = replace(whole, properties=[size_of(64, 64), (b"a1op", b"\0"), *others])
+    with pytest.raises(UnreadableImage, match="px in all"):
+        probe(container(b"avif", [one]), LIBRARY_LIMITS)
 
 
 @needs_heic

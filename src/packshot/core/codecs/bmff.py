@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from packshot.core.codecs.limits import letters
 from packshot.core.geometry import Size
 
 # A phone's photo of 48 megapixels has 200 tiles and 3,000 entries; the largest grids that decoders read have 1,000.
@@ -70,16 +71,27 @@ class Container:
     items: dict[int, Item]
 
 
+class NotRead(Exception):
+    """A file that may be whole, of a kind that is not read. Its text completes "This AVIF ..."."""
+
+
 def read(data: bytes) -> Container:
     """The items of a file's `meta` atom; films beside them are passed over.
 
-    Raises: struct.error, ValueError, LookupError where the atoms make no sense or have more entries than any picture.
+    Raises: struct.error, ValueError, LookupError where the atoms make no sense or have more entries than any picture;
+    NotRead for a film alone.
     """
     count = Count(_MAX_ENTRIES, "parts")
     meta = next((atom for atom in atoms(data, 0, len(data), count) if atom.kind == b"meta"), None)
-    if meta is None:
-        raise ValueError("it holds no still picture")
-    inner = {atom.kind: atom for atom in atoms(data, meta.start + 4, meta.end, count)}
+    inner = {atom.kind: atom for atom in atoms(data, meta.start + 4, meta.end, count)} if meta else {}
+    if b"pitm" not in inner:
+        # A film needs no items, and no main one among them (AVIF 1.1, section 3).
+        if any(atom.kind == b"moov" for atom in atoms(data, 0, len(data), count)):
+            raise NotRead("is a film without a still picture")
+        raise ValueError("it has no main picture")
+    missing = {b"iinf", b"iloc", b"iprp"} - set(inner)
+    if missing:
+        raise ValueError(f"it has no part {letters(min(missing))}")
     items = dict(_kinds(data, inner[b"iinf"], count))
     _locate(data, inner, items, count)
     _describe(data, inner[b"iprp"], items, count)
@@ -177,7 +189,7 @@ def atoms(data: bytes, start: int, end: int, count: Count | None = None) -> Iter
             body += 8
         last = end if length == 0 else start + length
         if not body <= last <= end:
-            raise ValueError(f"its part {kind!r} goes on to byte {last:,} of {end:,}")
+            raise ValueError(f"its part {letters(kind)} goes on to byte {last:,} of {end:,}")
         yield Atom(kind, body, last)
         start = last
 

@@ -17,9 +17,10 @@ import numpy as np
 from packshot.core.codecs import bmff
 from packshot.core.codecs.coded_size import Coded, Stream
 from packshot.core.codecs.colour import by_number
-from packshot.core.codecs.limits import damaged
+from packshot.core.codecs.limits import damaged, letters
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import UInt8
+from packshot.errors import UnsupportedFormat
 
 # Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border. A picture
 # of layers is decoded up to four times.
@@ -87,8 +88,12 @@ def read(name: str, data: bytes, streams: Streams) -> Still:
         _check(data, parts, decoded, size, streams)
         steps, shown = _steps(properties, size)
         return Still(size, shown, steps, _profile(container), _exif(data, container), parts)
-    except (ValueError, LookupError, struct.error, OverflowError) as error:
+    except bmff.NotRead as error:
+        raise UnsupportedFormat(f"This {name} {error}.", hint="Save it as JPEG or PNG and send it again.") from error
+    except ValueError as error:
         raise damaged(name, f"is damaged: {error}") from error
+    except (LookupError, struct.error, OverflowError) as error:  # in Python's words, which say nothing of the file
+        raise damaged(name, "is damaged: its parts do not fit together") from error
 
 
 def _base(container: bmff.Container) -> tuple[int, list[tuple[bytes, bytes]]]:
@@ -155,7 +160,7 @@ def _for_decoder(item: bmff.Item, alpha: int | None, of: int | None) -> bmff.Ite
     """An item without what is not decoded. alpha: its own. of: the item whose alpha it is."""
     unknown = item.essential - _DECODED - _FOLLOWED - _HARMLESS
     if unknown:
-        raise ValueError(f"it has a property of the kind {min(unknown)!r}, which is not read")
+        raise bmff.NotRead(f"has a property of the kind {letters(min(unknown))}, which is not read")
     pointed = {b"auxl": [of]} if of is not None else {}
     if item.kind == b"grid":
         pointed[b"dimg"] = item.made_of
@@ -194,9 +199,10 @@ def _cost_px(data: bytes, item: bmff.Item, settings: bytes, streams: Streams, un
         _check_grid(bytes(bmff.stored(data, item)), item, size)
         return 0
     if item.kind not in streams:
-        raise ValueError(f"a part of it is of the kind {item.kind!r}, which is not read")
+        raise bmff.NotRead(f"has a picture of the kind {letters(item.kind)}, which is not read")
     coded = streams[item.kind](settings, bmff.stored(data, item), units)
-    if not coded.sizes or not all(_agrees(each, size) for each in coded.sizes):
+    layered = item.body(b"a1op", b"lsel") is not None
+    if not coded.sizes or not all(_agrees(each, size, layered=layered) for each in coded.sizes):
         raise ValueError(f"it gives two sizes, {size} and {coded.sizes[-1] if coded.sizes else 'none'}")
     if not coded.frames:
         raise ValueError("a part of it holds no picture")
@@ -212,8 +218,11 @@ def _check_grid(body: bytes, item: bmff.Item, size: Size) -> None:
         raise ValueError(f"it has {len(item.made_of)} of the {(body[2] + 1) * (body[3] + 1)} tiles of its grid")
 
 
-def _agrees(coded: Size, claimed: Size) -> bool:
-    return all(said <= inside <= said + _BLOCK_PX for inside, said in zip(coded, claimed, strict=True))
+def _agrees(coded: Size, claimed: Size, *, layered: bool) -> bool:
+    """layered: one layer of several is shown; the stream says the size of the largest, which another one may be."""
+    return all(
+        said <= inside and (layered or inside <= said + _BLOCK_PX) for inside, said in zip(coded, claimed, strict=True)
+    )
 
 
 def _steps(properties: list[tuple[bytes, bytes]], size: Size) -> tuple[tuple[tuple[bytes, Box | int], ...], Size]:

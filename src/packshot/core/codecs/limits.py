@@ -52,6 +52,11 @@ def damaged(name: str, fault: str) -> UnreadableImage:
     )
 
 
+def letters(kind: bytes) -> str:
+    """The four letters by which a file names one of its parts, for a message; other bytes in hex."""
+    return "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in kind)
+
+
 def check_bytes(data: bytes, limits: Limits) -> None:
     """Refuse an empty file and one over max_bytes. Raises EmptyFile, FileTooLarge."""
     if not data:

@@ -21,7 +21,7 @@ from isal import isal_zlib
 from packshot.core.codecs import png_metadata
 from packshot.core.codecs.colour import from_space
 from packshot.core.codecs.formats import Header, Raster
-from packshot.core.codecs.limits import PNG_CHANNELS, damaged
+from packshot.core.codecs.limits import PNG_CHANNELS, damaged, letters
 from packshot.core.codecs.png_metadata import Colours
 from packshot.core.codecs.samples import deflate, join, opened, split, to_8_bits
 from packshot.core.geometry import Size
@@ -152,7 +152,9 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
             if end > len(data):
                 raise damaged("PNG", f"is cut off: it goes on to byte {end:,} at least, and the file has {len(data):,}")
             if not (is_chunk and is_ancillary):
-                raise damaged("PNG", f"is damaged: the checksum of its chunk {name!r} at byte {position:,} is wrong")
+                raise damaged(
+                    "PNG", f"is damaged: the checksum of its chunk {letters(name)} at byte {position:,} is wrong"
+                )
         yield _Chunk(name, raw, intact)
         position, count, pixels_begun = end, count + 1, pixels_begun or name == b"IDAT"
         if count > _MAX_CHUNKS:

@@ -354,7 +354,7 @@ def _in_colour(indices: npt.NDArray[Any], tags: _Tags) -> UInt8:
         raise damaged("TIFF", f"has a palette of {len(palette):,} numbers")
     colours = (palette.reshape(3, -1).T >> 8).astype(np.uint8)
     if indices.ndim == 2:
-        return colours[indices]
+        return np.asarray(colours[indices], np.uint8)
     return np.dstack([colours[indices[..., 0]], indices[..., 1]])
 
 
