@@ -105,6 +105,48 @@ def test_one_more_sample_beside_an_index_or_a_gray(kind: int, extra: tuple[int, 
     assert np.abs(picture.rgb - shown).max() <= 0.5 + 1e-3
 
 
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_any_number_of_samples_beside_the_colours(data: st.DataObject) -> None:
+    """Up to three, of which the first may be alpha; in any layout, with differences along the rows or without."""
+    draw = data.draw
+    kind, bits = draw(st.sampled_from([GRAY, WHITE_IS_ZERO, RGB, CMYK])), draw(st.sampled_from([8, 16]))
+    colours, beside = {RGB: 3, CMYK: 4}.get(kind, 1), draw(st.integers(1, 3))
+    extras = draw(st.sampled_from([(0,), (2,)])) + (0,) * (beside - 1)
+    layout = draw(st.sampled_from([{}, {"rows": 7}, {"tile": 16}, {"planar": True}]))
+    stored = samples = random(bits, colours + beside, draw(st.integers(0, 9)))
+    tags = {}
+    if draw(st.booleans()) and kind != CMYK:
+        tags = {317: (SHORT, [2])}
+        starts = range(0, samples.shape[1], layout.get("tile", samples.shape[1]))
+        stored = np.diff(samples, axis=1, prepend=0)
+        stored[:, list(starts)] = samples[:, list(starts)]
+        stored %= 1 << bits
+    picture = decode(
+        raw_tiff(
+            stored,
+            kind,
+            bits,
+            extras=extras,
+            order=draw(st.sampled_from("<>")),
+            compression=DEFLATE,
+            tags=tags,
+            **layout,
+        )
+    )
+    whole = rounded(samples, bits)
+    if kind == CMYK:
+        light = 1 - samples[..., :4] / ((1 << bits) - 1)
+        assert np.abs(picture.rgb - 255 * light[..., :3] * light[..., 3:]).max() <= 1.5
+        return
+    shown = 255 - whole[..., :1] if kind == WHITE_IS_ZERO else whole[..., :colours]
+    assert np.array_equal(picture.rgb, shown if kind == RGB else shown.repeat(3, axis=2))
+    if extras[0] == 2:
+        assert np.array_equal(picture.alpha, whole[..., colours])
+    else:
+        assert picture.alpha is None
+
+
 @pytest.mark.parametrize("numbers", [0, 3, 767, 769])
 def test_a_palette_of_another_length_beside_alpha_is_found_out(numbers: int) -> None:
     data = raw_tiff(random(8, 2), PALETTE, extras=(2,), tags={320: (SHORT, [7] * numbers)})

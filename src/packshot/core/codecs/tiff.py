@@ -34,12 +34,14 @@ _EXTRAS, _SAMPLE_FORMAT, _JPEG_TABLES, _SUBSAMPLING, _ICC = 338, 339, 347, 530, 
 _SUBFILE, _FILL_ORDER, _DNG_VERSION = 254, 266, 50706
 
 _NONE, _JPEG, _DEFLATE = 1, 7, 8
+_WITH_PREDICTOR = frozenset({5, _DEFLATE, 32946})
 _COMPRESSIONS = frozenset({_NONE, 5, _JPEG, _DEFLATE, 32773, 32946})  # LZW; PackBits, Deflate's old number
 _WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE_KIND, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 # Bit depths by photometric kind.
 _DEPTHS = {0: (1, 2, 4, 8, 16), _GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE_KIND: (1, 2, 4, 8), _CMYK: (8, 16)}
 _DEPTHS[_YCBCR] = (8,)
 _CHANNELS = {0: 1, _GRAY: 1, _RGB: 3, _PALETTE_KIND: 1, _CMYK: 4, _YCBCR: 3}
+_MAX_EXTRAS = 3  # samples beside the colours
 _MAX_TILE_PX = 4096
 _MAX_PIECES = 1_000_000
 _MAX_VALUES = 16  # of tags that say something of each channel
@@ -99,6 +101,7 @@ class _Layout:
     channels: int
     alpha: str | None
     compression: int
+    predictor: int
     planar: bool
     size: Size
     piece: Size
@@ -125,8 +128,12 @@ def pixels(data: bytes, header: Header) -> Raster:
     # Pillow turns the indices of a palette to colours, but not where another sample stands beside each.
     indexed = layout.kind == _PALETTE_KIND and layout.channels > 1
     stored = replace(layout, kind=_GRAY) if indexed else layout
-    planes = [unpack(_stream(data, tags, plane), header) for plane in _planes(stored)]
-    read = planes[0] if len(planes) == 1 else np.dstack(planes)
+    if _is_known(stored):
+        planes = [unpack(_stream(data, tags, plane), header) for plane in _planes(stored)]
+        read = planes[0] if len(planes) == 1 else np.dstack(planes)
+    else:
+        row = _in_a_row(stored)
+        read = _by_pixel(unpack(_stream(data, tags, row), replace(header, size=row.size)), stored)
     samples, alpha = _finish(_in_colour(read, tags) if indexed else read, layout)
     profile = tags.found.get(_ICC)
     # A TIFF is laid out as an EXIF block is.
@@ -200,7 +207,8 @@ def _layout(data: bytes, tags: _Tags) -> _Layout:
     piece = _piece(size, tags, tiled)
     none = np.empty(0, np.int64)
     alpha = _alpha(kind, channels, tags)
-    layout = _Layout(kind, bits, channels, alpha, compression, planar, size, piece, tiled, none, none)
+    predictor = tags.one(_PREDICTOR, 1) if compression in _WITH_PREDICTOR else 1
+    layout = _Layout(kind, bits, channels, alpha, compression, predictor, planar, size, piece, tiled, none, none)
     return _with_pieces(layout, data, tags)
 
 
@@ -223,10 +231,10 @@ def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
     channels = tags.one(_SAMPLES, 1)
     each = set(tags.all(_BITS)[: max(channels, 1)] or (1,))  # some writers give one more
     extra = channels - _CHANNELS[kind]
-    if not 0 <= extra <= 3:
+    if not 0 <= extra <= _MAX_EXTRAS:
         raise damaged("TIFF", f"claims {channels} samples for each pixel")
     bits = max(each)
-    most = {_RGB: 3 if bits == 8 else 1, _CMYK: 2 if bits == 8 else 0}.get(kind, 1 if bits == 8 else 0)
+    most = _known_extras(kind, bits) if tags.one(_COMPRESSION, _NONE) == _JPEG else _MAX_EXTRAS if bits >= 8 else 0
     readable = len(each) == 1 and bits in _DEPTHS[kind] and extra <= (0 if kind == _YCBCR else most)
     if not readable or set(tags.all(_SAMPLE_FORMAT)) - {1}:
         raise UnsupportedDepth(
@@ -307,6 +315,33 @@ def _planes(layout: _Layout) -> list[_Layout]:
     return [replace(gray, offsets=each, counts=lengths) for each, lengths in zip(offsets, counts, strict=True)]
 
 
+def _is_known(layout: _Layout) -> bool:
+    """Whether Pillow knows pixels of so many samples."""
+    extras = layout.channels - _CHANNELS[layout.kind]
+    return layout.planar or layout.compression == _JPEG or extras <= _known_extras(layout.kind, layout.bits)
+
+
+def _known_extras(kind: int, bits: int) -> int:
+    """Up to how many samples Pillow knows beside the colours."""
+    return {_RGB: 3 if bits == 8 else 1, _CMYK: 2 if bits == 8 else 0}.get(kind, 1 if bits == 8 else 0)
+
+
+def _in_a_row(layout: _Layout) -> _Layout:
+    """The same bytes as gray pixels, one for each sample, and as many times as wide."""
+    size, piece = (Size(each.width * layout.channels, each.height) for each in (layout.size, layout.piece))
+    return replace(layout, kind=_GRAY, channels=1, alpha=None, predictor=1, size=size, piece=piece)
+
+
+def _by_pixel(row: npt.NDArray[Any], layout: _Layout) -> npt.NDArray[Any]:
+    """From what was read by `_in_a_row`, (H, W * channels), colour and alpha: (H, W), or (H, W, samples)."""
+    samples = row.reshape(layout.size.height, layout.size.width, layout.channels)[..., : layout.shown].copy()
+    if layout.predictor == _HORIZONTAL:
+        for left in range(0, layout.size.width, layout.piece.width):
+            differences = samples[:, left : left + layout.piece.width]
+            np.cumsum(differences, axis=1, dtype=samples.dtype, out=differences)
+    return samples[..., 0] if layout.shown == 1 else samples
+
+
 def _stream(data: bytes, tags: _Tags, layout: _Layout) -> bytes:
     """The file with another first directory, behind all the rest."""
     start = len(data) + len(data) % 2
@@ -325,7 +360,7 @@ def _clean(tags: _Tags, layout: _Layout) -> dict[int, Entry]:
         _COMPRESSION: [layout.compression],
         _PHOTOMETRIC: [layout.kind or _GRAY],
         _SAMPLES: [layout.channels],
-        _PREDICTOR: [tags.one(_PREDICTOR, 1)],
+        _PREDICTOR: [layout.predictor],
         _EXTRAS: [2 if layout.alpha else 0, 0, 0][:extras],
         places[0]: layout.offsets.tolist(),
         places[1]: layout.counts.tolist(),
