@@ -31,6 +31,8 @@ LONGEST_BACKLOG = 2048
 # `connection_made`, `connection_lost`. Each turn accepts as many as the backlog is long, and one more.
 TURNS_UNTIL_CLOSED = 4
 MOST_DESCRIPTORS = 65536
+# After a request at fault: whoever sends no more than that gets the answer. Others may, or meet a reset.
+MOST_DROPPED_BYTES = 1024 * 1024
 
 
 def raise_descriptor_limit() -> None:
@@ -106,16 +108,19 @@ class GuardedProtocol(H11Protocol):
         self._reading = Reading()
         self._head_given = b""  # while the parser has it
         self._deaf = False
+        self._dropped_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._side = _Transport(transport, self._close)
         super().connection_made(cast("asyncio.Transport", self._side))
 
     def data_received(self, data: bytes) -> None:
-        if not self._deaf:
-            self._unset_keepalive_if_required()
-            self._unread += data
-            self.handle_events()
+        if self._deaf:
+            self._drop(data)
+            return
+        self._unset_keepalive_if_required()
+        self._unread += data
+        self.handle_events()
 
     def handle_events(self) -> None:
         """Called with what came, and when an answer is complete: the next request may be here already."""
@@ -180,6 +185,11 @@ class GuardedProtocol(H11Protocol):
             self.transport.close()
         else:
             self.cycle.message_event.set()  # a handler that waits for the body meets the fault
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped_bytes += len(data)
+        if self._reading.fault is not None and self._dropped_bytes > MOST_DROPPED_BYTES:
+            self.transport.pause_reading()  # a flood waits for its deadline
 
     def _close(self) -> None:
         """Close our side first where the client still sends: closed at once, it would lose the answer (RFC 9112, 9.6).
