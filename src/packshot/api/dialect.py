@@ -198,7 +198,7 @@ async def _admit(service: Service, request: Request, key_headers: Iterable[str])
 
 
 async def _counted(request: Request, counting: Awaitable[T]) -> T:
-    """What counting a request comes to; a refusal tells its window in its headers too."""
+    """The outcome of counting a request; a refusal tells its window in its headers too."""
     try:
         return await counting
     except RateLimited as error:

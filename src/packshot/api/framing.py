@@ -39,7 +39,7 @@ _CRLF, _BLANK = b"\r\n", b"\r\n\r\n"
 
 @dataclass
 class Reading:
-    """What the server found while it read a request. With a fault nothing more is read of the connection."""
+    """The faults that the server found while it read a request. With a fault nothing more is read of the connection."""
 
     fault: PackshotError | None = None
 
@@ -193,7 +193,7 @@ def _body_of(head: bytes) -> Body:
 
 
 def _fault_of(head: bytes) -> str:
-    """What is wrong with a head that is none."""
+    """The fault of a head that is none."""
     first, *lines = head.removesuffix(_BLANK).split(_CRLF)
     if not _REQUEST_LINE.fullmatch(first):
         return "The first line is no request line of HTTP/1."

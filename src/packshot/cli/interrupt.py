@@ -16,7 +16,7 @@ from types import FrameType
 
 
 class Stop:
-    """What was asked for. event: set once somebody asks for an end. signal: the one that did, or 0."""
+    """The end that was asked for. event: set once somebody asks for an end. signal: the one that did, or 0."""
 
     def __init__(self) -> None:
         self.event = threading.Event()

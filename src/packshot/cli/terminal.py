@@ -1,4 +1,4 @@
-"""What the command line writes: lines in which no file's name can play tricks, and pictures to stdout."""
+"""The output of the command line: lines in which no file's name can play tricks, and pictures to stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a video decoder will really make of a stream: the sizes and the number of frames inside AV1 and HEVC.
+"""The pictures that a video decoder really makes of a stream: the sizes and the number of frames in AV1 and HEVC.
 
 The container around a stream may claim 100x100 px where the stream has 16384x16384, and one picture where the stream
 has ten thousand. A decoder believes the stream.
@@ -143,7 +143,7 @@ def _hevc_sps(bits: _Bits, depth: int) -> Size:
 
 
 class _Av1Sequence:
-    """What of a sequence header (AV1 specification, 5.5) is needed to find the size of a frame."""
+    """The part of a sequence header (AV1 specification, 5.5) that is needed to find the size of a frame."""
 
     def __init__(self, bits: _Bits) -> None:
         bits.read(3 + 1)

@@ -246,7 +246,7 @@ def _steps(properties: list[tuple[bytes, bytes]], size: Size) -> tuple[tuple[tup
 
 
 def _clean_aperture(body: bytes, size: Size) -> Box | None:
-    """What clap leaves of a picture (ISO/IEC 14496-12, 12.1.4), rounded and cut at the border as libheif 1.23 does it.
+    """The part of a picture that clap leaves (ISO/IEC 14496-12, 12.1.4), rounded and cut as libheif 1.23 does it.
 
     None where it makes no sense: width or height of 0, a denominator of 0, nothing of the picture in it.
     """
