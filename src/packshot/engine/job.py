@@ -25,7 +25,7 @@ from packshot.core.values import MOST_PIXELS
 from packshot.engine.network import Network
 from packshot.errors import InputError, InvalidOption
 
-_SOLID_BYTES, _VEIL_BYTES, _AVIF_BYTES = 30, 40, 46
+_SOLID_BYTES, _VEIL_BYTES, _AVIF_BYTES = 30, 44, 50
 _OPAQUE = frozenset({"jpeg"})  # formats that hold no alpha
 
 

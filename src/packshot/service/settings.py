@@ -139,14 +139,14 @@ class Settings(BaseModel):
         "Largest file in bytes under /v1: a photo, and each option that is a file.", 50 * 1024 * 1024, 1024, 1024**3
     )
     v1_max_pixels: int = _whole(
-        "Most pixels of a photo under /v1. One of 50 million takes a worker 1.5 GB, and 2.3 GB with alpha or as an "
-        "AVIF.",
+        "Most pixels of a photo under /v1. One of 50 million takes a worker 1.5 GB, and up to 2.5 GB with alpha or as "
+        "an AVIF.",
         50_000_000,
         1024,
         500_000_000,
     )
     work_memory_bytes: int = _whole(
-        "Bytes that work on large photos may take at the same time, by an estimate of 30 to 46 bytes a "
+        "Bytes that work on large photos may take at the same time, by an estimate of 30 to 50 bytes a "
         "pixel; what is below 400 MB each is not counted. One that needs more than all of it runs alone.",
         3 * 1024**3,
         1024,
