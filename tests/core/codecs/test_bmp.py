@@ -42,7 +42,11 @@ def drawings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
     bits = draw(st.sampled_from([1, 4, 8]))
     colours = draw(st.integers(1, 1 << bits))
     size = draw(st.integers(32, 70)), draw(st.integers(32, 70))
-    return random.integers(0, colours, size), random.integers(0, 256, (colours, 3), dtype=np.uint8), bits
+    palette = random.integers(0, 256, (colours, 3), dtype=np.uint8)
+    if draw(st.booleans()):  # black, white, and even steps of gray, which libraries take for no palette at all
+        grays = np.array([0, 255]) if colours == 2 else np.arange(colours)
+        palette = grays.astype(np.uint8)[:, None].repeat(3, axis=1)
+    return random.integers(0, colours, size), palette, bits
 
 
 @given(drawings(), st.booleans(), st.booleans())
@@ -79,6 +83,13 @@ def test_only_what_fills_up_the_last_row_may_be_missing(
     else:
         with pytest.raises(UnreadableImage, match="cut off"):
             probe(data, LIBRARY_LIMITS)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_an_index_without_a_colour_is_black(old: bool) -> None:
+    palette, indices = np.full((3, 3), 200, np.uint8), random.integers(0, 6, (32, 33))
+    rgb = decode(palette_bmp(indices, palette, 8, old=old, said=3)).rgb
+    assert np.array_equal(rgb, np.where(indices < 3, 200, 0)[..., None].repeat(3, axis=2))
 
 
 @pytest.mark.parametrize("offset", [0, 14, 53, 55, 57])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import opened, split
 from packshot.core.geometry import Size
+from packshot.core.picture import UInt8
 from packshot.errors import UnsupportedFormat
 
 _FILE_HEADER_BYTES = 14
@@ -20,31 +22,74 @@ _PLAIN, _BITFIELDS = 0, 3
 _ROW_STEP_BYTES = 4
 
 
+class _Layout(NamedTuple):
+    """bits: of a pixel. start: of the pixels. palette: (colours, 3), RGB; None where pixels are colours themselves."""
+
+    size: Size
+    bits: int
+    start: int
+    row_bytes: int
+    from_the_top: bool
+    palette: UInt8 | None
+
+
 def header(data: bytes) -> Header:
     """Size, and that the file is long enough to hold it. Raises UnreadableImage, UnsupportedFormat."""
+    return Header("bmp", _layout(data).size)
+
+
+def pixels(data: bytes, header: Header) -> Raster:
+    """Decode. Raises UnreadableImage."""
+    layout = _layout(data)
+    if layout.palette is not None:
+        return Raster(_by_palette(data, layout, layout.palette))
+    with opened(data + bytes(_ROW_STEP_BYTES - 1), header) as image:
+        samples, alpha = split(np.asarray(image if image.mode == "RGBA" else image.convert("RGB")))
+    # Many programs declare an alpha channel and leave it 0 throughout: they mean "opaque", as viewers take it.
+    return Raster(samples, alpha if alpha is not None and alpha.any() else None)
+
+
+def _layout(data: bytes) -> _Layout:
     if len(data) < 26:
         raise damaged("BMP", f"ends after {len(data)} bytes, inside its header")
     offset, header_bytes = struct.unpack_from("<II", data, 10)
     if header_bytes not in _HEADER_BYTES or len(data) < _FILE_HEADER_BYTES + header_bytes:
         raise damaged("BMP", f"claims a header of {header_bytes:,} bytes")
-    width, height, planes, bits, compression, colours = _fields(data, header_bytes)
+    width, height, planes, bits, compression, said = _fields(data, header_bytes)
     _check_compression(compression, bits)
     if width < 1 or height == 0 or planes != 1 or bits not in _BITS:
         raise damaged("BMP", f"claims {width}x{height} px in {planes} planes of {bits} bits per pixel")
-    start = _pixels_start(offset, _FILE_HEADER_BYTES + header_bytes, bits, _colours(bits, colours), header_bytes)
+    end, colours = _FILE_HEADER_BYTES + header_bytes, _colours(bits, said)
+    entry_bytes = 3 if header_bytes == _CORE_HEADER_BYTES else 4
+    start = _pixels_start(offset, end, colours, entry_bytes)
+    size, row_bytes = Size(width, abs(height)), (width * bits + 31) // 32 * _ROW_STEP_BYTES
     # A row is filled up to a multiple of four bytes; what fills up the last one may be missing.
-    needed = start + (width * bits + 31) // 32 * _ROW_STEP_BYTES * (abs(height) - 1) + (width * bits + 7) // 8
+    needed = start + row_bytes * (size.height - 1) + (width * bits + 7) // 8
     if needed > len(data):
         raise damaged("BMP", f"is cut off: its header asks for {needed:,} bytes, and the file has {len(data):,}")
-    return Header("bmp", Size(width, abs(height)))
+    palette = _palette(data[end : min(start, end + entry_bytes * colours)], entry_bytes) if colours else None
+    return _Layout(size, bits, start, row_bytes, height < 0, palette)
 
 
-def pixels(data: bytes, header: Header) -> Raster:
-    """Decode. Raises UnreadableImage."""
-    with opened(data + bytes(_ROW_STEP_BYTES - 1), header) as image:
-        samples, alpha = split(np.asarray(image if image.mode == "RGBA" else image.convert("RGB")))
-    # Many programs declare an alpha channel and leave it 0 throughout: they mean "opaque", as viewers take it.
-    return Raster(samples, alpha if alpha is not None and alpha.any() else None)
+def _palette(entries: bytes, entry_bytes: int) -> UInt8:
+    """As many colours as an index can name, black where the file has none."""
+    count = len(entries) // entry_bytes
+    palette = np.zeros((256, 3), np.uint8)
+    palette[:count] = np.frombuffer(entries, np.uint8, count * entry_bytes).reshape(count, -1)[:, 2::-1]
+    return palette
+
+
+def _by_palette(data: bytes, layout: _Layout, palette: UInt8) -> UInt8:
+    """RGB, (H, W, 3). Pillow takes some palettes for grays of as many bits as a byte has, or of one bit."""
+    width, height = layout.size
+    stored = data[layout.start : layout.start + layout.row_bytes * height].ljust(layout.row_bytes * height, b"\0")
+    rows = np.frombuffer(stored, np.uint8).reshape(height, -1)
+    if layout.bits < 8:
+        shifts = range(8 - layout.bits, -1, -layout.bits)
+        mask = (1 << layout.bits) - 1
+        rows = np.stack([rows >> shift & mask for shift in shifts], axis=-1).reshape(height, -1)
+    indices = rows[:, :width] if layout.from_the_top else rows[::-1, :width]
+    return np.take(palette, indices, axis=0)
 
 
 def _fields(data: bytes, header_bytes: int) -> tuple[int, int, int, int, int, int]:
@@ -75,12 +120,11 @@ def _colours(bits: int, colours: int) -> int:
     return colours or 1 << bits
 
 
-def _pixels_start(offset: int, header_end: int, bits: int, colours: int, header_bytes: int) -> int:
+def _pixels_start(offset: int, header_end: int, colours: int, entry_bytes: int) -> int:
     """Where the pixels begin, which may be behind fewer colours than the palette says it has.
 
     Old programs did not count the palette: pixels that begin where it does begin behind it.
     """
-    entry_bytes = 3 if header_bytes == _CORE_HEADER_BYTES else 4
     if colours and offset == header_end:
         return header_end + entry_bytes * colours
     earliest = header_end + (entry_bytes if colours else 0)
