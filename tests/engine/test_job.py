@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from packshot.core import codecs
 from packshot.core.codecs import LIBRARY_LIMITS, Header
 from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.recipe import Recipe
+from packshot.engine import job
 from packshot.engine.job import Cancellation, Cancelled, Job, Stage, Submission, Work, decode_auxiliary, follow
 from packshot.engine.network import default_network
 from packshot.engine.pipeline import run
 from packshot.engine.presets import recipe_for
 from packshot.errors import InvalidOption, UnreadableImage
-from tests.kit.images import good, photo
+from tests.kit.images import good
 
 
 def test_cancelled_work_ends_before_its_next_stage() -> None:
@@ -59,8 +59,8 @@ def test_a_recipe_may_follow_from_the_photos_header() -> None:
     def half(header: Header) -> Recipe:
         return recipe_for(Options(max_px=header.size.longest // 2))
 
-    job = Submission(good("jpeg", 160, 120), half, LIBRARY_LIMITS).check()
-    assert job.recipe.framing.max_px == 80
+    checked = Submission(good("jpeg", 160, 120), half, LIBRARY_LIMITS).check()
+    assert checked.recipe.framing.max_px == 80
 
 
 def test_a_damaged_picture_among_the_options_is_named() -> None:
@@ -69,8 +69,9 @@ def test_a_damaged_picture_among_the_options_is_named() -> None:
         Submission(good("jpeg"), recipe, LIBRARY_LIMITS).check()
 
 
-def test_only_small_pictures_among_the_options_are_kept_decoded() -> None:
-    small, large = good("png"), codecs.encode(photo(4000, 3600), format="jpeg", quality=30)
+def test_only_small_pictures_among_the_options_are_kept_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = good("png", 40, 40), good("png", 400, 400)
+    monkeypatch.setattr(job, "_KEPT_BYTES", 3 * 100 * 100)
     assert decode_auxiliary("touch_up", small) is decode_auxiliary("touch_up", small)
     assert decode_auxiliary("touch_up", large) is not decode_auxiliary("touch_up", large)
 
