@@ -189,14 +189,18 @@ class GuardedProtocol(H11Protocol):
     def _drop(self, data: bytes) -> None:
         self._dropped_bytes += len(data)
         if self._reading.fault is not None and self._dropped_bytes > MOST_DROPPED_BYTES:
-            self.transport.pause_reading()  # a flood waits for its deadline
+            if self._side.lingers:
+                self.transport.abort()
+            else:
+                self.transport.pause_reading()  # until the answer is there
 
     def _close(self) -> None:
         """Close our side first where the client still sends: closed at once, it would lose the answer (RFC 9112, 9.6).
 
-        The rest is read and dropped until the client closes, or a deadline passes.
+        The rest is read and dropped until the client closes, or a deadline passes, or it is a flood after a fault.
         """
-        if self.conn.their_state is not h11.SEND_BODY and self._reading.fault is None:
+        flood = self._dropped_bytes > MOST_DROPPED_BYTES and self._reading.fault is not None
+        if flood or (self.conn.their_state is not h11.SEND_BODY and self._reading.fault is None):
             self._side.close_now()
         elif not self.transport.is_closing():
             self._deaf = self._side.lingers = True

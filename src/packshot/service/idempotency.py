@@ -72,13 +72,14 @@ class Idempotency:
         self._database.change(delete(IDEMPOTENCY).where(unfinished))
 
     def _forget_old(self, connection: Connection) -> None:
-        dead = and_(IDEMPOTENCY.c.outcome.is_(None), self._is_off(self._running_s))
-        connection.execute(delete(IDEMPOTENCY).where(or_(self._is_off(KEPT_S), dead)))
+        """Outcomes of a day ago, and requests without one that began too long ago, or too far in the future, to live.
 
-    def _is_off(self, seconds: float) -> ColumnElement[bool]:
-        """Begun that long ago, or that far in the future: by a clock that was set back since."""
+        An outcome of the future, by a clock that was set back since, is kept: it was paid for.
+        """
         now, started_at = self._now(), IDEMPOTENCY.c.started_at
-        return or_(started_at <= now - seconds, started_at > now + seconds)
+        dead = or_(started_at <= now - self._running_s, started_at > now + self._running_s)
+        old = or_(started_at <= now - KEPT_S, and_(IDEMPOTENCY.c.outcome.is_(None), dead))
+        connection.execute(delete(IDEMPOTENCY).where(old))
 
 
 def _at(key_id: str, idempotency_key: str) -> ColumnElement[bool]:
