@@ -1,9 +1,12 @@
-"""What tests of the service share: a clock that is set by hand, and a wait for something to become true."""
+"""Shared by tests of the service: a clock that is set by hand, a look at the database, a wait for what will be true."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+
+from packshot.errors import DatabaseUnavailable
+from packshot.service.database import Database
 
 
 class Clock:
@@ -17,6 +20,15 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds
+
+
+def works(database: Database) -> bool:
+    """Whether the accounts can be reached."""
+    try:
+        database.check()
+    except DatabaseUnavailable:
+        return False
+    return True
 
 
 async def until(condition: Callable[[], bool]) -> None:

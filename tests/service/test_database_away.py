@@ -18,6 +18,7 @@ from tests.kit.images import good
 from tests.kit.postgres import Postgres, postgres_server
 from tests.kit.processes import free_port
 from tests.kit.server import gated, serving, wait_until
+from tests.service.kit import works
 
 pytestmark = pytest.mark.services
 
@@ -27,14 +28,6 @@ def server() -> Iterator[Postgres]:
     """One of its own for each test, which stops it."""
     with postgres_server() as server:
         yield server
-
-
-def works(database: Database) -> bool:
-    try:
-        database.check()
-    except DatabaseUnavailable:
-        return False
-    return True
 
 
 def test_a_stopped_server_is_said_at_once_and_its_return_is_noticed(server: Postgres) -> None:

@@ -25,6 +25,7 @@ from tests.contract.envelope import success_path
 from tests.kit.images import good
 from tests.kit.locks import locked
 from tests.kit.server import gated, serving, wait_until
+from tests.service.kit import works
 
 WAITED = "another process has locked them"
 """Said by a call that waited for the lock, and not by one that was refused at once."""
@@ -40,14 +41,6 @@ def opened(path: Path) -> Iterator[Database]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not about how long a lock is waited for need not wait for it."""
     monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_S", 0.2)
-
-
-def works(database: Database) -> bool:
-    try:
-        database.check()
-    except DatabaseUnavailable:
-        return False
-    return True
 
 
 def only(accounts: Accounts) -> KeyInfo:

@@ -17,7 +17,7 @@ TRACES = ((0.001, 16), (0.005, 5))
 a picture of a few hundred px. Dust is darker, a gray ground larger."""
 
 COLOURS = {"rgb": "RGB", "gray": "gray", "cmyk": "CMYK"}
-"""What people call the colours of a file."""
+"""Names of the colours of a file, for people."""
 
 AGAIN = "photograph it again from nearer or with more pixels"
 

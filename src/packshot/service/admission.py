@@ -1,4 +1,4 @@
-"""Who may compute now: worker slots, a queue of limited length before them, and an order in it that is fair to keys."""
+"""Admission to the workers: slots, a queue of limited length before them, and an order in it that is fair to keys."""
 
 from __future__ import annotations
 

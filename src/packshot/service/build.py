@@ -77,8 +77,8 @@ class Service:
         finally:
             log.info("stopping: %d requests are finished first", self.admission.running + self.admission.queued)
             sweeping.cancel()
-            # What the end of the drain has cancelled ends with its stage. A thread that does not is left behind: serve
-            # ends the process all the same.
+            # Work that the end of the drain has cancelled ends with its stage. A thread that goes on is left behind:
+            # serve ends the process all the same.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.admission.drain(), LAST_STAGE_S)
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
@@ -203,6 +203,6 @@ def native_limits(settings: Settings) -> Limits:
 
 
 def check_limits(settings: Settings) -> Limits:
-    """What is accepted where a picture is only looked at."""
+    """The files that are accepted where a picture is only looked at."""
     limits = native_limits(settings)
     return replace(limits, max_pixels=min(limits.max_pixels, settings.check_max_pixels))

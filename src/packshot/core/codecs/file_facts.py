@@ -6,14 +6,15 @@ file, or after more blocks than any real file has; a file that is too odd to be 
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from packshot.core.codecs import bmff
+from packshot.core.codecs import bmff, jpeg_stream
 from packshot.core.codecs.formats import Header
+from packshot.core.codecs.gif import palette_bytes
 from packshot.core.codecs.ifd import byte_order, entries
+from packshot.errors import UnreadableImage
 
 _MAX_BLOCKS = 10_000
 _MAX_PAGES = 100
@@ -41,26 +42,16 @@ def read_file_facts(data: bytes, header: Header) -> FileFacts:
         return FileFacts()
     try:
         return read(data)
-    except (ValueError, LookupError, struct.error, OverflowError):
+    except (ValueError, LookupError, struct.error, OverflowError, UnreadableImage):
         return FileFacts()
 
 
 def _jpeg(data: bytes) -> FileFacts:
     """Components and precision from the frame header. A phone's further pictures (MPF) are no frames."""
-    frame = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]")
-    marker = re.compile(rb"\xff+([^\xff])", re.DOTALL)
-    position = 2
-    for _ in range(_MAX_BLOCKS):
-        found = marker.search(data, position, position + (1 << 20))
-        if found is None:
-            break
-        start = found.end()
-        if frame.match(data, found.start(1) - 1):
-            bits, components = data[start + 2], data[start + 7]
-            return FileFacts(colours={1: "gray", 4: "cmyk"}.get(components, "rgb"), bits=bits)
-        alone = found[1][0] in {0, 1, *range(0xD0, 0xD9)}
-        position = start if alone else start + max(2, int.from_bytes(data[start : start + 2], "big"))
-    return FileFacts()
+    frame = next((each for each in jpeg_stream.segments(data) if each.marker in jpeg_stream.FRAMES), None)
+    if frame is None:
+        return FileFacts()
+    return FileFacts(colours={1: "gray", 4: "cmyk"}.get(frame.body[5], "rgb"), bits=frame.body[0])
 
 
 def _png(data: bytes) -> FileFacts:
@@ -82,7 +73,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def _gif(data: bytes) -> FileFacts:
-    frames, position = 0, 13 + _gif_palette(data[10])
+    frames, position = 0, 13 + palette_bytes(data[10])
     blocks = _MAX_BLOCKS + len(data) // _MIN_GIF_BLOCK
     while position < len(data) and blocks > 0:
         kind = data[position]
@@ -90,7 +81,7 @@ def _gif(data: bytes) -> FileFacts:
             frames += 1
             if frames > 1:
                 return FileFacts(several=True)
-            position += 11 + _gif_palette(data[position + 9])
+            position += 11 + palette_bytes(data[position + 9])
         elif kind == 0x21:  # an extension, and its name
             position += 2
         elif kind == 0x3B:
@@ -102,10 +93,6 @@ def _gif(data: bytes) -> FileFacts:
             position, blocks = position + 1 + length, blocks - 1
         position, blocks = position + 1, blocks - 1
     return FileFacts()
-
-
-def _gif_palette(packed: int) -> int:
-    return 3 * (2 << (packed & 7)) if packed & 0x80 else 0
 
 
 def _webp(data: bytes) -> FileFacts:

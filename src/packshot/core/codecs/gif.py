@@ -66,8 +66,13 @@ def _canvas(data: bytes, frame: _Frame) -> Size:
     return size
 
 
+def palette_bytes(packed: int) -> int:
+    """How long the palette is that the packed field of a screen or of a frame announces."""
+    return 3 << (packed & 7) + 1 if packed & 0x80 else 0
+
+
 def _palette_end(data: bytes) -> int:
-    return _SCREEN_BYTES + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    return _SCREEN_BYTES + palette_bytes(data[10])
 
 
 def _first_frame(data: bytes) -> _Frame:

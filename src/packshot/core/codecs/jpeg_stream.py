@@ -39,7 +39,7 @@ _MAX_NOISE = 1000
 
 # JFIF decides how colours are stored. Versions that libjpeg does not know draw a warning: all become 1.01.
 _JFIF = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
-# What libjpeg takes Adobe's number for how colours are stored to be, where it is none that Adobe defined: YCbCr, YCCK.
+# Adobe's numbers for how colours are stored, and the one that libjpeg takes any other for: YCbCr, YCCK.
 _ADOBE_TRANSFORMS = {3: (frozenset({0, 1}), 1), 4: (frozenset({0, 2}), 2)}
 
 

@@ -198,7 +198,7 @@ def _check_all_rows_came(chunks: list[_Chunk], expected: int, *, by_checksum: bo
     try:
         for start in range(0, len(stream), _PIECE_BYTES):
             piece, came = stream[start : start + _PIECE_BYTES], 0
-            # What came may be all that there was room for, with no byte left to read but more to come.
+            # The bytes that came may be all that there was room for, with no byte left to read but more to come.
             while found < most and (piece or came == _PIECE_BYTES) and not inflate.eof:
                 came = len(inflate.decompress(piece, _PIECE_BYTES))
                 found, piece = found + came, inflate.unconsumed_tail

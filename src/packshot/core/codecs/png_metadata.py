@@ -26,7 +26,7 @@ _SAME_XY = 0.003
 
 
 class Colours(NamedTuple):
-    """What a file says of its colours; all None is sRGB.
+    """The colours that a file says it has; all None is sRGB.
 
     space: to convert from; narrow: its black and white are 16 and 235 of 256. icc: a profile, instead of a space.
     """
@@ -69,7 +69,7 @@ def _profile(iccp: bytes) -> bytes | None:
 
 
 def _inflated(stream: bytes, most: int) -> tuple[bytes, bool]:
-    """What a zlib stream holds, `most` bytes of it, and whether that is all."""
+    """The content of a zlib stream, `most` bytes of it, and whether that is all."""
     inflate = zlib.decompressobj()
     try:
         return inflate.decompress(stream, most), inflate.eof
