@@ -160,7 +160,10 @@ def test_a_file_that_cannot_even_be_opened_for_a_lock_is_not_reachable(path: Pat
     Database(path).close()
 
 
-def test_under_the_lock_callers_are_refused_in_every_dialect_and_results_are_served(path: Path) -> None:
+def test_under_the_lock_callers_are_refused_in_every_dialect_and_results_are_served(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_S", 5.0)  # a busy machine answers a link in 2 s
     picture = good("jpeg")
     with serving(path.parent) as running:
         key = running.new_key(20)
