@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from tests.kit.server import Running
+
+# A busy machine may take a second for what takes a millisecond: no test is about the time of one example.
+hypothesis.settings.register_profile("packshot", deadline=None)
+hypothesis.settings.load_profile("packshot")
 
 
 @pytest.fixture(scope="session", autouse=True)
