@@ -38,8 +38,9 @@ PEAK_BYTES = 200 * 1024 * 1024
 
 
 def expected(name: str, kind: type[errors.InputError], data: bytes) -> tuple[int, str]:
-    if len(data) > 3 * 1024 * 1024 + 64 * 1024:
-        return 413, "ERROR_REQUEST_BODY_TOO_LARGE"
+    largest = 3 * 1024 * 1024 + 64 * 1024
+    if len(data) > largest:
+        return 413, "ERROR_REQUEST_BODY_TOO_LARGE" if len(data) > 4 * largest else "FILE_SIZE_EXCEEDS_LIMIT"
     return next((fault for part, fault in BY_CONTRACT.items() if part in name), FAULTS[kind])
 
 

@@ -167,11 +167,18 @@ class Test413415And422:
         assert "3,145,728" in message
 
     @pytest.mark.parametrize("chunked", [False, True])
-    def test_a_body_over_the_limit(self, running: Running, chunked: bool) -> None:
-        body, kind = multipart("image", bytes(MAX_FILE_BYTES + 100_000))
+    @pytest.mark.parametrize("more", [100_000, 5_000_000])
+    def test_a_photo_that_is_merely_too_large_is_called_so(self, running: Running, more: int, chunked: bool) -> None:
+        body, kind = multipart("image", bytes(MAX_FILE_BYTES + more))
         content = iter([body[:1000], body[1000:]]) if chunked else body
         headers = {"content-type": kind, "x-api-market-key": running.new_key()}
         response = running.http.post(ENDPOINT, content=content, headers=headers)
+        assert "3,145,728" in failure(response, 413, "FILE_SIZE_EXCEEDS_LIMIT")
+
+    def test_a_body_far_over_the_limit(self, running: Running) -> None:
+        body, kind = multipart("image", bytes(5 * MAX_FILE_BYTES))
+        headers = {"content-type": kind, "x-api-market-key": running.new_key()}
+        response = running.http.post(ENDPOINT, content=body, headers=headers)
         failure(response, 413, "ERROR_REQUEST_BODY_TOO_LARGE")
 
     def test_unsupported_kinds_and_depths(self, running: Running) -> None:
@@ -193,7 +200,7 @@ class Test413415And422:
     def test_sizes(self, running: Running, width: int, height: int, code: str) -> None:
         assert f"{width}x{height}" in failure(running.send(flat_png(width, height)), 422, code)
 
-    @pytest.mark.parametrize("value", ["Mask", "cutout", "", "x" * 1000])
+    @pytest.mark.parametrize("value", ["Mask", "cutout", '"', '""mask""', "x" * 1000])
     def test_an_unknown_return_form(self, running: Running, value: str) -> None:
         message = failure(running.send(good("jpeg"), return_form=value), 422, "UNSUPPORTED_PARAMETER_VALUES")
         assert "mask, whiteBK, crop" in message

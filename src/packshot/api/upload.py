@@ -21,6 +21,9 @@ Form = list[tuple[str, str | bytes]]
 MULTIPART, URLENCODED, JSON = "multipart/form-data", "application/x-www-form-urlencoded", "application/json"
 # Boundaries, part headers and the few short fields beside the files.
 OVERHEAD_BYTES = 64 * 1024
+BEYOND = 4
+"""A body that says that it is over so many times what is accepted is refused as a body; a smaller one has a file that
+is too large."""
 MAX_FIELD_BYTES = 4 * 1024
 MAX_PART_HEAD_BYTES = 8 * 1024
 MAX_BOUNDARY_BYTES = 256  # RFC 2046 says 70
@@ -35,7 +38,8 @@ class UploadLimits:
     """The parts that a body may hold.
 
     file_bytes: the parts that are files, and the most bytes of each. They are taken for files whether or not the
-        client gave them a file name. max_fields: other parts. deadline_s: from the first to the last byte of the body.
+        client gave them a file name. max_fields: other parts, and files that are empty or as short as a field.
+    deadline_s: from the first to the last byte of the body.
     text_bytes: the most bytes of a body that is urlencoded or JSON. how: what to do, for a body that cannot be read.
     """
 
@@ -65,13 +69,15 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
     boundary = parameters.get(b"boundary", b"")
     if not 1 <= len(boundary) <= MAX_BOUNDARY_BYTES:
         raise MalformedRequest("The Content-Type names no usable boundary.", hint=limits.how)
-    body = await _read_body(request, limits.form_bytes, limits.deadline_s)
+    body = await _read_body(request, limits.form_bytes, limits)
     charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
     return await asyncio.to_thread(_parts, body, boundary, charset, limits)
 
 
 async def read_fields(request: Request, limits: UploadLimits) -> dict[str, object]:
-    """Read a body of any of the three kinds: texts, bytes of files, and any value of JSON. The first of a name counts.
+    """Read a body of any of the three kinds: texts, bytes of files, and any value of JSON.
+
+    Of a name that comes several times the first counts, in a multipart form the first that is not empty.
 
     Raises
     ------
@@ -79,32 +85,40 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
     """
     kind = _media_type(request)
     if kind == MULTIPART:
-        return dict(reversed(await read_form(request, limits)))
+        fields: dict[str, object] = {}
+        for name, value in await read_form(request, limits):
+            fields[name] = fields.get(name) or value
+        return fields
     if kind not in {URLENCODED, JSON}:
         raise MalformedRequest(
             f"The Content-Type is {kind[:100]!r}.", hint=f"Send {MULTIPART}, {URLENCODED} or {JSON}."
         )
-    body = bytes(await _read_body(request, limits.text_bytes, limits.deadline_s))
+    body = bytes(await _read_body(request, limits.text_bytes, limits))
     return await asyncio.to_thread(_from_json if kind == JSON else _from_urlencoded, body, limits)
 
 
 def file_in(form: Form, name: str) -> bytes:
-    """The bytes of a file part that must be there.
+    """The bytes of a file part that must be there. Parts of its name that are empty are passed over.
 
     Raises
     ------
     MissingImage, EmptyFile
     """
-    value = next((value for each, value in form if each == name), None)
-    if value is not None and not value:
+    values = [value for each, value in form if each == name]
+    if values and not any(values):
         raise EmptyFile(f"The part `{name}` is empty.", hint=HOW, field=name)
+    value = next((value for value in values if value), None)
     if not isinstance(value, bytes):
         raise MissingImage(f"The request has no part `{name}`.", hint=HOW, field=name)
     return value
 
 
 def _parts(body: bytearray, boundary: bytes, charset: str, limits: UploadLimits) -> Form:
-    """The parts of a whole form, without the preamble and the epilogue around them (RFC 2046, 5.1.1)."""
+    """The parts of a whole form, without the preamble and the epilogue around them (RFC 2046, 5.1.1).
+
+    HTML forms send an input that nobody filled in as an empty file, and some clients each field as a file: such parts
+    count as fields.
+    """
     form, files = Form(), 0
     for start, end in _between(body, boundary, limits):
         head_end = body.find(_BLANK_LINE, start, min(end, start + MAX_PART_HEAD_BYTES))
@@ -114,20 +128,20 @@ def _parts(body: bytearray, boundary: bytes, charset: str, limits: UploadLimits)
         if b"name" not in said:
             raise _malformed("A part has no Content-Disposition with a name.", limits)
         name = _text(said[b"name"], charset)
-        is_file = b"filename" in said or name in limits.file_bytes
-        files += is_file
+        content = memoryview(body)[head_end + len(_BLANK_LINE) : end]
+        has_file_name, is_expected = b"filename" in said, name in limits.file_bytes
+        files += len(content) > (0 if is_expected else MAX_FIELD_BYTES) and (has_file_name or is_expected)
         if files > len(limits.file_bytes):
             raise _malformed(f"There are more than {len(limits.file_bytes)} files.", limits)
         if len(form) + 1 - files > limits.max_fields:
             raise _malformed(f"There are more than {limits.max_fields} fields.", limits)
-        content = memoryview(body)[head_end + len(_BLANK_LINE) : end]
-        if not is_file:
-            if len(content) > MAX_FIELD_BYTES:
-                raise _malformed(f"The field `{name[:40]}` has more than {MAX_FIELD_BYTES} bytes.", limits)
-            form.append((name, _text(bytes(content), charset)))
+        if has_file_name or is_expected:
+            _check_file(name, len(content), limits)
+            form.append((name, "" if not content and said.get(b"filename") == b"" else bytes(content)))
             continue
-        _check_file(name, len(content), limits)
-        form.append((name, "" if not content and said.get(b"filename") == b"" else bytes(content)))
+        if len(content) > MAX_FIELD_BYTES:
+            raise _malformed(f"The field `{name[:40]}` has more than {MAX_FIELD_BYTES} bytes.", limits)
+        form.append((name, _text(bytes(content), charset)))
     return form
 
 
@@ -209,12 +223,12 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-async def _read_body(request: Request, max_bytes: int, deadline_s: float) -> bytearray:
+async def _read_body(request: Request, max_bytes: int, limits: UploadLimits) -> bytearray:
     """The whole body, counted as it comes. One that says of itself that it will not do is refused unread.
 
     Raises
     ------
-    UnsupportedEncoding, BodyTooLarge, BodyTooSlow
+    UnsupportedEncoding, FileTooLarge, BodyTooLarge, BodyTooSlow
     """
     codings = ", ".join(request.headers.getlist("content-encoding"))
     if any(coding.strip().lower() not in {"", "identity"} for coding in codings.split(",")):
@@ -226,24 +240,35 @@ async def _read_body(request: Request, max_bytes: int, deadline_s: float) -> byt
         )
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
+        raise _too_large(int(length), max_bytes, limits)
     body = bytearray()  # not a list: a piece of two bytes takes fifty in one
     try:
-        async with asyncio.timeout(deadline_s):
+        async with asyncio.timeout(limits.deadline_s):
             async for chunk in request.stream():
                 if len(body) + len(chunk) > max_bytes:  # chunked bodies have no Content-Length
-                    raise _too_large(max_bytes)
+                    raise _too_large(len(body) + len(chunk), max_bytes, limits)
                 body += chunk
     except TimeoutError as error:
         raise BodyTooSlow(
-            f"The body did not arrive within {deadline_s:g} seconds.", hint="Check the connection and try again."
+            f"The body did not arrive within {limits.deadline_s:g} seconds.",
+            hint="Check the connection and try again.",
         ) from error
     return body
 
 
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"The request is over {max_bytes:,} bytes, more than any accepted file needs.",
-        hint="Save the picture as a JPEG of quality 90, or make it smaller.",
-        max_bytes=max_bytes,
+def _too_large(length: int, max_bytes: int, limits: UploadLimits) -> BodyTooLarge | FileTooLarge:
+    """The error for a body over `max_bytes`: a file in it is too large, for the fields beside it are short."""
+    hint = "Save the picture as a JPEG of quality 90, or make it smaller."
+    if length > BEYOND * max_bytes:
+        return BodyTooLarge(
+            f"The request has {length:,} bytes, far more than any accepted file needs.", hint=hint, max_bytes=max_bytes
+        )
+    most = max(limits.file_bytes.values())
+    field = {"field": next(iter(limits.file_bytes))} if len(limits.file_bytes) == 1 else {}
+    return FileTooLarge(
+        f"The request has {length:,} bytes or more; a file in it may have {most:,}.",
+        hint=hint,
+        bytes=length,
+        max_bytes=most,
+        **field,
     )

@@ -106,7 +106,8 @@ class Test413To422:
         assert (body["field"], body["max_bytes"], body["bytes"]) == ("image", 40_000, 40_001)
         body = problem(send(strict, files={"background_picture": bytes(50_000)}), 413, "file-too-large")
         assert body["field"] == "background_picture"
-        problem(send(strict, bytes(300_000)), 413, "body-too-large")
+        problem(send(strict, bytes(300_000)), 413, "file-too-large")
+        problem(send(strict, bytes(1_200_000)), 413, "body-too-large")
 
     def test_a_kind_that_is_not_read(self, running: Running) -> None:
         problem(send(running, b"%PDF-1.7" + bytes(100)), 415, "unsupported-format")
