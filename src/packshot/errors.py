@@ -43,7 +43,8 @@ do about it, `fields` carries the figures behind the words.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class PackshotError(Exception):
@@ -59,6 +60,10 @@ class PackshotError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error as JSON can hold it, for another process or a later time: `from_dict` makes it again."""
+        return {"kind": type(self).__name__, "message": self.message, "hint": self.hint, "fields": self.fields}
 
 
 class InputError(PackshotError):
@@ -219,3 +224,12 @@ class ModelMissing(SetupError):
 
 class ChecksumMismatch(SetupError):
     slug = "checksum-mismatch"
+
+
+def from_dict(said: Mapping[str, Any]) -> PackshotError:
+    """The error that `to_dict` wrote down; one of a kind that is not known here is a plain PackshotError."""
+    kind = globals().get(str(said["kind"]))
+    if not (isinstance(kind, type) and issubclass(kind, PackshotError)):
+        kind = PackshotError
+    made: PackshotError = kind(said["message"], hint=said["hint"], **said["fields"])
+    return made

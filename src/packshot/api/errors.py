@@ -21,7 +21,13 @@ class MalformedRequest(errors.InputError):
     slug = "malformed-request"
 
 
-class MissingImage(errors.InputError):
+class MissingParameter(errors.InputError):
+    """The request lacks something that it must have."""
+
+    slug = "missing-parameter"
+
+
+class MissingImage(MissingParameter):
     """The form has no `image` part."""
 
     slug = "missing-image"
@@ -108,7 +114,7 @@ class ErrorForm:
 
     def answer(self, request: Request, error: errors.PackshotError) -> Response:
         """The answer to an error. No cache keeps it, and it says when to come again where that is known."""
-        row = row_of(type(error), self.table)
+        row, told = self.told(error)
         headers = {**self.headers, "Cache-Control": "no-store"}
         retry_after_s = getattr(error, "retry_after_s", None)
         if retry_after_s is not None:
@@ -117,11 +123,16 @@ class ErrorForm:
             headers["Accept-Encoding"] = "identity"  # what would do (RFC 9110, 15.5.16)
         if row.status == 401 and self.challenge:
             headers["WWW-Authenticate"] = self.challenge
-        if row.status == 500:  # of a fault that is ours a caller may know nothing but the request_id beside it
+        return JSONResponse(self.body(told, row, request_id_of(request)), row.status, headers, self.media_type)
+
+    def told(self, error: errors.PackshotError) -> tuple[Row, errors.PackshotError]:
+        """The row of an error, and as much of it as a caller may know: of a fault that is ours, nothing."""
+        row = row_of(type(error), self.table)
+        if row.status == 500:
             error = errors.PackshotError(
                 "Please send the request again later; if it goes on, tell the operator this request_id."
             )
-        return JSONResponse(self.body(error, row, request_id_of(request)), row.status, headers, self.media_type)
+        return row, error
 
     def responses(self, statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
         """What OpenAPI says of failures of these statuses."""

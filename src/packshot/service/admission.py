@@ -56,6 +56,7 @@ class Admission:
     def __init__(self, workers: int, queue_limit: int, memory_bytes: int = 1 << 40) -> None:
         self.running = 0
         self.draining = False
+        self._closed_s = 0.0
         self._workers = workers
         self._queue_limit = queue_limit
         self._memory_bytes = memory_bytes
@@ -73,6 +74,11 @@ class Admission:
     def queued(self) -> int:
         """Requests that wait for a worker, or are looked at before they do."""
         return len(self._waiting) + self._looking
+
+    @property
+    def draining_s(self) -> float:
+        """For how long new work has been refused; 0 while it is let in."""
+        return time.monotonic() - self._closed_s if self.draining else 0.0
 
     async def look(self, work: Callable[[], T]) -> T:
         """Run something that takes milliseconds, whatever the photo, before the real work: a look at its header.
@@ -121,7 +127,8 @@ class Admission:
 
     def close(self) -> None:
         """Refuse new work from now on."""
-        self.draining = True
+        if not self.draining:
+            self.draining, self._closed_s = True, time.monotonic()
 
     async def drain(self) -> None:
         """Refuse new work from now on, and return when all that was let in has ended."""

@@ -28,6 +28,7 @@ from packshot.service.logs import bind_key
 from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, open_results
 from packshot.service.state import State
+from packshot.service.tasks import Tasks
 from packshot.service.telemetry import Telemetry, make_telemetry
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Service:
     store: ResultStore
     signer: UrlSigner
     jobs: Jobs
+    tasks: Tasks
     sweeper: Sweeper
     telemetry: Telemetry
     now: Callable[[], float]
@@ -79,8 +81,11 @@ class Service:
             sweeping.cancel()
             # Work that the end of the drain has cancelled ends with its stage. A thread that goes on is left behind:
             # serve ends the process all the same.
+            # Tasks have no request that the server waits for: the rest of the drain is theirs.
+            rest_s = max(LAST_STAGE_S, self.settings.drain_s - self.admission.draining_s)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.admission.drain(), LAST_STAGE_S)
+                await asyncio.wait_for(self.admission.drain(), rest_s)
+            await self.tasks.close()
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, return_exceptions=True)
             self.jobs.codecs.close()
@@ -172,6 +177,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         store=store,
         signer=signer,
         jobs=jobs,
+        tasks=Tasks(database, jobs, now, lost_after_s(settings)),
         sweeper=Sweeper(store, settings.result_ttl_s),
         telemetry=telemetry,
         now=now,

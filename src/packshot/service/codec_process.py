@@ -131,8 +131,7 @@ class _Answer:
         """Raises: the PackshotError that the child raised."""
         error = self._said.get("error")
         if error is not None:
-            kind = getattr(errors, error["kind"])
-            raise kind(error["message"], hint=error["hint"], **error["fields"])
+            raise errors.from_dict(error)
         return self
 
 
@@ -224,8 +223,7 @@ def serve(connection: Connection) -> None:
             return
         except (PackshotError, MemoryError) as caught:
             error = caught if isinstance(caught, PackshotError) else _hopeless()
-            said = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "fields": error.fields}
-            _send(connection, {"error": said, "shapes": []}, [])
+            _send(connection, {"error": error.to_dict(), "shapes": []}, [])
             continue
         _send(connection, {"shapes": _shapes(*arrays)}, list(arrays))
 

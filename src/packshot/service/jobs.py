@@ -44,6 +44,10 @@ T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
+Remember = Callable[["StoredResult", "Connection"], None]
+"""Writes a result down within a transaction."""
+
+
 class _Work(Protocol[R_co]):
     """Work on a job, on a worker's thread."""
 
@@ -142,19 +146,30 @@ class Jobs:
         with self._counted():
             if idempotency_key is None:
                 return await self._make_and_keep_once(key, photo)
-            request_hash = await asyncio.to_thread(_hash, photo)
+            digest = await asyncio.to_thread(request_hash, photo)
             scope = (key.id, idempotency_key)
-            outcome = await self._begin(*scope, request_hash)
+            outcome = await self._begin(*scope, digest)
             if outcome is not None:
-                stored = _recalled(outcome)
+                stored = recalled(outcome)
                 if self.now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
                     raise _past_its_life()
                 return stored
             try:
-                return await self._make_and_keep_once(key, photo, idempotency_key)
+                return await self._make_and_keep_once(key, photo, partial(self._remember, *scope))
             except BaseException:
-                await _at_last(self.idempotency.abandon, *scope)
+                await at_last(self.idempotency.abandon, *scope)
                 raise
+
+    async def make_and_remember(
+        self, key: KeyInfo, photo: Submission, remember: Remember, accepted: Callable[[Job], Awaitable[None]]
+    ) -> StoredResult:
+        """The same for work whose caller has left.
+
+        remember: writes the result down in the transaction in which the credit is spent. accepted: called when the
+        credit is taken and the photo's header is known to do.
+        """
+        with self._counted():
+            return await self._make_and_keep_once(key, photo, remember, accepted)
 
     async def check(
         self, key: KeyInfo, picture: Submission, count: Callable[[Job], Awaitable[None]] | None = None
@@ -185,26 +200,39 @@ class Jobs:
             if not self._unsettled:
                 self._all_settled.set()
 
-    async def _begin(self, key_id: str, idempotency_key: str, request_hash: str) -> str | None:
+    async def _begin(self, key_id: str, idempotency_key: str, digest: str) -> str | None:
         """Idempotency.begin; when this request is cancelled meanwhile, the key is free again if it was this one's."""
-        call = _started(self.idempotency.begin, key_id, idempotency_key, request_hash)
+        call = started(self.idempotency.begin, key_id, idempotency_key, digest)
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
             if await call is None:
-                await _at_last(self.idempotency.abandon, key_id, idempotency_key)
+                await at_last(self.idempotency.abandon, key_id, idempotency_key)
             raise
 
+    def _remember(self, key_id: str, idempotency_key: str, stored: StoredResult, within: Connection) -> None:
+        self.idempotency.finish(key_id, idempotency_key, remembered(stored), within)
+
     async def _make_and_keep_once(
-        self, key: KeyInfo, photo: Submission, idempotency_key: str | None = None
+        self,
+        key: KeyInfo,
+        photo: Submission,
+        remember: Remember | None = None,
+        accepted: Callable[[Job], Awaitable[None]] | None = None,
     ) -> StoredResult:
         async with self._charged(key) as charge, self._deadline():
-            stored = await self._keep(await self._compute(key, photo))
-            if idempotency_key is not None:
-                charge.also = partial(self.idempotency.finish, key.id, idempotency_key, _remembered(stored))
+            stored = await self._keep(await self._compute(key, photo, accepted=accepted))
+            if remember is not None:
+                charge.also = partial(remember, stored)
             return stored
 
-    async def _compute(self, key: KeyInfo, photo: Submission, finish: Callable[[bytes], bytes] | None = None) -> Result:
+    async def _compute(
+        self,
+        key: KeyInfo,
+        photo: Submission,
+        finish: Callable[[bytes], bytes] | None = None,
+        accepted: Callable[[Job], Awaitable[None]] | None = None,
+    ) -> Result:
         asked = time.perf_counter()
 
         def work(job: Job, codec: Codecs, cancellation: Cancellation) -> Result:
@@ -215,21 +243,21 @@ class Jobs:
             self.telemetry.computed(result)
             return result
 
-        return await self._admitted(key, photo, work)
+        return await self._admitted(key, photo, work, accepted)
 
     async def _admitted(
         self,
         key: KeyInfo,
         photo: Submission,
         work: _Work[T],
-        count: Callable[[Job], Awaitable[None]] | None = None,
+        accepted: Callable[[Job], Awaitable[None]] | None = None,
     ) -> T:
         """Check a submission by its first bytes, wait for a worker, work. When this is cancelled, so is the work."""
         cancellation = Cancellation()
         try:
             job = await self.admission.look(photo.check)
-            if count is not None:
-                await count(job)
+            if accepted is not None:
+                await accepted(job)
             codec = self.codecs.for_work(cancellation)
             return await self.admission.run(
                 partial(work, job, codec=codec, cancellation=cancellation),
@@ -261,7 +289,7 @@ class Jobs:
         try:
             await _to_the_end(self.ledger.charge, key.id, charge.id)
         except asyncio.CancelledError:
-            await _at_last(self.ledger.refund, charge.id)
+            await at_last(self.ledger.refund, charge.id)
             raise
         try:
             with self.telemetry.photo():
@@ -269,7 +297,7 @@ class Jobs:
                 with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
                     await _to_the_end(self.ledger.settle, charge.id, charge.also)
         except BaseException:
-            await _at_last(self.ledger.refund, charge.id)
+            await at_last(self.ledger.refund, charge.id)
             self.telemetry.metrics.refunded()
             raise
 
@@ -290,7 +318,7 @@ class Jobs:
             ) from error
 
 
-def _hash(photo: Submission) -> str:
+def request_hash(photo: Submission) -> str:
     """What makes two requests the same. Takes 0.1 s for the largest photo."""
     assert isinstance(photo.recipe, Recipe)  # noqa: S101 - the form whose recipe follows from the photo has no such keys
     digest = hashlib.sha256(photo.recipe.key.encode() + b"\0")
@@ -298,8 +326,8 @@ def _hash(photo: Submission) -> str:
     return digest.hexdigest()
 
 
-def _remembered(stored: StoredResult) -> str:
-    """What is known of a finished job, without the picture, as text."""
+def remembered(stored: StoredResult) -> str:
+    """All facts of a finished job, without the picture, as text."""
     known = asdict(stored)
     known["result"]["data"] = ""
     return json.dumps(known)
@@ -310,8 +338,8 @@ def _outcomes() -> TypeAdapter[StoredResult]:
     return TypeAdapter(StoredResult)
 
 
-def _recalled(outcome: str) -> StoredResult:
-    """The job that `_remembered` wrote down. Raises ResultExpired for one of another release, in another form."""
+def recalled(outcome: str) -> StoredResult:
+    """The job that `remembered` wrote down. Raises ResultExpired for one of another release, in another form."""
     try:
         return _outcomes().validate_json(outcome)
     except ValidationError as error:
@@ -324,7 +352,7 @@ def _past_its_life() -> ResultExpired:
     )
 
 
-def _started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+def started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
     """A blocking call that runs in a thread from now on, whoever waits for it."""
     return asyncio.ensure_future(asyncio.to_thread(function, *args))
 
@@ -334,7 +362,7 @@ async def _to_the_end(function: Callable[..., object], *args: object) -> None:
 
     When it is cancelled and the call succeeded, CancelledError comes after it; an error of the call comes first.
     """
-    call = _started(function, *args)
+    call = started(function, *args)
     try:
         await asyncio.shield(call)
     except asyncio.CancelledError:
@@ -342,7 +370,7 @@ async def _to_the_end(function: Callable[..., object], *args: object) -> None:
         raise
 
 
-async def _at_last(function: Callable[..., object], *args: object) -> None:
+async def at_last(function: Callable[..., object], *args: object) -> None:
     """The same for what comes after the work: without a database it is logged, and the answer is what it would be.
 
     A charge that stays open is given back later (Ledger.give_back_lost), and an idempotency key is free after a while.

@@ -1,4 +1,5 @@
-"""The tables that outlive a process: keys, what they spent by day, charges that are not settled, remembered requests.
+"""The tables that outlive a process: keys, their spending by day, charges that are not settled, remembered requests,
+and tasks.
 
 They are the same in SQLite and in PostgreSQL. migrations/ makes them, step by step from release to release; this is
 what its last step leaves. Times are seconds since 1970, days are UTC's, as text: 2026-11-22.
@@ -73,4 +74,15 @@ IDEMPOTENCY = Table(
     Column("outcome", Text),  # NULL: still running
     PrimaryKeyConstraint("key_id", "idempotency_key"),
     Index("idempotency_by_age", "started_at"),
+)
+
+TASKS = Table(
+    "tasks",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("key_id", String, nullable=False),
+    Column("request_hash", String, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("outcome", Text),  # NULL: at work
+    Index("tasks_by_age", "started_at"),
 )

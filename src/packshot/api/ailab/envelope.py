@@ -14,7 +14,7 @@ from packshot.api.errors import (
     ErrorForm,
     HeadTooLarge,
     MalformedRequest,
-    MissingImage,
+    MissingParameter,
     Row,
     Table,
     UnknownPath,
@@ -24,7 +24,7 @@ from packshot.api.errors import (
 
 TABLE: Table = {
     MalformedRequest: Row(400, "The request is not of the expected form.", "ERROR_PARAMETERS"),
-    MissingImage: Row(400, "A required parameter is missing.", "MISSING_PARAMETERS"),
+    MissingParameter: Row(400, "A required parameter is missing.", "MISSING_PARAMETERS"),
     errors.EmptyFile: Row(400, "A required parameter is empty.", "PARAMETERS_CANNOT_EMPTY"),
     errors.UnreadableImage: Row(400, "The file could not be decoded.", "FILE_DECODING_FAILURE"),
     errors.InputError: Row(400, "The request cannot be used.", "ERROR_PARAMETERS"),
@@ -89,10 +89,10 @@ class Envelope(BaseModel):
     error_detail: ErrorDetail
 
     @classmethod
-    def success(cls, request_id: str, data: object) -> Self:
-        """The envelope around `data`, which a subclass describes."""
+    def success(cls, request_id: str, **more: object) -> Self:
+        """The envelope around what a subclass describes."""
         ids = {"request_id": request_id, "log_id": request_id}
-        return cls.model_validate({**ids, "error_code": 0, "error_detail": {"status_code": 200}, "data": data})
+        return cls.model_validate({**ids, "error_code": 0, "error_detail": {"status_code": 200}, **more})
 
 
 class SuccessEnvelope(Envelope):
@@ -101,10 +101,36 @@ class SuccessEnvelope(Envelope):
     data: ResultData
 
 
+class Elements(BaseModel):
+    """Several results; here there is one."""
+
+    elements: list[ResultData]
+
+
+class ElementsEnvelope(Envelope):
+    """The envelope of a finished job, where the vendor answers a list."""
+
+    data: Elements
+
+
+class TaskEnvelope(Envelope):
+    """The envelope of work that is done later."""
+
+    task_type: str = Field("async", description="Always the same.")
+    task_id: str = Field(description="Names the task, for the query of its result. It is kept for 24 hours.")
+
+
+class TaskResultEnvelope(Envelope):
+    """The envelope of the query of a task. Where the task failed, error_detail says why, and error_code is 0."""
+
+    task_status: int = Field(description="1: at work. 2: done. 3: failed, and the credit is given back.")
+    data: ResultData | None = Field(None, description="The result, once the task is done.")
+
+
 class Pool(BaseModel):
     """Credits of one kind. What is not known here is 0."""
 
-    unique_sign: str = Field(description="Names the key; it is no secret.")
+    unique_sign: str = Field(description="The vendor's name for the kind.")
     name: str = Field(description="What the operator calls the key.")
     balance: int = Field(description=f"Credits left; {ENDLESS_CREDITS} where there is no end of them.")
     total: int = Field(description="Credits left and spent.")
@@ -118,23 +144,33 @@ class CreditsEnvelope(Envelope):
     """The envelope of the credits query.
 
     The pinned contract describes the photo's endpoint alone. `data` here is what clients of the vendor read: a list of
-    pools of credits, whose balances they add up. There is one kind of credit in this service, so there is one pool.
+    pools of credits, whose balances they add up, or among which they look for one by its sign.
     """
 
     data: list[Pool]
 
 
 def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
-    """The words of the row fill the envelope's code_message; the error itself fills its message."""
-    message = str(error)
+    detail = _detail(error, row)
     return Envelope(
         request_id=request_id,
         log_id=request_id,
         error_code=row.status,
         error_code_str=row.code,
-        error_msg=message,
-        error_detail=ErrorDetail(status_code=row.status, code=row.code, code_message=row.words, message=message),
+        error_msg=detail.message,
+        error_detail=detail,
     ).model_dump()
 
 
+def _detail(error: errors.PackshotError, row: Row) -> ErrorDetail:
+    """The words of the row fill code_message; the error itself fills message."""
+    return ErrorDetail(status_code=row.status, code=row.code, code_message=row.words, message=str(error))
+
+
 ERRORS = ErrorForm(TABLE, _failure, Envelope)
+
+
+def detail_of(error: errors.PackshotError) -> dict[str, Any]:
+    """The error_detail of an error that is told later."""
+    row, told = ERRORS.told(error)
+    return _detail(told, row).model_dump()

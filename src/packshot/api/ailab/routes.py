@@ -1,87 +1,163 @@
-"""The drop-in contract's endpoints: the photo's, under the paths of the vendor's shops, its results, and credits."""
+"""The drop-in contract's endpoints: cutouts under the paths of the vendor's shops, tasks, results, and credits."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from packshot.api import results
-from packshot.api.ailab.envelope import ERRORS, CreditsEnvelope, SuccessEnvelope
+from packshot.api.ailab.cutouts import CUTOUT, CUTOUTS, HD, PRODUCT, Cutout
+from packshot.api.ailab.envelope import (
+    ERRORS,
+    CreditsEnvelope,
+    ElementsEnvelope,
+    Envelope,
+    SuccessEnvelope,
+    TaskEnvelope,
+    TaskResultEnvelope,
+    detail_of,
+)
 from packshot.api.dialect import BINARY, IDEMPOTENCY_KEY, Call, Dialect, Endpoint, form_body
+from packshot.api.errors import MissingParameter
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.options import Options
 from packshot.engine.job import Submission
 from packshot.engine.presets import recipe_for
 from packshot.errors import InvalidOption
-from packshot.service.build import contract_limits
-from packshot.service.settings import Settings
+from packshot.service.jobs import StoredResult
 
-PATHS = (
-    "/cutout/commodity/commodity",
-    "/api/v1/ailabtools/product-background-removal/cutout/commodity/commodity",
-    "/api/cutout/general/commodity-background-removal",
-)
+PATHS = PRODUCT.paths
 RESULTS = "/cutout/results"  # its errors must come in the envelope
 KEY_HEADERS = ("x-api-market-key", "x-magicapi-key", "x-rapidapi-key", "ailabapi-api-key")
-FORMS = {"mask": Options(form="mask"), "whiteBK": Options(background="white"), "crop": Options(crop=True)}
+AT_WORK, DONE, FAILED = 1, 2, 3
+"""Values of `task_status`. Public clients take any but 1 and 2 for a failure, so a task that waits is at work too."""
+_FAILURES = (400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
 
-def body() -> dict[str, Any]:
-    """The form as OpenAPI has it."""
-    about = "JPEG, PNG (24, 32 or 48 bits a pixel) or BMP; at most 3 MB, sides from 32 to 1999 px."
-    return_form = {
-        "type": "string",
-        "enum": list(FORMS),
-        "description": "Absent: cutout, a four-channel PNG. `mask`: the matte as gray PNG. "
-        "`whiteBK`: on white, JPEG. `crop`: the cutout without its empty margins.",
-    }
-    return form_body({"image": BINARY | {"description": about}, "return_form": return_form}, ["image"])
+def body(cutout: Cutout) -> dict[str, Any]:
+    """The form of a cutout's endpoint as OpenAPI has it."""
+    fields: dict[str, Any] = {"image": BINARY | {"description": cutout.about}}
+    if cutout.forms:
+        fields["return_form"] = {"type": "string", "enum": list(cutout.forms), "description": cutout.forms_about}
+    return form_body(fields, ["image"])
 
 
-def upload_limits(settings: Settings) -> UploadLimits:
-    """A photo, and some short fields."""
-    return UploadLimits({"image": settings.max_file_bytes}, settings.body_deadline_s)
-
-
-async def remove_product_background(call: Call) -> Response:
-    settings = call.service.settings
-    form = await read_form(call.request, upload_limits(settings))
-    data, options = file_in(form, "image"), _options_of(form)
-    photo = Submission(data, recipe_for(options), contract_limits(settings))
+async def remove_background(cutout: Cutout, call: Call) -> Response:
+    """Make a cutout, keep it, and answer its address."""
+    photo = await _photo(cutout, call)
     stored = await call.run(call.service.jobs.make_and_keep(call.key, photo, idempotency_key=call.idempotency_key))
-    url = call.service.public_url(stored.link.path(RESULTS))
-    return JSONResponse(SuccessEnvelope.success(call.request_id, {"image_url": url}).model_dump())
+    return _answer(_model(cutout).success(call.request_id, data=_data(cutout, _url(call, stored))))
+
+
+async def begin_task(cutout: Cutout, call: Call) -> Response:
+    """The same, answered with a task's id as soon as the photo is known to be usable and its credit is taken."""
+    photo = await _photo(cutout, call)
+    task_id = await call.run(call.service.tasks.start(call.key, photo, idempotency_key=call.idempotency_key))
+    return _answer(TaskEnvelope.success(call.request_id, task_id=task_id))
+
+
+async def query_task(call: Call) -> Response:
+    """How a task stands; of one that has failed the reasons are in error_detail, as the vendor's SDK expects it."""
+    task_id = call.request.query_params.get("task_id", "")
+    if not task_id:
+        raise MissingParameter("The request has no `task_id`.", hint="Put it into the query.", field="task_id")
+    task = await call.service.tasks.look(call.key, task_id)
+    if task.error is not None:
+        told: dict[str, Any] = {"task_status": FAILED, "error_detail": detail_of(task.error)}
+    elif task.result is not None:
+        told = {"task_status": DONE, "data": _data(HD, _url(call, task.result))}
+    else:
+        told = {"task_status": AT_WORK}
+    return _answer(TaskResultEnvelope.success(call.request_id, **told))
 
 
 async def query_credits(call: Call) -> Response:
+    """One kind of credits pays for everything here: the vendor's common ones. The pool of the product is empty."""
     key, balance = call.key, call.credits_left
-    pool = {
-        "unique_sign": key.id,
+    of_key = {
         "name": key.name,
-        "balance": balance,
-        "total": balance + key.used,
         "first_buy_time": int(key.created_at),
         "last_update_time": int(key.last_used_at or key.created_at),
     }
-    envelope = CreditsEnvelope.success(call.request_id, [pool])
-    return JSONResponse(envelope.model_dump(), headers={"Cache-Control": "no-store"})
+    pools = [
+        {"unique_sign": "common", "balance": balance, "total": balance + key.used, **of_key},
+        {"unique_sign": "cutout_product_background_removal", "balance": 0, "total": 0, **of_key},
+    ]
+    return _answer(CreditsEnvelope.success(call.request_id, data=pools))
 
 
-def _options_of(form: Form) -> Options:
-    """What `return_form` asks for; without one, the cutout. Of several the last counts."""
-    values = [value for name, value in form if name == "return_form"]
-    if not values:
-        return Options()
-    value = values[-1]
-    if isinstance(value, str) and value in FORMS:
-        return FORMS[value]
-    shown = repr(value[:40]) if isinstance(value, str) else "a file"
+def _answer(envelope: Envelope) -> Response:
+    return JSONResponse(envelope.model_dump(exclude_none=True), headers={"Cache-Control": "no-store"})
+
+
+def _model(cutout: Cutout) -> type[Envelope]:
+    return ElementsEnvelope if cutout.in_elements else SuccessEnvelope
+
+
+def _data(cutout: Cutout, url: str) -> dict[str, Any]:
+    found = {"image_url": url}
+    return {"elements": [found]} if cutout.in_elements else found
+
+
+async def _photo(cutout: Cutout, call: Call) -> Submission:
+    settings = call.service.settings
+    limits = cutout.limits(settings)
+    assert limits.max_bytes is not None  # noqa: S101 - every endpoint of the vendor has one
+    form = await read_form(call.request, UploadLimits({"image": limits.max_bytes}, settings.body_deadline_s))
+    return Submission(file_in(form, "image"), recipe_for(_options(cutout, form)), limits)
+
+
+def _url(call: Call, stored: StoredResult) -> str:
+    return call.service.public_url(stored.link.path(RESULTS))
+
+
+def _options(cutout: Cutout, form: Form) -> Options:
+    """What `return_form` asks for; without one, the cutout. Of several the last counts that says anything."""
+    said = {name: _text(value) for name, value in form if _text(value) and name != "image"}
+    for name in cutout.refused:
+        if said.get(name, "0") != "0":
+            raise InvalidOption(
+                f"{name} is {said[name][:40]!r}: this service does not tell pieces of clothing apart.",
+                hint="Leave it out, and all that stands out is cut out.",
+                field=name,
+            )
+    value = said.get("return_form", "")
+    if not value or not cutout.forms:
+        return CUTOUT
+    if value in cutout.forms:
+        return cutout.forms[value]
     raise InvalidOption(
-        f"return_form is {shown}.",
-        hint=f"Use one of {', '.join(FORMS)}, or leave it out for a cutout.",
+        f"return_form is {value[:40]!r}.",
+        hint=f"Use one of {', '.join(cutout.forms)}, or leave it out for a cutout.",
         field="return_form",
-        allowed=tuple(FORMS),
+        allowed=tuple(cutout.forms),
+    )
+
+
+def _text(value: str | bytes) -> str:
+    """A field's value as clients mean it: some send it as a file, some in JSON's quotes, some with blanks around."""
+    text = (value.decode(errors="replace") if isinstance(value, bytes) else value).strip()
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1].strip() if quoted else text
+
+
+def _endpoint(cutout: Cutout) -> Endpoint:
+    later = cutout is HD
+    return Endpoint(
+        "POST",
+        cutout.paths,
+        partial(begin_task if later else remove_background, cutout),
+        summary=cutout.title,
+        operation_id=cutout.operation_id,
+        takes_queue=True,
+        failures=_FAILURES,
+        model=TaskEnvelope if later else _model(cutout),
+        answers={200: {"description": "The envelope, with " + ("the task's id" if later else "the result's address")}},
+        body=partial(body, cutout),
+        parameters=(IDEMPOTENCY_KEY,),
+        sample="-F image=@photo.jpg",
     )
 
 
@@ -91,19 +167,16 @@ DIALECT = Dialect(
     key_headers=KEY_HEADERS,
     errors=ERRORS,
     endpoints=(
+        *map(_endpoint, (*CUTOUTS, HD)),
         Endpoint(
-            "POST",
-            PATHS,
-            remove_product_background,
-            summary="Remove the background of a product photo",
-            operation_id="removeProductBackground",
-            takes_queue=True,
-            failures=(400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504),
-            model=SuccessEnvelope,
-            answers={200: {"description": "The envelope, with the result's `image_url`"}},
-            body=body,
-            parameters=(IDEMPOTENCY_KEY,),
-            sample="-F image=@photo.jpg",
+            "GET",
+            ("/api/common/query-async-task-result",),
+            query_task,
+            summary="How a task stands, and its result",
+            operation_id="queryTask",
+            failures=(400, 401, 403, 404, 405, 429, 500, 503),
+            model=TaskResultEnvelope,
+            parameters=({"name": "task_id", "in": "query", "required": True, "schema": {"type": "string"}},),
         ),
         Endpoint(
             "GET",
