@@ -120,11 +120,17 @@ class TaskEnvelope(Envelope):
     task_id: str = Field(description="Names the task, for the query of its result. It is kept for 24 hours.")
 
 
+class TaskData(ResultData):
+    """The result of a task."""
+
+    task_status: int = Field(description="As beside `data`: clients look at either place.")
+
+
 class TaskResultEnvelope(Envelope):
     """The envelope of the query of a task. Where the task failed, error_detail says why, and error_code is 0."""
 
     task_status: int = Field(description="1: at work. 2: done. 3: failed, and the credit is given back.")
-    data: ResultData | None = Field(None, description="The result, once the task is done.")
+    data: TaskData | None = Field(None, description="The result, once the task is done.")
 
 
 class Pool(BaseModel):

@@ -67,7 +67,8 @@ async def query_task(call: Call) -> Response:
     if task.error is not None:
         told: dict[str, Any] = {"task_status": FAILED, "error_detail": detail_of(task.error)}
     elif task.result is not None:
-        told = {"task_status": DONE, "data": _data(HD, _url(call, task.result))}
+        # The vendor's Java SDK looks for the status in `data` where there is one, and would wait for ever.
+        told = {"task_status": DONE, "data": {**_data(HD, _url(call, task.result)), "task_status": DONE}}
     else:
         told = {"task_status": AT_WORK}
     return _answer(TaskResultEnvelope.success(call.request_id, **told))
