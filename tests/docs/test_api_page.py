@@ -1,4 +1,4 @@
-"""The curl lines of docs/api.md work as they stand, and what the page says of fields and headers is so."""
+"""The curl lines of docs/api.md and docs/drop-in.md work as they stand, and what they say of fields is so."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from tests.kit.images import good
 from tests.kit.server import Running
 
 PAGE = (FOLDER / "api.md").read_text(encoding="utf-8")
-LINES = re.findall(r"^    (curl (?:[^\\\n]|\\\n)*)", PAGE, re.MULTILINE)
+LINE = re.compile(r"^    (curl (?:[^\\\n]|\\\n)*)", re.MULTILINE)
+LINES = LINE.findall(PAGE)
+DROP_IN = [line for line in LINE.findall((FOLDER / "drop-in.md").read_text(encoding="utf-8")) if "TASK_ID" not in line]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-@pytest.mark.parametrize("line", LINES, ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60])
+@pytest.mark.parametrize(
+    "line", [*LINES, *DROP_IN], ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60]
+)
 def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(good("jpeg"))
     command = line.replace("http://127.0.0.1:8000", running.base_url).replace("YOUR_KEY", running.new_key())
@@ -41,7 +45,11 @@ def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) ->
 
 def test_there_are_lines_for_every_route() -> None:
     native = {"/v1/packshots", "/v1/checks", "/v1/account", "/v1/about"}
-    assert {re.findall(r"8000(/[\w/-]+)", line)[0] for line in LINES} == {*native, "/api/common/query-credits"}
+    assert {re.findall(r"8000(/[\w/-]+)", line)[0] for line in LINES} == {
+        *native,
+        "/api/common/query-credits",
+        "/cutout/commodity/commodity",
+    }
 
 
 def test_the_page_names_every_member_header_and_status() -> None:
