@@ -39,8 +39,7 @@ class Idempotency:
         InvalidOption
             The idempotency key is empty or longer than 255 characters.
         """
-        if not 0 < len(idempotency_key) <= LONGEST_KEY:
-            raise InvalidOption(f"An idempotency key has 1 to {LONGEST_KEY} characters.", hint="A UUID does well.")
+        check_key(idempotency_key)
         row = {"key_id": key_id, "idempotency_key": idempotency_key, "request_hash": request_hash}
         mine = self._database.insert(IDEMPOTENCY).values(**row, started_at=self._now()).on_conflict_do_nothing()
         inserted = mine.returning(IDEMPOTENCY.c.key_id)
@@ -80,6 +79,12 @@ class Idempotency:
         dead = or_(started_at <= now - self._running_s, started_at > now + self._running_s)
         old = or_(started_at <= now - KEPT_S, and_(IDEMPOTENCY.c.outcome.is_(None), dead))
         connection.execute(delete(IDEMPOTENCY).where(old))
+
+
+def check_key(idempotency_key: str) -> None:
+    """Raises InvalidOption unless the key is one."""
+    if not 0 < len(idempotency_key) <= LONGEST_KEY:
+        raise InvalidOption(f"An idempotency key has 1 to {LONGEST_KEY} characters.", hint="A UUID does well.")
 
 
 def _at(key_id: str, idempotency_key: str) -> ColumnElement[bool]:

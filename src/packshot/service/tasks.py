@@ -21,6 +21,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from packshot import errors
 from packshot.errors import ConflictError, PackshotError, ResultUnknown, ShuttingDown
 from packshot.service.database import Database
+from packshot.service.idempotency import check_key
 from packshot.service.jobs import Jobs, StoredResult, at_last, recalled, remembered, request_hash, started
 from packshot.service.tables import TASKS
 
@@ -70,8 +71,12 @@ class Tasks:
         ------
         ConflictError
             The idempotency key was used for another photo.
+        InvalidOption
+            The idempotency key is empty or longer than 255 characters.
         Everything that Jobs.make_and_keep raises before the work begins.
         """
+        if idempotency_key is not None:
+            check_key(idempotency_key)
         digest = await asyncio.to_thread(request_hash, photo)
         task_id = secrets.token_urlsafe(16) if idempotency_key is None else _named(key.id, idempotency_key)
         accepted = asyncio.Event()

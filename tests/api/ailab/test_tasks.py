@@ -130,6 +130,8 @@ def test_the_same_idempotency_key_has_the_same_task(running: Running) -> None:
     other = running.send(good("png"), key=key, path=HD, headers={"Idempotency-Key": "order-1"})
     failure(other, 409, "ERROR_TASK_CONFLICT")
     assert begun(running, running.new_key(), **{"Idempotency-Key": "order-1"}) != first
+    too_long = running.send(good("jpeg"), key=key, path=HD, headers={"Idempotency-Key": "x" * 256})
+    failure(too_long, 422, "UNSUPPORTED_PARAMETER_VALUES")
 
 
 def test_a_failed_task_begins_again(running: Running) -> None:
