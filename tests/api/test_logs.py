@@ -12,14 +12,17 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from packshot.service.logs import JsonFormatter, TextFormatter
 from tests.contract.envelope import success_path
 from tests.kit.images import good
-from tests.kit.server import ENDPOINT, Running, gated, serving, wait_until
+from tests.kit.server import ENDPOINT, Running, gated, multipart, serving, wait_until
 
 FOREIGN = "sk-a-key-of-another-service-0123456789"
 FORGED = "2026-01-01T00:00:00.000Z INFO packshot.access forged"
+TRACE = 5  # uvicorn's own level below debug: a line for each connection, and for each message of a request
 LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z [A-Z]+ [\w.]+ |    ")
 
 
@@ -178,3 +181,54 @@ def test_clients_are_logged_when_the_operator_wants_it(tmp_path_factory: pytest.
         running.http.get("/v1/about")
         wait_until(lambda: access_lines(lines))
         assert access_lines(lines)[0]["client"] == "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server that logs all that it does with a connection and with a request."""
+    levels = {name: logging.getLogger(name).level for name in ("uvicorn.error", "uvicorn.asgi")}
+    for name in levels:
+        logging.getLogger(name).setLevel(TRACE)
+    try:
+        with serving(tmp_path_factory.mktemp("talkative")) as running:
+            yield running
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def request_of(kind: str, offer: str, key: str) -> bytes:
+    """A request, perhaps with an offer of another protocol as java.net.http makes it."""
+    body, content_type = multipart("image", good("jpeg")) if kind == "photo" else (b"", "text/plain")
+    first = {"photo": f"POST {ENDPOINT}", "probe": "GET /healthz", "nothing": "GET /none"}[kind]
+    upgrade = f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {offer}\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    head = f"{first} HTTP/1.1\r\nHost: a\r\nx-api-market-key: {key}\r\n{upgrade if offer else ''}"
+    return f"{head}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+STATUS = {"photo": 200, "probe": 200, "nothing": 404}
+kinds = st.tuples(st.sampled_from(sorted(STATUS)), st.sampled_from(["", "h2c", "websocket", "h2c, TLS/1.0"]))
+
+
+@given(st.lists(kinds, min_size=2, max_size=4), st.booleans())
+@example([("probe", ""), ("photo", "h2c"), ("probe", "")], False)
+@settings(max_examples=10, deadline=None)
+def test_no_line_carries_the_id_of_a_request_that_is_over(
+    talkative: Running, sent: list[tuple[str, str]], at_once: bool
+) -> None:
+    key = talkative.new_key()
+    requests = [request_of(kind, offer, key) for kind, offer in sent]
+    with logs() as (text, lines):
+        with socket.create_connection(talkative.address) as connection:
+            for count, request in enumerate(requests, 1):
+                connection.sendall(request)
+                wait_until(lambda count=count: at_once or len(access_lines(lines)) == count)
+            wait_until(lambda: len(access_lines(lines)) == len(sent))
+        wait_until(lambda: "HTTP connection lost" in text.getvalue())
+    over: set[object] = set()
+    for line in parsed(lines):
+        assert line.get("request_id") not in over, line
+        if line["logger"] == "packshot.access":
+            over.add(line["request_id"])
+    assert [line["status"] for line in access_lines(lines)] == [STATUS[kind] for kind, _ in sent]
+    assert not [line for line in parsed(lines) if line["level"] in {"warning", "error"}]  # an offer is no fault

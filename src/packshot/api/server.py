@@ -6,9 +6,10 @@ import asyncio
 import resource
 import socket
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from functools import partial
 from types import FrameType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import h11
 import uvicorn
@@ -21,6 +22,8 @@ from packshot.errors import PackshotError
 from packshot.service.build import Service
 from packshot.service.environment import cannot_listen
 from packshot.service.settings import Settings
+
+T = TypeVar("T")
 
 # A stalled reader must take what is buffered between asyncio's marks, 48 KB, in this many times the idle deadline.
 READ_PATIENCE = 6
@@ -41,6 +44,11 @@ def raise_descriptor_limit() -> None:
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def run_in(context: Context, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a copy of a context, which works within the context itself too."""
+    return context.copy().run(function, *arguments)
 
 
 class ConnectionLimit:
@@ -79,16 +87,23 @@ class ConnectionLimit:
 
 
 class _Transport:
-    """A connection's transport. close() is the protocol's own, close_now() what it was."""
+    """A connection's transport. close() is the protocol's own, close_now() what it was.
 
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+    All of it runs in the connection's context: asyncio calls back in the context of the call that asked for it, so
+    the reading that a request's task resumes would go on in the name of that request.
+    """
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None], context: Context) -> None:
         self._transport = transport
+        self._context = context
         self.close = close
-        self.close_now = transport.close
         self.lingers = False  # our side is closed, the client's is not
 
+    def close_now(self) -> None:
+        run_in(self._context, self._transport.close)
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return partial(run_in, self._context, getattr(self._transport, name))
 
     def is_closing(self) -> bool:
         return self.lingers or self._transport.is_closing()
@@ -99,6 +114,9 @@ class GuardedProtocol(H11Protocol):
 
     A head that is refused reaches the application as a request for its path, with the fault beside it: its answer has
     the dialect's form, an id and a line in the log. After a fault the connection is read no more.
+
+    What the server does between requests carries no request's id in the log: it runs in the context in which the
+    connection was accepted.
     """
 
     def __init__(self, **arguments: Any) -> None:
@@ -111,7 +129,8 @@ class GuardedProtocol(H11Protocol):
         self._dropped_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._side = _Transport(transport, self._close)
+        self._context = copy_context()
+        self._side = _Transport(transport, self._close, self._context)
         super().connection_made(cast("asyncio.Transport", self._side))
 
     def data_received(self, data: bytes) -> None:
@@ -152,10 +171,18 @@ class GuardedProtocol(H11Protocol):
         self._refuse(fault, head=self._head_given)
 
     def on_response_complete(self) -> None:
+        """Called in the task of the request that is answered."""
+        run_in(self._context, self._go_on)
+
+    def _go_on(self) -> None:
         answered = self._reading
         super().on_response_complete()  # begins the next request, when it came along with this one
         if answered.fault is not None:
             self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        """An offer of another protocol, as Java's client makes with each request, may be ignored (RFC 9110, 7.8)."""
+        return False
 
     def shutdown(self) -> None:
         if self._side.lingers:
@@ -235,9 +262,9 @@ class DeadlineProtocol(GuardedProtocol):
         super().data_received(data)
         self._disarm_when_answering()
 
-    def on_response_complete(self) -> None:
+    def _go_on(self) -> None:
         self._arm()
-        super().on_response_complete()  # begins the next request, when it came along with this one
+        super()._go_on()
         self._disarm_when_answering()
 
     def connection_lost(self, exc: Exception | None) -> None:
