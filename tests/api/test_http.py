@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.test_neutral import Check, form_error
+from tests.api.test_neutral import UNKNOWN, Check, form_error
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import good
 from tests.kit.native import PACKSHOTS, problem
@@ -22,16 +22,20 @@ OWN = {"x-request-id", "date", "x-ratelimit-reset"}
 REMOVEBG = "/v1.0/removebg"
 
 
+@pytest.fixture(scope="module")
+def result(running: Running) -> httpx.URL:
+    return httpx.URL(success_url(running.send(good("jpeg"))))
+
+
 def paths_of(running: Running) -> list[str]:
     document = running.http.get("/openapi.json").json()
     documented = [path for path, operations in document["paths"].items() if "get" in operations and "{" not in path]
     return [*documented, "/", "/docs", "/openapi.json"]
 
 
-def test_head_is_get_without_the_body(running: Running) -> None:
+def test_head_is_get_without_the_body(running: Running, result: httpx.URL) -> None:
     key = running.new_key()
-    result = success_url(running.send(good("jpeg"))).removeprefix(running.base_url)
-    for path in [*paths_of(running), result]:
+    for path in [*paths_of(running), result.raw_path.decode()]:
         headers = {"x-api-key": key, "ailabapi-api-key": key}
         get, head = (running.http.request(method, path, headers=headers) for method in ("GET", "HEAD"))
         status = 400 if path.endswith("/query-async-task-result") else 200  # it needs a task's id
@@ -91,15 +95,53 @@ def test_an_unknown_target_in_any_form_is_answered_in_the_words_of_its_path(
         check(received(connection), 404, code)
 
 
-@given(st.sampled_from([(PACKSHOTS, "image"), (ENDPOINT, "image"), (REMOVEBG, "image_file")]), st.data())
+@st.composite
+def slashed(draw: st.DrawFn, paths: list[str]) -> tuple[str, str]:
+    """A path, and the same with slashes doubled and at the end."""
+    path = draw(st.sampled_from(paths))
+    runs = st.sampled_from(["/", "//", "///"])
+    return path, "".join(draw(runs) + part for part in path.split("/")[1:]) + draw(st.sampled_from(["", "/", "//"]))
+
+
+@given(slashed([PACKSHOTS, ENDPOINT, REMOVEBG]))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_slashes_too_many_mean_nothing(running: Running, path_and_name: tuple[str, str], data: st.DataObject) -> None:
-    path, name = path_and_name
-    slashes = st.sampled_from(["/", "//", "///"])
-    target = "".join(data.draw(slashes) + part for part in path.split("/")[1:]) + data.draw(
-        st.sampled_from(["", "/", "//"])
-    )
-    assert asked(running, target, name, key=running.new_key()) == 200
+def test_slashes_too_many_mean_nothing(running: Running, target: tuple[str, str]) -> None:
+    path, spelt = target
+    assert asked(running, spelt, "image_file" if path == REMOVEBG else "image", key=running.new_key()) == 200
+
+
+def told(running: Running, method: str, target: str, key: str = "") -> httpx.Response:
+    """The answer to a request without a body for this very target."""
+    headers = f"Host: a\r\nx-api-key: {key}\r\nailabapi-api-key: {key}\r\nContent-Length: 0"
+    with socket.create_connection(running.address) as connection:
+        connection.sendall(f"{method} {target} HTTP/1.1\r\n{headers}\r\n\r\n".encode())
+        return received(connection)
+
+
+ASKED = ["/v1/about", "/v1/account", "/v1.0/account", "/api/common/query-credits", "/results/", "/cutout/results/"]
+
+
+@given(slashed(ASKED))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_slashes_too_many_mean_nothing_to_what_is_asked_for(
+    running: Running, result: httpx.URL, target: tuple[str, str]
+) -> None:
+    path, spelt = target
+    if "results" in path:
+        name, query = result.path.rpartition("/")[2], result.query.decode()
+        path, spelt = f"{path}{name}?{query}", f"{spelt}{name}?{query}"
+    key = running.new_key()
+    plain, same = told(running, "GET", path, key), told(running, "GET", spelt, key)
+    assert (same.status_code, same.headers["content-type"]) == (200, plain.headers["content-type"])
+
+
+@given(slashed([path for _, _, paths in UNKNOWN for path in paths]))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_unknown_path_with_slashes_too_many_is_answered_in_the_words_of_its_dialect(
+    running: Running, target: tuple[str, str]
+) -> None:
+    [(check, code)] = [(check, code) for check, code, paths in UNKNOWN if target[0] in paths]
+    check(told(running, "GET", target[1]), 404, code)
 
 
 names = st.lists(st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,30}", fullmatch=True), min_size=1, max_size=12)

@@ -105,7 +105,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(BodyBudget, max_bytes=settings.upload_memory_bytes, held=telemetry.metrics.uploads_bytes)
     app.add_middleware(RequestSmugglingGuard, failure=failure)
     app.add_middleware(RequestContext, telemetry=telemetry, failure=failure, log_clients=settings.log_clients)
-    prefixes = [prefix for each in DIALECTS for prefix in each.prefixes]
+    prefixes = [results.PREFIX, *(prefix for each in DIALECTS for prefix in each.prefixes)]
     app.add_middleware(CanonicalTarget, prefixes=prefixes, is_served=partial(_is_served, app))
     describe = app.openapi
     app.openapi = lambda: _with_media_types(describe())  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
-from packshot.api.http import cancelled_when_gone, is_below, request_id_of
+from packshot.api.http import cancelled_when_gone, is_below, plain_path, request_id_of
 from packshot.api.middleware import RATE_WINDOW
 from packshot.api.upload import MULTIPART
 from packshot.errors import PackshotError, RateLimited
@@ -138,7 +138,7 @@ def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
 
 def failure(dialects: Iterable[Dialect], request: Request, error: PackshotError) -> Response:
     """The answer to an error, in the form of the dialect with the longest prefix of the request's path."""
-    path = "/" + str(request.scope["path"]).lstrip("/")  # not that of the URL, which has the caller's Host in it
+    path = plain_path(str(request.scope["path"]))  # not that of the URL, which has the caller's Host in it
     fitting = [
         (len(prefix), dialect.errors) for dialect in dialects for prefix in dialect.prefixes if is_below(path, prefix)
     ]

@@ -27,6 +27,11 @@ def is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
 
 
+def plain_path(path: str) -> str:
+    """The path without slashes that are doubled or at its end."""
+    return "/" + "/".join(part for part in path.split("/") if part)
+
+
 async def cancelled_when_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; cancel it when the client closes the connection. The request's body must have been read.
 

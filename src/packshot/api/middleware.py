@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.api.errors import UploadsFull
 from packshot.api.framing import READING, Reading
-from packshot.api.http import is_below
+from packshot.api.http import is_below, plain_path
 from packshot.errors import PackshotError, ShuttingDown
 from packshot.service.logs import bind_request
 from packshot.service.metrics import METHODS, OTHER
@@ -125,7 +125,7 @@ class CanonicalTarget:
     """ASGI middleware, around all others: gives a request the path that its target means.
 
     A target in absolute form (`POST http://host/v1/packshots`; RFC 9112, 3.2.2) means the path in it. Slashes that are
-    doubled or at the end mean nothing at and below the dialects' prefixes, where the path without them is served:
+    doubled or at the end mean nothing at and below the prefixes, where the path without them is served:
     clients put a base URL and a path together. They are not redirected, for few clients follow a redirect with a POST.
     """
 
@@ -145,7 +145,7 @@ class CanonicalTarget:
         if absolute:
             raw_path = raw_path[absolute.end() :] or b"/"
             path = unquote(raw_path.decode("ascii"))
-        plain = "/" + "/".join(part for part in path.split("/") if part)
+        plain = plain_path(path)
         if plain != path and any(is_below(plain, prefix) for prefix in self._prefixes):
             path = plain if self._is_served({**scope, "path": plain}) else path
         return {"path": path, "raw_path": raw_path}
