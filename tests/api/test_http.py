@@ -1,4 +1,4 @@
-"""What HTTP asks of every route: HEAD beside GET, targets in other forms, slashes, preflights, prefixes of proxies."""
+"""What HTTP asks of every route: HEAD beside GET, targets in other forms, slashes, prefixes of proxies."""
 
 from __future__ import annotations
 
@@ -142,27 +142,6 @@ def test_an_unknown_path_with_slashes_too_many_is_answered_in_the_words_of_its_d
 ) -> None:
     [(check, code)] = [(check, code) for check, code, paths in UNKNOWN if target[0] in paths]
     check(told(running, "GET", target[1]), 404, code)
-
-
-names = st.lists(st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,30}", fullmatch=True), min_size=1, max_size=12)
-
-
-@given(names, st.sampled_from([",", ", ", " , "]))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_preflight_allows_every_header_that_a_browser_asks_for(
-    running: Running, asks: list[str], between: str
-) -> None:
-    headers = {"Origin": "https://shop.example", "Access-Control-Request-Headers": between.join(asks)}
-    answer = running.http.options(REMOVEBG, headers=headers)
-    assert answer.status_code == 204
-    assert answer.headers["access-control-allow-headers"].split(", ") == asks
-    assert "Access-Control-Request-Headers" in answer.headers["vary"]
-
-
-@pytest.mark.parametrize("asks", ["", "a b", "a,,b", "(x)", "x" * 5000, "<script>"])
-def test_a_preflight_repeats_nothing_that_is_no_list_of_headers(running: Running, asks: str) -> None:
-    answer = running.http.options(REMOVEBG, headers={"Access-Control-Request-Headers": asks})
-    assert "X-Api-Key" in answer.headers["access-control-allow-headers"]
 
 
 def test_a_prefix_that_a_proxy_takes_off(running: Running, tmp_path: Path) -> None:

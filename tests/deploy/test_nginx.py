@@ -19,6 +19,7 @@ from tests.kit.images import good
 from tests.kit.server import Running, head, wait_until
 
 pytestmark = pytest.mark.services
+SHOP = "https://shop.example"
 DIALECTS = {"envelope": PATHS[0], "problem": "/v1/packshots", "form": "/v1.0/removebg"}
 RESULT = f"results/{'a' * 22}.png?expires=1&signature=SIGNATURE"
 
@@ -66,7 +67,6 @@ def check(answer: httpx.Response, dialect: str, status: int) -> None:
         assert body.keys() == {"type", "title", "status", "detail", "slug", "hint", "request_id"}
     else:
         assert [entry.keys() >= {"title", "code"} for entry in body["errors"]] == [True]
-        assert answer.headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize(("prefix", "dialect"), [("/", "problem"), ("/cutout/", "envelope")])
@@ -107,6 +107,22 @@ def test_no_replica(deserted: Nginx, dialect: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_replica_that_does_not_answer(silent: Nginx, dialect: str) -> None:
     check(httpx.post(silent.url + DIALECTS[dialect], files={"image": b"photo"}), dialect, 504)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_page_that_operators_let_in_sees_what_nginx_answers(
+    tmp_path_factory: pytest.TempPathFactory, deserted: Nginx, dialect: str
+) -> None:
+    example = '# "https://shop.example" $http_origin;'
+    with nginx_before(tmp_path_factory.mktemp("open"), [1], {example: example.removeprefix("# ")}) as nginx:
+        for url, origin, seen in (
+            (nginx.url, SHOP, SHOP),
+            (nginx.url, f"{SHOP}.net", None),
+            (deserted.url, SHOP, None),
+        ):
+            answer = httpx.get(url + DIALECTS[dialect], headers={"origin": origin})
+            assert answer.status_code == 502
+            assert answer.headers.get("access-control-allow-origin") == seen
 
 
 def test_a_request_that_is_none(nginx: Nginx) -> None:

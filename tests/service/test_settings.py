@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from docs.settings_page import settings_page
 from packshot.errors import BadSettings
@@ -114,6 +116,58 @@ def test_a_wildcard_address_needs_a_base_url_because_links_cannot_lead_to_it(hos
 
 def test_an_ipv6_address_stands_in_brackets_in_links() -> None:
     assert Settings.from_environment(HOME | {"PACKSHOT_HOST": "::1"}).base_url == "http://[::1]:8000"
+
+
+def origins(text: str) -> tuple[str, ...]:
+    return Settings.from_environment(HOME | {"PACKSHOT_CORS_ORIGINS": text}).cors_origins
+
+
+def test_no_page_of_another_origin_is_let_in_unless_it_is_said() -> None:
+    assert Settings.from_environment(HOME).cors_origins == ()
+    assert origins("*") == ("*",)
+
+
+def test_origins_are_kept_as_browsers_send_them() -> None:
+    written = (
+        "https://Shop.Example/, http://localhost:3000,https://a.example:443,http://a.example:80,https://b.example:80"
+    )
+    assert origins(written) == (
+        "https://shop.example",
+        "http://localhost:3000",
+        "https://a.example",
+        "http://a.example",
+        "https://b.example:80",
+    )
+    others = ("https://*.shop.example", "chrome-extension://abcdefgh", "capacitor://localhost", "http://[::1]:3000")
+    assert origins(",".join(others)) == others
+
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+
+
+@given(
+    st.sampled_from(["http", "https", "moz-extension"]),
+    st.lists(labels, min_size=1, max_size=4),
+    st.none() | st.integers(1, 65535).filter(lambda port: port not in {80, 443}),
+)
+@settings(max_examples=30, deadline=None)
+def test_an_origin_with_anything_after_it_is_none(scheme: str, names: list[str], port: int | None) -> None:
+    origin = f"{scheme}://{'.'.join(names)}" + (f":{port}" if port else "")
+    assert origins(origin) == (origin,)
+    for rest in ("/cut", "?a", "#a", "//", "/*", ":", ":0", "@a", ".*", "\\", " a"):
+        text = line(faults({"PACKSHOT_CORS_ORIGINS": f"https://a.example, {origin}{rest}"}), "PACKSHOT_CORS_ORIGINS")
+        assert f"{origin}{rest} " in text
+
+
+@pytest.mark.parametrize(
+    "wrong", ["shop.example", "https://", "//shop.example", "https://*", "https://a.*.b", "https://bücher.example"]
+)
+def test_what_is_no_origin_is_refused(wrong: str) -> None:
+    assert f"{wrong} is no origin" in line(faults({"PACKSHOT_CORS_ORIGINS": wrong}), "PACKSHOT_CORS_ORIGINS")
+
+
+def test_the_origin_that_any_page_can_have_is_refused() -> None:
+    assert "any page can have" in line(faults({"PACKSHOT_CORS_ORIGINS": "null"}), "PACKSHOT_CORS_ORIGINS")
 
 
 def test_sides_in_the_wrong_order_are_refused() -> None:

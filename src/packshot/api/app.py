@@ -21,7 +21,14 @@ from packshot.api import dialect, docs, results
 from packshot.api.ailab import routes as ailab
 from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.errors import PROBLEM_DETAILS, MalformedRequest, UnknownPath, WrongMethod
-from packshot.api.middleware import BodyBudget, CanonicalTarget, RequestContext, RequestSmugglingGuard
+from packshot.api.middleware import (
+    BodyBudget,
+    CanonicalTarget,
+    CrossOrigin,
+    ErrorBarrier,
+    RequestContext,
+    RequestSmugglingGuard,
+)
 from packshot.api.native import routes as native
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
@@ -104,7 +111,9 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_middleware(BodyBudget, max_bytes=settings.upload_memory_bytes, held=telemetry.metrics.uploads_bytes)
     app.add_middleware(RequestSmugglingGuard, failure=failure)
-    app.add_middleware(RequestContext, telemetry=telemetry, failure=failure, log_clients=settings.log_clients)
+    app.add_middleware(ErrorBarrier, telemetry=telemetry, failure=failure)
+    app.add_middleware(CrossOrigin, origins=settings.cors_origins)
+    app.add_middleware(RequestContext, telemetry=telemetry, log_clients=settings.log_clients)
     prefixes = [results.PREFIX, *(prefix for each in DIALECTS for prefix in each.prefixes)]
     app.add_middleware(CanonicalTarget, prefixes=prefixes, is_served=partial(_is_served, app))
     describe = app.openapi
@@ -151,10 +160,10 @@ async def _http_error(metrics: Metrics, request: Request, error: Exception) -> R
 
 
 def _allowed(request: Request, first: str) -> list[str]:
-    """The methods of all routes that the path fits; `first` are those of the first. Preflights are not counted."""
+    """The methods of all routes that the path fits; `first` are those of the first."""
     fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
-    return sorted(methods.union(first.split(", ")) - {"", "OPTIONS"})
+    return sorted(methods.union(first.split(", ")) - {""})
 
 
 def _is_served(app: FastAPI, scope: Scope) -> bool:

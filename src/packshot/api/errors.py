@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -101,21 +101,20 @@ def row_of(error: type[errors.PackshotError], table: Table) -> Row:
 class ErrorForm:
     """How a dialect answers errors.
 
-    body: the JSON of an error, from its row and the request's id. model: the same for OpenAPI. headers: of every
-    failure. challenge: the WWW-Authenticate of a 401.
+    body: the JSON of an error, from its row and the request's id. model: the same for OpenAPI. challenge: the
+    WWW-Authenticate of a 401.
     """
 
     table: Table
     body: Callable[[errors.PackshotError, Row, str], dict[str, Any]]
     model: type[BaseModel]
     media_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
     challenge: str = ""
 
     def answer(self, request: Request, error: errors.PackshotError) -> Response:
         """The answer to an error. No cache keeps it, and it says when to come again where that is known."""
         row, told = self.told(error)
-        headers = {**self.headers, "Cache-Control": "no-store"}
+        headers = {"Cache-Control": "no-store"}
         retry_after_s = getattr(error, "retry_after_s", None)
         if retry_after_s is not None:
             headers["Retry-After"] = str(retry_after_s)

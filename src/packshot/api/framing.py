@@ -33,6 +33,7 @@ _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|host):[ \t]*+([^\
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"[\w.~%!$&'()*+,;=:\[\]-]*+")
 _BEGINNING = re.compile(rb"(" + _TOKEN + rb") (?:([\x21-\x7e]{1,%d}+))?" % LONGEST_TARGET_SHOWN)
+_ORIGIN = re.compile(rb"\norigin:[ \t]*+([\x21-\x7e]{1,300}+)[ \t]*+\r?\n", re.IGNORECASE)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15}+)[ \t]*+(?:;" + _VALUE + rb")?\r\n")
 _CRLF, _BLANK = b"\r\n", b"\r\n\r\n"
 
@@ -166,10 +167,15 @@ def take_head(buffer: bytearray) -> Head | None:
     return Head(head, body)
 
 
-def beginning_of(buffer: bytes | bytearray) -> tuple[bytes, bytes]:
-    """Method and target of a head that is refused, as far as they can be read: its answer is in the path's dialect."""
-    found = _BEGINNING.match(buffer)
-    return (found[1], found[2] or b"/") if found else (b"GET", b"/")
+def substitute_for(head: bytes) -> Head:
+    """A sound head in place of one that is refused, with the method, target and origin that can be read in it.
+
+    Its answer is in the dialect of the path, and the page that sent it may see it.
+    """
+    found, origin = _BEGINNING.match(head), _ORIGIN.search(head)
+    method, target = (found[1], found[2] or b"/") if found else (b"GET", b"/")
+    page = b"Origin: %b\r\n" % origin[1] if origin else b""
+    return Head(b"%b %b HTTP/1.1\r\nHost: -\r\n%bConnection: close\r\n\r\n" % (method, target, page), SizedBody(0))
 
 
 def _body_of(head: bytes) -> Body:

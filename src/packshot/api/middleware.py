@@ -1,4 +1,5 @@
-"""The layers around the application: a request's context, the request-smuggling guard, the budget of body bytes."""
+"""The layers around the application: a request's context, pages of other origins, the answers to faults of ours, the
+request-smuggling guard, the budget of body bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,19 +40,22 @@ STOPPED_RETRY_S = 2
 BUDGET_RETRY_S = 5
 QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
 _AUTHORITY = re.compile(rb"https?://[^/]*+", re.IGNORECASE)
+# What a preflight may ask for: names of headers, in no more bytes than any page needs.
+_HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+MOST_HEADER_NAMES_BYTES = 2048
+PREFLIGHT_MAX_AGE_S = 86400  # Firefox keeps a preflight that long; Chromium keeps it 2 hours, Safari 10 minutes
 RATE_WINDOW = "rate_window"  # in the request's scope once its key is known: what is left of the key's rate limit
 
 
 class RequestContext:
-    """ASGI middleware, the outermost: gives each request its id, answers for our bugs, tells log, metrics and trace.
+    """ASGI middleware, the outermost: gives each request its id, tells log, metrics and trace of its answer.
 
     The id is made here and never taken from the caller: it must be unique in the logs.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, failure: Failure, *, log_clients: bool) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, *, log_clients: bool) -> None:
         self.app = app
         self._telemetry = telemetry
-        self._failure = failure
         self._log_clients = log_clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,19 +81,6 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_id)
-        except asyncio.CancelledError:  # by the server, when the time of its drain is over
-            if status:
-                raise
-            stopped = ShuttingDown(
-                "The service is shutting down.", retry_after_s=STOPPED_RETRY_S, hint="Send it again in a moment."
-            )
-            self._telemetry.metrics.error(stopped)
-            await self._failure(Request(scope), stopped)(scope, receive, send_with_id)
-        except Exception as error:  # the outermost handler: the caller learns the request_id, the log the rest
-            log.error("unexpected error", exc_info=error)
-            if status:
-                raise  # the answer had begun: the server cuts the connection, so that it is not taken for whole
-            await self._failure(Request(scope), PackshotError("unexpected"))(scope, receive, send_with_id)
         finally:
             self._tell(scope, status, time.perf_counter() - started, span)
 
@@ -149,6 +141,82 @@ class CanonicalTarget:
         if plain != path and any(is_below(plain, prefix) for prefix in self._prefixes):
             path = plain if self._is_served({**scope, "path": plain}) else path
         return {"path": path, "raw_path": raw_path}
+
+
+class CrossOrigin(CORSMiddleware):
+    """ASGI middleware. Lets the pages of these origins read every answer, and answers every preflight (CORS).
+
+    `*` stands for all origins, `https://*.shop.example` for every host below that one; without origins no answer
+    changes. A browser sends no cookie and no login along: the key in the request decides, and the origin only says
+    which page may see what comes of it.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        below = [re.escape(origin).replace(r"\*", "[a-z0-9_.-]+") for origin in origins if "://*." in origin]
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_origin_regex="|".join(below) or None,
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("*",),
+            # Every header of an answer is meant for its caller. A list would lag behind the dialects.
+            expose_headers=("*",),
+            max_age=PREFLIGHT_MAX_AGE_S,
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Names the headers that the page asks for, whatever its origin: upload widgets add headers of their own."""
+        headers = dict(self.preflight_headers)
+        asked = ",".join(request_headers.getlist("access-control-request-headers"))[: MOST_HEADER_NAMES_BYTES + 1]
+        names = [name.strip() for name in asked.split(",")]
+        if len(asked) <= MOST_HEADER_NAMES_BYTES and all(map(_HEADER_NAME.fullmatch, names)):
+            headers["Access-Control-Allow-Headers"] = ", ".join(names)
+        origin = request_headers["origin"]
+        if self.preflight_explicit_allow_origin and self.is_allowed_origin(origin):
+            headers["Access-Control-Allow-Origin"] = origin
+        return Response(status_code=204, headers=headers)
+
+    async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
+        if self.allow_origins:
+            await super().simple_response(scope, receive, send, request_headers)
+        else:
+            await self.app(scope, receive, send)
+
+
+class ErrorBarrier:
+    """ASGI middleware. Answers for our bugs, and for work that is cut off when the service stops."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, failure: Failure) -> None:
+        self.app = app
+        self._telemetry = telemetry
+        self._failure = failure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except asyncio.CancelledError:  # by the server, when the time of its drain is over
+            if begun:
+                raise
+            stopped = ShuttingDown(
+                "The service is shutting down.", retry_after_s=STOPPED_RETRY_S, hint="Send it again in a moment."
+            )
+            self._telemetry.metrics.error(stopped)
+            await self._failure(Request(scope), stopped)(scope, receive, send)
+        except Exception as error:  # the outermost handler: the caller learns the request_id, the log the rest
+            log.error("unexpected error", exc_info=error)
+            if begun:
+                raise  # the answer had begun: the server cuts the connection, so that it is not taken for whole
+            await self._failure(Request(scope), PackshotError("unexpected"))(scope, receive, send)
 
 
 class RequestSmugglingGuard:

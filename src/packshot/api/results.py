@@ -18,7 +18,6 @@ _FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "Access-Control-Allow-Origin": "*",
     "Referrer-Policy": "no-referrer",
 }
 # How long an address of the bucket itself works: as long as a client may take until it begins to download.

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from packshot.api.app import create_app
 from packshot.api.errors import MalformedRequest
-from packshot.api.framing import READING, Body, Head, Reading, SizedBody, beginning_of, take_head
+from packshot.api.framing import READING, Body, Head, Reading, SizedBody, substitute_for, take_head
 from packshot.errors import PackshotError
 from packshot.service.build import Service
 from packshot.service.environment import cannot_listen
@@ -204,9 +204,7 @@ class GuardedProtocol(H11Protocol):
         self._unread.clear()
         if head:
             self.conn = h11.Connection(h11.SERVER)
-            method, target = beginning_of(head)
-            substitute = b"%b %b HTTP/1.1\r\nHost: -\r\nConnection: close\r\n\r\n" % (method, target)
-            self._give_head(Head(substitute, SizedBody(0)))
+            self._give_head(substitute_for(head))
         self._reading.fault = fault
         if self.cycle.response_complete:
             self.transport.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,11 @@ from packshot.service.environment import Fault, read_environment, setting, varia
 SECRET_CHARACTERS = 32
 # Standard names, not ours: whoever sets one wants traces.
 TRACING_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+# `https://HOST`, with a port, or with `*.` for every host below one. The scheme may be that of an app or an extension.
+_ORIGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*)://((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}  # browsers leave these out
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
@@ -59,6 +65,13 @@ class Settings(BaseModel):
         "a URL such as https://cutouts.example.com, without query",
         default=None,
         shown="http://HOST:PORT",
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "Origins of other web pages that may call the service and read its answers in a browser: docs/api.md. `*` is "
+        "every page, `https://*.shop.example` every host below that one.",
+        "origins such as https://shop.example and http://localhost:3000, separated by commas, or *",
+        default=(),
+        shown="none",
     )
     state_dir: Path = setting(
         "Folder for accounts, results and the service's own secret. It is made with mode 0700 when it is missing.",
@@ -314,12 +327,17 @@ class Settings(BaseModel):
             database_url(value)
         return value
 
-    @field_validator("url_secrets", mode="before")
+    @field_validator("url_secrets", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(secret.strip() for secret in value.replace("\n", ",").split(",") if secret.strip())
+        return tuple(each.strip() for each in value.replace("\n", ",").split(",") if each.strip())
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each if each == "*" else _origin(each) for each in value)
 
     @field_validator("url_secrets")
     @classmethod
@@ -374,6 +392,21 @@ class Settings(BaseModel):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers send it: lower case, without a default port. Raises Fault for what is none."""
+    if text.lower() == "null":
+        raise Fault("any page can have the origin null, in a frame of its own; set * to let all pages in.")
+    found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
+    if found is None:
+        raise Fault(f"{text} is no origin. Write scheme://host or scheme://host:port, with no path and in ASCII.")
+    scheme, host, port = found.groups()
+    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    if not 1 <= int(port) <= 65535:
+        raise Fault(f"{text} has no port from 1 to 65535.")
+    return f"{scheme}://{host}:{int(port)}"
 
 
 def _is_loopback(host: str) -> bool:

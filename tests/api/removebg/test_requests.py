@@ -206,16 +206,6 @@ class TestRefusals:
         assert error(running.http.post("/v1.0/improve")) == (404, "not_found")
 
 
-def test_a_browser_may_call_from_any_page(running: Running, call: Call) -> None:
-    asks = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
-    asked = running.http.options(PATH, headers={**asks, "Access-Control-Request-Headers": "x-api-key,content-type"})
-    assert asked.status_code == 204
-    assert asked.headers["Access-Control-Allow-Origin"] == "*"
-    assert {"x-api-key", "content-type"} <= set(asked.headers["Access-Control-Allow-Headers"].lower().split(", "))
-    for answer in (call(), call(size="vast"), running.http.get("/v1.0/account")):
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
-
-
 def test_the_account_shows_credits_and_nothing_is_spent_by_asking(running: Running, call: Call) -> None:
     key = running.new_key(7)
     call(key=key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 from functools import partial
 from typing import Any
 
@@ -39,19 +38,6 @@ from packshot.service.settings import Settings
 
 PATHS = ("/v1.0/removebg", "/v1.0/account")
 CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size
-# Lets a page of another origin call the form, as plug-ins in a browser do. A browser sends nothing along of its own
-# accord here, no cookie and no login: who has a key may come from anywhere.
-ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
-PREFLIGHT = ANY_ORIGIN | {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST",
-    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, X-Api-Key",
-    "Access-Control-Max-Age": "86400",
-    "Vary": "Access-Control-Request-Headers",
-}
-# Upload widgets add headers of their own (Cache-Control, X-Requested-With, X-CSRF-Token ...), and which of them makes
-# no difference here.
-_HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
-MOST_HEADER_NAMES_BYTES = 2048
 # The codes that the form documents are kept to; where it has none, one in its manner.
 _CODES = {
     MissingImage: (400, "missing_source"),
@@ -126,17 +112,7 @@ async def account(call: Call) -> Response:
         "credits": {"total": total, "subscription": 0, "payg": total, "enterprise": 0},
         "api": {"free_calls": 0, "sizes": "all"},
     }
-    headers = ANY_ORIGIN | {"Cache-Control": "no-store"}
-    return JSONResponse({"data": {"attributes": attributes}}, headers=headers)
-
-
-async def preflight(call: Call) -> Response:
-    """A browser may send whatever headers it asks for."""
-    asked = ",".join(call.request.headers.getlist("access-control-request-headers"))[: MOST_HEADER_NAMES_BYTES + 1]
-    names = [name.strip() for name in asked.split(",")]
-    if len(asked) > MOST_HEADER_NAMES_BYTES or not all(map(_HEADER_NAME.fullmatch, names)):
-        return Response(status_code=204, headers=PREFLIGHT)
-    return Response(status_code=204, headers=PREFLIGHT | {"Access-Control-Allow-Headers": ", ".join(names)})
+    return JSONResponse({"data": {"attributes": attributes}}, headers={"Cache-Control": "no-store"})
 
 
 def wants_json(accept: str) -> bool:
@@ -150,7 +126,7 @@ def wants_json(accept: str) -> bool:
 
 def answer(order: Order, result: Result, *, as_json: bool) -> Response:
     """The picture or the zip itself, or JSON with it in base64."""
-    headers = facts(order, result) | ANY_ORIGIN | {"Cache-Control": "no-store", "Vary": "Accept"}
+    headers = facts(order, result) | {"Cache-Control": "no-store", "Vary": "Accept"}
     if not as_json:
         headers["X-Content-Type-Options"] = "nosniff"
         return Response(result.data, media_type=MEDIA_TYPES[order.file], headers=headers)
@@ -205,7 +181,7 @@ def _failure(error: errors.PackshotError, row: Row, _: str) -> dict[str, Any]:
     return {"errors": [{"title": title, "code": code_of(error)} | ({"detail": detail} if detail else {})]}
 
 
-ERRORS = ErrorForm(TABLE, _failure, FormErrors, headers=ANY_ORIGIN)
+ERRORS = ErrorForm(TABLE, _failure, FormErrors)
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -279,6 +255,5 @@ DIALECT = Dialect(
             failures=(403, 405, 429, 500, 503),
             answers={200: {"content": {JSON: {"schema": _ACCOUNT}}}},
         ),
-        Endpoint("OPTIONS", PATHS, preflight, needs_key=False),
     ),
 )
