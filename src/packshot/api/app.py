@@ -122,13 +122,15 @@ def create_app(service: Service) -> FastAPI:
 
 
 def _with_media_types(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI writes every model under application/json; problem details have a type of their own."""
-    problem = {"schema": {"$ref": f"#/components/schemas/{PROBLEM_DETAILS.model.__name__}"}}
+    """FastAPI writes every model under application/json; errors may have another type."""
+    forms = [PROBLEM_DETAILS, *(each.errors for each in DIALECTS)]
+    types = {f"#/components/schemas/{form.model.__name__}": form.described_as or form.media_type for form in forms}
     for operations in document["paths"].values():
         for operation in operations.values():
             for answer in operation["responses"].values():
-                if answer.get("content", {}).get("application/json") == problem:
-                    answer["content"] = {PROBLEM_DETAILS.media_type: problem}
+                found = answer.get("content", {}).get("application/json", {})
+                if kind := types.get(found.get("schema", {}).get("$ref", "")):
+                    answer["content"] = {kind: found}
     return document
 
 

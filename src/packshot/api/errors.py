@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -92,6 +92,13 @@ class Row(NamedTuple):
 Table = Mapping[type[errors.PackshotError], Row]
 
 
+class Renamed(NamedTuple):
+    """A dialect's own name for an option. takes: completes "Give ..."; without it the error's own hint stays."""
+
+    name: str
+    takes: str = ""
+
+
 def row_of(error: type[errors.PackshotError], table: Table) -> Row:
     """The row of the nearest class in an error's MRO."""
     return next(table[kind] for kind in error.__mro__ if kind in table)
@@ -101,15 +108,18 @@ def row_of(error: type[errors.PackshotError], table: Table) -> Row:
 class ErrorForm:
     """How a dialect answers errors.
 
-    body: the JSON of an error, from its row and the request's id. model: the same for OpenAPI. challenge: the
-    WWW-Authenticate of a 401.
+    body: the JSON of an error, from its row and the request's id. model: the same for OpenAPI, under the media type
+    described_as, where that is not media_type. challenge: the WWW-Authenticate of a 401.
+    renamed: the options that the dialect calls otherwise; errors about them come in its words.
     """
 
     table: Table
     body: Callable[[errors.PackshotError, Row, str], dict[str, Any]]
     model: type[BaseModel]
     media_type: str = "application/json"
+    described_as: str = ""
     challenge: str = ""
+    renamed: Mapping[str, Renamed] = field(default_factory=dict)
 
     def answer(self, request: Request, error: errors.PackshotError) -> Response:
         """The answer to an error. No cache keeps it, and it says when to come again where that is known."""
@@ -131,7 +141,22 @@ class ErrorForm:
             error = errors.PackshotError(
                 "Please send the request again later; if it goes on, tell the operator this request_id."
             )
-        return row, error
+        return row, self._in_own_words(error)
+
+    def _in_own_words(self, error: errors.PackshotError) -> errors.PackshotError:
+        """An option's error as the dialect's field has it.
+
+        Where the hint stays, so does the message, which begins with the option's name. Other messages may give a reason
+        in the names and values of further options.
+        """
+        option = str(error.fields.get("field", ""))
+        if not isinstance(error, errors.InvalidOption) or option not in self.renamed:
+            return error
+        name, takes = self.renamed[option]
+        if not takes:
+            message = name + error.message.removeprefix(option)
+            return errors.InvalidOption(message, hint=error.hint, **{**error.fields, "field": name})
+        return errors.InvalidOption(f"{name} cannot be used.", hint=f"Give {takes}.", field=name, allowed=takes)
 
     def responses(self, statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
         """What OpenAPI says of failures of these statuses."""

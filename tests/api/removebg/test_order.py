@@ -6,16 +6,19 @@ import base64
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from packshot.api.errors import MissingImage
-from packshot.api.removebg.fields import FIELDS, MEGAPIXELS
+from packshot.api.removebg.fields import FIELDS, MEGAPIXELS, colour
 from packshot.api.removebg.order import Order, read
 from packshot.api.removebg.routes import code_of
 from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, Size
 from packshot.core.options import Options
 from packshot.core.recipe import make_recipe
-from packshot.errors import InvalidOption, PackshotError
+from packshot.core.values import LARGEST_PX
+from packshot.errors import PackshotError
 
 PHOTO = b"a photo"
 LARGE = Size(4000, 3000)
@@ -80,6 +83,8 @@ class TestMeaning:
             ({"format": "png"}, {"format": "png"}, "png"),
             ({"format": "WebP"}, {"format": "webp"}, "webp"),
             ({"format": "jpg"}, {"format": "jpeg"}, "jpeg"),
+            ({"format": "JPEG"}, {"format": "jpeg"}, "jpeg"),
+            ({"format": b"webp", "size": b"full"}, {"format": "webp"}, "webp"),  # parts with a file name
             ({"format": "zip"}, {"format": "png"}, "zip"),
             ({"bg_color": "ff0000"}, {"format": "jpeg", "background": "#ff0000"}, "jpeg"),
             ({"bg_color": "#F00"}, {"format": "jpeg", "background": "#ff0000"}, "jpeg"),
@@ -87,6 +92,16 @@ class TestMeaning:
             ({"bg_color": "ff0000ff"}, {"format": "jpeg", "background": "#ff0000"}, "jpeg"),
             ({"bg_color": "f000"}, {"format": "png"}, "png"),
             ({"bg_color": "ff000080", "format": "jpg"}, {"format": "jpeg", "background": "#ff7f7f"}, "jpeg"),
+            ({"bg_color": "transparent"}, {"format": "png"}, "png"),
+            ({"bg_color": " Transparent", "format": "jpg"}, {"format": "jpeg"}, "jpeg"),
+            (
+                {"bg_color": "transparent", "bg_image_file": b"b"},
+                {"format": "jpeg", "background_picture": b"b"},
+                "jpeg",
+            ),
+            ({"bg_color": "rgb(255, 0, 0)"}, {"format": "jpeg", "background": "#ff0000"}, "jpeg"),
+            ({"bg_color": "rgba(255,0,0,0)"}, {"format": "png"}, "png"),
+            ({"bg_color": "rgba(255,0,0,.5)", "format": "jpg"}, {"format": "jpeg", "background": "#ff7f7f"}, "jpeg"),
             ({"bg_image_file": b"b"}, {"format": "jpeg", "background_picture": b"b"}, "jpeg"),
             ({"channels": "alpha"}, {"form": "mask", "format": "png"}, "png"),
             ({"channels": "alpha", "bg_color": "red", "add_shadow": "true"}, {"form": "mask", "format": "png"}, "png"),
@@ -104,6 +119,11 @@ class TestMeaning:
             ({"add_shadow": "true", "shadow_opacity": "0"}, {"format": "png"}, "png"),
             ({"add_shadow": "true", "shadow_type": "none"}, {"format": "png"}, "png"),
             ({"semitransparency": "false", "type": "car", "unheard_of": "1"}, {"format": "png"}, "png"),
+            (
+                {"scale": "50%", "position": "10%, 20%"},
+                {"fill": "50%", "position": "10% 20%", "max_upscale": 4.0},
+                "png",
+            ),
         ],
     )
     def test_fields_become_options_that_go_together(
@@ -122,6 +142,34 @@ class TestMeaning:
     def test_position_goes_with_a_scale(self, text: str, position: str) -> None:
         assert order(scale="50%", position=text).options.position == position
 
+    @pytest.mark.parametrize(
+        ("text", "rgba"),
+        [
+            ("81d4fa", (0x81, 0xD4, 0xFA, 255)),
+            ("#81D4FA77", (0x81, 0xD4, 0xFA, 0x77)),
+            ("RebeccaPurple", (102, 51, 153, 255)),
+            ("hsl(120, 100%, 50%)", (0, 255, 0, 255)),
+            ("rgb(100% 50% 0%)", (255, 128, 0, 255)),
+            ("rgb(1 2 3 / 50%)", (1, 2, 3, 128)),
+            ("RGBA( 1 , 2 , 3 , 1 )", (1, 2, 3, 255)),
+            ("rgba(1,2,3,128)", (1, 2, 3, 128)),
+            ("rgba(300,-5,2.6,300)", (255, 0, 3, 255)),
+        ],
+    )
+    def test_colours(self, text: str, rgba: tuple[int, int, int, int]) -> None:
+        assert colour(text) == rgba
+
+    @given(rgba=st.tuples(*[st.integers(0, 255)] * 4), comma=st.sampled_from([",", " , ", ", "]))
+    def test_a_colour_is_the_same_in_every_notation(self, rgba: tuple[int, int, int, int], comma: str) -> None:
+        red, green, blue, alpha = rgba
+        digits = bytes(rgba).hex()
+        share = f"{alpha / 255:.4f}"
+        written = [digits, f"#{digits.upper()}", f"rgba({red}{comma}{green}{comma}{blue}{comma}{share})"]
+        written.append(f"rgb({red} {green} {blue} / {100 * alpha / 255:.4f}%)")
+        if alpha != 1:  # as a share, it is all
+            written.append(f"rgba({red}, {green}, {blue}, {alpha})")
+        assert {colour(text) for text in written} == {rgba}
+
     def test_empty_values_are_not_said(self) -> None:
         assert order(**dict.fromkeys(set(FIELDS) - {"image_file"}, "")).options == order().options
 
@@ -135,7 +183,9 @@ class TestMeaning:
 
 class TestSize:
     @pytest.mark.parametrize("size", [None, *MEGAPIXELS, "50MP"])
-    @pytest.mark.parametrize("photo", [LARGE, Size(3000, 4000), Size(9000, 600), Size(8000, 8000), Size(500, 500)])
+    @pytest.mark.parametrize(
+        "photo", [LARGE, Size(3000, 4000), Size(9000, 600), Size(8000, 8000), Size(500, 500), Size(40_000, 1200)]
+    )
     def test_the_output_is_as_large_as_allowed_and_no_larger(self, size: str | None, photo: Size) -> None:
         allowed = 1e6 * MEGAPIXELS[(size or "preview").lower()]
         options = order(size=size or "").options_for(photo)
@@ -144,7 +194,7 @@ class TestSize:
         if photo.width * photo.height <= allowed:
             assert output == photo
         else:
-            assert output.width * output.height > 0.95 * allowed
+            assert output.width * output.height > 0.95 * allowed or max(output) == LARGEST_PX
             assert output.width / output.height == pytest.approx(photo.width / photo.height, rel=0.01)
 
     @pytest.mark.parametrize("product", [Box(0, 0, 4000, 3000), Box(0, 0, 4000, 40), Box(5, 5, 2000, 2005)])
@@ -190,9 +240,15 @@ class TestRefusals:
             ("semitransparency", "maybe"),
             ("bg_color", "12345"),
             ("bg_color", "no such colour"),
+            ("bg_color", "rgba(1,2,3,4,5)"),
+            ("bg_color", "rgb(1,2)"),
+            ("bg_color", "rgb(a,b,c)"),
             ("bg_image_file", "text"),
             ("size", ["hd"]),
             ("size", b"a file"),
+            ("size", b"\xff" * 5000),
+            ("roi", "1 " * 3000),
+            ("type", {}),
         ],
     )
     def test_a_value_that_is_not_taken_is_named(self, field: str, value: object) -> None:
@@ -206,7 +262,3 @@ class TestRefusals:
     )
     def test_a_region_has_words_of_its_own(self, roi: str, code: str) -> None:
         assert refusal(roi=roi)[0] == code
-
-    def test_an_error_of_the_line_names_the_field_as_the_form_has_it(self) -> None:
-        assert code_of(InvalidOption("x", field="background_picture")) == "invalid_bg_image_file"
-        assert code_of(InvalidOption("x", field="margin")) == "invalid_crop_margin"

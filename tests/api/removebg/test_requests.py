@@ -109,9 +109,32 @@ class TestPictures:
         assert found["foreground_width"] == int(answer.headers["X-Foreground-Width"])
         assert {f"foreground_{name}" for name in ("left", "top", "width", "height")} < set(found)
 
-    @pytest.mark.parametrize("accept", ["*/*", "image/*", "application/json, text/plain, */*", "image/png;q=0.1"])
+    @pytest.mark.parametrize(
+        "accept",
+        [
+            "*/*",
+            "image/*",
+            "application/json, text/plain, */*",
+            "image/png;q=0.1",
+            "image/png, application/json",
+            "application/zip, application/json",
+            "application/octet-stream, */*",
+            "text/html",
+        ],
+    )
     def test_a_picture_for_everybody_else(self, call: Call, accept: str) -> None:
-        assert picture(call(headers={"Accept": accept})).format == "PNG"
+        answer = call(headers={"Accept": accept})
+        assert picture(answer).format == "PNG"
+        assert answer.headers["Content-Type"] == "image/png"
+
+    @pytest.mark.parametrize("accept", ["application/octet-stream", "application/json, application/octet-stream;q=0.5"])
+    def test_bytes_for_who_takes_no_picture(self, call: Call, accept: str) -> None:
+        answer = call(headers={"Accept": accept}, bg_color="red")
+        assert picture(answer).format == "JPEG"
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+
+    def test_a_long_strip_is_made_to_fit(self, call: Call) -> None:
+        assert picture(call(as_png(photo(16_000, 32)))).size == (10_000, 20)
 
     @pytest.mark.parametrize(
         ("fields", "kind", "mode"),

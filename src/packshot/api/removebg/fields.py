@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from packshot.api.errors import Renamed
 from packshot.core import values
 from packshot.errors import InvalidOption
 
@@ -25,6 +26,7 @@ MEGAPIXELS: Mapping[str, float] = {
     "50mp": 50,
 }
 FORMATS = ("auto", "png", "jpg", "webp", "zip")
+ALSO = {"jpeg": "jpg"}  # what clients write for a choice
 CHANNELS = ("rgba", "alpha")
 SHADOWS: Mapping[str, str] = {"none": "none", "auto": "contact", "car": "contact", "3d": "contact", "drop": "soft"}
 KINDS = ("person", "product", "animal", "car", "car_interior", "car_part", "transportation", "graphics", "other")
@@ -34,20 +36,40 @@ MARGIN_SHARE, MARGIN_PX = 0.5, 500
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off"})
 _HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+# As CSS has it: commas or blanks between, each a number or a share.
+_PART = r"([+-]?(?:\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})%?)"
+_BETWEEN = r"(?:\s*,\s*|\s+)"
+_RGB = re.compile(
+    rf"rgba?\(\s*{_PART}{_BETWEEN}{_PART}{_BETWEEN}{_PART}(?:(?:\s*[,/]\s*|\s+){_PART})?\s*\)", re.IGNORECASE | re.ASCII
+)
+TRANSPARENT = "transparent"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field. kind: as OpenAPI has it; "binary" and "base64" are strings there. choices: all it takes."""
+    """One field.
+
+    kind: as OpenAPI has it; "binary" and "base64" are strings there. choices: all it takes. accepts: completes "Give
+    ...", where neither kind nor choices do.
+    """
 
     about: str
     kind: str = "string"
     choices: tuple[str, ...] = ()
+    accepts: str = ""
+
+    @property
+    def takes(self) -> str:
+        """What to give; completes "Give ..."."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        kinds = {"boolean": "true or false", "binary": "a file in multipart/form-data"}
+        return self.accepts or kinds.get(self.kind, "a text")
 
 
 FIELDS: Mapping[str, Field] = {
     "image_file": Field("The photo, as a file part. This, or image_file_b64.", "binary"),
-    "image_file_b64": Field("The photo in base64, with or without a data: prefix.", "base64"),
+    "image_file_b64": Field("The photo in base64, with or without a data: prefix.", "base64", accepts="base64"),
     "image_url": Field("Refused: this service opens no URL. Send the photo itself."),
     "size": Field(
         "Most megapixels of the output: preview, small and regular 0.25, medium 1.5, hd 4, full, 4k and auto 25, "
@@ -59,25 +81,53 @@ FIELDS: Mapping[str, Field] = {
     "format": Field(
         "auto: png where something is transparent, else jpg. zip: color.jpg and alpha.png.", choices=FORMATS
     ),
-    "roi": Field("Only what lies in this rectangle of the photo can be product: `x1 y1 x2 y2`, each in px or %."),
+    "roi": Field(
+        "Only what lies in this rectangle of the photo can be product: `x1 y1 x2 y2`, each in px or %.",
+        accepts="x1 y1 x2 y2 in px or %, such as 0% 0% 100% 100%",
+    ),
     "crop": Field("Cut the output to the product.", "boolean"),
-    "crop_margin": Field("Room around the product with crop: one, two or four lengths in px (up to 500) or % (50)."),
-    "scale": Field("Share of the output that the product takes, from 10% to 100%. Default: original."),
-    "position": Field("Where the product lies: center, one share, or two, across and down."),
+    "crop_margin": Field(
+        "Room around the product with crop: one, two or four lengths in px (up to 500) or % (50).",
+        accepts=f"one, two or four lengths of at most {MARGIN_PX}px or {MARGIN_SHARE:.0%}",
+    ),
+    "scale": Field(
+        "Share of the output that the product takes, from 10% to 100%. Default: original.",
+        accepts="original, or a share from 10% to 100%",
+    ),
+    "position": Field(
+        "Where the product lies: center, one share, or two, across and down.",
+        accepts="original, center, one share such as 50%, or two, across and down",
+    ),
     "channels": Field("rgba: the picture. alpha: its matte in gray.", choices=CHANNELS),
     "add_shadow": Field("Adds a shadow where the product stands.", "boolean"),
     "shadow_type": Field("drop is soft; auto, car and 3D lie where the product stands.", choices=tuple(SHADOWS)),
-    "shadow_opacity": Field("How dark the shadow is, from 0 to 100."),
+    "shadow_opacity": Field("How dark the shadow is, from 0 to 100.", accepts="a number from 0 to 100"),
     "semitransparency": Field("Is checked, and changes nothing: the matte says what can be seen through.", "boolean"),
-    "bg_color": Field("Colour behind the product: 3, 4, 6 or 8 hexadecimal digits, or a name."),
+    "bg_color": Field(
+        "Colour behind the product: 3, 4, 6 or 8 hex digits, rgb() or rgba() as in CSS, a name; or transparent.",
+        accepts="3, 4, 6 or 8 hexadecimal digits, rgb(255, 0, 0), rgba(255, 0, 0, 0.5), a name such as white, or "
+        "transparent",
+    ),
     "bg_image_file": Field("Picture behind the product, scaled to cover the output.", "binary"),
     "bg_image_url": Field("Refused: this service opens no URL. Send bg_image_file."),
 }
 
 
-def invalid(field: str, value: object, allowed: str, *, code: str = "") -> InvalidOption:
+RENAMED: Mapping[str, Renamed] = {
+    "background": Renamed("bg_color", FIELDS["bg_color"].takes),
+    "background_picture": Renamed("bg_image_file"),
+    "margin": Renamed("crop_margin", FIELDS["crop_margin"].takes),
+    "fill": Renamed("scale", FIELDS["scale"].takes),
+    "shadow": Renamed("shadow_type", FIELDS["shadow_type"].takes),
+    "max_px": Renamed("size", FIELDS["size"].takes),
+}
+"""The options that the form calls otherwise."""
+
+
+def invalid(field: str, value: object, allowed: str = "", *, code: str = "") -> InvalidOption:
     """The error for a field: `allowed` completes "Give ...". `code` takes the place of invalid_FIELD."""
-    shown = "a file" if isinstance(value, bytes) else repr(value)[:60]
+    shown = "a file" if isinstance(value, bytes) else repr(value[:60] if isinstance(value, str) else value)[:60]
+    allowed = allowed or FIELDS[field].takes
     return InvalidOption(
         f"{field} is {shown}.", hint=f"Give {allowed}.", field=field, allowed=allowed, code=code or f"invalid_{field}"
     )
@@ -86,49 +136,62 @@ def invalid(field: str, value: object, allowed: str, *, code: str = "") -> Inval
 def switch(field: str, text: str) -> bool:
     """ "true" or "false", in any of their usual spellings."""
     if text.lower() not in _YES | _NO:
-        raise invalid(field, text, "true or false")
+        raise invalid(field, text)
     return text.lower() in _YES
 
 
 def choice(field: str, text: str, allowed: Mapping[str, object] | tuple[str, ...]) -> str:
     """One of some words, in small letters whatever the case that it came in."""
-    if text.lower() not in allowed:
-        raise invalid(field, text, f"one of {', '.join(FIELDS[field].choices)}")
-    return text.lower()
+    word = ALSO.get(text.lower(), text.lower())
+    if word not in allowed:
+        raise invalid(field, text)
+    return word
 
 
 def colour(text: str) -> RGBA:
     """bg_color as red, green, blue and how opaque it is."""
-    found = _HEX.fullmatch(text.strip())
-    if found:
+    if text.lower() == TRANSPARENT:
+        return 0, 0, 0, 0
+    if found := _HEX.fullmatch(text):
         digits = found[1] if len(found[1]) > 4 else "".join(2 * digit for digit in found[1])
         red, green, blue, alpha = bytes.fromhex(f"{digits}ff"[:8])
         return red, green, blue, alpha
-    how = "3, 4, 6 or 8 hexadecimal digits, or a name such as white"
-    return *_read("bg_color", text, values.colour, how), 255
+    if found := _RGB.fullmatch(text):
+        red, green, blue = (_byte(part, of=255) for part in found.groups()[:3])
+        return red, green, blue, 255 if found[4] is None else _opacity(found[4])
+    return *_read("bg_color", text, values.colour), 255
+
+
+def _byte(part: str, *, of: float) -> int:
+    """A number of which `of` is all, or a share, as 0 to 255; what is outside is bounded, as in CSS."""
+    share = float(part[:-1]) / 100 if part.endswith("%") else float(part) / of
+    return round(255 * min(max(share, 0), 1))
+
+
+def _opacity(part: str) -> int:
+    """0 to 1 as CSS has it; clients that count to 255 are understood too."""
+    return _byte(part, of=1 if part.endswith("%") or float(part) <= 1 else 255)
 
 
 def roi(text: str) -> str:
     """The region in the words of the option of the same name."""
-    how = "x1 y1 x2 y2 in px or %, such as 0% 0% 100% 100%"
     parts = text.replace(",", " ").split()
     if len(parts) == 4:
-        left, top, right, bottom = (_read("roi", part, values.length, how) for part in parts)
+        left, top, right, bottom = (_read("roi", part, values.length) for part in parts)
         for low, high in ((left, right), (top, bottom)):
             if low.is_share == high.is_share and low.value >= high.value:
                 raise invalid("roi", text, "a rectangle that is not empty", code="roi_region_empty")
         if any(each.is_share and each.value > 1 for each in (left, top, right, bottom)):
             raise invalid("roi", text, "shares up to 100%", code="roi_exceeds_bounds")
-    _read("roi", text, values.region, how)
+    _read("roi", text, values.region)
     return " ".join(parts)
 
 
 def margin(text: str) -> str:
     """crop_margin in the words of the option `margin`."""
-    how = f"one, two or four lengths of at most {MARGIN_PX}px or {MARGIN_SHARE:.0%}"
-    read = _read("crop_margin", text, values.margins, how)
+    read = _read("crop_margin", text, values.margins)
     if any(each.value > (MARGIN_SHARE if each.is_share else MARGIN_PX) for each in read):
-        raise invalid("crop_margin", text, how)
+        raise invalid("crop_margin", text)
     return text
 
 
@@ -136,38 +199,35 @@ def scale(text: str) -> str | None:
     """The share that the product takes, in the words of the option `fill`; None for "original"."""
     if text.lower() == "original":
         return None
-    how = "original, or a share from 10% to 100%"
-    if _read("scale", text, values.share, how) < 0.1:
-        raise invalid("scale", text, how)
+    if _read("scale", text, values.share) < 0.1:
+        raise invalid("scale", text)
     return text
 
 
 def position(text: str) -> str | None:
     """Where the product lies, in the words of the option of the same name; None for "original"."""
-    words = text.lower().split()
+    words = text.lower().replace(",", " ").split()
     if words == ["original"]:
         return None
     if words == ["center"]:
         return "center"
-    how = "original, center, one share such as 50%, or two, across and down"
     shares = words * 2 if len(words) == 1 else words
     if len(shares) != 2 or not all("%" in each for each in shares):
-        raise invalid("position", text, how)
-    _read("position", " ".join(shares), values.position, how)
+        raise invalid("position", text)
+    _read("position", " ".join(shares), values.position)
     return " ".join(shares)
 
 
 def opacity(text: str) -> float:
     """shadow_opacity, 0 to 100."""
-    how = "a number from 0 to 100"
-    number = _read("shadow_opacity", text.removesuffix("%"), float, how)
+    number = _read("shadow_opacity", text.removesuffix("%"), float)
     if not 0 <= number <= 100:
-        raise invalid("shadow_opacity", text, how)
+        raise invalid("shadow_opacity", text)
     return number
 
 
-def _read(field: str, text: str, parse: Callable[[str], T], how: str) -> T:
+def _read(field: str, text: str, parse: Callable[[str], T]) -> T:
     try:
         return parse(text)
     except ValueError as error:
-        raise invalid(field, text, how) from error
+        raise invalid(field, text) from error

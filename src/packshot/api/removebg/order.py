@@ -15,12 +15,14 @@ import numpy as np
 
 from packshot.api.errors import MissingImage
 from packshot.api.removebg import fields
-from packshot.api.removebg.fields import FIELDS, RGBA, invalid
+from packshot.api.removebg.fields import FIELDS, RGBA, TRANSPARENT, invalid
+from packshot.api.upload import MAX_FIELD_BYTES
 from packshot.core import codecs
 from packshot.core.compose import blend_background, spread_colours
 from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
+from packshot.core.values import LARGEST_PX
 from packshot.errors import InvalidOption, UnreadableImage
 
 FileKind = Literal["png", "jpeg", "webp", "zip"]
@@ -54,7 +56,10 @@ class Order:
         return self.options if bound is None else replace(self.options, max_px=bound)
 
     def _bound(self, photo: Size) -> int | None:
-        """The longest side with which the output is within max_pixels, or None where it cannot be more."""
+        """The longest side with which the output is within max_pixels, or None where it cannot be more.
+
+        Never over LARGEST_PX, the most that an option can ask for: a long strip is made smaller than it had to be.
+        """
         fits = photo.width * photo.height <= self.max_pixels
         if self.options.crop:
             # The product's aspect is not known yet: a square is the most that a longest side lets through.
@@ -65,7 +70,7 @@ class Order:
         side = math.isqrt(self.max_pixels * long // short)
         while side * math.ceil(side * short / long) > self.max_pixels:
             side -= 1
-        return side
+        return min(side, LARGEST_PX)
 
 
 def read(given: Mapping[str, object]) -> Order:
@@ -79,6 +84,8 @@ def read(given: Mapping[str, object]) -> Order:
         A value that the field does not take; its `code` is the form's word for it.
     """
     said = {name: value for name in FIELDS if (value := given.get(name)) not in (None, "", b"")}
+    if _is_transparent(said.get("bg_color")):
+        del said["bg_color"]
     photo = _photo(said)
     picture = _background_picture(said)
     texts = {name: _text(name, value) for name, value in said.items() if name not in _FILES}
@@ -224,13 +231,25 @@ def _from_base64(value: object) -> bytes:
     return data
 
 
+def _is_transparent(colour: object) -> bool:
+    """Whether bg_color says that nothing lies behind the product: then it is no background beside another one."""
+    return isinstance(colour, str) and colour.strip().lower() == TRANSPARENT
+
+
 def _text(name: str, value: object) -> str:
-    """A value as a form would write it; JSON has numbers and switches of its own."""
+    """A value as a form would write it; JSON has numbers and switches of its own.
+
+    Some clients send every part with a file name, texts too. In no kind of body a text may be longer than in a form.
+    """
+    if isinstance(value, bytes) and len(value) <= MAX_FIELD_BYTES:
+        value = value.decode(errors="replace")
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str) and len(value) > MAX_FIELD_BYTES:
+        raise invalid(name, value, f"a text of at most {MAX_FIELD_BYTES} characters")
     if isinstance(value, (str, int, float)):
         return str(value).strip()
-    raise invalid(name, value, "a text, a number, true or false")
+    raise invalid(name, value)
 
 
 def finish(order: Order, data: bytes) -> bytes:

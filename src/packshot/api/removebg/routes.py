@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
@@ -27,7 +28,7 @@ from packshot.api.errors import (
     row_of,
 )
 from packshot.api.http import accepted
-from packshot.api.removebg.fields import FIELDS
+from packshot.api.removebg.fields import FIELDS, RENAMED
 from packshot.api.removebg.order import HOW, MEDIA_TYPES, Order, finish, read
 from packshot.api.upload import JSON, MULTIPART, OVERHEAD_BYTES, URLENCODED, UploadLimits, read_fields
 from packshot.engine.job import Submission
@@ -37,6 +38,19 @@ from packshot.service.build import native_limits
 from packshot.service.settings import Settings
 
 PATHS = ("/v1.0/removebg", "/v1.0/account")
+OCTETS = "application/octet-stream"
+FACTS = {
+    "X-Width": "Of the output, in px.",
+    "X-Height": "Of the output, in px.",
+    "X-Max-Width": "Of the photo, in px.",
+    "X-Max-Height": "Of the photo, in px.",
+    "X-Foreground-Left": "Where the product begins in the photo, in the photo's px.",
+    "X-Foreground-Top": "Where the product begins in the photo, in the photo's px.",
+    "X-Foreground-Width": "Of the product in the photo, in the photo's px.",
+    "X-Foreground-Height": "Of the product in the photo, in the photo's px.",
+    "X-Credits-Charged": "1, whatever the size.",
+    "X-Type": "What the caller gave as type, else product; absent with type_level=none.",
+}
 CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size
 # The codes that the form documents are kept to; where it has none, one in its manner.
 _CODES = {
@@ -72,15 +86,6 @@ _CODES = {
 }
 # The words are the neutral ones: the form has none of its own.
 TABLE = {kind: Row(status, row_of(kind, PROBLEM_DETAILS.table).words, code) for kind, (status, code) in _CODES.items()}
-# The names under which the pipeline knows what the form calls otherwise.
-_FIELDS = {
-    "background": "bg_color",
-    "background_picture": "bg_image_file",
-    "margin": "crop_margin",
-    "fill": "scale",
-    "shadow": "shadow_type",
-    "max_px": "size",
-}
 
 
 def upload_limits(settings: Settings) -> UploadLimits:
@@ -102,7 +107,7 @@ async def remove_background(call: Call) -> Response:
     order = await asyncio.to_thread(read, await read_fields(call.request, upload_limits(settings)))
     photo = Submission(order.photo, lambda header: recipe_for(order.options_for(header.size)), native_limits(settings))
     making = call.service.jobs.make_once(call.key, photo, finish=partial(finish, order))
-    return answer(order, await call.run(making), as_json=wants_json(accepted(call.request)))
+    return answer(order, await call.run(making), kind_of_answer(accepted(call.request)))
 
 
 async def account(call: Call) -> Response:
@@ -115,21 +120,24 @@ async def account(call: Call) -> Response:
     return JSONResponse({"data": {"attributes": attributes}}, headers={"Cache-Control": "no-store"})
 
 
-def wants_json(accept: str) -> bool:
-    """Whether JSON is all that the client takes.
+def kind_of_answer(accept: str) -> Literal["picture", "bytes", "json"]:
+    """What a client takes: the picture under its own type, under application/octet-stream, or in JSON.
 
-    HTTP libraries say "application/json, */*" of their own accord in programs that then save the picture.
+    HTTP libraries say "application/json, */*" of their own accord in programs that then save the picture: whoever
+    takes a file gets one.
     """
     kinds = {part.split(";")[0].strip() for part in accept.lower().split(",")}
-    return JSON in kinds and not any(kind == "*/*" or kind.startswith("image/") for kind in kinds)
+    if any(kind in {"*/*", MEDIA_TYPES["zip"]} or kind.startswith("image/") for kind in kinds):
+        return "picture"
+    return "bytes" if OCTETS in kinds else "json" if JSON in kinds else "picture"
 
 
-def answer(order: Order, result: Result, *, as_json: bool) -> Response:
+def answer(order: Order, result: Result, kind: Literal["picture", "bytes", "json"]) -> Response:
     """The picture or the zip itself, or JSON with it in base64."""
     headers = facts(order, result) | {"Cache-Control": "no-store", "Vary": "Accept"}
-    if not as_json:
+    if kind != "json":
         headers["X-Content-Type-Options"] = "nosniff"
-        return Response(result.data, media_type=MEDIA_TYPES[order.file], headers=headers)
+        return Response(result.data, media_type=OCTETS if kind == "bytes" else MEDIA_TYPES[order.file], headers=headers)
     left, top, right, bottom = result.box
     found = {"foreground_left": left, "foreground_top": top}
     found |= {"foreground_width": right - left, "foreground_height": bottom - top}
@@ -172,57 +180,51 @@ def code_of(error: errors.PackshotError) -> str:
     """The code of the error's row; of an option's error the one with the form's name of the option in it."""
     if not isinstance(error, errors.InvalidOption):
         return row_of(type(error), TABLE).code
-    field = str(error.fields.get("field", "parameter"))
-    return str(error.fields.get("code", f"invalid_{_FIELDS.get(field, field)}"))
+    return str(error.fields.get("code", f"invalid_{error.fields.get('field', 'parameter')}"))
 
 
-def _failure(error: errors.PackshotError, row: Row, _: str) -> dict[str, Any]:
-    title, detail = (f"{row.words}.", error.message) if row.status == 500 else (error.message, error.hint)
+def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
+    title, detail = error.message, error.hint
+    if row.status == 500:  # a caller may know no more of a fault of ours than where its operator finds it
+        title = f"{row.words}."
+        detail = f"Send the request again later; if it goes on, tell the operator that it was request {request_id}."
     return {"errors": [{"title": title, "code": code_of(error)} | ({"detail": detail} if detail else {})]}
 
 
-ERRORS = ErrorForm(TABLE, _failure, FormErrors)
+# Described as any type, for what a client accepts changes no error. Generators that find JSON among the answers of an
+# operation ask for JSON alone, and would get the picture in base64.
+ERRORS = ErrorForm(TABLE, _failure, FormErrors, described_as="*/*", renamed=RENAMED)
 
 
 def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _described(name: str, *, form: bool) -> dict[str, Any]:
-    """A field for OpenAPI; a form has texts only, of which "true" is one."""
+def _described(name: str) -> dict[str, Any]:
+    """A field for OpenAPI."""
     field = FIELDS[name]
-    schema: dict[str, Any] = {"type": "boolean" if field.kind == "boolean" and not form else "string"}
     if field.kind == "binary":
-        schema["format"] = "binary"
-    if field.kind == "boolean" and form:
-        schema["enum"] = ["true", "false"]
-    if field.choices:
-        schema["enum"] = list(field.choices)
-    return {**schema, "description": field.about}
+        return BINARY | {"description": field.about}
+    choices = {"enum": list(field.choices)} if field.choices else {}
+    return {"type": "boolean" if field.kind == "boolean" else "string", **choices, "description": field.about}
 
 
-def _fields(*, form: bool, files: bool) -> dict[str, Any]:
-    names = [name for name, field in FIELDS.items() if files or field.kind != "binary"]
-    return {"schema": {"type": "object", "properties": {name: _described(name, form=form) for name in names}}}
-
-
-def _body() -> dict[str, Any]:
-    content = {
-        MULTIPART: _fields(form=True, files=True),
-        URLENCODED: _fields(form=True, files=False),
-        JSON: _fields(form=False, files=False),
-    }
-    return {"required": True, "content": content}
+def _body() -> Mapping[str, Any]:
+    """The multipart form: generators make a client for the first kind of body that they know, and the others of these
+    cannot hold a file.
+    """
+    about = f"The same fields are read from {URLENCODED} and from {JSON}, with image_file_b64 in place of files."
+    schema = {"type": "object", "properties": {name: _described(name) for name in FIELDS}}
+    return {"required": True, "description": about, "content": {MULTIPART: {"schema": schema}}}
 
 
 _NUMBER, _TEXT = {"type": "number"}, {"type": "string"}
-_FOREGROUND = {f"foreground_{name}": {"type": "integer"} for name in ("left", "top", "width", "height")}
 _PICTURE: dict[str, Any] = {
-    "description": "The picture or the zip; JSON where that is all that the client accepts",
-    "content": {
-        **{kind: {"schema": BINARY} for kind in MEDIA_TYPES.values()},
-        "application/json": {"schema": _object(data=_object(result_b64=_TEXT, **_FOREGROUND))},
-    },
+    "description": "The picture or the zip. With `Accept: application/json`, and no other type, it is JSON: "
+    '`{"data": {"result_b64": ..., "foreground_left": ..., "foreground_top": ..., "foreground_width": ..., '
+    '"foreground_height": ...}}`',
+    "content": {kind: {"schema": BINARY} for kind in (*MEDIA_TYPES.values(), OCTETS)},
+    "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in FACTS.items()},
 }
 _CREDITS = _object(total=_NUMBER, subscription=_NUMBER, payg=_NUMBER, enterprise=_NUMBER)
 _ACCOUNT = _object(
