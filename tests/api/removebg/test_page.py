@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from packshot.api.removebg.fields import FIELDS
-from packshot.api.removebg.routes import TABLE
+from packshot.api.removebg.routes import FACTS, TABLE
 
 PAGE = (Path(__file__).parents[3] / "docs/removebg.md").read_text(encoding="utf-8")
 
@@ -26,3 +26,9 @@ def test_codes() -> None:
     codes = {row.code for row in TABLE.values()} - {"conflict", "gone", "storage_failed", "invalid_parameter"}
     # These four cannot come: the form has no idempotency keys, keeps no results, and names the field in the code.
     assert codes <= set(re.findall(r"`([a-z_]+)`", PAGE.split("## Errors")[1]))
+
+
+def test_every_field_and_header_is_compared_with_the_original() -> None:
+    compared = set(re.findall(r"`([^`]+)`", PAGE.split("## Compared with remove.bg")[1]))
+    assert set(FIELDS) <= compared
+    assert {name for name in FACTS if not name.startswith("X-Foreground")} <= compared
