@@ -1,0 +1,153 @@
+"""Published clients of remove.bg, unchanged but for the address in a copy of them, work against this service."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import importlib.util
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import pytest
+from PIL import Image
+
+from tests.kit.images import as_jpeg, photo
+from tests.kit.server import Running
+
+ADDRESS = "https://api.remove.bg"
+URL = "https://example.com/photo.jpg"
+# What comes of a URL: "refused", or "fetched" where the service opens URLs and can reach URL.
+Outcome = Literal["refused", "fetched"]
+URLS: Outcome = "refused"
+SIZE = (400, 300)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "photo.jpg"
+    path.write_bytes(as_jpeg(photo(*SIZE)))
+    return path
+
+
+def readdress(folder: Path, suffix: str, address: str) -> None:
+    """Write another address into the sources of a client."""
+    changed = 0
+    for path in folder.rglob(f"*{suffix}"):
+        text = path.read_text(encoding="utf-8")
+        changed += ADDRESS in text
+        path.write_text(text.replace(ADDRESS, address), encoding="utf-8")
+    assert changed, f"{folder.name} has no address"
+
+
+@pytest.fixture
+def python_client(running: Running, tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """A client of the package index by its module's name, imported from a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def load(name: str) -> ModuleType:
+            spec = importlib.util.find_spec(name)
+            if spec is None or not spec.submodule_search_locations:
+                pytest.skip(f"needs the package {name}, of the group dev")
+            copy = tmp_path / f"copy_of_{name}"
+            shutil.copytree(spec.submodule_search_locations[0], copy, ignore=shutil.ignore_patterns("__pycache__"))
+            readdress(copy, ".py", running.base_url)
+            patch.syspath_prepend(tmp_path)
+            return importlib.import_module(copy.name)
+
+        yield load
+
+
+def size_of(picture: bytes) -> tuple[str | None, tuple[int, int]]:
+    with Image.open(io.BytesIO(picture)) as opened:
+        return opened.format, opened.size
+
+
+@contextmanager
+def of_a_url(outcome: Outcome, refusal: type[Exception]) -> Iterator[None]:
+    if outcome == "fetched":
+        yield
+        return
+    with pytest.raises(refusal):
+        yield
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning")
+def test_remove_bg_api(running: Running, python_client: Callable[[str], ModuleType], source: Path) -> None:
+    module = python_client("remove_bg_api")
+    key = running.new_key(5)
+    client = module.RemoveBg(key)
+    assert size_of(client.remove_bg_file(str(source), size="full")) == ("PNG", SIZE)
+    assert size_of(client.remove_bg_bytes(source.read_bytes(), data={"size": "full", "format": "JPG"}))[0] == "JPEG"
+    text = base64.b64encode(source.read_bytes())
+    assert size_of(client.remove_bg_base64(text, data={"size": "auto", "bg_color": "transparent"})) == ("PNG", SIZE)
+    with of_a_url(URLS, module.Errors.ApiErrorCode400):
+        assert size_of(client.remove_bg_url(URL))[0] == "PNG"
+    assert client.account.balance() == running.credits_of(key) == (2 if URLS == "refused" else 1)
+    assert client.account.get_balance_dict()["payg"] == client.account.balance()
+    with pytest.raises(module.Errors.ApiErrorCode403):
+        module.RemoveBg("pk_wrong")
+
+
+def test_removebgplus(
+    running: Running, python_client: Callable[[str], ModuleType], source: Path, tmp_path: Path
+) -> None:
+    module = python_client("removebgplus")
+    client = module.RemoveBg(running.new_key())
+    client.remove_from_file(str(source), str(tmp_path / "out.png"))
+    assert size_of((tmp_path / "out.png").read_bytes()) == ("PNG", SIZE)
+    (tmp_path / "text.jpg").write_bytes(b"no picture")
+    with pytest.raises(Exception, match="This file is text"):
+        client.remove_from_file(str(tmp_path / "text.jpg"), str(tmp_path / "none.png"))
+
+
+PACKAGES = ("remove.bg@1.3.0", "removebg-wrapper@1.0.3")
+CALLS = """
+const fs = require("fs");
+const client = require("remove.bg");
+const wrapper = require("removebg-wrapper");
+const [key, path, url] = process.argv.slice(2);
+const refused = (errors) => ({ code: errors[0].code });
+(async () => {
+  const told = {};
+  const file = { path, apiKey: key, size: "full", crop: true, format: "png", outputFile: "file.png" };
+  const base64 = { base64img: fs.readFileSync(path).toString("base64"), apiKey: key, size: "auto", bg_color: "fff" };
+  const made = await client.removeBackgroundFromImageFile(file);
+  told.charged = made.creditsCharged;
+  told.width = made.resultWidth;
+  fs.writeFileSync("base64", (await client.removeBackgroundFromImageBase64(base64)).base64img, "base64");
+  const fromUrl = { url, apiKey: key, outputFile: "url.png" };
+  told.url = await client.removeBackgroundFromImageUrl(fromUrl).then(() => ({ code: "fetched" }), refused);
+  told.wrong = await client.removeBackgroundFromImageFile({ ...file, scale: "nothing" }).then(() => {}, refused);
+  await wrapper.rbFromImageFile(path, key); // it writes output.png, and does not say when
+  console.log(JSON.stringify(told));
+})();
+"""
+
+
+@pytest.mark.slow
+def test_two_clients_of_npm(running: Running, source: Path, tmp_path: Path) -> None:
+    if not shutil.which("npm"):
+        pytest.skip("needs Node.js and npm")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(tmp_path), *PACKAGES]
+    installed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    if installed.returncode:
+        pytest.skip(f"npm cannot install {' and '.join(PACKAGES)}: {installed.stderr[-200:]}")
+    for name in PACKAGES:
+        readdress(tmp_path / "node_modules" / name.partition("@")[0], ".js", running.base_url)
+    (tmp_path / "calls.js").write_text(CALLS)
+    arguments = ["node", "--no-deprecation", "calls.js", running.new_key(), str(source), URL]
+    ran = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    told = json.loads(ran.stdout)
+    assert (told["charged"], told["wrong"]) == ("1", {"code": "invalid_scale"})
+    assert told["url"] == {"code": "invalid_image_url" if URLS == "refused" else "fetched"}
+    kind, size = size_of((tmp_path / "file.png").read_bytes())
+    assert (kind, str(size[0])) == ("PNG", told["width"])
+    assert size_of((tmp_path / "base64").read_bytes()) == ("JPEG", SIZE)
+    assert size_of((tmp_path / "output.png").read_bytes()) == ("PNG", SIZE)
