@@ -175,7 +175,13 @@ class TestMeaning:
 
     @pytest.mark.parametrize(
         ("fields", "kind"),
-        [({}, "product"), ({"type": "Car"}, "car"), ({"type": "new"}, "product"), ({"type_level": "none"}, None)],
+        [
+            ({}, "product"),
+            ({"type": "Car"}, "car"),
+            ({"type": "graphic"}, "graphic"),
+            ({"type": "new"}, "product"),
+            ({"type_level": "none"}, None),
+        ],
     )
     def test_the_kind_is_what_the_caller_said(self, fields: dict[str, object], kind: str | None) -> None:
         assert order(**fields).kind == kind

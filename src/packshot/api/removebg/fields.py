@@ -29,7 +29,18 @@ FORMATS = ("auto", "png", "jpg", "webp", "zip")
 ALSO = {"jpeg": "jpg"}  # what clients write for a choice
 CHANNELS = ("rgba", "alpha")
 SHADOWS: Mapping[str, str] = {"none": "none", "auto": "contact", "car": "contact", "3d": "contact", "drop": "soft"}
-KINDS = ("person", "product", "animal", "car", "car_interior", "car_part", "transportation", "graphics", "other")
+KINDS = (
+    "person",
+    "product",
+    "animal",
+    "car",
+    "car_interior",
+    "car_part",
+    "transportation",
+    "graphic",
+    "graphics",
+    "other",
+)
 # The form's own bounds of a margin. They also bound the output: 50 % or 500 px on each side of the product.
 MARGIN_SHARE, MARGIN_PX = 0.5, 500
 
