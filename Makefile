@@ -1,7 +1,7 @@
 # Each target brings what it needs: uv comes from the registry into .venv when none is on the PATH.
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
-SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,heic postgresql redis storage tracing)
+SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,heic postgresql redis storage tracing url)
 
 .PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit load faults
 serve: .venv/.serve ; $(RUN) packshot serve

@@ -10,7 +10,10 @@
      |   |- FileTooLarge       too many bytes
      |   |- ImageTooLarge      too many pixels
      |   |- ImageTooSmall      too few pixels
-     |   '- InvalidOption      an option's name or value
+     |   |- InvalidOption      an option's name or value
+     |   |   '- UrlRefused     a URL that the service does not open
+     |   '- UrlFailed          a URL that gives no picture
+     |       '- UrlTooSlow     or not in time
      |- NoForeground           the picture was read, and nothing in it stands out
      |- AccessError            keys and what they allow
      |   |- MissingKey, UnknownKey, LockedKey, OutOfCredits
@@ -104,6 +107,18 @@ class ImageTooSmall(InputError):
 
 class InvalidOption(InputError):
     slug = "invalid-option"
+
+
+class UrlRefused(InvalidOption):
+    slug = "url-refused"
+
+
+class UrlFailed(InputError):
+    slug = "url-failed"
+
+
+class UrlTooSlow(UrlFailed):
+    slug = "url-too-slow"
 
 
 class NoForeground(PackshotError):

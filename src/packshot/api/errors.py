@@ -214,6 +214,7 @@ PROBLEM_DETAILS = ErrorForm(
         errors.InputError: Row(400, "The request cannot be used"),
         errors.EmptyFile: Row(400, "The file is empty"),
         errors.UnreadableImage: Row(400, "The file cannot be decoded"),
+        errors.UrlFailed: Row(400, "The URL gives no picture"),
         errors.AccessError: Row(403, "Access is denied"),
         errors.MissingKey: Row(401, "No API key"),
         errors.UnknownKey: Row(401, "Unknown API key"),

@@ -30,6 +30,7 @@ from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, o
 from packshot.service.state import State
 from packshot.service.tasks import Tasks
 from packshot.service.telemetry import Telemetry, make_telemetry
+from packshot.service.url_input import UrlInput
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,6 +63,7 @@ class Service:
     signer: UrlSigner
     jobs: Jobs
     tasks: Tasks
+    url_input: UrlInput
     sweeper: Sweeper
     telemetry: Telemetry
     now: Callable[[], float]
@@ -89,6 +91,7 @@ class Service:
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, return_exceptions=True)
             self.jobs.codecs.close()
+            self.url_input.close()
             self.database.close()
             await asyncio.to_thread(self.telemetry.close)
             log.info("stopped")
@@ -178,6 +181,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         signer=signer,
         jobs=jobs,
         tasks=Tasks(database, jobs, now, lost_after_s(settings)),
+        url_input=UrlInput(settings, telemetry),
         sweeper=Sweeper(store, settings.result_ttl_s),
         telemetry=telemetry,
         now=now,

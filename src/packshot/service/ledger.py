@@ -62,7 +62,7 @@ class Ledger:
         now = self._now()
         with self._database.transaction() as connection:
             if not connection.execute(taking).rowcount:
-                raise OutOfCredits("This API key has no credits left.", hint="Ask whoever runs the service for more.")
+                raise out_of_credits()
             self._count(connection, key_id, _day(now), credits=1)
             row = {"id": charge_id, "key_id": key_id, "day": _day(now), "started_at": now}
             connection.execute(insert(CHARGES).values(row))
@@ -128,6 +128,11 @@ class Ledger:
         row = self._database.insert(USAGE).values(key_id=key_id, day=day, **counts)
         more = {name: USAGE.c[name] + count for name, count in counts.items()}
         connection.execute(row.on_conflict_do_update(index_elements=["key_id", "day"], set_=more))
+
+
+def out_of_credits() -> OutOfCredits:
+    """The error for a key that has no credit for what it asks."""
+    return OutOfCredits("This API key has no credits left.", hint="Ask whoever runs the service for more.")
 
 
 def _close(connection: Connection, which: ColumnElement[bool]) -> Sequence[tuple[str, str]]:

@@ -48,6 +48,8 @@ def set_up_logging(level: str, form: str = "text") -> None:
     logging.captureWarnings(capture=True)
     # It warns of every form that is cut or forged, which the answer says already and a flood would fill the disk with.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # It writes the heads of answers, in which addresses with secrets may be.
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
     # A dozen lines about its own plug-ins on every first start.
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
     # uvicorn says at start and end what the service says itself.

@@ -21,6 +21,7 @@ from packshot import __version__
 from packshot.errors import (
     CapacityError,
     DatabaseUnavailable,
+    FileTooLarge,
     InputError,
     LimiterUnavailable,
     NoForeground,
@@ -28,6 +29,8 @@ from packshot.errors import (
     QueueFull,
     ShuttingDown,
     StoreUnavailable,
+    UrlRefused,
+    UrlTooSlow,
 )
 from packshot.service.environment import cannot_listen
 
@@ -42,6 +45,14 @@ REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5,
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.8, 1.6, 5, 15, 60)
 SILENCE_S = 10  # of a client of the metrics' port
 _PARTS = {StoreUnavailable: "store", DatabaseUnavailable: "database"}
+_FETCHES: dict[type, str] = {
+    UrlRefused: "refused",
+    UrlTooSlow: "timeout",
+    FileTooLarge: "too-large",
+    CapacityError: "busy",
+    Exception: "failed",
+    BaseException: "abandoned",  # cancelled: the client has gone
+}
 
 
 class Metrics:
@@ -90,6 +101,9 @@ class Metrics:
         self._refunded = self._counter("credits_refunded", "Credits given back.")
         for outcome in ("done", "refused", "busy", "failed", "abandoned"):
             self._photos.labels(outcome)
+        self._fetches = self._counter("url_fetches", "Pictures asked for by a URL, by how that ended.", "outcome")
+        for outcome in ("ok", *_FETCHES.values()):
+            self._fetches.labels(outcome)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"packshot_{name}_total", about, labels, registry=self.registry)
@@ -143,6 +157,13 @@ class Metrics:
         self._stage_s.labels("store").observe(took_s)
         self._stored.inc()
         self._stored_bytes.inc(size_bytes)
+
+    def fetched(self, error: BaseException | None, took_s: float) -> None:
+        """A picture that was asked for by its URL; None where it came."""
+        if error is None:
+            self._stage_s.labels("fetch").observe(took_s)
+        outcome = "ok" if error is None else next(_FETCHES[kind] for kind in type(error).__mro__ if kind in _FETCHES)
+        self._fetches.labels(outcome).inc()
 
     def charged(self) -> None:
         self._charged.inc()

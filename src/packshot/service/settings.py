@@ -177,6 +177,29 @@ class Settings(BaseModel):
         1024,
         1024**4,
     )
+    url_input: Literal["off", "https", "http"] = setting(
+        "Whether pictures are brought from URLs that callers give, and from which. What is opened, and what never is, "
+        "says docs/security.md. https and http need packshot[url].",
+        "off, https, or http for both",
+        default="off",
+    )
+    url_input_hosts: tuple[str, ...] = setting(
+        "Hosts that such URLs may name: example.com is that name alone, .example.com also every name below it.",
+        "names separated by commas",
+        default=(),
+        shown="every host",
+    )
+    url_input_networks: tuple[str, ...] = setting(
+        "Networks that such URLs may lead to beside the public internet, on any port: for pictures on machines of your "
+        "own. Every caller reaches whatever answers to a GET there, so name no more than the machines that keep "
+        "pictures.",
+        "networks such as 10.20.30.0/28 or fd00:1::/64, separated by commas",
+        default=(),
+        shown="none",
+    )
+    url_input_deadline_s: float = _seconds(
+        "Longest time from such a URL to the last byte of its picture, redirects included.", 10.0
+    )
     rate_limit: str | None = setting(
         "Requests that one key may send, over a moving window; a key may have a limit of its own instead.",
         "one limit such as 600/minute or 10/second",
@@ -327,7 +350,19 @@ class Settings(BaseModel):
             database_url(value)
         return value
 
-    @field_validator("url_secrets", "cors_origins", mode="before")
+    @field_validator("url_input_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", each) for each in value):
+            raise ValueError
+        return tuple(each.lower() for each in value)
+
+    @field_validator("url_input_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(each)) for each in value)
+
+    @field_validator("url_secrets", "cors_origins", "url_input_hosts", "url_input_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -388,7 +423,9 @@ class Settings(BaseModel):
         parse_rate(value)
         return value
 
-    @field_validator("log_level", "log_format", "device", "results_delivery", "rate_limit_away", mode="before")
+    @field_validator(
+        "log_level", "log_format", "device", "results_delivery", "rate_limit_away", "url_input", mode="before"
+    )
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

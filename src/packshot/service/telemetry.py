@@ -57,6 +57,18 @@ class Telemetry:
         self.metrics.stored(size_bytes, time.perf_counter() - started_s)
 
     @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """A picture is brought from a URL inside, however that ends."""
+        started_s = time.perf_counter()
+        try:
+            with self.traces.span("fetch"):
+                yield
+        except BaseException as error:
+            self.metrics.fetched(error, time.perf_counter() - started_s)
+            raise
+        self.metrics.fetched(None, time.perf_counter() - started_s)
+
+    @contextmanager
     def photo(self) -> Iterator[None]:
         """The work that a credit was taken for happens inside, however it ends."""
         self.metrics.charged()

@@ -48,6 +48,7 @@ TABLE: Table = {
     ),
     errors.ImageTooLarge: Row(422, "The picture has too many pixels.", "FILE_RESOLUTION_EXCEEDS_LIMITS"),
     errors.ImageTooSmall: Row(422, "The picture has too few pixels.", "ERROR_LOW_RESOLUTION"),
+    errors.UrlFailed: Row(400, "The URL gives no picture.", "ERROR_PARAMETERS"),
     errors.InvalidOption: Row(422, "A parameter has an unsupported value.", "UNSUPPORTED_PARAMETER_VALUES"),
     errors.NoForeground: Row(
         422, "Nothing to cut out was found in the picture.", "ERROR_NO_RECOGNITION_TARGET_DETECTED"

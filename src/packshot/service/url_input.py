@@ -1,0 +1,475 @@
+"""Pictures from URLs that callers give. No other module of the service opens one, and this one only by a setting.
+
+A caller who names an address makes this machine connect to it (server-side request forgery). So the URL is read
+strictly, its name is resolved once, every address of it must be public, and the connection goes to an address that was
+checked: no second look into the DNS can lead elsewhere. Redirects are read here and checked like the first URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin
+
+from packshot import __version__
+from packshot.core import codecs
+from packshot.core.codecs.formats import sniff
+from packshot.errors import (
+    BadSettings,
+    FileTooLarge,
+    PackshotError,
+    QueueFull,
+    UnsupportedFormat,
+    UrlFailed,
+    UrlRefused,
+    UrlTooSlow,
+)
+from packshot.service.ledger import out_of_credits
+
+if TYPE_CHECKING:
+    import httpx
+
+    from packshot.service.accounts import KeyInfo
+    from packshot.service.settings import Settings
+    from packshot.service.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+Address = IPv4Address | IPv6Address
+
+MAX_URL_CHARACTERS = 4096
+MAX_REDIRECTS = 3
+MAX_ADDRESSES = 64  # of one name; large sites have a dozen
+TRIED_ADDRESSES = 3
+RETRY_S = 2
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PORTS = {"https": 443, "http": 80}
+# A body in pieces of a few bytes costs a core more than its bytes are worth. Real ones come in kilobytes.
+FIRST_PIECES, PIECE_BYTES = 1024, 64
+
+_AUTHORITY = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_TARGET = re.compile(r"[!-\[\]-~]*")  # what is visible in ASCII, but for the backslash
+_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# Names whose last label is a number are IPv4 addresses to some resolvers: 127.1, 2130706433, 0x7f.1.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
+
+# Addresses that are not of the public internet, by IANA's registries of special-purpose addresses. They stand here in
+# full: what the standard library calls global differs from release to release.
+_NOT_PUBLIC_4 = tuple(
+    IPv4Network(each)
+    for each in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared, of carriers
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local; metadata of clouds
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocols
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved; broadcast
+    )
+)
+# Outside of it are loopback, private, link-local and multicast addresses, and those that hold an IPv4 address: mapped,
+# compatible, NAT64.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(
+    IPv6Network(each)
+    for each in (
+        "2001::/23",  # protocols: Teredo, benchmarks, ORCHID
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, which holds an IPv4 address
+        "3fff::/20",  # documentation
+    )
+)
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})  # before an IPv4 address, in the lower half
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address belongs to the public internet, and holds no other address that may not."""
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_4)
+    if address.scope_id is not None or address not in _GLOBAL_UNICAST:
+        return False
+    isatap = (int(address) >> 32) & 0xFFFFFFFF in _ISATAP
+    return not isatap and not any(address in network for network in _NOT_PUBLIC_6)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A URL, read. host: a name or an address, in small letters. target: path and query, percent-encoded."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def address(self) -> Address | None:
+        """The host where it is an address, else None."""
+        try:
+            return ip_address(self.host)
+        except ValueError:
+            return None
+
+    @property
+    def has_usual_port(self) -> bool:
+        return self.port == PORTS[self.scheme]
+
+    @property
+    def authority(self) -> str:
+        """What the Host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.has_usual_port else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+def read_url(url: str, schemes: Sequence[str]) -> Target:
+    """Read a URL in its one usual spelling; its fragment is dropped. Whatever could be read in two ways is refused.
+
+    Raises
+    ------
+    ValueError
+        Words that complete "The URL ...".
+    """
+    if len(url) > MAX_URL_CHARACTERS:
+        raise ValueError(f"has {len(url):,} characters; at most {MAX_URL_CHARACTERS:,} are read")
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    if scheme.startswith("data:"):
+        raise ValueError("is a data: URL; send what is in it as a file, or in base64")
+    if not separator or scheme not in schemes:
+        raise ValueError(f"does not begin with {' or '.join(f'{each}://' for each in schemes)}")
+    rest = rest.partition("#")[0]
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        raise ValueError("holds a user name or a password")
+    found = _AUTHORITY.fullmatch(authority.lower()) if authority.isascii() else None
+    if found is None:
+        raise ValueError("has a host that cannot be read; a name beyond ASCII is written in its xn-- form")
+    port = int(found[2] or PORTS[scheme])
+    if not 1 <= port <= 65535:
+        raise ValueError("has a port that does not exist")
+    target = "".join(each if each.isascii() else quote(each, errors="replace") for each in rest[len(authority) :])
+    if not _TARGET.fullmatch(target):
+        raise ValueError("has characters in it that must be percent-encoded, such as spaces")
+    return Target(scheme, _host(found[1]), port, target if target.startswith("/") else f"/{target}")
+
+
+def _host(host: str) -> str:
+    """A name or an address in its one spelling. Raises ValueError."""
+    try:
+        if host.startswith("["):
+            return str(IPv6Address(host[1:-1]))
+        if _DECIMAL.fullmatch(host):
+            return str(IPv4Address(host))
+    except ValueError:
+        raise ValueError("has a host that is no address") from None
+    if len(host) > 253 or not _NAME.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
+        raise ValueError("has a host that is neither a name nor an address in its usual spelling")
+    return host
+
+
+class UrlInput:
+    """Brings pictures from URLs, as the settings allow it. One instance serves all requests."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        """Raises BadSettings where the setting asks for it and packshot[url] is not installed."""
+        self.schemes = {"off": (), "https": ("https",), "http": ("https", "http")}[settings.url_input]
+        self.hosts = settings.url_input_hosts
+        self.networks = tuple(map(ip_network, settings.url_input_networks))
+        self.tls = _trusted() if self.schemes else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        self.deadline_s = settings.url_input_deadline_s
+        self._telemetry = telemetry
+        self._slots = _Slots(2 * settings.workers + 8)
+        # Of their own: a name server that does not answer holds a thread for half a minute.
+        self.lookups = ThreadPoolExecutor(self._slots.most, thread_name_prefix="lookup")
+
+    def close(self) -> None:
+        """Let the threads go; one that waits for a name server is left behind."""
+        self.lookups.shutdown(wait=False)
+
+    async def fetch(
+        self, url: str, *, field: str, hint: str, key: KeyInfo, max_bytes: int, reserve: Callable[[int], None]
+    ) -> bytes:
+        """The file at a URL, of a kind that the codecs read.
+
+        field, hint: the caller's field, and another way to send the picture, for errors. reserve: called with each
+        number of bytes before they are held; may refuse them.
+
+        Raises
+        ------
+        UrlRefused
+            The service opens no URL, or not this one. Of an address that is not public nothing else is told: neither
+            whether its name exists, nor whether anything answers there.
+        UrlFailed, UrlTooSlow, FileTooLarge, UnsupportedFormat
+            It cannot be brought, not in time, or is no picture.
+        OutOfCredits, QueueFull
+            Nothing was opened: the key has no credit, or too many fetches are running.
+        """
+        fetch = _Fetch(self, field, hint, max_bytes, reserve)
+        if not self.schemes:
+            raise UrlRefused(
+                f"{field} cannot be used: this service opens no URL that a caller gives it.",
+                hint=f"{hint} Whoever runs the service can turn it on with PACKSHOT_URL_INPUT.",
+                field=field,
+            )
+        if key.credits == 0:
+            raise out_of_credits()
+        with self._telemetry.fetching():
+            self._slots.take(key.id)
+            try:
+                return await self._in_time(fetch, url)
+            finally:
+                # Its lookup, which may go on when nobody waits for it any more, holds a thread: it keeps its slot.
+                fetch.lookup.add_done_callback(lambda _: self._slots.give_back(key.id))
+
+    async def _in_time(self, fetch: _Fetch, url: str) -> bytes:
+        """One deadline over names, connections, redirects and the body. What fails is logged with its host alone."""
+        try:
+            try:
+                async with asyncio.timeout(self.deadline_s):
+                    return await fetch.run(url)
+            except TimeoutError as error:
+                raise fetch.too_slow() from error
+        except PackshotError as error:
+            log.info("a picture at %s is not used: %s", fetch.host, error.slug)
+            raise
+
+
+class _Slots:
+    """How many fetches may run: in all, and three quarters of them for one key. Safe from threads."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._running: Counter[str] = Counter()
+        self._turn = threading.Lock()
+
+    def take(self, key_id: str) -> None:
+        """Raises QueueFull."""
+        with self._turn:
+            if self._running.total() >= self.most or self._running[key_id] >= self.most * 3 // 4:
+                raise QueueFull(
+                    "The service opens as many URLs as it can.",
+                    retry_after_s=RETRY_S,
+                    hint=f"Send it again in {RETRY_S} s.",
+                )
+            self._running[key_id] += 1
+
+    def give_back(self, key_id: str) -> None:
+        with self._turn:
+            self._running[key_id] -= 1
+            self._running += Counter()  # forgets keys that have none
+
+
+class _Fetch:
+    """One picture on its way. Its errors name the caller's field and never the URL, which may hold secrets."""
+
+    def __init__(self, rules: UrlInput, field: str, hint: str, max_bytes: int, reserve: Callable[[int], None]) -> None:
+        self._rules = rules
+        self._field = field
+        self._hint = hint
+        self._max_bytes = max_bytes
+        self._reserve = reserve
+        self.host = "a URL that cannot be read"
+        self.lookup: Future[list[Address]] = Future()
+        """The last one that was begun."""
+        self.lookup.set_result([])
+
+    async def run(self, url: str) -> bytes:
+        """The file that the URL leads to, over redirects. Raises TimeoutError, and what `UrlInput.fetch` raises."""
+        for _ in range(MAX_REDIRECTS + 1):
+            target = self._read(url)
+            addresses = await self._addresses(target)
+            try:
+                async with _answer(target, addresses, self._rules.tls, self._rules.deadline_s) as response:
+                    if response.status_code not in REDIRECTS:
+                        return self._picture(await self._body(response))
+                    location = response.headers.get("location", "")
+            except ConnectionError as error:
+                raise self._failed(str(error)) from error
+            try:
+                url = urljoin(str(target), location)
+            except ValueError as error:
+                raise self._refused("leads to another that cannot be read") from error
+        raise self._failed(f"leads over more than {MAX_REDIRECTS} redirects")
+
+    def too_slow(self) -> UrlTooSlow:
+        return UrlTooSlow(
+            f"The URL in {self._field} did not give its picture in time.", hint=self._hint, field=self._field
+        )
+
+    def _refused(self, why: str) -> UrlRefused:
+        return UrlRefused(f"The URL in {self._field} {why}.", hint=self._hint, field=self._field)
+
+    def _failed(self, why: str) -> UrlFailed:
+        return UrlFailed(f"The URL in {self._field} {why}.", hint=self._hint, field=self._field)
+
+    def _read(self, url: str) -> Target:
+        try:
+            target = read_url(url, self._rules.schemes)
+        except ValueError as error:
+            raise self._refused(str(error)) from error
+        self.host = target.host
+        if self._rules.hosts and not any(_is_listed(target.host, each) for each in self._rules.hosts):
+            raise self._refused("has a host that is not among those that this service opens")
+        return target
+
+    async def _addresses(self, target: Target) -> Sequence[Address]:
+        """Addresses of the host; all that it has were checked."""
+        known = target.address
+        if known is None:
+            self.lookup = self._rules.lookups.submit(_resolve, target.host, target.port)
+            found = await asyncio.wrap_future(self.lookup)
+        else:
+            found = [known]
+        if not 0 < len(found) <= MAX_ADDRESSES or not all(self._may_open(each, target) for each in found):
+            raise self._refused("cannot be opened: only public addresses are, on the usual port of http or https")
+        return found[:TRIED_ADDRESSES]
+
+    def _may_open(self, address: Address, target: Target) -> bool:
+        if any(address in network for network in self._rules.networks):
+            return True
+        return target.has_usual_port and is_public(address)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        """The body, counted as it comes."""
+        if response.status_code != 200:
+            raise self._failed(f"was answered with the HTTP status {response.status_code}")
+        if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+            raise self._failed("was answered with a Content-Encoding, which nobody asked for")
+        length = response.headers.get("content-length", "0")
+        if length.isdecimal() and (len(length) > 15 or int(length) > self._max_bytes):
+            raise self._too_large()
+        body, pieces = bytearray(), 0
+        async for piece in response.aiter_raw():
+            pieces += 1
+            if len(body) + len(piece) > self._max_bytes:
+                raise self._too_large()
+            if pieces > FIRST_PIECES + len(body) // PIECE_BYTES:
+                raise self._failed("was answered in too many small pieces")
+            self._reserve(len(piece))
+            body += piece
+        return bytes(body)
+
+    def _picture(self, data: bytes) -> bytes:
+        """The same, if it begins as a picture does; what else there is to check, the pipeline checks of every file."""
+        if not data:
+            raise self._failed("was answered with no bytes")
+        if sniff(data) is None:
+            try:
+                codecs.probe(data, codecs.LIBRARY_LIMITS)
+            except UnsupportedFormat as error:
+                words = f"The URL in {self._field} leads to no picture that is read here. {error.message}"
+                raise UnsupportedFormat(words, hint=self._hint, **{**error.fields, "field": self._field}) from error
+        return data
+
+    def _too_large(self) -> FileTooLarge:
+        return FileTooLarge(
+            f"The URL in {self._field} leads to more than {self._max_bytes:,} bytes, the most that are accepted.",
+            hint="Give the URL of a smaller version.",
+            field=self._field,
+            max_bytes=self._max_bytes,
+        )
+
+
+def _is_listed(host: str, entry: str) -> bool:
+    """Whether an entry of the operator's list is the host, or as .example.com a domain that it belongs to."""
+    return host == entry.removeprefix(".") or (entry.startswith(".") and host.endswith(entry))
+
+
+def _resolve(host: str, port: int) -> list[Address]:
+    """Every address of a name, in the order in which the system prefers them; none where there is no such name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(ip_address(str(address[0])) for *_, address in found))
+
+
+@asynccontextmanager
+async def _answer(
+    target: Target, addresses: Sequence[Address], tls: ssl.SSLContext, patience_s: float
+) -> AsyncIterator[httpx.Response]:
+    """The head of the answer, and its body as it comes, from the first of these addresses that can be connected to.
+
+    A transport of its own for each request: no proxy or setting of the environment, no cookies, no connection that
+    was opened under another name. The name is said in the Host header and for TLS, which checks the certificate
+    against it. Raises ConnectionError with words that complete "The URL ...", also inside, and TimeoutError.
+    """
+    import httpx  # noqa: PLC0415 - an extra
+
+    none_kept = httpx.Limits(max_keepalive_connections=0)
+    try:
+        async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=none_kept) as transport:
+            response = await _first_answer(transport, target, addresses, patience_s / len(addresses))
+            try:
+                yield response
+            finally:
+                await response.aclose()
+    except httpx.TimeoutException as error:
+        raise TimeoutError from error
+    except httpx.TransportError as error:
+        raise ConnectionError(_why(error)) from error
+
+
+async def _first_answer(
+    transport: httpx.AsyncHTTPTransport, target: Target, addresses: Sequence[Address], connect_s: float
+) -> httpx.Response:
+    import httpx  # noqa: PLC0415
+
+    headers = {
+        "Host": target.authority,
+        "User-Agent": f"packshot/{__version__}",
+        "Accept": "image/*, */*;q=0.1",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    said = {"sni_hostname": target.host, "target": target.target.encode("ascii"), "timeout": {"connect": connect_s}}
+    for number, address in enumerate(addresses, 1):
+        url = httpx.URL(scheme=target.scheme, host=str(address), port=target.port)
+        request = httpx.Request("GET", url, headers=headers, extensions=said)
+        try:
+            return await transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            if number == len(addresses):
+                raise
+    raise AssertionError("a target has an address")
+
+
+def _why(error: BaseException) -> str:
+    """A reason that tells nothing of what the server said."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "leads to a server whose certificate is not valid for its name"
+        cause = cause.__cause__ or cause.__context__
+    return "leads to a server that cannot be reached, or that does not answer as HTTP has it"
+
+
+def _trusted() -> ssl.SSLContext:
+    """The authorities that a server's certificate may come from: certifi's, or those of SSL_CERT_FILE."""
+    try:
+        import httpx  # noqa: PLC0415
+    except ImportError as error:
+        raise BadSettings("PACKSHOT_URL_INPUT needs httpx.", hint="Install packshot[url].") from error
+    return httpx.create_ssl_context()
