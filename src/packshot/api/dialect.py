@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
 from packshot.api.http import cancelled_when_gone, is_below, plain_path, request_id_of
-from packshot.api.middleware import RATE_WINDOW
+from packshot.api.middleware import RATE_WINDOW, RESERVE
 from packshot.api.upload import MULTIPART
 from packshot.errors import PackshotError, RateLimited
 from packshot.service.accounts import KeyInfo
@@ -78,6 +78,15 @@ class Call:
         if told and window and told.remaining < window.remaining:
             window = told
         self.request.scope[RATE_WINDOW] = window or told
+
+    async def fetch(self, url: str, *, field: str, hint: str, max_bytes: int) -> bytes:
+        """The picture at a URL that came in a field; to be called inside `run`. Its bytes count as those of a body.
+
+        hint: another way to send it. Raises what UrlInput.fetch raises, and UploadsFull.
+        """
+        bringing = self.service.url_input.fetch
+        reserve = self.request.scope[RESERVE]
+        return await bringing(url, field=field, hint=hint, key=self.key, max_bytes=max_bytes, reserve=reserve)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work of the request, whose body has been read; cancel it when the client leaves."""

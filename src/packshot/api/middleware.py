@@ -44,6 +44,7 @@ _AUTHORITY = re.compile(rb"https?://[^/]*+", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 MOST_HEADER_NAMES_BYTES = 2048
 PREFLIGHT_MAX_AGE_S = 86400  # Firefox keeps a preflight that long; Chromium keeps it 2 hours, Safari 10 minutes
+RESERVE = "reserve_bytes"  # in the request's scope: counts bytes that a handler brings itself, until its answer
 RATE_WINDOW = "rate_window"  # in the request's scope once its key is known: what is left of the key's rate limit
 
 
@@ -256,8 +257,9 @@ class RequestSmugglingGuard:
 class BodyBudget:
     """ASGI middleware. Bounds the bytes of request bodies that are held at the same time, over all requests.
 
-    It counts the bytes that handlers read, which they do only after they have seen a key, until they answer. A body
-    over the budget is refused with 503, as a request over the queue's limit is.
+    It counts the bytes that handlers read, which they do only after they have seen a key, until they answer; those
+    that they bring from elsewhere they reserve. Bytes over the budget are refused with 503, as a request over the
+    queue's limit is.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, held: Gauge) -> None:
@@ -269,10 +271,8 @@ class BodyBudget:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         own_bytes = 0
 
-        async def receive_counted() -> Message:
+        def reserve(length: int) -> None:
             nonlocal own_bytes
-            message = await receive()
-            length = len(message.get("body", b""))
             if self._held_bytes + length > self._max_bytes:
                 raise UploadsFull(
                     "The service holds as many uploads as it can.",
@@ -281,7 +281,13 @@ class BodyBudget:
                 )
             own_bytes += length
             self._held_bytes += length
+
+        async def receive_counted() -> Message:
+            message = await receive()
+            reserve(len(message.get("body", b"")))
             return message
+
+        scope[RESERVE] = reserve
 
         try:
             await self.app(scope, receive_counted, send)

@@ -63,11 +63,23 @@ class TestSource:
         with pytest.raises(MissingImage, match="image_file_b64"):
             read(fields)
 
-    def test_an_url_is_never_opened_and_the_words_say_what_to_do(self) -> None:
-        code, words = refusal(image_file=b"", image_url="http://127.0.0.1/photo.jpg")
-        assert code == "invalid_image_url"
-        assert "image_file_b64" in words
-        assert refusal(bg_image_url="https://example.com/b.jpg")[0] == "invalid_bg_image_url"
+    def test_urls_are_told_and_what_they_lead_to_takes_their_place(self) -> None:
+        found = read({"image_file": b"", "image_url": " https://a.example/1 ", "bg_image_url": "https://a.example/2"})
+        assert found.urls == {"image_url": "https://a.example/1", "bg_image_url": "https://a.example/2"}
+        assert found.file == "jpeg"  # a picture behind makes it opaque
+        whole = found.with_pictures({"image_url": PHOTO, "bg_image_url": b"b"})
+        assert whole == read({"image_file": PHOTO, "bg_image_file": b"b"})
+
+    def test_files_stay_where_there_is_no_url(self) -> None:
+        found = order(bg_image_file=b"b")
+        assert (found.urls, found.with_pictures({})) == ({}, found)
+
+    def test_a_matte_needs_no_picture_behind_it(self) -> None:
+        assert order(bg_image_url="https://a.example/2", channels="alpha").urls == {}
+
+    @pytest.mark.parametrize("value", [["https://a.example"], {"a": 1}, b"https://a.example"])
+    def test_a_url_is_a_text(self, value: object) -> None:
+        assert refusal(image_file=b"", image_url=value)[0] == "invalid_image_url"
 
     def test_two_sources_are_one_too_many(self) -> None:
         assert refusal(image_file_b64="QQ==")[0] == "multiple_sources"

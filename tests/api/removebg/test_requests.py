@@ -220,7 +220,9 @@ class TestRefusals:
             PATH, data={"image_url": "http://127.0.0.1:1/a.jpg"}, headers={"X-Api-Key": running.new_key()}
         )
         assert error(answer) == (400, "invalid_image_url")
-        assert "image_file" in answer.json()["errors"][0]["detail"]
+        detail = answer.json()["errors"][0]["detail"]
+        assert "image_file" in detail
+        assert "PACKSHOT_URL_INPUT" in detail
 
     def test_other_paths_and_methods_answer_in_the_same_words(self, running: Running) -> None:
         assert error(running.http.get(PATH)) == (405, "method_not_allowed")

@@ -81,7 +81,7 @@ class Field:
 FIELDS: Mapping[str, Field] = {
     "image_file": Field("The photo, as a file part. This, or image_file_b64.", "binary"),
     "image_file_b64": Field("The photo in base64, with or without a data: prefix.", "base64", accepts="base64"),
-    "image_url": Field("Refused: this service opens no URL. Send the photo itself."),
+    "image_url": Field("URL of the photo, where whoever runs the service has turned that on."),
     "size": Field(
         "Most megapixels of the output: preview, small and regular 0.25, medium 1.5, hd 4, full, 4k and auto 25, "
         "50MP 50. Default: preview. A larger photo is scaled down.",
@@ -120,7 +120,7 @@ FIELDS: Mapping[str, Field] = {
         "transparent",
     ),
     "bg_image_file": Field("Picture behind the product, scaled to cover the output.", "binary"),
-    "bg_image_url": Field("Refused: this service opens no URL. Send bg_image_file."),
+    "bg_image_url": Field("URL of that picture, as image_url."),
 }
 
 

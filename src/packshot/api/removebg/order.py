@@ -8,7 +8,7 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -28,7 +28,9 @@ from packshot.errors import InvalidOption, UnreadableImage
 FileKind = Literal["png", "jpeg", "webp", "zip"]
 MEDIA_TYPES = {name: codecs.FORMATS[name].media_type for name in ("png", "jpeg", "webp")} | {"zip": "application/zip"}
 HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
+HOW_BACKGROUND = "Send the background as a file in bg_image_file."
 _FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
+_URLS = ("image_url", "bg_image_url")
 _LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
 _OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)  # what the pipeline wrote, the pipeline may read
 
@@ -40,7 +42,7 @@ class Order:
     photo: the bytes of the file. options: all but the bound of the size, which depends on the photo: `options_for`.
     max_pixels: of the output. file: what the answer is; a zip, and a tint, are made of the PNG that `options` ask for.
     tint: a half-transparent colour to lay behind the cutout, which no option is for. kind: what X-Type says, if it
-    shall be said.
+    shall be said. urls: where pictures are that did not come along, by their fields: `with_pictures` puts them in.
     """
 
     photo: bytes
@@ -49,6 +51,13 @@ class Order:
     file: FileKind
     tint: RGBA | None
     kind: str | None
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+    def with_pictures(self, found: Mapping[str, bytes]) -> Order:
+        """The same order with what its URLs led to, by their fields."""
+        background = found.get("bg_image_url", self.options.background_picture)
+        options = replace(self.options, background_picture=background)
+        return replace(self, photo=found.get("image_url", self.photo), options=options, urls={})
 
     def options_for(self, photo: Size) -> Options:
         """The options for a photo of this size, the output's size bounded. Upright or not: both give the same."""
@@ -100,6 +109,8 @@ def read(given: Mapping[str, object]) -> Order:
         file=file,
         tint=tint,
         kind=_kind(texts),
+        # A matte has no background.
+        urls={name: texts[name] for name in _URLS if name in texts and (name == "image_url" or options.form != "mask")},
     )
 
 
@@ -113,7 +124,7 @@ def _look(texts: Mapping[str, str], picture: bytes | None) -> tuple[FileKind, Op
         mask = _file_kind(asked, is_opaque=False)
         return mask, Options.from_fields({"form": "mask", "format": mask}), None
     file = _file_kind(asked, is_opaque=picture is not None or colour is not None)
-    behind = {"background": colour, "background_picture": picture}
+    behind = {"background": colour, "background_picture": picture or None}
     made_as = "png" if file == "zip" or tint else file
     return file, Options.from_fields({"format": made_as, **behind, **shadow}), tint
 
@@ -171,13 +182,13 @@ def _kind(texts: Mapping[str, str]) -> str | None:
 
 
 def _photo(said: Mapping[str, object]) -> bytes:
-    """The photo from the one source that was given."""
+    """The photo from the one source that was given; no bytes where that is a URL."""
     source = _only(said, ("image_file", "image_file_b64", "image_url"), "photo", "multiple_sources")
     if source is None:
         raise MissingImage("No photo came with the request.", hint=HOW, field="image_file")
     value = said[source]
     if source == "image_url":
-        raise _unopened("image_url", HOW)
+        return b""
     if source == "image_file_b64":
         return _from_base64(value)
     if not isinstance(value, bytes):
@@ -188,9 +199,10 @@ def _photo(said: Mapping[str, object]) -> bytes:
 
 
 def _background_picture(said: Mapping[str, object]) -> bytes | None:
+    """The picture behind, or None; no bytes where it is given by its URL."""
     source = _only(said, ("bg_color", "bg_image_url", "bg_image_file"), "background", "multiple_bg_sources")
     if source == "bg_image_url":
-        raise _unopened("bg_image_url", "Send the background as a file in bg_image_file.")
+        return b""
     value = said.get("bg_image_file")
     if value is not None and not isinstance(value, bytes):
         raise invalid("bg_image_file", value, "a file in multipart/form-data")
@@ -205,15 +217,6 @@ def _only(said: Mapping[str, object], names: tuple[str, ...], what: str, code: s
             f"The {what} came in {' and '.join(given)}.", hint="Send one of them.", field=given[1], code=code
         )
     return given[0] if given else None
-
-
-def _unopened(field: str, hint: str) -> InvalidOption:
-    return InvalidOption(
-        f"{field} cannot be used: this service opens no URL that a caller gives it.",
-        hint=hint,
-        field=field,
-        code=f"invalid_{field}",
-    )
 
 
 def _from_base64(value: object) -> bytes:

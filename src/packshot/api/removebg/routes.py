@@ -29,7 +29,7 @@ from packshot.api.errors import (
 )
 from packshot.api.http import accepted
 from packshot.api.removebg.fields import FIELDS, RENAMED
-from packshot.api.removebg.order import HOW, MEDIA_TYPES, Order, finish, read
+from packshot.api.removebg.order import HOW, HOW_BACKGROUND, MEDIA_TYPES, Order, finish, read
 from packshot.api.upload import JSON, MULTIPART, OVERHEAD_BYTES, URLENCODED, UploadLimits, read_fields
 from packshot.engine.job import Submission
 from packshot.engine.pipeline import Result
@@ -64,6 +64,7 @@ _CODES = {
     errors.ImageTooLarge: (400, "resolution_too_high"),
     errors.ImageTooSmall: (400, "invalid_dimensions"),
     errors.InvalidOption: (400, "invalid_parameter"),
+    errors.UrlFailed: (400, "failed_to_download_image"),
     errors.InputError: (400, "invalid_request"),
     errors.NoForeground: (400, "unknown_foreground"),
     errors.OutOfCredits: (402, "insufficient_credits"),
@@ -105,9 +106,19 @@ def upload_limits(settings: Settings) -> UploadLimits:
 async def remove_background(call: Call) -> Response:
     settings = call.service.settings
     order = await asyncio.to_thread(read, await read_fields(call.request, upload_limits(settings)))
-    photo = Submission(order.photo, lambda header: recipe_for(order.options_for(header.size)), native_limits(settings))
-    making = call.service.jobs.make_once(call.key, photo, finish=partial(finish, order))
-    return answer(order, await call.run(making), kind_of_answer(accepted(call.request)))
+    return answer(order, await call.run(_made(call, order)), kind_of_answer(accepted(call.request)))
+
+
+async def _made(call: Call, order: Order) -> Result:
+    """What was ordered, from pictures that came along or that lie at URLs."""
+    limits = native_limits(call.service.settings)
+    found: dict[str, bytes] = {}
+    for name, url in order.urls.items():
+        hint = HOW if name == "image_url" else HOW_BACKGROUND
+        found[name] = await call.fetch(url, field=name, hint=hint, max_bytes=call.service.settings.v1_max_file_bytes)
+    order = order.with_pictures(found)
+    photo = Submission(order.photo, lambda header: recipe_for(order.options_for(header.size)), limits)
+    return await call.service.jobs.make_once(call.key, photo, finish=partial(finish, order))
 
 
 async def account(call: Call) -> Response:
