@@ -77,6 +77,18 @@ class Ears:
             listener.close()
 
 
+def heads(head: bytes, times: int, last: bytes = b"") -> Script:
+    """These bytes so many times, as long as somebody listens, then the last."""
+
+    def answer(ask: Handler) -> None:
+        ask.close_connection = True
+        for _ in range(times):
+            ask.wfile.write(head)
+        ask.wfile.write(last)
+
+    return answer
+
+
 def chunked(*pieces: bytes, ends: bool = True) -> Script:
     """An answer of these chunks; without `ends` over and over again, as long as somebody listens."""
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ from packshot.service.telemetry import Telemetry
 from packshot.service.tracing import Traces
 from packshot.service.url_input import Address, UrlInput, is_public, read_url
 from tests.kit.images import good
-from tests.kit.origins import chunked, names
+from tests.kit.origins import chunked, heads, names
 from tests.kit.scripted import Handler, Scripted, answers, cut_short, drips, hangs_up, scripted, silent
 from tests.service.kit import until
 
@@ -311,10 +312,29 @@ class TestRules:
         assert not origin.asked
 
     def test_without_httpx_the_setting_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(__import__("sys").modules, "httpx", None)
+        monkeypatch.delitem(sys.modules, "packshot.service.url_connection", raising=False)
+        monkeypatch.setitem(sys.modules, "httpcore", None)
         with pytest.raises(BadSettings) as caught:
             Bringing()
         assert "packshot[url]" in caught.value.hint
+
+
+class TestSettings:
+    def test_lists_are_read(self) -> None:
+        environ = {"PACKSHOT_URL_INPUT": "HTTPS", "PACKSHOT_URL_INPUT_HOSTS": "a.example, .B.example"}
+        read = Settings.from_environment(
+            {"HOME": "/", **environ, "PACKSHOT_URL_INPUT_NETWORKS": "10.0.0.0/8,fd00::/64"}
+        )
+        assert (read.url_input, read.url_input_hosts) == ("https", ("a.example", ".b.example"))
+        assert read.url_input_networks == ("10.0.0.0/8", "fd00::/64")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("NETWORKS", "10.0.0.1/8"), ("NETWORKS", "all"), ("HOSTS", "https://a.example"), ("HOSTS", "*.a.example")],
+    )
+    def test_what_is_no_network_or_name_is_a_fault(self, name: str, value: str) -> None:
+        with pytest.raises(BadSettings, match=f"PACKSHOT_URL_INPUT_{name}: .* expected"):
+            Settings.from_environment({"HOME": "/", f"PACKSHOT_URL_INPUT_{name}": value})
 
 
 class TestConnections:
@@ -432,6 +452,8 @@ class TestAnswers:
             (answers(200, bytes(100_001)), FileTooLarge, "100,000"),
             (chunked(bytes(10_000), ends=False), FileTooLarge, "100,000"),
             (chunked(b"a", ends=False), UrlFailed, "small pieces"),
+            (heads(b"HTTP/1.1 103 Early Hints\r\n\r\n", 10_000_000), UrlFailed, "cannot be reached, or"),
+            (heads(b"HTTP/1.1 200 OK\r\n", 1, b"X: a\r\n" * 10_000), UrlFailed, "cannot be reached, or"),
             (cut_short, UrlFailed, "cannot be reached, or"),
             (hangs_up, UrlFailed, "cannot be reached, or"),
             (
@@ -461,6 +483,11 @@ class TestAnswers:
         self, bringing: Callable[..., Bringing]
     ) -> None:
         with scripted(answers(200, PICTURE, Content_Type="text/html")) as origin:
+            assert bringing().get(origin.url) == PICTURE
+
+    def test_an_interim_answer_is_passed_over(self, bringing: Callable[..., Bringing]) -> None:
+        last = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE
+        with scripted(heads(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 2, last)) as origin:
             assert bringing().get(origin.url) == PICTURE
 
     def test_pieces_of_the_usual_size_are_taken(self, bringing: Callable[..., Bringing]) -> None:

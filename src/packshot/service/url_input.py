@@ -1,4 +1,4 @@
-"""Pictures from URLs that callers give. No other module of the service opens one, and this one only by a setting.
+"""Pictures from URLs that callers give: the guard before them. Nothing else of the service opens one.
 
 A caller who names an address makes this machine connect to it (server-side request forgery). So the URL is read
 strictly, its name is resolved once, every address of it must be public, and the connection goes to an address that was
@@ -14,15 +14,13 @@ import socket
 import ssl
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin
 
-from packshot import __version__
 from packshot.core import codecs
 from packshot.core.codecs.formats import sniff
 from packshot.errors import (
@@ -38,7 +36,7 @@ from packshot.errors import (
 from packshot.service.ledger import out_of_credits
 
 if TYPE_CHECKING:
-    import httpx
+    import httpcore
 
     from packshot.service.accounts import KeyInfo
     from packshot.service.settings import Settings
@@ -297,14 +295,16 @@ class _Fetch:
 
     async def run(self, url: str) -> bytes:
         """The file that the URL leads to, over redirects. Raises TimeoutError, and what `UrlInput.fetch` raises."""
+        from packshot.service.url_connection import answer  # noqa: PLC0415 - an extra
+
         for _ in range(MAX_REDIRECTS + 1):
             target = self._read(url)
             addresses = await self._addresses(target)
             try:
-                async with _answer(target, addresses, self._rules.tls, self._rules.deadline_s) as response:
-                    if response.status_code not in REDIRECTS:
+                async with answer(target, addresses, self._rules.tls, self._rules.deadline_s) as response:
+                    if response.status not in REDIRECTS:
                         return self._picture(await self._body(response))
-                    location = response.headers.get("location", "")
+                    location = _header(response, "location")
             except ConnectionError as error:
                 raise self._failed(str(error)) from error
             try:
@@ -351,17 +351,17 @@ class _Fetch:
             return True
         return target.has_usual_port and is_public(address)
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpcore.Response) -> bytes:
         """The body, counted as it comes."""
-        if response.status_code != 200:
-            raise self._failed(f"was answered with the HTTP status {response.status_code}")
-        if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        if response.status != 200:
+            raise self._failed(f"was answered with the HTTP status {response.status}")
+        if _header(response, "content-encoding").strip().lower() not in {"", "identity"}:
             raise self._failed("was answered with a Content-Encoding, which nobody asked for")
-        length = response.headers.get("content-length", "0")
+        length = _header(response, "content-length")
         if length.isdecimal() and (len(length) > 15 or int(length) > self._max_bytes):
             raise self._too_large()
         body, pieces = bytearray(), 0
-        async for piece in response.aiter_raw():
+        async for piece in response.aiter_stream():
             pieces += 1
             if len(body) + len(piece) > self._max_bytes:
                 raise self._too_large()
@@ -392,6 +392,11 @@ class _Fetch:
         )
 
 
+def _header(response: httpcore.Response, name: str) -> str:
+    """All headers of this name as one, "" where there is none."""
+    return ", ".join(value.decode("latin-1") for key, value in response.headers if key.lower() == name.encode())
+
+
 def _is_listed(host: str, entry: str) -> bool:
     """Whether an entry of the operator's list is the host, or as .example.com a domain that it belongs to."""
     return host == entry.removeprefix(".") or (entry.startswith(".") and host.endswith(entry))
@@ -406,70 +411,9 @@ def _resolve(host: str, port: int) -> list[Address]:
     return list(dict.fromkeys(ip_address(str(address[0])) for *_, address in found))
 
 
-@asynccontextmanager
-async def _answer(
-    target: Target, addresses: Sequence[Address], tls: ssl.SSLContext, patience_s: float
-) -> AsyncIterator[httpx.Response]:
-    """The head of the answer, and its body as it comes, from the first of these addresses that can be connected to.
-
-    A transport of its own for each request: no proxy or setting of the environment, no cookies, no connection that
-    was opened under another name. The name is said in the Host header and for TLS, which checks the certificate
-    against it. Raises ConnectionError with words that complete "The URL ...", also inside, and TimeoutError.
-    """
-    import httpx  # noqa: PLC0415 - an extra
-
-    none_kept = httpx.Limits(max_keepalive_connections=0)
-    try:
-        async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=none_kept) as transport:
-            response = await _first_answer(transport, target, addresses, patience_s / len(addresses))
-            try:
-                yield response
-            finally:
-                await response.aclose()
-    except httpx.TimeoutException as error:
-        raise TimeoutError from error
-    except httpx.TransportError as error:
-        raise ConnectionError(_why(error)) from error
-
-
-async def _first_answer(
-    transport: httpx.AsyncHTTPTransport, target: Target, addresses: Sequence[Address], connect_s: float
-) -> httpx.Response:
-    import httpx  # noqa: PLC0415
-
-    headers = {
-        "Host": target.authority,
-        "User-Agent": f"packshot/{__version__}",
-        "Accept": "image/*, */*;q=0.1",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
-    said = {"sni_hostname": target.host, "target": target.target.encode("ascii"), "timeout": {"connect": connect_s}}
-    for number, address in enumerate(addresses, 1):
-        url = httpx.URL(scheme=target.scheme, host=str(address), port=target.port)
-        request = httpx.Request("GET", url, headers=headers, extensions=said)
-        try:
-            return await transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            if number == len(addresses):
-                raise
-    raise AssertionError("a target has an address")
-
-
-def _why(error: BaseException) -> str:
-    """A reason that tells nothing of what the server said."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "leads to a server whose certificate is not valid for its name"
-        cause = cause.__cause__ or cause.__context__
-    return "leads to a server that cannot be reached, or that does not answer as HTTP has it"
-
-
 def _trusted() -> ssl.SSLContext:
-    """The authorities that a server's certificate may come from: certifi's, or those of SSL_CERT_FILE."""
     try:
-        import httpx  # noqa: PLC0415
+        from packshot.service.url_connection import trusted  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise BadSettings("PACKSHOT_URL_INPUT needs httpx.", hint="Install packshot[url].") from error
-    return httpx.create_ssl_context()
+    return trusted()
