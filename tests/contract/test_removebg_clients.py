@@ -9,23 +9,21 @@ import io
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 
 import pytest
 from PIL import Image
+from removebg import RemoveBg
 
 from tests.kit.images import as_jpeg, photo
-from tests.kit.server import Running
+from tests.kit.server import Running, serving
 
 ADDRESS = "https://api.remove.bg"
-URL = "https://example.com/photo.jpg"
-# What comes of a URL: "refused", or "fetched" where the service opens URLs and can reach URL.
-Outcome = Literal["refused", "fetched"]
-URLS: Outcome = "refused"
 SIZE = (400, 300)
 
 
@@ -34,6 +32,25 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos") / "photo.jpg"
     path.write_bytes(as_jpeg(photo(*SIZE)))
     return path
+
+
+@pytest.fixture(scope="module")
+def url(source: Path) -> Iterator[str]:
+    """The photo, on a web server."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=source.parent)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/{source.name}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service that opens URLs, those of this machine too."""
+    folder = tmp_path_factory.mktemp("state")
+    with serving(folder, workers=1, url_input="http", url_input_networks="127.0.0.0/8") as running:
+        yield running
 
 
 def readdress(folder: Path, suffix: str, address: str) -> None:
@@ -69,17 +86,8 @@ def size_of(picture: bytes) -> tuple[str | None, tuple[int, int]]:
         return opened.format, opened.size
 
 
-@contextmanager
-def of_a_url(outcome: Outcome, refusal: type[Exception]) -> Iterator[None]:
-    if outcome == "fetched":
-        yield
-        return
-    with pytest.raises(refusal):
-        yield
-
-
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning")
-def test_remove_bg_api(running: Running, python_client: Callable[[str], ModuleType], source: Path) -> None:
+def test_remove_bg_api(running: Running, python_client: Callable[[str], ModuleType], source: Path, url: str) -> None:
     module = python_client("remove_bg_api")
     key = running.new_key(5)
     client = module.RemoveBg(key)
@@ -87,12 +95,21 @@ def test_remove_bg_api(running: Running, python_client: Callable[[str], ModuleTy
     assert size_of(client.remove_bg_bytes(source.read_bytes(), data={"size": "full", "format": "JPG"}))[0] == "JPEG"
     text = base64.b64encode(source.read_bytes())
     assert size_of(client.remove_bg_base64(text, data={"size": "auto", "bg_color": "transparent"})) == ("PNG", SIZE)
-    with of_a_url(URLS, module.Errors.ApiErrorCode400):
-        assert size_of(client.remove_bg_url(URL))[0] == "PNG"
-    assert client.account.balance() == running.credits_of(key) == (2 if URLS == "refused" else 1)
+    assert size_of(client.remove_bg_url(url))[0] == "PNG"
+    with pytest.raises(module.Errors.ApiErrorCode400):
+        client.remove_bg_url("http://169.254.169.254/latest/meta-data")
+    assert client.account.balance() == running.credits_of(key) == 1
     assert client.account.get_balance_dict()["payg"] == client.account.balance()
     with pytest.raises(module.Errors.ApiErrorCode403):
         module.RemoveBg("pk_wrong")
+
+
+def test_removebg(running: Running, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its other methods have a file of their own."""
+    monkeypatch.setattr("removebg.removebg.API_ENDPOINT", f"{running.base_url}/v1.0/removebg")
+    client = RemoveBg(running.new_key(), str(tmp_path / "error.log"))
+    client.remove_background_from_img_url(url, size="full", new_file_name=str(tmp_path / "out.png"))
+    assert size_of((tmp_path / "out.png").read_bytes()) == ("PNG", SIZE)
 
 
 def test_removebgplus(
@@ -132,7 +149,7 @@ const refused = (errors) => ({ code: errors[0].code });
 
 
 @pytest.mark.slow
-def test_two_clients_of_npm(running: Running, source: Path, tmp_path: Path) -> None:
+def test_two_clients_of_npm(running: Running, source: Path, url: str, tmp_path: Path) -> None:
     if not shutil.which("npm"):
         pytest.skip("needs Node.js and npm")
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(tmp_path), *PACKAGES]
@@ -142,11 +159,11 @@ def test_two_clients_of_npm(running: Running, source: Path, tmp_path: Path) -> N
     for name in PACKAGES:
         readdress(tmp_path / "node_modules" / name.partition("@")[0], ".js", running.base_url)
     (tmp_path / "calls.js").write_text(CALLS)
-    arguments = ["node", "--no-deprecation", "calls.js", running.new_key(), str(source), URL]
+    arguments = ["node", "--no-deprecation", "calls.js", running.new_key(), str(source), url]
     ran = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     told = json.loads(ran.stdout)
     assert (told["charged"], told["wrong"]) == ("1", {"code": "invalid_scale"})
-    assert told["url"] == {"code": "invalid_image_url" if URLS == "refused" else "fetched"}
+    assert told["url"] == {"code": "fetched"}
     kind, size = size_of((tmp_path / "file.png").read_bytes())
     assert (kind, str(size[0])) == ("PNG", told["width"])
     assert size_of((tmp_path / "base64").read_bytes()) == ("JPEG", SIZE)

@@ -78,6 +78,9 @@ def provoked(running: Running, strict: Running) -> Iterator[tuple[int, str, str]
     yield said(strict.http.post(PATH, files={**file, "bg_image_file": large["image_file"]}, headers=_key(strict)))
     yield said(strict.http.post(PATH, files={"image_file": bytes(40_000)}, headers=_key(strict)))
     yield said(strict.http.post(PATH, content=bytes(900_000), headers=_key(strict) | FORM))
+    yield said(strict.http.post(PATH, data={"image_url": "http://127.0.0.1:1/a.jpg"}, headers=_key(strict)))
+    behind = {"bg_image_url": "http://127.0.0.1:1/a.jpg"}
+    yield said(strict.http.post(PATH, files={"image_file": good("jpeg", 64, 64)}, data=behind, headers=_key(strict)))
     for kind, body in ((FORM, b""), (FORM, b"--x\r\n\r\n"), ({"Content-Type": "text/plain"}, b"a"), (JSON, b"[1]"),
                        (JSON, b"{"), ({"Content-Type": "multipart/form-data"}, b"a")):  # fmt: skip
         yield send(headers=kind, content=body)
@@ -130,6 +133,7 @@ def _capacity(strict: Running) -> Iterator[tuple[int, str, str]]:
 def answers(running: Running, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, str]]:
     state = tmp_path_factory.mktemp("strict")
     limits = {"v1_max_file_bytes": 30_000, "v1_max_pixels": 20_000}
+    limits |= {"url_input": "http", "url_input_networks": "127.0.0.1/32"}  # where nobody listens
     with serving(state, workers=1, queue_limit=0, deadline_s=1, body_deadline_s=1, **limits) as strict:
         return list(provoked(running, strict))
 
@@ -140,7 +144,7 @@ def test_every_error_is_provoked(answers: list[tuple[int, str, str]]) -> None:
     expected = {(row.status, row.code) for row in TABLE.values() if row.code not in CANNOT_COME}
     expected |= {(400, f"invalid_{name}") for name in texts}
     expected |= {(400, f"{what}_sources") for what in ("multiple", "multiple_bg")}
-    expected |= {(400, "roi_region_empty"), (400, "roi_exceeds_bounds")}
+    expected |= {(400, "roi_region_empty"), (400, "roi_exceeds_bounds"), (400, "failed_bg_download")}
     assert found == expected
 
 

@@ -64,7 +64,7 @@ _CODES = {
     errors.ImageTooLarge: (400, "resolution_too_high"),
     errors.ImageTooSmall: (400, "invalid_dimensions"),
     errors.InvalidOption: (400, "invalid_parameter"),
-    errors.UrlFailed: (400, "failed_to_download_image"),
+    errors.UrlFailed: (400, "failed_image_download"),
     errors.InputError: (400, "invalid_request"),
     errors.NoForeground: (400, "unknown_foreground"),
     errors.OutOfCredits: (402, "insufficient_credits"),
@@ -189,6 +189,8 @@ class FormErrors(BaseModel):
 
 def code_of(error: errors.PackshotError) -> str:
     """The code of the error's row; of an option's error the one with the form's name of the option in it."""
+    if isinstance(error, errors.UrlFailed) and error.fields.get("field") == "bg_image_url":
+        return "failed_bg_download"
     if not isinstance(error, errors.InvalidOption):
         return row_of(type(error), TABLE).code
     return str(error.fields.get("code", f"invalid_{error.fields.get('field', 'parameter')}"))
