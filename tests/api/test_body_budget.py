@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import good, padded
 from tests.kit.native import problem, send
-from tests.kit.server import head, multipart, received, serving, wait_until
+from tests.kit.server import gated, head, multipart, received, serving, wait_until
 
 FILE_BYTES = 1_000_000
 ROOM_BYTES = 3 * FILE_BYTES + 1024**2
@@ -55,3 +55,18 @@ def test_whoever_has_no_key_takes_no_room(tmp_path: Path) -> None:
         finally:
             for stranger in crowd:
                 stranger.close()
+
+
+def test_a_photo_whose_work_is_done_later_is_held_until_then(tmp_path: Path) -> None:
+    with serving(
+        tmp_path, max_file_bytes=FILE_BYTES, v1_max_file_bytes=FILE_BYTES, upload_memory_bytes=ROOM_BYTES, workers=1
+    ) as running:
+        hd, photo = "/api/cutout/general/hd-universal-background-removal", padded(good("jpeg"), FILE_BYTES)
+        with gated(running) as gate:
+            for _ in range(4):
+                assert running.send(photo, path=hd).status_code == 200
+            gate.wait_for_arrival()
+            failure(running.send(photo, path=hd), 503, "AI_SERVICE_FLOW_RESTRICTION")
+            failure(running.send(b"GIF89a" + bytes(99), path=hd), 415, "UNSUPPORTED_FILE_TYPES")  # and lets go of it
+        wait_until(lambda: not running.service.tasks.running)
+        assert running.send(photo, path=hd).status_code == 200

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
 from packshot.api.http import cancelled_when_gone, is_below, plain_path, request_id_of
-from packshot.api.middleware import RATE_WINDOW, RESERVE
+from packshot.api.middleware import HELD, RATE_WINDOW, HeldBytes
 from packshot.api.upload import MULTIPART
 from packshot.errors import PackshotError, RateLimited
 from packshot.service.accounts import KeyInfo
@@ -68,6 +68,11 @@ class Call:
     def credits_left(self) -> int:
         return ENDLESS_CREDITS if self.key.credits is None else self.key.credits
 
+    @property
+    def _held(self) -> HeldBytes:
+        held: HeldBytes = self.request.scope[HELD]
+        return held
+
     async def tell_rate(self, counting: Awaitable[Window | None]) -> None:
         """Count the request in another window too; the answer tells of the one that has less left.
 
@@ -85,8 +90,12 @@ class Call:
         hint: another way to send it. Raises what UrlInput.fetch raises, and UploadsFull.
         """
         bringing = self.service.url_input.fetch
-        reserve = self.request.scope[RESERVE]
+        reserve = self._held.reserve
         return await bringing(url, field=field, hint=hint, key=self.key, max_bytes=max_bytes, reserve=reserve)
+
+    def keep_held(self) -> Callable[[], None]:
+        """Count the request's bytes as held beyond its answer, until what this returns is called."""
+        return self._held.keep()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work of the request, whose body has been read; cancel it when the client leaves."""

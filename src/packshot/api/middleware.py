@@ -44,7 +44,7 @@ _AUTHORITY = re.compile(rb"https?://[^/]*+", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 MOST_HEADER_NAMES_BYTES = 2048
 PREFLIGHT_MAX_AGE_S = 86400  # Firefox keeps a preflight that long; Chromium keeps it 2 hours, Safari 10 minutes
-RESERVE = "reserve_bytes"  # in the request's scope: counts bytes that a handler brings itself, until its answer
+HELD = "held_bytes"  # in the request's scope: its HeldBytes
 RATE_WINDOW = "rate_window"  # in the request's scope once its key is known: what is left of the key's rate limit
 
 
@@ -254,12 +254,40 @@ class RequestSmugglingGuard:
             await self._failure(Request(scope), reading.fault)(scope, receive, send_and_close)
 
 
+class HeldBytes:
+    """The bytes that one request holds, within the budget of all: of its body, and those that it brings itself."""
+
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
+        self._bytes = 0
+        self._is_kept = False
+
+    def reserve(self, length: int) -> None:
+        """Count bytes before they are held. Raises UploadsFull."""
+        self._budget.take(length)
+        self._bytes += length
+
+    def keep(self) -> Callable[[], None]:
+        """Hold the bytes beyond the answer, until what this returns is called."""
+        self._is_kept = True
+        return self._release
+
+    def answered(self) -> None:
+        """The answer is out: give the bytes back, unless they are kept."""
+        if not self._is_kept:
+            self._release()
+
+    def _release(self) -> None:
+        self._budget.give_back(self._bytes)
+        self._bytes = 0
+
+
 class BodyBudget:
     """ASGI middleware. Bounds the bytes of request bodies that are held at the same time, over all requests.
 
     It counts the bytes that handlers read, which they do only after they have seen a key, until they answer; those
-    that they bring from elsewhere they reserve. Bytes over the budget are refused with 503, as a request over the
-    queue's limit is.
+    that they bring from elsewhere they reserve, and those of work that is done later they keep. Bytes over the budget
+    are refused with 503, as a request over the queue's limit is.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, held: Gauge) -> None:
@@ -269,27 +297,27 @@ class BodyBudget:
         held.set_function(lambda: self._held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        own_bytes = 0
-
-        def reserve(length: int) -> None:
-            nonlocal own_bytes
-            if self._held_bytes + length > self._max_bytes:
-                raise UploadsFull(
-                    "The service holds as many uploads as it can.",
-                    retry_after_s=BUDGET_RETRY_S,
-                    hint=f"Send it again in {BUDGET_RETRY_S} s.",
-                )
-            own_bytes += length
-            self._held_bytes += length
+        held = scope[HELD] = HeldBytes(self)
 
         async def receive_counted() -> Message:
             message = await receive()
-            reserve(len(message.get("body", b"")))
+            held.reserve(len(message.get("body", b"")))
             return message
-
-        scope[RESERVE] = reserve
 
         try:
             await self.app(scope, receive_counted, send)
         finally:
-            self._held_bytes -= own_bytes
+            held.answered()
+
+    def take(self, length: int) -> None:
+        """Raises UploadsFull."""
+        if self._held_bytes + length > self._max_bytes:
+            raise UploadsFull(
+                "The service holds as many uploads as it can.",
+                retry_after_s=BUDGET_RETRY_S,
+                hint=f"Send it again in {BUDGET_RETRY_S} s.",
+            )
+        self._held_bytes += length
+
+    def give_back(self, length: int) -> None:
+        self._held_bytes -= length

@@ -64,8 +64,12 @@ class Tasks:
         """Tasks that are at work here."""
         return len(self._running)
 
-    async def start(self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None) -> str:
+    async def start(
+        self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None, ended: Callable[[], None]
+    ) -> str:
         """Begin the work and return its task's id. The same idempotency key and photo have the same task.
+
+        ended: called once nothing needs the photo any more, also where this raises.
 
         Raises
         ------
@@ -75,14 +79,19 @@ class Tasks:
             The idempotency key is empty or longer than 255 characters.
         Everything that Jobs.make_and_keep raises before the work begins.
         """
-        if idempotency_key is not None:
-            check_key(idempotency_key)
-        digest = await asyncio.to_thread(request_hash, photo)
-        task_id = secrets.token_urlsafe(16) if idempotency_key is None else _named(key.id, idempotency_key)
         accepted = asyncio.Event()
+        try:
+            if idempotency_key is not None:
+                check_key(idempotency_key)
+            task_id = secrets.token_urlsafe(16) if idempotency_key is None else _named(key.id, idempotency_key)
+            digest = await asyncio.to_thread(request_hash, photo)
+        except BaseException:
+            ended()
+            raise
         running = asyncio.create_task(self._run(key, photo, task_id, digest, accepted))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
+        running.add_done_callback(lambda _: ended())
         accepting = asyncio.create_task(accepted.wait())
         try:
             await asyncio.wait({running, accepting}, return_when=asyncio.FIRST_COMPLETED)

@@ -54,7 +54,8 @@ async def remove_background(cutout: Cutout, call: Call) -> Response:
 async def begin_task(cutout: Cutout, call: Call) -> Response:
     """The same, answered with a task's id as soon as the photo is known to be usable and its credit is taken."""
     photo = await _photo(cutout, call)
-    task_id = await call.run(call.service.tasks.start(call.key, photo, idempotency_key=call.idempotency_key))
+    starting = call.service.tasks.start(call.key, photo, idempotency_key=call.idempotency_key, ended=call.keep_held())
+    task_id = await call.run(starting)
     return _answer(TaskEnvelope.success(call.request_id, task_id=task_id))
 
 
