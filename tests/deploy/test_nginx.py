@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from packshot.api.ailab.cutouts import HD
 from packshot.api.ailab.envelope import Envelope
 from packshot.api.ailab.routes import PATHS
 from packshot.api.errors import Problem
@@ -150,7 +151,12 @@ def test_a_replicas_own_answers_come_through(nginx: Nginx, running: Running) -> 
 def test_photos_as_large_as_allowed_reach_a_replica(nginx: Nginx) -> None:
     """nginx's limits are over the service's, so that a file too large is answered in the service's words."""
     defaults = Settings.model_validate({})
-    for path, largest in ((PATHS[0], defaults.max_file_bytes), ("/v1/packshots", defaults.v1_max_file_bytes)):
+    places = (
+        (PATHS[0], defaults.max_file_bytes),
+        (HD.paths[0], 40 * 1024**2),
+        ("/v1/packshots", defaults.v1_max_file_bytes),
+    )
+    for path, largest in places:
         answer = httpx.post(nginx.url + path, files={"image": bytes(largest)}, timeout=30)
         assert answer.status_code == 401  # a replica's word: no key was sent
 
