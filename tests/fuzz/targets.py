@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from packshot.api.ailab import routes as ailab
+from packshot.api.ailab.cutouts import PRODUCT
 from packshot.api.app import failure
 from packshot.api.native import form as native
 from packshot.api.removebg import order as removebg
@@ -35,7 +36,7 @@ what an input may take grows with its own length alone, by the factor.
 
 _SETTINGS = Settings.model_validate({"max_file_bytes": 1 << 20, "v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
 _REMOVEBG = upload_limits(_SETTINGS)
-_AILAB = ailab.upload_limits(_SETTINGS)
+_AILAB = ailab.upload_limits(PRODUCT, _SETTINGS)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from packshot.engine.job import Submission
 from packshot.engine.presets import recipe_for
 from packshot.errors import InvalidOption
 from packshot.service.jobs import StoredResult
+from packshot.service.settings import Settings
 
 PATHS = PRODUCT.paths
 RESULTS = "/cutout/results"  # its errors must come in the envelope
@@ -42,6 +43,13 @@ def body(cutout: Cutout) -> dict[str, Any]:
     if cutout.forms:
         fields["return_form"] = {"type": "string", "enum": list(cutout.forms), "description": cutout.forms_about}
     return form_body(fields, ["image"])
+
+
+def upload_limits(cutout: Cutout, settings: Settings) -> UploadLimits:
+    """A photo, and some short fields."""
+    most = cutout.limits(settings).max_bytes
+    assert most is not None  # noqa: S101 - every endpoint of the vendor has one
+    return UploadLimits({"image": most}, settings.body_deadline_s)
 
 
 async def remove_background(cutout: Cutout, call: Call) -> Response:
@@ -105,10 +113,8 @@ def _data(cutout: Cutout, url: str) -> dict[str, Any]:
 
 async def _photo(cutout: Cutout, call: Call) -> Submission:
     settings = call.service.settings
-    limits = cutout.limits(settings)
-    assert limits.max_bytes is not None  # noqa: S101 - every endpoint of the vendor has one
-    form = await read_form(call.request, UploadLimits({"image": limits.max_bytes}, settings.body_deadline_s))
-    return Submission(file_in(form, "image"), recipe_for(_options(cutout, form)), limits)
+    form = await read_form(call.request, upload_limits(cutout, settings))
+    return Submission(file_in(form, "image"), recipe_for(_options(cutout, form)), cutout.limits(settings))
 
 
 def _url(call: Call, stored: StoredResult) -> str:
