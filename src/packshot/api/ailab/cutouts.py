@@ -82,6 +82,16 @@ PRODUCT = Cutout(
     contract_limits,
     FORMS,
 )
+APPAREL = Cutout(
+    "Remove the background of a photo of apparel",
+    "removeApparelBackground",
+    ("/api/cutout/general/apparel-background-removal",),
+    "JPEG, PNG or BMP; at most 5 MB, sides from 50 to 3000 px.",
+    _others(5 * MIB, 50, 3000),
+    UNCROPPED,
+    refused=("cloth_class", "out_mode"),
+    in_elements=True,
+)
 CUTOUTS = (
     PRODUCT,
     Cutout(
@@ -108,16 +118,7 @@ CUTOUTS = (
         _others(4 * MIB, 40, 1999),
         UNCROPPED,
     ),
-    Cutout(
-        "Remove the background of a photo of apparel",
-        "removeApparelBackground",
-        ("/api/cutout/general/apparel-background-removal",),
-        "JPEG, PNG or BMP; at most 5 MB, sides from 50 to 3000 px.",
-        _others(5 * MIB, 50, 3000),
-        UNCROPPED,
-        refused=("cloth_class", "out_mode"),
-        in_elements=True,
-    ),
+    APPAREL,
     Cutout(
         "Remove the background of a large portrait",
         "removeHdPortraitBackground",
