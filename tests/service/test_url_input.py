@@ -34,7 +34,8 @@ from packshot.service.metrics import Metrics
 from packshot.service.settings import Settings
 from packshot.service.telemetry import Telemetry
 from packshot.service.tracing import Traces
-from packshot.service.url_input import Address, UrlInput, is_public, read_url
+from packshot.service.url_input import UrlInput
+from packshot.service.url_target import Address, is_public, read_url
 from tests.kit.images import good
 from tests.kit.origins import chunked, heads, names
 from tests.kit.scripted import Handler, Scripted, answers, cut_short, drips, hangs_up, scripted, silent

@@ -40,7 +40,7 @@ STOPPED_RETRY_S = 2
 BUDGET_RETRY_S = 5
 QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
 _AUTHORITY = re.compile(rb"https?://[^/]*+", re.IGNORECASE)
-# What a preflight may ask for: names of headers, in no more bytes than any page needs.
+# A preflight may ask for names of headers, in no more bytes than any page needs.
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 MOST_HEADER_NAMES_BYTES = 2048
 PREFLIGHT_MAX_AGE_S = 86400  # Firefox keeps a preflight that long; Chromium keeps it 2 hours, Safari 10 minutes

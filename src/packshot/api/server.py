@@ -115,7 +115,7 @@ class GuardedProtocol(H11Protocol):
     A head that is refused reaches the application as a request for its path, with the fault beside it: its answer has
     the dialect's form, an id and a line in the log. After a fault the connection is read no more.
 
-    What the server does between requests carries no request's id in the log: it runs in the context in which the
+    The server's own work between requests carries no request's id in the log: it runs in the context in which the
     connection was accepted.
     """
 

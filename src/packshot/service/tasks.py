@@ -65,11 +65,16 @@ class Tasks:
         return len(self._running)
 
     async def start(
-        self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None, ended: Callable[[], None]
+        self,
+        key: KeyInfo,
+        photo: Submission,
+        *,
+        idempotency_key: str | None = None,
+        hold: Callable[[], Callable[[], None]],
     ) -> str:
         """Begin the work and return its task's id. The same idempotency key and photo have the same task.
 
-        ended: called once nothing needs the photo any more, also where this raises.
+        hold: called when the work begins, and what it returns when nothing needs the photo any more.
 
         Raises
         ------
@@ -79,19 +84,21 @@ class Tasks:
             The idempotency key is empty or longer than 255 characters.
         Everything that Jobs.make_and_keep raises before the work begins.
         """
-        accepted = asyncio.Event()
-        try:
-            if idempotency_key is not None:
-                check_key(idempotency_key)
-            task_id = secrets.token_urlsafe(16) if idempotency_key is None else _named(key.id, idempotency_key)
-            digest = await asyncio.to_thread(request_hash, photo)
-        except BaseException:
-            ended()
-            raise
+        if idempotency_key is not None:
+            check_key(idempotency_key)
+        task_id = secrets.token_urlsafe(16) if idempotency_key is None else _named(key.id, idempotency_key)
+        digest = await asyncio.to_thread(request_hash, photo)
+        accepted, ended = asyncio.Event(), hold()
         running = asyncio.create_task(self._run(key, photo, task_id, digest, accepted))
+
+        def let_go(done: asyncio.Task[None]) -> None:
+            self._running.discard(done)
+            ended()
+            if not done.cancelled():
+                done.exception()  # seen: where the client has left, nobody else will look at it
+
         self._running.add(running)
-        running.add_done_callback(self._running.discard)
-        running.add_done_callback(lambda _: ended())
+        running.add_done_callback(let_go)
         accepting = asyncio.create_task(accepted.wait())
         try:
             await asyncio.wait({running, accepting}, return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,7 @@ import httpx
 from packshot import __version__
 
 if TYPE_CHECKING:
-    from packshot.service.url_input import Address, Target
+    from packshot.service.url_target import Address, Target
 
 MAX_HEAD_BYTES = 32 * 1024
 """Of all that comes before the body, interim answers too. The service's own callers may send as much."""

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from packshot.service import url_input
+from packshot.service import url_target
 from tests.api.test_logs import logs
 from tests.kit.images import flat_png, good, padded
 from tests.kit.origins import Ears, names
@@ -118,7 +118,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, ears: Ears) -> Iterator[Ru
         names(NAMES),
         serving(tmp_path_factory.mktemp("state"), url_input="http") as running,
     ):
-        patch.setitem(url_input.PORTS, "http", ears.port)
+        patch.setitem(url_target.PORTS, "http", ears.port)
         yield running
 
 

@@ -62,7 +62,7 @@ async def remove_background(cutout: Cutout, call: Call) -> Response:
 async def begin_task(cutout: Cutout, call: Call) -> Response:
     """The same, answered with a task's id as soon as the photo is known to be usable and its credit is taken."""
     photo = await _photo(cutout, call)
-    starting = call.service.tasks.start(call.key, photo, idempotency_key=call.idempotency_key, ended=call.keep_held())
+    starting = call.service.tasks.start(call.key, photo, idempotency_key=call.idempotency_key, hold=call.keep_held)
     task_id = await call.run(starting)
     return _answer(TaskEnvelope.success(call.request_id, task_id=task_id))
 
@@ -123,7 +123,8 @@ def _url(call: Call, stored: StoredResult) -> str:
 
 def _options(cutout: Cutout, form: Form) -> Options:
     """What `return_form` asks for; without one, the cutout. Of several the last counts that says anything."""
-    said = {name: _text(value) for name, value in form if _text(value) and name != "image"}
+    names = ("return_form", *cutout.refused)
+    said = {name: text for name, value in form if name in names and (text := _text(value))}
     for name in cutout.refused:
         if said.get(name, "0") != "0":
             raise InvalidOption(

@@ -71,7 +71,7 @@ class Field:
 
     @property
     def takes(self) -> str:
-        """What to give; completes "Give ..."."""
+        """The values that the field takes; completes "Give ..."."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         kinds = {"boolean": "true or false", "binary": "a file in multipart/form-data"}

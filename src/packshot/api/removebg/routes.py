@@ -110,7 +110,7 @@ async def remove_background(call: Call) -> Response:
 
 
 async def _made(call: Call, order: Order) -> Result:
-    """What was ordered, from pictures that came along or that lie at URLs."""
+    """The order's result, from pictures that came along or that lie at URLs."""
     limits = native_limits(call.service.settings)
     found: dict[str, bytes] = {}
     for name, url in order.urls.items():
@@ -132,7 +132,7 @@ async def account(call: Call) -> Response:
 
 
 def kind_of_answer(accept: str) -> Literal["picture", "bytes", "json"]:
-    """What a client takes: the picture under its own type, under application/octet-stream, or in JSON.
+    """The answer that a client takes: the picture under its own type, under application/octet-stream, or in JSON.
 
     HTTP libraries say "application/json, */*" of their own accord in programs that then save the picture: whoever
     takes a file gets one.
