@@ -65,7 +65,7 @@ class CodecProcesses:
             child.end()
 
     def call(self, request: dict[str, Any], buffers: list[Any], cancellation: Cancellation) -> _Answer:
-        """What a child answers. Raises: Cancelled, PackshotError, UnreadableImage where it died of the file."""
+        """The answer of a child. Raises: Cancelled, PackshotError, UnreadableImage where it died of the file."""
         child = self._idle_child() or _Child()
         try:
             with cancellation.stopped_by(child.kill):

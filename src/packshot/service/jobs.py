@@ -148,7 +148,8 @@ class Jobs:
                 return await self._make_and_keep_once(key, photo)
             digest = await asyncio.to_thread(request_hash, photo)
             scope = (key.id, idempotency_key)
-            outcome = await self._begin(*scope, digest)
+            beginning = partial(self.idempotency.begin, *scope, digest)
+            outcome = await begun(beginning, None, self.idempotency.abandon, *scope)
             if outcome is not None:
                 stored = recalled(outcome)
                 if self.now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
@@ -199,16 +200,6 @@ class Jobs:
             self._unsettled -= 1
             if not self._unsettled:
                 self._all_settled.set()
-
-    async def _begin(self, key_id: str, idempotency_key: str, digest: str) -> str | None:
-        """Idempotency.begin; when this request is cancelled meanwhile, the key is free again if it was this one's."""
-        call = started(self.idempotency.begin, key_id, idempotency_key, digest)
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            if await call is None:
-                await at_last(self.idempotency.abandon, key_id, idempotency_key)
-            raise
 
     def _remember(self, key_id: str, idempotency_key: str, stored: StoredResult, within: Connection) -> None:
         self.idempotency.finish(key_id, idempotency_key, remembered(stored), within)
@@ -352,7 +343,21 @@ def _past_its_life() -> ResultExpired:
     )
 
 
-def started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+async def begun(begin: Callable[[], T], ours: T, undo: Callable[..., object], *args: object) -> T:
+    """The outcome of a blocking call in a thread. When this request is cancelled meanwhile, `undo(*args)` follows it.
+
+    ours: the outcome that says that the work was begun for this request; another one leaves nothing to undo.
+    """
+    call = _started(begin)
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        if await call == ours:
+            await at_last(undo, *args)
+        raise
+
+
+def _started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
     """A blocking call that runs in a thread from now on, whoever waits for it."""
     return asyncio.ensure_future(asyncio.to_thread(function, *args))
 
@@ -362,7 +367,7 @@ async def _to_the_end(function: Callable[..., object], *args: object) -> None:
 
     When it is cancelled and the call succeeded, CancelledError comes after it; an error of the call comes first.
     """
-    call = started(function, *args)
+    call = _started(function, *args)
     try:
         await asyncio.shield(call)
     except asyncio.CancelledError:

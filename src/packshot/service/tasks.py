@@ -21,8 +21,8 @@ from sqlalchemy import and_, delete, or_, select, update
 from packshot import errors
 from packshot.errors import ConflictError, PackshotError, ResultUnknown, ShuttingDown
 from packshot.service.database import Database
-from packshot.service.idempotency import check_key
-from packshot.service.jobs import Jobs, StoredResult, at_last, recalled, remembered, request_hash, started
+from packshot.service.idempotency import KEPT_S, check_key
+from packshot.service.jobs import Jobs, StoredResult, at_last, begun, recalled, remembered, request_hash
 from packshot.service.tables import TASKS
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEPT_S = 24 * 3600
 RETRY_S = 2
 
 
@@ -136,14 +135,8 @@ class Tasks:
 
     async def _run(self, key: KeyInfo, photo: Submission, task_id: str, digest: str, accepted: asyncio.Event) -> None:
         """The task's life. Raises what happens before `accepted` is set; what comes later is written down."""
-        beginning = started(self._begin, key.id, task_id, digest)
-        try:
-            if not await asyncio.shield(beginning):
-                return
-        except asyncio.CancelledError:
-            if await beginning:
-                await at_last(self._forget, task_id)
-            raise
+        if not await begun(partial(self._begin, key.id, task_id, digest), True, self._forget, task_id):
+            return
 
         async def accept(_: Job) -> None:
             accepted.set()

@@ -90,7 +90,7 @@ class Storage(Protocol):
     def list(self, under: str = "") -> AsyncIterator[Page]:
         """The files below `under`, however many, in pages. Hidden ones (.name) are left out.
 
-        What cannot be read is an entry with a fault, and the listing goes on behind it.
+        An entry that cannot be read has a fault, and the listing goes on behind it.
         """
         ...
 

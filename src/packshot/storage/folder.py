@@ -156,7 +156,7 @@ class FolderStorage:
                 yield entry
 
     def _scanned(self, folder: str, prefix: str) -> Sequence[os.DirEntry[str] | Entry]:
-        """What lies in a folder, sorted by name; instead of it one entry where that cannot be found out."""
+        """The entries of a folder, sorted by name; one with a fault where the folder cannot be read."""
         try:
             with os.scandir(folder) as scan:
                 return sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
