@@ -117,7 +117,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(data=mutated())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_mutation_of_a_valid_file_is_a_500(running: Running, oval: None, data: bytes) -> None:
     response = running.send(data)
     assert response.status_code in {200, 400, 413, 415, 422}, response.text

@@ -142,7 +142,7 @@ labels = st.lists(st.sampled_from(["shop", "example", "a", "com", "localhost", "
 @example("https", ["shop", "example"], "", "")
 @example("https", ["a", "b-1", "shop", "example"], "", "")
 @example("https", ["shop", "example", "com"], "", "")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_origin_is_answered_that_is_not_in_the_list(
     open_: Running, scheme: str, names: list[str], port: str, end: str
 ) -> None:
@@ -175,7 +175,7 @@ tokens = st.text("abcXYZ019!#$%&'*+.^_`|~-", min_size=1, max_size=30)
 
 
 @given(st.lists(tokens, min_size=1, max_size=12), st.sampled_from([",", ", ", " , "]), st.sampled_from([SHOP, OTHER]))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_preflight_allows_exactly_the_headers_that_a_page_asks_for(
     open_: Running, names: list[str], between: str, origin: str
 ) -> None:

@@ -66,7 +66,7 @@ parts = st.lists(fields, min_size=1, max_size=4).filter(lambda each: sum(name ==
 
 
 @given(parts, BOUNDARIES, st.binary(max_size=60), st.binary(max_size=60), st.integers(1, 50))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_preamble_and_an_epilogue_are_passed_over(
     said: list[tuple[str, bytes]], boundary: bytes, before: bytes, after: bytes, chunk: int
 ) -> None:
@@ -80,7 +80,7 @@ def test_a_preamble_and_an_epilogue_are_passed_over(
 
 
 @given(parts, st.sampled_from([b"", b"preamble\r\n"]), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_form_cut_anywhere_is_called_so(said: list[tuple[str, bytes]], before: bytes, data: st.DataObject) -> None:
     body = before + form(said)
     at = data.draw(st.integers(0, len(body) - 1))

@@ -41,7 +41,7 @@ cuts = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 
 class TestHeads:
     @given(heads, cuts, st.sampled_from([b"", b"\r\n"]), st.binary(max_size=5))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_a_sound_head_is_taken_once_it_is_whole(
         self, sound: bytes, cut: list[int], before: bytes, rest: bytes
     ) -> None:
@@ -56,7 +56,7 @@ class TestHeads:
         assert buffer == rest
 
     @given(heads, st.data())
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_a_line_end_without_cr_is_refused_at_once(self, sound: bytes, data: st.DataObject) -> None:
         ends = [found.start() for found in re.finditer(rb"\r\n", sound)]
         at = data.draw(st.sampled_from(ends))
@@ -68,7 +68,7 @@ class TestHeads:
     @given(
         heads, st.data(), st.sampled_from([b"\0", b"\r", b"\x0b", b"\x7f", b"\r\n ", b"\r\n\t", b"\r\nx : ", b"\r\n: "])
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_signs_that_readers_take_differently(self, sound: bytes, data: st.DataObject, sign: bytes) -> None:
         colons = [found.start() for found in re.finditer(rb":", sound[len(GET) - 2 :])]
         at = len(GET) - 2 + data.draw(st.sampled_from(colons)) + 1 if colons else len(GET) - 4
@@ -80,7 +80,7 @@ class TestHeads:
         st.sampled_from([b"a:", b" b", b"a: b", b"", b"\0"]),
         st.booleans(),
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_a_flood_of_lines_is_refused_before_its_end(self, lines: int, line: bytes, ends: bool) -> None:
         flood = GET + (line + b"\r\n") * lines + (b"\r\n" if ends else b"")
         with pytest.raises(HeadTooLarge if line else MalformedRequest):
@@ -141,7 +141,7 @@ class TestChunks:
         st.sampled_from([b"", b";a", b";a=b", b"  ", b'; a="b"']),
         st.sampled_from([b"", b"a: b\r\n", b"a:\r\nb:c\r\n"]),
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_any_chunking_read_in_any_pieces_is_the_same_body(
         self, chunks: list[bytes], cut: list[int], extension: bytes, trailers: bytes
     ) -> None:
@@ -306,7 +306,7 @@ class TestAnswers:
 
     @given(heads, st.binary(max_size=6), st.integers(0, 200))
     @example(GET + b"\r\n", b"\n\n", 30)
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_any_bytes_anywhere_in_a_head(self, running: Running, sound: bytes, put: bytes, at: int) -> None:
         sent = sound[:at] + put + sound[at:]
         found = statuses(running, [sent + b"\r\n\r\n" + LAST])

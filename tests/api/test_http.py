@@ -104,7 +104,7 @@ def slashed(draw: st.DrawFn, paths: list[str]) -> tuple[str, str]:
 
 
 @given(slashed([PACKSHOTS, ENDPOINT, REMOVEBG]))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slashes_too_many_mean_nothing(running: Running, target: tuple[str, str]) -> None:
     path, spelt = target
     assert asked(running, spelt, "image_file" if path == REMOVEBG else "image", key=running.new_key()) == 200
@@ -122,7 +122,7 @@ ASKED = ["/v1/about", "/v1/account", "/v1.0/account", "/api/common/query-credits
 
 
 @given(slashed(ASKED))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slashes_too_many_mean_nothing_to_what_is_asked_for(
     running: Running, result: httpx.URL, target: tuple[str, str]
 ) -> None:
@@ -136,7 +136,7 @@ def test_slashes_too_many_mean_nothing_to_what_is_asked_for(
 
 
 @given(slashed([path for _, _, paths in UNKNOWN for path in paths]))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_unknown_path_with_slashes_too_many_is_answered_in_the_words_of_its_dialect(
     running: Running, target: tuple[str, str]
 ) -> None:

@@ -212,7 +212,7 @@ kinds = st.tuples(st.sampled_from(sorted(STATUS)), st.sampled_from(["", "h2c", "
 
 @given(st.lists(kinds, min_size=2, max_size=4), st.booleans())
 @example([("probe", ""), ("photo", "h2c"), ("probe", "")], False)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_no_line_carries_the_id_of_a_request_that_is_over(
     talkative: Running, sent: list[tuple[str, str]], at_once: bool
 ) -> None:

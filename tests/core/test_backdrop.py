@@ -62,7 +62,7 @@ class TestBlurred:
         assert behind[100, 160] <= 22
 
     @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 9))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_any_picture_and_matte(self, width: int, height: int, seed: int) -> None:
         matte = np.random.default_rng(seed).random((height, width), np.float32).round(seed % 3)
         assert blurred(Picture(noise(Size(width, height))), matte).shape == (height, width, 3)
@@ -82,7 +82,7 @@ class TestBlurred:
 
 class TestCover:
     @given(st.integers(1, 120), st.integers(1, 120), st.integers(1, 120), st.integers(1, 120))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_fills_the_frame_and_one_colour_stays_it(self, width: int, height: int, across: int, down: int) -> None:
         covered = cover(np.full((height, width, 3), (9, 99, 199), np.uint8), Size(across, down))
         assert covered.shape == (down, across, 3)

@@ -33,7 +33,6 @@ def test_laying_a_colour_over_itself_changes_nothing(count: int, seed: int) -> N
 
 
 @given(st.integers(1, 60), st.integers(1, 60), colours, st.booleans())
-@settings(deadline=None)
 def test_flat_mattes_give_the_picture_or_exactly_the_colour(
     width: int, height: int, colour: tuple[int, int, int], full: bool
 ) -> None:
@@ -44,7 +43,7 @@ def test_flat_mattes_give_the_picture_or_exactly_the_colour(
 
 
 @given(colour=colours)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_flatten_is_the_formula_rounded_once(known: Scene, colour: tuple[int, int, int]) -> None:
     share = np.where(known.matte < RESIDUE, 0, known.matte)[..., None].astype(np.float64)
     truth = share * known.colours + (1 - share) * np.array(colour)
@@ -53,7 +52,7 @@ def test_flatten_is_the_formula_rounded_once(known: Scene, colour: tuple[int, in
 
 
 @given(colour=colours, seed=st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_a_jpegs_noise_hides_is_the_ground_exactly(colour: tuple[int, int, int], seed: int) -> None:
     picture = Picture(noise(Size(60, 40), seed))
     matte = np.random.default_rng(seed).choice(np.array([0.004, 0.01, 0.02, 0.03, 0.5, 1], np.float32), (40, 60))

@@ -46,7 +46,7 @@ def test_colours_of_an_existing_cutout_are_its_own() -> None:
 
 
 @given(st.integers(32, 300), st.integers(32, 300), st.integers(0, 9))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_colours_are_colours_whatever_the_matte(width: int, height: int, seed: int) -> None:
     matte = np.random.default_rng(seed).random((height, width), np.float32)
     found = estimate_foreground(Picture(noise(Size(width, height))), matte)

@@ -63,7 +63,7 @@ class TestIsFlat:
 
 class TestRefine:
     @given(sizes, st.integers(32, 96), st.floats(0.125, 0.875, width=32))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_an_even_matte_stays_even(self, size: Size, side: int, value: float) -> None:
         picture = Picture(noise(size))
         for level in (0.0, 1.0):
@@ -73,7 +73,7 @@ class TestRefine:
         assert np.abs(even - value).max() < 0.02
 
     @given(sizes, st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_any_input_gives_a_matte_of_the_pictures_size(self, size: Size, width: int, height: int, seed: int) -> None:
         coarse = np.random.default_rng(seed).random((height, width), np.float32)
         matte = refine(Picture(noise(size)), coarse)
@@ -121,7 +121,6 @@ class TestRefine:
 
 class TestBoundingBox:
     @given(sizes, st.data())
-    @settings(deadline=None)
     def test_is_the_smallest_that_holds_the_matte(self, size: Size, data: st.DataObject) -> None:
         left, top = data.draw(st.integers(0, size.width - 1)), data.draw(st.integers(0, size.height - 1))
         box = Box(left, top, data.draw(st.integers(left + 1, size.width)), data.draw(st.integers(top + 1, size.height)))

@@ -77,7 +77,7 @@ def ground_of(made: Scene, answer: Float32) -> PlainGround:
     noise=st.floats(0, 3),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_ground_is_known_behind_the_product_too(colour: Colour, light: float, noise: float, seed: int) -> None:
     body, _ = stool()
     made = scene(body, (120, 60, 30), colour, light=light, noise=noise, seed=seed)
@@ -152,7 +152,7 @@ def test_a_product_of_the_colour_of_the_ground_is_left_to_the_network() -> None:
 
 
 @given(seed=st.integers(0, 10_000), light=st.floats(0, 0.3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_answer_that_is_right_stays_as_it_is(seed: int, light: float) -> None:
     random = np.random.default_rng(seed)
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)

@@ -34,7 +34,7 @@ def visible(density: Float32, alpha: Float32) -> Float32:
 
 @every
 @given(seed=st.integers(0, 99), width=st.integers(16, 200), height=st.integers(16, 200), grain=st.floats(0.5, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_outline_has_a_density_between_0_and_1(
     shadow: Shadow, seed: int, width: int, height: int, grain: float
 ) -> None:
@@ -58,7 +58,7 @@ def test_is_black_at_its_darkest(shadow: Shadow) -> None:
 
 @every
 @given(right=st.integers(-150, 150), down=st.integers(-60, 60))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_moves_with_the_product(shadow: Shadow, right: int, down: int) -> None:
     here = shadow(bottle())
     there = shadow(bottle(200 + right, 100 + down))

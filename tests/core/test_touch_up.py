@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packshot.core.geometry import Size
@@ -31,7 +31,6 @@ def read(level: int) -> Float32:
 
 class TestRead:
     @given(levels, sides, sides)
-    @settings(deadline=None)
     def test_has_the_photos_size_whatever_its_own(self, level: int, width: int, height: int) -> None:
         hints = read_touch_up(flat(level, Size(width, height)), SIZE)
         assert (hints.shape, hints.dtype) == ((70, 90), np.float32)
@@ -79,19 +78,16 @@ class TestClamp:
         assert (clamp(any_matte(), read(0)) == 0).all()
 
     @given(levels)
-    @settings(deadline=None)
     def test_twice_is_once(self, level: int) -> None:
         once = clamp(any_matte(), read(level))
         assert np.array_equal(clamp(once, read(level)), once)
 
     @given(levels, levels)
-    @settings(deadline=None)
     def test_more_keeping_never_makes_less_product(self, one: int, other: int) -> None:
         less, more = sorted((one, other))
         assert (clamp(any_matte(), read(less)) <= clamp(any_matte(), read(more))).all()
 
     @given(levels, st.integers(0, 9))
-    @settings(deadline=None)
     def test_stays_a_matte_and_keeps_the_order_of_what_was_found(self, level: int, seed: int) -> None:
         low = any_matte(seed)
         high = np.minimum(low + any_matte(seed + 1), 1)
@@ -100,7 +96,6 @@ class TestClamp:
         assert (below <= above).all()
 
     @given(levels)
-    @settings(deadline=None)
     def test_a_hint_for_the_product_takes_nothing_away_nor_one_against_it_adds(self, level: int) -> None:
         change = clamp(any_matte(), read(level)) - any_matte()
         assert (change >= 0).all() if level >= 128 else (change <= 0).all()
@@ -124,7 +119,6 @@ class TestCoarse:
         assert np.array_equal(apply_to_coarse(found, read_touch_up(painted, SIZE)), found)
 
     @given(levels, st.integers(0, 9))
-    @settings(deadline=None)
     def test_stays_a_matte_and_no_stroke_is_lost(self, level: int, seed: int) -> None:
         painted = flat(128)
         painted[20:50, 20:60] = 255

@@ -62,7 +62,7 @@ def checked(picture: Picture, matte: Float32, preset: str) -> Report:
 
 
 @given(matte=soft_discs(), product=st.tuples(*[st.integers(0, 150)] * 3), ground=st.tuples(*[st.integers(0, 255)] * 3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_haze_and_specks_never_break_the_rule_of_a_pure_background(
     matte: Float32, product: tuple[int, int, int], ground: tuple[int, int, int]
 ) -> None:

@@ -90,7 +90,7 @@ def test_a_cutout_of_a_cutout_is_the_same_cutout() -> None:
 
 
 @given(seed=st.integers(0, 99), level=st.integers(0, 255), grow=st.integers(0, 3))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_whatever_colour_hides_under_alpha_0_changes_nothing(seed: int, level: int, grow: int) -> None:
     rgb, alpha = product(120, 90, seed)
     alpha = cv2.dilate(alpha, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8))

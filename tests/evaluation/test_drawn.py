@@ -15,7 +15,7 @@ from evaluation.confidence_picture import LOOKED_AT, found_by, svg
 
 
 @given(seed=st.integers(0, 999))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_shapes_stand_apart_and_differ_from_their_ground(seed: int) -> None:
     rgb, alpha = drawn.shapes(seed)
     count, label = cv2.connectedComponents((alpha > 127).astype(np.uint8))
@@ -26,7 +26,7 @@ def test_shapes_stand_apart_and_differ_from_their_ground(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 999))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_label_is_as_white_as_the_ground_and_part_of_the_truth(seed: int) -> None:
     rgb, alpha = drawn.labelled(seed)
     white_inside = (rgb == 255).all(axis=2) & (alpha == 255)

@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.field import Mask
@@ -278,7 +278,6 @@ def blots(seed: int, over: float) -> Mask:
     return np.asarray(cv2.GaussianBlur(noise, (0, 0), 4) > over)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**16))
 def test_damage_is_the_same_in_a_mirror_and_transposed(seed: int) -> None:
     truth, mask = blots(seed, -0.05), blots(seed + 1, -0.06)

@@ -31,25 +31,25 @@ def _bytes(text: str) -> bytes:
 
 @given(st.dictionaries(names, values, max_size=4))
 @example({"background": 10**400})
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_json_among_the_parts(said: dict[str, object]) -> None:
     check_form(packed(0, 0, multipart({"image": PHOTO, "options": json.dumps(said)})))
 
 
 @given(st.dictionaries(names, texts, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fields(said: dict[str, str]) -> None:
     parts = {name.replace('"', "").replace("\r", "").replace("\n", ""): value for name, value in said.items()}
     check_form(packed(0, 0, multipart({"image": PHOTO, **parts})))
 
 
 @given(st.dictionaries(vendors_names, values, max_size=4), st.sampled_from([{}, {"image_file_b64": "aGVsbG8="}]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_second_dialect_in_json(said: dict[str, object], photo: dict[str, object]) -> None:
     check_form(packed(1, 1, json.dumps({**said, **photo}).encode()))
 
 
 @given(st.dictionaries(vendors_names, texts, max_size=4), st.sampled_from([{}, {"image_file_b64": "aGVsbG8="}]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_second_dialect_in_a_form(said: dict[str, str], photo: dict[str, str]) -> None:
     check_form(packed(1, 2, urlencode({**said, **photo}, errors="replace").encode()))

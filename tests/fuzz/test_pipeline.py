@@ -6,6 +6,6 @@ from tests.fuzz.pipeline import Case, cases, check
 
 
 @given(cases())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_photo_with_any_options(case: Case) -> None:
     check(case)

@@ -103,7 +103,7 @@ def at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database
             yield database, other
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from(["charge", "settle", "refund", "sweep"]), st.booleans()), max_size=15))
 def test_no_order_of_locks_and_calls_loses_a_credit_or_takes_one_twice(
     at_once: tuple[Database, sqlite3.Connection], steps: list[tuple[str, bool]]

@@ -150,7 +150,7 @@ labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
     st.lists(labels, min_size=1, max_size=4),
     st.none() | st.integers(1, 65535).filter(lambda port: port not in {80, 443}),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_origin_with_anything_after_it_is_none(scheme: str, names: list[str], port: int | None) -> None:
     origin = f"{scheme}://{'.'.join(names)}" + (f":{port}" if port else "")
     assert origins(origin) == (origin,)

@@ -186,7 +186,7 @@ class TestAddresses:
         assert is_public(IPv6Address("2606:4700::1111"))
         assert not is_public(IPv6Address("2606:4700::1111%eth0"))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(address=st.sampled_from([*NETWORKS_4, *NETWORKS_6]).flatmap(hosts), other=st.booleans())
     def test_a_name_with_one_such_address_is_refused_as_one_that_does_not_exist(
         self, public_only: Bringing, address: Address, other: bool

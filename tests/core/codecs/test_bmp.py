@@ -50,7 +50,7 @@ def drawings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 @given(drawings(), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pixels_may_begin_right_behind_a_short_palette(
     drawing: tuple[np.ndarray, np.ndarray, int], old: bool, counted: bool
 ) -> None:
@@ -61,7 +61,7 @@ def test_pixels_may_begin_right_behind_a_short_palette(
 
 
 @given(drawings())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pixels_that_are_said_to_begin_where_the_palette_does_begin_behind_it(
     drawing: tuple[np.ndarray, np.ndarray, int],
 ) -> None:
@@ -71,7 +71,7 @@ def test_pixels_that_are_said_to_begin_where_the_palette_does_begin_behind_it(
 
 
 @given(drawings(), st.integers(1, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_only_what_fills_up_the_last_row_may_be_missing(
     drawing: tuple[np.ndarray, np.ndarray, int], missing: int
 ) -> None:

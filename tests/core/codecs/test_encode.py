@@ -35,7 +35,7 @@ def by_pillow(data: bytes) -> Image.Image:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_png_is_exact_and_hides_nothing_under_alpha_0(data: st.DataObject) -> None:
     shape = data.draw(shapes)
     rgb = data.draw(hnp.arrays(np.uint8, (*shape, 3)))
@@ -48,7 +48,7 @@ def test_a_png_is_exact_and_hides_nothing_under_alpha_0(data: st.DataObject) -> 
 
 
 @given(hnp.arrays(np.uint8, shapes))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_mask_is_exact(values: np.ndarray) -> None:
     image = by_pillow(png(values))
     assert image.mode == "L"
@@ -176,7 +176,7 @@ def test_black_under_alpha_does_not_darken_the_edge(kind: str) -> None:
 
 
 @given(values=hnp.arrays(np.uint8, shapes), kind=st.sampled_from(WITH_ALPHA))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_masks_are_exact_in_every_format_that_can_be(values: np.ndarray, kind: str) -> None:
     image = by_pillow(encode(values, format=kind, quality=50))
     assert np.array_equal(np.asarray(image.convert("L")), values)

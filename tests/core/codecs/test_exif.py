@@ -83,7 +83,7 @@ def test_kept_metadata_survives_every_format_and_turns_nothing(kind: str, orient
     st.fractions(Fraction(1, 8000), 30, max_denominator=8000),
     st.sampled_from("<>"),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_keep_then_decode_gives_the_same_fields(texts: dict[int, str], exposure: Fraction, order: str) -> None:
     said = {**texts, Tag.ExposureTime: TiffImagePlugin.IFDRational(exposure.numerator, exposure.denominator)}
     first = decode(as_jpeg(photo(64, 48), exif=b"Exif\0\0" + camera_block(3, order=order, camera=said)))
@@ -111,7 +111,7 @@ def test_a_block_that_says_nothing_is_none(name: str) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(8, 400), st.sampled_from("<>"))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_noise_never_raises_and_what_comes_out_can_be_read(noise: bytes, place: int, order: str) -> None:
     block = camera_block(order=order)
     block = block[:place] + noise + block[place + len(noise) :]
@@ -170,7 +170,7 @@ layouts = st.fixed_dictionaries(
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.integers(1, 8), layouts)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_orientation_is_read_from_any_kind_of_whole_number(kind: int, orientation: int, layout: dict) -> None:
     assert read_orientation(block_with(kind, orientation, **layout)) == orientation
 
@@ -220,7 +220,7 @@ def with_chunk(image: np.ndarray, chunk: bytes, *, behind: bool = False) -> byte
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 @given(kind=st.sampled_from(sorted(WHOLE)), orientation=st.integers(1, 8), order=st.sampled_from("<>"))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 def test_every_carrier_of_a_block_is_obeyed(carrier: str, kind: int, orientation: int, order: str) -> None:
     upright = photo(48, 40)
     block = block_with(kind, orientation, order=order, count=1, before=2, after=1, gap=0)

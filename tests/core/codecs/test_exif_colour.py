@@ -69,7 +69,7 @@ def test_a_profile_wins_over_exif() -> None:
 
 
 @given(st.binary(max_size=60), st.integers(8, 80), st.sampled_from("<>"))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_noise_in_colour_tags_costs_no_picture(noise: bytes, place: int, order: str) -> None:
     block = colour_block(order, 65535, b"R03\0")
     block = block[:place] + noise + block[place + len(noise) :]

@@ -94,7 +94,7 @@ def survives(data: bytes) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @given(changes=edits, head=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_edited_files(seed: str, changes: list[tuple[float, bytes]], head: bool) -> None:
     data = edited(SEEDS[seed](), changes, head)
     survives(data)
@@ -118,13 +118,13 @@ def test_edited_files(seed: str, changes: list[tuple[float, bytes]], head: bool)
     st.binary(max_size=300),
 )
 @example(b"BM", bytes(12) + b"\x28" + bytes(40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_noise_behind_a_magic_number(magic: bytes, noise: bytes) -> None:
     survives(magic + noise)
 
 
 @given(st.binary(max_size=120))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_noise_as_exif(block: bytes) -> None:
     png = good("png", 64, 48)
     picture = decode(png[:33] + files.png_chunk(b"eXIf", b"MM\0*" + block) + png[33:])
@@ -132,7 +132,7 @@ def test_noise_as_exif(block: bytes) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_noise_in_a_profile(patch: bytes, place: int) -> None:
     profile = files.rgb_profile()
     broken = (profile[:place] + patch + profile[place + len(patch) :])[: len(profile)]

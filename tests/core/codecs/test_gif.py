@@ -85,7 +85,7 @@ def placed(screen: tuple[int, int], left: int, top: int, **options: object) -> b
 @example((0, 0), 0, 0, False, False)
 @example((1, 1), 0, 0, True, True)
 @example((20, 80), 30, 0, False, True)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_first_frame_is_whole_on_any_screen(
     screen: tuple[int, int], left: int, top: int, interlace: bool, transparent: bool
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_frame_without_a_side_is_as_large_as_its_screen(screen: tuple[int, int
 
 
 @given(st.lists(st.sampled_from(sorted(EXTENSIONS)), max_size=6), st.binary(max_size=5), st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_stands_before_the_first_frame_changes_nothing(names: list[str], stray: bytes, before: bool) -> None:
     stray = bytes(each for each in stray if each not in b",!;")
     key = int(LEVELS[3, 3])
@@ -154,7 +154,7 @@ def test_a_file_without_a_frame_is_found_out(end: bytes) -> None:
 
 
 @given(st.floats(0, 1), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_pixels_that_end_early_are_found_out(place: float, ended: bool) -> None:
     """In a file that goes on properly: a cut inside the frame's blocks, an empty block, and the end."""
     head, extensions, frame = gif_parts()

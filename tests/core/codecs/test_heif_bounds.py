@@ -49,7 +49,7 @@ def read(data: bytes) -> None:
 
 @both
 @given(cuts=st.lists(st.integers(0, 10_000), max_size=20))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_stream_in_pieces_is_put_together(brand: bytes, write: Callable[..., bytes], cuts: list[int]) -> None:
     one = part(write)
     places = sorted({0, *(cut % len(one.stream) for cut in cuts), len(one.stream)})
@@ -61,7 +61,7 @@ def test_a_stream_in_pieces_is_put_together(brand: bytes, write: Callable[..., b
 
 @both
 @given(times=st.integers(3, 2_000), megabytes=st.integers(4, 8))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_pieces_that_name_the_same_bytes_are_counted_each(
     brand: bytes, write: Callable[..., bytes], times: int, megabytes: int
 ) -> None:
@@ -154,7 +154,7 @@ def sequence_and_key_frame(width: int, height: int, said: tuple[int, int] | None
 
 
 @given(said=st.tuples(st.integers(1, 65_536), st.integers(1, 65_536)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_frame_may_be_smaller_than_its_stream_says_and_not_larger(said: tuple[int, int]) -> None:
     data = container(b"avif", [Part(b"av01", sequence_and_key_frame(640, 480, said), [size_of(640, 480), AV1C])])
     if said[0] <= 640 and said[1] <= 480:
@@ -233,7 +233,7 @@ def test_a_depth_that_differs_from_the_streams_is_found_out() -> None:
 
 @both
 @given(columns=st.integers(1, 40), rows=st.integers(1, 40), claimed=st.integers(1, 4))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_tile_counts_as_often_as_a_grid_names_it(
     brand: bytes, write: Callable[..., bytes], columns: int, rows: int, claimed: int
 ) -> None:

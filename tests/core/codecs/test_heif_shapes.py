@@ -82,7 +82,7 @@ def shapes(draw: Any, size: tuple[int, int]) -> tuple[list[Property], Callable[[
 
 @both
 @given(shape=shapes((90, 70)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_picture_and_its_alpha_are_cropped_and_turned(brand: bytes, write: Callable[..., bytes], shape: Any) -> None:
     properties, made = shape
     plain = with_alpha(write)
@@ -92,7 +92,7 @@ def test_a_picture_and_its_alpha_are_cropped_and_turned(brand: bytes, write: Cal
 
 @both
 @given(shape=shapes((128, 64)))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_grid_is_cropped_and_turned(brand: bytes, write: Callable[..., bytes], shape: Any) -> None:
     properties, made = shape
     first, *tiles = grid(brand, write)
@@ -195,7 +195,7 @@ def test_a_film_without_a_still_picture_is_refused_as_one_and_not_as_damage() ->
 
 
 @given(st.integers(32, 200), st.integers(32, 150))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_layer_may_be_smaller_than_the_largest(width: int, height: int) -> None:
     """The file says with a1op or lsel which layer of an AV1 stream is shown, and its size."""
     image = np.broadcast_to(np.linspace(20, 230, 200).astype(np.uint8)[None, :, None], (150, 200, 3))
@@ -274,7 +274,7 @@ def test_an_avif_of_10_bits() -> None:
 
 @both
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_still_beside_a_film_is_read_whatever_the_order_of_the_brands(
     brand: bytes, write: Callable[..., bytes], data: st.DataObject
 ) -> None:

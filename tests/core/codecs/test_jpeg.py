@@ -53,7 +53,7 @@ def assert_refused_or_same(data: bytes, good_file: bytes) -> None:
 
 
 @given(st.binary(min_size=3, max_size=3), restarts)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_parameters_of_a_baseline_scan_are_read_as_the_only_ones_possible(said: bytes, restart: str) -> None:
     data = whole(restart)
     place = data.index(b"\xff\xda") + 4 + 1 + 6
@@ -63,7 +63,7 @@ def test_any_parameters_of_a_baseline_scan_are_read_as_the_only_ones_possible(sa
 @given(st.lists(st.integers(0, 255), min_size=3, max_size=3), st.booleans(), st.booleans())
 @example([1, 1, 1], False, True)
 @example([0, 0, 5], False, False)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_channels_may_have_any_names(names: list[int], apart: bool, stray: bool) -> None:
     data = jpegs.encoded(smooth(3), [(1, 1)] * 3, apart=apart, adobe=1)
     named = jpegs.encoded(smooth(3), [(1, 1)] * 3, apart=apart, adobe=1, names=names)
@@ -73,7 +73,7 @@ def test_channels_may_have_any_names(names: list[int], apart: bool, stray: bool)
 
 @pytest.mark.parametrize("channels", [3, 4])
 @given(transform=st.integers(0, 255), rest=st.binary(max_size=9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_an_unknown_adobe_transform_means_the_usual_one(channels: int, transform: int, rest: bytes) -> None:
     known, usual = ({0, 1}, 1) if channels == 3 else ({0, 2}, 2)
     assume(transform not in known)
@@ -89,7 +89,7 @@ def test_an_unknown_adobe_transform_means_the_usual_one(channels: int, transform
 @example([(0, b"\xff\x01"), (1, b"a\xff\xff\xff"), (2, b"\xff\x02\x03")], "one a row")
 @example([(0, b"\xff\xd0"), (1, b"\0" * 3000), (2, b"\xff\0\xff\0\xff\0")], "one a row")
 @example([(number, b"\x55") for number in range(30)], "one in 3")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_stray_bytes_before_any_marker_change_nothing(strays: list[tuple[int, bytes]], restart: str) -> None:
     data = whole(restart)
     assert np.array_equal(decode(jpegs.with_strays(data, strays)).rgb, decode(data).rgb)
@@ -109,7 +109,7 @@ def test_stray_bytes_are_found_in_every_scan(channels: int, apart: bool) -> None
 @example("none", 2, b"SEFH" + bytes(60) + b"SEFT")
 @example("none", 2, b"\xff\xd8\xff\xe1\xff\xff")
 @example("none", 0, b"\xff\xd8\xff\xe1\xff\xff\xff\xda\0\x0c\1")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_scan_that_has_all_its_blocks_needs_no_end(restart: str, missing: int, trailer: bytes) -> None:
     data = whole(restart)
     assert np.array_equal(decode(data[: len(data) - missing] + trailer).rgb, decode(data).rgb)
@@ -126,14 +126,14 @@ def test_scans_after_the_end_are_another_pictures(apart: bool) -> None:
 
 
 @given(st.integers(3, 2000), restarts, st.booleans(), st.sampled_from([b"", b"\xff\xd9", bytes(9000), b"\xff" * 99]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_cut_gives_a_picture_with_a_part_missing(cut: int, restart: str, progressive: bool, filling: bytes) -> None:
     data = whole(restart, progressive=progressive)
     assert_refused_or_same(data[: max(3, len(data) - cut)] + filling, data)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4), restarts)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_interval_that_is_lost_is_missed(place: int, lost: int, restart: str) -> None:
     assume(restart != "none")
     data = whole(restart)
@@ -197,7 +197,7 @@ def _leaves_bytes_over(data: bytes) -> bool:
 @example([(2, 2), (1, 1), (1, 1), (1, 1)], 0, False)
 @example([(1, 1), (2, 2), (2, 2)], 0, False)
 @example([(4, 4), (1, 1), (2, 4), (1, 2)], 3, True)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_sampling_factors(factors: list[tuple[int, int]], restart: int, apart: bool) -> None:
     channels = len(factors)
     apart = apart or sum(across * down for across, down in factors) > 10  # as many blocks may be in an MCU
@@ -214,7 +214,7 @@ def test_any_sampling_factors(factors: list[tuple[int, int]], restart: int, apar
 
 
 @given(st.integers(3, 3000), st.sampled_from([b"", b"\xff\xd9"]), st.integers(0, 4), st.sampled_from([3, 4]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_second_decoder_is_as_strict(cut: int, end: bytes, restart: int, channels: int) -> None:
     data = encoded_once(channels, restart)
     assert_refused_or_same(data[: max(3, len(data) - cut)] + end, data)
@@ -256,7 +256,7 @@ STYLES = {
 
 @pytest.mark.parametrize("style", STYLES)
 @given(count=st.integers(1, 7))
-@settings(max_examples=7, deadline=None)
+@settings(max_examples=7)
 def test_a_profile_is_used_however_its_pieces_are_numbered(style: str, count: int) -> None:
     profile = files.rgb_profile()
     numbered = STYLES[style](_pieces(profile, count))

@@ -41,7 +41,7 @@ def png(*chunks: bytes, end: bytes = END) -> bytes:
 
 
 @given(ancillary, st.binary(max_size=40), st.integers(0, 4), st.integers(1, 4), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_wrong_checksum_in_a_chunk_without_pixels_costs_that_chunk_only(
     name: bytes, body: bytes, place: int, pieces: int, ended: bool
 ) -> None:
@@ -54,7 +54,7 @@ def test_a_wrong_checksum_in_a_chunk_without_pixels_costs_that_chunk_only(
 
 
 @given(st.binary(min_size=1, max_size=40), ancillary, st.integers(0, 60), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_behind_whole_pixels_a_file_may_end_in_any_way(rest: bytes, name: bytes, left: int, pieces: int) -> None:
     pixels = idats(zlib.compress(ROWS), pieces)
     tail = files.png_chunk(name, b"x" * 30) + END
@@ -65,7 +65,7 @@ def test_behind_whole_pixels_a_file_may_end_in_any_way(rest: bytes, name: bytes,
 
 @pytest.mark.parametrize("image", [IMAGE, BLACK_BELOW], ids=["photo", "black below"])
 @given(st.integers(1, 4), st.floats(0, 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_file_cut_inside_its_pixels_is_found_out(image: np.ndarray, pieces: int, place: float) -> None:
     rows = b"".join(b"\0" + row.tobytes() for row in image)
     data = png(*idats(zlib.compress(rows), pieces), end=b"")

@@ -115,7 +115,7 @@ state = st.sampled_from(["absent", "senseless", "damaged", "said", "said"])
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(["cICP", "iCCP", "sRGB", "gAMA", "cHRM"], state)), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_first_of_the_colour_chunks_that_says_something_is_obeyed(states: dict[str, str], random) -> None:
     good = {name: chunk for name, (chunk, _) in MEANT.items()} | {"gAMA": gama(100_000), "cHRM": chrm(BT_2020)}
     chunks = []
@@ -136,7 +136,7 @@ def test_the_first_of_the_colour_chunks_that_says_something_is_obeyed(states: di
 
 
 @given(st.sampled_from(["cICP", "iCCP", "gAMA", "cHRM"]), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_colours_behind_the_palette_or_the_pixels_say_nothing(name: str, behind_pixels: bool) -> None:
     """Section 5.6: they must come before both. A picture without a palette may suggest one."""
     chunk = {**{each: said for each, (said, _) in MEANT.items()}, "gAMA": gama(100_000), "cHRM": chrm(BT_2020)}[name]
@@ -150,7 +150,7 @@ def test_colours_behind_the_palette_or_the_pixels_say_nothing(name: str, behind_
 
 
 @given(st.sampled_from([0, 2, 3]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_transparent_colour_behind_the_pixels_says_nothing(colour_type: int) -> None:
     samples = np.zeros((40, 40, files.PNG_CHANNELS[colour_type]), np.uint8)
     palette = files.png_chunk(b"PLTE", bytes(6)) if colour_type == 3 else b""
@@ -196,7 +196,7 @@ def test_a_narrow_range_is_stretched(bit_depth: int) -> None:
     st.tuples(st.floats(0.1, 0.18), st.floats(0.01, 0.1)),
     st.sampled_from([(2, 8), (2, 16), (6, 8), (0, 8), (0, 16), (4, 8)]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @example(1.0, SRGB[0], SRGB[1], SRGB[2], (2, 16))
 @example(2.19921875, *ADOBE, (2, 8))
 def test_any_gamma_and_primaries_give_the_colours_that_they_define(

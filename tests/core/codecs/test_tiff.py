@@ -106,7 +106,7 @@ def test_one_more_sample_beside_an_index_or_a_gray(kind: int, extra: tuple[int, 
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_number_of_samples_beside_the_colours(data: st.DataObject) -> None:
     """Up to three, of which the first may be alpha; in any layout, with differences along the rows or without."""
     draw = data.draw
@@ -345,7 +345,7 @@ def test_a_great_many_strips_cost_little_to_look_at(order: str, compression: int
 
 
 @given(times=st.integers(2, 3_000), megabytes=st.integers(5, 20), tile=st.booleans())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_pieces_that_name_the_same_bytes_are_counted_each(times: int, megabytes: int, tile: bool) -> None:
     samples = np.zeros((16 * times, 48, 1), np.uint8)[:, :16]
     long = megabytes * 1_000_000
@@ -388,7 +388,7 @@ def test_a_jpeg_of_many_scans_inside_is_found_out(scans: int) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_output_is_exact_for_others_and_for_us_and_hides_nothing_under_alpha_0(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(32, 50), st.integers(32, 50)))
     rgb = data.draw(hnp.arrays(np.uint8, (*shape, 3)))
