@@ -1,7 +1,7 @@
 # Each target brings what it needs: uv comes from the registry into .venv when none is on the PATH.
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
-SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,heic postgresql redis storage tracing url)
+SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,service postgresql redis storage tracing url)
 
 .PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit load faults
 serve: .venv/.serve ; $(RUN) packshot serve
@@ -30,7 +30,7 @@ audit: .venv/.uv
 	$(UV) tool run pip-audit --strict --disable-pip --requirement dist/requirements.txt
 
 # --inexact: uv itself may live in there.
-.venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups && touch $@
+.venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups --extra service && touch $@
 .venv/.dev: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact && touch $@ .venv/.serve
 .venv/.uv:
 	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing .venv; \

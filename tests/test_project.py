@@ -25,7 +25,8 @@ def version(text: str) -> tuple[int, ...]:
 
 
 def floors() -> dict[str, tuple[int, ...]]:
-    pairs = [re.split(r">=", requirement) for requirement in PROJECT["dependencies"]]
+    required = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["service"]]
+    pairs = [re.split(r">=", requirement) for requirement in required]
     return {name: version(floor) for name, floor in pairs}
 
 

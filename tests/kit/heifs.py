@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 from PIL import Image
 
 from packshot.core.codecs import bmff
@@ -25,9 +26,6 @@ def as_avif(image: UInt8, **options: Any) -> bytes:
 
 
 def as_heic(image: UInt8, **options: Any) -> bytes:
-    """Needs packshot[heic]."""
-    import pillow_heif
-
     out = io.BytesIO()
     pillow_heif.from_pillow(Image.fromarray(image)).save(out, **{"quality": -1, "chroma": 444, **options})
     return out.getvalue()

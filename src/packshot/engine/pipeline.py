@@ -157,7 +157,7 @@ def remove(
     Parameters
     ----------
     data
-        The bytes of a picture file: JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, or HEIC with packshot[heic].
+        The bytes of a picture file: JPEG, PNG, WebP, TIFF, AVIF, HEIC, BMP or GIF.
     options
         What to make of it; by default a cutout, a PNG with straight alpha of the photo's size.
     network

@@ -6,6 +6,7 @@ import io
 import struct
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,20 +104,18 @@ def test_colours_and_bits_are_those_of_the_file(data: bytes, expected: tuple[str
 
 
 def test_an_iphones_format_is_rgb_of_eight_bits_and_one_picture() -> None:
-    pytest.importorskip("pillow_heif")
     assert facts(as_heic(photo(64, 48))) == FileFacts()
 
 
 @pytest.mark.parametrize("bits", [10, 12])
 def test_deep_heic_is_said(bits: int) -> None:
-    heif = pytest.importorskip("pillow_heif")
     deep = np.full((48, 64, 3), 30_000, np.uint16)
     out = io.BytesIO()
-    heif.options.SAVE_HDR_TO_12_BIT = bits == 12
+    pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
     try:
-        heif.from_bytes("RGB;16", (64, 48), deep.tobytes()).save(out)
+        pillow_heif.from_bytes("RGB;16", (64, 48), deep.tobytes()).save(out)
     finally:
-        heif.options.SAVE_HDR_TO_12_BIT = False
+        pillow_heif.options.SAVE_HDR_TO_12_BIT = False
     assert facts(out.getvalue()).bits == bits
 
 

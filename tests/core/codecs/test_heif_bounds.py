@@ -13,18 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packshot.core.codecs import FORMATS, Limits, decode, probe
+from packshot.core.codecs import Limits, decode, probe
 from packshot.errors import UnreadableImage
 from tests.fuzz.bounds import hold, measured
 from tests.kit.heifs import Part, as_avif, as_heic, bits, box, container, full, grid_of, obu, size_of, taken_apart
 from tests.kit.images import photo, product
 
 SMALL = Limits(min_side_px=1)
-WRITERS: list[tuple[bytes, Callable[..., bytes]]] = [(b"avif", as_avif)]
-if FORMATS["heic"].available:
-    WRITERS.append((b"heic", as_heic))
+WRITERS: list[tuple[bytes, Callable[..., bytes]]] = [(b"avif", as_avif), (b"heic", as_heic)]
 both = pytest.mark.parametrize(("brand", "write"), WRITERS)
-needs_heic = pytest.mark.skipif(not FORMATS["heic"].available, reason="packshot[heic] is not installed")
 AV1C = b"av1C", bytes([0x81, 0x20, 0, 0])
 
 
@@ -172,7 +169,6 @@ def test_units_of_a_stream_are_counted_over_all_items(kind: int) -> None:
     refuse(container(b"avif", [grid, *tiles]), "too many units")
 
 
-@needs_heic
 def test_units_of_settings_are_counted_over_all_items() -> None:
     one = part(as_heic)
     settings_of = dict(one.properties)[b"hvcC"]
@@ -187,7 +183,6 @@ def test_units_of_settings_are_counted_over_all_items() -> None:
     refuse(container(b"heic", [grid, *tiles]), "too many units")
 
 
-@needs_heic
 @pytest.mark.parametrize("kind", [32, 33, 34])
 def test_parameter_sets_are_counted_in_every_item(kind: int) -> None:
     """libde265 takes a millisecond for one."""
@@ -221,7 +216,6 @@ def test_crops_turns_tiles_and_properties_are_counted(brand: bytes, write: Calla
     refuse(container(brand, [grid, one]), "too many tiles")
 
 
-@needs_heic
 def test_a_depth_that_differs_from_the_streams_is_found_out() -> None:
     """libheif gives samples of the stream's depth, and its caller takes them for those of the settings."""
     one = part(as_heic)

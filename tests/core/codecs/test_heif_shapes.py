@@ -16,16 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from packshot.core.codecs import FORMATS, LIBRARY_LIMITS, Limits, decode, probe
+from packshot.core.codecs import LIBRARY_LIMITS, Limits, decode, probe
 from packshot.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from tests.kit.heifs import Part, as_avif, as_heic, box, clap, container, grid_of, size_of, taken_apart
 from tests.kit.images import photo, product
 
 SMALL = Limits(min_side_px=1)
-HEIC = FORMATS["heic"].available
-WRITERS: list[tuple[bytes, Callable[..., bytes]]] = [(b"avif", as_avif), *([(b"heic", as_heic)] if HEIC else [])]
+WRITERS: list[tuple[bytes, Callable[..., bytes]]] = [(b"avif", as_avif), (b"heic", as_heic)]
 both = pytest.mark.parametrize(("brand", "write"), WRITERS)
-needs_heic = pytest.mark.skipif(not HEIC, reason="packshot[heic] is not installed")
 Property = tuple[bytes, bytes]
 
 
@@ -216,7 +214,6 @@ def test_a_layer_does_not_hide_how_large_the_largest_is() -> None:
         probe(container(b"avif", [one]), LIBRARY_LIMITS)
 
 
-@needs_heic
 @pytest.mark.parametrize("twelve", [False, True])
 @pytest.mark.parametrize("mode", ["I;16", "LA;16", "RGB;16", "RGBA;16", "RGBa;16"])
 def test_every_depth_and_number_of_channels(mode: str, twelve: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +240,6 @@ def deep_heic(samples: np.ndarray, mode: str, twelve: bool, monkeypatch: pytest.
     return out.getvalue()
 
 
-@needs_heic
 @pytest.mark.parametrize("deep_alpha", [False, True])
 def test_alpha_of_another_depth_than_the_colour(deep_alpha: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = np.dstack([photo(64, 48), product(64, 48)[1]])

@@ -9,7 +9,6 @@ from packshot.core.codecs.exif import apply_orientation, is_adobe_rgb, read_orie
 from packshot.core.codecs.formats import FORMATS, Header, sniff
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Limits, check_bytes, check_header, unsupported
 from packshot.core.picture import Picture
-from packshot.errors import UnsupportedFormat
 
 # Kinds of files that are sent instead of pictures, in the words of the error message. Text is looked for in the first
 # bytes only.
@@ -47,14 +46,8 @@ def probe(data: bytes, limits: Limits) -> Header:
         start = data[:1024]
         known = (name for name, magic in _REFUSED if magic.match(start))
         raise unsupported(next(known, "not an image that can be recognised"), limits)
-    if kind.name not in limits.formats:
+    if kind.name not in limits.formats or not kind.available:
         raise unsupported(kind.noun, limits)
-    if not kind.available:
-        raise UnsupportedFormat(
-            f"This file is {kind.noun}, and the part that reads those is not installed.",
-            hint=f"Save it as JPEG, or install it: pip install packshot[{kind.name}].",
-            kind=f"{kind.article} {kind.title}",
-        )
     header = kind.reader.header(data)
     check_header(header, limits)
     return header
@@ -81,7 +74,7 @@ def read(data: bytes, header: Header) -> Picture:
 
 
 def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
-    """Check and read a file of any kind in FORMATS; a HEIC where packshot[heic] is installed.
+    """Check and read a file of any kind in FORMATS that can be read here.
 
     Of an animation, of several pages or of a phone's multi-picture file, the first picture or the main one.
 

@@ -80,7 +80,8 @@ class Format:
 
     name: as the option `format` and limits have it; its codec is the module of this name. title: for people.
     article: before the title. remark: behind it in messages. suffixes: endings of file names, the first is the one
-    that is written. magic: matches the first bytes of a file. extra: the module without which the format is not read.
+    that is written. magic: matches the first bytes of a file. module: without it the format cannot be read; None for
+    what every build of Pillow and OpenCV reads.
     written: whether it can be an output; the fields below say something of outputs only.
     quality: the default, 1 to 100; None where nothing is lost. largest_side_px: what the format's own fields for width
     and height can hold; None where that is beyond anything that fits in memory. alpha: whether transparency is kept.
@@ -93,7 +94,7 @@ class Format:
     media_type: str
     suffixes: tuple[str, ...]
     magic: re.Pattern[bytes]
-    extra: str | None = None
+    module: str | None = None
     written: bool = False
     quality: int | None = None
     largest_side_px: int | None = None
@@ -112,7 +113,7 @@ class Format:
     @property
     def available(self) -> bool:
         """Whether the format can be read here."""
-        return self.extra is None or _is_installed(self.extra)
+        return self.module is None or _is_installed(self.module)
 
     @property
     def reader(self) -> Reader:
@@ -157,6 +158,7 @@ _ROWS = (
         media_type="image/webp",
         suffixes=(".webp",),
         magic=re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+        module="PIL._webp",
         written=True,
         quality=90,
         largest_side_px=16_383,
@@ -173,7 +175,7 @@ _ROWS = (
         magic=re.compile(
             rb".{4}ftyp(?:he[iv][cxms]|(?!avi[fs])(?!(?:.{4}){2,}avi[fs])(?:.{4}){2,}he[iv][cxms])", re.DOTALL
         ),
-        extra="pillow_heif",
+        module="pi_heif",
     ),
     Format(
         name="tiff",
@@ -191,6 +193,7 @@ _ROWS = (
         media_type="image/avif",
         suffixes=(".avif",),
         magic=re.compile(rb".{4}ftyp(?:avi[fs]|(?!he[iv][cxms])(?:.{4}){2,}avi[fs])", re.DOTALL),
+        module="PIL._avif",
         written=True,
         quality=80,
         largest_side_px=65_536,
@@ -219,7 +222,7 @@ FORMATS: Mapping[str, Format] = {row.name: row for row in _ROWS}
 WRITTEN: Mapping[str, Format] = {row.name: row for row in _ROWS if row.written}
 """The formats of outputs by their names."""
 BY_SUFFIX: Mapping[str, Format] = {suffix: row for row in _ROWS for suffix in row.suffixes}
-"""Formats by the endings, in lower case, of picture files' names. HEIC is among them also where its extra is missing: a
+"""Formats by the endings, in lower case, of picture files' names. Those that cannot be read here are among them: a
 folder's photos should fail with words, and not be passed over."""
 
 

@@ -147,7 +147,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         intact = end <= len(data) and zlib.crc32(memoryview(raw)[4:-4]) == int.from_bytes(raw[-4:], "big")
         if not intact:
             is_chunk, is_ancillary = len(name) == 4 and name.isalpha(), name[:1].islower() and name != b"tRNS"
-            if pixels_begun and (not is_chunk or name == b"IEND" or (is_ancillary and end > len(data))):
+            if pixels_begun and (not is_chunk or name == b"IEND" or (end > len(data) and name != b"IDAT")):
                 return
             if end > len(data):
                 raise damaged("PNG", f"is cut off: it goes on to byte {end:,} at least, and the file has {len(data):,}")
