@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from packshot.core.geometry import Size
 from packshot.core.options import OPTIONS, Options
 from packshot.core.recipe import Framing, Recipe, make_recipe
 from packshot.core.values import Canvas, Length, Margins, Position, colour, margins, position
@@ -142,3 +144,78 @@ def test_the_key_depends_on_every_option() -> None:
     keys |= {Options(touch_up=data).key() for data in (b"a", b"b")} | {Options(background_picture=b"a").key()}
     assert len(keys) == len(texts) + 3
     assert Options(fill="85%", form="mask").key() == Options(form="mask", fill="85%").key()
+
+
+# Of every kind of value that a program may have at hand.
+THINGS = st.one_of(
+    st.text(max_size=8),
+    st.binary(min_size=1, max_size=8),
+    st.booleans(),
+    st.integers(-9, 20_000),
+    st.floats(),
+    st.lists(st.integers(), max_size=5),
+    st.tuples(st.integers(-5, 300), st.integers(-5, 300), st.integers(-5, 300)),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.sampled_from([object(), int, Options(), 3j, np.zeros((2, 2)), np.float32(0.5), np.int64(90), ["white"]]),
+)
+KINDS = {"text": str, "switch": bool, "whole number": int, "number": int | float, "file": bytes}
+
+
+@settings(max_examples=400)
+@given(st.sampled_from([*OPTIONS]), THINGS)
+def test_an_option_holds_its_own_kind_or_names_itself_and_says_what_to_give(name: str, value: object) -> None:
+    option = OPTIONS[name]
+    try:
+        held = getattr(Options(**{name: value}), name)
+    except InvalidOption as error:
+        assert error.message.startswith(f"{name} is ")
+        assert error.hint.startswith("Give ")
+        assert error.fields["field"] == name
+        assert len(str(error)) < 400
+    else:
+        assert isinstance(held, KINDS[option.kind])
+        assert isinstance(held, bool) == (option.kind == "switch")
+        assert Options(**{name: held}) == Options(**{name: value})
+        assert Options(**{name: value}).key() == Options(**{name: held}).key()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_no_option_takes_a_value_of_another_kind(name: str) -> None:
+    kind = OPTIONS[name].kind
+    others = {str: "yes", bool: True, int: 3, float: 2000.5, bytes: b"x", dict: {"a": 1}, set: {1, 2, 3}}
+    taken = {"text": (), "switch": (bool,), "whole number": (int,), "number": (int, float), "file": (bytes,)}[kind]
+    for type_, value in others.items():
+        natural = OPTIONS[name].write is not None and type_ in {int, float}
+        if type_ not in taken and not natural and not (kind == "text" and type_ is str):
+            with pytest.raises(InvalidOption, match=f"^{name} is .*, of type {type_.__name__}"):
+                Options(**{name: value})
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_a_colour_may_be_three_numbers(rgb: tuple[int, int, int]) -> None:
+    assert Options(background=rgb).meaning("background") == rgb
+    assert Options(background=rgb) == Options(background="#{:02x}{:02x}{:02x}".format(*rgb))
+
+
+@given(st.integers(1, 100))
+def test_a_share_may_be_a_number_up_to_1(percent: int) -> None:
+    assert Options(fill=percent / 100) == Options(fill=f"{percent}%")
+    assert Options(shadow_opacity=percent / 100).meaning("shadow_opacity") == pytest.approx(percent / 100)
+
+
+@given(st.integers(0, 999_999) | st.floats(0, 999_999).map(lambda value: round(value, 3)))
+def test_a_margin_may_be_a_number_of_px(number: float) -> None:
+    assert Options(margin=number).meaning("margin") == Margins(*[Length(pytest.approx(number))] * 4)
+
+
+@given(st.integers(16, 5000), st.integers(16, 5000))
+def test_a_canvas_and_a_region_may_be_numbers_of_px(width: int, height: int) -> None:
+    assert Options(canvas=(width, height)).meaning("canvas").size == (width, height)
+    assert Options(roi=(0, 8, width, height)).meaning("roi").box(Size(9000, 9000)) == (0, 8, width, height)
+
+
+def test_the_help_has_a_line_for_every_option() -> None:
+    text = Options.__doc__ or ""
+    for name, option in OPTIONS.items():
+        assert f"\n    {name}: " in text
+        assert " ".join(option.about.split())[:40] in " ".join(text.split())

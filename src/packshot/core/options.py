@@ -10,8 +10,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any, Literal, Self, get_args
 
 from packshot.core import values
@@ -36,6 +38,8 @@ class Option:
     about: what it does, a sentence or two. accepts: the values it takes, in words. examples: values to copy.
     choices: all values it takes, where they can be counted. kind: how it is written; "file" stands for bytes.
     parse: the check; it raises ValueError. The value that it returns is what Recipe holds.
+    write: from a value that a program has instead of a text, such as a number of px, to the text; it raises ValueError
+    or TypeError. None where there is no such value.
     """
 
     about: str
@@ -44,6 +48,7 @@ class Option:
     kind: Literal["text", "switch", "whole number", "number", "file"]
     parse: Callable[[Any], object]
     choices: tuple[str, ...] = ()
+    write: Callable[[Any], str] | None = None
 
 
 def listed(words: Iterable[object], last: str = "or") -> str:
@@ -65,8 +70,14 @@ def _choice(about: str, choices: tuple[str, ...]) -> Any:
     return _field(Option(about, listed(choices), choices, "text", parse, choices))
 
 
-def _text(about: str, accepts: str, *examples: str, parse: Callable[[str], object]) -> Any:
-    return _field(Option(about, accepts, examples, "text", parse))
+def _text(
+    about: str,
+    accepts: str,
+    *examples: str,
+    parse: Callable[[str], object],
+    write: Callable[[Any], str] | None = None,
+) -> Any:
+    return _field(Option(about, accepts, examples, "text", parse, write=write))
 
 
 def _whole(about: str, low: int, high: int, *examples: str) -> Any:
@@ -96,11 +107,17 @@ def _bytes(data: bytes) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to make of a photo. Each field is checked alone when it is made; core/recipe.py checks them together.
+    """What to make of a photo. None means "not said": the preset, if there is one, and then a default decides.
+
+    Where a text is taken, a value that says the same is too: `margin=20` for "20px", `fill=0.85` for "85%",
+    `background=(255, 255, 255)` for "#ffffff", `canvas=(2000, 2000)` for "2000x2000", `roi=(left, top, right, bottom)`
+    in px.
+
+    Each option is checked alone when the object is made, and with the others when it is used.
 
     Raises
     ------
-    InvalidOption
+    packshot.errors.InvalidOption
         Names the option, what came and what is allowed.
     """
 
@@ -126,13 +143,14 @@ class Options:
         100,
         "90",
     )
-    background: str | None = _text(
+    background: str | values.RGB | None = _text(
         "What lies behind the product: nothing, a colour, or the photo's own surroundings out of focus.",
         "transparent, blur, or a colour such as white, #f4f4f4 or rgb(240, 240, 240)",
         "white",
         "#f4f4f4",
         "blur",
         parse=_background,
+        write=values.colour_text,
     )
     background_picture: bytes | None = _field(
         Option(
@@ -146,26 +164,29 @@ class Options:
     crop: bool | None = _field(
         Option("Cut the frame to the product, plus `margin`.", "true or false", ("true",), "switch", bool)
     )
-    margin: str | None = _text(
+    margin: str | float | None = _text(
         "Room around the product when the frame is cut to it or placed on a canvas. Shares are of the product's size.",
         "one, two (top and bottom, left and right) or four lengths (top, right, bottom, left), each in px or %",
         "5%",
         "20px 40px",
         parse=values.margins,
+        write=values.px_text,
     )
-    canvas: str | None = _text(
+    canvas: str | tuple[int, int] | None = _text(
         "Frame of the output: an exact size, or an aspect that is then as large as the product needs.",
         "WIDTHxHEIGHT, sides from 16 to 10000 px and 50 million px in all, or an aspect such as 1:1",
         "2000x2000",
         "1:1",
         "4:5",
         parse=values.canvas,
+        write=values.size_text,
     )
-    fill: str | None = _text(
+    fill: str | float | None = _text(
         "Share of the frame that the product takes, measured along the side where it is tightest.",
         "a share up to 100%",
         "85%",
         parse=values.share,
+        write=values.share_text,
     )
     position: str | None = _text(
         "Where the product lies in its frame. Default: where it is in the photo, and in the middle of a canvas.",
@@ -198,18 +219,20 @@ class Options:
         "Shadow under the product: a dark line where it stands, a soft one behind it, or the photo's own.",
         get_args(ShadowKind),
     )
-    shadow_opacity: str | None = _text(
+    shadow_opacity: str | float | None = _text(
         "How dark the shadow is at its darkest. Default: as the photo has it for photo, 50% for the others.",
         "a share up to 100%",
         "35%",
         parse=values.share,
+        write=values.share_text,
     )
-    roi: str | None = _text(
+    roi: str | tuple[float, float, float, float] | None = _text(
         "Region of interest: only what lies in this rectangle of the photo can be product.",
         "left, top, right, bottom in px or % of the photo",
         "10% 0% 90% 100%",
         "120 80 900 1100",
         parse=values.region,
+        write=values.box_text,
     )
     touch_up: bytes | None = _field(
         Option(
@@ -227,7 +250,8 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        for name in self.given():
+        for name, value in self.given().items():
+            object.__setattr__(self, name, _as_written(name, value))
             self.meaning(name)
 
     @classmethod
@@ -239,15 +263,7 @@ class Options:
         InvalidOption
             An unknown name (with the nearest known one), or a value that the option does not take.
         """
-        for name in given:
-            if name not in OPTIONS:
-                near = difflib.get_close_matches(name, OPTIONS, 1)
-                raise InvalidOption(
-                    f"There is no option {name[:40]!r}.",
-                    hint=f"Did you mean {near[0]}?" if near else f"The options are {', '.join(OPTIONS)}.",
-                    field=name[:40],
-                    allowed=tuple(OPTIONS),
-                )
+        check_names(given)
         said: dict[str, Any] = {name: _read(name, value) for name, value in given.items() if value is not None}
         return cls(**said)
 
@@ -279,6 +295,85 @@ class Options:
 OPTIONS: Mapping[str, Option] = {each.name: each.metadata["option"] for each in fields(Options)}
 """Every option by its name, in the order in which help shows them."""
 
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "switch": (bool,),
+    "whole number": (Integral,),
+    "number": (Real,),
+    "file": (bytes,),
+}
+"""Of values in Python and JSON, by an option's kind. A switch is no number, though Python says so."""
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises: InvalidOption for a name that no option has, with the nearest one that there is."""
+    for name in names:
+        if name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, 1)
+            raise InvalidOption(
+                f"There is no option {name[:40]!r}.",
+                hint=f"Did you mean {near[0]}?" if near else f"The options are {', '.join(OPTIONS)}.",
+                field=name[:40],
+                allowed=tuple(OPTIONS),
+            )
+
+
+def options_help() -> str:
+    """Every option as help() shows it: its name, what it does, what it takes."""
+    entries = (f"{name}: {' '.join(option.about.split())} [{option.accepts}]" for name, option in OPTIONS.items())
+    return "\n".join(textwrap.fill(entry, 100, initial_indent="    ", subsequent_indent=" " * 8) for entry in entries)
+
+
+Options.__doc__ = f"{Options.__doc__}\n    Options\n    -------\n{options_help()}\n"
+
+
+def _is_of_kind(value: object, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "switch" or not isinstance(value, bool))
+
+
+def _as_written(name: str, value: object) -> object:
+    """A value of the option's kind: itself, or the text for it. Raises InvalidOption."""
+    option = OPTIONS[name]
+    if isinstance(value, str) and option.kind == "text":
+        return _ALIASES.get((name, value), value)
+    if _is_of_kind(value, option.kind):
+        return _plain_number(value)
+    if option.kind == "file" and isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    try:
+        if option.write is not None and not isinstance(value, bool):
+            return option.write(value)
+    except (ValueError, TypeError):
+        pass
+    raise _wrong_kind(name, value)
+
+
+def _plain_number(value: object) -> object:
+    """Numbers of other libraries, which JSON cannot hold, as Python's own."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _wrong_kind(name: str, value: object) -> InvalidOption:
+    option = OPTIONS[name]
+    if option.kind == "file":
+        hint = (
+            "Give the bytes of a picture file; as a keyword of packshot.remove it may also be a path, an open file, "
+            "a PIL image or an array."
+        )
+    else:
+        example = f': "{option.examples[0]}", for example' if option.kind == "text" and not option.choices else ""
+        hint = f"Give {'True or False' if option.kind == 'switch' else option.accepts + example}."
+    shown = textwrap.shorten(repr(value), 60, placeholder=" ...")
+    return InvalidOption(
+        f"{name} is {shown}, of type {type(value).__name__}.",
+        hint=hint,
+        field=name,
+        value=None,
+        allowed=option.choices or option.accepts,
+    )
+
 
 def _invalid(name: str, value: object) -> InvalidOption:
     option = OPTIONS[name]
@@ -295,17 +390,8 @@ def _invalid(name: str, value: object) -> InvalidOption:
 def _read(name: str, value: object) -> object:
     """A text as the kind of the option needs it; other values as they are."""
     kind = OPTIONS[name].kind
-    matches: Mapping[str, tuple[type, ...]] = {
-        "text": (str,),
-        "switch": (bool,),
-        "whole number": (int,),
-        "number": (int, float),
-        "file": (bytes,),
-    }
-    if kind in {"whole number", "number"} and isinstance(value, bool):
-        raise _invalid(name, value)
-    if isinstance(value, matches[kind]):
-        return _ALIASES.get((name, value), value) if isinstance(value, str) else value
+    if _is_of_kind(value, kind):
+        return value
     if not isinstance(value, str) or kind == "file":
         raise _invalid(name, value)
     try:

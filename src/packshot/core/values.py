@@ -1,14 +1,18 @@
 """The values that options are written in: lengths, margins, regions, positions, canvases, colours. Text in, values out.
 
 Every function here raises ValueError for text that it cannot read; who calls it knows the option's name and says it.
+Those whose name ends in `_text` go the other way: from a value that a program has to the text that says the same. They
+raise ValueError or TypeError for any other value.
 """
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from packshot.core.geometry import Box, Size
 
@@ -155,3 +159,48 @@ def colour(text: str) -> RGB:
     if len(found) != 3:
         raise ValueError(text)
     return found
+
+
+def px_text(number: float) -> str:
+    """20 -> "20px"."""
+    return f"{_number_text(number)}px"
+
+
+def share_text(number: float) -> str:
+    """0.85 -> "85%"; more than 0 and at most 1."""
+    if not 0 < number <= 1:
+        raise ValueError(number)
+    return f"{_number_text(100 * number)}%"
+
+
+def colour_text(rgb: Sequence[int]) -> str:
+    """(255, 255, 255) -> "#ffffff"."""
+    red, green, blue = (operator.index(part) for part in _ordered(rgb))
+    if not 0 <= min(red, green, blue) <= max(red, green, blue) <= 255:
+        raise ValueError(rgb)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def size_text(size: Sequence[int]) -> str:
+    """(2000, 1500), width and height in px -> "2000x1500"."""
+    width, height = (operator.index(side) for side in _ordered(size))
+    return f"{width}x{height}"
+
+
+def box_text(box: Sequence[float]) -> str:
+    """(left, top, right, bottom) in px -> "120px 80px 900px 1100px"."""
+    left, top, right, bottom = (px_text(side) for side in _ordered(box))
+    return f"{left} {top} {right} {bottom}"
+
+
+_T = TypeVar("_T")
+
+
+def _ordered(values: Sequence[_T]) -> Sequence[_T]:
+    if not isinstance(values, tuple | list):  # a set has no order, and a text has letters
+        raise TypeError(values)
+    return values
+
+
+def _number_text(number: float) -> str:
+    return f"{float(number):.6f}".rstrip("0").rstrip(".")
