@@ -1,34 +1,47 @@
-"""ONNX Runtime sessions: how they run, and where. What is asked for is what runs, or an error says why not."""
+"""ONNX Runtime sessions: how they run, and where. What is asked for is what runs, or an error says why not.
+
+The runtime is loaded for the first session and not before: that takes as long as all else that packshot imports.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from packshot.core.picture import Float32
 from packshot.engine.card import ModelCard
 from packshot.errors import BadSettings
 
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
 Device = Literal["cpu", "cuda"]
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-# The runtime's exceptions have no base of their own, and its Python part raises Python's. What they mean here: this
-# graph does not run as its card says.
-_RUNTIME_ERRORS: tuple[type[Exception], ...] = (
-    RuntimeError,
-    ValueError,
-    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
-)
-
 _PUT_IN_PLACE = "pip uninstall -y onnxruntime && pip install --force-reinstall --no-deps onnxruntime-gpu"
 _INSTALL = f"Install it: pip install 'packshot[gpu]' && {_PUT_IN_PLACE}."
+
+
+@cache
+def _runtime() -> Any:
+    return import_module("onnxruntime")
+
+
+@cache
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """What the runtime raises where a graph does not run as its card says.
+
+    Its exceptions have no base of their own, and its Python part raises Python's.
+    """
+    kinds = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
+    own = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    return (RuntimeError, ValueError, *own)
 
 
 def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> ort.InferenceSession:
@@ -46,13 +59,14 @@ def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device =
     BadSettings
         The graph cannot be loaded, or the device cannot be used here.
     """
+    ort = _runtime()
     if device == "cuda":
         _prepare_cuda()
     providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
     try:
         # Without this argument it would print to stdout, which may be the picture, and go on with the CPU.
         session = ort.InferenceSession(str(path), _options(threads), providers=providers, enable_fallback=0)
-    except _RUNTIME_ERRORS as error:
+    except _runtime_errors() as error:
         raise BadSettings(f"The graph {path} cannot be loaded on {device}: {error}", model=card.name) from error
     # With it, 1.31 still hands out a CPU session where CUDA's or the driver's libraries are missing.
     if session.get_providers()[0] != PROVIDERS[device]:
@@ -69,12 +83,13 @@ def run_session(session: ort.InferenceSession, card: ModelCard, values: Float32)
     """Output 0 of a graph for its one input. Raises: BadSettings when the graph refuses the input."""
     try:
         (answer,) = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: values})
-    except _RUNTIME_ERRORS as error:
+    except _runtime_errors() as error:
         raise BadSettings(f"Model {card.name!r} cannot run: {error}", model=card.name) from error
     return np.asarray(answer, np.float32)
 
 
 def _options(threads: int) -> ort.SessionOptions:
+    ort = _runtime()
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_cpu_mem_arena = True
@@ -87,6 +102,7 @@ def _options(threads: int) -> ort.SessionOptions:
 
 
 def _prepare_cuda() -> None:
+    ort = _runtime()
     if PROVIDERS["cuda"] not in ort.get_available_providers():
         message = "CUDA was asked for, and the ONNX Runtime that is installed has none."
         raise BadSettings(message, hint=f"{_how_to_mend()} See docs/models.md.", device="cuda")
@@ -97,6 +113,8 @@ def _prepare_cuda() -> None:
 
 def _how_to_mend() -> str:
     """onnxruntime and onnxruntime-gpu fill one and the same folder: the one that was installed last is what runs."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 60 ms, for a message
+
     try:
         version("onnxruntime-gpu")
     except PackageNotFoundError:
