@@ -12,9 +12,10 @@ from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
 from packshot.core.options import Options
 from packshot.engine.job import Work, follow, make_job
+from packshot.engine.library import remove
 from packshot.engine.matting import find_matte
 from packshot.engine.network import Network, load_network
-from packshot.engine.pipeline import PIPELINE, remove
+from packshot.engine.pipeline import PIPELINE
 from packshot.engine.presets import recipe_for
 
 CUTOUT = recipe_for(Options())

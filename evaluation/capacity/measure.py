@@ -26,8 +26,8 @@ from bench.load.__main__ import WEIGHTS
 from bench.load.client import Drive, Traffic, drive
 from bench.load.replicas import fleet, new_key
 from evaluation.machine import machine
+from packshot.engine.library import remove
 from packshot.engine.network import load_network
-from packshot.engine.pipeline import remove
 from packshot.engine.process import tune_process
 
 MEASURED = Path(__file__).with_name("measured.json")

@@ -2,9 +2,17 @@
 
     import packshot
 
-    photo = open("photo.jpg", "rb").read()
-    png = packshot.remove_background(photo)
-    result = packshot.remove(photo, packshot.Options(preset="amazon"))
+    packshot.remove("mug.jpg").save("mug.png")                          # a cutout
+    png = packshot.remove_background(data)                              # bytes in, bytes out
+    result = packshot.remove("mug.jpg", preset="amazon", margin="5%")   # options are keywords
+    result.image, result.matte, result.confidence                       # PIL, numpy, 0 to 1
+
+    for result in packshot.remove_many(Path("photos").glob("*.jpg"), background="white"):
+        ...                                                             # many photos, by threads
+
+A photo is a path, bytes, an open file, a PIL image or a numpy array. help(packshot.remove) says all that goes in and
+comes out, and what every option does. Whatever goes wrong with a photo or an option is a packshot.PackshotError, of a
+kind in packshot.errors, whose message says what to do.
 
 Importing loads no model and prints nothing; the network is loaded by the first call and shared by all threads.
 """
@@ -16,11 +24,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from packshot import errors as errors
+    from packshot.core.codecs.limits import Limits as Limits
     from packshot.core.options import Options as Options
+    from packshot.engine.library import remove as remove
+    from packshot.engine.library import remove_background as remove_background
+    from packshot.engine.library import remove_many as remove_many
     from packshot.engine.network import load_network as load_network
-    from packshot.engine.pipeline import Result as Result
-    from packshot.engine.pipeline import remove as remove
-    from packshot.engine.pipeline import remove_background as remove_background
+    from packshot.engine.result import Result as Result
     from packshot.errors import PackshotError as PackshotError
 
 # Nobody is told that there are photos here. ONNX Runtime since 1.29 would report every session to its makers, from its
@@ -30,20 +41,35 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 __version__ = "0.1.0"
 
-__all__ = ["Options", "PackshotError", "Result", "__version__", "load_network", "remove", "remove_background"]
+__all__ = [
+    "Limits",
+    "Options",
+    "PackshotError",
+    "Result",
+    "__version__",
+    "errors",
+    "load_network",
+    "remove",
+    "remove_background",
+    "remove_many",
+]
 
 _HOME = {
+    "Limits": "packshot.core.codecs.limits",
     "Options": "packshot.core.options",
     "PackshotError": "packshot.errors",
-    "Result": "packshot.engine.pipeline",
+    "Result": "packshot.engine.result",
     "load_network": "packshot.engine.network",
-    "remove": "packshot.engine.pipeline",
-    "remove_background": "packshot.engine.pipeline",
+    "remove": "packshot.engine.library",
+    "remove_background": "packshot.engine.library",
+    "remove_many": "packshot.engine.library",
 }
 
 
 def __getattr__(name: str) -> Any:
     # Public names load on first use: `packshot --help` must not wait for the network runtime.
+    if name == "errors":
+        return import_module("packshot.errors")
     if name not in _HOME:
         raise AttributeError(f"module 'packshot' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

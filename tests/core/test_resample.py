@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from packshot import remove
 from packshot.core import codecs
 from packshot.core import resample as module
 from packshot.core.geometry import Size
@@ -12,7 +13,6 @@ from packshot.core.options import Options
 from packshot.core.picture import Picture
 from packshot.core.resample import grid, resample, sample, warp
 from packshot.core.shadow import contact_shadow, soft_shadow
-from packshot.engine.pipeline import remove
 from tests.kit.images import good
 
 RNG = np.random.default_rng(3)

@@ -12,8 +12,8 @@ from PIL import Image
 
 from evaluation.drawn import labelled, shapes
 from evaluation.metrics import count_damage
+from packshot import Result, remove
 from packshot.core.picture import UInt8
-from packshot.engine.pipeline import Result, remove
 from tests.kit.images import as_jpeg, as_png
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

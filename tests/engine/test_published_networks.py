@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from packshot import remove
 from packshot.core.codecs import decode
 from packshot.core.geometry import Size
 from packshot.core.matte import network_input
 from packshot.core.options import Options
 from packshot.engine.matting import find_matte
 from packshot.engine.network import OnnxNetwork, load_network
-from packshot.engine.pipeline import remove
 from packshot.engine.weights import ModelEntry, published
 from tests.engine.tiny_onnx import published_graph
 from tests.kit.images import as_png

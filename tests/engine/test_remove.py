@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import packshot
+from packshot import remove
 from packshot.core.codecs import WRITTEN
 from packshot.core.confidence import Calibration
 from packshot.core.geometry import Box
@@ -19,7 +20,6 @@ from packshot.core.options import Options
 from packshot.core.picture import to_unit
 from packshot.engine.card import ModelCard
 from packshot.engine.network import Network, default_network
-from packshot.engine.pipeline import remove
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
 from tests.kit.images import as_jpeg, as_png, photo
 

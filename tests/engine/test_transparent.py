@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import packshot
+from packshot import remove
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
-from packshot.engine.pipeline import remove
 from packshot.errors import NoForeground
 from tests.kit.images import as_png, photo, product
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from evaluation import confidence, run
 from evaluation.confidence import DAMAGED, Curve, Measured, calibrate, fit, predicted
 from evaluation.reliability import caught_damage
+from packshot import remove
 from packshot.core.confidence import SIGNS
 from packshot.engine.card import read_card
-from packshot.engine.pipeline import remove
 from packshot.engine.weights import DEFAULT_MODEL, find_card
 from tests.evaluation.shapes import draw_pairs
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from packshot import Result, remove
 from packshot.core.codecs import Limits, decode
 from packshot.core.geometry import Box
 from packshot.core.options import OPTIONS, Options
-from packshot.engine.pipeline import Result, remove
 from packshot.engine.presets import preset_names
 from packshot.errors import PackshotError
 from tests.fuzz.bounds import measured

@@ -16,7 +16,8 @@ from packshot.batch.listing import Item
 from packshot.core.recipe import Recipe
 from packshot.engine.job import make_job
 from packshot.engine.network import Network, load_network
-from packshot.engine.pipeline import Result, run
+from packshot.engine.pipeline import run
+from packshot.engine.result import Result
 from packshot.errors import FileTooLarge, InputError, PackshotError
 from packshot.storage.blocking import open_storage
 

@@ -23,7 +23,7 @@ from packshot.errors import PackshotError, StorageFull
 if TYPE_CHECKING:
     from packshot.cli.targets import Target
     from packshot.core.options import Options
-    from packshot.engine.pipeline import Result
+    from packshot.engine.result import Result
     from packshot.engine.session import Device
 
 

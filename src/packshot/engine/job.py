@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from packshot.core import codecs
-from packshot.core.codecs import LIBRARY_LIMITS, Header, Limits
+from packshot.core.codecs import LIBRARY_LIMITS, Header, Limits, Raster
+from packshot.core.codecs.limits import check_header
+from packshot.core.codecs.pixels import pixels_header
 from packshot.core.confidence import Signs
 from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box, Size
@@ -33,13 +35,14 @@ _OPAQUE = frozenset({"jpeg"})  # formats that hold no alpha
 class Job:
     """One photo and its recipe, checked as far as it can be checked without decoding pixels.
 
-    recipe: what to make. header: what `probe` said of the photo. data: the bytes of the photo's file.
+    recipe: what to make. header: what `probe` said of the photo. data: the bytes of the photo's file; or its pixels,
+    where a program that uses the library has no file.
     beside_px: pixels of the pictures that came as options.
     """
 
     recipe: Recipe
     header: Header
-    data: bytes
+    data: bytes | Raster
     beside_px: int = 0
 
     def memory_bytes(self) -> int:
@@ -58,11 +61,15 @@ class Job:
         return largest * each + 8 * self.beside_px
 
 
-def make_job(data: bytes, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, header: Header | None = None) -> Job:
+def make_job(
+    data: bytes | Raster, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, header: Header | None = None
+) -> Job:
     """Check a photo, and the pictures that came as options beside it, by their first bytes.
 
     Parameters
     ----------
+    data
+        As in Job.
     limits
         What the entry point accepts. A picture among the options may be smaller than a photo.
     header
@@ -73,14 +80,21 @@ def make_job(data: bytes, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, he
     packshot.errors.InputError
         The photo or an option cannot be used; the message says what to do.
     """
-    header = header or codecs.probe(data, limits)
+    if header is None:
+        header = _checked_header(data, limits) if isinstance(data, Raster) else codecs.probe(data, limits)
     small = replace(limits, min_side_px=1)
     beside_px = 0
     for name, picture in recipe.auxiliary.items():
-        with _as_option(name, "used"):
+        with as_option(name, "used"):
             size = codecs.probe(picture, small).size
             beside_px += size.width * size.height
     return Job(recipe, header, data, beside_px)
+
+
+def _checked_header(raster: Raster, limits: Limits) -> Header:
+    header = pixels_header(raster)
+    check_header(header, limits)
+    return header
 
 
 class Codecs(Protocol):
@@ -118,7 +132,7 @@ def decode_auxiliary(name: str, data: bytes, decoder: Codecs = codecs) -> Pictur
         kept = _auxiliaries.get((name, data))
     if kept is not None:
         return kept
-    with _as_option(name, "read"):
+    with as_option(name, "read"):
         picture = decoder.read(data, codecs.probe(data, Limits(min_side_px=1)))
     if picture.rgb.nbytes <= _KEPT_BYTES:
         with _auxiliaries_lock:
@@ -186,7 +200,8 @@ class Cancelled(Exception):
 
 
 @contextmanager
-def _as_option(name: str, verb: str) -> Iterator[None]:
+def as_option(name: str, verb: str) -> Iterator[None]:
+    """What is wrong with a picture that came as the option `name` becomes an InvalidOption that says so."""
     try:
         yield
     except InputError as error:

@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from packshot.core import codecs
-from packshot.core.codecs import LIBRARY_LIMITS, Limits
+from packshot.core.codecs import Raster
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import make_frame
-from packshot.core.geometry import Box, Size, reached_edges
+from packshot.core.geometry import Box, reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
 from packshot.core.measure import box_of, find_on_plain
-from packshot.core.options import Options
 from packshot.core.render import framed_mask, render
 from packshot.core.rules import Report
-from packshot.engine.job import Cancellation, Codecs, Job, Stage, Work, decode_auxiliary, follow, make_job
+from packshot.engine.job import Cancellation, Codecs, Job, Stage, Work, decode_auxiliary, follow
 from packshot.engine.matting import MATTING, find_matte
 from packshot.engine.network import Network, default_network
-from packshot.engine.presets import find_preset, judge, judge_picture, recipe_for
+from packshot.engine.presets import find_preset, judge, judge_picture
+from packshot.engine.result import Result
 from packshot.errors import InvalidOption, NoForeground
-
-
-@dataclass(frozen=True)
-class Result:
-    """An encoded output and what is known of it.
-
-    data: the bytes of the file. media_type: of the file, such as "image/png".
-    size: of the output, px. photo_size: of the photo, upright, px.
-    box: where the product lies in the photo, px. product: where it lies in the output, px.
-    confidence: how good the matte is likely to be, 0..1: the quality that mattes like it have in the mean, which is
-        IoU, halved where a part is lost or a hole is torn. None when the network's card has no calibration.
-    review: whether a human should look at it.
-    notes: what could not be done as asked, in sentences for people.
-    report: the preset's rules, checked; None without a preset.
-    timings_ms: how long each step took, by its name.
-    """
-
-    data: bytes
-    media_type: str
-    size: Size
-    photo_size: Size
-    box: Box
-    product: Box
-    confidence: float | None = None
-    review: bool = False
-    notes: tuple[str, ...] = ()
-    report: Report | None = None
-    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 def is_judged(work: Work) -> bool:
@@ -64,7 +34,8 @@ def decode(work: Work) -> None:
     work.backdrop = (
         decode_auxiliary("background_picture", background, work.codecs) if isinstance(background, bytes) else None
     )
-    work.picture = work.codecs.read(work.job.data, work.job.header)
+    photo = work.job.data
+    work.picture = codecs.to_picture(photo) if isinstance(photo, Raster) else work.codecs.read(photo, work.job.header)
 
 
 def measure_product(work: Work) -> None:
@@ -126,7 +97,14 @@ PIPELINE: tuple[Stage, ...] = (
 """From a photo's bytes to a packshot's bytes."""
 
 
-def run(job: Job, network: Network, codec: Codecs = codecs, cancellation: Cancellation | None = None) -> Result:
+def run(
+    job: Job,
+    network: Network,
+    codec: Codecs = codecs,
+    cancellation: Cancellation | None = None,
+    *,
+    keep_matte: bool = False,
+) -> Result:
     """Make what a job asks for. Safe from threads.
 
     Parameters
@@ -135,6 +113,8 @@ def run(job: Job, network: Network, codec: Codecs = codecs, cancellation: Cancel
         Reads the photo and writes the output.
     cancellation
         Ends the work before its next stage.
+    keep_matte
+        Whether the result holds the matte, four bytes for each pixel of the photo.
 
     Raises
     ------
@@ -146,38 +126,7 @@ def run(job: Job, network: Network, codec: Codecs = codecs, cancellation: Cancel
     """
     work = Work(job.recipe, network, codec, cancellation)
     work.job = job
-    return _result(follow(PIPELINE, work))
-
-
-def remove(
-    data: bytes, options: Options | None = None, *, network: Network | None = None, limits: Limits = LIBRARY_LIMITS
-) -> Result:
-    """Make what `options` ask for of a photo, with all that is known of it. Safe from threads.
-
-    Parameters
-    ----------
-    data
-        The bytes of a picture file: JPEG, PNG, WebP, TIFF, AVIF, HEIC, BMP or GIF.
-    options
-        What to make of it; by default a cutout, a PNG with straight alpha of the photo's size.
-    network
-        By default the one that `packshot models use` chose, else the embedded one.
-    limits
-        What files are accepted.
-
-    Raises
-    ------
-    packshot.errors.InputError
-        The file or an option cannot be used; the message says what to do.
-    packshot.errors.NoForeground
-        Nothing in the photo stands out.
-    """
-    return run(make_job(data, recipe_for(options or Options()), limits), network or default_network())
-
-
-def remove_background(data: bytes, options: Options | None = None) -> bytes:
-    """The bytes of `remove`'s output, by the default network. Raises what `remove` raises."""
-    return remove(data, options).data
+    return _result(follow(PIPELINE, work), keep_matte=keep_matte)
 
 
 def check(
@@ -196,6 +145,8 @@ def check(
     """
     if job.recipe.preset is None:
         raise InvalidOption("No preset was named.", hint="Say whose rules to check.", field="preset")
+    if isinstance(job.data, Raster):
+        raise TypeError("only a file can be judged: its kind and its length are among the rules")
     picture = codec.read(job.data, job.header)
     mask = find_on_plain(picture.rgb, picture.alpha)
     if mask is None:
@@ -211,7 +162,7 @@ def check(
     return judge_picture(preset, picture, mask, product, data=job.data, header=job.header)
 
 
-def _result(work: Work) -> Result:
+def _result(work: Work, *, keep_matte: bool) -> Result:
     steps: dict[str, float] = {}
     for stage in PIPELINE:
         if stage.name in work.laps_ms:
@@ -228,6 +179,7 @@ def _result(work: Work) -> Result:
         notes=(*work.frame.notes, *work.rendering.notes),
         report=work.report,
         timings_ms={step: round(took_ms, 1) for step, took_ms in steps.items()},
+        _matte=work.found.matte if keep_matte else None,
     )
 
 

@@ -35,7 +35,7 @@ from packshot.errors import (
 from packshot.service.environment import cannot_listen
 
 if TYPE_CHECKING:
-    from packshot.engine.pipeline import Result
+    from packshot.engine.result import Result
     from packshot.service.admission import Admission
 
 OTHER = "other"

@@ -12,7 +12,7 @@ from packshot.service.metrics import Metrics, MetricsServer
 from packshot.service.tracing import RequestSpan, Traces, make_traces
 
 if TYPE_CHECKING:
-    from packshot.engine.pipeline import Result
+    from packshot.engine.result import Result
     from packshot.service.admission import Admission
     from packshot.service.settings import Settings
 

@@ -20,8 +20,8 @@ from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
 from packshot.engine.job import Job, Submission
-from packshot.engine.pipeline import Result
 from packshot.engine.presets import recipe_for
+from packshot.engine.result import Result
 from packshot.service.build import native_limits
 from packshot.service.results import content_disposition
 

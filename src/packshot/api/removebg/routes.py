@@ -32,8 +32,8 @@ from packshot.api.removebg.fields import FIELDS, RENAMED
 from packshot.api.removebg.order import HOW, HOW_BACKGROUND, MEDIA_TYPES, Order, finish, read
 from packshot.api.upload import JSON, MULTIPART, OVERHEAD_BYTES, URLENCODED, UploadLimits, read_fields
 from packshot.engine.job import Submission
-from packshot.engine.pipeline import Result
 from packshot.engine.presets import recipe_for
+from packshot.engine.result import Result
 from packshot.service.build import native_limits
 from packshot.service.settings import Settings
 

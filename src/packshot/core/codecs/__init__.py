@@ -9,17 +9,32 @@ docs/decisions/0002-codecs.md has the measurements behind the choices.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN, Header
+from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, PIXELS, WRITTEN, Header, Raster
 
 if TYPE_CHECKING:
     from packshot.core.codecs.decoding import decode as decode
     from packshot.core.codecs.decoding import probe as probe
     from packshot.core.codecs.decoding import read as read
+    from packshot.core.codecs.decoding import to_picture as to_picture
     from packshot.core.codecs.encoding import encode as encode
     from packshot.core.codecs.limits import LIBRARY_LIMITS as LIBRARY_LIMITS
     from packshot.core.codecs.limits import Limits as Limits
 
-__all__ = ["BY_SUFFIX", "FORMATS", "LIBRARY_LIMITS", "WRITTEN", "Header", "Limits", "decode", "encode", "probe", "read"]
+__all__ = [
+    "BY_SUFFIX",
+    "FORMATS",
+    "LIBRARY_LIMITS",
+    "PIXELS",
+    "WRITTEN",
+    "Header",
+    "Limits",
+    "Raster",
+    "decode",
+    "encode",
+    "probe",
+    "read",
+    "to_picture",
+]
 
 _MODULES = {
     "LIBRARY_LIMITS": "limits",
@@ -28,6 +43,7 @@ _MODULES = {
     "encode": "encoding",
     "probe": "decoding",
     "read": "decoding",
+    "to_picture": "decoding",
 }
 
 

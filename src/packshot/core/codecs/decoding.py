@@ -6,7 +6,7 @@ import re
 
 from packshot.core.codecs.colour import ADOBE_RGB, to_srgb
 from packshot.core.codecs.exif import apply_orientation, is_adobe_rgb, read_orientation, sanitize
-from packshot.core.codecs.formats import FORMATS, Header, sniff
+from packshot.core.codecs.formats import FORMATS, Header, Raster, sniff
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Limits, check_bytes, check_header, unsupported
 from packshot.core.picture import Picture
 
@@ -62,7 +62,11 @@ def read(data: bytes, header: Header) -> Picture:
 
     Raises: UnreadableImage where the pixels are cut or damaged: half a picture is never returned as a whole one.
     """
-    raster = FORMATS[header.format].reader.pixels(data, header)
+    return to_picture(FORMATS[header.format].reader.pixels(data, header))
+
+
+def to_picture(raster: Raster) -> Picture:
+    """Pixels as a file stores them, or as a program holds them, to a picture. Returns what `read` returns."""
     orientation = raster.orientation or read_orientation(raster.exif)
     by_exif = raster.icc is None and not raster.says_colours and is_adobe_rgb(raster.exif)
     icc = ADOBE_RGB if by_exif else raster.icc

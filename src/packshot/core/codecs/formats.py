@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from packshot.core.picture import UInt8
 
 
+PIXELS = "pixels"
+"""Stands for a format in the header of a photo that came as pixels: a PIL image or an array."""
+
+
 @dataclass(frozen=True)
 class Header:
     """The claims of a file about itself, before any pixel is decoded.
 
-    format: a name in FORMATS. size: as stored; EXIF may turn the picture by a right angle later.
+    format: a name in FORMATS, or PIXELS for what came without a file. size: as stored; EXIF may turn the picture by a
+    right angle later.
     png_depth: (colour type, bit depth) of a PNG, else None.
     coded: what is decoded, where the file shows a part of it only or turns it by itself; None where that is `size`.
     """

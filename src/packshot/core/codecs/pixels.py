@@ -1,0 +1,166 @@
+"""Pixels that a program holds already, PIL images and numpy arrays, as the rasters that files give.
+
+So a photo is treated alike however it comes: its colour profile, its orientation, its transparency.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from packshot.core.codecs.colour import Space, fits, from_space
+from packshot.core.codecs.exif import without_prefix
+from packshot.core.codecs.formats import PIXELS, Header, Raster
+from packshot.core.codecs.limits import Limits, check_header
+from packshot.core.codecs.png_metadata import colours
+from packshot.core.codecs.samples import DECODER_ERRORS, split, straight, to_8_bits
+from packshot.core.geometry import Size
+from packshot.core.picture import UInt8
+from packshot.errors import UnreadableImage, UnsupportedFormat
+
+_AS_THEY_ARE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+_PREMULTIPLIED = frozenset({"La", "RGBa"})
+_DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+# Modes without a loss on the way to another one, and that one.
+_CONVERTED = {"1": "L", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
+_REFUSED = {
+    "I": 'It has no fixed white: make 16 bits of it, with image.convert("I;16"), or 8, with image.convert("L").',
+    "F": "It has no fixed white: scale it to 0..255 and make an array of numpy.uint8 of it.",
+}
+# What PIL keeps of a PNG's colours, as the chunks that it has read them from.
+_COLOUR_CHUNKS: Mapping[str, tuple[bytes, Callable[[Any], bytes] | None]] = {
+    "icc_profile": (b"iCCP", None),
+    "srgb": (b"sRGB", lambda intent: bytes([intent])),
+    "gamma": (b"gAMA", lambda value: struct.pack(">I", round(100_000 * value))),
+    "chromaticity": (b"cHRM", lambda values: struct.pack(">8I", *(round(100_000 * value) for value in values))),
+}
+# Values of one colour that is transparent, beside gray or RGB.
+_KEY_COLOUR = "transparency"
+
+
+def raster_from_image(image: Image.Image, limits: Limits) -> Raster:
+    """The pixels of a PIL image: the frame that it shows, with the colour profile and the EXIF block that it carries.
+
+    Its size is checked before it is loaded. It is not changed, but for being loaded.
+
+    Raises: ImageTooLarge, ImageTooSmall, UnreadableImage where it is damaged or closed, UnsupportedFormat for a mode
+    without a fixed white.
+    """
+    check_header(pixels_header(image), limits)
+    with _loading():
+        image.load()
+        samples, alpha = _samples(image)
+        exif = _exif(image)
+        icc, space = _colours(image.info, samples)
+    if space is not None:
+        samples = from_space(samples, space)
+    return Raster(samples, alpha, icc, exif, says_colours=not _COLOUR_CHUNKS.keys().isdisjoint(image.info))
+
+
+def raster_from_array(array: npt.NDArray[Any], limits: Limits) -> Raster:
+    """The pixels of an array in sRGB: uint8, uint16 or bool; (H, W) or (H, W, 1) gray, (H, W, 3) RGB, (H, W, 4) RGBA.
+
+    Raises: ImageTooLarge, ImageTooSmall; TypeError for any other array, which says how to convert it.
+    """
+    _check_array(array)
+    check_header(pixels_header(array), limits)
+    values = np.ascontiguousarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+    if values.dtype == np.bool_:
+        return Raster(*split(values.view(np.uint8) * np.uint8(255)))
+    return Raster(*split(to_8_bits(values.astype(values.dtype.newbyteorder("="), copy=False))))
+
+
+def pixels_header(photo: Image.Image | npt.NDArray[Any] | Raster) -> Header:
+    """What the header of a file would say of it."""
+    if isinstance(photo, Image.Image):
+        return Header(PIXELS, Size(*photo.size))
+    height, width = (photo.samples if isinstance(photo, Raster) else photo).shape[:2]
+    return Header(PIXELS, Size(width, height))
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    try:
+        yield
+    except (*DECODER_ERRORS, AssertionError) as error:  # the last one where its file was closed
+        raise UnreadableImage(
+            f"This PIL image cannot be loaded: {str(error) or 'its file is closed'}.",
+            hint="It may be damaged or cut off, or its file was closed before it was loaded.",
+        ) from error
+
+
+def _samples(image: Image.Image) -> tuple[UInt8, UInt8 | None]:
+    """Samples and alpha as Raster has them."""
+    mode = image.mode
+    if mode in _REFUSED:
+        raise UnsupportedFormat(f"This PIL image has the mode {mode}.", hint=_REFUSED[mode], kind=mode)
+    if mode == "P":
+        return split(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
+    if mode in _DEEP:
+        values = np.asarray(image)
+        gray = to_8_bits(np.ascontiguousarray(values.astype(np.uint16, copy=False)))
+        key = image.info.get(_KEY_COLOUR)
+        return gray, None if key is None else _where_not(values, key)
+    if mode in _PREMULTIPLIED:
+        return split(straight(np.asarray(image)))
+    image = image.convert(_CONVERTED[mode]) if mode in _CONVERTED else image
+    if image.mode in {"L", "RGB"} and _KEY_COLOUR in image.info:
+        image = image.convert({"L": "LA", "RGB": "RGBA"}[image.mode])
+    if image.mode not in _AS_THEY_ARE:
+        raise UnsupportedFormat(
+            f"This PIL image has the mode {mode}, which is not read.", hint='Use image.convert("RGB").', kind=mode
+        )
+    return split(np.asarray(image)) if image.mode != "CMYK" else (np.asarray(image), None)
+
+
+def _colours(info: Mapping[Any, Any], samples: UInt8) -> tuple[bytes | None, Space | None]:
+    """The profile that the image carries, or the colours that a PNG gave by numbers."""
+    mode = "L" if samples.ndim == 2 else "RGB" if samples.shape[2] == 3 else "CMYK"
+    icc = info.get("icc_profile") or None
+    if mode == "CMYK" or (icc is not None and fits(icc, mode)):
+        return icc, None
+    chunks = {chunk: pack(info[name]) for name, (chunk, pack) in _COLOUR_CHUNKS.items() if name in info and pack}
+    return None, colours(chunks, gray=mode == "L").space
+
+
+def _where_not(values: npt.NDArray[Any], key: object) -> UInt8:
+    return np.where(values == key, np.uint8(0), np.uint8(255))
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    """The block that the image carries. PIL keeps that of a TIFF, and a PNG's older kind, elsewhere than the others."""
+    block = image.info.get("exif")
+    if block is None and (hasattr(image, "tag_v2") or "Raw profile type exif" in image.info):
+        block = image.getexif().tobytes()
+    return without_prefix(block)
+
+
+def _check_array(array: npt.NDArray[Any]) -> None:
+    gray_or_colour = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {1, 3, 4})
+    if not gray_or_colour:
+        raise TypeError(
+            f"An array of shape {array.shape} is no photo: give (height, width), (height, width, 3) in RGB or "
+            f"(height, width, 4) in RGBA{_mend_shape(array)}."
+        )
+    if array.dtype.kind == "f":
+        raise TypeError(
+            f"An array of {array.dtype} has no fixed white: where white is 1, give "
+            "(255 * array).round().astype(numpy.uint8)."
+        )
+    if array.dtype.newbyteorder("=") not in {np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_)}:
+        raise TypeError(
+            f"An array of {array.dtype} is no photo: give numpy.uint8 or numpy.uint16, such as "
+            "array.astype(numpy.uint8) where white is 255."
+        )
+
+
+def _mend_shape(array: npt.NDArray[Any]) -> str:
+    if array.ndim == 3 and array.shape[0] in {1, 3, 4}:
+        return ", such as array.transpose(1, 2, 0)"
+    return "; for several photos there is packshot.remove_many" if array.ndim == 4 else ""

@@ -1,0 +1,169 @@
+"""What comes out of the pipeline: an encoded output, and what is known of it. Importing it loads no image library."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import io
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, Format
+from packshot.core.geometry import Box, Size
+from packshot.core.rules import Report
+from packshot.errors import InvalidOption, StorageFull, StorageRefused
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from packshot.core.picture import Float32
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """An encoded output and what is known of it.
+
+    `save(path)` writes the file, `image` is the output for PIL, `matte` is an array, and a notebook shows the picture.
+
+    data: the bytes of the file. media_type: of the file, such as "image/png".
+    size: of the output, px. photo_size: of the photo, upright, px.
+    box: where the product lies in the photo, px. product: where it lies in the output, px.
+    confidence: how good the matte is likely to be, 0..1: the quality that mattes like it have in the mean, which is
+        IoU, halved where a part is lost or a hole is torn. None when the network's card has no calibration.
+    review: whether a human should look at it.
+    notes: what could not be done as asked, in sentences for people.
+    report: the preset's rules, checked; None without a preset.
+    timings_ms: how long each step took, by its name.
+    """
+
+    data: bytes
+    media_type: str
+    size: Size
+    photo_size: Size
+    box: Box
+    product: Box
+    confidence: float | None = None
+    review: bool = False
+    notes: tuple[str, ...] = ()
+    report: Report | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
+    _matte: Any = field(default=None, compare=False)  # Float32, a name that costs numpy, or None
+
+    @cached_property
+    def image(self) -> Image:
+        """The output as a PIL image, decoded once: RGBA for a cutout, L for a mask, RGB for what is flattened."""
+        from PIL import Image  # noqa: PLC0415 - the service and the batch write results and look at none
+
+        with Image.open(io.BytesIO(self.data), formats=[self._format.title]) as image:
+            image.load()
+        return image
+
+    @property
+    def matte(self) -> Float32:
+        """The matte of the whole photo, upright: float32 (height, width) of photo_size, 1 = product, 0 = background.
+
+        Raises: ValueError for a result that the service or the command line made, which keep none.
+        """
+        if self._matte is None:
+            raise ValueError("The matte was not kept: only packshot.remove and packshot.remove_many do that.")
+        matte: Float32 = self._matte
+        return matte
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the output to a file, whole or not at all. A file that is there already is replaced.
+
+        Parameters
+        ----------
+        path
+            Where to write. Its suffix must be one of the output's format; one that is missing is added. Its folder must
+            be there.
+
+        Returns
+        -------
+        The path of the file.
+
+        Raises
+        ------
+        packshot.errors.InvalidOption
+            The suffix is that of another format, or of none that is written here.
+        packshot.errors.StorageRefused
+            The file cannot be written (StorageFull: no space is left).
+        """
+        target = Path(path)
+        try:
+            if target.is_dir():
+                raise StorageRefused(f"{target} is a folder.", hint="Give the name of a file in it.")
+            if not target.suffix:
+                target = target.with_name(target.name + self._format.suffix)
+            self._check_suffix(target)
+            _write(target, self.data)
+        except OSError as error:
+            raise _write_error(target, error) from error
+        return target
+
+    def __repr__(self) -> str:
+        """One short line."""
+        parts = [f"{self._format.title} {self.size} px", _readable(len(self.data))]
+        if self.confidence is not None:
+            parts.append(f"confidence {self.confidence:.2f}")
+        if self.review:
+            parts.append("look at it")
+        if self.report is not None:
+            broken = ", ".join(check.rule for check in self.report.failed)
+            parts.append(f"{self.report.preset}: {f'breaks {broken}' if broken else 'passed'}")
+        return f"<Result: {', '.join(parts)}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """As a notebook shows it: the picture itself."""
+        return {"text/plain": repr(self), self.media_type: base64.b64encode(self.data).decode()}
+
+    @property
+    def _format(self) -> Format:
+        return next(row for row in FORMATS.values() if row.media_type == self.media_type)
+
+    def _check_suffix(self, target: Path) -> None:
+        ours, theirs = self._format, BY_SUFFIX.get(target.suffix.lower())
+        if theirs is ours:
+            return
+        asked = f', or ask for format="{theirs.name}" when you make it' if theirs is not None and theirs.written else ""
+        kind = f"of {theirs.article} {theirs.title}" if theirs is not None else "of no format that is written here"
+        raise InvalidOption(
+            f"{target.name} has the ending {kind}, and this result is {ours.article} {ours.title}.",
+            hint=f"Save it as {target.with_suffix(ours.suffix).name}{asked}.",
+            field="path",
+            value=str(target),
+            allowed=ours.suffixes,
+        )
+
+
+def _write(target: Path, data: bytes) -> None:
+    """Write beside the target, then rename: who looks at it meanwhile sees no half picture. Raises: OSError."""
+    beside = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        beside.write_bytes(data)
+        beside.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def _write_error(target: Path, error: OSError) -> StorageRefused:
+    if error.errno in _FULL:
+        return StorageFull(f"No space is left for {target}.", hint="Make room, or save it elsewhere.")
+    if error.errno == errno.ENOENT and not target.parent.exists():
+        return StorageRefused(
+            f"{target} cannot be written: there is no folder {target.parent}.",
+            hint="Make it first: Path(path).parent.mkdir(parents=True, exist_ok=True).",
+        )
+    return StorageRefused(f"{target} cannot be written: {error.strerror}.", hint="Check its folder's permissions.")
+
+
+def _readable(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB" if count >= 1e3 else f"{count} bytes"
