@@ -63,11 +63,10 @@ def main_photos(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def make(photo: Path, options: packshot.Options, name: str, folder: Path) -> tuple[list[dict[str, object]], list[str]]:
     """Write the main image of a photo. Returns its lines of rules.csv, and what a person should know."""
-    result = packshot.remove(photo.read_bytes(), options)
+    result = packshot.remove(photo, options)
     checks = result.report.checks if result.report else ()
     trouble = [check.message for check in checks if check.required and not check.passed]
-    picture = (folder / "rejected" if trouble else folder) / name
-    picture.write_bytes(result.data)
+    result.save((folder / "rejected" if trouble else folder) / name)
     lines = [{"photo": photo.name, "picture": name, **asdict(check)} for check in checks]
     return lines, trouble + ["look at it: the outline is not sure"] * result.review
 

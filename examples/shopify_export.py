@@ -58,7 +58,7 @@ class Shop:
             self.trouble.append(f"{name}: no photo of this name")
             return url
         try:
-            result = packshot.remove(photo.read_bytes(), self.options)
+            result = packshot.remove(photo, self.options)
         except packshot.PackshotError as error:
             self.trouble.append(f"{name}: {error}")
             return url
@@ -66,7 +66,7 @@ class Shop:
         self.trouble += [f"{name}: {note}" for note in result.notes]
         # Another name than the photo's, and a plain one, so that Shopify has no reason to change it.
         file = self.folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-packshot.jpg"
-        file.write_bytes(result.data)
+        result.save(file)
         return f"{self.address.rstrip('/')}/{file.name}"
 
 
