@@ -56,7 +56,7 @@ def report() -> str:
         rows = {
             "`python -c pass`, ms": command_ms(sys.executable, "-c", "pass"),
             "`packshot --help`, ms": command_ms(*packshot, "--help"),
-            "`packshot remove photo.jpg`, 1999 px, ms": command_ms(*packshot, "remove", str(path), "--overwrite"),
+            "`packshot remove photo.jpg`, 1999 px, ms": command_ms(*packshot, "remove", str(path), "--force"),
             "import and load the network, ms": library["load_ms"],
             "first photo, ms": library["first_ms"],
             "resting memory, network loaded, MB": library["resting_mb"],

@@ -33,8 +33,10 @@ def cli_page() -> str:
 def _commands(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
     found = [(name, command)]
     if isinstance(command, click.Group):
-        for child in sorted(command.commands):
-            found += _commands(f"{name} {child}", command.commands[child])
+        context = click.Context(command)
+        for child in sorted(command.list_commands(context)):
+            below = command.get_command(context, child)
+            found += _commands(f"{name} {child}", below) if below is not None else []
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import shutil
 import signal
 import subprocess
@@ -118,14 +119,15 @@ def test_a_png_is_never_overwritten_by_its_own_cutout(tmp_path: Path) -> None:
     assert (tmp_path / "photo-cutout.png").exists()
 
 
-def test_an_existing_output_stays_unless_asked(jpeg: Path) -> None:
+def test_an_existing_output_stays_unless_asked_and_that_is_no_failure(jpeg: Path) -> None:
     target = jpeg.with_suffix(".png")
     target.write_bytes(b"mine")
-    refused = run("remove", jpeg)
-    assert refused.returncode == 73
-    assert b"--overwrite" in refused.stderr
+    left = invoked("remove", jpeg)
+    assert left.exit_code == 0
+    assert "photo.png is there already" in left.stderr
+    again = shlex.split(left.stderr.split("again: packshot ")[1])
     assert target.read_bytes() == b"mine"
-    assert run("remove", jpeg, "--overwrite").returncode == 0
+    assert invoked(*again).exit_code == 0
     assert target.read_bytes() != b"mine"
 
 
@@ -188,7 +190,7 @@ def test_a_photo_to_be_reviewed_has_not_passed_whatever_rules_it_keeps(
     ("arguments", "code", "words"),
     [
         (["remove", "nowhere.jpg"], 2, b"does not exist"),
-        (["remove", "{jpeg}", "--form", "poster"], 2, b"form is 'poster'. Give cutout, mask or flattened."),
+        (["remove", "{jpeg}", "--form", "poster"], 2, b"--form is 'poster'. Give cutout, mask or flattened."),
         (["remove", "{jpeg}", "--preset", "amazn"], 2, b"Did you mean amazon?"),
         (["remove", "{jpeg}", "--touch-up", "nowhere.png"], 2, b"nowhere.png"),
         (["remove"], 2, b"Missing argument"),

@@ -5,6 +5,7 @@ The numbers are those of BSD's sysexits.h, as sendmail's.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -48,6 +49,7 @@ TRY_LATER = 75
 NO_PERMISSION = 77
 CONFIGURATION = 78
 PARTLY_FAILED = 79  # the first number that sysexits.h leaves free: a batch went through, and too many photos failed
+CLOSED_PIPE = 141  # as a shell shows a program that SIGPIPE ended: `packshot presets | head -1`
 
 TABLE: dict[type[PackshotError], int] = {
     errors.InputError: DATA,
@@ -83,15 +85,20 @@ def is_file(path: str | Path) -> bool:
         return False
 
 
-def read_input(path: Path | None) -> bytes:
-    """The bytes of a file, or of stdin for None. Raises FileAccess."""
+def below(folder: str, name: str) -> str:
+    """The name of a file in a folder, whose own name stays as it was typed."""
+    return f"{folder}{name}" if folder.endswith(("/", os.sep)) else f"{folder}/{name}"
+
+
+def read_input(path: Path | None, name: str = "") -> bytes:
+    """The bytes of a file, or of stdin for None. name: as the user typed it. Raises FileAccess."""
     if path is None:
         return sys.stdin.buffer.read()
     try:
         return path.read_bytes()
     except OSError as error:
         hint = "Check its name and its permissions."
-        raise FileAccess(f"{path} cannot be read: {error.strerror}.", hint=hint) from error
+        raise FileAccess(f"{name or path} cannot be read: {error.strerror}.", hint=hint) from error
 
 
 def exit_code(error: PackshotError) -> int:

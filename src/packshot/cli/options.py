@@ -5,6 +5,7 @@ What can be made stands in core/options.py alone. Here each of its options becom
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 
 from packshot.cli.errors import read_input
 from packshot.core.options import OPTIONS, Option, Options
+from packshot.errors import PackshotError
 
 model_option = click.option(
     "--model",
@@ -41,6 +43,11 @@ SECTIONS = {
 """How help groups the options; one that is missing here stands in the first section."""
 
 
+_TYPED = "packshot.typed"
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+
+
 class PictureOption(click.Option):
     """A flag that stands for a field of Options."""
 
@@ -49,7 +56,23 @@ class PictureOption(click.Option):
         return next((title for title, names in SECTIONS.items() if self.name in names), next(iter(SECTIONS)))
 
 
-class PictureCommand(click.Command):
+class Command(click.Command):
+    """A command that answers other tools' flags with its own, and remembers how it was typed, for its errors."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_TYPED] = tuple(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from packshot.cli.habits import unknown_flag
+
+            meant = unknown_flag(self, ctx.meta[_TYPED], error.option_name)
+            if meant is None:
+                raise
+            raise meant from error
+
+
+class PictureCommand(Command):
     """A command with picture options, which its help shows in their sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,6 +87,23 @@ class PictureCommand(click.Command):
         if records:
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+def typed_arguments() -> tuple[str, ...]:
+    """The arguments of the command that runs, as they were typed behind its name."""
+    arguments: tuple[str, ...] = click.get_current_context().meta.get(_TYPED, ())
+    return arguments
+
+
+def in_flags(error: PackshotError, command: click.Command) -> PackshotError:
+    """An error that calls an option --max-upscale where it said max_upscale, if the command has such a flag."""
+    flags = {flag for param in command.params for flag in param.opts}
+    for name in OPTIONS:
+        if flag_name(name) in flags:
+            # A name with an underscore is no word of English; the others are, and stand for options at these places.
+            place = rf"\b{name}\b" if "_" in name else rf"(?:^|(?<=, but )|(?<=^Use )){name}\b"
+            error.message, error.hint = (re.sub(place, flag_name(name), text) for text in (error.message, error.hint))
+    return error
 
 
 def picture_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,15 +127,16 @@ def flag_name(name: str) -> str:
 
 def _flag(name: str, option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     flag = flag_name(name)
-    text = f"{option.about}  [{option.accepts}]"
+    about = re.sub(r"`(\w+)`", lambda found: flag_name(found[1]), option.about)
+    text = f"{about}  [{option.accepts}]"
     if option.kind == "switch":
         declared = f"{flag}/--no-{flag[2:]}"
-        return click.option(declared, name, default=None, cls=PictureOption, help=option.about)
+        return click.option(declared, name, default=None, cls=PictureOption, help=about)
     if option.kind == "file":
         kind = click.Path(exists=True, dir_okay=False, path_type=Path)
-        return click.option(flag, name, type=kind, metavar="FILE", cls=PictureOption, help=option.about)
+        return click.option(flag, name, type=kind, metavar="FILE", cls=PictureOption, help=about)
     if option.choices:
-        return click.option(flag, name, metavar="|".join(option.choices), cls=PictureOption, help=option.about)
+        return click.option(flag, name, metavar="|".join(option.choices), cls=PictureOption, help=about)
     metavar = {"text": "TEXT", "whole number": "N", "number": "NUMBER"}[option.kind]
     return click.option(flag, name, metavar=metavar, cls=PictureOption, help=text)
 

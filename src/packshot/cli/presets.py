@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from packshot.cli.errors import RULES_BROKEN, exit_code, is_folder, read_input
-from packshot.cli.interrupt import at_once
-from packshot.cli.options import flag_name
-from packshot.cli.terminal import say
-from packshot.errors import PackshotError
+from packshot.cli.errors import RULES_BROKEN, below, exit_code, is_folder, read_input
+from packshot.cli.options import Command, flag_name, in_flags, quiet_option
+from packshot.cli.terminal import about, listing, refuse_terminal, say, say_json
+from packshot.errors import InvalidOption, PackshotError
 
 if TYPE_CHECKING:
     from packshot.core.recipe import Recipe
@@ -57,11 +55,12 @@ def _rule_line(rule: Rule) -> str:
     return f"    {rule.name:14} {rule.asked}{f'. {rule.why}' if rule.why else ''}"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE|FOLDER|-...")
 @click.option("--preset", "preset_name", required=True, metavar="NAME", help="Whose rules: see `packshot presets`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
+@quiet_option
+def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: bool) -> None:
     """Check finished pictures against the rules of a marketplace.
 
     On a background of one colour the product is what differs from it; elsewhere the network finds it. What no pixel
@@ -74,48 +73,57 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool) -> None:
     from packshot.engine.presets import recipe_for
 
     recipe = recipe_for(Options(preset=preset_name))
+    instead = f"packshot check - --preset {preset_name} < photo.jpg"
+    refuse_terminal(reads="-" in pictures, writes=False, instead=instead)
+    with listing(quiet=quiet) as found:
+        files = _files(pictures, found)
+    if not files:
+        raise InvalidOption(f"{', '.join(pictures)} holds no picture.", hint="Give pictures, or folders of them.")
     passed = failed = 0
     errors: list[PackshotError] = []
-    with at_once():
-        for picture in _files(pictures):
-            try:
-                report = _judge(picture, recipe)
-            except PackshotError as error:
-                errors.append(error)
-                _say_error(picture, error, as_json=as_json)
-                continue
-            passed, failed = passed + report.passed, failed + (not report.passed)
+    command = click.get_current_context().command
+    for picture in files:
+        try:
+            report = _judge(picture, recipe)
+        except PackshotError as error:
+            errors.append(in_flags(error, command))
+            _say_error(picture, error, as_json=as_json)
+            continue
+        passed, failed = passed + report.passed, failed + (not report.passed)
+        if as_json or not quiet:
             _say(picture, report, as_json=as_json)
-    if len(pictures) > 1 or passed + failed + len(errors) > 1:
+    if len(files) > 1 and not quiet:
         click.echo(f"{passed} passed, {failed} failed, {len(errors)} could not be checked", err=True)
     if errors or failed:
         sys.exit(exit_code(errors[0]) if errors else RULES_BROKEN)
 
 
-def _files(pictures: tuple[str, ...]) -> list[str]:
-    """The files that are named, and those in folders that are."""
-    from packshot.batch.listing import photos_in
-    from packshot.storage.blocking import open_storage
-
-    found: list[str] = []
+def _files(pictures: tuple[str, ...], found: Callable[[int], None] = lambda _count: None) -> list[str]:
+    """The files that are named, and those in folders that are. found: told how many there are so far."""
+    files: list[str] = []
     for each in pictures:
-        if is_folder(each):
-            found += [str(Path(each) / entry.key) for entry in photos_in(open_storage(each))]
-        else:
-            found.append(each)
-    return found
+        if not is_folder(each):
+            files.append(each)
+            continue
+        from packshot.batch.listing import photos_in
+        from packshot.storage.blocking import open_storage
+
+        for entry in photos_in(open_storage(each)):
+            files.append(below(each, entry.key))
+            found(len(files))
+    return files
 
 
 def _judge(picture: str, recipe: Recipe) -> Report:
     from packshot.engine.job import make_job
     from packshot.engine.pipeline import check
 
-    return check(make_job(read_input(None if picture == "-" else Path(picture)), recipe))
+    return check(make_job(read_input(None if picture == "-" else Path(picture), picture), recipe))
 
 
 def _say(picture: str, report: Report, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"picture": picture, "preset": report.to_dict()}))
+        say_json({"picture": picture, "preset": report.to_dict()})
         return
     say(picture)
     for line in report_lines(report):
@@ -124,9 +132,10 @@ def _say(picture: str, report: Report, *, as_json: bool) -> None:
 
 def _say_error(picture: str, error: PackshotError, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"picture": picture, "error": {"slug": error.slug, "message": str(error)}}))
+        what = {"slug": error.slug, "message": error.message, "hint": error.hint}
+        say_json({"picture": picture, "error": what})
     else:
-        say(f"{picture}: {error}", err=True)
+        say(about(picture, error), err=True)
 
 
 def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> Iterator[str]:

@@ -4,38 +4,57 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from packshot.cli.errors import FileAccess, OutputExists, exit_code, read_input
-from packshot.cli.interrupt import Stop, at_once, graceful
-from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
+from packshot.cli.interrupt import Stop, graceful
+from packshot.cli.options import (
+    PictureCommand,
+    device_option,
+    in_flags,
+    model_option,
+    picture_options,
+    quiet_option,
+    typed_arguments,
+)
 from packshot.cli.presets import report_lines
-from packshot.cli.terminal import say, write_stdout
-from packshot.errors import PackshotError, StorageFull
+from packshot.cli.terminal import about, listing, refuse_terminal, say, say_json, write_stdout
+from packshot.errors import InvalidOption, PackshotError, StorageFull
 
 if TYPE_CHECKING:
+    from packshot.cli.moving import MovingLine
     from packshot.cli.targets import Target
     from packshot.core.options import Options
+    from packshot.core.recipe import Recipe
+    from packshot.engine.network import Network
     from packshot.engine.result import Result
     from packshot.engine.session import Device
 
+_PIPE = "packshot remove - < photo.jpg > cutout.png"
+_A_LINE_EACH = 20
+"""At a terminal so many photos have a line each; of more, one line moves, and failures and photos to look at stay."""
+
 
 @click.command(cls=PictureCommand)
-@click.argument("inputs", nargs=-1, required=True, metavar="PHOTO|FOLDER|-...")
+@click.argument("inputs", nargs=-1, required=True, metavar="PHOTO|FOLDER|-... [OUT]")
 @picture_options
 @click.option(
+    "-o",
     "--out",
     help="File for one photo (its ending decides the format), folder for several, - for stdout.  "
     "[default: beside the photo]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
+@click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
+@quiet_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each photo.")
 @click.option("--jobs", type=click.IntRange(1), help="Photos at a time.  [default: one per processor]")
 @model_option
 @device_option
@@ -43,7 +62,9 @@ def remove(
     inputs: tuple[str, ...],
     options: Options,
     out: str | None,
-    overwrite: bool,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
     jobs: int | None,
     model: str | None,
     device: Device,
@@ -52,111 +73,241 @@ def remove(
 
     \b
     packshot remove photo.jpg                       writes photo.png, a cutout
+    packshot remove photo.jpg cutout.webp           writes that file; also with --out
     packshot remove photo.jpg --background white    writes photo-white.jpg
     packshot remove photo.jpg --preset amazon       writes photo-amazon.jpg, and says which rules it keeps
     packshot remove photo.jpg --crop --margin 5%    writes photo-crop.png
     packshot remove photos/ --out cutouts/          a whole folder
     packshot remove - < photo.jpg > cutout.png      in a pipe
 
-    One bad photo does not stop the rest. The exit code is then that of the first one that failed. A picture that
-    does not keep the rules of its preset is written all the same, and is no failure: `packshot check` makes it one.
+    An output that is there already is left as it is, so that a run that was stopped can be started again; --force
+    makes it again. One bad photo does not stop the rest. The exit code is then that of the first one that failed. A
+    picture that does not keep the rules of its preset is written all the same, and is no failure: `packshot check`
+    makes it one.
     """
-    from packshot.cli.targets import are_several, format_of, make_targets, naming
-    from packshot.engine.job import make_job
-    from packshot.engine.network import load_network
-    from packshot.engine.pipeline import run
+    from packshot.cli.targets import as_output, make_targets, naming, output_format, told_apart
     from packshot.engine.presets import recipe_for
-    from packshot.engine.process import tune_process
 
-    if options.format is None and not are_several(inputs):
-        options = replace(options, format=format_of(out))
-    recipe = recipe_for(options)
-    targets = make_targets(inputs, names=naming(recipe), out=out)
-    workers = min(jobs or os.cpu_count() or 1, len(targets))
-    # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
-    if workers > 1:
-        tune_process()
-    network = load_network(model, threads=1 if workers > 1 else os.cpu_count() or 1, device=device)
-
-    def work(target: Target) -> Result:
-        if target.fault:
-            raise FileAccess(f"It cannot be read: {target.fault}.", hint="Check its name and its permissions.")
-        if target.path is not None and not overwrite and os.path.lexists(target.path):
-            raise OutputExists(f"{target.path} exists already.", hint="Use --overwrite to replace it.")
-        result = run(make_job(read_input(target.source), recipe), network)
-        _write(target, result)
-        return replace(result, data=b"")  # its bytes are written: a thousand of them need not wait in memory
-
-    with graceful() if len(targets) > 1 else at_once() as stop:
-        failures = list(_failures(targets, work, workers, stop))
-        if stop is not None and stop.signal:
-            sys.exit(128 + stop.signal)
+    typed, named = typed_arguments(), inputs
+    inputs, out = told_apart(inputs, out, typed=typed, force=force, has_format=options.format is not None)
+    recipe = recipe_for(replace(options, format=output_format(inputs, out, options.format)))
+    with listing(quiet=quiet) as found:
+        targets = make_targets(inputs, names=naming(recipe), out=out, found=found)
+    _refuse_bytes(targets, as_json=as_json)
+    todo, there = _divided(targets, force=force)
+    talk = _Talk(len(todo), quiet=quiet, as_json=as_json, alone=len(targets) == 1)
+    talk.are_there(there, as_output(typed, named[1]) if len(inputs) < len(named) else typed)
+    failures = []
+    if todo:
+        work, workers = _work(recipe, len(todo), force=force, as_json=as_json, jobs=jobs, model=model, device=device)
+        with graceful() if len(todo) > 1 else contextlib.nullcontext() as stop:
+            failures = _make(todo, work, workers, talk, stop)
+            talk.end()
+            if stop is not None and stop.signal:
+                sys.exit(128 + stop.signal)
+    else:
+        talk.end()
     if failures and isinstance(failures[-1], StorageFull):
         raise failures[-1]  # the others would have failed as this one
-    if failures and len(targets) > 1:
+    if failures and not talk.alone:
         sys.exit(exit_code(failures[0]))  # each was named beside its photo
     if failures:
         raise failures[0]
 
 
-@dataclass
-class _Tally:
-    """What came of the photos so far."""
-
-    done: int = 0
-    failed: int = 0
-    unsure: int = 0
-    broken: int = 0
-    judged: bool = False
-
-    def count(self, result: Result) -> None:
-        self.done += 1
-        self.unsure += result.review
-        self.judged |= result.report is not None
-        self.broken += result.report is not None and not result.report.passed
-
-    def line(self, took_s: float) -> str:
-        rules = f", {self.broken} break the rules of their preset" if self.judged else ""
-        rate = (self.done + self.failed) / took_s
-        return f"{self.done} done, {self.failed} failed, {self.unsure} to look at{rules}, {rate:.1f} photos a second"
+def _refuse_bytes(targets: list[Target], *, as_json: bool) -> None:
+    """Refuse pictures that would go to a terminal or among JSON, and a photo that would be typed at a terminal."""
+    writes = any(target.path is None and not target.fault for target in targets)
+    if writes and as_json:
+        raise InvalidOption("--json and the picture would both go to stdout.", hint="Give --out FILE.", field="--json")
+    names = [target.name for target in targets if target.source is not None]
+    instead = f"packshot remove {shlex.quote(names[0])} --out cutout.png" if names else _PIPE
+    refuse_terminal(reads=len(names) < len(targets), writes=writes, instead=instead)
 
 
-def _failures(
-    targets: list[Target], work: Callable[[Target], Result], workers: int, stop: Stop | None
-) -> Iterator[PackshotError]:
-    """Work through the targets in threads, say each photo's outcome on stderr, and yield what failed.
+def _divided(targets: list[Target], *, force: bool) -> tuple[list[Target], list[Target]]:
+    """The targets that are to be made, and those that are there already."""
+    todo: list[Target] = []
+    there: list[Target] = []
+    for target in targets:
+        try:
+            is_there = not force and target.is_made()
+        except OutputExists:
+            is_there = False  # its work says so
+        (there if is_there else todo).append(target)
+    return todo, there
+
+
+def _work(
+    recipe: Recipe, count: int, *, force: bool, as_json: bool, jobs: int | None, model: str | None, device: Device
+) -> tuple[Callable[[Target], Made], int]:
+    """What is done with each of `count` photos, and in how many threads. Loads the network."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    workers = min(jobs or os.cpu_count() or 1, count)
+    threads = 1 if workers > 1 else os.cpu_count() or 1
+
+    def load() -> Network:
+        from packshot.engine.network import load_network
+
+        return load_network(model, threads=threads, device=device)
+
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(load)  # 0.1 s that the runtime needs no Python for, while modules are imported
+        from packshot.engine.job import make_job
+        from packshot.engine.pipeline import run
+        from packshot.engine.process import tune_process
+
+        # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
+        if workers > 1:
+            tune_process()
+        network = loading.result()
+
+    def work(target: Target) -> Made:
+        if target.fault:
+            raise FileAccess(f"It cannot be read: {target.fault}.", hint="Check its name and its permissions.")
+        if target.is_made() and not force:
+            hint = "Does another command write here?"
+            raise OutputExists(f"{target.becomes} has been made meanwhile.", hint=hint)
+        result = run(make_job(read_input(target.source, target.name), recipe), network)
+        _write(target, result)
+        row = _row(result) if as_json else {}
+        return Made(replace(result, data=b""), row)  # its bytes are written: a thousand need not wait in memory
+
+    return work, workers
+
+
+def _row(result: Result) -> dict[str, object]:
+    from packshot.batch.process import made
+
+    return made(result)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of a photo. row: what is known of the output, as JSON has it; empty where nobody asks."""
+
+    result: Result
+    row: dict[str, object]
+
+
+class _Talk:
+    """What is said of the photos: lines on stderr, or JSON on stdout, and at last how many there were of each kind.
+
+    total: photos that are to be made. alone: whether one photo was given.
+    """
+
+    def __init__(self, total: int, *, quiet: bool, as_json: bool, alone: bool) -> None:
+        self.alone = alone
+        self._total, self._quiet, self._as_json = total, quiet, as_json
+        self._number = self._done = self._failed = self._unsure = self._broken = self._there = 0
+        self._judged = False
+        self._moving = _moving_line(total) if not (quiet or as_json) else None
+        self._started_s = time.perf_counter()
+
+    def are_there(self, targets: Sequence[Target], again: Sequence[str]) -> None:
+        """These outputs are there already. again: the arguments that make them again, with --force."""
+        self._there = len(targets)
+        if self._as_json:
+            for target in targets:
+                say_json({"source": _source(target), "output": target.becomes, "skipped": True})
+        if targets and self.alone and not self._quiet:
+            command = shlex.join(["packshot", "remove", *again, "--force"])
+            say(f"{targets[0].becomes} is there already; to make it again: {command}", err=True)
+
+    def made(self, target: Target, made: Made) -> None:
+        result = made.result
+        self._number += 1
+        self._done += 1
+        self._unsure += result.review
+        self._judged |= result.report is not None
+        self._broken += result.report is not None and not result.report.passed
+        if self._as_json:
+            say_json({"source": _source(target), "output": target.becomes, **made.row})
+        elif not self._quiet:
+            self._lines(target, result)
+
+    def failed(self, target: Target, error: PackshotError) -> None:
+        self._number += 1
+        self._failed += 1
+        if self._as_json:
+            what = {"slug": error.slug, "message": error.message, "hint": error.hint}
+            say_json({"source": _source(target), "output": target.becomes or None, "error": what})
+        elif self._moving is not None:
+            self._moving.failed(target.name, error)
+        elif not self.alone:
+            say(f"{self._place}{about(target.name, error)}", err=True)
+
+    def end(self) -> None:
+        """The last line: how many of each kind, and how many a second of those that were made."""
+        if self._moving is not None:
+            self._moving.end()
+        if self.alone or self._quiet:
+            return
+        parts = [f"{self._done} done, {self._failed} failed, {self._unsure} to look at"]
+        if self._judged:
+            parts.append(f"{self._broken} break the rules of their preset")
+        if self._there:
+            parts.append(f"{self._there} there already (--force makes them again)")
+        if self._done:
+            parts.append(f"{self._done / (time.perf_counter() - self._started_s):.1f} photos a second")
+        say(", ".join(parts), err=True)
+        if left := self._total - self._number:
+            say(f"{left} photos are left.", err=True)
+
+    @property
+    def _place(self) -> str:
+        return "" if self.alone else f"[{self._number}/{self._total}] "
+
+    def _lines(self, target: Target, result: Result) -> None:
+        lines = list(_said(target, result, alone=self.alone))
+        if self._moving is None:
+            for number, line in enumerate(lines):
+                say(f"{self._place}{line}" if number == 0 and target.path is not None else line, err=True)
+            return
+        if result.review or result.notes or (result.report is not None and not result.report.passed):
+            for line in lines:
+                self._moving.say(line)
+        self._moving.made(target.name, sum(result.timings_ms.values()) / 1000)
+
+
+def _make(
+    targets: list[Target], work: Callable[[Target], Made], workers: int, talk: _Talk, stop: Stop | None
+) -> list[PackshotError]:
+    """Work through the targets in threads, and say what came of each. Returns the failures.
 
     Once an end was asked for, no further photo is begun.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    started = time.perf_counter()
-    tally = _Tally()
+    failures: list[PackshotError] = []
+    command = click.get_current_context().command
     pool = ThreadPoolExecutor(workers)
     try:
         # Results come in the order of the targets; the pool works ahead, with at most one encoded picture per thread.
         outcomes = pool.map(lambda target: None if _asked(stop) else _outcome(target, work), targets)
-        for number, (target, outcome) in enumerate(zip(targets, outcomes, strict=True), 1):
-            place = f"[{number}/{len(targets)}] " if len(targets) > 1 else ""
+        for target, outcome in zip(targets, outcomes, strict=True):
             if outcome is None:
                 break
-            if isinstance(outcome, PackshotError):
-                tally.failed += 1
-                if len(targets) > 1:
-                    say(f"{place}{target.name}: {outcome}", err=True)
-                yield outcome
-                if isinstance(outcome, StorageFull):
-                    break
+            if isinstance(outcome, Made):
+                talk.made(target, outcome)
                 continue
-            tally.count(outcome)
-            for line in _said(target, outcome, alone=len(targets) == 1):
-                say(f"{place}{line}" if line.startswith(target.name) else line, err=True)
+            failures.append(in_flags(outcome, command))
+            talk.failed(target, outcome)
+            if isinstance(outcome, StorageFull):
+                break
     finally:
         pool.shutdown(cancel_futures=True)
-    if len(targets) > 1:
-        say(tally.line(time.perf_counter() - started), err=True)
-    if _asked(stop):
-        say(f"{len(targets) - tally.done - tally.failed} photos are left.", err=True)
+    return failures
+
+
+def _moving_line(total: int) -> MovingLine | None:
+    """One line that moves instead of many that roll by, where there is a terminal and something to count."""
+    if total <= _A_LINE_EACH or not sys.stderr.isatty():
+        return None
+    from packshot.cli.moving import MovingLine
+
+    return MovingLine(total)
 
 
 def _asked(stop: Stop | None) -> bool:
@@ -168,13 +319,17 @@ def _said(target: Target, result: Result, *, alone: bool) -> Iterator[str]:
     if target.path is not None:
         look = ", look at it" if result.review else ""
         sure = "" if result.confidence is None else f"  confidence {result.confidence:.2f}{look}"
-        yield f"{target.name} -> {target.path}{sure}"
+        yield f"{target.name} -> {target.becomes}{sure}"
     yield from (f"  note: {note}" for note in result.notes)
     if result.report is not None:
         yield from report_lines(result.report, kept=alone, review=result.review)
 
 
-def _outcome(target: Target, work: Callable[[Target], Result]) -> PackshotError | Result:
+def _source(target: Target) -> str:
+    return "-" if target.source is None else target.name
+
+
+def _outcome(target: Target, work: Callable[[Target], Made]) -> PackshotError | Made:
     try:
         return work(target)
     except PackshotError as error:
@@ -183,8 +338,6 @@ def _outcome(target: Target, work: Callable[[Target], Result]) -> PackshotError 
 
 def _write(target: Target, result: Result) -> None:
     """Write beside the target, then rename: a killed run leaves no half picture."""
-    from packshot.storage.folder import full_error
-
     if target.path is None:
         write_stdout(result.data)
         return
@@ -194,8 +347,10 @@ def _write(target: Target, result: Result) -> None:
         beside.write_bytes(result.data)
         beside.replace(target.path)
     except OSError as error:
+        from packshot.storage.folder import full_error
+
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
         raise full_error(error, target.path.parent) or FileAccess(
-            f"{target.path} cannot be written: {error.strerror}.", hint="Check --out."
+            f"{target.becomes} cannot be written: {error.strerror}.", hint="Check the name and its permissions."
         ) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from packshot.cli.errors import OutputExists
+from packshot.cli.options import Command
 from packshot.cli.terminal import say
 from packshot.errors import InvalidOption
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Triple = tuple[float, float, float]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("graph", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.onnx")
 @click.option("--side", type=click.IntRange(1), required=True, help="Side of the network's input in px.")
 @click.option("--multiple", type=click.IntRange(1), default=32, show_default=True, help="What sides are multiples of.")
@@ -41,7 +42,7 @@ Triple = tuple[float, float, float]
 )
 @click.option("--licence", required=True, help="Licence of the weights, such as MIT.")
 @click.option("--description", default="", help="A sentence about it.")
-@click.option("--overwrite", is_flag=True, help="Replace a card that exists already.")
+@click.option("-f", "--force", is_flag=True, help="Replace a card that exists already.")
 def card(
     graph: Path,
     side: int,
@@ -52,7 +53,7 @@ def card(
     output: Output,
     licence: str,
     description: str,
-    overwrite: bool,
+    force: bool,
 ) -> None:
     """Write the card of FILE.onnx beside it, when the graph runs as the options say.
 
@@ -61,8 +62,8 @@ def card(
     from packshot.engine.card import InputRule, ModelCard
 
     beside = graph.with_suffix(".json")
-    if beside.exists() and not overwrite:
-        raise OutputExists(f"{beside} exists already.", hint="Use --overwrite to replace it.")
+    if beside.exists() and not force:
+        raise OutputExists(f"{beside} exists already.", hint="Use --force to replace it.")
     with graph.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
