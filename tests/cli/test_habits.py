@@ -72,6 +72,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("remove in.jpg --overwrite", "remove in.jpg --force"),
         ("remove -i in.jpg --output x.png", "remove in.jpg --out x.png"),
         ("remove in.jpg --bg=white", "remove in.jpg --background white"),
+        ("models card in.jpg --overwrite --side 8", "models card in.jpg --force --side 8"),
     ],
 )
 def test_other_tools_shapes_and_near_misses_are_answered_with_the_whole_command(

@@ -245,7 +245,8 @@ def test_ctrl_c_ends_soon_and_leaves_whole_files_only(tmp_path: Path) -> None:
         assert b"000.png" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         rest = process.communicate(timeout=30)[1]
-    assert process.returncode != 0
+    assert process.returncode == 130
+    assert b"photos are left" in rest
     assert b"Traceback" not in rest
     made = sorted(out.iterdir())
     assert 0 < len(made) < 200

@@ -104,16 +104,26 @@ def without_command(typed: Sequence[str], flag: str, commands: Sequence[str]) ->
     return None
 
 
-def unknown_flag(command: click.Command, typed: Sequence[str], flag: str) -> InvalidOption | None:
+def unknown_flag(ctx: click.Context, typed: Sequence[str], flag: str) -> InvalidOption | None:
     """The error for another tool's flag at one of our commands; None for a flag that nobody knows."""
+    command = ctx.command
     meant = FLAGS.get(flag)
     if meant is None or command.name is None:
         return None
     own = {word for param in command.params for word in param.opts}
     if any(word.startswith("-") and word not in own for word in meant.words):
         return None
-    words = _remove(typed, command.name) if command.name == "remove" else [command.name, *_in_place(typed, flag, meant)]
+    words = _remove(typed) if command.name == "remove" else [*_path(ctx), *_in_place(typed, flag, meant)]
     return _meant(f"There is no {flag} here.", words)
+
+
+def _path(ctx: click.Context | None) -> list[str]:
+    """The words of a command: models, card."""
+    words: list[str] = []
+    while ctx is not None and ctx.parent is not None:
+        words.insert(0, ctx.info_name or "")
+        ctx = ctx.parent
+    return words
 
 
 def _in_place(typed: Sequence[str], flag: str, meant: Meant) -> list[str]:

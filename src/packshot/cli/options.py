@@ -66,7 +66,7 @@ class Command(click.Command):
         except click.NoSuchOption as error:
             from packshot.cli.habits import unknown_flag
 
-            meant = unknown_flag(self, ctx.meta[_TYPED], error.option_name)
+            meant = unknown_flag(ctx, ctx.meta[_TYPED], error.option_name)
             if meant is None:
                 raise
             raise meant from error

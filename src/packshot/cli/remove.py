@@ -144,8 +144,13 @@ def _work(
     """What is done with each of `count` photos, and in how many threads. Loads the network."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from packshot.engine.process import tune_process
+
+    # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
     workers = min(jobs or os.cpu_count() or 1, count)
     threads = 1 if workers > 1 else os.cpu_count() or 1
+    if workers > 1:
+        tune_process()
 
     def load() -> Network:
         from packshot.engine.network import load_network
@@ -156,11 +161,7 @@ def _work(
         loading = beside.submit(load)  # 0.1 s that the runtime needs no Python for, while modules are imported
         from packshot.engine.job import make_job
         from packshot.engine.pipeline import run
-        from packshot.engine.process import tune_process
 
-        # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
-        if workers > 1:
-            tune_process()
         network = loading.result()
 
     def work(target: Target) -> Made:
@@ -202,7 +203,12 @@ class _Talk:
         self._total, self._quiet, self._as_json = total, quiet, as_json
         self._number = self._done = self._failed = self._unsure = self._broken = self._there = 0
         self._judged = False
-        self._moving = _moving_line(total) if not (quiet or as_json) else None
+        self._moving: MovingLine | None = None
+        self._started_s = 0.0
+
+    def begin(self) -> None:
+        """The network is loaded, and the first photo is begun: time is counted from here."""
+        self._moving = _moving_line(self._total) if not (self._quiet or self._as_json) else None
         self._started_s = time.perf_counter()
 
     def are_there(self, targets: Sequence[Target], again: Sequence[str]) -> None:
@@ -282,6 +288,7 @@ def _make(
 
     failures: list[PackshotError] = []
     command = click.get_current_context().command
+    talk.begin()
     pool = ThreadPoolExecutor(workers)
     try:
         # Results come in the order of the targets; the pool works ahead, with at most one encoded picture per thread.

@@ -179,6 +179,8 @@ def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None) -
         The ending is of no format that is written, or of another one than was asked for; or several photos would go
         to one file.
     """
+    if out == STDIO and are_several(inputs):
+        raise InvalidOption("Several photos cannot go to stdout.", hint="Give a folder: --out FOLDER.", field="--out")
     if out is None or out == STDIO:
         return asked
     suffix = Path(out).suffix.lower()
@@ -266,13 +268,14 @@ def _folder(folder: str, names: Naming, out: str | None, targets: list[Target], 
             hint="Give another folder, beside it or in it.",
             field="--out",
         ) from error
-    before = len(targets)
+    entries: list[Entry] = []
     # An --out inside the folder holds the results of an earlier run: they are not photos.
     for entry in photos_in(place, but=within):
-        targets.append(_listed(folder, entry, names, out))
-        found(len(targets))
-    if len(targets) == before:
+        entries.append(entry)
+        found(len(targets) + len(entries))
+    if not entries:
         raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
+    targets += [_listed(folder, entry, names, out) for entry in entries]
 
 
 def _listed(folder: str, entry: Entry, names: Naming, out: str) -> Target:
