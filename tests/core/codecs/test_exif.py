@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from packshot.core.codecs import WRITTEN, decode, encode, png_metadata
+from packshot.core.codecs import LIBRARY_LIMITS, WRITTEN, Limits, decode, encode, png_metadata, probe
 from packshot.core.codecs.exif import read_orientation, sanitize
+from packshot.errors import ImageTooLarge, ImageTooSmall
 from tests.kit import files
 from tests.kit.images import as_jpeg, as_png, as_webp, photo
 from tests.kit.orientations import STORED
@@ -227,6 +228,7 @@ def test_every_carrier_of_a_block_is_obeyed(carrier: str, kind: int, orientation
     data = CARRIERS[carrier](np.ascontiguousarray(STORED[orientation](upright)), block)
     found = decode(data).rgb
     assert found.shape == upright.shape
+    assert probe(data, LIBRARY_LIMITS).size == (48, 40)
     assert np.abs(found.astype(int) - upright).mean() < (2 if carrier == "jpeg" else 0.01)
 
 
@@ -246,7 +248,26 @@ def test_a_tiff_is_turned_by_its_own_tag_of_any_kind(kind: int, order: str) -> N
         # Bytes are written with their number as the count: a short one is two values, of which the first counts.
         value = [orientation] if kind in {3, 4, 9, 13} else struct.pack(order + WHOLE[kind], orientation)
         data = raw_tiff(np.ascontiguousarray(STORED[orientation](upright)), order=order, tags={274: (kind, value)})
+        assert probe(data, LIBRARY_LIMITS).size == (48, 40)
         assert np.array_equal(decode(data).rgb, upright)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@given(orientation=st.integers(1, 8), width=st.integers(70, 90), height=st.integers(40, 60))
+@settings(max_examples=2)
+def test_a_refusal_names_the_sides_that_the_owner_knows(
+    carrier: str, orientation: int, width: int, height: int
+) -> None:
+    stored = np.ascontiguousarray(STORED[orientation](photo(width, height)))
+    data = CARRIERS[carrier](stored, files.exif_block(orientation))
+    for limits in (
+        Limits(max_side_px=width - 1),
+        Limits(max_pixels=width * height - 1),
+        Limits(min_side_px=height + 1),
+    ):
+        with pytest.raises((ImageTooLarge, ImageTooSmall), match=f"{width}x{height} px") as caught:
+            probe(data, limits)
+        assert (caught.value.fields["width"], caught.value.fields["height"]) == (width, height)
 
 
 NO_PROFILES = {
@@ -279,7 +300,10 @@ def test_the_chunk_that_the_specification_has_wins_over_a_text() -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\xff" * 4], ids=["whole", "broken at its end"])
 def test_texts_of_all_profiles_together_inflate_to_a_bound(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand chunks of 4 kB inflate to 4 MB each; the first uses up what there is for all."""
+    """A thousand chunks of 4 kB inflate to 4 MB each; the first uses up what there is for all.
+
+    The block is read twice: with the header, for the size, and with the pixels.
+    """
     streams = []
 
     def counted(stream: bytes, most: int) -> tuple[bytes, bool]:
@@ -292,4 +316,4 @@ def test_texts_of_all_profiles_together_inflate_to_a_bound(end: bytes, monkeypat
     stream = stream[: -len(end)] + end if end else stream
     chunk = files.png_chunk(b"zTXt", b"Raw profile type exif\0\0" + stream)
     assert np.array_equal(decode(with_chunk(photo(48, 40), chunk * 1000)).rgb, photo(48, 40))
-    assert len(streams) <= 2
+    assert len(streams) <= 2 * 2

@@ -62,7 +62,7 @@ def read(data: bytes, header: Header) -> Picture:
 
     Raises: UnreadableImage where the pixels are cut or damaged: half a picture is never returned as a whole one.
     """
-    return to_picture(FORMATS[header.format].reader.pixels(data, header))
+    return to_picture(FORMATS[header.format].reader.pixels(data, header.stored))
 
 
 def to_picture(raster: Raster) -> Picture:

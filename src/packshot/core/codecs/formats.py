@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,16 +28,27 @@ PIXELS = "pixels"
 class Header:
     """The claims of a file about itself, before any pixel is decoded.
 
-    format: a name in FORMATS, or PIXELS for what came without a file. size: as stored; EXIF may turn the picture by a
-    right angle later.
+    format: a name in FORMATS, or PIXELS for what came without a file. size: as the picture is shown: upright, as its
+    owner knows it.
     png_depth: (colour type, bit depth) of a PNG, else None.
-    coded: what is decoded, where the file shows a part of it only or turns it by itself; None where that is `size`.
+    coded: what is decoded, where the file turns the picture or shows a part of it only; None where that is `size`.
     """
 
     format: str
     size: Size
     png_depth: tuple[int, int] | None = None
     coded: Size | None = None
+
+    @property
+    def stored(self) -> Header:
+        """The header of the pixels as the file has them."""
+        return self if self.coded is None else replace(self, size=self.coded, coded=None)
+
+    def turned(self, orientation: int) -> Header:
+        """The header of pixels as stored, with the size that EXIF's orientation, 1 to 8, makes of them."""
+        if orientation < 5:  # the four that leave sides as they are
+            return self
+        return replace(self, size=type(self.size)(*reversed(self.size)), coded=self.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +78,10 @@ class Reader(Protocol):
         ...
 
     def pixels(self, data: bytes, header: Header) -> Raster:
-        """Decode a file whose header was checked, by the format's own decoder. Raises UnreadableImage."""
+        """Decode a file whose header was checked, by the format's own decoder. Raises UnreadableImage.
+
+        header: that of the pixels as stored.
+        """
         ...
 
 

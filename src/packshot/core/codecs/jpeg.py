@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import simplejpeg
 
+from packshot.core.codecs.exif import read_orientation
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.jpeg_strays import without_strays
 from packshot.core.codecs.jpeg_stream import (
@@ -32,11 +33,12 @@ _TAIL, _ZEROS = b"\xaa" * 64, bytes(8)
 
 
 def header(data: bytes) -> Header:
-    """Size from the frame header. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
-    found = next((each for each in segments(data) if each.marker in FRAMES), None)
-    if found is None:
+    """Size from the frame header and the EXIF block. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
+    found = list(segments(data))
+    frame = next((each for each in found if each.marker in FRAMES), None)
+    if frame is None:
         raise damaged("JPEG", "has no frame header, so its size is unknown")
-    return Header("jpeg", read_frame(found).size)
+    return Header("jpeg", read_frame(frame).size).turned(read_orientation(_exif(found)))
 
 
 def pixels(data: bytes, header: Header) -> Raster:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from packshot.core.codecs.colour import Space, fits, from_space
-from packshot.core.codecs.exif import without_prefix
+from packshot.core.codecs.exif import read_orientation, without_prefix
 from packshot.core.codecs.formats import PIXELS, Header, Raster
 from packshot.core.codecs.limits import Limits, check_header
 from packshot.core.codecs.png_metadata import colours
@@ -79,8 +79,11 @@ def raster_from_array(array: npt.NDArray[Any], limits: Limits) -> Raster:
 def pixels_header(photo: Image.Image | npt.NDArray[Any] | Raster) -> Header:
     """What the header of a file would say of it."""
     if isinstance(photo, Image.Image):
-        return Header(PIXELS, Size(*photo.size))
-    height, width = (photo.samples if isinstance(photo, Raster) else photo).shape[:2]
+        with _loading():
+            return Header(PIXELS, Size(*photo.size)).turned(read_orientation(_exif(photo)))
+    if isinstance(photo, Raster):
+        return pixels_header(photo.samples).turned(photo.orientation or read_orientation(photo.exif))
+    height, width = photo.shape[:2]
     return Header(PIXELS, Size(width, height))
 
 

@@ -20,6 +20,7 @@ from isal import isal_zlib
 
 from packshot.core.codecs import png_metadata
 from packshot.core.codecs.colour import from_space
+from packshot.core.codecs.exif import read_orientation
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.limits import PNG_CHANNELS, damaged, letters
 from packshot.core.codecs.png_metadata import Colours
@@ -44,7 +45,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def header(data: bytes) -> Header:
-    """Size and depth from IHDR. Raises UnreadableImage."""
+    """Size and depth from IHDR, and the EXIF block's orientation. Raises UnreadableImage."""
     first = next(_chunks(data[:_HEADER_END]), None)
     if first is None or first.name != b"IHDR" or len(first.body) != 13:
         raise damaged("PNG", "does not begin with its header chunk")
@@ -55,7 +56,7 @@ def header(data: bytes) -> Header:
         raise damaged("PNG", f"claims colour type {colour_type} with {bit_depth} bits, which does not exist")
     if compression or filtering or interlace > 1:
         raise damaged("PNG", f"claims methods {compression}, {filtering}, {interlace}, which do not exist")
-    return Header("png", Size(width, height), (colour_type, bit_depth))
+    return Header("png", Size(width, height), (colour_type, bit_depth)).turned(_orientation(data))
 
 
 def pixels(data: bytes, header: Header) -> Raster:
@@ -174,6 +175,20 @@ def _in_their_place(chunks: Iterable[_Chunk]) -> Iterator[_Chunk]:
             too_late = png_metadata.COLOUR_CHUNKS | {b"tRNS"}
         if chunk.name not in too_late:
             yield chunk
+
+
+def _orientation(data: bytes) -> int:
+    """EXIF's orientation, from chunks whose own checksum is right. Those with pixels are passed over unread."""
+    position, found = len(_SIGNATURE), []
+    for _ in range(_MAX_CHUNKS):
+        name = data[position + 4 : position + 8]
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        if name == b"IEND" or end > len(data):
+            break
+        if name in png_metadata.EXIF_CHUNKS:
+            found += [(each.name, each.body) for each in _chunks(_SIGNATURE + data[position:end]) if each.intact]
+        position = end
+    return read_orientation(png_metadata.exif(found))
 
 
 def _depth(header: Header) -> tuple[int, int]:

@@ -17,6 +17,7 @@ COLOUR_CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
 _RAW_PROFILE = re.compile(rb"\s{0,9}[^\n]{1,80}\n\s{0,20}\d{1,10}\n")
 _RAW_EXIF = frozenset({b"raw profile type exif", b"raw profile type app1"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+EXIF_CHUNKS = _TEXTS | {b"eXIf"}
 _MOST_INFLATED = 1032  # bytes that deflate can make of one
 _MAX_TEXT_BYTES = 4 << 20  # of all such texts of a file together; a camera's block in hex has 130 kB
 # The exponent that is meant by sRGB (100,000 / 2.2), and how far others write it. Displays reach from 1 to 2.8.

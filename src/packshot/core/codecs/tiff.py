@@ -117,7 +117,7 @@ class _Layout:
 
 def header(data: bytes) -> Header:
     """Size, and that all the pixels' bytes are there. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
-    return Header("tiff", _layout(data, _tags(data)).size)
+    return Header("tiff", _layout(data, _tags(data)).size).turned(exif_block.read_orientation(data))
 
 
 def pixels(data: bytes, header: Header) -> Raster:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from packshot.core.codecs.exif import without_prefix
+from packshot.core.codecs.exif import read_orientation, without_prefix
 from packshot.core.codecs.formats import Header, Raster
 from packshot.core.codecs.limits import damaged
 from packshot.core.codecs.samples import join, opened, saved, split
@@ -15,10 +15,12 @@ from packshot.core.picture import UInt8
 _METHOD = 2
 # Fast and nearly as small as level 100 on mattes, at 38 ms for 2000x2000 px (docs/decisions/0021-more-formats.md).
 _LOSSLESS_EFFORT = 20
+_HAS_EXIF = 8  # among the flags of VP8X
+_MAX_CHUNKS = 10_000  # a frame of an animation is one; the longest have some thousands
 
 
 def header(data: bytes) -> Header:
-    """Size of the canvas. Raises UnreadableImage."""
+    """Size of the canvas, turned by the EXIF block. Raises UnreadableImage."""
     # Up to the size. A whole lossless file of one colour has 28 bytes.
     if len(data) < (25 if data[12:16] == b"VP8L" else 30):
         raise damaged("WebP", f"ends after {len(data)} bytes, inside its header")
@@ -28,7 +30,20 @@ def header(data: bytes) -> Header:
     size = _size(data)
     if size is None or 0 in size:
         raise damaged("WebP", "has a header that gives no size")
-    return Header("webp", size)
+    return Header("webp", size).turned(read_orientation(without_prefix(_exif(data))))
+
+
+def _exif(data: bytes) -> bytes | None:
+    """The EXIF chunk of a file of the extended kind that says that it has one: libwebp gives no other."""
+    if data[12:16] != b"VP8X" or not data[20] & _HAS_EXIF:
+        return None
+    position = 12
+    for _ in range(_MAX_CHUNKS):
+        name, length = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        if name == b"EXIF" or len(name) < 4:
+            return data[position + 8 : position + 8 + length] or None
+        position += 8 + length + length % 2
+    return None
 
 
 def _size(data: bytes) -> Size | None:
