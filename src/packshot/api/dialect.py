@@ -15,12 +15,15 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
 from packshot.api.http import cancelled_when_gone, is_below, plain_path, request_id_of
+from packshot.api.limits import pointing_on
 from packshot.api.middleware import HELD, RATE_WINDOW, HeldBytes
 from packshot.api.upload import MULTIPART
+from packshot.core.codecs import Limits
 from packshot.errors import PackshotError, RateLimited
 from packshot.service.accounts import KeyInfo
-from packshot.service.build import Service
+from packshot.service.build import Service, native_limits
 from packshot.service.rate_limit import Window
+from packshot.service.settings import Settings
 
 T = TypeVar("T")
 
@@ -107,7 +110,8 @@ class Endpoint:
     """One operation, under one path or several.
 
     handle: reads the body, does the work, answers. needs_key: 401, 403 and 429 come before the handler. takes_queue:
-    so does 503 when the queue is full, before a body is read. The rest is for OpenAPI: failures are statuses of the
+    so does 503 when the queue is full, before a body is read. limits: the photos that it takes, where those are fewer
+    than the service takes elsewhere: its errors say so. The rest is for OpenAPI: failures are statuses of the
     dialect's table; model is that of a JSON answer; answers are others, as OpenAPI has them; sample completes a line
     of curl. Without a summary the operation is left out there.
     """
@@ -119,6 +123,7 @@ class Endpoint:
     operation_id: str = ""
     needs_key: bool = True
     takes_queue: bool = False
+    limits: Callable[[Settings], Limits] | None = None
     failures: tuple[int, ...] = ()
     model: type[BaseModel] | None = None
     answers: Mapping[int | str, dict[str, Any]] = field(default_factory=dict)
@@ -169,7 +174,16 @@ def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, k
         caller = await _admit(service, request, key_headers) if endpoint.needs_key else None
         if endpoint.takes_queue:
             service.admission.refuse_or_pass()
-        return await endpoint.handle(Call(request, service, caller))
+        try:
+            return await endpoint.handle(Call(request, service, caller))
+        except PackshotError as error:
+            if endpoint.limits is None:
+                raise
+            narrow, wide = endpoint.limits(service.settings), native_limits(service.settings)
+            told = pointing_on(error, narrow, wide)
+            if told is error:
+                raise
+            raise told from error
 
     for number, path in enumerate(endpoint.paths):
         extra: dict[str, Any] = {"requestBody": endpoint.body()} if endpoint.body else {}

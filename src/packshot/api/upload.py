@@ -261,7 +261,10 @@ def _too_large(length: int, max_bytes: int, limits: UploadLimits) -> BodyTooLarg
     hint = "Save the picture as a JPEG of quality 90, or make it smaller."
     if length > BEYOND * max_bytes:
         return BodyTooLarge(
-            f"The request has {length:,} bytes, far more than any accepted file needs.", hint=hint, max_bytes=max_bytes
+            f"The request has {length:,} bytes, far more than any accepted file needs.",
+            hint=hint,
+            bytes=length,
+            max_bytes=max_bytes,
         )
     most = max(limits.file_bytes.values())
     field = {"field": next(iter(limits.file_bytes))} if len(limits.file_bytes) == 1 else {}

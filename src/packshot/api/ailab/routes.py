@@ -161,6 +161,7 @@ def _endpoint(cutout: Cutout) -> Endpoint:
         summary=cutout.title,
         operation_id=cutout.operation_id,
         takes_queue=True,
+        limits=cutout.limits,
         failures=_FAILURES,
         model=TaskEnvelope if later else _model(cutout),
         answers={200: {"description": "The envelope, with " + ("the task's id" if later else "the result's address")}},
