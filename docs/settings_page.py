@@ -10,8 +10,9 @@ _HEAD = """# Settings
 <!-- Made from the code by `python -m docs.generate`; a test compares. -->
 
 The service is set up by environment variables. None is needed on the machine itself: `packshot serve` listens on
-127.0.0.1, makes its own secret and shows a first key. An empty variable counts as not set. All faults are reported at
-once, before anything starts, and a variable that begins with `PACKSHOT_` and is not on this page is one of them.
+127.0.0.1, makes its own secret and shows a link that opens its page. An empty variable counts as not set. All faults
+are reported at once, before anything starts, and a variable that begins with `PACKSHOT_` and is not on this page is one
+of them.
 
 A secret may also come from a file: put the file's path into the variable of the same name with `_FILE` at its end.
 

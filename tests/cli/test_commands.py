@@ -88,7 +88,7 @@ def test_serving_to_others_without_a_secret_is_refused(environment: dict[str, st
     assert "PACKSHOT_URL_SECRETS" in result.stderr
 
 
-def test_a_port_that_is_taken_is_named_and_costs_no_first_key(environment: dict[str, str]) -> None:
+def test_a_port_that_is_taken_is_named_and_costs_no_key(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = run(environment, "serve", "--port", port)

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from packshot.cli.serve import _command, _welcome
+from packshot.cli.serve import _welcome, command
 from packshot.service.metrics import SILENCE_S
 from packshot.service.settings import Settings
 from tests.kit.figures import Figures
@@ -29,9 +29,9 @@ def served(state: Path, **settings: object) -> Iterator[tuple[subprocess.Popen[s
     ours = {"STATE_DIR": state, "PORT": port, "WORKERS": 1, **settings}
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PACKSHOT_")}
     environ |= {f"PACKSHOT_{name}": str(value) for name, value in ours.items()}
-    command, pipes = [sys.executable, "-m", "packshot", "serve"], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    line, pipes = [sys.executable, "-m", "packshot", "serve"], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with (
-        subprocess.Popen(command, env=environ, text=True, **pipes) as process,  # type: ignore[call-overload]
+        subprocess.Popen(line, env=environ, text=True, **pipes) as process,  # type: ignore[call-overload]
         httpx.Client(base_url=f"http://127.0.0.1:{port}") as http,
     ):
         try:
@@ -68,7 +68,7 @@ def test_every_line_of_a_json_log_is_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_metrics_port_that_is_taken_is_named_and_costs_no_first_key(tmp_path: Path) -> None:
+def test_a_metrics_port_that_is_taken_is_named_and_costs_no_key(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with served(tmp_path, METRICS_PORT=port) as (process, _):
@@ -81,7 +81,7 @@ def test_a_metrics_port_that_is_taken_is_named_and_costs_no_first_key(tmp_path: 
         wait_until(lambda: _answers(http))
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=20)
-    assert "pk_" in said  # the first key is still to be had
+    assert "pk_" in said
 
 
 def test_a_service_behind_a_proxy_says_where_it_listens(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,6 +95,6 @@ def test_a_service_behind_a_proxy_says_where_it_listens(capsys: pytest.CaptureFi
 
 def test_the_command_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
-    assert _command() == "packshot"
+    assert command() == "packshot"
     monkeypatch.chdir(tmp_path)
-    assert _command() == ".venv/bin/packshot"
+    assert command() == ".venv/bin/packshot"

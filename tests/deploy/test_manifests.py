@@ -74,6 +74,7 @@ def test_composes_replicas_have_settings_that_can_be_used(tmp_path: Path) -> Non
         }
         settings = settings_of(image_variables() | given, tmp_path)
         assert settings.workers == replica["cpus"]
+        assert not settings.only_here
         assert int(replica["stop_grace_period"].removesuffix("s")) > settings.drain_s
         assert replica["read_only"]
 
@@ -87,6 +88,7 @@ def test_pods_have_settings_that_can_be_used(overlay: str, tmp_path: Path) -> No
     waits_s = container["lifecycle"]["preStop"]["sleep"]["seconds"] + settings.drain_s
     assert spec["terminationGracePeriodSeconds"] > waits_s
     assert settings.workers == int(container["resources"]["limits"]["cpu"])
+    assert not settings.only_here
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"http": settings.port, "metrics": settings.metrics_port}
     assert settings.device == ("cuda" if overlay == "gpu" else "cpu")
@@ -133,15 +135,32 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
-def test_the_units_journal_has_the_log_and_not_the_first_key() -> None:
+def test_the_units_journal_has_the_log_and_no_key() -> None:
     """Left alone, stderr would follow stdout to nowhere."""
     lines = (DEPLOY / "systemd/packshot.service").read_text().splitlines()
     assert {"StandardOutput=null", "StandardError=journal"} <= set(lines)
 
 
+def test_the_unit_does_not_start_without_its_public_address() -> None:
+    """On its loopback address a start would make a link for the people at the machine, and there is a proxy."""
+    lines = (DEPLOY / "systemd/packshot.service").read_text().splitlines()
+    assert "EnvironmentFile=/etc/packshot/settings.env" in lines
+
+
+def test_the_image_listens_for_others() -> None:
+    assert not Settings.from_environment(
+        {
+            **image_variables(),
+            "PACKSHOT_PUBLIC_BASE_URL": "https://cutouts.example.com",
+            "PACKSHOT_URL_SECRETS": "s" * 40,
+        }
+    ).is_loopback
+
+
 def test_the_units_settings_can_be_used_and_fit_its_memory() -> None:
     lines = (DEPLOY / "systemd/settings.env").read_text().splitlines()
     settings = Settings.from_environment(dict(line.split("=", 1) for line in lines if not line.startswith("#")))
+    assert not settings.only_here
     needed = 0.5e9 + settings.upload_memory_bytes + settings.workers * LARGE_BYTES + settings.work_memory_bytes
     assert "MemoryMax=4G" in (DEPLOY / "systemd/packshot.service").read_text()
     assert needed < 4 * 2**30

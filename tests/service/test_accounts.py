@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from packshot.errors import InvalidOption, LockedKey, MissingKey, UnknownKey
-from packshot.service.accounts import Accounts, new_api_key
+from packshot.service.accounts import Accounts, KeptKey, new_api_key
 from packshot.service.database import Database, Place
 from tests.service.kit import Clock
 
@@ -120,21 +120,72 @@ def test_keys_are_listed_in_the_order_of_their_making(accounts: Accounts, clock:
     assert [info.id for info in accounts.list()] == made
 
 
-def test_the_first_key_is_made_once_even_after_it_was_revoked(accounts: Accounts) -> None:
-    new = accounts.create_first("first", credits=7)
-    assert new is not None
-    assert accounts.authenticate(new.key).credits == 7
-    accounts.revoke(new.id)
-    assert accounts.create_first("first") is None
+class Note:
+    """A place for the text of one key."""
+
+    text: str | None = None
+
+    def keep(self, accounts: Accounts, credit_count: int | None = None) -> KeptKey:
+        return accounts.keep(
+            "kept", credit_count, read=lambda: self.text, write=lambda text: setattr(self, "text", text)
+        )
 
 
-def test_threads_make_one_first_key_between_them_on_a_fresh_database(place: Place) -> None:
-    def start(_: int) -> bool:
+def test_a_kept_key_is_made_once_and_found_again_whatever_its_credits(accounts: Accounts) -> None:
+    note = Note()
+    made = note.keep(accounts, 0)
+    assert made.key == note.text
+    assert made.key not in repr(made)
+    assert accounts.authenticate(made.key) == made.info
+    assert (made.info.name, made.info.credits) == ("kept", 0)
+    accounts.lock(made.info.id)
+    assert note.keep(accounts, 7).info.state == "locked"
+    accounts.unlock(made.info.id)
+    assert note.keep(accounts).key == made.key
+    assert len(accounts.list()) == 1
+
+
+END = {
+    "revoked": lambda accounts, note, key_id: accounts.revoke(key_id),
+    "expired": lambda accounts, note, key_id: accounts.expire(key_id, 1.0),
+    "rotated away": lambda accounts, note, key_id: accounts.rotate(key_id, grace_s=0),
+    "lost": lambda accounts, note, key_id: setattr(note, "text", None),
+    "of another database": lambda accounts, note, key_id: setattr(note, "text", new_api_key()),
+    "cut": lambda accounts, note, key_id: setattr(note, "text", "pk_1"),
+}
+
+
+@pytest.mark.parametrize("end", END)
+def test_a_kept_key_that_has_ended_is_replaced_by_a_new_one(accounts: Accounts, end: str) -> None:
+    note = Note()
+    old = note.keep(accounts)
+    END[end](accounts, note, old.info.id)
+    new = note.keep(accounts, 3)
+    assert new.key not in {old.key, "pk_1"}
+    assert accounts.authenticate(new.key).credits == 3
+    assert note.keep(accounts) == KeptKey(new.key, accounts.authenticate(new.key))
+
+
+def test_a_key_that_cannot_be_kept_is_not_made(accounts: Accounts) -> None:
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        accounts.keep("kept", None, read=lambda: None, write=full)
+    assert accounts.list() == []
+
+
+def test_threads_make_one_kept_key_between_them_on_a_fresh_database(place: Place) -> None:
+    note = Note()
+
+    def start(_: int) -> str:
         with closing(Database(place)) as mine:  # each with a connection of its own, as processes have
-            return Accounts(mine).create_first("first") is not None
+            return note.keep(Accounts(mine)).key
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(start, range(24))) == 1
+        assert set(threads.map(start, range(24))) == {note.text}
+    with closing(Database(place)) as mine:
+        assert len(Accounts(mine).list()) == 1
 
 
 def test_the_file_is_the_owners_alone(path: Path) -> None:

@@ -1,32 +1,100 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from packshot.errors import BadSettings
 from packshot.service.accounts import Accounts
 from packshot.service.database import Database
 from packshot.service.settings import Settings
-from packshot.service.state import State
+from packshot.service.state import LINK_NAME, State
 
 
 def settings_for(folder: Path, **values: object) -> Settings:
     return Settings.model_validate({"state_dir": folder} | values)
 
 
-def test_a_first_start_makes_a_secret_and_a_key_and_a_second_start_finds_them(tmp_path: Path) -> None:
+@pytest.fixture
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
+    with closing(Database(tmp_path / "accounts.sqlite3")) as database:
+        yield Accounts(database)
+
+
+def test_a_first_start_makes_a_secret_and_a_link_and_a_second_start_finds_them(
+    tmp_path: Path, accounts: Accounts
+) -> None:
     settings = settings_for(tmp_path / "deep" / "state", first_credits=9)
     first, second = State(settings), State(settings)
-    database = Database(first.database)
-    accounts = Accounts(database)
-    new = first.first_key(accounts)
-    assert new is not None
-    assert accounts.authenticate(new.key).credits == 9
+    link = first.link(accounts, settings.base_url)
+    assert link is not None
+    assert link.url == f"http://127.0.0.1:8000/#key={link.key}"
+    assert accounts.authenticate(link.key).credits == 9
     assert first.url_secrets == second.url_secrets
-    assert second.first_key(accounts) is None
-    database.close()
+    again = second.link(accounts, settings.base_url)
+    assert again is not None
+    assert again.url == link.url
+    assert [key.name for key in accounts.list()] == [LINK_NAME]
+
+
+def test_the_link_is_the_owners_alone_and_shown_by_nothing(tmp_path: Path, accounts: Accounts) -> None:
+    folder = tmp_path / "state"
+    link = State(settings_for(folder)).link(accounts)
+    assert link is not None
+    assert link.key not in repr(link)
+    assert [file.name for file in folder.iterdir()] == ["link"]  # and no draft of it
+    assert (folder / "link").stat().st_mode & 0o777 == 0o600
+    assert (folder / "link").read_text() == f"{link.url}\n"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "localhost", "::1"])
+def test_the_link_leads_where_the_last_start_was(tmp_path: Path, accounts: Accounts, host: str) -> None:
+    state = State(settings_for(tmp_path, host=host, port=8123))
+    shown = state.link(accounts)
+    assert shown is not None
+    started = state.link(accounts, "http://localhost:9999")
+    assert started is not None
+    assert started.url == f"http://localhost:9999/#key={shown.key}"
+    assert State(settings_for(tmp_path)).link(accounts) == started
+    back = state.link(accounts, state.settings.base_url)
+    assert back is not None
+    assert back.url == f"http://{'[::1]' if ':' in host else host}:8123/#key={shown.key}"
+
+
+def test_a_rotated_key_takes_its_link_along(tmp_path: Path, accounts: Accounts) -> None:
+    state = State(settings_for(tmp_path))
+    before = state.link(accounts, "http://127.0.0.1:9000")
+    assert before is not None
+    other = accounts.create("shop")
+    state.rotate(accounts, other.id, 0)
+    assert state.link(accounts) == before
+    new = state.rotate(accounts, before.info.id, 0)
+    after = state.link(accounts)
+    assert after is not None
+    assert (after.address, after.key, after.info.id) == (before.address, new.key, before.info.id)
+
+
+def test_a_link_that_cannot_be_read_is_a_setup_error(tmp_path: Path, accounts: Accounts) -> None:
+    (tmp_path / "link").mkdir()
+    with pytest.raises(BadSettings, match="link cannot be used"):
+        State(settings_for(tmp_path)).link(accounts)
+
+
+@given(content=st.binary(max_size=200) | st.builds("{}/#key={}".format, st.text(), st.text()).map(str.encode))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_lies_in_the_links_place_gives_way_to_a_link_that_works(
+    tmp_path: Path, accounts: Accounts, content: bytes
+) -> None:
+    (tmp_path / "link").write_bytes(content)
+    link = State(settings_for(tmp_path)).link(accounts)
+    assert link is not None
+    assert link.address == "http://127.0.0.1:8000" or link.address.encode() in content
+    accounts.authenticate(link.key)
 
 
 def test_the_secret_is_long_and_the_owners_alone(tmp_path: Path) -> None:
@@ -51,13 +119,13 @@ def test_configured_secrets_come_first_and_nothing_is_made(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_made_where_others_can_reach_the_service(tmp_path: Path) -> None:
+def test_nothing_is_made_where_others_can_reach_the_service(tmp_path: Path, accounts: Accounts) -> None:
     settings = settings_for(tmp_path, host="192.168.1.5", url_secrets=("c" * 32,))
-    database = Database(State(settings).database)
-    accounts = Accounts(database)
-    assert State(settings).first_key(accounts) is None
+    behind_a_proxy = settings_for(tmp_path, public_base_url="https://cutouts.example.com")
+    for each in (settings, behind_a_proxy):
+        assert State(each).link(accounts, each.base_url) is None
     assert accounts.list() == []
-    database.close()
+    assert not (tmp_path / "link").exists()
     open_to_all = settings.model_copy(update={"url_secrets": ()})  # a way past the settings' own check
     with pytest.raises(BadSettings, match="PACKSHOT_URL_SECRETS"):
         _ = State(open_to_all).url_secrets

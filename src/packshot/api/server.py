@@ -310,9 +310,10 @@ class DeadlineProtocol(GuardedProtocol):
 class Server(uvicorn.Server):
     """Tells the service at the first signal, so that readiness fails while the work in flight is finished."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._service = service
+        self._on_ready = on_ready
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._service.admission.close()
@@ -324,10 +325,12 @@ class Server(uvicorn.Server):
         for listener in (each for server in self.servers for each in server.sockets):
             with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
                 same.listen(LONGEST_BACKLOG)
+        if self.started:
+            self._on_ready()
 
 
 def bind(settings: Settings) -> socket.socket:
-    """The listening socket, before anything else is made: a port that is taken must not cost a first key.
+    """The listening socket, before anything else is made: a port that is taken must not cost a key.
 
     Raises
     ------
@@ -341,8 +344,11 @@ def bind(settings: Settings) -> socket.socket:
         raise cannot_listen(error, settings.host, settings.port, host_setting="host", port_setting="port") from error
 
 
-def make_server(service: Service) -> Server:
-    """A server for the service's own settings; `.run()` blocks until a signal. It binds, or takes `sockets=[...]`."""
+def make_server(service: Service, on_ready: Callable[[], object] = lambda: None) -> Server:
+    """A server for the service's own settings; `.run()` blocks until a signal. It binds, or takes `sockets=[...]`.
+
+    on_ready: called once it answers; it must not block.
+    """
     settings, limit = service.settings, ConnectionLimit.of_this_process()
     config = uvicorn.Config(
         create_app(service),
@@ -360,4 +366,4 @@ def make_server(service: Service) -> Server:
         timeout_keep_alive=cast("int", settings.idle_timeout_s),
         timeout_graceful_shutdown=cast("int", settings.drain_s),
     )
-    return Server(config, service)
+    return Server(config, service, on_ready)

@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     from packshot.service.accounts import Accounts, KeyInfo
     from packshot.service.database import Database
+    from packshot.service.state import State
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
@@ -47,15 +48,8 @@ class Duration(click.ParamType[float]):
 
 @contextmanager
 def _database() -> Iterator[Database]:
-    from packshot.service.database import Database
-    from packshot.service.settings import Settings
-    from packshot.service.state import State
-
-    database = Database(State(Settings.from_environment(os.environ)).database)
-    try:
+    with _state() as (_, database):
         yield database
-    finally:
-        database.close()
 
 
 @contextmanager
@@ -66,9 +60,52 @@ def _accounts() -> Iterator[Accounts]:
         yield Accounts(database)
 
 
+@contextmanager
+def _state() -> Iterator[tuple[State, Database]]:
+    from packshot.service.database import Database
+    from packshot.service.settings import Settings
+    from packshot.service.state import State
+
+    state = State(Settings.from_environment(os.environ))
+    database = Database(state.database)
+    try:
+        yield state, database
+    finally:
+        database.close()
+
+
 @click.group()
 def keys() -> None:
-    """Create, list and change the service's API keys; they work while it runs."""
+    """Create, list and change the service's API keys; they work while it runs.
+
+    Where only this machine reaches the service, `packshot keys link` shows the link that opens its page with a key.
+    """
+
+
+@keys.command()
+def link() -> None:
+    """Show the link that opens the page with a key, on a machine of your own, whether or not the service runs.
+
+    It is the one that each start shows, and is made anew when its key was revoked.
+    """
+    from packshot.cli.serve import command, usable, why_not, why_others_reach
+    from packshot.errors import BadSettings
+    from packshot.service.accounts import Accounts
+
+    with _state() as (state, database):
+        found = state.link(Accounts(database))
+    if found is None:
+        raise BadSettings(
+            f"There is no link where others may reach the service: {why_others_reach(state.settings)}.",
+            hint=f"`{command()} keys rotate ID` gives a lost key a new text, `{command()} keys create NAME` makes one.",
+        )
+    if not usable(found):
+        raise BadSettings("There is no link now.", hint=why_not(found))
+    click.echo(found.url)
+    if why_not(found):
+        click.echo(why_not(found), err=True)
+    if not _listens(found.address):
+        click.echo(f"No service answers there now: `{command()} serve` starts it.", err=True)
 
 
 @keys.command()
@@ -116,8 +153,10 @@ def label(key_id: str, name: str) -> None:
 )
 def rotate(key_id: str, grace_s: float) -> None:
     """Give the key with this ID a new text and print it, this once. Credits, rate and usage stay."""
-    with _accounts() as accounts:
-        click.echo(accounts.rotate(key_id, grace_s).key)
+    from packshot.service.accounts import Accounts
+
+    with _state() as (state, database):
+        click.echo(state.rotate(Accounts(database), key_id, grace_s).key)
 
 
 @keys.command()
@@ -233,6 +272,19 @@ def usage(days: int, key_id: str | None) -> None:
 def _in(seconds: float | None) -> float | None:
     """That long from now, in seconds since 1970."""
     return None if seconds is None or math.isinf(seconds) else time.time() + seconds
+
+
+def _listens(address: str) -> bool:
+    """Whether anything answers at the address of a link."""
+    import socket
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(address)
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 80), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _day(timestamp: float | None) -> str:

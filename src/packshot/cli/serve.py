@@ -1,4 +1,4 @@
-"""`packshot serve` and `packshot health`: the service, with a first key and a line to paste, and the probe of it."""
+"""`packshot serve` and `packshot health`: the service, with a link that opens its page, and the probe of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,18 +17,24 @@ from packshot.cli.errors import NotHealthy
 
 if TYPE_CHECKING:
     from packshot.service.settings import Settings
+    from packshot.service.state import Link
 
 EXAMPLE = Path("examples/bear.jpg")
+# They would take the terminal, in which the log is.
+TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh"})
 
 
 @click.command()
 @click.option("--host", help="Address to listen on; also PACKSHOT_HOST.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; also PACKSHOT_PORT.  [default: 8000]")
-def serve(host: str | None, port: int | None) -> None:
+@click.option(
+    "--open", "open_page", is_flag=True, help="Open the page in a browser, where only this machine reaches it."
+)
+def serve(host: str | None, port: int | None, open_page: bool) -> None:
     """Run the service.
 
     Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
-    machine only and makes its own secret and a first key.
+    machine only, and shows a link that opens its page with a key.
     """
     from packshot.api.server import bind, make_server, raise_descriptor_limit
     from packshot.engine.process import tune_process
@@ -36,14 +44,16 @@ def serve(host: str | None, port: int | None) -> None:
 
     options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}
     settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
+    if open_page and not settings.only_here:
+        raise click.UsageError(f"--open is for a service that only this machine reaches: {why_others_reach(settings)}.")
     tune_process()
     raise_descriptor_limit()
     set_up_logging(settings.log_level, settings.log_format)
     listening = bind(settings)
     service = build(settings)
-    _welcome(settings, service.first_key.key if service.first_key else None)
+    _welcome(settings, service.link)
     try:
-        make_server(service).run(sockets=[listening])
+        make_server(service, _opening(service.link if open_page else None)).run(sockets=[listening])
     finally:
         if service.admission.running:  # a thread that cannot be stopped, which Python would wait for
             logging.shutdown()
@@ -81,24 +91,75 @@ def health(ready: bool, timeout_s: float) -> None:
     click.echo("ok")
 
 
-def _welcome(settings: Settings, first_key: str | None) -> None:
-    address = settings.base_url
-    click.echo(f"packshot serves on {address}  (in a browser: the page; docs: {address}/docs)")
-    if settings.public_base_url:
-        click.echo(f"It listens on {settings.host}, port {settings.port}.")
-    if first_key is None:
-        command = _command()
-        click.echo(f"Keys: `{command} keys list`, `{command} keys create NAME`.\n")
-        return
-    photo = EXAMPLE if EXAMPLE.exists() else Path("photo.jpg")
-    click.echo(f"First API key, shown this once: {first_key}\nThe page asks for it. Or try it from another terminal:\n")
-    click.echo(f"  curl -H 'x-api-market-key: {first_key}' -F image=@{photo} {address}/cutout/commodity/commodity\n")
+def usable(link: Link | None) -> bool:
+    """Whether the link opens the page with a key that works; without credits it still does, and the page says so."""
+    return link is not None and link.info.state == "active"
 
 
-def _command() -> str:
+def why_not(link: Link) -> str:
+    """What keeps the link from being of full use, and what to do; "" where nothing does."""
+    if link.info.state == "locked":
+        return f"The key of this machine's link is locked: `{command()} keys unlock {link.info.id}` lets it in again."
+    if link.info.credits == 0:
+        return f"It has no credits left: `{command()} keys credits add {link.info.id} COUNT` gives it more."
+    return ""
+
+
+def why_others_reach(settings: Settings) -> str:
+    """The setting by which others may reach the service, with its value."""
+    if settings.is_loopback:
+        return f"PACKSHOT_PUBLIC_BASE_URL is {settings.public_base_url}"
+    return f"PACKSHOT_HOST is {settings.host}"
+
+
+def command() -> str:
     """What to type for packshot: `make serve` and `uv run` keep it in a folder that is on no PATH but their own."""
     environment = Path(sys.prefix)
     return f"{environment.name}/bin/packshot" if environment.parent == Path.cwd() and os.name == "posix" else "packshot"
+
+
+def _welcome(settings: Settings, link: Link | None) -> None:
+    from packshot.api.limits import WIDEST, in_words
+    from packshot.service.build import contract_limits
+
+    address = settings.base_url
+    click.echo(f"packshot serves on {address}  (docs: {address}/docs)")
+    if settings.public_base_url:
+        click.echo(f"It listens on {settings.host}, port {settings.port}.")
+    if link is None or not usable(link):
+        said = f"{why_not(link)}\n" if link else ""
+        click.echo(f"{said}Keys: `{command()} keys list`, `{command()} keys create NAME`.\n")
+        return
+    photo = EXAMPLE if EXAMPLE.exists() else Path("photo.jpg")
+    click.echo(f"Open the page, with its key:  {link.url}")
+    if why_not(link):
+        click.echo(why_not(link))
+    click.echo(f"This link again: `{command()} keys link`. Or from another terminal:\n")
+    click.echo(f"  curl -H 'x-api-market-key: {link.key}' -F image=@{photo} {address}/cutout/commodity/commodity\n")
+    click.echo(f"It takes {in_words(contract_limits(settings))}. For other photos use {WIDEST}.\n")
+
+
+def _opening(link: Link | None) -> Callable[[], object]:
+    """A call that opens the link, if there is one that can be used, and returns at once.
+
+    It goes on in a thread: looking for browsers takes a while, and some return only when they are closed.
+    """
+    if link is None or not usable(link):
+        return lambda: None
+    return threading.Thread(target=_open, args=(link,), daemon=True, name="browser").start
+
+
+def _open(link: Link) -> None:
+    """Open the link in a browser that has a window; where there is none, say so."""
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        browser = None
+    is_text = browser is None or Path(str(getattr(browser, "name", ""))).name in TEXT_BROWSERS
+    if browser is None or is_text or not browser.open(link.url):
+        click.echo(f"No browser can be opened here: open {link.url} in yours.\n")
 
 
 def _said(body: str) -> str:

@@ -1,5 +1,7 @@
 """API keys: who may come in. An id stands for a key everywhere else; the key itself is shown once.
 
+The one key whose text is kept is that of the link by which the owner of a machine opens the page: service/state.py.
+
 Its text is pk_, 43 random characters (256 bits), 6 characters of checksum. The prefix lets scanners find leaked keys.
 The checksum tells a mistyped key from a wrong one and refuses rubbish without a look into the database; it protects
 nothing else. The SHA-256 is stored: with 256 random bits there is nothing to guess, and a slow hash would only cost
@@ -17,7 +19,7 @@ import string
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import and_, func, insert, or_, select, update
@@ -27,7 +29,7 @@ from packshot.service.database import Database
 from packshot.service.tables import CHARGES, IDEMPOTENCY, KEYS, USAGE
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Row, Update
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Update
 
 # last_used_at is for people who wonder whether a key is still in use: a write a minute is enough.
 LAST_USED_STEP_S = 60
@@ -72,8 +74,17 @@ class KeyInfo:
     previous_until: float | None = None
 
 
+@dataclass(frozen=True)
+class KeptKey:
+    """A key whose text is kept by whoever asked for it. info: at the time of asking."""
+
+    key: str = field(repr=False)
+    info: KeyInfo
+
+
 _COLUMNS = tuple(KEYS.c[name] for name in KeyInfo.__dataclass_fields__)
 _NOT_REVOKED = KEYS.c.state != "revoked"
+_WHERE_FROM = "On your own machine `packshot keys link` shows one; elsewhere ask whoever runs this service."
 
 
 class Accounts:
@@ -90,13 +101,33 @@ class Accounts:
 
         Raises: InvalidOption.
         """
-        new = self._insert(name, expires_at=expires_at, credits=_checked_credits(credits), rate=_checked_rate(rate))
-        assert new is not None  # noqa: S101 - it need not be the first
-        return new
+        values = {"expires_at": expires_at, "credits": _checked_credits(credits), "rate": _checked_rate(rate)}
+        with self._database.transaction() as connection:
+            return self._insert(connection, name, **values)
 
-    def create_first(self, name: str, credits: int | None = None) -> NewKey | None:
-        """Make a key if there never was one, else None. Of two processes that start at once, one makes it."""
-        return self._insert(name, only_first=True, credits=_checked_credits(credits))
+    def keep(
+        self, name: str, credits: int | None, *, read: Callable[[], str | None], write: Callable[[str], None]
+    ) -> KeptKey:
+        """The key whose text `read` finds. Where it finds none that lives, a new one, whose text goes to `write`.
+
+        A key that is locked or has no credits left lives: somebody means that, and can take it back. Of processes that
+        start at once, one makes the key, and the others find it.
+        """
+        with self._database.transaction(alone="keys") as connection:
+            text = read()
+            found = connection.execute(self._owner(text)).first() if text is not None else None
+            if text is not None and found is not None:
+                info = _info(found)
+                if info.state != "revoked" and not self._has_expired(info):
+                    return KeptKey(text, info)
+            new = self._insert(connection, name, credits=_checked_credits(credits))
+            write(new.key)
+            return KeptKey(new.key, _info(connection.execute(self._owner(new.key)).one()))
+
+    def find(self, key: str) -> KeyInfo | None:
+        """Whose key this is, whatever its state. It does not count as used."""
+        rows = self._database.rows(self._owner(key))
+        return _info(rows[0]) if rows else None
 
     def rotate(self, key_id: str, grace_s: float = ROTATION_GRACE_S) -> NewKey:
         """Give a key a new text. The old one works for a while yet; the one before that ends now.
@@ -161,15 +192,12 @@ class Accounts:
             It cannot be looked up now: nobody is let in on trust.
         """
         if not key:
-            raise MissingKey("No API key came with the request.", hint="Send your key in its header.")
+            raise MissingKey("No API key came with the request.", hint=f"Send your key in its header. {_WHERE_FROM}")
         if not is_well_formed(key):
-            raise UnknownKey("This is not an API key.", hint="Look for a missing or mistyped character.")
-        digest = digest_of(key)
-        replaced = and_(KEYS.c.previous_digest == digest, KEYS.c.previous_until > self._now())
-        rows = self._database.rows(select(*_COLUMNS).where(or_(KEYS.c.digest == digest, replaced)))
-        if not rows:
-            raise UnknownKey("This API key is not known here.", hint="Make one with `packshot keys create`.")
-        info = _info(rows[0])
+            raise UnknownKey("This is not an API key.", hint=f"Look for a missing or mistyped character. {_WHERE_FROM}")
+        info = self.find(key)
+        if info is None:
+            raise UnknownKey("This API key is not known here.", hint=_WHERE_FROM)
         self._check(info)
         self._note_use(info)
         return info
@@ -179,19 +207,25 @@ class Accounts:
         rows = self._database.rows(select(*_COLUMNS).order_by(KEYS.c.created_at, KEYS.c.id))
         return [_info(row) for row in rows]
 
-    def _insert(self, name: str, *, only_first: bool = False, **given: object) -> NewKey | None:
+    def _insert(self, connection: Connection, name: str, **given: object) -> NewKey:
         new = NewKey(new_api_key(), secrets.token_hex(6))
         row = {"id": new.id, "name": name, "digest": digest_of(new.key), "created_at": self._now(), **given}
-        with self._database.transaction(alone="keys") as connection:
-            if only_first and connection.execute(select(KEYS.c.id).limit(1)).first():
-                return None
-            connection.execute(insert(KEYS).values(row))
+        connection.execute(insert(KEYS).values(row))
         return new
+
+    def _owner(self, key: str) -> Select[Any]:
+        """The row of a key, by its text or by the one before the last rotation, for as long as that works."""
+        digest = digest_of(key)
+        replaced = and_(KEYS.c.previous_digest == digest, KEYS.c.previous_until > self._now())
+        return select(*_COLUMNS).where(or_(KEYS.c.digest == digest, replaced))
+
+    def _has_expired(self, info: KeyInfo) -> bool:
+        return info.expires_at is not None and self._now() >= info.expires_at
 
     def _check(self, info: KeyInfo) -> None:
         if info.state != "active":
             raise LockedKey(f"This API key is {info.state}.", hint="Ask who runs this service.", key_id=info.id)
-        if info.expires_at is not None and self._now() >= info.expires_at:
+        if self._has_expired(info):
             raise UnknownKey("This API key has expired.", hint="Ask for a new one.", key_id=info.id)
 
     def _note_use(self, info: KeyInfo) -> None:

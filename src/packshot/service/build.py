@@ -17,7 +17,7 @@ from packshot.core.codecs import Limits
 from packshot.core.geometry import Size, network_size
 from packshot.engine.network import Network, load_network
 from packshot.errors import ShuttingDown
-from packshot.service.accounts import Accounts, KeyInfo, NewKey
+from packshot.service.accounts import Accounts, KeyInfo
 from packshot.service.admission import Admission
 from packshot.service.codec_process import CodecProcesses
 from packshot.service.database import Database
@@ -27,7 +27,7 @@ from packshot.service.ledger import Ledger
 from packshot.service.logs import bind_key
 from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, open_results
-from packshot.service.state import State
+from packshot.service.state import Link, State
 from packshot.service.tasks import Tasks
 from packshot.service.telemetry import Telemetry, make_telemetry
 from packshot.service.url_input import UrlInput
@@ -67,7 +67,7 @@ class Service:
     sweeper: Sweeper
     telemetry: Telemetry
     now: Callable[[], float]
-    first_key: NewKey | None
+    link: Link | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -185,7 +185,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         sweeper=Sweeper(store, settings.result_ttl_s),
         telemetry=telemetry,
         now=now,
-        first_key=state.first_key(accounts),
+        link=state.link(accounts, settings.base_url),
     )
 
 

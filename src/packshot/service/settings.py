@@ -74,7 +74,8 @@ class Settings(BaseModel):
         shown="none",
     )
     state_dir: Path = setting(
-        "Folder for accounts, results and the service's own secret. It is made with mode 0700 when it is missing.",
+        "Folder for accounts, results, the service's own secret and, where only this machine reaches the service, the "
+        "link that opens the page with its key. It is made with mode 0700 when it is missing.",
         "a folder that the service may write to",
         default_factory=lambda: _state_dir(os.environ),
         shown="$XDG_STATE_HOME/packshot, or ~/.local/state/packshot",
@@ -228,7 +229,8 @@ class Settings(BaseModel):
         default="open",
     )
     first_credits: int | None = setting(
-        "Credits of the key that is made at the first start on a loopback address.",
+        "Credits of the key that is made for the link that opens the page, where only this machine reaches the "
+        "service.",
         "a whole number from 0 up",
         default=None,
         ge=0,
@@ -302,6 +304,14 @@ class Settings(BaseModel):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return _is_loopback(self.host)
+
+    @property
+    def only_here(self) -> bool:
+        """Whether it is for the people at this machine: no other reaches it, and nothing says that a proxy is in front.
+
+        Behind a proxy a loopback address is open to whomever that lets in, and result links need its public address.
+        """
+        return self.is_loopback and self.public_base_url is None
 
     @property
     def base_url(self) -> str:

@@ -1,8 +1,16 @@
-"""The state folder: where accounts and results lie, and what a first start on a loopback address makes by itself."""
+"""The state folder: where accounts and results lie, and what a start on a loopback address makes by itself.
+
+That is a secret for result links, and a key with the link that opens the page with it. Both are files that their owner
+alone may read. The link is for the people at this machine: where others may reach the service, nothing of it is made.
+"""
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +19,30 @@ from packshot.errors import BadSettings
 from packshot.service.settings import SECRET_CHARACTERS
 
 if TYPE_CHECKING:
-    from packshot.service.accounts import Accounts, NewKey
+    from packshot.service.accounts import Accounts, KeyInfo, NewKey
     from packshot.service.settings import Settings
+
+
+LINK_NAME = "link of this machine"
+"""What the key behind the link is called in `packshot keys list`."""
+_FRAGMENT = "/#key="
+_KEPT = re.compile(rf"(http://[0-9A-Za-z.:_\[\]-]+){_FRAGMENT}([0-9A-Za-z_]+)\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Link:
+    """The link that opens the page with its key. address: of the service, as in http://127.0.0.1:8000.
+
+    The key is in the fragment, which browsers keep to themselves: it is in no log, no Referer and no proxy.
+    """
+
+    address: str
+    key: str = field(repr=False)
+    info: KeyInfo
+
+    @property
+    def url(self) -> str:
+        return f"{self.address}{_FRAGMENT}{self.key}"
 
 
 class State:
@@ -20,7 +50,7 @@ class State:
 
     def __init__(self, settings: Settings) -> None:
         """Raises BadSettings when the folder cannot be made."""
-        self._settings = settings
+        self.settings = settings
         self._folder = settings.state_dir
         self.database: Path | str = settings.database_url or self._folder / "accounts.sqlite3"
         self.results = self._folder / "results"
@@ -35,35 +65,86 @@ class State:
 
         Raises: BadSettings when the secret cannot be kept, or when there is none and others can reach the service.
         """
-        if self._settings.url_secrets:
-            return self._settings.url_secrets
-        if not self._settings.is_loopback:
-            raise BadSettings(f"PACKSHOT_URL_SECRETS is needed to listen on {self._settings.host}.")
+        if self.settings.url_secrets:
+            return self.settings.url_secrets
+        if not self.settings.is_loopback:
+            raise BadSettings(f"PACKSHOT_URL_SECRETS is needed to listen on {self.settings.host}.")
         path = self._folder / "url-secret"
         try:
             return (_kept_secret(path),)
         except OSError as error:
             raise _unusable(path, error) from error
 
-    def first_key(self, accounts: Accounts) -> NewKey | None:
-        """A key to begin with: on a loopback address, when there never was one. Its text is not kept: show it."""
-        if not self._settings.is_loopback:
+    def link(self, accounts: Accounts, address: str | None = None) -> Link | None:
+        """The link of this machine, the same at each start; None where others may reach the service.
+
+        It is made when there is none, and anew when its key was revoked, has expired or is unknown to the accounts.
+
+        Parameters: address, of a service that starts; without it, that of the last start.
+        Raises: BadSettings when the link cannot be kept.
+        """
+        if not self.settings.only_here:
             return None
-        return accounts.create_first("first", credits=self._settings.first_credits)
+        kept_address, _ = self._kept_link()
+        address = address or kept_address or self.settings.base_url
+        kept = accounts.keep(
+            LINK_NAME,
+            self.settings.first_credits,
+            read=lambda: self._kept_link()[1],
+            write=lambda text: self._keep_link(address, text),
+        )
+        if kept_address != address:
+            self._keep_link(address, kept.key)
+        return Link(address, kept.key, kept.info)
+
+    def rotate(self, accounts: Accounts, key_id: str, grace_s: float) -> NewKey:
+        """Give a key a new text, as Accounts.rotate does; where it is the one behind the link, the link has it too."""
+        address, text = self._kept_link()
+        info = accounts.find(text) if text is not None else None
+        new = accounts.rotate(key_id, grace_s)
+        if address is not None and info is not None and info.id == key_id:
+            self._keep_link(address, new.key)
+        return new
+
+    @property
+    def _link_path(self) -> Path:
+        return self._folder / "link"
+
+    def _kept_link(self) -> tuple[str | None, str | None]:
+        """The address and the key of the link that is kept."""
+        try:
+            found = _KEPT.fullmatch(self._link_path.read_text(encoding="utf-8", errors="replace"))
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            raise _unusable(self._link_path, error) from error
+        return (found[1], found[2]) if found else (None, None)
+
+    def _keep_link(self, address: str, key: str) -> None:
+        try:
+            with _draft(self._link_path, f"{address}{_FRAGMENT}{key}\n") as draft:
+                draft.replace(self._link_path)
+        except OSError as error:
+            raise _unusable(self._link_path, error) from error
+
+
+@contextmanager
+def _draft(path: Path, content: str) -> Iterator[Path]:
+    """A file beside `path`, whole and of mode 0600, to be put in its place; it is removed where it was not."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    draft.touch(mode=0o600, exist_ok=False)
+    try:
+        draft.write_text(content, encoding="ascii")
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _kept_secret(path: Path) -> str:
     """The secret in a file of mode 0600, which is made whole or not at all; of two processes, one makes it."""
     if not path.exists():
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        draft.touch(mode=0o600, exist_ok=False)
-        try:
-            draft.write_text(secrets.token_hex(32), encoding="ascii")
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass  # another process was quicker: its secret counts
-        finally:
-            draft.unlink()
+        with suppress(FileExistsError), _draft(path, secrets.token_hex(32)) as draft:
+            path.hardlink_to(draft)  # fails where another process was quicker: its secret counts
     secret = path.read_text(encoding="utf-8", errors="replace").strip()
     if len(secret) < SECRET_CHARACTERS:
         raise BadSettings(f"The secret in {path} is cut.", hint="Remove the file; the next start makes another.")
