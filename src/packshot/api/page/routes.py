@@ -26,6 +26,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+# The words for somebody without a key, or with one that is not known.
+_ON_OWN_MACHINE = (
+    "On your own computer there is nothing to copy: open the link that packshot printed when it started, or run "
+    "<code>packshot keys link</code> and open the link that it prints."
+)
+_ELSEWHERE = "Ask whoever runs this service for a key."
 _A_YEAR = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"  # kept, but asked for each time: the ETag makes that a 304
 
@@ -40,7 +46,7 @@ class Page:
 
 def router(service: Service) -> APIRouter:
     """GET and HEAD of the page and its files."""
-    page = read_page()
+    page = read_page(_ON_OWN_MACHINE if service.settings.only_here else _ELSEWHERE)
     routes = APIRouter(include_in_schema=False)
 
     async def index(request: Request) -> Response:
@@ -57,13 +63,18 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def read_page() -> Page:
-    """The files in `site/`. VERSION in index.html becomes the version, so that addresses change with the content."""
+def read_page(key_help: str) -> Page:
+    """The files in `site/`. VERSION in index.html becomes the version, so that addresses change with the content.
+
+    key_help: takes the place of KEY_HELP in it.
+    """
     folder = resources.files("packshot.api.page") / "site"
     files = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}
     content = b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))
     version = hashlib.sha256(content).hexdigest()[:12]
-    files["index.html"] = files["index.html"].replace(b"VERSION", version.encode())
+    files["index.html"] = (
+        files["index.html"].replace(b"VERSION", version.encode()).replace(b"KEY_HELP", key_help.encode())
+    )
     return Page(files, version)
 
 

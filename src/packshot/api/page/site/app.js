@@ -21,7 +21,7 @@ const WIDE = matchMedia("(min-width: 60rem)");
 
 const connection = new Connection();
 const photos = new Photos();
-const keys = new Keys();
+const keys = new Keys(connection);
 
 /** The page as soon as the service says what it can do. */
 async function start() {
@@ -34,7 +34,7 @@ async function start() {
   const list = new List({ photos, work, onOpen: (photo, mode) => viewer.open(photo, mode) });
   find("inputs").textContent = `${kinds(offer)}; up to ${bytes(offer.inputs.max_bytes)} each.`;
   find("form").append(curlBox());
-  takeIn(offer.formats, work, follow(settings, work));
+  takeIn(offer, work, follow(settings, work));
   photos.addEventListener("change", ({ detail: { photo } }) => { list.update(photo); viewer.update(photo); showTally(work); });
   work.addEventListener("stopped", () => showStop(work, settings));
   find("download-all").addEventListener("click", () => downloadAll(settings));
@@ -55,8 +55,8 @@ async function offered() {
   }
 }
 
-function takeIn(formats, work, apply) {
-  takePhotos(formats, (files, others) => {
+function takeIn(offer, work, apply) {
+  takePhotos(offer, (files, others) => {
     if (find("key").open || find("viewer").open) return;
     apply();
     photos.add(files);
@@ -120,6 +120,7 @@ function bannerOf() {
   if (connection.state === "busy") {
     return [`The service is busy. Work goes on in about ${seconds(connection.pauseS)}.`, "Try now", () => connection.tryNow()];
   }
+  if (keys.notice) return [keys.notice, "Close", () => keys.dismiss()];
   return stop ?? ["", "", null];
 }
 

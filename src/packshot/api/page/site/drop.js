@@ -1,14 +1,18 @@
 // Photos come in: picked, dropped (folders too) or pasted.
 
 import { find } from "./dom.js";
+import { accepted } from "./words.js";
 
-/** Call onFiles(pictures, other) for every way in; other: how many files were no pictures of the service's formats. */
-export function takePhotos(formats, onFiles) {
-  const suffixes = formats.flatMap((format) => format.suffixes);
+/**
+ * Call onFiles(pictures, other) for every way in; other: how many files were no pictures. The file dialog offers what the
+ * service reads; a picture that it does not read is sent all the same, and comes back with words that say so.
+ */
+export function takePhotos(offer, onFiles) {
+  const suffixes = offer.formats.flatMap((format) => format.suffixes);
   // A browser knows few of them by itself.
   const isPicture = ({ name, type }) => type.startsWith("image/") || suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
   const pick = find("pick");
-  pick.accept = ["image/*", ...suffixes].join();
+  pick.accept = accepted(offer);
   const take = (files) => {
     const pictures = files.filter(isPicture);
     if (files.length) onFiles(pictures, files.length - pictures.length);

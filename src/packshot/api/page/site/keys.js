@@ -1,26 +1,37 @@
-// The access key: asked for once, kept for this tab.
+// The access key: it comes with the link that packshot prints, from another tab, or is asked for.
 
 import { find } from "./dom.js";
+import { checkKey, Gone, Problem } from "./service.js";
 
 const PLACE = "packshot-key";
+const OTHER_TABS_MS = 200; // to answer; they take 5
 
-/** Says "change" when a key comes or goes, or the question is put off. */
+/** Says "change" when a key comes or goes, when the question is put off, or when there is a notice. */
 export class Keys extends EventTarget {
+  notice = ""; // what was wrong with a link, while an earlier key is in use
+  dialog = find("key");
   #key = "";
   #asked = null;
   #answer = () => {};
-  dialog = find("key");
+  #arriving; // settled once it is known whether a key comes by itself
+  #connection;
+  #tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel(PLACE) : null;
 
-  constructor() {
+  constructor(connection) {
     super();
+    this.#connection = connection;
     this.#key = stored();
     find("key-button").addEventListener("click", () => this.ask());
     find("key-later").addEventListener("click", () => this.dialog.close());
-    this.dialog.addEventListener("close", () => this.dispatchEvent(new Event("change")));
+    this.dialog.addEventListener("close", () => this.#changed());
     find("key-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#take(find("key-text").value.trim());
+      this.#enter(find("key-text").value.trim());
     });
+    this.#tabs?.addEventListener("message", ({ data }) => this.#hear(data));
+    addEventListener("hashchange", () => this.#follow(keyInAddress())); // the link was opened in this very tab
+    this.#arriving = this.#key ? Promise.resolve() : this.#askTabs();
+    this.#follow(keyInAddress());
   }
 
   get known() {
@@ -33,8 +44,9 @@ export class Keys extends EventTarget {
   }
 
   /** The key; asks when there is none. */
-  get() {
-    if (this.#key) return Promise.resolve(this.#key);
+  async get() {
+    await this.#arriving;
+    if (this.#key) return this.#key;
     if (!this.#asked) {
       this.#asked = new Promise((resolve) => { this.#answer = resolve; });
       this.ask();
@@ -48,8 +60,8 @@ export class Keys extends EventTarget {
     this.#key = "";
     store("");
     this.#asked = new Promise((resolve) => { this.#answer = resolve; });
-    this.ask(problem.slug === "locked-key"
-      ? "This key is locked. Ask whoever runs this service."
+    this.ask(isLocked(problem)
+      ? "This key is locked."
       : "The service does not know this key. Please check it: a letter may be missing at its beginning or end.");
   }
 
@@ -58,20 +70,86 @@ export class Keys extends EventTarget {
     find("key-text").value = "";
     if (!this.dialog.open) this.dialog.showModal();
     find("key-text").focus();
-    this.dispatchEvent(new Event("change"));
+    this.#changed();
+  }
+
+  dismiss() {
+    this.notice = "";
+    this.#changed();
+  }
+
+  #enter(key) {
+    if (key) this.#take(key);
+    else find("key-why").textContent = "Please enter the key first.";
   }
 
   #take(key) {
-    if (!key) {
-      find("key-why").textContent = "Please enter the key first.";
-      return;
-    }
     this.#key = key;
     this.#asked = null;
+    this.notice = "";
     store(key);
-    this.dialog.close();
+    if (this.dialog.open) this.dialog.close();
+    this.#changed();
     this.#answer(key);
   }
+
+  /** Take the key of a link if the service knows it; else the one from before stays. */
+  #follow(key) {
+    if (!key) return;
+    this.#arriving = Promise.all([this.#arriving, this.#try(key)]);
+  }
+
+  async #try(key) {
+    for (;;) {
+      await this.#connection.ready();
+      try {
+        await checkKey(key);
+        this.#take(key);
+        this.#tabs?.postMessage({ key });
+        return;
+      } catch (error) {
+        if (error instanceof Gone) this.#connection.lost();
+        else if (error instanceof Problem && error.retryAfterS !== null) this.#connection.hold(error.retryAfterS);
+        else return this.#decline(error);
+      }
+    }
+  }
+
+  #decline(problem) {
+    let why = problem.message;
+    if (isLocked(problem)) why = "The key of the link that you opened is locked.";
+    else if (problem.status === 401) why = "The service does not know the key of the link that you opened: it may be an old link.";
+    if (!this.#key) return this.ask(why);
+    this.notice = `${why} The key from before is still in use. ${find("key-help").textContent}`;
+    return this.#changed();
+  }
+
+  #hear({ wanted, key }) {
+    if (wanted && this.#key) this.#tabs.postMessage({ key: this.#key });
+    else if (key && !this.#key) this.#take(key);
+  }
+
+  #askTabs() {
+    if (!this.#tabs) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#tabs.addEventListener("message", ({ data }) => data.key && resolve());
+      setTimeout(resolve, OTHER_TABS_MS);
+      this.#tabs.postMessage({ wanted: true });
+    });
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const isLocked = ({ slug }) => slug === "locked-key";
+
+/** The key of a link, `#key=...`, which is taken out of the address bar at once; "" where there is none. */
+function keyInAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (key !== null) history.replaceState(history.state, "", location.pathname + location.search);
+  return key?.trim() ?? "";
 }
 
 // A browser may forbid storage; then the key lives as long as the page.

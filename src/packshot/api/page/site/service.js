@@ -21,6 +21,11 @@ export async function about() {
   return response.json();
 }
 
+/** Whether the service takes a key; a Problem where it does not. Costs nothing. */
+export async function checkKey(key) {
+  await reach(address("v1/account"), { cache: "no-store", headers: { Authorization: `Bearer ${key}` } });
+}
+
 /**
  * One photo into one picture. Sends `options` (texts) and `files` (blobs) beside the photo, then fetches the result.
  * once: a name for this request; sent again after a broken connection it is done, and paid for, only once.

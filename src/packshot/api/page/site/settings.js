@@ -1,7 +1,7 @@
 // The form "How they should look": menus made from what the service offers, and the options that they stand for.
 
 import { find, make, pill } from "./dom.js";
-import { choice } from "./words.js";
+import { accepted, choice } from "./words.js";
 
 const FRAMES = {
   "": ["The whole photo", {}],
@@ -103,7 +103,7 @@ export class Settings extends EventTarget {
 
   #extras() {
     const colour = make("input", { type: "color", id: "colour", value: "#f4efe6" });
-    const file = make("input", { type: "file", id: "background-picture", accept: "image/*" });
+    const file = make("input", { type: "file", id: "background-picture", accept: accepted(this.offer) });
     file.addEventListener("change", () => { this.#picture = file.files[0] ?? null; this.#pictures += 1; });
     return [make("p", { className: "extra", id: "colour-row" }, make("label", { for: "colour" }, "Which colour"), colour),
       make("p", { className: "extra", id: "picture-row" }, make("label", { for: "background-picture" }, "Which picture"), file)]

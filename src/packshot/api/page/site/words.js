@@ -31,9 +31,13 @@ export function plain(words) {
   return said.charAt(0).toUpperCase() + said.slice(1);
 }
 
+const readable = ({ formats, inputs }) => formats.filter(({ name }) => inputs.formats.includes(name));
+
 /** The kinds of picture files that the service takes, in its order: those that people know first. */
-export const kinds = ({ formats, inputs }) =>
-  formats.filter(({ name }) => inputs.formats.includes(name)).map(({ title }) => title).join(", ");
+export const kinds = (offer) => readable(offer).map(({ title }) => title).join(", ");
+
+/** The same for a file dialog. */
+export const accepted = (offer) => readable(offer).flatMap(({ media_type, suffixes }) => [media_type, ...suffixes]).join();
 
 /** The ending of a picture that came back, as its address has it: "jpg". */
 export const extension = ({ url }) => new URL(url, document.baseURI).pathname.split(".").pop();
