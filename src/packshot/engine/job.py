@@ -229,7 +229,8 @@ class MatteResult:
 class Work:
     """All that is known of one photo so far. Each stage reads what earlier ones left and adds its own.
 
-    `codecs` reads and writes files; `cancellation` is looked at before each stage.
+    `codecs` reads and writes files; `cancellation` is looked at before each stage. `software` is the program that the
+    output names as its maker; None for none.
     Until a stage has run, what it adds is not there. `part` is the picture or its region of interest, which lies at
     `box`. `hints` belong to the part: a human's corrections, as core/touch_up.py reads them. `own` is the part's own
     alpha where that separates anything; `cut_out` says that it cuts the product out. `asks` says whether the network
@@ -269,10 +270,12 @@ class Work:
         network: Network,
         codec: Codecs = codecs,
         cancellation: Cancellation | None = None,
+        software: str | None = None,
     ) -> None:
         self.recipe = recipe
         self.network = network
         self.codecs = codec
+        self.software = software
         self.cancellation = cancellation or Cancellation()
         self.laps_ms: dict[str, float] = {}
 

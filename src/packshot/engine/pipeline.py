@@ -6,6 +6,7 @@ import numpy as np
 
 from packshot.core import codecs
 from packshot.core.codecs import Raster
+from packshot.core.codecs.exif import with_software
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, reached_edges
@@ -68,6 +69,8 @@ def draw(work: Work) -> None:
 
 def encode(work: Work) -> None:
     recipe, exif = work.recipe, work.picture.exif if work.recipe.keep_metadata else None
+    if work.software is not None:
+        exif = with_software(exif, work.software)
     rgb, alpha = work.rendering.rgb, work.rendering.alpha
     work.encoded = work.codecs.encode(rgb, alpha, format=recipe.format, quality=recipe.quality, exif=exif)
 
@@ -104,6 +107,7 @@ def run(
     cancellation: Cancellation | None = None,
     *,
     keep_matte: bool = False,
+    software: str | None = None,
 ) -> Result:
     """Make what a job asks for. Safe from threads.
 
@@ -115,6 +119,8 @@ def run(
         Ends the work before its next stage.
     keep_matte
         Whether the result holds the matte, four bytes for each pixel of the photo.
+    software
+        The program that the output's EXIF tag Software names, such as "packshot"; None for no such tag.
 
     Raises
     ------
@@ -124,7 +130,7 @@ def run(
     packshot.errors.NoForeground
         Nothing in the photo stands out.
     """
-    work = Work(job.recipe, network, codec, cancellation)
+    work = Work(job.recipe, network, codec, cancellation, software)
     work.job = job
     return _result(follow(PIPELINE, work), keep_matte=keep_matte)
 

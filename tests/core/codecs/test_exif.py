@@ -27,11 +27,17 @@ PLACE = {Gps.GPSLatitudeRef: "N", Gps.GPSLatitude: tuple(map(TiffImagePlugin.IFD
 MAIN = {Tag.Make: "Maker", Tag.Model: "Model 1", Tag.Artist: "A. Person", Tag.Copyright: "Shop", Tag.DateTime: "2026"}
 
 
-def camera_block(orientation: int = 1, *, order: str = ">", camera: dict[int, object] | None = None) -> bytes:
+def camera_block(
+    orientation: int = 1,
+    *,
+    order: str = ">",
+    camera: dict[int, object] | None = None,
+    main: dict[int, object] | None = None,
+) -> bytes:
     """A block as a camera writes it, with what must not survive: a maker's note, its size, a thumbnail."""
     exif = Image.Exif()
     exif.endian = order
-    exif.update({**MAIN, Tag.Orientation: orientation, Tag.ImageWidth: 9999})
+    exif.update({**MAIN, Tag.Orientation: orientation, Tag.ImageWidth: 9999, **(main or {})})
     note = {Tag.MakerNote: b"SECRET" * 50, Tag.ExifImageWidth: 9999, Tag.ColorSpace: 65535}
     exif.get_ifd(ExifTags.IFD.Exif).update({**CAMERA, **note, **(camera or {})})
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(PLACE)

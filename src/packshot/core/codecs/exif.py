@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 import cv2
 import numpy as np
 
-from packshot.core.codecs.ifd import LONG, SHORT, Entry, byte_order, directory, entries
+from packshot.core.codecs.ifd import LONG, SHORT, TEXT, Entry, byte_order, directory, entries
 from packshot.core.picture import UInt8
 
 _PREFIX = b"Exif\0\0"  # of a JPEG's segment
-_ORIENTATION = 0x0112
+_ORIENTATION, _SOFTWARE = 0x0112, 0x0131
 # The way from a stored picture to an upright one, by the value of the tag (EXIF 2.32, section 4.6.4): whether rows and
 # columns are swapped first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
 _TURNS: dict[int, tuple[bool, int | None]] = {
@@ -117,6 +117,14 @@ def sanitize(exif: bytes | None) -> bytes | None:
 def head(order: str, first: int) -> bytes:
     """A TIFF header: the byte order, and where the first directory begins."""
     return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", first)
+
+
+def with_software(exif: bytes | None, name: str) -> bytes:
+    """A block of `sanitize`, or for None an empty one, with the program that made the file as its tag Software."""
+    order = (exif and byte_order(exif)) or "<"
+    value = name.encode("ascii") + b"\0"
+    tags = {_SOFTWARE: Entry(_SOFTWARE, TEXT, len(value), value)}
+    return head(order, 8) + (merge(exif, order, tags, 8) if exif else directory(tags, order, 8))
 
 
 def merge(exif: bytes, order: str, tags: Mapping[int, Entry], start: int) -> bytes:

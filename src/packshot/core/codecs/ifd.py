@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Bytes of a value by its kind (TIFF 6.0, section 2; 129 is EXIF 3.0's UTF-8).
 _KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
-SHORT, LONG, UNDEFINED = 3, 4, 7
+TEXT, SHORT, LONG, UNDEFINED = 2, 3, 4, 7
 _WHOLE = {1: "B", SHORT: "H", LONG: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 # A camera writes about sixty; 65,535 fit.
 _MAX_ENTRIES = 1000
