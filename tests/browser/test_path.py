@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
+from packshot.batch.listing import _NO_PHOTOS_IN, is_photo
 from tests.kit import images
 from tests.kit.browser import EXAMPLES, PLAIN_HOST, Shop
 from tests.kit.browser import shop as open_shop
@@ -237,6 +238,40 @@ def test_it_works_by_another_address_over_plain_http(browser: Browser, running: 
         shop.page.get_by_text("The same from a command line").click()
         shop.page.get_by_role("button", name="Copy").click()
         expect(shop.page.locator("#copied")).to_have_text("Copied")
+
+
+def test_a_dropped_folder_gives_the_photos_that_the_command_line_sees_in_it(shop: Shop) -> None:
+    names = [
+        f"{place}{number}.jpg" for number, place in enumerate(["", "deep/", ".", "._", "deep/._", "deep/.hidden/"])
+    ]
+    names += [f"{folder}/{number}.jpg" for number, folder in enumerate(sorted(_NO_PHOTOS_IN), len(names))]
+    names += [f"deep/{folder.upper()}/{number}.jpg" for number, folder in enumerate(sorted(_NO_PHOTOS_IN), len(names))]
+    shop.page.evaluate(
+        """([names, bytes]) => {
+            const file = (name) => ({ name, isFile: true,
+                file: (done) => done(new File([new Uint8Array(bytes)], name, { type: "image/jpeg" })) });
+            const folder = (name, paths) => {
+                const below = new Map();
+                for (const [first, ...rest] of paths) {
+                    if (rest.length) below.set(first, [...(below.get(first) ?? []), rest]);
+                    else below.set(first, null);
+                }
+                const parts = [[...below].map(([each, rest]) => rest ? folder(each, rest) : file(each)), []];
+                return { name, isFile: false, createReader: () => ({ readEntries: (done) => done(parts.shift()) }) };
+            };
+            const event = new DragEvent("drop", { bubbles: true });
+            const root = folder("photos", names.map((name) => name.split("/")));
+            Object.defineProperty(event, "dataTransfer",
+                { value: { types: ["Files"], items: [{ webkitGetAsEntry: () => root }], files: [] } });
+            document.body.dispatchEvent(event);
+        }""",
+        [names, list(images.good("jpeg"))],
+    )
+    seen = [name for name in names if is_photo(name)]
+    assert seen == ["0.jpg", "deep/1.jpg"]
+    for name in seen:
+        expect(shop.card(name.rsplit("/", 1)[-1]).locator(".state")).to_contain_text("Ready")
+    expect(shop.page.locator(".state")).to_have_count(len(seen))
 
 
 def test_photos_can_be_dropped_and_pasted(shop: Shop) -> None:

@@ -9,8 +9,9 @@ import { accepted } from "./words.js";
  */
 export function takePhotos(offer, onFiles) {
   const suffixes = offer.formats.flatMap((format) => format.suffixes);
-  // A browser knows few of them by itself.
-  const isPicture = ({ name, type }) => type.startsWith("image/") || suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
+  // A browser knows few of them by itself, and takes what macOS keeps beside a photo, ._photo.jpg, for one.
+  const isPicture = ({ name, type }) => !name.startsWith("._")
+    && (type.startsWith("image/") || suffixes.some((suffix) => name.toLowerCase().endsWith(suffix)));
   const pick = find("pick");
   pick.accept = accepted(offer);
   const take = (files) => {
@@ -48,9 +49,12 @@ async function filesOf(transfer) {
   return (await Promise.all(entries.map(inside))).flat();
 }
 
+// Folders that systems make beside photos, as the command line knows them.
+const systems = new Set(["__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"]);
+
 /** The files of an entry: itself, or all in a folder and its folders, without those that a system hides. */
 async function inside(entry) {
-  if (entry.name.startsWith(".")) return [];
+  if (entry.name.startsWith(".") || systems.has(entry.name.toLowerCase())) return [];
   if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
   const reader = entry.createReader();
   const found = [];
