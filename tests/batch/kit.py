@@ -42,13 +42,23 @@ def batch(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, **options)
 
 
-def make(photos: Path | str, out: Path | str, options: Options | None = None, *, jobs: int = 2, **task: Any) -> Summary:
+def make(
+    photos: Path | str,
+    out: Path | str,
+    options: Options | None = None,
+    *,
+    jobs: int = 2,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+    **task: Any,
+) -> Summary:
     """The same in this process, on one network for all tests."""
     wanted = options or Options(background="white")
     recipe = recipe_for(wanted)
     settings = BatchSettings(str(photos), str(out), recipe, embedded_model(), thumbnails=task.get("report"))
     naming = make_naming(recipe, "a network", "")
-    return run(Task(settings, naming, wanted, **task), LocalExecutor(jobs), threading.Event(), Progress(io.StringIO()))
+    task_of = Task(settings, naming, wanted, **task)
+    return run(task_of, LocalExecutor(jobs), stop or threading.Event(), progress or Progress(io.StringIO()))
 
 
 def journal(out: Path) -> list[dict[str, Any]]:

@@ -95,7 +95,8 @@ def test_a_watched_folder_gives_what_comes_until_ctrl_c(tmp_path: Path) -> None:
         wait_until((out / "second.png").exists)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, said
+    assert process.returncode == 128 + signal.SIGINT, said
+    assert "Stopped before" not in said
     assert made_of(out) == {"first.jpg": 1, "second.jpg": 1}
     assert outputs(out) == {"first.png", "second.png"}
 
@@ -133,7 +134,14 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nothing", "out"), "is no folder"),
+        (("nothing", "out"), "IN nothing does not exist"),
+        (("*.jpg", "out"), "IN is no pattern"),
+        (("a.jpg", "out"), "packshot remove a.jpg"),
+        ((".", "a.jpg"), "OUT a.jpg is a file"),
+        ((".", "a.jpg/deep"), "OUT a.jpg/deep is in a.jpg, which is a file"),
+        ((".", "out", "--report", "a.jpg"), "--report a.jpg is a file"),
+        (("one.jpg", "two.jpg", "out"), "--manifest with their names"),
+        ((".", "."), "OUT . is the folder of the photos"),
         ((".", "ftp://host/folder"), "is no place for photos"),
         ((".", "out", "--report", "ftp://host/folder"), "is no place for photos"),
         ((".", "out", "--preset", "amazn"), "Did you mean amazon?"),

@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from packshot.batch.catalogue import Catalogue
 from packshot.batch.journal import NAME, FileJournal, ObjectJournal
@@ -101,7 +103,8 @@ def test_progress_is_one_line_on_a_terminal_and_rare_lines_elsewhere(monkeypatch
         progress.start(100)
         for number in range(50):
             now[0] += 0.5
-            progress.step(Outcome(item, failure=Failure("bad", "It is bad.") if number == 3 else None))
+            failure = Failure("bad", "It is bad.") if number == 3 else None
+            progress.step(Outcome(item, failure=failure, seconds=0.5))
         said[type(stream)] = stream.getvalue()
     assert said[Terminal].count("\n") == 1, "only the failure has a line of its own"
     lines = said[io.StringIO].splitlines()
@@ -109,6 +112,39 @@ def test_progress_is_one_line_on_a_terminal_and_rare_lines_elsewhere(monkeypatch
     assert [line.split(",")[0] for line in lines[1:]] == ["20/100", "40/100"]
     assert "1 failed, 2.0 photos a second, 40 s left" in lines[1]
     assert [duration(seconds) for seconds in (9, 194, 7500)] == ["9 s", "3 min 14 s", "2 h 5 min"]
+
+
+@given(st.integers(1, 8), st.floats(0.2, 60), st.floats(0.5, 20), st.integers(20, 400), st.booleans())
+@settings(max_examples=50)
+def test_an_estimate_is_right_from_the_first_one_on(
+    jobs: int, loading_s: float, each_s: float, total: int, at_once: bool
+) -> None:
+    """Threads that first wait for the network and then make photos, all at one speed; some are refused before."""
+    now = [0.0]
+    item = Item("a.jpg", "v", 1, "a.png", "f")
+    refused = 5
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("packshot.batch.progress.time.monotonic", lambda: now[0])
+        progress = Progress(io.StringIO(), jobs)
+        progress.start(total + refused)
+        for _ in range(refused):
+            progress.step(Outcome(item, failure=Failure("taken", "It is there.")))
+        shown = []
+        for number in range(total):
+            # After the network has come: one thread after the other, evenly, or all of them at once.
+            now[0] = loading_s + each_s * (1 + (number // jobs if at_once else number / jobs))
+            progress.step(Outcome(item, seconds=each_s))
+            if rate := progress.rate():
+                shown.append(rate)
+    assert all(rate == pytest.approx(jobs / each_s, rel=0.2 if at_once else 0.01) for rate in shown)
+    assert shown or each_s * total / jobs < 5 or total <= 6 * jobs
+
+
+def test_a_log_says_at_once_that_photos_are_looked_for() -> None:
+    for stream in (Terminal(), io.StringIO()):
+        progress = Progress(stream)
+        progress.begin("Looking for photos in ./photos")
+        assert "./photos" in stream.getvalue()
 
 
 def test_what_another_photo_replaced_is_not_finished() -> None:

@@ -109,7 +109,7 @@ def row(**more: Any) -> dict[str, Any]:
 
 def test_the_page_counts_all_and_says_what_it_leaves_out() -> None:
     rows = [row(review=True, confidence=0.2), row(source="b.jpg", confidence=0.9)]
-    summary = Summary(Counts(wanted=9, made=6, failed=1, review=1, broken=0), now=7, seconds=2.0)
+    summary = Summary(Counts(wanted=9, made=6, failed=1, review=1, broken=0), now=8, made_now=7, seconds=2.0)
     facts = {"options": {"crop": True, "margin": "5%"}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
     about = RunFacts("s3://in", "s3://out", facts, summary)
     tally = Tally.of([*rows, row(ok=False, error={"slug": "no-foreground"})])
@@ -143,7 +143,7 @@ def test_what_is_to_be_looked_at_is_not_fine_whatever_rules_it_keeps(
     kept = not more.get("broken")
     check = {"rule": "fill", "passed": kept, "required": True, "message": "The product fills 86 %."}
     made = row(preset={"title": "Amazon", "passed": kept, "checks": [check]}, confidence=0.6, **more)
-    summary = Summary(Counts(wanted=1, made=1, failed=0, review=1, broken=0), now=1, seconds=1.0)
+    summary = Summary(Counts(wanted=1, made=1, failed=0, review=1, broken=0), now=1, made_now=1, seconds=1.0)
     facts = {"options": {}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
     text = page([made], RunFacts("in", "out", facts, summary), Tally.of([made]), (None, None))
     assert [item["data-states"] for item in Links(text).items] == [states]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from packshot.batch import executors
 from packshot.batch.process import Outcome
+from packshot.batch.progress import Progress
 from packshot.core.options import Options
 from packshot.errors import InvalidOption, StoreUnavailable
 from packshot.retry import RetryPolicy
@@ -65,8 +67,102 @@ def test_files_that_packshot_did_not_make_stay(tmp_path: Path) -> None:
         summary = make(photos, out)
         assert (summary.counts.made, summary.counts.failed) == (1, 1)
     assert (out / "a.jpg").read_bytes() == b"painted by hand"
-    assert make(photos, out, overwrite=True).counts.failed == 0
+    assert make(photos, out, force=True).counts.failed == 0
     assert (out / "a.jpg").read_bytes() != b"painted by hand"
+
+
+def test_force_makes_all_again_and_a_plain_run_goes_on_with_it(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", [f"{number}.jpg" for number in range(6)]), tmp_path / "out"
+    make(photos, out, manifest=["0.jpg", "1.jpg", "2.jpg"])
+    (out / "3.jpg").write_bytes(b"painted by hand")
+    os.utime(out / "3.jpg", (1, 1))
+    stop = threading.Event()
+    stopped = make(photos, out, force=True, stop=stop, jobs=1, progress=StopAfter(stop, 2))
+    assert 2 <= stopped.now < 6
+    assert stopped.left == 6 - stopped.now
+    rest = make(photos, out)
+    assert (rest.now, rest.counts.made, rest.counts.failed) == (stopped.left, 6, 0)
+    assert made_of(out) == {
+        **dict.fromkeys(("3.jpg", "4.jpg", "5.jpg"), 1),
+        **dict.fromkeys(("0.jpg", "1.jpg", "2.jpg"), 2),
+    }
+    assert (out / "3.jpg").read_bytes() != b"painted by hand"
+    assert make(photos, out).now == 0
+
+
+def test_force_with_a_manifest_is_about_its_photos_alone(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg"]), tmp_path / "out"
+    make(photos, out)
+    assert make(photos, out, manifest=["b.jpg"], force=True).now == 1
+    assert make(photos, out).now == 0
+    assert made_of(out) == {"a.jpg": 1, "b.jpg": 2}
+
+
+def test_a_second_run_says_what_is_finished_and_no_rate(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg"]), tmp_path / "out"
+    assert make(photos, out).rate > 0
+    said = io.StringIO()
+    again = make(photos, out, progress=Progress(said))
+    assert "2 photos, 2 of them finished before." in said.getvalue()
+    assert "a second" not in said.getvalue()
+    assert (again.now, again.rate) == (0, 0.0)
+    (photos / "bad.jpg").write_bytes(b"this is no picture")
+    tried = make(photos, out)
+    assert (tried.now, tried.made_now, tried.rate) == (1, 0, 0.0), "a failure is fast, and makes nothing"
+
+
+def test_an_end_before_all_is_listed_begins_nothing_and_keeps_the_report(tmp_path: Path) -> None:
+    photos, out = fill(tmp_path / "photos", [f"{number}.jpg" for number in range(4)]), tmp_path / "out"
+    report = str(tmp_path / "report")
+    make(photos, out, report=report)
+    before = (tmp_path / "report/report.csv").read_bytes()
+    fill(photos, ["more.jpg"])
+    stop = threading.Event()
+    summary = make(photos, out, report=report, stop=stop, progress=StopListing(stop, 2))
+    assert (summary.listed, summary.now, summary.reported) == (False, 0, False)
+    assert (tmp_path / "report/report.csv").read_bytes() == before
+    assert make(photos, out, report=report).now == 1
+
+
+class StopAfter(Progress):
+    """Asks for an end when so many photos are done."""
+
+    def __init__(self, stop: threading.Event, count: int) -> None:
+        super().__init__(io.StringIO())
+        self._stop, self._left = stop, count
+
+    def step(self, outcome: Outcome) -> None:
+        super().step(outcome)
+        self._left -= 1
+        if not self._left:
+            self._stop.set()
+
+
+class StopListing(StopAfter):
+    """The same while photos are listed."""
+
+    def listing(self, count: int) -> None:
+        if count == self._left:
+            self._stop.set()
+
+
+def test_a_manifest_may_name_photos_as_the_shell_lists_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "photos", ["a.jpg", "deep/b.jpg", "photos/c.jpg"])
+    lines = ["photos/a.jpg", "./photos/deep/b.jpg", "photos/c.jpg"]
+    for place in ("photos", "./photos/"):
+        summary = make(place, tmp_path / "out", manifest=lines)
+        assert (summary.counts.made, summary.counts.failed) == (3, 0), place
+
+
+def test_failures_name_the_place_as_the_user_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path, ["photos/a.jpg", "photos/b.jpg"])
+    (tmp_path / "shop/a.jpg").mkdir(parents=True)
+    make("./photos", "./shop", manifest=["a.jpg", "gone.jpg"])
+    said = {row["source"]: row["error"]["message"] for row in journal(tmp_path / "shop") if not row["ok"]}
+    assert said["gone.jpg"].startswith("./photos/gone.jpg: ")
+    assert said["a.jpg"].startswith("./shop/a.jpg: ")
 
 
 def test_an_output_that_a_kill_left_without_its_line_is_replaced(tmp_path: Path) -> None:

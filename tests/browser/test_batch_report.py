@@ -39,7 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"shoe {COUNT - number}.jpg"
         row = {"source": name, "output": f"{name}.png", "ok": True, "confidence": number / COUNT, "thumbnails": small}
         rows.append({**row, **common, **kind})
-    summary = Summary(Counts(COUNT, COUNT - 1, 1, 3, 5), COUNT, 60.0)
+    summary = Summary(Counts(COUNT, COUNT - 1, 1, 3, 5), COUNT, COUNT - 1, 60.0)
     facts = {"options": {}, "network": "n", "packshot": "1", "at": "2026-01-01T10:20:30"}
     path = folder / "report.html"
     text = page(rows, RunFacts("in", "out", facts, summary), Tally.of(rows), ("../in/", "../out/"))

@@ -30,7 +30,8 @@ def test_it_lists_what_is_a_file_and_not_hidden(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     place = open_storage(str(tmp_path))
     assert [entry.key for entry in place.list()] == ["a/c.jpg", "b.jpg", "link.jpg"]
-    assert place is open_storage(f"file://{tmp_path}")
+    assert place is open_storage(str(tmp_path))
+    assert place.url == open_storage(f"file://{tmp_path}").url
 
 
 def test_an_empty_file_and_a_folder_under_a_files_name(tmp_path: Path) -> None:

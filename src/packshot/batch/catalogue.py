@@ -48,14 +48,19 @@ class Counts:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a batch ended. counts: of the whole catalogue, what was finished before included. now: photos of this run.
+    """How a batch ended. counts: of the whole catalogue, what was finished before included.
 
-    trouble: what made it give up, if anything. reported: whether the report was written.
+    now: photos that this run made or tried to make; made_now: those that it made. seconds: that this took, without the
+    listing. own: packshot's own outputs among the photos, which were passed over. listed: whether the listing came to
+    its end. trouble: what made it give up, if anything. reported: whether the report was written.
     """
 
     counts: Counts
-    now: int
-    seconds: float
+    now: int = 0
+    made_now: int = 0
+    seconds: float = 0.0
+    own: int = 0
+    listed: bool = True
     trouble: PackshotError | None = None
     reported: bool = False
 
@@ -63,6 +68,11 @@ class Summary:
     def left(self) -> int:
         """Photos that nobody has looked at yet."""
         return self.counts.wanted - self.counts.made - self.counts.failed
+
+    @property
+    def rate(self) -> float:
+        """Photos a second that this run made; 0 where it made none."""
+        return self.made_now / self.seconds if self.made_now and self.seconds else 0.0
 
     @property
     def error_rate(self) -> float:
@@ -74,7 +84,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._tables = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._tables.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLES}")
+        self._tables.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLES} BEGIN")
         self.round = 0
 
     def close(self) -> None:
@@ -100,6 +110,13 @@ class Catalogue:
             ),
         )
 
+    def again(self, source: str, output: str) -> None:
+        """Take in that an output is to be made again, and that it may replace whatever lies there."""
+        self._tables.execute(
+            "INSERT OR REPLACE INTO past VALUES (?, ?, '', 1, 1, 0, NULL, '{}')",
+            (os.fsencode(output), os.fsencode(source)),
+        )
+
     def is_there(self, output: str, modified: float) -> None:
         """Take in that an output exists."""
         self._tables.execute("INSERT OR REPLACE INTO present VALUES (?, ?)", (os.fsencode(output), modified))
@@ -112,6 +129,15 @@ class Catalogue:
             "VALUES (?, ?, ?, ?, ?, ?)",
             (*keys, item.version, item.size_bytes, item.fingerprint, self.round),
         )
+
+    def unwant(self, source: str) -> None:
+        """Take back that a photo was wanted."""
+        self._tables.execute("DELETE FROM wanted WHERE source = ?", (os.fsencode(source),))
+
+    def found(self) -> int:
+        """How many photos of this round there are."""
+        (count,) = self._tables.execute("SELECT COUNT(*) FROM wanted WHERE round = ?", (self.round,)).fetchone()
+        return int(count)
 
     def unfinished(self) -> int:
         """How many photos of this round are to be made."""
@@ -143,6 +169,16 @@ class Catalogue:
         ).fetchall()
         for source, version, size, output, fingerprint, other in rows:
             yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint), os.fsdecode(other)
+
+    def present(self) -> Iterator[tuple[str, str]]:
+        """Photos of this round whose output's name is taken, by whatever file: keys of photo and output.
+
+        `again` may be called meanwhile: it changes neither of these tables.
+        """
+        rows = self._tables.execute(
+            "SELECT source, output FROM wanted JOIN present USING (output) WHERE round = ?", (self.round,)
+        )
+        return ((os.fsdecode(source), os.fsdecode(output)) for source, output in rows)
 
     def strangers(self, since: float) -> Iterator[Item]:
         """Photos of this round whose output's name is taken by a file that is none of ours.

@@ -13,6 +13,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +44,7 @@ class Journal(Protocol):
 
 def open_journal(out: BlockingStorage) -> Journal:
     """The journal of an output place. Raises InvalidOption when another process works on it (folders only)."""
-    return ObjectJournal(out) if out.folder is None else FileJournal(out.folder)
+    return ObjectJournal(out) if out.folder is None else FileJournal(out.folder, out.name)
 
 
 class FileJournal:
@@ -52,9 +53,10 @@ class FileJournal:
     Each line is one call of the system; a line for which there was no room is taken away again.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._path = folder, folder / NAME
-        with file_errors(NAME, folder):
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        """name: of the folder in errors."""
+        self._folder, self._path, self._name = folder, folder / NAME, name or str(folder)
+        with self._errors():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab", buffering=0)
         try:
@@ -62,7 +64,7 @@ class FileJournal:
         except OSError as error:
             self._file.close()
             raise InvalidOption(
-                f"Another packshot batch is working on {folder}.", hint="Wait for it, or give another OUT."
+                f"Another packshot batch is working on {self._name}.", hint="Wait for it, or give another OUT."
             ) from error
         if _ends_in_mid_line(self._path):
             self._write(b"\n")
@@ -77,8 +79,11 @@ class FileJournal:
     def close(self) -> None:
         self._file.close()
 
+    def _errors(self) -> AbstractContextManager[None]:
+        return file_errors(os.path.join(self._name, NAME), self._folder)  # noqa: PTH118 - as the user wrote it
+
     def _write(self, line: bytes) -> None:
-        with file_errors(NAME, self._folder):
+        with self._errors():
             before = os.fstat(self._file.fileno()).st_size
             left = memoryview(line)
             try:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import posixpath
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path
 
+from packshot.batch.own_files import is_thumbnail, stem_of
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
 from packshot.core.recipe import Recipe
 from packshot.errors import InvalidOption, StorageRefused
-from packshot.storage.base import Entry, check_key
+from packshot.storage.base import Entry, check_key, is_hidden
 from packshot.storage.blocking import BlockingStorage
 
 WATCH_EVERY_S = 2.0
@@ -34,38 +36,48 @@ _NO_PHOTOS_IN = frozenset(
 """Folders that systems make beside photos, in lower case; their files are copies, thumbnails or deleted."""
 
 
-def photos_in(photos: BlockingStorage, *, but: str | None = None, under: str = "") -> Iterator[Entry]:
+def photos_in(
+    photos: BlockingStorage, *, but: str | None = None, under: str = "", listed: Callable[[int], None] | None = None
+) -> Iterator[Entry]:
     """The photos of a place, by their names, and what could not be looked into: entries with a fault.
 
     This is the one listing of the command line. but: a folder in the place that holds the outputs. under: a folder in
-    the place, for its photos alone.
+    the place, for its photos alone. listed: is called with the number of photos so far, after each.
     """
+    count = 0
     for entry in photos.list(under):
         is_closed_folder = bool(entry.fault) and entry.key.endswith("/")
         wanted = not is_passed_over(entry.key) if is_closed_folder else is_photo(entry.key)
         if wanted and (but is None or not entry.key.startswith(f"{but}/")):
+            count += 1
+            if listed is not None:
+                listed(count)
             yield entry
 
 
-def outputs_within(photos: BlockingStorage, out: BlockingStorage) -> str | None:
-    """The outputs' folder below the photos', if it lies there.
+def outputs_within(photos: BlockingStorage, out: BlockingStorage, option: str = "OUT") -> str | None:
+    """The outputs' folder below the photos', if it lies there. option: what the user calls `out`.
 
     Raises: InvalidOption where outputs could replace photos.
     """
     if f"{photos.url}/".startswith(f"{out.url}/"):
+        same = "the folder of the photos" if photos.url == out.url else f"a folder around the photos in {photos.name}"
         raise InvalidOption(
-            f"OUT {out.url} is or holds IN {photos.url}: outputs could replace photos.",
-            hint="Give another folder, beside IN or in it.",
-            field="OUT",
+            f"{option} {out.name} is {same}: outputs could replace photos.",
+            hint=f"Give another folder, in {photos.name} or beside it.",
+            field=option,
         )
     inside = f"{photos.url}/"
     return out.url.removeprefix(inside) if out.url.startswith(inside) else None
 
 
-def photos_named(photos: BlockingStorage, lines: Iterable[str]) -> Iterator[Entry]:
+def photos_named(
+    photos: BlockingStorage, lines: Iterable[str], say: Callable[[str], None] = lambda _: None
+) -> Iterator[Entry]:
     """The photos that a manifest names, one a line. One that is not there comes without a version, and fails later.
 
     A line that ends with a slash names all photos of a folder: one that could not be listed stands so in failed.txt.
+    A name may have the place before it, as the shell lists it. say: is told of what is passed over.
     """
     for line in lines:
         key = _key(line.rstrip("\r\n"), photos.url)
@@ -76,9 +88,14 @@ def photos_named(photos: BlockingStorage, lines: Iterable[str]) -> Iterator[Entr
                 yield from photos_in(photos, under=check_key(key.rstrip("/")))
                 continue
             found = photos.find(key)
+            if found is None and (below := _key(key, _key(photos.name, "."))) != key:
+                found = photos.find(below)
         except StorageRefused:
             found = None
-        yield found or Entry(key, "", 0, 0.0)
+        if photos.folder is not None and is_apple_double(photos.folder / key):
+            say(f"{key}: {APPLE_DOUBLE}")
+        else:
+            yield found or Entry(key, "", 0, 0.0)
 
 
 def manifest_line(key: str) -> str:
@@ -109,7 +126,7 @@ def _key(line: str, place: str) -> str:
     if line.startswith('"'):
         with contextlib.suppress(ValueError):
             line = str(json.loads(line))
-    return line.removeprefix(f"{place}/").removeprefix("./")
+    return line.removeprefix(f"{place.rstrip('/')}/").removeprefix("./")
 
 
 @dataclass(frozen=True)
@@ -138,8 +155,7 @@ class Naming:
 
     def item(self, entry: Entry) -> Item:
         """photos/shoe.jpg -> photos/shoe.png, photos/shoe-amazon.jpg."""
-        stem, dot, ending = entry.key.rpartition(".")
-        output = f"{stem if dot and '/' not in ending else entry.key}{self.tag}{self.suffix}"
+        output = f"{stem_of(entry.key)}{self.tag}{self.suffix}"
         identity = json.dumps([entry.key, entry.version, self.options_key, self.network])
         fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return Item(entry.key, entry.version, entry.size_bytes, output, fingerprint)
@@ -152,9 +168,26 @@ def make_naming(recipe: Recipe, network: str, word: str) -> Naming:
 
 def is_photo(key: str) -> bool:
     """Whether the name is one of a picture file, in no place that holds only copies of photos."""
-    return PurePosixPath(key).suffix.lower() in BY_SUFFIX and not is_passed_over(key)
+    return posixpath.splitext(key)[1].lower() in BY_SUFFIX and not is_passed_over(key)
 
 
 def is_passed_over(key: str) -> bool:
-    """Whether a file is hidden (AppleDouble's ._photo.jpg too), or lies in a hidden folder or in one of a system."""
-    return any(part.startswith(".") or part.casefold() in _NO_PHOTOS_IN for part in key.split("/"))
+    """Whether a file is hidden (AppleDouble's ._photo.jpg too), lies in a hidden folder or in one of a system, or is a
+    small picture of a report.
+    """
+    return is_hidden(key) or any(part.casefold() in _NO_PHOTOS_IN for part in key.split("/")) or is_thumbnail(key)
+
+
+APPLE_DOUBLE = "passed over: it is no photo, but what macOS keeps beside one (AppleDouble)."
+_APPLE_DOUBLE_MAGIC = bytes.fromhex("00051607")
+
+
+def is_apple_double(path: Path) -> bool:
+    """Whether a file is what macOS writes beside a photo on other systems' disks, by its name and its first bytes."""
+    if not path.name.startswith("._"):
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_APPLE_DOUBLE_MAGIC)) == _APPLE_DOUBLE_MAGIC
+    except (OSError, ValueError):
+        return False

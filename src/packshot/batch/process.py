@@ -13,6 +13,8 @@ from typing import Any, Literal
 from PIL import Image, ImageOps
 
 from packshot.batch.listing import Item
+from packshot.batch.own_files import thumbnail_key
+from packshot.core.codecs.software import PACKSHOT
 from packshot.core.recipe import Recipe
 from packshot.engine.job import make_job
 from packshot.engine.network import Network, load_network
@@ -94,7 +96,7 @@ def process(item: Item, settings: BatchSettings) -> Outcome:
         check_bytes(item)
         data = photos.get(item.source)
         network = shared_network(settings.model, settings.device, settings.threads)
-        result = run(make_job(data, settings.recipe), network)
+        result = run(make_job(data, settings.recipe), network, software=PACKSHOT)
         out.put(item.output, result.data, result.media_type)
         small = _write_thumbnails(item, settings, {"photo": data, "output": result.data})
         return Outcome(item, made(result), seconds=time.perf_counter() - started, thumbnails=small)
@@ -140,7 +142,7 @@ def _write_thumbnails(item: Item, settings: BatchSettings, pictures: dict[str, b
         return ()
     names = []
     for kind, data in pictures.items():
-        name = f"thumbnails/{item.fingerprint}-{kind}.webp"
+        name = thumbnail_key(item.fingerprint, kind)
         small = thumbnail(data) if data else None
         if small is not None:
             try:

@@ -12,24 +12,38 @@ from packshot.batch.process import Outcome
 
 _TERMINAL_S = 0.2
 _ELSEWHERE_S = 10.0
-_RATE_OVER = 200  # photos; a rate since the start would remember the network's loading for hours
+_RATE_OVER = 200  # photos
+# What a rate needs before it is shown: photos of each thread, and seconds. Threads may be done all at once.
+_RATE_FROM, _RATE_FROM_S = 4, 3.0
 _FAILURES_SHOWN = 20
 
 
 class Progress:
-    """Speaks of one round after the other."""
+    """Speaks of one round after the other. at_a_time: photos that are worked on at once."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, at_a_time: int = 1) -> None:
+        self._stream, self._at_a_time = stream, at_a_time
         self._terminal = stream.isatty()
         self._said = time.monotonic()
         self._line = False
-        self.start(0)
+        self._count(0)
+
+    def begin(self, text: str) -> None:
+        """A phase begins, of which nothing can be told for a while: a line that changes, or one of its own."""
+        if self._terminal:
+            self._show(text)
+        else:
+            self.say(text)
 
     def start(self, total: int) -> None:
         """A round begins, in which so many photos are to be made."""
-        self._total, self._done, self._failed = total, 0, 0
-        self._times: deque[float] = deque([time.monotonic()], maxlen=_RATE_OVER)
+        self._count(total)
+        if self._terminal and total:
+            self._show(self.text())
+
+    def _count(self, total: int) -> None:
+        self._total, self._done, self._failed, self._made = total, 0, 0, 0
+        self._times: deque[float] = deque(maxlen=_RATE_OVER)
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -41,10 +55,17 @@ class Progress:
         """So many photos have been found so far."""
         self._now_and_then(f"{count:,} photos found")
 
+    def looking(self, count: int) -> None:
+        """So many photos have been looked at, whether packshot made them."""
+        self._now_and_then(f"{count:,} photos found that are named as outputs are")
+
     def step(self, outcome: Outcome) -> None:
         """A photo is done."""
         self._done += 1
-        self._times.append(time.monotonic())
+        if outcome.seconds:  # one that was refused before it was begun says nothing of how fast the others are
+            self._made += 1
+            if self._made >= self._at_a_time:
+                self._times.append(time.monotonic())
         if (failure := outcome.failure) is not None:
             self._failed += 1
             if self._failed <= _FAILURES_SHOWN:
@@ -62,15 +83,23 @@ class Progress:
         return ", ".join(parts)
 
     def rate(self) -> float:
-        """Photos a second, over the last few."""
-        span = self._times[-1] - self._times[0]
-        return (len(self._times) - 1) / span if span else 0.0
+        """Photos a second, over the last few; 0 while they are too few to tell.
+
+        It is counted from the first photo of the last thread: what came before is the loading of the network.
+        """
+        photos = len(self._times) - 1
+        if photos < _RATE_FROM * self._at_a_time:
+            return 0.0
+        span_s = self._times[-1] - self._times[0]
+        return photos / span_s if span_s >= _RATE_FROM_S else 0.0
 
     def _now_and_then(self, text: str) -> None:
-        now = time.monotonic()
-        if now - self._said < (_TERMINAL_S if self._terminal else _ELSEWHERE_S):
-            return
-        self._said = now
+        if time.monotonic() - self._said >= (_TERMINAL_S if self._terminal else _ELSEWHERE_S):
+            self._show(text)
+
+    def _show(self, text: str) -> None:
+        self._said = time.monotonic()
+        text = printable(text)
         if self._terminal:
             self._stream.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
             self._line = True

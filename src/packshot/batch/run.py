@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
 
 import packshot
 from packshot.batch.catalogue import Catalogue, Summary
 from packshot.batch.executors import Executor
 from packshot.batch.journal import open_journal
 from packshot.batch.listing import Item, Naming, outputs_within, photos_in, photos_named, polls
+from packshot.batch.own_files import Siblings, is_marked, say_own
 from packshot.batch.process import BatchSettings, Failure, Outcome
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report
 from packshot.batch.report.page import RunFacts
+from packshot.core.codecs.formats import BY_SUFFIX
 from packshot.core.options import Options
 from packshot.errors import (
     BadSettings,
@@ -35,6 +41,8 @@ from packshot.errors import (
 from packshot.storage.base import Entry
 from packshot.storage.blocking import open_storage
 
+T = TypeVar("T")
+
 REPORT = "packshot-report"
 _SETUP = {kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)}
 GIVE_UP_AFTER_S = 300.0
@@ -46,8 +54,8 @@ class Task:
     """What is to be done.
 
     options: what was asked for, for the report. manifest: keys instead of a listing. report: the place for it; None
-    for none. overwrite: whether outputs may replace files that packshot did not make. watch: go on with what comes into
-    the folder until told to stop.
+    for none. force: make what is finished again, and replace files that packshot did not make. watch: go on with what
+    comes into the folder until told to stop.
     """
 
     settings: BatchSettings
@@ -55,12 +63,12 @@ class Task:
     options: Options
     manifest: Iterable[str] | None = None
     report: str | None = None
-    overwrite: bool = False
+    force: bool = False
     watch: bool = False
 
 
 def run(task: Task, executor: Executor, stop: threading.Event, progress: Progress) -> Summary:
-    """Do it. Returns when all is done, or soon after `stop` was set.
+    """Do it. Returns when all is done, or soon after `stop` was set: without a report where nothing was listed in full.
 
     Raises
     ------
@@ -74,10 +82,11 @@ def run(task: Task, executor: Executor, stop: threading.Event, progress: Progres
         batch.prepare()
         for entries in batch.rounds():
             batch.round(entries)
-            if batch.trouble:
+            if batch.trouble or not batch.listed:
                 break
         progress.end()
-        batch.report()
+        if batch.listed and batch.found:
+            batch.report()
         return batch.summary()
     except sqlite3.OperationalError as error:  # the catalogue's tables: no other database is here
         raise StorageFull(
@@ -87,6 +96,7 @@ def run(task: Task, executor: Executor, stop: threading.Event, progress: Progres
     finally:
         batch.journal.close()
         batch.catalogue.close()
+        batch.siblings.close()
 
 
 class _Batch:
@@ -98,62 +108,83 @@ class _Batch:
         self.inside = outputs_within(self.photos, self.out)
         self.reports = None if task.report is None else open_storage(task.report)
         self.journal = open_journal(self.out)
-        self.catalogue = Catalogue()
-        self.since, self.started = time.time(), time.perf_counter()
-        self.done = 0
+        self.catalogue, self.siblings = Catalogue(), Siblings()
+        self.since, self.seconds = time.time(), 0.0
+        self.found = self.own = self.done = self.made = 0
+        self.listed = True
         self.trouble: PackshotError | None = None
         self.reported = False
         self._storage_worked = time.monotonic()
 
     def prepare(self) -> None:
         """Read the journal, and write in it that a run begins."""
-        for row in self.journal.lines():
+        self.progress.begin(f"Looking for photos in {self.photos.name}")
+        for row in self._until_stopped(self.journal.lines()):
             if "run" in row:
                 self.since = min(self.since, row["run"]["since"])
+            elif "again" in row:
+                self.catalogue.again(row["again"]["source"], row["again"]["output"])
             elif "fingerprint" in row:
                 self.catalogue.remember(row)
         self.out.remove_leftovers()
         if self.out.folder is None:
-            for entry in self.out.list():
+            for entry in self._until_stopped(self.out.list()):
                 self._take_in(entry)
         self.journal.add({"run": {"since": self.since, **self._about()}})
 
     def rounds(self) -> Iterator[Iterable[Entry]]:
         """The photos of each round: all there are, or what a look at the folder found."""
         if self.task.manifest is not None:
-            yield photos_named(self.photos, self.task.manifest)
+            yield photos_named(self.photos, self.task.manifest, self.progress.say)
         elif not self.task.watch:
             yield photos_in(self.photos, but=self.inside)
         else:
-            self.progress.say(f"Watching {self.photos.url}; Ctrl-C ends it.")
+            self.progress.say(f"Watching {self.photos.name}; Ctrl-C ends it.")
             yield from polls(self.photos, self.stop, but=self.inside)
 
     def round(self, entries: Iterable[Entry]) -> None:
         """Make what the round's photos lack."""
         self.catalogue.round += 1
         faulty: dict[str, Outcome] = {}
-        found = self._want(entries, faulty)
-        if self.task.watch and not found:
+        self._want(entries, faulty)
+        own = self._pass_over_own()
+        found = self.catalogue.found()
+        if not self.listed or (self.task.watch and not found):
+            self.listed |= self.task.watch  # a round that was stopped; those before it count
             return
+        self.found, self.own = self.found + found, self.own + own
+        if self.task.force:
+            self._forget()
         refused = self._refuse() | faulty
         todo = self.catalogue.unfinished() - len(refused)
-        self.progress.say(f"{found:,} photos, {found - todo - len(refused):,} of them finished before.")
+        self.progress.say(self._say_found(found, found - todo - len(refused), own))
         self.progress.start(todo + len(refused))
         items = (item for item in self.catalogue.todo() if item.source not in refused)
+        started = time.perf_counter()
         try:
             for outcome in refused.values():
                 self._take(outcome)
             for outcome in self.executor.outcomes(items, self.task.settings, self.stop):
                 self._take(outcome)
                 self.done += 1
+                self.made += outcome.failure is None
         except PackshotError as error:  # a cluster that stalls, a journal that cannot be written: still report
             self.trouble = error
+        self.seconds += time.perf_counter() - started
         if self.task.watch:
             self.report()
 
     def summary(self) -> Summary:
-        seconds = time.perf_counter() - self.started
-        return Summary(self.catalogue.counts(), self.done, seconds, self.trouble, self.reported)
+        return Summary(
+            self.catalogue.counts(),
+            now=self.done,
+            made_now=self.made,
+            seconds=self.seconds,
+            own=self.own,
+            listed=self.listed,
+            trouble=self.trouble,
+            reported=self.reported,
+        )
 
     def report(self) -> None:
         """Write the report. Where that is not possible, what came before it is told all the same."""
@@ -169,23 +200,63 @@ class _Batch:
             self.reported = True
         self.reports.remove_leftovers()
 
-    def _want(self, entries: Iterable[Entry], faulty: dict[str, Outcome]) -> int:
-        """Take in a round's photos; how many there are. Those that cannot be read come into `faulty`, by their key."""
-        count = 0
-        for entry in entries:
+    def _want(self, entries: Iterable[Entry], faulty: dict[str, Outcome]) -> None:
+        """Take in a round's photos. Those that cannot be read come into `faulty`, by their key."""
+        there = _Names(self.out.folder)
+        looks = self.task.manifest is None and self.photos.folder is not None
+        for count, entry in enumerate(self._until_stopped(entries), 1):
             item = self.task.naming.item(entry)
             if entry.fault:
                 error = StorageRefused(f"It cannot be read: {entry.fault}.", hint="Check its name and its permissions.")
                 faulty[entry.key] = Outcome(item, failure=Failure.of(error))
             self.catalogue.want(item)
-            if self.out.folder is not None:
+            if looks and not entry.fault:
+                self.siblings.add(entry.key)
+            if there.may_hold(item.output):
                 with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
                     self._take_in(self.out.find(item.output))
-            count += 1
             self.progress.listing(count)
+
+    def _until_stopped(self, entries: Iterable[T]) -> Iterator[T]:
+        """What there is to be read before the work begins; nothing is begun where it did not come to its end."""
+        for entry in entries:
             if self.stop.is_set():
-                break
+                self.listed = False
+                return
+            yield entry
+
+    def _pass_over_own(self) -> int:
+        """Take back the photos that are packshot's own outputs of others; how many there are.
+
+        In folders only: `packshot remove` writes nothing into a bucket, and each look would be a request.
+        """
+        folder, looks, count = self.photos.folder, itertools.count(1), 0
+
+        def is_own(key: str) -> bool:
+            self.progress.looking(next(looks))
+            return not self.stop.is_set() and folder is not None and is_marked(folder / key)
+
+        for key in self._until_stopped(self.siblings.own_outputs(is_own)):
+            self.catalogue.unwant(key)
+            count += 1
+        self.listed &= not self.stop.is_set()
         return count
+
+    def _forget(self) -> None:
+        """Note that outputs which are there are to be made again. The journal keeps it: when this run is stopped, the
+        next one goes on without --force.
+        """
+        for source, output in self.catalogue.present():
+            self.journal.add({"again": {"source": source, "output": output}})
+            self.catalogue.again(source, output)
+
+    def _say_found(self, count: int, finished: int, own: int) -> str:
+        photos = "1 photo" if count == 1 else f"{count:,} photos"
+        if not count and self.task.manifest is None:
+            photos = f"{self.photos.name} holds no photo: no name ends in {', '.join(sorted(BY_SUFFIX))}"
+        before = f", {finished:,} of them finished before" if finished else ""
+        passed_over = f"; {say_own(own, 'more ')}" if own else ""
+        return f"{photos}{before}{passed_over}."
 
     def _take_in(self, entry: Entry | None) -> None:
         if entry is not None and entry.size_bytes:  # an empty one, as a power cut may leave it, is none
@@ -198,7 +269,7 @@ class _Batch:
             item, other = clashes[0]
             raise _clash(item, other, len(clashes))
         errors = [(item, _clash(item, other)) for item, other in clashes]
-        if not self.task.overwrite:
+        if not self.task.force:
             errors += [(item, _taken(item)) for item in self.catalogue.strangers(self.since)]
         return {item.source: Outcome(item, failure=Failure.of(error)) for item, error in errors}
 
@@ -239,8 +310,38 @@ class _Batch:
         }
 
 
+class _Names:
+    """Which files a folder holds, asked folder by folder: most outputs of a first run are not there."""
+
+    _KEPT = 64  # listings; a photo's folder and those that it lies in
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._known: dict[str, frozenset[str] | None] = {}
+
+    def may_hold(self, key: str) -> bool:
+        """Whether there is a file; True also where the folder cannot be listed, and False in a bucket."""
+        if self._folder is None:
+            return False
+        below, _, name = key.rpartition("/")
+        if below not in self._known:
+            if len(self._known) == self._KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[below] = self._listed(self._folder / below)
+        names = self._known[below]
+        return names is None or name in names
+
+    def _listed(self, folder: Path) -> frozenset[str] | None:
+        try:
+            return frozenset(os.listdir(folder))  # noqa: PTH208 - names alone, a path for each takes ten times as long
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError):
+            return None
+
+
 def _clash(item: Item, other: str, count: int = 1) -> InvalidOption:
-    more = f", and {count - 1:,} more pairs like this" if count > 1 else ""
+    more = f", and {count - 1:,} more pair{'s' * (count > 2)} like this" if count > 1 else ""
     return InvalidOption(
         f"{other} and {item.source} would both become {item.output}{more}.",
         hint="Rename one of each, or name the photos that you want in a --manifest.",
@@ -249,5 +350,5 @@ def _clash(item: Item, other: str, count: int = 1) -> InvalidOption:
 
 def _taken(item: Item) -> InvalidOption:
     return InvalidOption(
-        f"{item.output} exists already, and packshot did not make it.", hint="Use --overwrite to replace it."
+        f"{item.output} exists already in OUT, and this batch did not make it.", hint="Use --force to replace it."
     )

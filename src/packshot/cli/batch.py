@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from packshot.cli.errors import TooManyFailures, is_folder
+from packshot.cli.errors import TooManyFailures, is_file, is_folder
 from packshot.cli.interrupt import Stop, graceful
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
 from packshot.cli.terminal import say
@@ -38,7 +39,20 @@ class Share(click.ParamType[float]):
         return share
 
 
-@click.command(cls=PictureCommand)
+class BatchCommand(PictureCommand):
+    """It explains itself where the shell has made many names of one pattern, as photos/*.jpg."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            hint = "IN is one folder. For files: packshot remove PHOTO... --out FOLDER, or --manifest with their names."
+            raise InvalidOption("More was given than IN and OUT.", hint=hint, field="IN") from error
+
+
+@click.command(cls=BatchCommand)
 @click.argument("photos", metavar="IN")
 @click.argument("out", metavar="OUT")
 @picture_options
@@ -61,7 +75,11 @@ class Share(click.ParamType[float]):
     help="Share of photos that may fail before the exit code says so, such as 2%.",
 )
 @click.option("--report", metavar="FOLDER|none", help="Where the report goes.  [default: OUT/packshot-report]")
-@click.option("--overwrite", is_flag=True, help="Also replace files in OUT that packshot did not make.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Make all again, what is finished included, and replace files in OUT that packshot did not make.",
+)
 @click.option(
     "--engine",
     "engine_name",
@@ -81,7 +99,7 @@ def batch(
     manifest: TextIO | None,
     max_error_rate: float,
     report: str | None,
-    overwrite: bool,
+    force: bool,
     engine_name: str,
     model: str | None,
     device: Device,
@@ -95,37 +113,37 @@ def batch(
     packshot batch inbox/ shop/ --watch                     whatever comes in
 
     Started again, it goes on where it stopped: what is finished for the same photo and the same options is not made
-    again. Ctrl-C finishes the photos in hand; a second one stops at once. docs/batch.md has the rest.
+    again, unless --force is given. What packshot remove has written beside the photos is no photo. Ctrl-C finishes
+    the photos in hand; a second one stops at once. docs/batch.md has the rest.
     """
-    from packshot.batch.listing import make_naming
-    from packshot.batch.process import BatchSettings
-    from packshot.batch.progress import Progress
-    from packshot.batch.run import REPORT, Task, run
-    from packshot.cli.targets import naming
-    from packshot.engine.presets import recipe_for
-    from packshot.engine.weights import default_model, find_card, verify
-
-    _check_together(photos, watch, manifest)
-    model = model or default_model(None, device)
-    card, path = find_card(model)
-    verify(card, path)
-    report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
-    recipe = recipe_for(options)
-    task = Task(
-        settings=BatchSettings(photos, out, recipe, model, device, _threads(engine_name, jobs), report_at),
-        naming=make_naming(recipe, f"{card.name}@{card.sha256[:12]}", naming(recipe).word),
-        options=options,
-        manifest=manifest,
-        report=report_at,
-        overwrite=overwrite,
-        watch=watch,
-    )
-    progress = Progress(sys.stderr)
-    executor = _executor(engine_name, jobs, progress)
     with graceful() as stop:
-        summary = run(task, executor, stop.event, progress)
-        _say(summary, report_at if summary.reported else None)
-        _leave(summary, stop, watch=watch, max_error_rate=max_error_rate)
+        from packshot.batch.listing import make_naming
+        from packshot.batch.process import BatchSettings
+        from packshot.batch.progress import Progress
+        from packshot.batch.run import REPORT, Task, run
+        from packshot.cli.targets import naming
+        from packshot.engine.presets import recipe_for
+        from packshot.engine.weights import default_model, find_card, verify
+
+        report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
+        _check_together(photos, out, report_at, watch, manifest)
+        model = model or default_model(None, device)
+        card, path = find_card(model)
+        verify(card, path)
+        recipe = recipe_for(options)
+        task = Task(
+            settings=BatchSettings(photos, out, recipe, model, device, _threads(engine_name, jobs), report_at),
+            naming=make_naming(recipe, f"{card.name}@{card.sha256[:12]}", naming(recipe).word),
+            options=options,
+            manifest=manifest,
+            report=report_at,
+            force=force,
+            watch=watch,
+        )
+        progress = Progress(sys.stderr, jobs or _processors())
+        summary = run(task, _executor(engine_name, jobs, progress), stop.event, progress)
+        _say(summary, report_at if summary.reported else None, force=force)
+        _leave(summary, stop, max_error_rate)
 
 
 def _executor(name: str, jobs: int | None, progress: Progress) -> Executor:
@@ -147,12 +165,22 @@ def _threads(engine: str, jobs: int | None) -> int:
     return _processors() if engine == "local" and (jobs or _processors()) == 1 else 1
 
 
-def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
+def _check_together(photos: str, out: str, report: str | None, watch: bool, manifest: TextIO | None) -> None:
     from packshot.storage.blocking import local_folder
 
     folder = local_folder(photos)
     if folder is not None and not is_folder(folder):
-        raise InvalidOption(f"{photos} is no folder.", hint="Give a folder, or s3://, gs:// or az://.", field="IN")
+        if is_file(folder):
+            hint = f"For one photo: packshot remove {photos}"
+            raise InvalidOption(f"IN {photos} is a file.", hint=hint, field="IN")
+        pattern = " IN is no pattern, --manifest takes names." if set("*?[") & set(photos) else ""
+        hint = f"Give a folder, or s3://, gs:// or az://.{pattern}"
+        raise InvalidOption(f"IN {photos} does not exist.", hint=hint, field="IN")
+    for name, place in (("OUT", out), ("--report", report)):
+        taken = None if place is None else _file_on_the_way(local_folder(place))
+        if taken is not None:
+            what = "a file" if taken == local_folder(place or "") else f"in {taken}, which is a file"
+            raise InvalidOption(f"{name} {place} is {what}.", hint="Give a folder; it is made if need be.", field=name)
     if watch and manifest is not None:
         raise InvalidOption("--watch and --manifest came together.", hint="Give one of them.", field="--watch")
     if watch and folder is None:
@@ -161,9 +189,19 @@ def _check_together(photos: str, watch: bool, manifest: TextIO | None) -> None:
         )
 
 
-def _say(summary: Summary, report: str | None) -> None:
+def _file_on_the_way(folder: Path | None) -> Path | None:
+    """The file that stands where a folder should be made, if there is one."""
+    return next((path for path in (folder, *folder.parents) if is_file(path)), None) if folder is not None else None
+
+
+def _say(summary: Summary, report: str | None, *, force: bool) -> None:
+    if not summary.listed:
+        say("Stopped before all photos were found: nothing was begun.", err=True)
+        return
     counts = summary.counts
-    rate = f", {summary.now / summary.seconds:.1f} photos a second" if summary.now else ""
+    if not counts.wanted:
+        return
+    rate = f", {summary.rate:.1f} photos a second" if summary.rate else ""
     broken = f", {counts.broken:,} break a rule of their preset" if counts.broken else ""
     say(
         f"{counts.made:,} made, {counts.failed:,} failed, {counts.review:,} to look at{broken}; "
@@ -175,13 +213,14 @@ def _say(summary: Summary, report: str | None) -> None:
     if counts.failed and report is not None:
         say(f"Only the failed ones again: the same command with --manifest {report}/failed.txt", err=True)
     if summary.left:
-        say(f"{summary.left:,} photos are left: the same command goes on with them.", err=True)
+        same = "the same command without --force" if force else "the same command"
+        say(f"{summary.left:,} photos are left: {same} goes on with them.", err=True)
 
 
-def _leave(summary: Summary, stop: Stop, *, watch: bool, max_error_rate: float) -> None:
+def _leave(summary: Summary, stop: Stop, max_error_rate: float) -> None:
     if summary.trouble is not None:
         raise summary.trouble
-    if stop.signal and not watch:
+    if stop.signal:
         sys.exit(128 + stop.signal)
     if summary.error_rate > max_error_rate:
         raise TooManyFailures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,8 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
     instead = f"packshot check - --preset {preset_name} < photo.jpg"
     refuse_terminal(reads="-" in pictures, writes=False, instead=instead)
     with listing(quiet=quiet) as found:
-        files = _files(pictures, found)
+        note = partial(say, err=True) if not quiet else lambda _line: None
+        files = _files(pictures, found, note)
     if not files:
         raise InvalidOption(f"{', '.join(pictures)} holds no picture.", hint="Give pictures, or folders of them.")
     passed = failed = 0
@@ -98,19 +100,24 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
         sys.exit(exit_code(errors[0]) if errors else RULES_BROKEN)
 
 
-def _files(pictures: tuple[str, ...], found: Callable[[int], None] = lambda _count: None) -> list[str]:
-    """The files that are named, and those in folders that are. found: told how many there are so far."""
+def _files(pictures: tuple[str, ...], found: Callable[[int], None], note: Callable[[str], None]) -> list[str]:
+    """The files that are named, and those in folders that are.
+
+    found: told how many there are so far. note: told in a line what is passed over.
+    """
+    from packshot.batch.listing import APPLE_DOUBLE, is_apple_double, photos_in
+    from packshot.storage.blocking import open_storage
+
     files: list[str] = []
     for each in pictures:
-        if not is_folder(each):
+        if is_folder(each):
+            for entry in photos_in(open_storage(each)):
+                files.append(below(each, entry.key))
+                found(len(files))
+        elif is_apple_double(Path(each)):
+            note(f"{each}: {APPLE_DOUBLE}")
+        else:
             files.append(each)
-            continue
-        from packshot.batch.listing import photos_in
-        from packshot.storage.blocking import open_storage
-
-        for entry in photos_in(open_storage(each)):
-            files.append(below(each, entry.key))
-            found(len(files))
     return files
 
 

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -92,7 +93,8 @@ def remove(
     inputs, out = told_apart(inputs, out, typed=typed, force=force, has_format=options.format is not None)
     recipe = recipe_for(replace(options, format=output_format(inputs, out, options.format)))
     with listing(quiet=quiet) as found:
-        targets = make_targets(inputs, names=naming(recipe), out=out, found=found)
+        note = partial(say, err=True) if not quiet else lambda _line: None
+        targets = make_targets(inputs, names=naming(recipe), out=out, found=found, note=note)
     _refuse_bytes(targets, as_json=as_json)
     todo, there = _divided(targets, force=force)
     talk = _Talk(len(todo), quiet=quiet, as_json=as_json, alone=len(targets) == 1)
@@ -159,6 +161,7 @@ def _work(
 
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(load)  # 0.1 s that the runtime needs no Python for, while modules are imported
+        from packshot.core.codecs.software import PACKSHOT
         from packshot.engine.job import make_job
         from packshot.engine.pipeline import run
 
@@ -170,7 +173,8 @@ def _work(
         if target.is_made() and not force:
             hint = "Does another command write here?"
             raise OutputExists(f"{target.becomes} has been made meanwhile.", hint=hint)
-        result = run(make_job(read_input(target.source, target.name), recipe), network)
+        job = make_job(read_input(target.source, target.name), recipe)
+        result = run(job, network, software=PACKSHOT)
         _write(target, result)
         row = _row(result) if as_json else {}
         return Made(replace(result, data=b""), row)  # its bytes are written: a thousand need not wait in memory

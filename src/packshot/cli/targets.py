@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packshot.batch.listing import APPLE_DOUBLE, is_apple_double
+from packshot.batch.own_files import is_marked, own_outputs, say_own
 from packshot.cli.errors import OutputExists, below, is_file, is_folder
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN
 from packshot.core.compose import WHITE
@@ -151,7 +153,7 @@ def _can_be_made(first: str, second: str, typed: Sequence[str], *, has_format: b
 
 def _is_output_of(first: str, second: str, typed: Sequence[str], *, force: bool) -> bool:
     """Whether the second of two files is the output of the first, and stays. Raises: InvalidOption if it may be."""
-    seems_made = _has_alpha(second) and not _has_alpha(first)
+    seems_made = is_marked(Path(second)) and not is_marked(Path(first))
     if seems_made and not force:
         return True
     formats = [BY_SUFFIX.get(Path(name).suffix.lower()) for name in (first, second)]
@@ -214,11 +216,16 @@ def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None) -
 
 
 def make_targets(
-    inputs: tuple[str, ...], *, names: Naming, out: str | None, found: Callable[[int], None] = lambda _count: None
+    inputs: tuple[str, ...],
+    *,
+    names: Naming,
+    out: str | None,
+    found: Callable[[int], None] = lambda _count: None,
+    note: Callable[[str], None] = lambda _line: None,
 ) -> list[Target]:
     """The targets of files, folders and "-" as given on the command line.
 
-    found: told how many photos have been found so far, again and again.
+    found: told how many photos have been found so far, again and again. note: told in a line what is passed over.
 
     Raises
     ------
@@ -229,11 +236,19 @@ def make_targets(
     several = are_several(inputs)
     if inputs.count(STDIO) > 1:
         raise InvalidOption("- stands there twice, and there is one stdin.", hint="Give it once.", field="PHOTO")
+    # A second `packshot remove *.jpg` is handed the outputs of the first one too.
+    own = own_outputs(Path(), [item for item in inputs if is_file(item)]) if several else set()
     for item in inputs:
         if item != STDIO and is_folder(item):
-            _folder(item, names, out, targets, found)
+            _folder(item, names, out, targets, found, note)
+        elif item in own:
+            note(f"{item} is packshot's own output of another photo here and passed over; alone, it is a photo.")
+        elif item != STDIO and is_apple_double(Path(item)):
+            note(f"{item}: {APPLE_DOUBLE}")
         else:
             targets.append(_single(item, names, out, several=several))
+    if not targets:
+        raise InvalidOption("No photo was named.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
     _check_clashes(targets)
     return targets
 
@@ -250,7 +265,14 @@ def _word(recipe: Recipe) -> str:
     return "crop" if recipe.framing.crop and recipe.framing.canvas is None else "framed"
 
 
-def _folder(folder: str, names: Naming, out: str | None, targets: list[Target], found: Callable[[int], None]) -> None:
+def _folder(
+    folder: str,
+    names: Naming,
+    out: str | None,
+    targets: list[Target],
+    found: Callable[[int], None],
+    note: Callable[[str], None],
+) -> None:
     """Add the targets of a folder's photos."""
     from packshot.batch.listing import outputs_within, photos_in
     from packshot.storage.blocking import open_storage
@@ -260,19 +282,13 @@ def _folder(folder: str, names: Naming, out: str | None, targets: list[Target], 
             f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
         )
     place = open_storage(folder)
-    try:
-        within = outputs_within(place, open_storage(out))
-    except InvalidOption as error:
-        raise InvalidOption(
-            f"{out} is or holds {folder}: outputs could replace photos.",
-            hint="Give another folder, beside it or in it.",
-            field="--out",
-        ) from error
-    entries: list[Entry] = []
+    before = len(targets)
     # An --out inside the folder holds the results of an earlier run: they are not photos.
-    for entry in photos_in(place, but=within):
-        entries.append(entry)
-        found(len(targets) + len(entries))
+    within = outputs_within(place, open_storage(out), "--out")
+    entries = list(photos_in(place, but=within, listed=lambda count: found(before + count)))
+    if own := own_outputs(Path(folder), [entry.key for entry in entries]):
+        note(f"{say_own(len(own))}.")
+        entries = [entry for entry in entries if entry.key not in own]
     if not entries:
         raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
     targets += [_listed(folder, entry, names, out) for entry in entries]
@@ -337,16 +353,6 @@ def _is_empty(name: str) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(about.st_mode) and about.st_size == 0
-
-
-def _has_alpha(name: str) -> bool:
-    """Whether a file is a PNG with an alpha channel, by its header (colour type 4 or 6)."""
-    try:
-        with Path(name).open("rb") as file:
-            start = file.read(26)
-    except OSError:
-        return False
-    return len(start) == 26 and FORMATS["png"].magic.match(start) is not None and start[25] in {4, 6}
 
 
 def _command(arguments: Sequence[str]) -> str:

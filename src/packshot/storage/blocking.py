@@ -29,11 +29,14 @@ class BlockingStorage:
     works in place, whose coroutines never wait for anything.
 
     A call that raises StoreUnavailable is tried again, by RETRIES; a listing is not.
+
+    name: of the place, as the user wrote it, for messages.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, name: str | None = None) -> None:
         self._storage = storage
         self.url = storage.url
+        self.name = name or storage.url
         self.folder = storage.folder
 
     def list(self, under: str = "") -> Iterator[Entry]:
@@ -79,7 +82,7 @@ def local_folder(url: str) -> Path | None:
 
 
 def open_storage(url: str) -> BlockingStorage:
-    """The storage behind a path or URL; the same object for the same URL, so that threads share its connections.
+    """The storage behind a path or URL; the same object for the same words, so that threads share its connections.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def open_storage(url: str) -> BlockingStorage:
     """
     folder = local_folder(url)
     with _opening:
-        return _open_folder(_resolved(folder)) if folder is not None else _open_objects(url.rstrip("/"))
+        return _open_objects(url.rstrip("/")) if folder is None else _open_folder(_resolved(folder), url)
 
 
 def _resolved(folder: Path) -> Path:
@@ -106,8 +109,8 @@ _opening = threading.Lock()
 
 
 @cache
-def _open_folder(folder: Path) -> BlockingStorage:
-    return BlockingStorage(FolderStorage(folder, in_place=True))
+def _open_folder(folder: Path, name: str) -> BlockingStorage:
+    return BlockingStorage(FolderStorage(folder, name=name, in_place=True), name)
 
 
 @cache

@@ -52,14 +52,14 @@ class FolderStorage:
     process dies. A power cut may still leave an empty file behind a name.
 
     private: folders that it makes are for this user alone (mode 0700), errors name no file, and listings leave out
-    what cannot be read. in_place: the caller is a thread that may wait, so that nothing is handed to
-    another thread, which takes 0.5 ms a call.
+    what cannot be read. name: of the folder in errors, as the user wrote it. in_place: the caller is a thread that may
+    wait, so that nothing is handed to another thread, which takes 0.5 ms a call.
     """
 
-    def __init__(self, folder: Path, *, private: bool = False, in_place: bool = False) -> None:
+    def __init__(self, folder: Path, *, private: bool = False, name: str | None = None, in_place: bool = False) -> None:
         self.url, self.folder, self.in_place = str(folder), folder, in_place
         self._incoming = folder / STATE / "incoming"
-        self._private = private
+        self._private, self._name = private, name or str(folder)
         self.threads = Threads()
 
     @_threaded
@@ -197,7 +197,7 @@ class FolderStorage:
         return self.folder / check_key(key)
 
     def _named(self, key: str) -> str:
-        return self.url if self._private or not key else key
+        return self._name if self._private or not key else os.path.join(self._name, key)  # noqa: PTH118 - as it is
 
     def _errors(self, key: str = "") -> AbstractContextManager[None]:
         return file_errors(self._named(key), self.folder)

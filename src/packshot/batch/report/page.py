@@ -103,10 +103,8 @@ def _facts(about: RunFacts, tally: Tally) -> str:
     }
     summary = about.summary
     if summary.now:
-        rate = summary.now / summary.seconds
-        facts["This run"] = (
-            f"{summary.now:,} photo{'s' * (summary.now > 1)} in {duration(summary.seconds)}, {rate:.1f} a second"
-        )
+        rate = f", {summary.rate:.1f} a second" if summary.rate else ""
+        facts["This run"] = f"{summary.now:,} photo{'s' * (summary.now > 1)} in {duration(summary.seconds)}{rate}"
     if summary.left:
         facts["Not done yet"] = f"{summary.left:,} photos: the same command goes on with them"
     for name, counter in (("Failed because", tally.failures), ("Rules not kept", tally.rules)):
