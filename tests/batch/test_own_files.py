@@ -15,6 +15,7 @@ from packshot.batch.own_files import WORDS, Siblings, is_marked, is_thumbnail, o
 from packshot.cli import cli
 from packshot.cli.targets import naming
 from packshot.core.options import Options
+from packshot.engine.pipeline import remove
 from packshot.engine.presets import preset_names, recipe_for
 from tests.batch.kit import fill, made_of, make, outputs
 from tests.batch.test_listing import batch_sees, check_sees, remove_sees
@@ -117,6 +118,17 @@ def test_what_another_program_saved_again_is_a_photo(tmp_path: Path) -> None:
     with Image.open(photos / "a-white.jpg") as image:
         image.save(photos / "a-white.jpg", quality=95)
     assert own_outputs(photos, keys) == set()
+
+
+def test_only_the_command_line_writes_the_mark(tmp_path: Path) -> None:
+    """What the library makes stays as it is, byte for byte; the pixels are the same."""
+    photos = fill(tmp_path / "photos", ["a.jpg"])
+    make(photos, tmp_path / "out", Options(form="cutout"))
+    (tmp_path / "library.png").write_bytes(remove((photos / "a.jpg").read_bytes()).data)
+    assert is_marked(tmp_path / "out/a.png")
+    assert not is_marked(tmp_path / "library.png")
+    with Image.open(tmp_path / "out/a.png") as one, Image.open(tmp_path / "library.png") as other:
+        assert one.tobytes() == other.tobytes()
 
 
 def test_a_manifest_that_names_an_output_means_it(tmp_path: Path) -> None:

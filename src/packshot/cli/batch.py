@@ -214,7 +214,8 @@ def _say(summary: Summary, report: str | None, *, force: bool) -> None:
         say(f"Only the failed ones again: the same command with --manifest {report}/failed.txt", err=True)
     if summary.left:
         same = "the same command without --force" if force else "the same command"
-        say(f"{summary.left:,} photos are left: {same} goes on with them.", err=True)
+        left = "1 photo is" if summary.left == 1 else f"{summary.left:,} photos are"
+        say(f"{left} left: {same} goes on.", err=True)
 
 
 def _leave(summary: Summary, stop: Stop, max_error_rate: float) -> None:
