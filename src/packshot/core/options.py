@@ -13,6 +13,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, Literal, Self, get_args
 
@@ -318,6 +319,7 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
+@cache
 def options_help() -> str:
     """Every option as help() shows it: its name, what it does, what it takes."""
     entries = (f"{name}: {' '.join(option.about.split())} [{option.accepts}]" for name, option in OPTIONS.items())
