@@ -13,9 +13,10 @@ from PIL import Image
 
 from packshot.batch.own_files import WORDS, Siblings, is_marked, is_thumbnail, own_outputs, thumbnail_key
 from packshot.cli import cli
+from packshot.cli.errors import RULES_BROKEN
 from packshot.cli.targets import naming
 from packshot.core.options import Options
-from packshot.engine.pipeline import remove
+from packshot.engine.library import remove
 from packshot.engine.presets import preset_names, recipe_for
 from tests.batch.kit import fill, made_of, make, outputs
 from tests.batch.test_listing import batch_sees, check_sees, remove_sees
@@ -175,9 +176,25 @@ def test_apple_doubles_are_no_photos_also_when_they_are_named(tmp_path: Path, mo
     assert "._a.jpg: passed over" in result.stderr
     assert outputs(photos) >= {"a.png", "._b.png"}
     assert not (photos / "._a.png").exists()
-    result = run.invoke(cli, ["check", "--preset", "square", "._a.jpg"], catch_exceptions=False)
-    assert (result.exit_code, "passed over" in result.stderr) == (0, True)
+    result = run.invoke(cli, ["check", "--preset", "square", "._a.jpg", "a.jpg"], catch_exceptions=False)
+    assert (result.exit_code, "passed over" in result.stderr) == (RULES_BROKEN, True)
     summary = make(photos, tmp_path / "out", manifest=["._a.jpg\n", "a.jpg\n", "._b.jpg\n"])
     assert (summary.counts.wanted, summary.counts.made) == (2, 2)
     alone = run.invoke(cli, ["remove", "._a.jpg"])
     assert "No photo was named" in str(alone.exception)
+    assert "holds no picture" in str(run.invoke(cli, ["check", "--preset", "square", "._a.jpg"]).exception)
+
+
+def test_a_second_remove_of_the_same_pattern_leaves_the_first_ones_outputs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, ["a.jpg", "shirt.jpg", "shirt-white.jpg"])
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner()
+    for _ in range(2):
+        names = sorted(path.name for path in tmp_path.glob("*.jpg"))
+        result = run.invoke(cli, ["remove", *names, "--background", "white"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    made = {"a-white.jpg", "shirt-white-white.jpg", "shirt-white.jpg"}
+    assert {path.name for path in tmp_path.glob("*-white.jpg")} == made
+    assert "a-white.jpg: passed over" in result.stderr

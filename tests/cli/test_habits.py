@@ -130,7 +130,10 @@ def test_a_misspelt_flag_is_answered_with_the_nearest(here: Path) -> None:
         (["remove", "https://shop/a b.jpg"], "curl -L 'https://shop/a b.jpg' | packshot remove -"),
         (["remove", "s3://raw/2026", "-o", "x"], "packshot batch s3://raw/2026 OUT"),
         (["remove", "in.jpg", "-o", "s3://shop/x.png"], "packshot batch writes to buckets."),
-        (["remove", "photos/", "--out", "./photos"], "./photos is or holds photos/: outputs could replace photos."),
+        (
+            ["remove", "photos/", "--out", "./photos"],
+            "--out ./photos is the folder of the photos: outputs could",
+        ),
         (["remove", "photos/", "cut.png"], "Several photos cannot go to one file, cut.png."),
         (["remove", "in.jpg", "it's a photo.jpg", "-o", "one.png"], "Several photos cannot go to one file, one.png."),
         (["remove", "in.jpg", "cut"], "packshot remove in.jpg --out cut.png"),

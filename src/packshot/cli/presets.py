@@ -100,7 +100,11 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
         sys.exit(exit_code(errors[0]) if errors else RULES_BROKEN)
 
 
-def _files(pictures: tuple[str, ...], found: Callable[[int], None], note: Callable[[str], None]) -> list[str]:
+def _files(
+    pictures: tuple[str, ...],
+    found: Callable[[int], None] = lambda _count: None,
+    note: Callable[[str], None] = lambda _line: None,
+) -> list[str]:
     """The files that are named, and those in folders that are.
 
     found: told how many there are so far. note: told in a line what is passed over.

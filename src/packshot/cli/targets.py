@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packshot.batch.listing import APPLE_DOUBLE, is_apple_double
-from packshot.batch.own_files import is_marked, own_outputs, say_own
 from packshot.cli.errors import OutputExists, below, is_file, is_folder
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN
 from packshot.core.compose import WHITE
@@ -153,6 +151,8 @@ def _can_be_made(first: str, second: str, typed: Sequence[str], *, has_format: b
 
 def _is_output_of(first: str, second: str, typed: Sequence[str], *, force: bool) -> bool:
     """Whether the second of two files is the output of the first, and stays. Raises: InvalidOption if it may be."""
+    from packshot.batch.own_files import is_marked
+
     seems_made = is_marked(Path(second)) and not is_marked(Path(first))
     if seems_made and not force:
         return True
@@ -236,15 +236,12 @@ def make_targets(
     several = are_several(inputs)
     if inputs.count(STDIO) > 1:
         raise InvalidOption("- stands there twice, and there is one stdin.", hint="Give it once.", field="PHOTO")
-    # A second `packshot remove *.jpg` is handed the outputs of the first one too.
-    own = own_outputs(Path(), [item for item in inputs if is_file(item)]) if several else set()
+    passed_over = _passed_over(inputs)
     for item in inputs:
         if item != STDIO and is_folder(item):
             _folder(item, names, out, targets, found, note)
-        elif item in own:
-            note(f"{item} is packshot's own output of another photo here and passed over; alone, it is a photo.")
-        elif item != STDIO and is_apple_double(Path(item)):
-            note(f"{item}: {APPLE_DOUBLE}")
+        elif item in passed_over:
+            note(f"{item}: {passed_over[item]}")
         else:
             targets.append(_single(item, names, out, several=several))
     if not targets:
@@ -265,6 +262,22 @@ def _word(recipe: Recipe) -> str:
     return "crop" if recipe.framing.crop and recipe.framing.canvas is None else "framed"
 
 
+def _passed_over(inputs: tuple[str, ...]) -> dict[str, str]:
+    """Named files that are no photos, and why; a second `packshot remove *.jpg` is handed the first one's outputs."""
+    files = [item for item in inputs if item != STDIO and is_file(item)]
+    found: dict[str, str] = {}
+    if len(files) > 1:
+        from packshot.batch.own_files import own_outputs
+
+        own = "passed over, packshot's own output of another photo here. Given alone, it is a photo."
+        found |= dict.fromkeys(own_outputs(Path(), files), own)
+    if hidden := [item for item in files if Path(item).name.startswith("._")]:
+        from packshot.batch.listing import APPLE_DOUBLE, is_apple_double
+
+        found |= {item: APPLE_DOUBLE for item in hidden if is_apple_double(Path(item))}
+    return found
+
+
 def _folder(
     folder: str,
     names: Naming,
@@ -275,6 +288,7 @@ def _folder(
 ) -> None:
     """Add the targets of a folder's photos."""
     from packshot.batch.listing import outputs_within, photos_in
+    from packshot.batch.own_files import own_outputs, say_own
     from packshot.storage.blocking import open_storage
 
     if out is None or out == STDIO:
