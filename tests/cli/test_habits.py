@@ -279,12 +279,13 @@ def test_version_and_help_have_their_short_flags() -> None:
 
 def test_one_photo_loads_nothing_that_it_does_not_need(here: Path) -> None:
     code = (
-        "import sys\nsys.argv[1:] = ['remove', 'in.jpg', '-q']\nimport packshot.cli\n"
+        "import gc, sys\nusual = gc.get_threshold()\n"
+        "sys.argv[1:] = ['remove', 'in.jpg', '-q']\nimport packshot.cli\n"
         "assert 'click' not in sys.modules, 'Ctrl-C has its meaning first'\n"
         "try:\n    packshot.cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "heavy = ('asyncio', 'ssl', 'sqlite3', 'fastapi', 'pydantic', 'packshot.service', 'packshot.batch.progress',\n"
         "         'packshot.cli.keys', 'packshot.cli.serve', 'packshot.cli.models', 'packshot.cli.batch')\n"
-        "print([name for name in heavy if name in sys.modules])"
+        "print([name for name in heavy if name in sys.modules], usual == gc.get_threshold())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "[]\n"
+    assert run.stdout == "[] True\n", "garbage is collected as usual while photos are made"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from packshot.cli import work_begins
 from packshot.cli.errors import TooManyFailures, is_file, is_folder
 from packshot.cli.interrupt import Stop, graceful
 from packshot.cli.options import PictureCommand, device_option, model_option, picture_options
@@ -141,7 +142,9 @@ def batch(
             watch=watch,
         )
         progress = Progress(sys.stderr, jobs or _processors())
-        summary = run(task, _executor(engine_name, jobs, progress), stop.event, progress)
+        executor = _executor(engine_name, jobs, progress)
+        work_begins()
+        summary = run(task, executor, stop.event, progress)
         _say(summary, report_at if summary.reported else None, force=force)
         _leave(summary, stop, max_error_rate)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli import work_begins
 from packshot.cli.errors import RULES_BROKEN, below, exit_code, is_folder, read_input
 from packshot.cli.options import Command, flag_name, in_flags, quiet_option
 from packshot.cli.terminal import about, listing, refuse_terminal, say, say_json
@@ -84,6 +85,7 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
     passed = failed = 0
     errors: list[PackshotError] = []
     command = click.get_current_context().command
+    work_begins()
     for picture in files:
         try:
             report = _judge(picture, recipe)
@@ -127,7 +129,7 @@ def _files(
 
 def _judge(picture: str, recipe: Recipe) -> Report:
     from packshot.engine.job import make_job
-    from packshot.engine.pipeline import check
+    from packshot.engine.judging import check
 
     return check(make_job(read_input(None if picture == "-" else Path(picture), picture), recipe))
 

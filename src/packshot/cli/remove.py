@@ -7,7 +7,6 @@ import os
 import shlex
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli import work_begins
 from packshot.cli.errors import FileAccess, OutputExists, exit_code, read_input
 from packshot.cli.interrupt import Stop, graceful
 from packshot.cli.options import (
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from packshot.cli.targets import Target
     from packshot.core.options import Options
     from packshot.core.recipe import Recipe
-    from packshot.engine.network import Network
     from packshot.engine.result import Result
     from packshot.engine.session import Device
 
@@ -146,26 +145,30 @@ def _work(
     """What is done with each of `count` photos, and in how many threads. Loads the network."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from packshot.engine.process import tune_process
+    from packshot.engine.process import keep_memory, tune_process
 
     # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
     workers = min(jobs or os.cpu_count() or 1, count)
     threads = 1 if workers > 1 else os.cpu_count() or 1
     if workers > 1:
         tune_process()
+    else:
+        keep_memory()
 
-    def load() -> Network:
-        from packshot.engine.network import load_network
+    # The runtime needs no Python for 0.15 s, in which the rest of the pipeline is imported. The thread itself imports
+    # nothing: two threads that import one package at the same time may break it.
+    import onnxruntime  # noqa: F401
 
-        return load_network(model, threads=threads, device=device)
+    from packshot.engine.network import load_network
 
     with ThreadPoolExecutor(1) as beside:
-        loading = beside.submit(load)  # 0.1 s that the runtime needs no Python for, while modules are imported
+        loading = beside.submit(load_network, model, threads=threads, device=device)
         from packshot.core.codecs.software import PACKSHOT
         from packshot.engine.job import make_job
         from packshot.engine.pipeline import run
 
         network = loading.result()
+    work_begins()
 
     def work(target: Target) -> Made:
         if target.fault:
@@ -352,7 +355,8 @@ def _write(target: Target, result: Result) -> None:
     if target.path is None:
         write_stdout(result.data)
         return
-    beside = target.path.with_name(f".{uuid.uuid4().hex}.part")  # no longer than a name may be, whatever the photo's
+    # No longer than a name may be, whatever the photo's.
+    beside = target.path.with_name(f".{os.urandom(16).hex()}.part")
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(result.data)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packshot.cli import work_begins
 from packshot.cli.errors import NotHealthy
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def serve(host: str | None, port: int | None, open_page: bool) -> None:
     listening = bind(settings)
     service = build(settings)
     _welcome(settings, service.link)
+    work_begins()
     try:
         make_server(service, _opening(service.link if open_page else None)).run(sockets=[listening])
     finally:

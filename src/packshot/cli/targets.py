@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from packshot.cli.errors import OutputExists, below, is_file, is_folder
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN
-from packshot.core.compose import WHITE
 from packshot.core.options import BLUR, listed
 from packshot.core.recipe import Recipe
+from packshot.core.values import WHITE
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ import numpy as np
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
 from packshot.core.picture import Float32, Foreground, Index, Picture, UInt8, chunks, to_uint8
-from packshot.core.values import RGB
+from packshot.core.values import RGB, WHITE
 
 BLACK: RGB = (0, 0, 0)
-WHITE: RGB = (255, 255, 255)
 Behind = RGB | UInt8
 """What lies behind a foreground: a colour, or a picture of the same size, uint8 (H, W, 3)."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from packshot.core.codecs.formats import FORMATS, WRITTEN, Format
-from packshot.core.compose import WHITE
 from packshot.core.options import TRANSPARENT, Form, Options, ShadowKind, listed
-from packshot.core.values import RGB, Canvas, Length, Margins, Position, Region
+from packshot.core.values import RGB, WHITE, Canvas, Length, Margins, Position, Region
 from packshot.errors import InvalidOption
 
 SHADOW_OPACITY = 0.5

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from packshot.core.geometry import Box, Size
 
 RGB = tuple[int, int, int]
+WHITE: RGB = (255, 255, 255)
 
 LARGEST_PX = 10_000
 MOST_PIXELS = 50_000_000

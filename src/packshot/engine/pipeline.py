@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from packshot.core import codecs
 from packshot.core.codecs import Raster
 from packshot.core.codecs.exif import with_software
@@ -11,15 +9,12 @@ from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
-from packshot.core.measure import box_of, find_on_plain
 from packshot.core.render import framed_mask, render
-from packshot.core.rules import Report
 from packshot.engine.job import Cancellation, Codecs, Job, Stage, Work, decode_auxiliary, follow
-from packshot.engine.matting import MATTING, find_matte
-from packshot.engine.network import Network, default_network
-from packshot.engine.presets import find_preset, judge, judge_picture
+from packshot.engine.matting import MATTING
+from packshot.engine.network import Network
 from packshot.engine.result import Result
-from packshot.errors import InvalidOption, NoForeground
+from packshot.errors import NoForeground
 
 
 def is_judged(work: Work) -> bool:
@@ -77,6 +72,9 @@ def encode(work: Work) -> None:
 
 def check_rules(work: Work) -> None:
     """The rules of the preset, on the encoded file."""
+    from packshot.engine.judging import judge  # noqa: PLC0415 - 20 ms, and most photos have no preset
+    from packshot.engine.presets import find_preset  # noqa: PLC0415
+
     assert work.recipe.preset is not None  # noqa: S101 - for the type checker: the stage's condition
     work.report = judge(
         find_preset(work.recipe.preset),
@@ -133,39 +131,6 @@ def run(
     work = Work(job.recipe, network, codec, cancellation, software)
     work.job = job
     return _result(follow(PIPELINE, work), keep_matte=keep_matte)
-
-
-def check(
-    job: Job, network: Network | None = None, codec: Codecs = codecs, cancellation: Cancellation | None = None
-) -> Report:
-    """Judge a finished picture, made anywhere, by the rules of its recipe's preset.
-
-    On a background of one colour the product is what differs from it; elsewhere the network finds it.
-
-    Raises
-    ------
-    packshot.errors.InputError
-        The file cannot be used; the message says what to do.
-    packshot.errors.NoForeground
-        Nothing in the picture stands out.
-    """
-    if job.recipe.preset is None:
-        raise InvalidOption("No preset was named.", hint="Say whose rules to check.", field="preset")
-    if isinstance(job.data, Raster):
-        raise TypeError("only a file can be judged: its kind and its length are among the rules")
-    picture = codec.read(job.data, job.header)
-    mask = find_on_plain(picture.rgb, picture.alpha)
-    if mask is None:
-        # Product is what is at least as likely product as background: haze would blow up its box.
-        matte = find_matte(picture, network or default_network(), cancellation).matte
-        mask = (matte >= 0.5).astype(np.uint8)
-    product = box_of(mask)
-    if product is None:
-        raise NoForeground(
-            "Nothing in this picture differs from its background.", hint="Give a picture that shows a product."
-        )
-    preset = find_preset(job.recipe.preset)
-    return judge_picture(preset, picture, mask, product, data=job.data, header=job.header)
 
 
 def _result(work: Work, *, keep_matte: bool) -> Result:

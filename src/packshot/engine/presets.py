@@ -1,35 +1,21 @@
-"""Presets: the rules of marketplaces as data files, what they make of options, and what they say of a picture."""
+"""Presets: the rules of marketplaces as data files, and what they make of options."""
 
 from __future__ import annotations
 
 import datetime
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from packshot.core import codecs
-from packshot.core.codecs import Header, Limits
-from packshot.core.codecs.file_facts import read_file_facts
-from packshot.core.geometry import Box, reached_edges
-from packshot.core.measure import measure_ground
 from packshot.core.options import TRANSPARENT, Options
-from packshot.core.picture import Picture, UInt8
 from packshot.core.recipe import Recipe, make_recipe
-from packshot.core.rule_kinds import KINDS, Background
-from packshot.core.rules import Facts, Report, Rule
 from packshot.errors import InvalidOption
 
-OUR_OWN = Limits(max_pixels=100_000_000, min_side_px=1)
-"""What the pipeline itself makes: up to the largest canvas, and a crop as small as its product."""
-
-VISIBLE = 26
-"""Of 255: from here on a matte shows product."""
+if TYPE_CHECKING:
+    from packshot.core.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -91,57 +77,6 @@ def recipe_for(options: Options) -> Recipe:
     return make_recipe(options.over(Options(**kept)))
 
 
-def judge(preset: Preset, data: bytes, product: Box, *, mask: UInt8, edges: tuple[str, ...] = ()) -> Report:
-    """What a preset's rules say of an encoded picture whose product is known: the file is measured, not the plan.
-
-    Parameters
-    ----------
-    data
-        The bytes of the picture.
-    product
-        The box of the product in it, px.
-    mask
-        uint8 (H, W), the product's matte in the picture. What is fainter than a tenth counts as background: on white it
-        is dirt.
-    edges
-        Edges of the photo that the product reached (core.geometry.reached_edges), where it may be cut off.
-    """
-    header = codecs.probe(data, OUR_OWN)
-    picture = codecs.read(data, header)
-    shown = (mask >= VISIBLE).view(np.uint8)
-    return judge_picture(preset, picture, shown, product, data=data, header=header, edges=edges)
-
-
-def judge_picture(
-    preset: Preset,
-    picture: Picture,
-    mask: UInt8,
-    product: Box,
-    *,
-    data: bytes,
-    header: Header,
-    edges: tuple[str, ...] = (),
-) -> Report:
-    """The same of a picture that is decoded already, with its file and that file's header.
-
-    mask: uint8 (H, W), 1 where the product is.
-    """
-    file = read_file_facts(data, header)
-    asked = next((rule for rule in preset.rules if isinstance(rule, Background)), Background())
-    facts = Facts(
-        format=header.format,
-        file_bytes=len(data),
-        size=picture.size,
-        product=product,
-        ground=measure_ground(picture.rgb, picture.alpha, mask, asked.colour, asked.at_most_off),
-        edges=tuple(dict.fromkeys((*edges, *reached_edges(product, picture.size)))),
-        several=file.several,
-        colours=file.colours,
-        bits=file.bits,
-    )
-    return Report(preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules))
-
-
 def _overruled(options: Options) -> set[str]:
     """Options of a preset that what the caller says leaves no room for."""
     names: set[str] = set()
@@ -163,6 +98,8 @@ def _overruled(options: Options) -> set[str]:
 
 @cache
 def _presets() -> Mapping[str, Preset]:
+    import tomllib  # noqa: PLC0415 - with the kinds of rules 20 ms, and most photos have no preset
+
     folder = resources.files("packshot").joinpath("presets")
     files = sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda each: each.name)
     texts = {each.name.removesuffix(".toml"): each.read_text(encoding="utf-8") for each in files}
@@ -175,5 +112,7 @@ def _preset(name: str, facts: dict[str, Any]) -> Preset:
 
 
 def _rule(facts: dict[str, Any]) -> Rule:
+    from packshot.core.rule_kinds import KINDS  # noqa: PLC0415 - as above
+
     kind: str = facts.pop("kind")
     return KINDS[kind](**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})

@@ -10,8 +10,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import cv2
-
 # From malloc.h. By default glibc gives each of a picture's planes back to the system and has it zeroed again for the
 # next: 3,000 page faults a photo of 1999 px on two threads. In one arena that keeps blocks up to 32 MiB (the largest
 # threshold that every glibc takes) it is 100, and two threads make a tenth more photos a second. Threads do not queue
@@ -27,7 +25,14 @@ eight bits gain little, and x86 saturates in between, which changes the matte.""
 
 def tune_process() -> None:
     """One thread per picture, and an allocator that keeps the blocks that every picture needs again."""
+    import cv2  # noqa: PLC0415 - the network can be loaded meanwhile, where a command begins with it
+
     cv2.setNumThreads(1)  # the pictures are the parallel work; OpenCV's own threads would only get in their way
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """An allocator that keeps blocks for the next need. It makes the first photo of a process faster, too."""
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import errno
 import io
-import uuid
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -145,7 +145,7 @@ class Result:
 
 def _write(target: Path, data: bytes) -> None:
     """Write beside the target, then rename: who looks at it meanwhile sees no half picture. Raises: OSError."""
-    beside = target.with_name(f".{uuid.uuid4().hex}.part")
+    beside = target.with_name(f".{os.urandom(16).hex()}.part")
     try:
         beside.write_bytes(data)
         beside.replace(target)

@@ -5,10 +5,8 @@ Those that can be downloaded are the values of models/published.toml. No line of
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -175,6 +173,8 @@ def verify(card: ModelCard, path: Path) -> None:
 @cache
 def published() -> Mapping[str, ModelEntry]:
     """Every entry by its name, in the order of the file."""
+    import tomllib  # noqa: PLC0415 - 5 ms, and the embedded network needs none
+
     text = (_embedded() / "published.toml").read_text(encoding="utf-8")
     return {name: _entry(name, facts) for name, facts in tomllib.loads(text).items()}
 
@@ -210,6 +210,8 @@ def _missing(name: str, folder: Path | None) -> ModelMissing:
         return ModelMissing(
             f"The model {name} has not been downloaded.", hint=f"Run `packshot models download {name}`.", model=name
         )
+    import difflib  # noqa: PLC0415 - for a message
+
     here = [card.name for card in [*embedded_cards(), *downloaded_cards(folder)] if isinstance(card, ModelCard)]
     near = difflib.get_close_matches(name, [*here, *published()], n=1)
     guess = f" Did you mean {near[0]}?" if near else ""

@@ -18,7 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from packshot.core.recipe import Recipe
 from packshot.core.rules import Report
 from packshot.engine.job import Cancellation
-from packshot.engine.pipeline import check, run
+from packshot.engine.judging import check
+from packshot.engine.pipeline import run
 from packshot.engine.result import Result
 from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
