@@ -28,9 +28,9 @@ ROOT = Path(__file__).parent.parent.parent
 ADDRESS = "http://127.0.0.1:8000"
 
 
-def blocks() -> list[str]:
-    """The README's code: blocks of lines that are indented by four."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def blocks(page: str = "README.md") -> list[str]:
+    """A page's code: blocks of lines that are indented by four."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     found = re.findall(r"^(?:    .*\n(?:\n(?=    ))?)+", text, re.MULTILINE)
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in found]
 
@@ -160,8 +160,12 @@ def test_a_command_for_buckets(line: str, tmp_path: Path, monkeypatch: pytest.Mo
         assert any(entry.key.startswith("one") for entry in open_storage(places[1]).list())
 
 
-def test_the_library(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
+def test_the_library(page: str, photos: Path, tmp_path: Path) -> None:
+    """All of the page's programs, one behind the other."""
+    every = blocks(page)
+    begin = next(number for number, each in enumerate(every) if each.startswith("import packshot"))
     program = photos / "program.py"
-    program.write_text(block("import packshot"))
+    program.write_text("\n".join(every[begin:] if page != "README.md" else [every[begin]]))
     done = run("python program.py", photos, tmp_path)
     assert done.returncode == 0, done.stderr
