@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from packshot.storage.blocking import open_storage
 from tests.kit.heifs import as_heic
 from tests.kit.images import product
 from tests.kit.processes import free_port
@@ -127,7 +126,8 @@ def test_a_service_from_a_clone_answers_the_line_to_paste(served: tuple[str, str
         f"curl -sf -H 'x-api-key: {key}' -F image=@phone.heic {address}/v1/packshots -o cutout.png", tmp_path, tmp_path
     )
     assert heic.returncode == 0, heic
-    assert Image.open(tmp_path / "cutout.png").size == (320, 240)
+    with Image.open(tmp_path / "cutout.png") as cutout:
+        assert cutout.size == (320, 240)
 
 
 def test_an_environment_of_ones_own(clone: Path, tmp_path: Path) -> None:
@@ -146,6 +146,12 @@ def test_a_command_does_what_its_remark_says(line: str, photos: Path, tmp_path: 
         assert len([path for path in (photos / folder[1]).iterdir() if path.is_file()]) == 2
 
 
+PUT = (
+    "import sys; from pathlib import Path; from packshot.storage.blocking import open_storage\n"
+    "open_storage(sys.argv[1]).put('one.jpg', Path(sys.argv[2]).read_bytes(), 'image/jpeg')"
+)
+
+
 @pytest.mark.parametrize("line", PLACES)
 def test_a_command_for_buckets(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server() as server:
@@ -154,10 +160,12 @@ def test_a_command_for_buckets(line: str, tmp_path: Path, monkeypatch: pytest.Mo
         places = [word for word in shlex.split(line) if word.startswith("s3://")]
         for bucket in {place.split("/")[2] for place in places}:
             server.make_bucket(bucket)
-        open_storage(places[0]).put("one.jpg", (ROOT / "examples/bear.jpg").read_bytes(), "image/jpeg")
+        # By a process of its own: this one may know another server behind such names.
+        put = f"python -c {shlex.quote(PUT)} {places[0]} {ROOT / 'examples/bear.jpg'}"
+        assert run(put, tmp_path, tmp_path).returncode == 0
         done = run(line, tmp_path, tmp_path)
         assert done.returncode == 0, done.stderr
-        assert any(entry.key.startswith("one") for entry in open_storage(places[1]).list())
+        assert "1 made, 0 failed" in done.stderr
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
