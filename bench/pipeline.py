@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from bench.photos import EXAMPLES, photo
 from packshot.core import codecs
 from packshot.core.options import Options
+from packshot.engine.calls import remove
 from packshot.engine.job import Work, follow, make_job
-from packshot.engine.library import remove
 from packshot.engine.matting import find_matte
 from packshot.engine.network import Network, load_network
 from packshot.engine.pipeline import PIPELINE

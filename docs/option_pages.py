@@ -10,7 +10,7 @@ from packshot.engine.presets import Preset, find_preset, preset_names
 NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
 
 ABOUT_OPTIONS = """\
-What can be asked for is the same everywhere. An option's name is the form field of the API and the keyword of
+Options are the same everywhere. An option's name is the form field of the API and the keyword of
 `packshot.remove` and `packshot.Options`; with dashes it is the flag of the command line: `canvas`,
 `packshot.remove(photo, canvas="1:1")`, `--canvas 1:1`. In Python a number of px, a share up to 1, a colour of three
 numbers, a size and a box need no text: `margin=20`, `fill=0.85`, `background=(255, 255, 255)`, `canvas=(2000, 2000)`.

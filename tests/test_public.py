@@ -11,7 +11,7 @@ import pytest
 
 import packshot
 from packshot.core.options import OPTIONS
-from packshot.engine.library import OptionFields
+from packshot.engine.calls import OptionFields
 
 HEAVY = ("onnxruntime", "cv2", "numpy", "PIL", "fastapi", "pydantic", "sqlalchemy", "asyncio")
 # A program as people write it, and what a type checker must say of its lines: nothing, or that it is wrong.

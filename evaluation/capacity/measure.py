@@ -26,7 +26,7 @@ from bench.load.__main__ import WEIGHTS
 from bench.load.client import Drive, Traffic, drive
 from bench.load.replicas import fleet, new_key
 from evaluation.machine import machine
-from packshot.engine.library import remove
+from packshot.engine.calls import remove
 from packshot.engine.network import load_network
 from packshot.engine.process import tune_process
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from packshot import errors as errors
     from packshot.core.codecs.limits import Limits as Limits
     from packshot.core.options import Options as Options
-    from packshot.engine.library import remove as remove
-    from packshot.engine.library import remove_background as remove_background
-    from packshot.engine.library import remove_many as remove_many
+    from packshot.engine.calls import remove as remove
+    from packshot.engine.calls import remove_background as remove_background
+    from packshot.engine.calls import remove_many as remove_many
     from packshot.engine.network import load_network as load_network
     from packshot.engine.result import Result as Result
     from packshot.errors import PackshotError as PackshotError
@@ -60,9 +60,9 @@ _HOME = {
     "PackshotError": "packshot.errors",
     "Result": "packshot.engine.result",
     "load_network": "packshot.engine.network",
-    "remove": "packshot.engine.library",
-    "remove_background": "packshot.engine.library",
-    "remove_many": "packshot.engine.library",
+    "remove": "packshot.engine.calls",
+    "remove_background": "packshot.engine.calls",
+    "remove_many": "packshot.engine.calls",
 }
 
 

@@ -16,7 +16,7 @@ from packshot.cli import cli
 from packshot.cli.errors import RULES_BROKEN
 from packshot.cli.targets import naming
 from packshot.core.options import Options
-from packshot.engine.library import remove
+from packshot.engine.calls import remove
 from packshot.engine.presets import preset_names, recipe_for
 from tests.batch.kit import fill, made_of, make, outputs
 from tests.batch.test_listing import batch_sees, check_sees, remove_sees

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.pipeline import Stopwatch, staged
-from packshot.engine.library import remove
+from packshot.engine.calls import remove
 from packshot.engine.network import default_network
 from packshot.engine.pipeline import PIPELINE
 from tests.kit.images import as_jpeg, photo

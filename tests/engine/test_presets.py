@@ -17,9 +17,9 @@ from packshot.core.options import Options
 from packshot.core.recipe import Recipe
 from packshot.core.rule_kinds import Fill, LongestSide
 from packshot.core.rules import Report
+from packshot.engine.calls import remove
 from packshot.engine.job import make_job
 from packshot.engine.judging import check, judge
-from packshot.engine.library import remove
 from packshot.engine.presets import find_preset, preset_names, recipe_for
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
 from tests.kit.images import UInt8, as_jpeg, as_png, photo

@@ -18,9 +18,9 @@ from packshot.core.options import Options
 from packshot.core.picture import Float32, Picture
 from packshot.core.render import render
 from packshot.core.rules import Report
+from packshot.engine.calls import remove
 from packshot.engine.job import make_job
 from packshot.engine.judging import check
-from packshot.engine.library import remove
 from packshot.engine.matting import find_matte
 from packshot.engine.network import default_network
 from packshot.engine.presets import preset_names, recipe_for

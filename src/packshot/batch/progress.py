@@ -13,7 +13,7 @@ from packshot.batch.process import Outcome
 _TERMINAL_S = 0.2
 _ELSEWHERE_S = 10.0
 _RATE_OVER = 200  # photos
-# What a rate needs before it is shown: photos of each thread, and seconds. Threads may be done all at once.
+# A rate is shown after so many photos of each thread, and seconds. Threads may be done all at once.
 _RATE_FROM, _RATE_FROM_S = 4, 3.0
 _FAILURES_SHOWN = 20
 

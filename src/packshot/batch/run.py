@@ -218,7 +218,7 @@ class _Batch:
             self.progress.listing(count)
 
     def _until_stopped(self, entries: Iterable[T]) -> Iterator[T]:
-        """What there is to be read before the work begins; nothing is begun where it did not come to its end."""
+        """The entries, up to a stop; no work begins on a listing that a stop has cut off."""
         for entry in entries:
             if self.stop.is_set():
                 self.listed = False

@@ -1,4 +1,4 @@
-"""What people type who know rembg, backgroundremover or transparent-background, and the command that they mean.
+"""Commands and flags of rembg, backgroundremover and transparent-background, and ours that mean the same.
 
 Nothing of it runs: the answer is an error whose hint is the whole command, with the arguments that came.
 """
@@ -21,7 +21,7 @@ from packshot.errors import InvalidOption
 
 
 class Meant(NamedTuple):
-    """What another tool's flag is here. values: how many it takes. words: ours, with {0} for the first value."""
+    """A flag of another tool in our words. values: how many it takes. words: ours, with {0} for the first value."""
 
     values: int
     words: tuple[str, ...] = ()

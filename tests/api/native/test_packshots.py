@@ -13,7 +13,7 @@ from PIL import Image
 
 from packshot.core.codecs import BY_SUFFIX, FORMATS, WRITTEN
 from packshot.core.options import Options
-from packshot.engine.library import remove
+from packshot.engine.calls import remove
 from tests.contract.envelope import failure
 from tests.kit import files
 from tests.kit.images import as_png, as_webp, good, photo
