@@ -25,6 +25,14 @@ def _without_the_users_own_models(tmp_path_factory: pytest.TempPathFactory) -> I
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _with_compiled_modules() -> Iterator[None]:
+    """Processes that tests start keep what Python compiles, where the machine says otherwise: it is 1.5 s for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The server for all tests that need no settings of their own. One worker, so that a queue is easily made."""

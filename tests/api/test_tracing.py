@@ -103,10 +103,16 @@ def test_a_request_and_its_steps_in_the_callers_trace(tmp_path: Path, monkeypatc
 
 def test_a_collector_that_is_away_costs_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    # So long the exporter tries; by itself 10 s.
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", str(FLUSH_S + 3))
+    before = set(threading.enumerate())
     with serving(tmp_path, tracing=True) as running:
         assert running.send(good("jpeg")).status_code == 200
         stopping = time.monotonic()
     assert time.monotonic() - stopping < FLUSH_S + 2
+    # Its threads draw random numbers for their pauses, which other tests' properties must not see.
+    exporting = {"traces", "OtelBatchSpanRecordProcessor"}
+    wait_until(lambda: not [each for each in threading.enumerate() if each.name in exporting and each not in before])
 
 
 @pytest.mark.parametrize(
