@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -84,10 +85,10 @@ def is_marked(path: Path) -> bool:
 
 def own_outputs(folder: Path, keys: Iterable[str]) -> set[str]:
     """Those of the files in a folder that are packshot's own outputs of others among them."""
-    siblings = Siblings()
-    for key in keys:
-        siblings.add(key)
-    return set(siblings.own_outputs(lambda key: is_marked(folder / key)))
+    with closing(Siblings()) as siblings:
+        for key in keys:
+            siblings.add(key)
+        return set(siblings.own_outputs(lambda key: is_marked(folder / key)))
 
 
 def say_own(count: int, more: str = "") -> str:
