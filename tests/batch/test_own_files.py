@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from packshot.batch.own_files import WORDS, Siblings, is_marked, is_thumbnail, own_outputs, thumbnail_key
+from packshot.batch.own_files import Siblings, is_marked, is_thumbnail, own_outputs, thumbnail_key
 from packshot.cli import cli
 from packshot.cli.errors import RULES_BROKEN
 from packshot.cli.targets import naming
 from packshot.core.options import Options
+from packshot.core.recipe import WORDS
 from packshot.engine.calls import remove
 from packshot.engine.presets import preset_names, recipe_for
 from tests.batch.kit import fill, made_of, make, outputs

@@ -16,12 +16,10 @@ from functools import cache
 from pathlib import Path
 
 from packshot.core.codecs.software import PACKSHOT, read_software
+from packshot.core.recipe import WORDS
 
 THUMBNAILS = "thumbnails"
 _THUMBNAIL = re.compile(rf"(?:^|/){THUMBNAILS}/[0-9a-f]{{16}}-(?:photo|output)\.webp\Z")
-
-WORDS = frozenset({"white", "colour", "picture", "blur", "crop", "framed", "mask", "cutout"})
-"""Words in which outputs' names end, photo-WORD.jpg, beside the names of presets."""
 
 _BATCH = 500
 _MAX_FOLDERS = 16  # above an output's place, each of which may have been the --out of a run
@@ -155,4 +153,4 @@ def _bases(stem: str) -> list[str]:
 def _endings() -> re.Pattern[str]:
     from packshot.engine.presets import preset_names  # noqa: PLC0415 - numpy and more, which a listing may not need
 
-    return re.compile(rf"(?<=[^/])-(?:{'|'.join(map(re.escape, sorted({*WORDS, *preset_names()})))})\Z")
+    return re.compile(rf"(?<=[^/])-(?:{'|'.join(map(re.escape, sorted({*WORDS, 'cutout', *preset_names()})))})\Z")

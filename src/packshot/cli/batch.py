@@ -122,7 +122,6 @@ def batch(
         from packshot.batch.process import BatchSettings
         from packshot.batch.progress import Progress
         from packshot.batch.run import REPORT, Task, run
-        from packshot.cli.targets import naming
         from packshot.engine.presets import recipe_for
         from packshot.engine.weights import default_model, find_card, verify
 
@@ -134,7 +133,7 @@ def batch(
         recipe = recipe_for(options)
         task = Task(
             settings=BatchSettings(photos, out, recipe, model, device, _threads(engine_name, jobs), report_at),
-            naming=make_naming(recipe, f"{card.name}@{card.sha256[:12]}", naming(recipe).word),
+            naming=make_naming(recipe, f"{card.name}@{card.sha256[:12]}", recipe.word),
             options=options,
             manifest=manifest,
             report=report_at,

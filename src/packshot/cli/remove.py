@@ -142,7 +142,7 @@ def _divided(targets: list[Target], *, force: bool) -> tuple[list[Target], list[
 def _work(
     recipe: Recipe, count: int, *, force: bool, as_json: bool, jobs: int | None, model: str | None, device: Device
 ) -> tuple[Callable[[Target], Made], int]:
-    """What is done with each of `count` photos, and in how many threads. Loads the network."""
+    """The work on each of `count` photos, and in how many threads it is done. Loads the network."""
     from concurrent.futures import ThreadPoolExecutor
 
     from packshot.engine.process import keep_memory, tune_process
@@ -193,14 +193,14 @@ def _row(result: Result) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a photo. row: what is known of the output, as JSON has it; empty where nobody asks."""
+    """A photo's result. row: all that is known of the output, as JSON has it; empty where nobody asks."""
 
     result: Result
     row: dict[str, object]
 
 
 class _Talk:
-    """What is said of the photos: lines on stderr, or JSON on stdout, and at last how many there were of each kind.
+    """Tells of the photos: lines on stderr, or JSON on stdout, and at last how many there were of each kind.
 
     total: photos that are to be made. alone: whether one photo was given.
     """
@@ -351,21 +351,18 @@ def _outcome(target: Target, work: Callable[[Target], Made]) -> PackshotError | 
 
 
 def _write(target: Target, result: Result) -> None:
-    """Write beside the target, then rename: a killed run leaves no half picture."""
+    """Write a file whole, or to stdout. Raises: StorageFull, FileAccess."""
     if target.path is None:
         write_stdout(result.data)
         return
-    # No longer than a name may be, whatever the photo's.
-    beside = target.path.with_name(f".{os.urandom(16).hex()}.part")
+    from packshot.engine.result import write_whole
+
     try:
         target.path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(result.data)
-        beside.replace(target.path)
+        write_whole(target.path, result.data)
     except OSError as error:
         from packshot.storage.folder import full_error
 
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise full_error(error, target.path.parent) or FileAccess(
             f"{target.becomes} cannot be written: {error.strerror}.", hint="Check the name and its permissions."
         ) from error

@@ -99,7 +99,7 @@ def usable(link: Link | None) -> bool:
 
 
 def why_not(link: Link) -> str:
-    """What keeps the link from being of full use, and what to do; "" where nothing does."""
+    """The reason why the link is not of full use, and what to do; "" where there is none."""
     if link.info.state == "locked":
         return f"The key of this machine's link is locked: `{command()} keys unlock {link.info.id}` lets it in again."
     if link.info.credits == 0:
@@ -115,7 +115,7 @@ def why_others_reach(settings: Settings) -> str:
 
 
 def command() -> str:
-    """What to type for packshot: `make serve` and `uv run` keep it in a folder that is on no PATH but their own."""
+    """The word to type for packshot: `make serve` and `uv run` keep it in a folder that is on no PATH but their own."""
     environment = Path(sys.prefix)
     return f"{environment.name}/bin/packshot" if environment.parent == Path.cwd() and os.name == "posix" else "packshot"
 

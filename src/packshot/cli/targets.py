@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from packshot.cli.errors import OutputExists, below, is_file, is_folder
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, WRITTEN
-from packshot.core.options import BLUR, listed
+from packshot.core.options import listed
 from packshot.core.recipe import Recipe
-from packshot.core.values import WHITE
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -79,14 +78,8 @@ class Target:
 
 
 def naming(recipe: Recipe) -> Naming:
-    """The naming of what a recipe makes: after its preset, else after what lies behind the product, or its frame."""
-    return Naming(recipe.preset or _word(recipe), FORMATS[recipe.format].suffix)
-
-
-def format_of(out: str | None) -> str | None:
-    """The output format that a file name asks for, if it is one of ours."""
-    found = BY_SUFFIX.get(Path(out or "").suffix.lower())
-    return found.name if found and found.written else None
+    """The naming of what a recipe makes."""
+    return Naming(recipe.word, FORMATS[recipe.format].suffix)
 
 
 def are_several(inputs: tuple[str, ...]) -> bool:
@@ -248,18 +241,6 @@ def make_targets(
         raise InvalidOption("No photo was named.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
     _check_clashes(targets)
     return targets
-
-
-def _word(recipe: Recipe) -> str:
-    if recipe.form == "mask":
-        return "mask"
-    if recipe.form == "flattened":
-        if isinstance(recipe.background, bytes):
-            return "picture"
-        return "white" if recipe.background == WHITE else "blur" if recipe.background == BLUR else "colour"
-    if recipe.framing.is_photo:
-        return ""
-    return "crop" if recipe.framing.crop and recipe.framing.canvas is None else "framed"
 
 
 def _passed_over(inputs: tuple[str, ...]) -> dict[str, str]:

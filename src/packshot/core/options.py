@@ -108,7 +108,7 @@ def _bytes(data: bytes) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to make of a photo. None means "not said": the preset, if there is one, and then a default decides.
+    """The wishes for a photo. None means "not said": the preset, if there is one, and then a default decides.
 
     Where a text is taken, a value that says the same is too: `margin=20` for "20px", `fill=0.85` for "85%",
     `background=(255, 255, 255)` for "#ffffff", `canvas=(2000, 2000)` for "2000x2000", `roi=(left, top, right, bottom)`

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from packshot.core.codecs.formats import FORMATS, WRITTEN, Format
-from packshot.core.options import TRANSPARENT, Form, Options, ShadowKind, listed
+from packshot.core.options import BLUR, TRANSPARENT, Form, Options, ShadowKind, listed
 from packshot.core.values import RGB, WHITE, Canvas, Length, Margins, Position, Region
 from packshot.errors import InvalidOption
 
 SHADOW_OPACITY = 0.5
+WORDS = frozenset({"mask", "picture", "white", "blur", "colour", "crop", "framed"})
+"""All of `Recipe.word`, beside the names of presets."""
 _NO_ROOM = Margins(*[Length(0)] * 4)
 
 
@@ -65,6 +67,24 @@ class Recipe:
     keep_metadata: bool = False
     preset: str | None = None
     key: str = field(default="", compare=False)
+
+    @property
+    def word(self) -> str:
+        """How outputs are named after their photo, photo-WORD.jpg; "" for the plain cutout.
+
+        The preset, else what lies behind the product, or its frame.
+        """
+        if self.preset is not None:
+            return self.preset
+        if self.form == "mask":
+            return "mask"
+        if self.form == "flattened":
+            if isinstance(self.background, bytes):
+                return "picture"
+            return "white" if self.background == WHITE else "blur" if self.background == BLUR else "colour"
+        if self.framing.is_photo:
+            return ""
+        return "crop" if self.framing.crop and self.framing.canvas is None else "framed"
 
     @property
     def auxiliary(self) -> dict[str, bytes]:

@@ -105,7 +105,7 @@ def remove(
         or bool. OpenCV has BGR: give image[..., ::-1]. Files may be JPEG, PNG, WebP, HEIC, TIFF, AVIF, GIF and BMP.
         Colour profile and EXIF orientation are followed, also those that a PIL image carries.
     options
-        What to make, as one object; by default a cutout: a PNG with straight alpha, of the photo's size.
+        All options as one object; by default a cutout: a PNG with straight alpha, of the photo's size.
     network
         By default the one that `packshot models use` chose, else the embedded one; as packshot.load_network gives it.
     limits

@@ -103,7 +103,7 @@ class Result:
             if not target.suffix:
                 target = target.with_name(target.name + self._format.suffix)
             self._check_suffix(target)
-            _write(target, self.data)
+            write_whole(target, self.data)
         except OSError as error:
             raise _write_error(target, error) from error
         return target
@@ -143,8 +143,9 @@ class Result:
         )
 
 
-def _write(target: Path, data: bytes) -> None:
-    """Write beside the target, then rename: who looks at it meanwhile sees no half picture. Raises: OSError."""
+def write_whole(target: Path, data: bytes) -> None:
+    """Write beside the target, then rename: a reader, or a killed process, sees no half picture. Raises: OSError."""
+    # No longer than a name may be, whatever the target's.
     beside = target.with_name(f".{os.urandom(16).hex()}.part")
     try:
         beside.write_bytes(data)

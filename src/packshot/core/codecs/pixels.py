@@ -77,7 +77,7 @@ def raster_from_array(array: npt.NDArray[Any], limits: Limits) -> Raster:
 
 
 def pixels_header(photo: Image.Image | npt.NDArray[Any] | Raster) -> Header:
-    """What the header of a file would say of it."""
+    """The header that a file of these pixels would have."""
     if isinstance(photo, Image.Image):
         with _loading():
             return Header(PIXELS, Size(*photo.size)).turned(read_orientation(_exif(photo)))
