@@ -93,7 +93,7 @@ def test_the_whole_path_with_keys_alone(browser: Browser, running: Running) -> N
         expect(shop.page.locator("#viewer-name")).to_have_text("mug.jpg")
         _tab_to(shop, "#split")
         keys.press("ArrowRight")
-        expect(shop.page.locator("#split")).to_have_attribute("aria-valuetext", "51 % before, 49 % after")
+        expect(shop.page.locator("#split")).to_have_attribute("aria-valuetext", "51% before, 49% after")
         keys.press("Escape")
         expect(shop.page.get_by_role("button", name="Open mug.jpg")).to_be_focused()
         _tab_to(shop, "#download-all", backwards=True)

@@ -65,7 +65,7 @@ def test_a_file_that_is_no_picture_does_not_stop_the_others(shop: Shop) -> None:
 
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(browser: Browser, tmp_path: Path) -> None:
     with (
-        serving(tmp_path, workers=1, v1_max_file_bytes=50_000) as running,
+        serving(tmp_path, workers=1, v1_max_file_bytes=50 * 1024) as running,
         open_shop(browser, running.base_url) as shop,
     ):
         shop.open(running.new_key())

@@ -17,6 +17,7 @@ MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
     "svg": "image/svg+xml",
 }
 # Pictures are made in the browser (blob:), styles and scripts are ours, and the page talks to its own service only.
@@ -26,12 +27,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# The words for somebody without a key, or with one that is not known.
-_ON_OWN_MACHINE = (
-    "On your own computer there is nothing to copy: open the link that packshot printed when it started, or run "
-    "<code>packshot keys link</code> and open the link that it prints."
-)
-_ELSEWHERE = "Ask whoever runs this service for a key."
+# The messages of the page's catalogue for somebody without a key, or with one that is not known.
+_ON_OWN_MACHINE, _ELSEWHERE = "key.help.here", "key.help.elsewhere"
 _A_YEAR = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"  # kept, but asked for each time: the ETag makes that a 304
 
@@ -66,7 +63,7 @@ def router(service: Service) -> APIRouter:
 def read_page(key_help: str) -> Page:
     """The files in `site/`. VERSION in index.html becomes the version, so that addresses change with the content.
 
-    key_help: takes the place of KEY_HELP in it.
+    key_help: the message that takes the place of KEY_HELP in it, by its key in the catalogue.
     """
     folder = resources.files("packshot.api.page") / "site"
     files = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}

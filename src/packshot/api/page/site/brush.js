@@ -1,6 +1,7 @@
 // The brush: by pointer, finger or keys. It only collects strokes; the service renders what they mean.
 
 import { find, say } from "./dom.js";
+import { t } from "./language.js";
 
 const COLOURS = { keep: "rgb(16 138 92 / 60%)", remove: "rgb(206 44 32 / 60%)" };
 const LONGEST_PX = 1500;
@@ -102,7 +103,7 @@ export class Brush {
     this.#step(0, 0, 0);
     if (this.#stroke) this.#lift();
     else this.#down(this.#cursor);
-    say(this.#stroke ? "Brush down" : "Brush up", find("viewer-said"));
+    say(t(this.#stroke ? "brush.down" : "brush.up"), find("viewer-said"));
   }
 
   #dab() {

@@ -1,6 +1,7 @@
 // Before and after: both lie exactly on each other, also when the picture has another frame than the photo.
 
 import { find } from "./dom.js";
+import { t } from "./language.js";
 
 const GRIP_PX = 28;
 
@@ -39,7 +40,7 @@ export class Compare {
     find("divider").style.left = `${this.split * clientWidth}px`;
     find("tag-before").hidden = this.split < 0.12;
     find("tag-after").hidden = this.split > 0.88;
-    this.slider.setAttribute("aria-valuetext", `${Math.round(100 * this.split)} % before, ${Math.round(100 - 100 * this.split)} % after`);
+    this.slider.setAttribute("aria-valuetext", t("compare.value", { before_share: this.split, after_share: 1 - this.split }));
   }
 
   #start(point) {

@@ -127,8 +127,7 @@ function goesOn(error, key, { connection, keys, tries }) {
 
 // The service answers, but not to this photo: a file that is over what the way to it lets through looks like that.
 function brokenPhoto() {
-  return new Problem({ slug: "broken", detail: "The connection broke each time while this photo was sent.",
-    hint: "Perhaps it is too large: try a smaller copy." });
+  return new Problem({ slug: "broken" });
 }
 
 function unlessAborted(promise, signal) {

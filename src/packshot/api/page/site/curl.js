@@ -1,6 +1,7 @@
 // The line for a terminal that does what the page does.
 
 import { find, say } from "./dom.js";
+import { t } from "./language.js";
 
 export function curlLine({ options, picture }, formats) {
   const parts = ["curl -H 'Authorization: Bearer YOUR_KEY'", "-F image=@photo.jpg"];
@@ -25,9 +26,9 @@ export async function copy(element) {
     await navigator.clipboard.writeText(element.textContent);
   } catch {
     getSelection().selectAllChildren(element);
-    if (!document.execCommand("copy")) return say("Selected: press Control C to copy.");
+    if (!document.execCommand("copy")) return say(t("curl.selected"));
   }
-  find("copied").textContent = "Copied";
+  find("copied").textContent = t("curl.copied");
   setTimeout(() => { find("copied").textContent = ""; }, 3000);
   return undefined;
 }

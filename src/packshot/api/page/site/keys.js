@@ -1,6 +1,7 @@
 // The access key: it comes with the link that packshot prints, from another tab, or is asked for.
 
 import { find } from "./dom.js";
+import { t } from "./language.js";
 import { checkKey, Gone, Problem } from "./service.js";
 
 const PLACE = "packshot-key";
@@ -60,9 +61,7 @@ export class Keys extends EventTarget {
     this.#key = "";
     store("");
     this.#asked = new Promise((resolve) => { this.#answer = resolve; });
-    this.ask(isLocked(problem)
-      ? "This key is locked."
-      : "The service does not know this key. Please check it: a letter may be missing at its beginning or end.");
+    this.ask(t(isLocked(problem) ? "key.locked" : "key.unknown"));
   }
 
   ask(why = "") {
@@ -80,7 +79,7 @@ export class Keys extends EventTarget {
 
   #enter(key) {
     if (key) this.#take(key);
-    else find("key-why").textContent = "Please enter the key first.";
+    else find("key-why").textContent = t("key.empty");
   }
 
   #take(key) {
@@ -117,10 +116,10 @@ export class Keys extends EventTarget {
 
   #decline(problem) {
     let why = problem.message;
-    if (isLocked(problem)) why = "The key of the link that you opened is locked.";
-    else if (problem.status === 401) why = "The service does not know the key of the link that you opened: it may be an old link.";
+    if (isLocked(problem)) why = t("key.link-locked");
+    else if (problem.status === 401) why = t("key.link-unknown");
     if (!this.#key) return this.ask(why);
-    this.notice = `${why} The key from before is still in use. ${find("key-help").textContent}`;
+    this.notice = t("key.link-kept", { why, help: find("key-help").textContent });
     return this.#changed();
   }
 

@@ -1,15 +1,17 @@
 // The photos as cards: a small picture, what is going on, and what can be done.
 
 import { find, make, pill, saveAs } from "./dom.js";
+import { ruleText } from "./explain.js";
+import { bytes, number, t } from "./language.js";
 import { lookBadge, missed, verdict } from "./report.js";
 import { draw } from "./thumbnail.js";
-import { bytes, extension } from "./words.js";
+import { extension } from "./words.js";
 
 const FILTERS = {
-  all: ["All", () => true],
-  look: ["Please look", (photo) => photo.needsLook],
-  rules: ["Rules not met", (photo) => photo.breaksRules],
-  failed: ["Did not work", (photo) => photo.failure],
+  all: () => true,
+  look: (photo) => photo.needsLook,
+  rules: (photo) => photo.breaksRules,
+  failed: (photo) => photo.failure,
 };
 
 /** One list item for each photo. onOpen(photo, mode): somebody wants to see it large. */
@@ -51,16 +53,16 @@ export class List {
     card.dataset.photo = photo.id;
     part(".name").textContent = photo.name;
     part(".name").title = photo.name;
-    part(".open span").textContent = `Open ${photo.name}`;
+    part(".open span").textContent = t("card.open", { name: photo.name });
     part(".open").addEventListener("click", () => this.onOpen(photo, "compare"));
     part(".paint").addEventListener("click", () => this.onOpen(photo, "paint"));
     part(".again").addEventListener("click", () => this.work.retry(photo));
     part(".remove").addEventListener("click", () => this.#remove(photo));
     part(".save").addEventListener("click", () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; });
     for (const name of [".save", ".again", ".paint", ".remove"]) {
-      part(name).setAttribute("aria-label", `${part(name).textContent}: ${photo.name}`);
+      part(name).setAttribute("aria-label", t("card.of", { action: part(name).textContent, name: photo.name }));
     }
-    part("progress").setAttribute("aria-label", `Progress of ${photo.name}`);
+    part("progress").setAttribute("aria-label", t("card.progress", { name: photo.name }));
     this.#cards.set(photo, card);
     return card;
   }
@@ -78,13 +80,13 @@ export class List {
     if (!card) return;
     const part = (name) => card.querySelector(name);
     const settled = this.work.isSettled(photo);
-    card.hidden = !FILTERS[this.#filter][1](photo);
+    card.hidden = !FILTERS[this.#filter](photo);
     card.classList.toggle("pending", !photo.result);
     card.classList.toggle("failed", Boolean(photo.failure));
     part(".state").textContent = stateOf(photo, settled, this.work.stopped);
     showProgress(part("progress"), photo, settled);
     part(".badges").replaceChildren(...badges(photo));
-    part(".why").textContent = photo.breaksRules ? firstSentence(missed(photo.result.facts.preset)[0].message) : "";
+    part(".why").textContent = photo.breaksRules ? firstSentence(ruleText(missed(photo.result.facts.preset)[0])) : "";
     part(".save").hidden = !photo.result || Boolean(photo.failure);
     part(".again").hidden = !photo.failure || photo.failure.permanent;
     part(".paint").hidden = photo.failure?.problem.slug !== "no-foreground";
@@ -100,16 +102,17 @@ export class List {
 
   /** Only those filters that show something, and no filter where all photos are the same. */
   #showFilters() {
-    const shown = Object.entries(FILTERS).map(([name, [words, test]]) => [name, words, this.photos.all.filter(test).length])
-      .filter(([name, , count]) => count || name === this.#filter);
-    const words = shown.map(([, text, count]) => `${text} (${count})`).join();
+    const shown = Object.entries(FILTERS).map(([name, test]) => [name, this.photos.all.filter(test).length])
+      .filter(([name, count]) => count || name === this.#filter)
+      .map(([name, count]) => [name, `${t(`filter.${name}`)} (${number(count)})`]);
+    const words = shown.map(([, text]) => text).join();
     const place = find("filters");
     place.hidden = shown.length < 2;
     if (place.dataset.words === words) return;
     place.dataset.words = words;
     const held = place.contains(document.activeElement);
-    const pills = shown.map(([name, text, count]) => pill("filter", name, `${text} (${count})`, { checked: name === this.#filter }));
-    place.replaceChildren(make("legend", { className: "hidden" }, "Show"), ...pills);
+    const pills = shown.map(([name, text]) => pill("filter", name, text, { checked: name === this.#filter }));
+    place.replaceChildren(make("legend", { className: "hidden" }, t("photos.show")), ...pills);
     if (held) place.querySelector(":checked").focus();
   }
 }
@@ -122,17 +125,15 @@ export function badges(photo) {
 /** What is going on with a photo, in words. */
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
-  if (settled) return `${photo.needsLook ? "Look at it before you use it" : "Ready"}: ${shapeOf(photo.result.facts)}`;
-  if (stopped) return "Not made";
-  const again = photo.result ? ", again" : "";
-  if (!photo.running) return `Waiting${again}`;
-  if (photo.running.waits === "key") return "Waiting for the access key";
-  if (photo.running.waits) return "Waiting for the service";
-  const share = Math.round(100 * photo.running.sent);
-  return share < 100 ? `Sending ${share} %` : `Working on it${again}`;
+  if (settled) return t(photo.needsLook ? "state.look" : "state.ready", { picture: shapeOf(photo.result.facts) });
+  if (stopped) return t("state.not-made");
+  if (!photo.running) return t(photo.result ? "state.waiting-again" : "state.waiting");
+  if (photo.running.waits) return t(photo.running.waits === "key" ? "state.waiting-key" : "state.waiting-service");
+  if (photo.running.sent < 0.995) return t("state.sending", { sent_share: photo.running.sent });
+  return t(photo.result ? "state.working-again" : "state.working");
 }
 
-const shapeOf = (facts) => `${facts.width} \u00d7 ${facts.height} px, ${extension(facts).toUpperCase()}`;
+const shapeOf = ({ width, height, ...facts }) => `${number(width)} \u00d7 ${number(height)} px, ${extension(facts).toUpperCase()}`;
 
 export const factsOf = ({ facts, blob }) => `${shapeOf(facts)}, ${bytes(blob.size)}`;
 

@@ -1,8 +1,9 @@
 // What the service found out about a picture, in words: the rules of a marketplace, notes, how sure it is.
 
 import { make } from "./dom.js";
+import { ruleText } from "./explain.js";
+import { t } from "./language.js";
 import { shortTitle } from "./settings.js";
-import { counted, plain } from "./words.js";
 
 /** The rules that decide and are not kept. */
 export const missed = (preset) => preset.checks.filter((check) => !check.passed && check.required !== false);
@@ -11,12 +12,12 @@ export const missed = (preset) => preset.checks.filter((check) => !check.passed 
 export function verdict(preset, needsLook) {
   if (!preset) return null;
   const name = shortTitle(preset.title);
-  if (preset.passed && needsLook) return make("span", { className: "badge" }, `${name}: all rules met`);
-  if (preset.passed) return make("span", { className: "badge good" }, `\u2713 Ready for ${name}`);
-  return make("span", { className: "badge bad" }, `\u2715 ${name}: ${counted(missed(preset).length, "rule")} not met`);
+  if (preset.passed && needsLook) return make("span", { className: "badge" }, t("report.met", { preset: name }));
+  if (preset.passed) return make("span", { className: "badge good" }, `\u2713 ${t("report.ready", { preset: name })}`);
+  return make("span", { className: "badge bad" }, `\u2715 ${t("report.missed", { preset: name, count: missed(preset).length })}`);
 }
 
-export const lookBadge = () => make("span", { className: "badge look" }, "! Please look");
+export const lookBadge = () => make("span", { className: "badge look" }, `! ${t("report.look")}`);
 
 /** The whole report as a list. */
 export function rules(preset) {
@@ -28,8 +29,8 @@ export function rules(preset) {
 const weight = (check) => (check.passed ? 2 : Number(check.required === false));
 
 function line(check) {
-  const [kind, mark, words] = check.passed ? ["good", "\u2713", "Met"]
-    : check.required === false ? ["look", "!", "Could be better"] : ["bad", "\u2715", "Not met"];
+  const [kind, mark, verdictKey] = check.passed ? ["good", "\u2713", "rule.met"]
+    : check.required === false ? ["look", "!", "rule.better"] : ["bad", "\u2715", "rule.missed"];
   return make("li", { className: kind }, make("span", { className: "mark", ariaHidden: "true" }, mark),
-    make("span", {}, make("strong", {}, `${words}: `), plain(check.message)));
+    make("span", {}, make("strong", {}, `${t(verdictKey)} `), ruleText(check)));
 }

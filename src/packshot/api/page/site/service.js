@@ -1,11 +1,15 @@
 // The service that this page talks to, and nothing else: what it offers, and one photo into one picture.
 
-import { plain } from "./words.js";
+import { problemText } from "./explain.js";
+import { t } from "./language.js";
 
-/** A refusal with the service's own words. retryAfterS: seconds, or null when it names none. */
+/**
+ * A refusal, in words for people. said: problem details as the service answers them, { slug, detail, hint, field, ... },
+ * or just { slug } with the figures that its message has. retryAfterS: seconds, or null when it names none.
+ */
 export class Problem extends Error {
-  constructor({ status = 0, slug = "", detail = "", title = "", hint = "", field = "", retryAfterS = null }) {
-    super(plain([detail || title || "The service could not do this.", hint].filter(Boolean).join(" ")));
+  constructor({ status = 0, slug = "", field = "", retryAfterS = null, ...said }) {
+    super(problemText({ slug, field, ...said }));
     Object.assign(this, { status, slug, field, retryAfterS });
   }
 }
@@ -89,7 +93,7 @@ function refusal(status, text, retryAfter) {
   const problem = parsed(text);
   // What stands in front of a service that is down answers in its place, in its own words.
   if (!problem && [502, 503, 504].includes(status) && !retryAfter) return new Gone();
-  return new Problem({ title: `The service answered ${status}.`, ...problem, status, retryAfterS: wait(retryAfter) });
+  return new Problem({ title: t("service.answered", { status: String(status) }), ...problem, status, retryAfterS: wait(retryAfter) });
 }
 
 function parsed(text) {

@@ -2,6 +2,7 @@
 
 import { Brush } from "./brush.js";
 import { find, say } from "./dom.js";
+import { t } from "./language.js";
 
 const PAUSE_MS = 350;
 // The whole photo with its product cut out, in a format that is quick to send.
@@ -26,11 +27,11 @@ export class TouchUp {
   }
 
   undo() {
-    this.#edit((strokes) => strokes.undo(), "Undone");
+    this.#edit((strokes) => strokes.undo(), t("viewer.undone"));
   }
 
   redo() {
-    this.#edit((strokes) => strokes.redo(), "Done again");
+    this.#edit((strokes) => strokes.redo(), t("viewer.redone"));
   }
 
   enter(photo) {
@@ -95,9 +96,9 @@ export class TouchUp {
     const drawn = [...photo.strokes.done];
     if (!drawn.length && photo.failure?.problem.slug === "no-foreground") {
       this.#picture("");
-      return this.#busy("Nothing was found here. Paint over the product with Keep.");
+      return this.#busy(t("brush.nothing-found"));
     }
-    const onWait = (waits) => this.#busy(waits ? "Waiting for the service" : "Working on it");
+    const onWait = (waits) => this.#busy(t(waits ? "state.waiting-service" : "state.working"));
     onWait("");
     try {
       const { blob } = await this.work.send(photo, PREVIEW, { signal: control.signal, onWait });

@@ -3,14 +3,10 @@
 import { Compare } from "./compare.js";
 import { find, say } from "./dom.js";
 import { facts } from "./facts.js";
+import { percent, t } from "./language.js";
 import { stateOf } from "./list.js";
 import { Stage } from "./stage.js";
 import { TouchUp } from "./touch_up.js";
-
-const HELP = {
-  compare: "Arrow keys move the picture, plus and minus zoom, 0 shows all of it, 1 its full size.",
-  paint: "Arrow keys move the brush, Space puts it down and lifts it, Enter dabs, Control Z takes back. Plus and minus zoom.",
-};
 
 /** onClosed(photo): the dialog closed while it showed this photo. */
 export class Viewer {
@@ -50,7 +46,7 @@ export class Viewer {
     find("zoom-out").addEventListener("click", () => this.stage.zoom(0.8));
     find("zoom-fit").addEventListener("click", () => this.stage.fit());
     find("zoom-full").addEventListener("click", () => this.stage.full());
-    this.stage.addEventListener("move", () => { find("zoom").textContent = `${Math.round(100 * this.stage.scale * devicePixelRatio)} %`; });
+    this.stage.addEventListener("move", () => { find("zoom").textContent = percent(this.stage.scale * devicePixelRatio); });
     find("stage").addEventListener("keydown", (event) => this.#key(event));
     this.dialog.addEventListener("keydown", (event) => this.#anywhere(event));
     for (const image of this.dialog.querySelectorAll(".layer img")) {
@@ -62,7 +58,7 @@ export class Viewer {
   #cannotShow(image) {
     image.hidden = true;
     const before = image.parentElement.id === "before";
-    find(before ? "tag-before" : "tag-after").textContent = `${before ? "Before" : "After"}: cannot be shown here`;
+    find(before ? "tag-before" : "tag-after").textContent = t(before ? "viewer.before-hidden" : "viewer.after-hidden");
   }
 
   async #show(photo, mode) {
@@ -71,7 +67,7 @@ export class Viewer {
     this.work.first = photo;
     const image = find("before").firstElementChild;
     image.hidden = false;
-    find("tag-before").textContent = "Before";
+    find("tag-before").textContent = t("viewer.before");
     image.src = photo.url;
     photo.size ??= await sizeOf(image);
     if (this.photo !== photo || !this.dialog.open) return;
@@ -89,13 +85,13 @@ export class Viewer {
     const at = this.photos.all.indexOf(photo);
     find("previous").disabled = at === 0;
     find("next").disabled = at === this.photos.all.length - 1;
-    find("stage-help").textContent = HELP[this.#mode];
+    find("stage-help").textContent = t(paints ? "viewer.help-paint" : "viewer.help-compare");
     this.dialog.classList.toggle("painting", paints);
     for (const [name, hidden] of [["paint-tools", !paints], ["compare-tools", paints || !photo.result],
       ["tag-paint", !paints], ["divider", paints || !photo.result], ["tag-before", paints || !photo.result], ["tag-after", paints || !photo.result]]) {
       find(name).hidden = hidden;
     }
-    find("stage").setAttribute("aria-label", paints ? `${photo.name}, to be painted on` : `${photo.name}, before and after`);
+    find("stage").setAttribute("aria-label", t(paints ? "viewer.stage-paint" : "viewer.stage-compare", { name: photo.name }));
     this.dialog.querySelector("[value=paint]").disabled = !photo.size;
     this.#facts();
     if (paints) { if (!keep) this.touchUp.enter(photo); } else this.#compare(keep);
@@ -108,7 +104,7 @@ export class Viewer {
     if (!result) image.removeAttribute("src");
     else if (image.src !== result.url) {
       image.hidden = false;
-      find("tag-after").textContent = "After";
+      find("tag-after").textContent = t("viewer.after");
       image.src = result.url;
     }
     find("after").hidden = !result;
@@ -133,7 +129,7 @@ export class Viewer {
     const settled = this.work.isSettled(this.photo);
     const words = settled ? "" : stateOf(this.photo, false, this.work.stopped);
     find("world").hidden = !this.photo.size;
-    find("busy").textContent = this.photo.size ? words : "This photo cannot be shown here.";
+    find("busy").textContent = this.photo.size ? words : t("viewer.hidden");
     find("busy").hidden = !find("busy").textContent;
   }
 

@@ -1,33 +1,22 @@
-// How the page says things: sizes, counts, and the choices that the service names in its own words.
+// How the page says things: the choices that the service names in its own words, and names of files.
 
-const UNITS = ["bytes", "kB", "MB", "GB"];
+import { has, t } from "./language.js";
 
-export function bytes(count) {
-  let unit = 0;
-  let value = count;
-  while (value >= 1000 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
-  return `${value < 10 && unit ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
-}
+export { bytes } from "./language.js";
 
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
 export const seconds = (count) => counted(Math.max(1, Math.ceil(count)), "second");
 
-const CHOICES = {
-  shadow: { none: "No shadow", contact: "Where it stands", soft: "Soft, all around", photo: "The one in the photo" },
-};
-
 /** What a choice of an option is called here; a choice that this page does not know yet keeps its own name. */
 export function choice(option, value) {
-  return CHOICES[option]?.[value] ?? value.charAt(0).toUpperCase() + value.slice(1);
+  const key = `choice.${option}.${value}`;
+  return has(key) ? t(key) : value.charAt(0).toUpperCase() + value.slice(1);
 }
-
-const LABELS = { background_picture: "the background picture", max_px: "the longest side", max_upscale: "\u201cEnlarge what is small\u201d",
-  min_px: "the asked size", shadow_opacity: "the strength of the shadow", touch_up: "what was painted" };
 
 /** The service's sentences, with the names that options have on this page. */
 export function plain(words) {
-  const said = words.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => LABELS[name] ?? name);
+  const said = words.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => (has(`option.${name}`) ? t(`option.${name}`) : name));
   return said.charAt(0).toUpperCase() + said.slice(1);
 }
 

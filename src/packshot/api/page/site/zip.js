@@ -2,6 +2,7 @@
 // The layout is PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16, without Zip64.
 
 import { crc32 } from "./crc32.js";
+import { t } from "./language.js";
 
 const UTF8_NAMES = 1 << 11;
 const VERSION = 20;
@@ -12,7 +13,7 @@ const MOST_FILES = 0xffff;
 export async function zip(files, now = new Date()) {
   const total = files.reduce((sum, { blob }) => sum + blob.size + 300, 0);
   if (total > LARGEST_BYTES || files.length > MOST_FILES) {
-    throw new RangeError("These are too many pictures for one zip file (4 GB). Please download them in parts.");
+    throw new RangeError(t("zip.too-many", { max_bytes: 2 ** 32 }));
   }
   const parts = [];
   const directory = [];
