@@ -19,6 +19,7 @@ MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "json": "application/json",
     "svg": "image/svg+xml",
+    "jpg": "image/jpeg",
 }
 # Pictures are made in the browser (blob:), styles and scripts are ours, and the page talks to its own service only.
 _HEADERS = {

@@ -55,18 +55,20 @@ export class Compare {
   }
 }
 
-/** Lay the photo where its product covers the product of the picture. */
+/** Lay the photo where its product covers the product of the picture, turned as the picture is. */
 function place(image, photo) {
   const facts = photo.result?.facts;
-  const size = facts?.photo ?? photo.size;
+  const size = photo.size ?? facts?.photo;
   if (!size) return;
   const across = (box) => box.right - box.left;
   const down = (box) => box.bottom - box.top;
-  const [box, product] = [facts?.box, facts?.product];
+  const { box, product } = facts ?? {};
   const known = box && product && across(box) > 0 && down(box) > 0;
   const [x, y] = known ? [across(product) / across(box), down(product) / down(box)] : [1, 1];
-  image.style.width = `${size.width * x}px`;
-  image.style.height = `${size.height * y}px`;
-  image.style.left = known ? `${product.left - box.left * x}px` : "0";
-  image.style.top = known ? `${product.top - box.top * y}px` : "0";
+  const turned = known ? facts.photo : size;
+  // `photo` and `box` are those of the turned photo, which has the same centre.
+  const [left, top] = known ? [product.left - box.left * x, product.top - box.top * y] : [0, 0];
+  const [width, height] = [size.width * x, size.height * y];
+  Object.assign(image.style, { width: `${width}px`, height: `${height}px`, left: `${left + (turned.width * x - width) / 2}px`,
+    top: `${top + (turned.height * y - height) / 2}px`, rotate: facts?.rotate ? `${facts.rotate}deg` : "" });
 }

@@ -6,16 +6,23 @@ import { t } from "./language.js";
 import { badges, factsOf } from "./list.js";
 import { rules } from "./report.js";
 
-/** The parts of the panel. onLooked: somebody looked at a doubtful picture and finds it good. */
-export function facts(photo, { onLooked, onRetry }) {
+/** How a picture turned out, and what can be done with it. onSaved: it was downloaded. */
+export function facts(photo, { onSaved, onRetry }) {
   if (photo.failure) return failed(photo.failure, onRetry);
   if (!photo.result) return [];
-  const { facts: { review, confidence, notes, note_facts: noted = [], preset } } = photo.result;
   return [
     badges(photo).length ? make("p", { className: "badges" }, badges(photo)) : null,
     make("p", {}, factsOf(photo.result)),
-    review ? doubt(photo, onLooked) : null,
-    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; } }, t("card.download")),
+    photo.result.facts.review ? doubt(photo) : null,
+    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); onSaved(); } }, t("card.download")),
+  ].filter(Boolean);
+}
+
+/** All that the service found out about it. */
+export function more(photo) {
+  if (!photo.isMade) return [];
+  const { confidence, notes, note_facts: noted = [], preset } = photo.result.facts;
+  return [
     preset ? rules(preset) : null,
     notes.length ? make("section", {}, make("h3", {}, t("facts.notes")), make("ul", { className: "notes" }, notes.map((note, index) => make("li", {}, noteText(note, noted[index]))))) : null,
     confidence === null ? null : make("p", { className: "fine" }, sureness(confidence)),
@@ -27,11 +34,8 @@ function failed({ problem, permanent }, onRetry) {
   return permanent ? [words] : [words, make("button", { type: "button", onclick: onRetry }, t("card.again"))];
 }
 
-function doubt(photo, onLooked) {
-  if (photo.looked) return make("p", { className: "fine" }, t("facts.looked"));
-  return make("section", { className: "doubt" },
-    make("p", {}, t("facts.doubtful")),
-    make("button", { type: "button", id: "looked", onclick: onLooked }, t("facts.looks-good")));
+function doubt(photo) {
+  return make("section", { className: "doubt" }, make("p", {}, t("facts.doubtful")), photo.looked ? make("p", { className: "fine" }, t("facts.looked")) : null);
 }
 
 // The overlap with a perfect cutout that cutouts like it have in the mean: docs/decisions/0018-confidence.md.

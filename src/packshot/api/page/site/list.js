@@ -3,9 +3,9 @@
 import { find, make, pill, saveAs } from "./dom.js";
 import { ruleText } from "./explain.js";
 import { bytes, number, t } from "./language.js";
-import { lookBadge, missed, verdict } from "./report.js";
+import { enlargement, lookBadge, missed, verdict } from "./report.js";
 import { draw } from "./thumbnail.js";
-import { extension } from "./words.js";
+import { extension } from "./names.js";
 
 const FILTERS = {
   all: () => true,
@@ -14,13 +14,14 @@ const FILTERS = {
   failed: (photo) => photo.failure,
 };
 
-/** One list item for each photo. onOpen(photo, mode): somebody wants to see it large. */
+/** One list item for each photo. onOpen(photo, mode): somebody wants to see it large; onRemove(photo), onEnlarge(photo). */
 export class List {
   #cards = new Map();
   #filter = "all";
 
-  constructor({ photos, work, onOpen }) {
-    Object.assign(this, { photos, work, onOpen });
+  constructor({ photos, work, onOpen, onRemove, onEnlarge }) {
+    Object.assign(this, { photos, work, onOpen, onRemove, onEnlarge });
+    this.sight = new IntersectionObserver((seen) => this.#sees(seen), { rootMargin: "50% 0px" });
     find("filters").addEventListener("change", (event) => { this.#filter = event.target.value; this.update(); });
   }
 
@@ -37,12 +38,16 @@ export class List {
   #arrange() {
     for (const [photo, card] of this.#cards) {
       if (this.photos.all.includes(photo)) continue;
+      this.sight.unobserve(card);
+      this.work.inSight.delete(photo);
       card.remove();
       this.#cards.delete(photo);
     }
-    for (const photo of this.photos.all) {
-      if (!this.#cards.has(photo)) find("cards").append(this.#newCard(photo));
-    }
+    this.photos.all.forEach((photo, index) => {
+      const card = this.#cards.get(photo) ?? this.#newCard(photo);
+      const there = find("cards").children[index];
+      if (there !== card) find("cards").insertBefore(card, there ?? null);
+    });
     find("photos").hidden = !this.photos.all.length;
     document.body.classList.toggle("filled", this.photos.all.length > 0);
   }
@@ -58,20 +63,32 @@ export class List {
     part(".paint").addEventListener("click", () => this.onOpen(photo, "paint"));
     part(".again").addEventListener("click", () => this.work.retry(photo));
     part(".remove").addEventListener("click", () => this.#remove(photo));
-    part(".save").addEventListener("click", () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; });
-    for (const name of [".save", ".again", ".paint", ".remove"]) {
+    part(".enlarge").addEventListener("click", () => this.onEnlarge(photo));
+    part(".save").addEventListener("click", () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; this.photos.changed(photo); });
+    for (const name of [".save", ".again", ".paint", ".enlarge", ".remove"]) {
       part(name).setAttribute("aria-label", t("card.of", { action: part(name).textContent, name: photo.name }));
     }
     part("progress").setAttribute("aria-label", t("card.progress", { name: photo.name }));
     this.#cards.set(photo, card);
+    this.sight.observe(card);
     return card;
+  }
+
+  #sees(seen) {
+    const photoOf = new Map([...this.#cards].map(([photo, card]) => [card, photo]));
+    for (const { target, isIntersecting } of seen) {
+      const photo = photoOf.get(target);
+      if (isIntersecting && photo) this.work.inSight.add(photo);
+      else this.work.inSight.delete(photo);
+      if (photo && isIntersecting) this.#show(photo);
+    }
   }
 
   // The focus goes to the neighbour, not to the top of the page.
   #remove(photo) {
     const card = this.#cards.get(photo);
     const neighbour = card.nextElementSibling ?? card.previousElementSibling;
-    this.photos.remove(photo);
+    this.onRemove(photo);
     (neighbour?.querySelector(".remove") ?? find("pick")).focus();
   }
 
@@ -86,11 +103,12 @@ export class List {
     part(".state").textContent = stateOf(photo, settled, this.work.stopped);
     showProgress(part("progress"), photo, settled);
     part(".badges").replaceChildren(...badges(photo));
+    part(".enlarge").hidden = !enlargement(photo);
     part(".why").textContent = photo.breaksRules ? firstSentence(ruleText(missed(photo.result.facts.preset)[0])) : "";
     part(".save").hidden = !photo.result || Boolean(photo.failure);
     part(".again").hidden = !photo.failure || photo.failure.permanent;
     part(".paint").hidden = photo.failure?.problem.slug !== "no-foreground";
-    this.#draw(part("canvas"), photo.result?.blob ?? photo.file);
+    if (this.work.inSight.has(photo)) this.#draw(part("canvas"), photo.result?.blob ?? photo.file);
   }
 
   async #draw(canvas, blob) {
@@ -125,7 +143,7 @@ export function badges(photo) {
 /** What is going on with a photo, in words. */
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
-  if (settled) return t(photo.needsLook ? "state.look" : "state.ready", { picture: shapeOf(photo.result.facts) });
+  if (settled) return t(`state.${photo.needsLook ? "look" : photo.breaksRules ? "made" : "ready"}`, { picture: shapeOf(photo.result.facts) });
   if (stopped) return t("state.not-made");
   if (!photo.running) return t(photo.result ? "state.waiting-again" : "state.waiting");
   if (photo.running.waits) return t(photo.running.waits === "key" ? "state.waiting-key" : "state.waiting-service");

@@ -1,9 +1,10 @@
 // The photos of this page and what became of each.
 
+import { PLAIN_OWN } from "./looks.js";
+import { extension, outputName, stem } from "./names.js";
 import { Strokes } from "./strokes.js";
-import { extension, stem } from "./words.js";
 
-const KEPT_RESULTS = 4; // going back to a look that was made before costs nothing
+const KEPT_RESULTS = 4; // going back to a look that was made before takes no time
 let made = 0;
 
 /** A picture that came back. key: what was asked for. facts: as POST /v1/packshots answers. */
@@ -25,23 +26,32 @@ export class Made {
   }
 }
 
-/** One photo. running: { key, control, sent, waits } or null. failure: { key, problem } or null. */
+/**
+ * One photo. own: its own look (looks.js). given: the name that somebody gave to its picture; "" for the photo's own.
+ * running: { key, control, sent, waits } or null. failure: { key, problem } or null. remote: how the service knows the
+ * photo, { id, key: the access key }, or null. lookedAt: the strokes with which somebody looked at it; null for never.
+ */
 export class Photo {
+  own = { ...PLAIN_OWN };
+  given = "";
   result = null;
   running = null;
   failure = null;
-  looked = false;
+  remote = null;
+  lookedAt = null;
   saved = false;
   size = null;
   strokes = new Strokes();
+  preview = null; // the cutout that Touch up and Place show: { key, url }
   #kept = [];
   #url = "";
 
-  constructor(file) {
-    made += 1;
-    this.id = made;
+  constructor(file, id = null) {
+    made = Math.max(made + 1, id ?? 0);
+    this.id = id ?? made;
     this.file = file;
-    this.name = file.name || `photo-${made}.png`;
+    this.path = file.path ?? "";
+    this.name = file.name || `photo-${this.id}.png`;
   }
 
   get url() {
@@ -49,21 +59,46 @@ export class Photo {
     return this.#url;
   }
 
+  /** The name of its picture without the ending, as it is or would be. */
+  get title() {
+    return this.given || (this.result ? stem(this.outputName) : stem(this.name));
+  }
+
+  /** For names.js: its own name with a word for its look, as the command line has it, or just the given one. */
+  get output() {
+    const { word = "" } = this.result.facts;
+    const named = this.given ? { name: `${this.given}.-`, word: "" } : { name: this.name, word };
+    return { ...named, path: this.path, extension: extension(this.result.facts) };
+  }
+
   get outputName() {
-    return `${stem(this.name)}.${extension(this.result.facts)}`;
+    return outputName(this.output);
+  }
+
+  get isMade() {
+    return Boolean(this.result) && !this.failure;
+  }
+
+  get looked() {
+    return this.lookedAt === this.strokes.key;
   }
 
   get needsLook() {
-    return Boolean(this.result?.facts.review) && !this.looked && !this.failure;
+    return this.isMade && Boolean(this.result.facts.review) && !this.looked;
   }
 
   get breaksRules() {
-    return this.result?.facts.preset?.passed === false && !this.failure;
+    return this.isMade && this.result.facts.preset?.passed === false;
+  }
+
+  /** Whether it looks other than the page's settings say. */
+  get hasOwnLook() {
+    return Object.keys(this.own).some((name) => this.own[name] !== PLAIN_OWN[name]);
   }
 
   take(result) {
     this.result = result;
-    this.size = result.facts.photo;
+    this.size ??= this.own.rotate ? null : result.facts.photo;
     this.failure = null;
     this.saved = false;
     this.#kept = [...this.#kept.filter((each) => each.key !== result.key), result];
@@ -75,10 +110,15 @@ export class Photo {
     return this.#kept.find((each) => each.key === key) ?? null;
   }
 
-  forget() {
+  /** Stop its work, and let go of what the browser holds for it. It can be used again. */
+  rest() {
     this.running?.control.abort();
+    this.running = null;
     this.#kept.forEach((each) => each.forget());
+    if (this.preview) URL.revokeObjectURL(this.preview.url);
+    this.preview = null;
     if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = "";
   }
 }
 
@@ -86,23 +126,23 @@ export class Photo {
 export class Photos extends EventTarget {
   all = [];
 
-  add(files) {
-    const added = files.map((file) => new Photo(file));
-    this.all.push(...added);
-    this.changed();
-    return added;
-  }
-
-  remove(photo) {
-    photo.forget();
-    this.all = this.all.filter((each) => each !== photo);
+  add(photos) {
+    this.all.push(...photos);
     this.changed();
   }
 
-  clear() {
-    this.all.forEach((photo) => photo.forget());
-    this.all = [];
+  /** Take photos out; returns what puts them back where they were. */
+  remove(photos) {
+    const before = this.all;
+    const gone = new Set(photos);
+    this.all = this.all.filter((photo) => !gone.has(photo));
+    photos.forEach((photo) => photo.rest());
     this.changed();
+    return () => {
+      const since = this.all.filter((photo) => !before.includes(photo));
+      this.all = [...before.filter((photo) => gone.has(photo) || this.all.includes(photo)), ...since];
+      this.changed();
+    };
   }
 
   changed(photo = null) {

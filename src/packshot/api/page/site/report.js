@@ -8,6 +8,16 @@ import { shortTitle } from "./settings.js";
 /** The rules that decide and are not kept. */
 export const missed = (preset) => preset.checks.filter((check) => !check.passed && check.required !== false);
 
+const LARGEST_UPSCALE = 4;
+
+/** How many times a picture must be enlarged to be as large as its marketplace requires; 0 where that is not what it needs. */
+export function enlargement(photo) {
+  if (!photo.breaksRules) return 0;
+  const factors = missed(photo.result.facts.preset).map(({ facts: { needed_px: needed, product_px: there } = {} }) => (needed && there ? needed / there : 0));
+  const factor = Math.ceil(100 * Math.max(0, ...factors)) / 100;
+  return factor > 1 && factor <= LARGEST_UPSCALE && factor > (photo.own.max_upscale ?? 1) ? factor : 0;
+}
+
 /** A badge: how a picture stands with its marketplace, or null. Rules say nothing of the cutout: ready is what looks good too. */
 export function verdict(preset, needsLook) {
   if (!preset) return null;
@@ -21,12 +31,14 @@ export const lookBadge = () => make("span", { className: "badge look" }, `! ${t(
 
 /** The whole report as a list. */
 export function rules(preset) {
+  const [open, met] = [preset.checks.filter(({ passed }) => !passed), preset.checks.filter(({ passed }) => passed)];
+  const folded = make("details", { open: !open.length }, make("summary", {}, t("report.rules-met", { count: met.length })), make("ul", {}, met.map(line)));
   return make("section", { className: "rules" }, make("h3", {}, preset.title),
-    make("ul", {}, [...preset.checks].sort((one, other) => weight(one) - weight(other)).map(line)));
+    make("ul", {}, open.sort((one, other) => weight(one) - weight(other)).map(line)), met.length ? folded : null);
 }
 
 // What is to be mended stands first.
-const weight = (check) => (check.passed ? 2 : Number(check.required === false));
+const weight = (check) => Number(check.required === false);
 
 function line(check) {
   const [kind, mark, verdictKey] = check.passed ? ["good", "\u2713", "rule.met"]

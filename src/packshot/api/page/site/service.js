@@ -32,12 +32,14 @@ export async function checkKey(key) {
 
 /**
  * One photo into one picture. Sends `options` (texts) and `files` (blobs) beside the photo, then fetches the result.
+ * named: how the service knows the photo from an earlier request, or null; then its file is not sent again.
  * once: a name for this request; sent again after a broken connection it is done, and paid for, only once.
  * onSent: called with the share of the photo that is on its way, 0..1.
  */
-export async function makePackshot({ photo, options, files, key, once, onSent, signal }) {
+export async function makePackshot({ photo, named, options, files, key, once, onSent, signal }) {
   const body = new FormData();
-  body.append("image", photo, photo.name || "photo");
+  if (named) body.append("photo_id", named);
+  else body.append("image", photo, photo.name || "photo");
   for (const [name, value] of Object.entries(options)) body.append(name, value);
   for (const [name, file] of Object.entries(files)) body.append(name, file, file.name || `${name}.png`);
   const headers = { Accept: "application/json", Authorization: `Bearer ${key}`, "Idempotency-Key": once };

@@ -1,54 +1,47 @@
-// The form "How they should look": menus made from what the service offers, and the options that they stand for.
+// The form "How they should look": menus made from what the service offers, for the look of all photos.
 
+import { ColourField } from "./colour_field.js";
 import { find, make, pill } from "./dom.js";
+import { day, has, percent, t } from "./language.js";
+import { FRAMES, PLAIN_LOOK, casts, contradiction, difference } from "./looks.js";
 import { accepted, choice } from "./words.js";
 
-const FRAMES = {
-  "": ["The whole photo", {}],
-  close: ["Close around the product", { crop: "true" }],
-  square: ["Square", { canvas: "1:1" }],
-  upright: ["Upright, 4 to 5", { canvas: "4:5" }],
-};
-const LONGEST = { "": "No limit", 1000: "1000 px", 1600: "1600 px", 2000: "2000 px", 3000: "3000 px" };
-const ENLARGE = { "": "Never", 1.5: "Up to 1.5 times", 2: "Up to 2 times", 4: "Up to 4 times" };
+const LONGEST = ["", 1000, 1600, 2000, 3000];
 
-/** Says "change" when somebody changed something. */
+/** Says "change" with { before, after } in its detail, two looks, when somebody changed something. */
 export class Settings extends EventTarget {
-  #picture = null;
-  #pictures = 0;
+  #look = PLAIN_LOOK;
 
   constructor(offer) {
     super();
     this.offer = offer;
     this.form = find("form");
+    this.colour = new ColourField("colour", () => this.#changed());
     this.form.append(...this.#parts());
     this.form.addEventListener("change", (event) => this.#changed(event.target));
     this.form.addEventListener("input", () => this.#show());
     this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.look = PLAIN_LOOK;
+  }
+
+  get look() {
+    return this.#look;
+  }
+
+  /** Show a look, as if it had been chosen; says nothing. */
+  set look(look) {
+    this.#look = Object.freeze({ ...PLAIN_LOOK, ...look });
+    this.#check("preset", this.#look.preset);
     this.#menus();
+    for (const name of ["background", "frame"]) this.#check(name, this.#look[name]);
+    for (const name of ["margin", "shadow", "shadow_opacity", "format", "max_px"]) this.form.elements[name].value = this.#look[name];
+    this.colour.value = this.#look.colour;
     this.#show();
   }
 
   /** The chosen preset as the service describes it, or null. */
   get preset() {
-    return this.offer.presets.find((preset) => preset.name === this.#value("preset")) ?? null;
-  }
-
-  /** What is asked for: { key, options, picture }. options: texts by the names that the API has for them. */
-  get wish() {
-    const options = { preset: this.#value("preset"), ...this.#background(), ...this.#frame(), format: this.#value("format"),
-      max_upscale: this.#value("max_upscale"), ...this.#shadow() };
-    const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value));
-    const picture = this.#value("background") === "picture" ? this.#picture : null;
-    return { key: JSON.stringify([said, picture && this.#pictures]), options: said, picture };
-  }
-
-  /** What cannot be had together, in a sentence; "" when all can. */
-  get contradiction() {
-    const format = this.#value("background") === "transparent" && this.#format(this.#value("format"));
-    if (format && !format.alpha) return `A ${format.title} cannot be transparent: choose another file type, or a background.`;
-    const missing = this.#value("background") === "picture" && !this.#picture;
-    return missing ? "Please choose the picture for the background." : "";
+    return presetOf(this.offer, this.#value("preset"));
   }
 
   /** The same in a few words, for where the form is folded. */
@@ -58,117 +51,96 @@ export class Settings extends EventTarget {
       .filter(Boolean).join(", ");
   }
 
-  /** A sentence about options that contradict each other; "" takes it away. */
+  /** A sentence about choices that contradict each other; "" takes it away. */
   complain(words) {
     find("complaint").textContent = words;
     find("complaint").hidden = !words;
   }
 
+  get contradiction() {
+    const wrong = contradiction(this.#look, this.offer);
+    return wrong ? t(...wrong) : "";
+  }
+
   #parts() {
     const presets = this.offer.presets.map(({ name, title }) => pill("preset", name, shortTitle(title)));
+    const longest = Object.fromEntries(LONGEST.map((px) => [px, px ? t("settings.max-px.some", { px }) : t("settings.max-px.none")]));
     return [
       make("p", { id: "complaint", className: "complaint", role: "alert", hidden: true }),
-      group("Make it ready for", "preset", [pill("preset", "", "Any use", { checked: true }), ...presets],
+      group(t("settings.ready-for"), "preset", [pill("preset", "", t("settings.any-use"), { checked: true }), ...presets],
         make("p", { id: "preset-about", className: "fine" })),
-      make("fieldset", { id: "backgrounds" }),
-      group("Frame", "frame", Object.entries(FRAMES).map(([value, [words]]) => pill("frame", value, words, { checked: !value })),
-        range("margin", "Room around the product", { min: 0, max: 30, value: 5 })),
-      make("div", { className: "pair" }, select("shadow", "Shadow"), select("format", "File type")),
-      range("shadow_opacity", "Strength of the shadow", { min: 10, max: 100, step: 5, value: 50 }),
-      make("div", { className: "pair" }, select("max_px", "Longest side, at most", LONGEST),
-        select("max_upscale", "Enlarge what is small", ENLARGE)),
-    ].filter(Boolean);
+      make("fieldset", { id: "backgrounds" }, make("legend", {}, t("settings.background")), make("div", { className: "pills", id: "background-pills" }),
+        this.colour.row, this.#pictureRow()),
+      group(t("settings.frame"), "frame", Object.keys(FRAMES).map((name) => pill("frame", name, t(`settings.frame.${name || "whole"}`), { checked: !name })),
+        range("margin", t("settings.margin"), { min: 0, max: 30, value: 5 })),
+      make("div", { className: "pair" }, select("shadow", t("settings.shadow")), select("format", t("settings.format"))),
+      range("shadow_opacity", t("settings.shadow-opacity"), { min: 10, max: 100, step: 5, value: 50 }),
+      make("div", { className: "pair" }, select("max_px", t("settings.max-px"), longest)),
+    ];
   }
 
   /** The menus whose first entry depends on the preset. */
   #menus() {
     const asked = this.preset?.options ?? {};
-    find("backgrounds").replaceChildren(make("legend", {}, "Background"), this.#backgroundPills(asked), this.#extras());
-    this.#fill("shadow", asked.shadow ? "As asked" : choice("shadow", "none"), (value) => asked.shadow || value !== "none");
-    this.#fill("format", asked.format ? "As asked" : "As it fits best", () => true);
+    const before = this.#value("background");
+    find("background-pills").replaceChildren(...backgroundPills("background", this.preset));
+    this.#check("background", before);
+    this.#fill("shadow", asked.shadow ? t("settings.as-asked") : choice("shadow", "none"), (value) => asked.shadow || value !== "none");
+    this.#fill("format", asked.format ? t("settings.as-asked") : t("settings.as-fits"), () => true);
   }
 
-  get #asPreset() {
-    return this.preset.source ? `As ${shortTitle(this.preset.title)} asks` : "As chosen above";
-  }
-
-  #backgroundPills(asked) {
-    const swatch = (kind) => make("i", { className: `swatch ${kind}`, ariaHidden: "true" });
-    const entries = [asked.background ? ["", this.#asPreset, null] : ["", "Transparent", "clear"],
-      asked.background ? ["transparent", "Transparent", "clear"] : null, ["white", "White", "white"],
-      ["colour", "Colour", null], ["picture", "Picture", null], ["blur", "Blurred surroundings", null]];
-    return make("div", { className: "pills" }, entries.filter(Boolean).map(([value, words, kind]) =>
-      pill("background", value, words, { checked: !value, mark: kind && swatch(kind) })));
-  }
-
-  #extras() {
-    const colour = make("input", { type: "color", id: "colour", value: "#f4efe6" });
+  #pictureRow() {
     const file = make("input", { type: "file", id: "background-picture", accept: accepted(this.offer) });
-    file.addEventListener("change", () => { this.#picture = file.files[0] ?? null; this.#pictures += 1; });
-    return [make("p", { className: "extra", id: "colour-row" }, make("label", { for: "colour" }, "Which colour"), colour),
-      make("p", { className: "extra", id: "picture-row" }, make("label", { for: "background-picture" }, "Which picture"), file)]
-      .reduce((all, row) => { all.append(row); return all; }, make("div"));
+    file.addEventListener("change", (event) => {
+      event.stopPropagation();
+      if (file.files[0]) this.#changed(null, { picture: file.files[0] });
+      file.value = ""; // so that the same file can be picked again
+    });
+    return make("p", { className: "extra", id: "picture-row" }, make("label", { for: "background-picture" }, t("settings.which-picture")), file,
+      make("span", { id: "picture-name", className: "fine" }));
   }
 
   #fill(name, first, wanted) {
+    const field = this.form.elements[name];
+    const before = field.value;
     const choices = this.offer.options.find((option) => option.name === name)?.choices ?? [];
     const entries = choices.filter(wanted).map((value) => make("option", { value }, (name === "format" && this.#format(value)?.title) || choice(name, value)));
-    find(name).replaceChildren(make("option", { value: "" }, first), ...entries);
+    field.replaceChildren(make("option", { value: "" }, first), ...entries);
+    field.value = entries.some(({ value }) => value === before) ? before : "";
   }
 
   #format(name) {
     return this.offer.formats.find((format) => format.name === name);
   }
 
-  #changed(target) {
-    if (target.name === "preset") this.#menus();
+  #check(name, value) {
+    const wanted = [...this.form.querySelectorAll(`[name=${name}]`)].find((input) => input.value === value);
+    (wanted ?? this.form.querySelector(`[name=${name}]`)).checked = true;
+  }
+
+  #changed(target = null, more = {}) {
+    if (target?.name === "preset") this.#menus();
+    const before = this.#look;
+    const read = Object.fromEntries(["preset", "background", "frame", "shadow", "format"].map((name) => [name, this.#value(name)]));
+    const numbers = Object.fromEntries(["margin", "shadow_opacity", "max_px"].map((name) => [name, Number(this.#value(name)) || ""]));
+    this.#look = Object.freeze({ ...before, ...read, ...numbers, margin: Number(this.#value("margin")), colour: this.colour.value, ...more });
     this.#show();
-    this.dispatchEvent(new Event("change"));
+    if (Object.keys(difference(before, this.#look)).length) this.dispatchEvent(new CustomEvent("change", { detail: { before, after: this.#look } }));
   }
 
   /** Show what matters for what is chosen. */
   #show() {
     const background = this.#value("background");
-    const frame = this.#value("frame");
-    find("colour-row").hidden = background !== "colour";
+    this.colour.row.hidden = background !== "colour";
     find("picture-row").hidden = background !== "picture";
+    find("picture-name").textContent = this.#look.picture?.name ?? "";
     find("frame").hidden = Boolean(this.preset);
-    find("margin").closest("p").hidden = !frame;
+    find("margin").closest("p").hidden = !this.#value("frame");
     find("max_px").closest("p").hidden = Boolean(this.preset);
-    find("shadow_opacity").closest("p").hidden = !this.#casts;
-    find("preset-about").replaceChildren(...this.#aboutPreset());
+    find("shadow_opacity").closest("p").hidden = !casts({ shadow: this.#value("shadow") });
+    find("preset-about").replaceChildren(...aboutPreset(this.preset));
     find("summary").textContent = this.summary;
-    for (const output of this.form.querySelectorAll("output")) output.textContent = `${find(output.htmlFor.value).value} %`;
-  }
-
-  #aboutPreset() {
-    if (!this.preset) return ["Any shop or page: you choose below."];
-    const { about, source, checked } = this.preset;
-    const words = [`${about} `, make("span", {}, `Rules as of ${checked}.`)];
-    if (source) words.push(" ", make("a", { href: source, target: "_blank", rel: "noreferrer" }, "Where they stand"));
-    return words;
-  }
-
-  get #casts() {
-    return !["", "none"].includes(this.#value("shadow"));
-  }
-
-  #background() {
-    const value = this.#value("background");
-    if (value === "picture") return {};
-    return { background: value === "colour" ? find("colour").value : value };
-  }
-
-  #frame() {
-    if (this.preset) return {};
-    const frame = this.#value("frame");
-    const margin = frame ? `${find("margin").value}%` : "";
-    return { ...FRAMES[frame][1], margin, max_px: this.#value("max_px") };
-  }
-
-  #shadow() {
-    const opacity = this.#casts && this.#value("shadow") !== "photo" ? `${find("shadow_opacity").value}%` : "";
-    return { shadow: this.#value("shadow"), shadow_opacity: opacity };
+    for (const output of this.form.querySelectorAll("output")) output.textContent = percent(find(output.htmlFor.value).value / 100);
   }
 
   #value(name) {
@@ -176,8 +148,29 @@ export class Settings extends EventTarget {
   }
 }
 
+export const presetOf = (offer, name) => offer.presets.find((preset) => preset.name === name) ?? null;
+
 /** "Amazon main image" is Amazon where there is little room. */
 export const shortTitle = (title) => title.split(" ")[0];
+
+/** Pills for what may lie behind the product. */
+export function backgroundPills(name, preset) {
+  const asked = preset?.options.background;
+  const swatch = (kind) => make("i", { className: `swatch ${kind}`, ariaHidden: "true" });
+  const asPreset = preset?.source ? t("settings.as-preset", { preset: shortTitle(preset.title) }) : t("settings.as-chosen");
+  const entries = [asked ? ["", asPreset, null] : ["", t("settings.background.transparent"), "clear"],
+    asked ? ["transparent", t("settings.background.transparent"), "clear"] : null, ["white", t("settings.background.white"), "white"],
+    ["colour", t("settings.background.colour"), null], ["picture", t("settings.background.picture"), null], ["blur", t("settings.background.blur"), null]];
+  return entries.filter(Boolean).map(([value, words, kind]) => pill(name, value, words, { checked: !value, mark: kind && swatch(kind) }));
+}
+
+function aboutPreset(preset) {
+  if (!preset) return [t("settings.about-any")];
+  const { name, about, source, checked } = preset;
+  const words = [`${has(`preset.${name}.about`) ? t(`preset.${name}.about`) : about} `, make("span", {}, t("settings.rules-as-of", { day: day(checked) }))];
+  if (source) words.push(" ", make("a", { href: source, target: "_blank", rel: "noreferrer" }, t("settings.source")));
+  return words;
+}
 
 function group(title, id, pills, ...more) {
   return make("fieldset", { id }, make("legend", {}, title), make("div", { className: "pills" }, pills), more);

@@ -5,18 +5,14 @@ import { find, say } from "./dom.js";
 import { t } from "./language.js";
 
 const PAUSE_MS = 350;
-// The whole photo with its product cut out, in a format that is quick to send.
-const PREVIEW = { options: { form: "cutout", format: "webp" }, picture: null };
-
 /** Shows the photo faintly, and what is kept of it clearly. onChange() after every stroke, undo and redo. */
 export class TouchUp {
   #control = null;
   #timer = 0;
   #shown = new Set(); // the strokes that the preview knows
-  #url = "";
 
-  constructor({ stage, work, onChange }) {
-    Object.assign(this, { stage, work, onChange });
+  constructor({ stage, work, previews, onChange }) {
+    Object.assign(this, { stage, work, previews, onChange });
     this.brush = new Brush(stage, (stroke) => this.#edit((strokes) => strokes.add(stroke)));
     find("undo").addEventListener("click", () => this.undo());
     find("redo").addEventListener("click", () => this.redo());
@@ -39,7 +35,7 @@ export class TouchUp {
     this.#shown.clear();
     this.stage.show(photo.size, true);
     const image = find("before").firstElementChild;
-    Object.assign(image.style, { width: "100%", height: "100%", left: "0", top: "0" });
+    Object.assign(image.style, { width: "100%", height: "100%", left: "0", top: "0", rotate: "" });
     for (const layer of ["before", "after"]) find(layer).style.clipPath = "";
     this.#picture("");
     this.brush.enter(photo.size);
@@ -101,9 +97,9 @@ export class TouchUp {
     const onWait = (waits) => this.#busy(t(waits ? "state.waiting-service" : "state.working"));
     onWait("");
     try {
-      const { blob } = await this.work.send(photo, PREVIEW, { signal: control.signal, onWait });
+      const { url } = await this.previews.get(photo, { signal: control.signal, onWait });
       if (control.signal.aborted) return undefined;
-      this.#picture(URL.createObjectURL(blob));
+      this.#picture(url);
       this.#shown = new Set(drawn.map((stroke) => stroke.id));
       this.#tint();
       return this.#busy("");
@@ -118,8 +114,6 @@ export class TouchUp {
   }
 
   #picture(url) {
-    if (this.#url) URL.revokeObjectURL(this.#url);
-    this.#url = url;
     const image = find("after").firstElementChild;
     image.hidden = !url;
     if (url) image.src = url;

@@ -1,24 +1,38 @@
-// One photo at full size: compare before and after, touch up, go to the next.
+// One photo at full size: compare before and after, place, touch up, go to the next.
 
 import { Compare } from "./compare.js";
 import { find, say } from "./dom.js";
-import { facts } from "./facts.js";
+import { facts, more } from "./facts.js";
 import { percent, t } from "./language.js";
 import { stateOf } from "./list.js";
+import { Own } from "./own.js";
+import { Place } from "./place.js";
+import { PLAIN_OWN } from "./looks.js";
+import { Previews } from "./previews.js";
 import { Stage } from "./stage.js";
 import { TouchUp } from "./touch_up.js";
 
-/** onClosed(photo): the dialog closed while it showed this photo. */
+const LOOKED_MS = 1200; // a picture that was in sight so long has been looked at
+const MODES = ["compare", "place", "paint"];
+
+/** changeOwn(photo, own, merge): changes a photo's own look, in part. onClosed(photo): the dialog closed while it showed this photo. */
 export class Viewer {
   photo = null;
   #mode = "compare";
   #drawn = "";
+  #looking = 0;
+  #strokes = 0; // the newest stroke that is noted
 
-  constructor({ photos, work, onClosed }) {
-    Object.assign(this, { photos, work, onClosed, dialog: find("viewer") });
+  constructor({ photos, work, offer, history, changeOwn, onClosed }) {
+    Object.assign(this, { photos, work, history, onClosed, dialog: find("viewer") });
+    const previews = new Previews({ work });
+    const onChange = (own, merge) => changeOwn(this.photo, own, merge);
     this.stage = new Stage(find("stage"), find("world"));
     this.compare = new Compare(this.stage);
-    this.touchUp = new TouchUp({ stage: this.stage, work, onChange: () => this.#painted() });
+    this.place = new Place({ stage: this.stage, work, previews, offer, onChange });
+    this.touchUp = new TouchUp({ stage: this.stage, work, previews, onChange: () => this.#painted() });
+    const own = () => Object.fromEntries(Object.keys(this.photo.own).map((name) => [name, PLAIN_OWN[name]]));
+    this.own = new Own({ offer, work, onChange, onReset: () => onChange(own()), onName: (name) => this.#rename(name) });
     this.#listen();
   }
 
@@ -62,7 +76,7 @@ export class Viewer {
   }
 
   async #show(photo, mode) {
-    this.#leavePaint();
+    this.#leaveMode();
     this.photo = photo;
     this.work.first = photo;
     const image = find("before").firstElementChild;
@@ -71,7 +85,7 @@ export class Viewer {
     image.src = photo.url;
     photo.size ??= await sizeOf(image);
     if (this.photo !== photo || !this.dialog.open) return;
-    this.#mode = mode === "paint" && photo.size ? "paint" : "compare";
+    this.#mode = (mode === "paint" && photo.size) || (mode === "place" && photo.result) ? mode : "compare";
     if (this.#mode === "paint") this.work.held = photo;
     this.dialog.querySelector(`[name=mode][value=${this.#mode}]`).checked = true;
     this.#draw(false);
@@ -79,23 +93,50 @@ export class Viewer {
 
   #draw(keep) {
     const { photo } = this;
-    const paints = this.#mode === "paint";
+    const [compares, places, paints] = MODES.map((mode) => this.#mode === mode);
     this.#drawn = this.#news();
     find("viewer-name").textContent = photo.name;
     const at = this.photos.all.indexOf(photo);
     find("previous").disabled = at === 0;
     find("next").disabled = at === this.photos.all.length - 1;
-    find("stage-help").textContent = t(paints ? "viewer.help-paint" : "viewer.help-compare");
+    find("stage-help").textContent = t(`viewer.help-${this.#mode}`);
     this.dialog.classList.toggle("painting", paints);
-    for (const [name, hidden] of [["paint-tools", !paints], ["compare-tools", paints || !photo.result],
-      ["tag-paint", !paints], ["divider", paints || !photo.result], ["tag-before", paints || !photo.result], ["tag-after", paints || !photo.result]]) {
-      find(name).hidden = hidden;
+    this.dialog.classList.toggle("placing", places);
+    const halves = compares && photo.result;
+    for (const [name, shown] of [["paint-tools", paints], ["place-tools", places], ["compare-tools", halves], ["tag-paint", paints],
+      ["divider", halves], ["tag-before", halves], ["tag-after", halves], ["before", !places]]) {
+      find(name).hidden = !shown;
     }
-    find("stage").setAttribute("aria-label", t(paints ? "viewer.stage-paint" : "viewer.stage-compare", { name: photo.name }));
+    find("stage").setAttribute("aria-label", t(`viewer.stage-${this.#mode}`, { name: photo.name }));
     this.dialog.querySelector("[value=paint]").disabled = !photo.size;
+    this.dialog.querySelector("[value=place]").disabled = !photo.result;
     this.#facts();
+    this.own.show(photo);
     if (paints) { if (!keep) this.touchUp.enter(photo); } else this.#compare(keep);
-    this.stage.tool = paints ? this.touchUp.tool : this.compare.tool;
+    if (places) this.place.enter(photo);
+    this.stage.tool = { compare: this.compare, place: this.place, paint: this.touchUp }[this.#mode].tool;
+    this.#look();
+  }
+
+  /** Whoever has seen the picture that is asked for has looked at it. */
+  #look() {
+    const { photo } = this;
+    clearTimeout(this.#looking);
+    if (this.#mode === "paint" || !photo.isMade || photo.looked || !this.work.isDone(photo)) return;
+    this.#looking = setTimeout(() => {
+      if (this.photo !== photo || !this.work.isDone(photo) || document.hidden) return;
+      photo.lookedAt = photo.strokes.key;
+      this.photos.changed(photo);
+    }, LOOKED_MS);
+  }
+
+  #rename(name) {
+    const { photo } = this;
+    const [before, after] = [photo.given, name === photo.title ? photo.given : name];
+    if (before === after) return;
+    const set = (given) => { photo.given = given; this.photos.changed(photo); };
+    this.history.did({ photo, words: t("history.renamed", { name: photo.name }), undo: () => set(before), redo: () => set(after) });
+    set(after);
   }
 
   #compare(keep) {
@@ -109,6 +150,7 @@ export class Viewer {
     }
     find("after").hidden = !result;
     if (!result) find("before").style.clipPath = "";
+    if (this.#mode === "place") find("after").style.clipPath = "";
     this.compare.enter(this.photo, keep);
     this.#state();
   }
@@ -117,9 +159,10 @@ export class Viewer {
     const held = find("facts").contains(document.activeElement);
     find("after").hidden = false;
     find("facts").replaceChildren(...facts(this.photo, {
-      onLooked: () => { this.photo.looked = true; this.photos.changed(this.photo); },
+      onSaved: () => { this.photo.saved = true; this.photos.changed(this.photo); },
       onRetry: () => this.work.retry(this.photo),
     }));
+    find("more").replaceChildren(...more(this.photo));
     if (held) (find("facts").querySelector("button.strong") ?? find("viewer-name")).focus();
   }
 
@@ -135,12 +178,21 @@ export class Viewer {
 
   #news() {
     const { photo } = this;
-    return [photo.id, photo.result?.key, photo.failure?.problem.message, photo.looked, this.photos.all.length].join("|");
+    return [photo.id, photo.result?.key, photo.failure?.problem.message, photo.looked, photo.given, JSON.stringify(photo.own), this.photos.all.length].join("|");
   }
 
+  /** A stroke that is new becomes a step of the page's history, too. */
   #painted() {
-    this.photo.looked = true;
-    this.photos.changed(this.photo);
+    const { photo } = this;
+    const { done } = photo.strokes;
+    const id = done.at(-1)?.id ?? 0;
+    if (id > this.#strokes) {
+      this.#strokes = id;
+      const act = (name) => () => { photo.strokes[name](); this.photos.changed(photo); };
+      const next = { undo: () => photo.strokes.done.at(-1), redo: () => photo.strokes.undone.at(-1) };
+      this.history.did({ photo, words: t("history.stroke", { name: photo.name }), undo: act("undo"), redo: act("redo"), can: (name) => next[name]()?.id === id });
+    }
+    this.photos.changed(photo);
   }
 
   #go(by) {
@@ -153,16 +205,38 @@ export class Viewer {
   }
 
   #key(event) {
-    const paints = this.#mode === "paint";
-    if ((paints && this.touchUp.key(event)) || this.stage.key(event)) event.preventDefault();
+    const tool = { place: this.place, paint: this.touchUp }[this.#mode];
+    if (tool?.key(event) || ((event.ctrlKey || event.metaKey) && this.#undoes(event)) || this.#turns(event) || this.stage.key(event)) event.preventDefault();
+  }
+
+  /** Left and right go from photo to photo while nothing else is done with them. */
+  #turns(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (this.#mode !== "compare" || !by || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return false;
+    this.#go(by);
+    return true;
   }
 
   #anywhere(event) {
     if (event.defaultPrevented || event.target.id === "stage") return;
-    if (this.#mode === "paint" && (event.ctrlKey || event.metaKey) && this.touchUp.key(event)) event.preventDefault();
+    const types = event.target.matches("input[type=text]");
+    if (!event.target.matches("input, select, summary") && this.#turns(event)) event.preventDefault();
+    if ((event.ctrlKey || event.metaKey) && !types && this.#undoes(event)) event.preventDefault();
   }
 
-  #leavePaint() {
+  #undoes(event) {
+    if (this.#mode === "paint") return this.touchUp.key(event);
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return false;
+    const back = key === "z" && !event.shiftKey;
+    const step = back ? this.history.undo(this.photo) : this.history.redo(this.photo);
+    if (step) say(t(back ? "history.undone" : "history.redone", { words: step.words }), find("viewer-said"));
+    return true;
+  }
+
+  #leaveMode() {
+    clearTimeout(this.#looking);
+    if (this.#mode === "place" && this.photo) this.place.leave();
     if (!this.work.held) return;
     this.touchUp.leave();
     this.work.held = null;
@@ -172,7 +246,7 @@ export class Viewer {
 
   #closed() {
     const { photo } = this;
-    this.#leavePaint();
+    this.#leaveMode();
     this.photo = null;
     this.work.first = null;
     for (const image of this.dialog.querySelectorAll(".layer img")) image.removeAttribute("src");

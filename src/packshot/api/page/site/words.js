@@ -1,12 +1,6 @@
-// How the page says things: the choices that the service names in its own words, and names of files.
+// How the page says things: the choices that the service names in its own words.
 
 import { has, t } from "./language.js";
-
-export { bytes } from "./language.js";
-
-export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
-
-export const seconds = (count) => counted(Math.max(1, Math.ceil(count)), "second");
 
 /** What a choice of an option is called here; a choice that this page does not know yet keeps its own name. */
 export function choice(option, value) {
@@ -27,19 +21,3 @@ export const kinds = (offer) => readable(offer).map(({ title }) => title).join("
 
 /** The same for a file dialog. */
 export const accepted = (offer) => readable(offer).flatMap(({ media_type, suffixes }) => [media_type, ...suffixes]).join();
-
-/** The ending of a picture that came back, as its address has it: "jpg". */
-export const extension = ({ url }) => new URL(url, document.baseURI).pathname.split(".").pop();
-
-export const stem = (name) => name.replace(/\.[^.]{1,5}$/, "");
-
-/** Names for files that lie in one folder: a name that comes twice gets a number. Upper and lower case are the same. */
-export function uniqueNames(names) {
-  const taken = new Set();
-  return names.map((name) => {
-    let free = name;
-    for (let number = 2; taken.has(free.toLowerCase()); number += 1) free = name.replace(/(\.[^.]+)?$/, `-${number}$1`);
-    taken.add(free.toLowerCase());
-    return free;
-  });
-}

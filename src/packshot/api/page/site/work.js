@@ -1,30 +1,33 @@
-// Making what is asked for of every photo: a few at a time, again when the settings change, in the background.
+// Making what is asked for of every photo: a few at a time, again when its look changes, in the background.
 
 import { insist } from "./connection.js";
+import { t } from "./language.js";
+import { contradiction, wishOf } from "./looks.js";
+import { wordOf } from "./names.js";
 import { Made } from "./photos.js";
 import { makePackshot, Problem } from "./service.js";
-import { bytes } from "./words.js";
 
 const IN_FLIGHT = 3;
 // What is wrong with a photo stays wrong whatever is asked for.
 const OF_THE_PHOTO = new Set(["empty-file", "unreadable-image", "unsupported-format", "unsupported-depth",
   "unsupported-grayscale", "file-too-large", "image-too-large", "image-too-small", "body-too-large", "broken"]);
 
-/** A wish: { key, options, picture }: what is asked for of all photos. Says "stopped" with a problem of all of them. */
+/** look: how all photos should look; each may have a look of its own. Says "stopped" with a problem of all of them. */
 export class Work extends EventTarget {
-  wish = null;
+  look = null;
   first = null; // the photo that somebody looks at
   held = null; // the photo that somebody paints on: it is made when that is over
-  stopped = null; // { key, problem }
+  inSight = new Set(); // photos whose cards are in sight come before the others
+  stopped = null; // { problem }
   #flying = 0;
 
-  constructor({ photos, connection, keys, maxBytes }) {
+  constructor({ photos, connection, keys, offer }) {
     super();
-    Object.assign(this, { photos, connection, keys, maxBytes });
+    Object.assign(this, { photos, connection, keys, offer });
   }
 
-  ask(wish) {
-    this.wish = wish;
+  ask(look) {
+    this.look = look;
     this.resume();
   }
 
@@ -42,9 +45,14 @@ export class Work extends EventTarget {
     this.pump();
   }
 
+  /** How a photo should look: as all, but for what is its own. */
+  lookOf(photo) {
+    return { ...this.look, ...photo.own };
+  }
+
   /** Whether the picture of this photo is the one that is asked for now. */
   isDone(photo) {
-    return photo.result?.key === this.#keyOf(photo);
+    return this.look !== null && photo.result?.key === this.#keyOf(photo);
   }
 
   isSettled(photo) {
@@ -53,30 +61,52 @@ export class Work extends EventTarget {
 
   /** Start what can be started. Cheap, and always safe to call. */
   pump() {
-    if (!this.wish) return;
+    if (!this.look) return;
     for (const photo of this.photos.all) this.#refresh(photo);
     if (this.stopped) return;
     const waiting = this.photos.all.filter((photo) => !photo.running && !this.isSettled(photo) && photo !== this.held);
-    if (waiting.includes(this.first)) waiting.unshift(this.first);
-    for (const photo of new Set(waiting)) {
+    const turn = (photo) => (photo === this.first ? 0 : this.inSight.has(photo) ? 1 : 2);
+    for (const photo of waiting.sort((one, other) => turn(one) - turn(other))) {
       if (this.#flying >= IN_FLIGHT) break;
       this.#make(photo);
     }
   }
 
   /** A picture of a photo, with options of one's own: patiently, and beside what is made for the list. */
-  send(photo, { options, picture }, { signal, onSent, onWait }) {
+  async send(photo, { options, picture = null }, { signal, onSent, onWait }) {
     const once = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const painted = photo.size ? photo.strokes.file(photo.size) : Promise.resolve(null);
-    return painted.then((touchUp) => {
-      const files = { ...(picture && { background_picture: picture }), ...(touchUp && { touch_up: touchUp }) };
-      return insist((key) => makePackshot({ photo: photo.file, options, files, key, once, onSent, signal }),
-        { connection: this.connection, keys: this.keys, signal, onWait });
-    });
+    const painted = photo.size ? await photo.strokes.file(photo.size) : null;
+    const files = { ...(picture && { background_picture: picture }), ...(painted && { touch_up: painted }) };
+    const attempt = async (key) => {
+      const named = photo.remote?.key === key ? photo.remote.id : null;
+      const made = await makePackshot({ photo: photo.file, named, options, files, key, once, onSent, signal });
+      const id = made.facts.photo_id;
+      photo.remote = id ? { id, key } : null;
+      return made;
+    };
+    const patiently = () => insist(attempt, { connection: this.connection, keys: this.keys, signal, onWait });
+    try {
+      return await patiently();
+    } catch (error) {
+      if (error.slug !== "photo-unknown" || !photo.remote) throw error;
+      photo.remote = null; // the service keeps it no longer, or another replica does
+      return patiently();
+    }
+  }
+
+  /** How long the way is that a photo's next picture takes: whether its file must be sent. */
+  mustSend(photo) {
+    return !photo.remote;
+  }
+
+  /** What the page notes of a look beside the service's facts: the turn, and the word in the name of the output. */
+  #said(look) {
+    const { options, picture } = wishOf(look);
+    return { rotate: look.rotate ?? 0, word: wordOf(options, { picture: Boolean(picture), formats: this.offer.formats }) };
   }
 
   #keyOf(photo) {
-    return `${this.wish?.key}|${photo.strokes.key}`;
+    return `${wishOf(this.lookOf(photo)).key}|${photo.strokes.key}`;
   }
 
   // Stop what is no longer wanted; take what was made before.
@@ -93,15 +123,16 @@ export class Work extends EventTarget {
 
   async #make(photo) {
     const control = new AbortController();
-    const running = { key: this.#keyOf(photo), control, sent: 0, waits: "" };
+    const running = { key: this.#keyOf(photo), control, sent: this.mustSend(photo) ? 0 : 1, waits: "" };
     const tell = (news) => { Object.assign(running, news); this.photos.changed(photo); };
     photo.running = running;
     this.#flying += 1;
     try {
-      this.#checkSize(photo.file);
-      const calls = { signal: control.signal, onSent: (sent) => tell({ sent }), onWait: (waits) => tell({ waits, sent: 0 }) };
-      const made = await this.send(photo, this.wish, calls);
-      if (!control.signal.aborted) photo.take(new Made(running.key, made));
+      this.#check(photo);
+      const calls = { signal: control.signal, onSent: (sent) => tell({ sent }), onWait: (waits) => tell({ waits }) };
+      const look = this.lookOf(photo);
+      const { facts, blob } = await this.send(photo, wishOf(look), calls);
+      if (!control.signal.aborted) photo.take(new Made(running.key, { facts: { ...facts, ...this.#said(look) }, blob }));
     } catch (error) {
       if (!control.signal.aborted) this.#failed(photo, running.key, error);
     } finally {
@@ -113,7 +144,8 @@ export class Work extends EventTarget {
   }
 
   #failed(photo, key, problem) {
-    if (["invalid-option", "out-of-credits"].includes(problem.slug)) {
+    const ofAll = problem.slug === "out-of-credits" || (problem.slug === "invalid-option" && !photo.hasOwnLook);
+    if (ofAll) {
       this.stopped = { problem };
       this.dispatchEvent(new Event("stopped"));
     } else {
@@ -122,11 +154,12 @@ export class Work extends EventTarget {
   }
 
   // Said at once: a photo that is too large need not be sent to be refused.
-  #checkSize({ size }) {
-    if (!size) throw new Problem({ slug: "empty-file", detail: "This file is empty." });
-    if (size > this.maxBytes) {
-      const detail = `This photo has ${bytes(size)}; the service takes up to ${bytes(this.maxBytes)}.`;
-      throw new Problem({ slug: "file-too-large", detail, hint: "Save a smaller copy of it." });
-    }
+  #check(photo) {
+    const { size } = photo.file;
+    const most = this.offer.inputs.max_bytes;
+    if (!size) throw new Problem({ slug: "empty-file" });
+    if (size > most) throw new Problem({ slug: "file-too-large", bytes: size, max_bytes: most });
+    const wrong = contradiction(this.lookOf(photo), this.offer);
+    if (wrong) throw new Problem({ slug: "contradiction", detail: t(...wrong) });
   }
 }

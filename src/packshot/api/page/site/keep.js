@@ -1,0 +1,63 @@
+// The page's work, kept in this browser: photos, looks, strokes and pictures survive a reload.
+
+import { PLAIN_OWN } from "./looks.js";
+import { Made, Photo } from "./photos.js";
+import { Strokes } from "./strokes.js";
+
+/** What is stored of a photo: values and files that a browser can store. */
+function recordOf(photo) {
+  const { file, path, own, given, lookedAt, saved, size, result } = photo;
+  return { file, path, own, given, lookedAt, saved, size, strokes: photo.strokes.state,
+    result: result && { key: result.key, facts: result.facts, blob: result.blob } };
+}
+
+/** The photo that a record was made of. */
+function photoOf({ id, file, path, own, given, lookedAt, saved, size, strokes, result }) {
+  const photo = new Photo(file, id);
+  Object.assign(photo, { path, own: { ...PLAIN_OWN, ...own }, given, lookedAt, size, strokes: Strokes.from(strokes) });
+  if (result) photo.take(new Made(result.key, result));
+  photo.saved = saved;
+  return photo;
+}
+
+/** Writes down what changes. session: where it is kept, see session.js. */
+export class Keep {
+  #written = new Map(); // by photo: what was last written, to write it only when it changed
+
+  constructor({ session, photos }) {
+    Object.assign(this, { session, photos });
+    photos.addEventListener("change", ({ detail: { photo } }) => this.#save(photo ? [photo] : photos.all));
+  }
+
+  /** What an earlier visit of this tab left: { page, photos }. */
+  async restore() {
+    const { page, photos } = await this.session.load();
+    return { page: page ?? {}, photos: photos.filter(({ file }) => file).map(photoOf) };
+  }
+
+  savePage(state) {
+    this.session.savePage(state);
+  }
+
+  clear() {
+    this.#written.clear();
+    return this.session.clear();
+  }
+
+  #save(photos) {
+    for (const [photo] of this.#written) {
+      if (this.photos.all.includes(photo)) continue;
+      this.session.removePhoto(photo.id);
+      this.#written.delete(photo);
+    }
+    for (const photo of photos) {
+      const order = this.photos.all.indexOf(photo);
+      if (order < 0) continue;
+      const { own, given, lookedAt, saved, size, result, strokes } = photo;
+      const news = [order, JSON.stringify([own, given, lookedAt, saved, size]), own.picture, strokes.key, result];
+      if (this.#written.get(photo)?.every((value, index) => value === news[index])) continue;
+      this.#written.set(photo, news);
+      this.session.savePhoto(photo.id, { order, ...recordOf(photo) });
+    }
+  }
+}

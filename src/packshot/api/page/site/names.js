@@ -1,0 +1,113 @@
+// Names of the pictures that go out: those that the command line gives them (batch/listing.py and Recipe.word in
+// core/recipe.py), made such that Linux, macOS and Windows can unpack them side by side.
+
+import { parseColour } from "./colours.js";
+
+const MOST_BYTES = 255; // of one name in UTF-8, on Linux and macOS; Windows takes 255 UTF-16 units, which is never less
+const MOST_UNITS = 200; // of a name with its folders: Windows' Explorer unpacks 260 UTF-16 units, its own folder included
+const DEVICES = /^(con|prn|aux|nul|com[\d\u00b9\u00b2\u00b3]|lpt[\d\u00b9\u00b2\u00b3]|conin\$|conout\$)(?= *(\.|$))/i;
+
+/** The ending of a picture that came back, as its address has it: "jpg". */
+export const extension = ({ url }) => new URL(url, document.baseURI).pathname.split(".").pop();
+
+export const stem = (name) => name.replace(/\.[^.\s]{1,5}$/, "");
+
+/**
+ * What an output is called beside its photo's own name, cup-WORD.jpg: as Recipe.word has it.
+ * options: texts by the names that the API has for them. picture: whether a background picture goes with them.
+ * formats: as GET /v1/about lists them.
+ */
+export function wordOf(options, { picture = false, formats = [] } = {}) {
+  if (options.preset) return options.preset;
+  if (options.form === "mask") return "mask";
+  if (picture) return "picture";
+  const { background, crop, canvas, margin, fill, position, min_px, max_px } = options;
+  const bare = !background || background === "transparent";
+  const isOpaque = formats.some(({ name, alpha }) => name === options.format && !alpha);
+  if (!bare || options.form === "flattened" || isOpaque) {
+    if (background === "blur") return "blur";
+    return bare || parseColour(background) === "#ffffff" ? "white" : "colour";
+  }
+  if (crop === "true" && !canvas) return "crop";
+  return [canvas, margin, fill, position, min_px, max_px].some(Boolean) ? "framed" : "";
+}
+
+/** The name of one picture that is downloaded alone: without folders. */
+export const outputName = (photo) => composed({ ...partsOf(photo), folders: [] });
+
+/**
+ * Names for pictures that go into one folder or ZIP, in the order of the photos.
+ *
+ * photos: [{ name, path, word, extension }]. name: of the photo's file. path: where it lay, "photos/cups/cup.jpg", or ""
+ * where it came without a folder. word: as wordOf says, "" for none. A top folder that holds all photos is left out, as
+ * the command line leaves out the name of the folder that it is given.
+ *
+ * The command line refuses two photos with one output's name; here the later one gets a number. Upper and lower case
+ * count as the same, and so does a folder of that name.
+ */
+export function outputNames(photos) {
+  const entries = photos.map(partsOf);
+  const top = entries[0]?.folders[0];
+  const isShared = top !== undefined && entries.every(({ folders }) => folders[0] === top);
+  if (isShared) for (const entry of entries) entry.folders.shift();
+  return apart(entries);
+}
+
+/** Names for files that lie in one folder: one that comes twice gets a number. */
+export const uniqueNames = (names) => apart(names.map((name) => ({ folders: [], stem: stem(name), tail: name.slice(stem(name).length) })));
+
+function partsOf({ name, path = "", word = "", extension: ending }) {
+  const folders = path.split("/").slice(0, -1).filter((folder) => !["", ".", ".."].includes(folder));
+  return { folders: folders.map(legalFolder), stem: legal(stem(name)) || "photo", tail: `${word && "-"}${word}.${ending}` };
+}
+
+// Everybody whose name is free keeps it; only then are numbers given, so that no number takes somebody's own name.
+function apart(entries) {
+  const names = entries.map((entry) => composed(entry));
+  const taken = new Set(names.flatMap((name) => foldersAbove(name).map(folded)));
+  const isFirst = names.map((name) => !taken.has(folded(name)) && Boolean(taken.add(folded(name))));
+  const numbers = new Map();
+  return names.map((name, index) => {
+    if (isFirst[index]) return name;
+    let free = name;
+    let number = numbers.get(folded(name)) ?? 2;
+    for (; taken.has(folded(free)); number += 1) free = composed(entries[index], `-${number}`);
+    numbers.set(folded(name), number);
+    taken.add(folded(free));
+    return free;
+  });
+}
+
+/** A whole name of a length that can be unpacked: outer folders go first, then the end of the photo's name. */
+function composed({ folders, stem: base, tail }, number = "") {
+  const ending = tail.replace(/(\.[^.]*)?$/, `${number}$1`);
+  let above = folders;
+  while (above.length && [...above, base + ending].join("/").length > MOST_UNITS) above = above.slice(1);
+  const place = above.map((folder) => `${folder}/`).join("");
+  const kept = shortened(base, { bytes: MOST_BYTES - sizeOf(ending) - 1, units: MOST_UNITS - place.length - ending.length - 1 });
+  return place + `${kept}${ending}`.replace(DEVICES, "$1_"); // both limits leave room for this character
+}
+
+const legal = (name) => name.normalize("NFC").replace(/[\p{Cc}\p{Cs}<>:"|?*\\/]/gu, "_");
+
+function legalFolder(name) {
+  const ended = (text) => text.replace(/[. ]+$/, "");
+  const named = ended(shortened(ended(legal(name)), { bytes: MOST_BYTES - 1, units: MOST_UNITS })) || "_";
+  return named.replace(DEVICES, "$1_");
+}
+
+const sizeOf = (text) => new TextEncoder().encode(text).length;
+
+function shortened(text, { bytes, units }) {
+  if (text.length <= units && sizeOf(text) <= bytes) return text;
+  let kept = "";
+  for (const character of text) {
+    if (kept.length + character.length > units || sizeOf(kept + character) > bytes) break;
+    kept += character;
+  }
+  return kept;
+}
+
+const foldersAbove = (name) => name.split("/").slice(0, -1).map((_, index, all) => all.slice(0, index + 1).join("/"));
+
+const folded = (name) => name.toUpperCase().toLowerCase().normalize("NFC");

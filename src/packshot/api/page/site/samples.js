@@ -1,0 +1,17 @@
+// Three photos to try the page with. `python -m docs.samples` makes them from examples/.
+
+const NAMES = ["mug", "teapot", "bear"];
+
+const address = (file) => new URL(file, import.meta.url).href;
+
+/** For a button each: { name, small }. name: what the photo shows. small: the address of a picture of 160 px, 5 kB. */
+export const sampleList = NAMES.map((name, index) => ({ name, small: address(`sample-${index + 1}-small.jpg`) }));
+
+/** The photos as files, fetched now. names: which of them. Rejects where the service does not answer. */
+export function samples(names = NAMES) {
+  return Promise.all(names.map(async (name) => {
+    const response = await fetch(address(`sample-${NAMES.indexOf(name) + 1}.jpg`));
+    if (!response.ok) throw new Error("The sample photo is not there. Please load the page again.");
+    return new File([await response.blob()], `${name}.jpg`, { type: "image/jpeg" });
+  }));
+}
