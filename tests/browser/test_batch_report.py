@@ -29,7 +29,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in ("photo", "output"):
         (folder / "thumbnails" / f"f-{kind}.webp").write_bytes(as_webp(photo(64, 64)))
     error = {"slug": "no-foreground", "message": "Nothing stands out.", "hint": "Send another."}
-    check = {"rule": "fill", "passed": False, "required": True, "message": "The product fills 80 %; 85 % is asked."}
+    message = "The product must fill at least 85 % of the frame. It fills 80 %."
+    check = {"rule": "fill", "passed": False, "required": True, "message": message}
     preset = {"title": "Amazon", "passed": False, "checks": [check]}
     common = {"width": 9, "height": 9, "bytes": 9, "notes": [], "preset": None}
     rows = [{"source": "bad.jpg", "output": "bad.png", "ok": False, "error": error, "thumbnails": []}]

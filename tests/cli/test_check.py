@@ -39,7 +39,7 @@ def test_a_picture_that_keeps_the_rules_exits_with_0_and_one_that_does_not_with_
     assert "Amazon main image: passed" in good.stdout
     small = run("check", folder / "small.jpg", "--preset", "amazon")
     assert small.exit_code == 1
-    assert "FAILED  The longest side has 700 px; 1000 to 10000 px are asked." in small.stdout
+    assert "FAILED  The longest side must be 1000 to 10000 px. It is 700 px." in small.stdout
 
 
 def test_a_folder_is_checked_whole_and_a_bad_file_is_an_error(folder: Path) -> None:

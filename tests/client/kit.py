@@ -65,6 +65,7 @@ def made(url: str, **other: object) -> dict[str, object]:
         "confidence": 0.93,
         "review": False,
         "notes": ["The product is small."],
+        "note_facts": [{"code": "too-small", "asked": 1000}],
         "preset": REPORT,
         "timings_ms": {"decode": 3.5},
         **other,

@@ -51,6 +51,7 @@ def test_a_packshot_is_made_and_fetched(call: Call) -> None:
     )
     assert (shot.box, shot.product.size) == (Rectangle(10, 20, 110, 220), Size(1700, 1500))
     assert (shot.confidence, shot.review, shot.notes) == (0.93, False, ("The product is small.",))
+    assert shot.note_facts == ({"code": "too-small", "asked": 1000},)
     assert shot.expires_at == datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert shot.report is not None and not shot.report.passed
     assert [check.rule for check in shot.report.failed] == ["fill"]

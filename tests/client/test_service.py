@@ -90,7 +90,8 @@ def test_a_repeat_by_name_costs_nothing(running: Running) -> None:
 def test_a_picture_made_elsewhere_is_judged(client: Client) -> None:
     report = client.check(images.good("jpeg"), "amazon")
     assert not report.passed
-    assert "longest-side" in {check.rule for check in report.failed}
+    missed = {check.rule: check for check in report.failed}["longest-side"]
+    assert missed.measured < missed.facts["least"] == 1000
 
 
 def test_what_the_service_can_do(running: Running) -> None:
@@ -99,6 +100,8 @@ def test_what_the_service_can_do(running: Running) -> None:
     assert [option.name for option in about.options] == list(OPTIONS)
     assert {preset.name for preset in about.presets} == set(preset_names())
     assert all(preset.rules for preset in about.presets)
+    demands = {rule.rule: rule.demand for rule in next(each for each in about.presets if each.name == "amazon").rules}
+    assert demands["fill"] == {"least": 0.85}
     assert [each.name for each in about.formats if each.written] == list(WRITTEN)
     assert about.inputs.min_side_px > 0 and "jpeg" in about.inputs.formats
 

@@ -110,7 +110,10 @@ def test_a_position_alone_moves_the_product_in_the_photos_frame() -> None:
 def test_too_small_a_product_is_not_enlarged_and_that_is_said() -> None:
     frame = framed(canvas="2000x2000", fill="85%")
     assert frame.scale == 1
-    assert "200x400" in frame.notes[0]
+    (note,) = frame.notes
+    assert "200x400" in note.message
+    assert note.code == "enlarged-less"
+    assert note.facts == {"what": "product", "size": (200, 400), "frame": (2000, 2000), "wanted": 4.25, "most": 1.0}
     assert framed(canvas="2000x2000", fill="85%", max_upscale=4.0).scale == 4
     assert not framed(canvas="400x400", fill="85%").notes
 
@@ -118,13 +121,16 @@ def test_too_small_a_product_is_not_enlarged_and_that_is_said() -> None:
 def test_a_frame_that_stays_too_small_says_so() -> None:
     frame = framed(canvas="1:1", fill="80%", min_px=1000)
     assert frame.size == Size(500, 500)
-    assert "1000 px were asked for" in frame.notes[0]
+    assert frame.notes[0].message.startswith("The longest side is 500 px and not 1000 px as asked")
+    assert frame.notes[0].facts == {"what": "product", "size": (200, 400), "frame": (500, 500), "asked": 1000}
     assert framed(canvas="1:1", fill="80%", min_px=1000, max_upscale=2).size == Size(1000, 1000)
 
 
 def test_a_product_at_the_photos_edge_is_said_when_it_is_framed() -> None:
     cut = Box(0, 200, 500, 800)
-    assert "left and lower edges" in framed(box=cut, crop=True).notes[0]
+    (note,) = framed(box=cut, crop=True).notes
+    assert "left and lower edges" in str(note)
+    assert (note.code, note.facts) == ("reaches-edge", {"edges": ("left", "lower")})
     assert not framed(box=cut).notes
 
 

@@ -128,7 +128,7 @@ def test_exif_is_kept_only_when_asked() -> None:
 
 
 def test_a_shadow_that_the_photo_does_not_have_is_said() -> None:
-    assert "no shadow" in remove(BEAR, Options(shadow="photo")).notes[0]
+    assert [note.code for note in remove(BEAR, Options(shadow="photo")).notes] == ["no-shadow"]
     assert not remove(BEAR, Options(shadow="soft")).notes
 
 

@@ -123,7 +123,7 @@ def made(result: Result) -> Row:
         "product": list(result.product),
         "confidence": None if result.confidence is None else round(result.confidence, 4),
         "review": bool(result.review),
-        "notes": list(result.notes),
+        "notes": [note.message for note in result.notes],
         "preset": None if report is None else report.to_dict(),
     }
 

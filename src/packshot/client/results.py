@@ -38,7 +38,7 @@ class Rectangle:
 class Check:
     """One rule of a preset: what was measured, what is asked, and both in a sentence.
 
-    required: whether the rule decides, or is the marketplace's advice.
+    required: whether the rule decides, or is the marketplace's advice. facts: the figures in that sentence, by name.
     """
 
     rule: str
@@ -47,6 +47,7 @@ class Check:
     asked: str
     message: str
     required: bool = True
+    facts: JsonObject = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Link:
     url: works without a key until expires_at. size: of the output. photo_size: of the photo. box: the foreground in the
     photo. product: the foreground in the output. confidence: the quality to expect of the matte, 0 to 1. review:
     whether a person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
+    note_facts: the same for programs, each a `code` with its figures.
     """
 
     url: str
@@ -90,6 +92,7 @@ class Link:
     review: bool
     report: Report | None
     notes: tuple[str, ...]
+    note_facts: tuple[JsonObject, ...]
     timings_ms: Mapping[str, float]
     request_id: str
 
@@ -113,6 +116,7 @@ class Link:
             review=said["review"],
             report=None if said["preset"] is None else Report.from_json(said["preset"]),
             notes=tuple(said["notes"]),
+            note_facts=tuple(said.get("note_facts") or ()),
             timings_ms=dict(said["timings_ms"]),
             request_id=said["request_id"],
         )
@@ -146,10 +150,11 @@ class OptionInfo:
 
 @dataclass(frozen=True)
 class RuleInfo:
-    """A rule that a preset checks."""
+    """A rule that a preset checks. asked: what it demands, in words. demand: the same in figures."""
 
     rule: str
     asked: str
+    demand: JsonObject
     required: bool
     why: str
 
@@ -234,13 +239,17 @@ def _preset(said: JsonObject) -> PresetInfo:
         source=said["source"],
         checked=date.fromisoformat(said["checked"]),
         options=dict(said["options"]),
-        rules=tuple(RuleInfo(each["rule"], each["asked"], each["required"], each["why"]) for each in said["rules"]),
+        rules=tuple(_rule(each) for each in said["rules"]),
     )
+
+
+def _rule(said: JsonObject) -> RuleInfo:
+    return RuleInfo(said["rule"], said["asked"], dict(said.get("demand") or {}), said["required"], said["why"])
 
 
 def _check(said: JsonObject) -> Check:
     words = said["rule"], said["passed"], said["measured"], said["asked"], said["message"]
-    return Check(*words, required=said.get("required", True))
+    return Check(*words, required=said.get("required", True), facts=dict(said.get("facts") or {}))
 
 
 def _size(said: JsonObject) -> Size:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from packshot.core.geometry import Box, Size, reached_edges
+from packshot.core.notes import Note, What, enlarged_less, reaches_edge, too_small
 from packshot.core.recipe import Framing
 from packshot.core.values import LARGEST_PX, MOST_PIXELS, Margins, Position
 
@@ -18,14 +19,14 @@ class Frame:
 
     size: of the output, px. scale: output px per photo px; exactly 1 where pixels are copied as they are.
     left, top: of the photo's own corner in the output, whole px where scale is 1; negative where the frame cuts in.
-    notes: what could not be done as asked, in sentences for people.
+    notes: what could not be done as asked.
     """
 
     size: Size
     scale: float = 1.0
     left: float = 0.0
     top: float = 0.0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def place(self, box: Box) -> Box:
         """Where a box of the photo lies in the output, in whole px; it may stick out."""
@@ -158,27 +159,16 @@ def _whole(width: float, height: float) -> Size:
     return Size(max(1, ceil(width - 1e-4)), max(1, ceil(height - 1e-4)))
 
 
-def _size_notes(framing: Framing, size: Size, content: _Content, scale: float, wanted: float) -> list[str]:
-    name = "product" if content.is_product else "photo"
+def _size_notes(framing: Framing, size: Size, content: _Content, scale: float, wanted: float) -> list[Note]:
+    what: What = "product" if content.is_product else "photo"
     notes = []
     if scale < wanted - _SAME and wanted > 1:
-        notes.append(
-            f"The {name} is {content.box.size} px. The frame of {size} px asks for it {wanted:.2f} times as large, "
-            f"and it is enlarged {scale:.3g} times at most (max_upscale): it fills less of the frame."
-        )
+        notes.append(enlarged_less(what, content.box.size, size, wanted=wanted, most=scale))
     if framing.min_px and size.longest < framing.min_px:
-        notes.append(
-            f"The {name} is {content.box.size} px, enough for a frame of {size} px; {framing.min_px} px were asked for."
-            " Photograph it from nearer or with more pixels, or allow more with max_upscale."
-        )
+        notes.append(too_small(what, content.box.size, size, asked_px=framing.min_px))
     return notes
 
 
-def _cut_notes(content: _Content, photo: Size) -> list[str]:
-    if not content.is_product:
-        return []
-    edges = reached_edges(content.box, photo)
-    if not edges:
-        return []
-    plural = "edges" if len(edges) > 1 else "edge"
-    return [f"The product reaches the photo's {' and '.join(edges)} {plural}, and may be cut off there."]
+def _cut_notes(content: _Content, photo: Size) -> list[Note]:
+    edges = reached_edges(content.box, photo) if content.is_product else ()
+    return [reaches_edge(edges)] if edges else []

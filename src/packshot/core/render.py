@@ -13,6 +13,7 @@ from packshot.core.compose import BLACK, STRIP_ROWS, Behind, crop, cutout, fille
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import RESIDUE
+from packshot.core.notes import NO_SHADOW, Note
 from packshot.core.options import BLUR
 from packshot.core.photo_shadow import photo_shadow
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
@@ -25,19 +26,17 @@ _AROUND_PX = 4  # beyond what is shown, for the filter that scales
 MOST_DARKENING = 3
 """Times that a photo's own shadow is darkened at most: beyond it what the light did to the ground becomes stains."""
 
-NO_SHADOW = "The photo has no shadow that can be told from its ground; none was kept. Use shadow soft or contact."
-
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
     """The pixels of an output: rgb, uint8 (H, W, 3), or (H, W) for a mask; alpha, uint8 (H, W), or None if opaque.
 
-    notes: what could not be done as asked, in sentences for people.
+    notes: what could not be done as asked.
     """
 
     rgb: UInt8
     alpha: UInt8 | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,33 @@
-"""The kinds of rules: each measures one thing and writes the sentence about it, with what to do where it is broken."""
+"""The kinds of rules: each measures one thing and says it in three sentences: what the marketplace demands, what was
+measured, and, where the rule is broken, what to do.
+
+Figures of a check beside the rule's demand, by kind:
+
+| kind | demand | measured |
+|---|---|---|
+| `background` | colour, such as "#ffffff"; transparent | share of its pixels that differ; border, traces |
+| `longest-side`, `shortest-side` | least, most, in px | needed_px, product_px, where the side has too few |
+| `megapixels` | least, most | |
+| `fill` | least, most, in 0..1 | percent, rounded away from the bound that is missed |
+| `aspect` | width, height | size, in px |
+| `format`, `colour-mode` | allowed | |
+| `file-size` | most_mb, in millions of bytes | |
+| `bit-depth` | most | |
+| `whole-product` | | edges |
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from packshot.core.codecs.formats import FORMATS
+from packshot.core.notes import Figures
 from packshot.core.options import listed
 from packshot.core.rules import Check, Facts, Rule
-from packshot.core.values import RGB
+from packshot.core.values import RGB, WHITE, colour_text
 
 TRACES = ((0.001, 16), (0.005, 5))
 """Shares of the background and of 255: the last of a soft edge or of a shadow, and what a JPEG's blocks make of it in
@@ -19,14 +36,16 @@ a picture of a few hundred px. Dust is darker, a gray ground larger."""
 COLOURS = {"rgb": "RGB", "gray": "gray", "cmyk": "CMYK"}
 """Names of the colours of a file, for people."""
 
-AGAIN = "photograph it again from nearer or with more pixels"
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """Whether the marketplace requires it or recommends it, and why, in its own words' sense."""
+    """Whether the marketplace requires it or recommends it, and why, in its own words' sense.
+
+    sentence: the demand for people; {must} becomes "must", or "should" for what is recommended, {asked} the demand.
+    """
 
     name: ClassVar[str]
+    sentence: ClassVar[str]
     required: bool = True
     why: str = ""
 
@@ -35,12 +54,17 @@ class _Rule:
         """The demand in words."""
         raise NotImplementedError
 
-    def _check(self, passed: bool, measured: float | str, said: str, advice: str = "") -> Check:
-        asked, verb = self.asked, "asked" if self.required else "recommended"
-        message = f"{said}; {asked} {'are' if asked.endswith(('px', 'MB', 'megapixels', 'channel')) else 'is'} {verb}."
-        if not passed and advice:
-            message += f" {advice}"
-        return Check(self.name, passed, measured, asked, message, self.required)
+    @property
+    def demand(self) -> Figures:
+        """The demand in figures; a bound that there is not is left out."""
+        return {}
+
+    def _check(
+        self, passed: bool, measured: float | str, said: str, advice: str = "", facts: Figures | None = None
+    ) -> Check:
+        demanded = self.sentence.format(must="must" if self.required else "should", asked=self.asked)
+        message = " ".join(filter(None, (demanded, said, "" if passed else advice)))
+        return Check(self.name, passed, measured, self.asked, message, self.required, {**self.demand, **(facts or {})})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +75,8 @@ class Background(_Rule):
     """
 
     name: ClassVar[str] = "background"
-    colour: RGB = (255, 255, 255)
+    sentence: ClassVar[str] = "The background {must} be {asked}."
+    colour: RGB = WHITE
     at_most_off: int = 0
     transparent: bool = False
 
@@ -60,21 +85,29 @@ class Background(_Rule):
         name = _colour(self.colour)
         return f"{name} or transparent" if self.transparent else name
 
+    @property
+    def demand(self) -> Figures:
+        return {"colour": colour_text(self.colour), "transparent": self.transparent}
+
     def check(self, facts: Facts) -> Check:
         ground = facts.ground
         if ground.transparent:
-            return self._check(self.transparent, "transparent", "The background is transparent")
+            return self._check(
+                self.transparent, "transparent", "It is transparent.", "Lay a colour behind the product."
+            )
+        figures = {"share": round(ground.off_share, 6), "border": ground.border_off > self.at_most_off}
         if ground.off <= self.at_most_off:
-            return self._check(True, ground.off, f"The background is {_colour(self.colour)} in every pixel")
-        share = "less than 0.1 %" if ground.off_share < 0.001 else _percent(ground.off_share, up=True)
-        differs = f"{share} of it by up to {ground.off} of 255"
+            said = f"It is {_colour(self.colour)} in every pixel."
+            return self._check(True, ground.off, said, facts={**figures, "traces": False})
+        share = "Less than 0.1 %" if ground.off_share < 0.001 else _percent(ground.off_share, up=True)
+        differs = f"{share} of it differs by up to {ground.off} of 255"
         is_trace = any(ground.off_share <= share and ground.off <= off for share, off in TRACES)
-        if is_trace and ground.border_off <= self.at_most_off:
-            said = f"The background is {_colour(self.colour)} but for traces beside the product, {differs}"
-            return self._check(True, ground.off, said)
-        where = ", at the border too" if ground.border_off > self.at_most_off else ""
-        said = f"The background differs, {differs}{where}"
-        return self._check(False, ground.off, said, "Remove it, and add no shadow.")
+        if is_trace and not figures["border"]:
+            said = f"It is, but for traces beside the product that no eye sees: {differs[0].lower()}{differs[1:]}."
+            return self._check(True, ground.off, said, facts={**figures, "traces": True})
+        where = ", at the border too" if figures["border"] else ""
+        advice = "Remove the background, and add no shadow."
+        return self._check(False, ground.off, f"{differs}{where}.", advice, {**figures, "traces": False})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +116,11 @@ class _Range(_Rule):
 
     least: float | None = None
     most: float | None = None
+
+    @property
+    def demand(self) -> Figures:
+        bounds = {"least": self.least, "most": self.most}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def holds(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
@@ -98,7 +136,7 @@ class _Range(_Rule):
 class _Side(_Range):
     """A side of the picture in px."""
 
-    which: ClassVar[str]
+    which: ClassVar[Literal["longest", "shortest"]]
 
     @property
     def asked(self) -> str:
@@ -106,33 +144,37 @@ class _Side(_Range):
 
     def check(self, facts: Facts) -> Check:
         side = max(facts.size) if self.which == "longest" else min(facts.size)
-        said = f"The {self.which} side has {side} px"
-        return self._check(self.holds(side), side, said, self._advice(side, facts))
-
-    def _advice(self, side: int, facts: Facts) -> str:
-        if self.most is not None and side > self.most:
-            return "Scale it down."
-        if not self.required:
-            return ""
-        there, needed = max(facts.product.size), ceil(max(facts.product.size) * (self.least or 0) / side)
-        return f"The product is {there} px long, and framed like this {needed} px are needed: {AGAIN}."
+        said = f"It is {side} px."
+        if self.least is None or side >= self.least:
+            return self._check(self.holds(side), side, said, "Scale the picture down.")
+        product = max(facts.product.size)
+        needed = ceil(product * self.least / side)
+        advice = (
+            f"The product is {product} px long, and in this frame it needs {needed} px: "
+            "photograph it again from nearer or with more pixels."
+        )
+        figures = {"needed_px": needed, "product_px": product}
+        return self._check(False, side, said, advice if self.required else "", figures)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LongestSide(_Side):
     name: ClassVar[str] = "longest-side"
-    which: ClassVar[str] = "longest"
+    sentence: ClassVar[str] = "The longest side {must} be {asked}."
+    which: ClassVar[Literal["longest", "shortest"]] = "longest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShortestSide(_Side):
     name: ClassVar[str] = "shortest-side"
-    which: ClassVar[str] = "shortest"
+    sentence: ClassVar[str] = "The shortest side {must} be {asked}."
+    which: ClassVar[Literal["longest", "shortest"]] = "shortest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Megapixels(_Range):
     name: ClassVar[str] = "megapixels"
+    sentence: ClassVar[str] = "The picture {must} have {asked}."
 
     @property
     def asked(self) -> str:
@@ -140,7 +182,7 @@ class Megapixels(_Range):
 
     def check(self, facts: Facts) -> Check:
         value = facts.size.width * facts.size.height / 1e6
-        return self._check(self.holds(value), value, f"The picture has {value:.1f} megapixels", "Scale it down.")
+        return self._check(self.holds(value), value, f"It has {value:.1f} megapixels.", "Scale the picture down.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +190,7 @@ class Fill(_Range):
     """The product's share of the frame, 0..1, along the side where it is tightest."""
 
     name: ClassVar[str] = "fill"
+    sentence: ClassVar[str] = "The product {must} fill {asked} of the frame."
 
     @property
     def asked(self) -> str:
@@ -156,9 +199,9 @@ class Fill(_Range):
     def check(self, facts: Facts) -> Check:
         fill = facts.fill
         high = self.most is not None and fill > self.most
-        said = f"The product fills {_percent(fill, up=high)} of the frame"
         advice = "Leave more room around it." if high else "Cut the frame closer to it."
-        return self._check(self.holds(fill), round(fill, 4), said, advice)
+        said, figures = f"It fills {_percent(fill, up=high)}.", {"percent": _tenths(fill, up=high)}
+        return self._check(self.holds(fill), round(fill, 4), said, advice, figures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +209,7 @@ class Aspect(_Rule):
     """Width by height, to the nearest pixel."""
 
     name: ClassVar[str] = "aspect"
+    sentence: ClassVar[str] = "The picture {must} be {asked}, width to height."
     width: int = 1
     height: int = 1
 
@@ -173,25 +217,34 @@ class Aspect(_Rule):
     def asked(self) -> str:
         return f"{self.width}:{self.height}"
 
+    @property
+    def demand(self) -> Figures:
+        return {"width": self.width, "height": self.height}
+
     def check(self, facts: Facts) -> Check:
         width, height = facts.size
         passed = abs(width * self.height / self.width - height) <= 1
-        said = f"The picture is {facts.size} px"
-        return self._check(passed, round(width / height, 4), said, "Use a canvas of this aspect.")
+        said, advice = f"It is {facts.size} px.", f"Use a canvas of {self.asked}."
+        return self._check(passed, round(width / height, 4), said, advice, {"size": facts.size})
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileFormat(_Rule):
     name: ClassVar[str] = "format"
+    sentence: ClassVar[str] = "The file format {must} be {asked}."
     allowed: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str:
         return listed(FORMATS[each].title for each in self.allowed)
 
+    @property
+    def demand(self) -> Figures:
+        return {"allowed": self.allowed}
+
     def check(self, facts: Facts) -> Check:
-        said = f"The file's format is {FORMATS[facts.format].title}"
-        return self._check(facts.format in self.allowed, facts.format, said, "Save it in another format.")
+        said, advice = f"It is {FORMATS[facts.format].title}.", f"Save the picture as {self.asked}."
+        return self._check(facts.format in self.allowed, facts.format, said, advice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,16 +252,21 @@ class FileSize(_Rule):
     """most_mb: in millions of bytes."""
 
     name: ClassVar[str] = "file-size"
+    sentence: ClassVar[str] = "The file {must} be {asked}."
     most_mb: float
 
     @property
     def asked(self) -> str:
         return f"at most {self.most_mb:g} MB"
 
+    @property
+    def demand(self) -> Figures:
+        return {"most_mb": self.most_mb}
+
     def check(self, facts: Facts) -> Check:
         size_mb = facts.file_bytes / 1e6
-        said = f"The file has {size_mb:.2f} MB"
-        return self._check(size_mb <= self.most_mb, facts.file_bytes, said, "Use a lower quality.")
+        said, advice = f"It is {size_mb:.2f} MB.", "Save it with a lower quality."
+        return self._check(size_mb <= self.most_mb, facts.file_bytes, said, advice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +274,13 @@ class Animation(_Rule):
     """One picture in the file: no further frame, no further page."""
 
     name: ClassVar[str] = "animation"
+    sentence: ClassVar[str] = "The file {must} hold {asked}."
     asked: ClassVar[str] = "a single picture"
 
     def check(self, facts: Facts) -> Check:
         if not facts.several:
-            return self._check(True, "one", "The file holds one picture")
-        said = "The file is animated or has several pages"
+            return self._check(True, "one", "It holds one.")
+        said = "It is animated or has several pages."
         return self._check(False, "several", said, "Save its first picture alone.")
 
 
@@ -230,15 +289,20 @@ class ColourMode(_Rule):
     """How the file stores colours, whatever they look like. allowed: of COLOURS."""
 
     name: ClassVar[str] = "colour-mode"
+    sentence: ClassVar[str] = "The file's colours {must} be stored as {asked}."
     allowed: tuple[str, ...] = ("rgb", "gray")
 
     @property
     def asked(self) -> str:
         return listed(COLOURS[each] for each in self.allowed)
 
+    @property
+    def demand(self) -> Figures:
+        return {"allowed": self.allowed}
+
     def check(self, facts: Facts) -> Check:
-        said = f"The file's colours are stored as {COLOURS[facts.colours]}"
-        return self._check(facts.colours in self.allowed, facts.colours, said, "Convert it to RGB (sRGB).")
+        said = f"They are stored as {COLOURS[facts.colours]}."
+        return self._check(facts.colours in self.allowed, facts.colours, said, "Convert the file to RGB (sRGB).")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,14 +310,19 @@ class BitDepth(_Rule):
     """most: bits of each channel of the file."""
 
     name: ClassVar[str] = "bit-depth"
+    sentence: ClassVar[str] = "The file {must} have {asked}."
     most: int = 8
 
     @property
     def asked(self) -> str:
         return f"at most {self.most} bits per channel"
 
+    @property
+    def demand(self) -> Figures:
+        return {"most": self.most}
+
     def check(self, facts: Facts) -> Check:
-        said = f"The file has {facts.bits} bit{'s' if facts.bits > 1 else ''} per channel"
+        said = f"It has {facts.bits} bit{'s' if facts.bits > 1 else ''} per channel."
         return self._check(facts.bits <= self.most, facts.bits, said, f"Save it with {self.most} bits per channel.")
 
 
@@ -262,14 +331,16 @@ class WholeProduct(_Rule):
     """The product is cut by no edge."""
 
     name: ClassVar[str] = "whole-product"
+    sentence: ClassVar[str] = "The picture {must} show {asked}."
     asked: ClassVar[str] = "the whole product"
 
     def check(self, facts: Facts) -> Check:
         if not facts.edges:
-            return self._check(True, "whole", "The product lies wholly in the frame")
+            return self._check(True, "whole", "The product lies wholly in the frame.", facts={"edges": ()})
         edges = " and ".join(facts.edges)
-        said = f"The product reaches the {edges} edge{'s' if len(facts.edges) > 1 else ''} and may be cut off there"
-        return self._check(False, edges, said, "Photograph it again with room around it.")
+        said = f"The product reaches the {edges} edge{'s' if len(facts.edges) > 1 else ''} and may be cut off there."
+        advice = "Photograph it again with room around it."
+        return self._check(False, edges, said, advice, {"edges": facts.edges})
 
 
 KINDS: Mapping[str, Callable[..., Rule]] = {
@@ -292,10 +363,13 @@ KINDS: Mapping[str, Callable[..., Rule]] = {
 
 
 def _percent(share: float, *, up: bool) -> str:
-    """To a tenth, rounded away from the bound that it misses: 84.97 % is not "85 %" of at least 85."""
-    tenths = ceil(share * 1000 - 1e-6) if up else floor(share * 1000 + 1e-6)
-    return f"{tenths / 10:g} %"
+    return f"{_tenths(share, up=up):g} %"
+
+
+def _tenths(share: float, *, up: bool) -> float:
+    """In percent, to a tenth, rounded away from the bound that it misses: 84.97 % is not "85 %" of at least 85."""
+    return (ceil(share * 1000 - 1e-6) if up else floor(share * 1000 + 1e-6)) / 10
 
 
 def _colour(colour: RGB) -> str:
-    return "pure white" if colour == (255, 255, 255) else f"rgb{colour}"
+    return "pure white" if colour == WHITE else f"rgb{colour}"

@@ -7,10 +7,11 @@ the kinds of rules are in core/rule_kinds.py.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from packshot.core.geometry import Box, Size
+from packshot.core.notes import Figures
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Check:
-    """A rule's verdict. measured: the figure itself; asked and message: for people."""
+    """A rule's verdict. measured: the figure itself; asked and message: for people.
+
+    facts: what a program needs to write the message itself, in any language: the rule's `demand`, and what core/
+    rule_kinds.py says of its kind.
+    """
 
     rule: str
     passed: bool
@@ -62,6 +67,7 @@ class Check:
     asked: str
     message: str
     required: bool = True
+    facts: Figures = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,10 @@ class Report:
 
 
 class Rule(Protocol):
-    """One thing to measure. name: of its kind, as preset files write it. asked: what it asks for, in words."""
+    """One thing to measure. name: of its kind, as preset files write it.
+
+    asked: what it asks for, in words. demand: the same in figures.
+    """
 
     name: ClassVar[str]
 
@@ -100,5 +109,8 @@ class Rule(Protocol):
 
     @property
     def asked(self) -> str: ...
+
+    @property
+    def demand(self) -> Figures: ...
 
     def check(self, facts: Facts) -> Check: ...

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS, Format
 from packshot.core.geometry import Box, Size
+from packshot.core.notes import Note
 from packshot.core.rules import Report
 from packshot.errors import InvalidOption, StorageFull, StorageRefused
 
@@ -38,7 +39,7 @@ class Result:
     confidence: how good the matte is likely to be, 0..1: the quality that mattes like it have in the mean, which is
         IoU, halved where a part is lost or a hole is torn. None when the network's card has no calibration.
     review: whether a human should look at it.
-    notes: what could not be done as asked, in sentences for people.
+    notes: what could not be done as asked: `str(note)` is for people, `note.code` and `note.facts` are for programs.
     report: the preset's rules, checked; None without a preset.
     timings_ms: how long each step took, by its name.
     """
@@ -51,7 +52,7 @@ class Result:
     product: Box
     confidence: float | None = None
     review: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     report: Report | None = None
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
     _matte: Any = field(default=None, compare=False)  # Float32, a name that costs numpy, or None

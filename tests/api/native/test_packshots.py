@@ -98,12 +98,19 @@ class TestJson:
         preset = body["preset"]
         required = [check for check in preset["checks"] if check["required"]]
         assert preset["passed"] == all(check["passed"] for check in required)
-        assert {"rule", "passed", "measured", "asked", "message", "required"} == required[0].keys()
+        assert {"rule", "passed", "measured", "asked", "message", "required", "facts"} == required[0].keys()
         assert body["timings_ms"]["matte"] > 0
 
     def test_what_cannot_be_done_as_asked_is_said(self, running: Running) -> None:
         body = described(send(running, accept=JSON, canvas="2000x2000", fill="85%", background="white"))
-        assert any("enlarged" in note for note in body["notes"])
+        facts = dict(zip(body["notes"], body["note_facts"], strict=True))
+        (told,) = (each for note, each in facts.items() if "enlarged" in note)
+        assert (told["code"], told["what"], told["frame"], told["most"]) == (
+            "enlarged-less",
+            "product",
+            [2000, 2000],
+            1,
+        )
         assert body["preset"] is None
 
     @pytest.mark.parametrize("name", WRITTEN)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from packshot import __version__
 from packshot.core.codecs.formats import FORMATS
+from packshot.core.notes import NoteCode
 from packshot.core.options import OPTIONS
 from packshot.engine.presets import Preset, find_preset, preset_names
 from packshot.service.accounts import KeyInfo
@@ -18,6 +20,16 @@ from packshot.service.jobs import StoredResult
 from packshot.service.ledger import DayUsage
 
 DAYS = 30
+
+_RULE_FIGURES = (
+    "The figures of the rule, from which a program can write the sentences in any language: what it demands "
+    "(least, most, allowed, colour ...) and, on a check, more of what was measured (needed_px, percent, edges ...)."
+)
+_NOTE_EXAMPLE: JsonDict = {
+    "examples": [
+        {"code": "enlarged-less", "what": "product", "size": [20, 40], "frame": [200, 200], "wanted": 4.25, "most": 1}
+    ]
+}
 
 
 class Extent(BaseModel):
@@ -43,8 +55,9 @@ class RuleCheck(BaseModel):
     passed: bool
     measured: int | float | str = Field(description="What was measured.", examples=[0.87])
     asked: str = Field(description="What the rule asks for.", examples=["at least 85 %"])
-    message: str = Field(description="Both in a sentence, and what to do where it failed.")
+    message: str = Field(description="Both in sentences, and what to do where it failed.")
     required: bool = Field(description="Whether it decides, or is the marketplace's advice.")
+    facts: dict[str, Any] = Field(description=_RULE_FIGURES, examples=[{"least": 0.85, "percent": 87.0}])
 
 
 class PresetReport(BaseModel):
@@ -54,6 +67,19 @@ class PresetReport(BaseModel):
     title: str
     passed: bool = Field(description="Whether every required rule is kept.")
     checks: list[RuleCheck]
+
+
+class NoteFacts(BaseModel):
+    """A note as a code with its figures, from which a program can write the sentence in any language.
+
+    enlarged-less: the frame needs the product (or photo) `wanted` times as large, and `most` times are allowed.
+    too-small: the longest side has less than the `asked` px. reaches-edge: the product touches `edges` of the photo.
+    no-shadow: the photo has no shadow that can be told from its ground.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_NOTE_EXAMPLE)
+
+    code: NoteCode
 
 
 class Packshot(BaseModel):
@@ -75,6 +101,7 @@ class Packshot(BaseModel):
     )
     review: bool = Field(description="Whether a human should look at it.")
     notes: list[str] = Field(description="What could not be done as asked, in sentences for people.")
+    note_facts: list[NoteFacts] = Field(description="The same notes for programs, in the same order.")
     preset: PresetReport | None
     timings_ms: dict[str, float] = Field(description="How long each step took.")
 
@@ -94,7 +121,8 @@ class Packshot(BaseModel):
             product=result.product._asdict(),
             confidence=None if result.confidence is None else round(result.confidence, 4),
             review=result.review,
-            notes=result.notes,
+            notes=[note.message for note in result.notes],
+            note_facts=[NoteFacts(code=note.code, **note.facts) for note in result.notes],
             preset=None if result.report is None else result.report.to_dict(),
             timings_ms={name: round(value, 1) for name, value in result.timings_ms.items()},
         )
@@ -156,6 +184,7 @@ class RuleFacts(BaseModel):
 
     rule: str
     asked: str
+    demand: dict[str, Any] = Field(description=_RULE_FIGURES, examples=[{"least": 0.85}])
     required: bool
     why: str
 
@@ -174,7 +203,7 @@ class PresetFacts(BaseModel):
     @classmethod
     def of(cls, preset: Preset) -> Self:
         rules = [
-            RuleFacts(rule=rule.name, asked=rule.asked, required=rule.required, why=getattr(rule, "why", ""))
+            RuleFacts(rule=rule.name, asked=rule.asked, demand=dict(rule.demand), required=rule.required, why=rule.why)
             for rule in preset.rules
         ]
         return cls(

@@ -1,0 +1,57 @@
+"""What an Idempotency-Key or a task remembers of a result: all that the first answer said, whatever that was."""
+
+from __future__ import annotations
+
+import pickle
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packshot.core.frame import make_frame
+from packshot.core.geometry import Box, Size
+from packshot.core.notes import NO_SHADOW
+from packshot.core.options import Options
+from packshot.core.rules import Facts, Ground, Report
+from packshot.engine.presets import find_preset, preset_names, recipe_for
+from packshot.engine.result import Result
+from packshot.service.jobs import ResultLink, StoredResult, recalled, remembered
+
+sides = st.integers(32, 3000)
+
+
+@st.composite
+def results(draw: st.DrawFn) -> Result:
+    """A result of any preset, of a product anywhere in its photo."""
+    photo, preset = Size(draw(sides), draw(sides)), find_preset(draw(st.sampled_from(preset_names())))
+    left, top = draw(st.integers(0, photo.width - 2)), draw(st.integers(0, photo.height - 2))
+    box = Box(left, top, draw(st.integers(left + 2, photo.width)), draw(st.integers(top + 2, photo.height)))
+    frame = make_frame(recipe_for(Options(preset=preset.name)).framing, photo, box)
+    product = frame.place(box)
+    ground = Ground(draw(st.integers(0, 255)), 0, draw(st.floats(0, 1)), draw(st.booleans()))
+    facts = Facts(
+        "jpeg", draw(st.integers(1, 10**8)), frame.size, product, ground, draw(st.sampled_from([(), ("left",)]))
+    )
+    return Result(
+        data=b"picture",
+        media_type="image/jpeg",
+        size=frame.size,
+        photo_size=photo,
+        box=box,
+        product=product,
+        confidence=draw(st.one_of(st.none(), st.floats(0, 1))),
+        review=draw(st.booleans()),
+        notes=(*frame.notes, *draw(st.sampled_from([(), (NO_SHADOW,)]))),
+        report=Report(preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules)),
+    )
+
+
+@given(results())
+@settings(max_examples=40)
+def test_a_replay_says_all_that_the_first_answer_said(result: Result) -> None:
+    stored = StoredResult(ResultLink("a.jpg", "expires=1&signature=x", 1), result, len(result.data))
+    again = recalled(remembered(stored))
+    assert (again.result.data, again.result.media_type) == (b"", result.media_type)
+    assert again.result.notes == result.notes
+    assert again.result.report == result.report
+    assert (again.result.size, again.result.box, again.result.product) == (result.size, result.box, result.product)
+    assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - as Ray brings it from its workers
