@@ -47,7 +47,7 @@ def probe(data: bytes, limits: Limits) -> Header:
         known = (name for name, magic in _REFUSED if magic.match(start))
         raise unsupported(next(known, "not an image that can be recognised"), limits)
     if kind.name not in limits.formats or not kind.available:
-        raise unsupported(kind.noun, limits)
+        raise unsupported(kind.noun, limits, format=kind.name)
     header = kind.reader.header(data)
     check_header(header, limits)
     return header

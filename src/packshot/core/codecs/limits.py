@@ -70,13 +70,14 @@ def check_bytes(data: bytes, limits: Limits) -> None:
         )
 
 
-def unsupported(kind: str, limits: Limits) -> UnsupportedFormat:
+def unsupported(kind: str, limits: Limits, **fields: str) -> UnsupportedFormat:
     """The error for a file whose content is of a kind that is not accepted: `kind` completes "This file is ..."."""
     accepted = [row.title for name, row in FORMATS.items() if name in limits.formats and row.available]
     return UnsupportedFormat(
         f"This file is {kind}; accepted are {', '.join(accepted)}.",
         hint=f"Save it as {' or '.join(accepted[:2])} and send it again.",
         kind=kind,
+        **fields,
     )
 
 

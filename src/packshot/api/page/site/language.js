@@ -1,8 +1,9 @@
 // The words of the page, in the language of whoever looks at it: one catalogue for each language, NAME.json beside this module.
 //
 // A message has figures in braces, "{name} is ready". Numbers are written as the language writes them; a figure whose
-// name ends in "bytes" is written as the size of a file, one that ends in "share" as a percentage. A message that
-// depends on a number is one text for each plural form of the language, chosen by the figure `count`.
+// name ends in "bytes" is written as the size of a file, one that ends in "share" as a percentage, one that ends in
+// "pixels" in millions. A message that depends on a number is one text for each plural form of the language, chosen by
+// the figure `count`.
 
 /** Every language of the page with its own name, in the order of the switch. */
 export const languages = [
@@ -106,6 +107,7 @@ function spelled(text) {
 function written(name, value) {
   if (typeof value !== "number") return value;
   if (name.endsWith("bytes")) return bytes(value);
+  if (name.endsWith("pixels")) return number(value / 1e6, { maximumFractionDigits: 1 });
   return name.endsWith("share") ? percent(value) : number(value);
 }
 

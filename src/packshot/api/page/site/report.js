@@ -1,9 +1,8 @@
 // What the service found out about a picture, in words: the rules of a marketplace, notes, how sure it is.
 
 import { make } from "./dom.js";
-import { ruleText } from "./explain.js";
+import { presetShort, presetTitle, ruleText } from "./explain.js";
 import { t } from "./language.js";
-import { shortTitle } from "./settings.js";
 
 /** The rules that decide and are not kept. */
 export const missed = (preset) => preset.checks.filter((check) => !check.passed && check.required !== false);
@@ -21,7 +20,7 @@ export function enlargement(photo) {
 /** A badge: how a picture stands with its marketplace, or null. Rules say nothing of the cutout: ready is what looks good too. */
 export function verdict(preset, needsLook) {
   if (!preset) return null;
-  const name = shortTitle(preset.title);
+  const name = presetShort(preset);
   if (preset.passed && needsLook) return make("span", { className: "badge" }, t("report.met", { preset: name }));
   if (preset.passed) return make("span", { className: "badge good" }, `\u2713 ${t("report.ready", { preset: name })}`);
   return make("span", { className: "badge bad" }, `\u2715 ${t("report.missed", { preset: name, count: missed(preset).length })}`);
@@ -33,7 +32,7 @@ export const lookBadge = () => make("span", { className: "badge look" }, `! ${t(
 export function rules(preset) {
   const [open, met] = [preset.checks.filter(({ passed }) => !passed), preset.checks.filter(({ passed }) => passed)];
   const folded = make("details", { open: !open.length }, make("summary", {}, t("report.rules-met", { count: met.length })), make("ul", {}, met.map(line)));
-  return make("section", { className: "rules" }, make("h3", {}, preset.title),
+  return make("section", { className: "rules" }, make("h3", {}, presetTitle(preset)),
     make("ul", {}, open.sort((one, other) => weight(one) - weight(other)).map(line)), met.length ? folded : null);
 }
 

@@ -10,7 +10,7 @@ export function choice(option, value) {
 
 /** The service's sentences, with the names that options have on this page. */
 export function plain(words) {
-  const said = words.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => (has(`option.${name}`) ? t(`option.${name}`) : name));
+  const said = words.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => (has(`option.${name}`) ? t("quoted", { words: t(`option.${name}`) }) : name));
   return said.charAt(0).toUpperCase() + said.slice(1);
 }
 
