@@ -2,8 +2,9 @@
 
 import { ColourField } from "./colour_field.js";
 import { find, make } from "./dom.js";
+import { presetShort } from "./explain.js";
 import { t } from "./language.js";
-import { backgroundPills, presetOf, shortTitle } from "./settings.js";
+import { backgroundPills, presetOf } from "./settings.js";
 import { accepted } from "./words.js";
 
 const AS_ALL = "-";
@@ -44,7 +45,7 @@ export class Own {
     const { own } = photo;
     if (other || document.activeElement !== this.name) this.name.value = photo.title;
     this.suffix.textContent = photo.result ? `.${photo.outputName.split(".").pop()}` : "";
-    const presets = [[AS_ALL, t("own.as-all")], ["", t("settings.any-use")], ...this.offer.presets.map(({ name, title }) => [name, shortTitle(title)])];
+    const presets = [[AS_ALL, t("own.as-all")], ["", t("settings.any-use")], ...this.offer.presets.map((preset) => [preset.name, presetShort(preset)])];
     this.preset.replaceChildren(...presets.map(([value, words]) => make("option", { value }, words)));
     this.preset.value = own.preset ?? AS_ALL;
     this.#showBackground(own);

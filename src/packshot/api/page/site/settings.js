@@ -2,7 +2,8 @@
 
 import { ColourField } from "./colour_field.js";
 import { find, make, pill } from "./dom.js";
-import { day, has, percent, t } from "./language.js";
+import { presetAbout, presetShort } from "./explain.js";
+import { day, percent, t } from "./language.js";
 import { FRAMES, PLAIN_LOOK, casts, contradiction, difference } from "./looks.js";
 import { accepted, choice } from "./words.js";
 
@@ -63,7 +64,7 @@ export class Settings extends EventTarget {
   }
 
   #parts() {
-    const presets = this.offer.presets.map(({ name, title }) => pill("preset", name, shortTitle(title)));
+    const presets = this.offer.presets.map(({ name, title }) => pill("preset", name, presetShort({ name, title })));
     const longest = Object.fromEntries(LONGEST.map((px) => [px, px ? t("settings.max-px.some", { px }) : t("settings.max-px.none")]));
     return [
       make("p", { id: "complaint", className: "complaint", role: "alert", hidden: true }),
@@ -150,14 +151,11 @@ export class Settings extends EventTarget {
 
 export const presetOf = (offer, name) => offer.presets.find((preset) => preset.name === name) ?? null;
 
-/** "Amazon main image" is Amazon where there is little room. */
-export const shortTitle = (title) => title.split(" ")[0];
-
 /** Pills for what may lie behind the product. */
 export function backgroundPills(name, preset) {
   const asked = preset?.options.background;
   const swatch = (kind) => make("i", { className: `swatch ${kind}`, ariaHidden: "true" });
-  const asPreset = preset?.source ? t("settings.as-preset", { preset: shortTitle(preset.title) }) : t("settings.as-chosen");
+  const asPreset = preset?.source ? t("settings.as-preset", { preset: presetShort(preset) }) : t("settings.as-chosen");
   const entries = [asked ? ["", asPreset, null] : ["", t("settings.background.transparent"), "clear"],
     asked ? ["transparent", t("settings.background.transparent"), "clear"] : null, ["white", t("settings.background.white"), "white"],
     ["colour", t("settings.background.colour"), null], ["picture", t("settings.background.picture"), null], ["blur", t("settings.background.blur"), null]];
@@ -166,8 +164,8 @@ export function backgroundPills(name, preset) {
 
 function aboutPreset(preset) {
   if (!preset) return [t("settings.about-any")];
-  const { name, about, source, checked } = preset;
-  const words = [`${has(`preset.${name}.about`) ? t(`preset.${name}.about`) : about} `, make("span", {}, t("settings.rules-as-of", { day: day(checked) }))];
+  const { source, checked } = preset;
+  const words = [`${presetAbout(preset)} `, make("span", {}, t("settings.rules-as-of", { day: day(checked) }))];
   if (source) words.push(" ", make("a", { href: source, target: "_blank", rel: "noreferrer" }, t("settings.source")));
   return words;
 }
