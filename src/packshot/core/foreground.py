@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.core.picture import Float32, Foreground, Picture, chunks, ramp, to_unit
-from packshot.core.plain_ground import PlainGround
+from packshot.core.plain_ground import GroundColours
 from packshot.core.resample import Grid, grid, resample, sample, size_of
 from packshot.core.unmix import FEW, nearby
 
@@ -24,7 +24,7 @@ SOLID = np.float32(0.995)
 _TINY = np.float32(1e-5)
 
 
-def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | None = None) -> Foreground:
+def estimate_foreground(picture: Picture, matte: Float32, ground: GroundColours | None = None) -> Foreground:
     """The colours F of I = aF + (1-a)B in the transition region; elsewhere the picture's own pixels are right.
 
     Blur fusion: F and B are guessed as averages of the picture around, weighted by how much each pixel belongs to
@@ -59,7 +59,7 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: PlainGround | 
     return Foreground(picture.rgb, transition, colours)
 
 
-def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, ground: PlainGround) -> Float32:
+def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, ground: GroundColours) -> Float32:
     """Colours of the transition region without the share of the ground's that they have more of than what is solid
     nearby.
 

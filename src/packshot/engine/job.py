@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from packshot.core import codecs
@@ -19,7 +20,7 @@ from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box, Size
 from packshot.core.options import OPTIONS
 from packshot.core.picture import Float32, Foreground, Picture, UInt8
-from packshot.core.plain_ground import PlainGround
+from packshot.core.plain_ground import GroundColours, PlainGround
 from packshot.core.recipe import Recipe
 from packshot.core.render import Rendering
 from packshot.core.rules import Report
@@ -147,12 +148,14 @@ class Submission:
     """A photo as it came, with what is wanted of it. No byte of it has been looked at.
 
     data: the bytes of the photo's file. recipe: what to make, or how that follows from the photo's header.
-    limits: what the entry point accepts.
+    limits: what the entry point accepts. photo_id: what the photo is called where it is kept for its key, and paid for
+    once; None where every call is a photo of its own.
     """
 
     data: bytes
     recipe: Recipe | Callable[[Header], Recipe]
     limits: Limits
+    photo_id: str | None = None
 
     def check(self) -> Job:
         """The job, as `make_job` makes it. Takes milliseconds. Raises what `make_job` raises."""
@@ -215,22 +218,38 @@ class MatteResult:
     """A matte, and all that was found out with it.
 
     matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result. most: the greatest alpha of the
-    picture, in 0..1, which the matte cannot exceed. ground: what lies behind the product, where that is plain.
+    picture, in 0..1, which the matte cannot exceed. ground: the colours behind the product, where those are plain.
     signs: what the confidence was told by; None where no network was asked.
     """
 
     matte: Float32
     confidence: float | None
     most: float = 1.0
-    ground: PlainGround | None = None
+    ground: GroundColours | None = None
     signs: Signs | None = None
+
+
+class Mattes(Protocol):
+    """The mattes of one photo that were found before. Safe from threads.
+
+    Beside photo and network a matte depends on two options alone: `roi` and `touch_up`.
+    """
+
+    def find(self, recipe: Recipe) -> MatteResult | None:
+        """The very matte that a recipe leads to; None where it is not known."""
+        ...
+
+    def keep(self, recipe: Recipe, matte: MatteResult) -> None:
+        """Remember a matte, if there is room."""
+        ...
 
 
 class Work:
     """All that is known of one photo so far. Each stage reads what earlier ones left and adds its own.
 
     `codecs` reads and writes files; `cancellation` is looked at before each stage. `software` is the program that the
-    output names as its maker; None for none.
+    output names as its maker; None for none. `mattes` are those of the photo that were found before, if any are kept;
+    `recalled` says that the matte is one of them.
     Until a stage has run, what it adds is not there. `part` is the picture or its region of interest, which lies at
     `box`. `hints` belong to the part: a human's corrections, as core/touch_up.py reads them. `own` is the part's own
     alpha where that separates anything; `cut_out` says that it cuts the product out. `asks` says whether the network
@@ -263,6 +282,8 @@ class Work:
     rendering: Rendering
     encoded: bytes
     report: Report | None = None
+    mattes: Mattes | None = None
+    recalled: bool = False
 
     def __init__(
         self,
@@ -295,6 +316,16 @@ class Stage(NamedTuple):
     step: str
     run: Callable[[Work], None]
     when: Callable[[Work], bool] | None = None
+
+
+def unless(condition: Callable[[Work], bool], stages: Iterable[Stage]) -> Iterator[Stage]:
+    """The same stages, which have nothing to do where the condition holds."""
+    for stage in stages:
+        yield stage._replace(when=partial(_has_use, condition, stage.when))
+
+
+def _has_use(condition: Callable[[Work], bool], when: Callable[[Work], bool] | None, work: Work) -> bool:
+    return not condition(work) and (when is None or when(work))
 
 
 def follow(stages: Iterable[Stage], work: Work) -> Work:

@@ -171,7 +171,8 @@ def _by_network(work: Work) -> MatteResult:
     if not work.asks:
         return MatteResult(_clamped(np.zeros(work.part.rgb.shape[:2], np.float32), work.hints), None)
     sure = confidence(work.signs, work.network.card.confidence)
-    return MatteResult(_clamped(work.matte, work.hints), sure, ground=work.ground, signs=work.signs)
+    ground = None if work.ground is None else work.ground.smooth
+    return MatteResult(_clamped(work.matte, work.hints), sure, ground=ground, signs=work.signs)
 
 
 def _within_alpha(work: Work, found: MatteResult, alpha: UInt8) -> MatteResult:

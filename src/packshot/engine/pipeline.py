@@ -10,7 +10,7 @@ from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
 from packshot.core.render import framed_mask, render
-from packshot.engine.job import Cancellation, Codecs, Job, Stage, Work, decode_auxiliary, follow
+from packshot.engine.job import Cancellation, Codecs, Job, Mattes, Stage, Work, decode_auxiliary, follow, unless
 from packshot.engine.matting import MATTING
 from packshot.engine.network import Network
 from packshot.engine.result import Result
@@ -32,6 +32,31 @@ def decode(work: Work) -> None:
     )
     photo = work.job.data
     work.picture = codecs.to_picture(photo) if isinstance(photo, Raster) else work.codecs.read(photo, work.job.header)
+
+
+def keeps_mattes(work: Work) -> bool:
+    return work.mattes is not None
+
+
+def is_recalled(work: Work) -> bool:
+    return work.recalled
+
+
+def is_new(work: Work) -> bool:
+    return work.mattes is not None and not work.recalled
+
+
+def recall_matte(work: Work) -> None:
+    """Take the matte that was found when this photo came before, with the same region and touch-up."""
+    assert work.mattes is not None  # noqa: S101 - for the type checker: the stage's condition
+    known = work.mattes.find(work.recipe)
+    if known is not None:
+        work.found, work.recalled = known, True
+
+
+def keep_matte(work: Work) -> None:
+    assert work.mattes is not None  # noqa: S101 - for the type checker: the stage's condition
+    work.mattes.keep(work.recipe, work.found)
 
 
 def measure_product(work: Work) -> None:
@@ -87,7 +112,9 @@ def check_rules(work: Work) -> None:
 
 PIPELINE: tuple[Stage, ...] = (
     Stage("decode", "decode", decode),
-    *MATTING,
+    Stage("recall", "matte", recall_matte, keeps_mattes),
+    *unless(is_recalled, MATTING),
+    Stage("keep", "matte", keep_matte, is_new),
     Stage("measure", "matte", measure_product),
     Stage("frame", "render", lay_out),
     Stage("foreground", "render", decontaminate, shows_colours),
@@ -106,6 +133,7 @@ def run(
     *,
     keep_matte: bool = False,
     software: str | None = None,
+    mattes: Mattes | None = None,
 ) -> Result:
     """Make what a job asks for. Safe from threads.
 
@@ -119,6 +147,8 @@ def run(
         Whether the result holds the matte, four bytes for each pixel of the photo.
     software
         The program that the output's EXIF tag Software names, such as "packshot"; None for no such tag.
+    mattes
+        Those of this photo that were found before: one that fits is taken, else the new one is kept.
 
     Raises
     ------
@@ -129,7 +159,7 @@ def run(
         Nothing in the photo stands out.
     """
     work = Work(job.recipe, network, codec, cancellation, software)
-    work.job = job
+    work.job, work.mattes = job, mattes
     return _result(follow(PIPELINE, work), keep_matte=keep_matte)
 
 
