@@ -12,8 +12,9 @@
      |   |- ImageTooSmall      too few pixels
      |   |- InvalidOption      an option's name or value
      |   |   '- UrlRefused     a URL that the service does not open
-     |   '- UrlFailed          a URL that gives no picture
-     |       '- UrlTooSlow     or not in time
+     |   |- UrlFailed          a URL that gives no picture
+     |   |   '- UrlTooSlow     or not in time
+     |   '- PhotoUnknown       a photo that is named and not kept: send it again
      |- NoForeground           the picture was read, and nothing in it stands out
      |- AccessError            keys and what they allow
      |   |- MissingKey, UnknownKey, LockedKey, OutOfCredits
@@ -119,6 +120,10 @@ class UrlFailed(InputError):
 
 class UrlTooSlow(UrlFailed):
     slug = "url-too-slow"
+
+
+class PhotoUnknown(InputError):
+    slug = "photo-unknown"
 
 
 class NoForeground(PackshotError):

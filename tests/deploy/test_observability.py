@@ -59,6 +59,7 @@ def known() -> set[str]:
     """Every series' name that the code can make."""
     metrics = Metrics(model="a")
     metrics.watch(Admission(workers=1, queue_limit=1), queue_limit=1, workers=1)
+    metrics.watch_photos(lambda: 0, max_bytes=1)
     families = list(metrics.registry.collect())
     histograms = {
         f"{family.name}_{part}"

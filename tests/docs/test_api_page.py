@@ -15,6 +15,7 @@ from packshot.api.errors import PROBLEM_DETAILS, Problem
 from packshot.api.native.form import FACTS
 from packshot.api.native.models import Packshot
 from tests.kit.images import good
+from tests.kit.native import send
 from tests.kit.server import Running
 
 PAGE = (FOLDER / "api.md").read_text(encoding="utf-8")
@@ -29,7 +30,10 @@ DROP_IN = [line for line in LINE.findall((FOLDER / "drop-in.md").read_text(encod
 )
 def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(good("jpeg"))
-    command = line.replace("http://127.0.0.1:8000", running.base_url).replace("YOUR_KEY", running.new_key())
+    key = running.new_key()
+    command = line.replace("http://127.0.0.1:8000", running.base_url).replace("YOUR_KEY", key)
+    if "PHOTO_ID" in line:
+        command = command.replace("PHOTO_ID", send(running, good("jpeg"), key=key).headers["x-packshot-photo"])
     done = subprocess.run(
         ["bash", "-c", f"{command} --silent --show-error --fail-with-body"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,

@@ -26,11 +26,14 @@ def send(
     headers: dict[str, str] | None = None,
     **fields: str,
 ) -> httpx.Response:
-    """POST a photo with these options; with a fresh key unless one is given."""
+    """POST a photo, or the field photo_id, with these options; with a fresh key unless one is given."""
     bearer = {"authorization": f"Bearer {key or running.new_key()}"}
+    image: dict[str, Any] = {"image": ("photo.jpg", good("jpeg") if photo is None else photo)}
+    if photo is None and "photo_id" in fields:
+        image = {"photo_id": (None, fields.pop("photo_id"))}  # a part: without one the form would be no multipart form
     return running.http.post(
         path,
-        files={"image": ("photo.jpg", photo or good("jpeg")), **(files or {})},
+        files={**image, **(files or {})},
         data=fields,
         headers={**bearer, "accept": accept, **(headers or {})},
     )

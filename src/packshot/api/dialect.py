@@ -96,6 +96,10 @@ class Call:
         reserve = self._held.reserve
         return await bringing(url, field=field, hint=hint, key=self.key, max_bytes=max_bytes, reserve=reserve)
 
+    def hold(self, length: int) -> None:
+        """Count bytes that are not of the body as held, until the answer. Raises UploadsFull."""
+        self._held.reserve(length)
+
     def keep_held(self) -> Callable[[], None]:
         """Count the request's bytes as held beyond its answer, until what this returns is called."""
         return self._held.keep()

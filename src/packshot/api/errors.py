@@ -223,6 +223,7 @@ PROBLEM_DETAILS = ErrorForm(
         errors.BadSignature: Row(403, "The link is not genuine"),
         UnknownPath: Row(404, "Nothing is there"),
         errors.ResultUnknown: Row(404, "There is no such result"),
+        errors.PhotoUnknown: Row(404, "The photo is not kept here"),
         WrongMethod: Row(405, "The method is not allowed"),
         NotAcceptable: Row(406, "None of the accepted media types can be answered"),
         errors.ConflictError: Row(409, "The request conflicts with another"),

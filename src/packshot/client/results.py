@@ -78,6 +78,8 @@ class Link:
     photo. product: the foreground in the output. confidence: the quality to expect of the matte, 0 to 1. review:
     whether a person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
     note_facts: the same for programs, each a `code` with its figures.
+    credits: what the request cost, 0 where the photo was paid for within the last day. photo_id: the service's name for
+    the photo, where it keeps that.
     """
 
     url: str
@@ -95,6 +97,8 @@ class Link:
     note_facts: tuple[JsonObject, ...]
     timings_ms: Mapping[str, float]
     request_id: str
+    credits: int = 1
+    photo_id: str | None = None
 
     @property
     def suffix(self) -> str:
@@ -119,6 +123,8 @@ class Link:
             note_facts=tuple(said.get("note_facts") or ()),
             timings_ms=dict(said["timings_ms"]),
             request_id=said["request_id"],
+            credits=said.get("credits", 1),
+            photo_id=said.get("photo_id"),
         )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 
 from packshot.errors import InvalidOption, LockedKey, MissingKey, UnknownKey
 from packshot.service.database import Database
-from packshot.service.tables import CHARGES, IDEMPOTENCY, KEYS, USAGE
+from packshot.service.tables import CHARGES, IDEMPOTENCY, KEYS, PAID_PHOTOS, USAGE
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Update
@@ -242,7 +242,7 @@ class Accounts:
 
 
 def import_keys(source: Database, target: Database) -> int:
-    """Copy keys, credits, usage, open charges and remembered requests, all or nothing; returns how many keys.
+    """Copy keys, credits, usage, open charges, paid photos and remembered requests, all or nothing; how many keys.
 
     What the target holds stays. `source` must be at rest: what it does meanwhile would count in both.
 
@@ -256,7 +256,7 @@ def import_keys(source: Database, target: Database) -> int:
     if source.name == target.name:
         hint = "Set PACKSHOT_DATABASE_URL, or another PACKSHOT_STATE_DIR, for where they shall go."
         raise InvalidOption(f"{source.name} is itself the database that would take the keys.", hint=hint)
-    tables = (KEYS, USAGE, CHARGES, IDEMPOTENCY)
+    tables = (KEYS, USAGE, CHARGES, PAID_PHOTOS, IDEMPOTENCY)
     rows = {table: [dict(row._mapping) for row in source.rows(select(table))] for table in tables}
     ids = [key["id"] for key in rows[KEYS]]
     with target.transaction(alone="import") as connection:

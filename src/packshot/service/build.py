@@ -25,6 +25,7 @@ from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
 from packshot.service.ledger import Ledger
 from packshot.service.logs import bind_key
+from packshot.service.photos import Photos
 from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, open_results
 from packshot.service.state import Link, State
@@ -62,6 +63,7 @@ class Service:
     store: ResultStore
     signer: UrlSigner
     jobs: Jobs
+    photos: Photos
     tasks: Tasks
     url_input: UrlInput
     sweeper: Sweeper
@@ -74,7 +76,7 @@ class Service:
         """Warm the network, sweep expired results meanwhile, and let work in flight finish at the end."""
         await asyncio.gather(asyncio.to_thread(self._warm), look_at(self.store))
         self.telemetry.start()
-        sweeping = asyncio.gather(self.sweeper.run(), self.ledger.run(lost_after_s(self.settings)))
+        sweeping = asyncio.gather(self.sweeper.run(), self.photos.run(), self.ledger.run(lost_after_s(self.settings)))
         log.info("packshot %s is ready, with %s", __version__, self.network.card.name)
         try:
             yield
@@ -151,6 +153,14 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     accounts, ledger = Accounts(database, now=now), Ledger(database, now=now)
     admission = Admission(settings.workers, settings.queue_limit, settings.work_memory_bytes)
     telemetry = make_telemetry(settings, network.card.name, admission)
+    photos = Photos(
+        settings.photo_cache_bytes,
+        settings.result_ttl_s,
+        now=now,
+        network=network.card.name,
+        on_look=telemetry.metrics.matte_looked_up,
+    )
+    telemetry.metrics.watch_photos(lambda: photos.held_bytes, settings.photo_cache_bytes)
     store = store or open_results(settings, state.results)
     signer = UrlSigner(state.url_secrets, now=now)
     jobs = Jobs(
@@ -164,6 +174,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         deadline_s=settings.deadline_s,
         result_ttl_s=settings.result_ttl_s,
         now=now,
+        photos=photos,
         telemetry=telemetry,
     )
     fail_closed = settings.rate_limit_away == "closed"
@@ -180,6 +191,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         store=store,
         signer=signer,
         jobs=jobs,
+        photos=photos,
         tasks=Tasks(database, jobs, now, lost_after_s(settings)),
         url_input=UrlInput(settings, telemetry),
         sweeper=Sweeper(store, settings.result_ttl_s),

@@ -23,6 +23,7 @@ from packshot.engine.pipeline import run
 from packshot.engine.result import Result
 from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
+from packshot.service.photos import photo_id_of
 from packshot.service.results import new_result_id, result_name
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from packshot.service.codec_process import CodecProcesses
     from packshot.service.idempotency import Idempotency
     from packshot.service.ledger import Ledger
+    from packshot.service.photos import Photos
     from packshot.service.results import ResultStore, UrlSigner
     from packshot.service.telemetry import Telemetry
 
@@ -69,24 +71,40 @@ class ResultLink:
         return f"{prefix}/{self.name}?{self.query}"
 
 
-@dataclass(frozen=True)
-class StoredResult:
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A result, and what it cost.
+
+    credits: 0 for a photo that its key had paid for already. photo_id: names the photo for later requests of the same
+    key; None where it is not kept.
+    """
+
+    result: Result
+    credits: int = 1
+    photo_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResult(Made):
     """A result in the store, with all that is known of it.
 
     result: its `data` is empty when an earlier request's answer is given again. size_bytes: of the file.
     """
 
     link: ResultLink
-    result: Result
     size_bytes: int
 
 
 @dataclass
 class _Charge:
-    """A credit that is taken. also: what is written together with its being spent, or not at all."""
+    """What a piece of work costs. credits: that were taken; when it is settled, that were spent.
+
+    also: what is written together with their being spent, or not at all; it is told how many.
+    """
 
     id: str
-    also: Callable[[Connection], None] | None = None
+    credits: int = 0
+    also: Callable[[Connection, int], None] | None = None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -103,6 +121,7 @@ class Jobs:
     deadline_s: float
     result_ttl_s: int
     now: Callable[[], float]
+    photos: Photos
     telemetry: Telemetry
     _unsettled: int = field(default=0, init=False)
     _all_settled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -110,25 +129,25 @@ class Jobs:
     def __post_init__(self) -> None:
         self._all_settled.set()
 
-    async def make(self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None) -> Result:
-        """Make what a submission asks for, for one credit and within the deadline; keep nothing.
+    async def make(self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None) -> Made:
+        """Make what a submission asks for, for one credit and within the deadline; keep no result.
 
         With an idempotency key the result is kept all the same, so that it can be given again.
+
+        A submission with a photo_id costs its key one credit a day, and its photo and matte are kept in memory.
 
         Raises: everything that make_and_keep raises.
         """
         if idempotency_key is None:
-            return await self.make_once(key, photo)
+            return await self._make(key, photo)
         stored = await self.make_and_keep(key, photo, idempotency_key=idempotency_key)
-        return stored.result if stored.result.data else await self._fetch(stored)
+        return stored if stored.result.data else await self._fetch(stored)
 
     async def make_once(
         self, key: KeyInfo, photo: Submission, *, finish: Callable[[bytes], bytes] | None = None
     ) -> Result:
-        """The same without an idempotency key. `finish` makes of the file another one, as a part of the work."""
-        with self._counted():
-            async with self._charged(key), self._deadline():
-                return await self._compute(key, photo, finish)
+        """The result alone. `finish` makes of the file another one, as a part of the work."""
+        return (await self._make(key, photo, finish)).result
 
     async def make_and_keep(
         self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None
@@ -153,7 +172,7 @@ class Jobs:
             beginning = partial(self.idempotency.begin, *scope, digest)
             outcome = await begun(beginning, None, self.idempotency.abandon, *scope)
             if outcome is not None:
-                stored = recalled(outcome)
+                stored = replace(recalled(outcome), photo_id=self._keep_photo(key, photo))
                 if self.now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
                     raise _past_its_life()
                 return stored
@@ -203,6 +222,18 @@ class Jobs:
             if not self._unsettled:
                 self._all_settled.set()
 
+    async def _make(self, key: KeyInfo, photo: Submission, finish: Callable[[bytes], bytes] | None = None) -> Made:
+        with self._counted():
+            async with self._charged(key, photo.photo_id) as charge, self._deadline():
+                result = await self._compute(key, photo, finish)
+            return Made(result=result, credits=charge.credits, photo_id=self._keep_photo(key, photo))
+
+    def _keep_photo(self, key: KeyInfo, photo: Submission) -> str | None:
+        """The name of a photo that is kept in memory for its key from now on; None where it is not."""
+        if photo.photo_id is None or not self.photos.keep(key.id, photo.photo_id, photo.data):
+            return None
+        return photo.photo_id
+
     def _remember(self, key_id: str, idempotency_key: str, stored: StoredResult, within: Connection) -> None:
         self.idempotency.finish(key_id, idempotency_key, remembered(stored), within)
 
@@ -213,11 +244,11 @@ class Jobs:
         remember: Remember | None = None,
         accepted: Callable[[Job], Awaitable[None]] | None = None,
     ) -> StoredResult:
-        async with self._charged(key) as charge, self._deadline():
+        async with self._charged(key, photo.photo_id) as charge, self._deadline():
             stored = await self._keep(await self._compute(key, photo, accepted=accepted))
             if remember is not None:
-                charge.also = partial(remember, stored)
-            return stored
+                charge.also = partial(_told_credits, remember, stored)
+        return replace(stored, credits=charge.credits, photo_id=self._keep_photo(key, photo))
 
     async def _compute(
         self,
@@ -227,10 +258,11 @@ class Jobs:
         accepted: Callable[[Job], Awaitable[None]] | None = None,
     ) -> Result:
         asked = time.perf_counter()
+        mattes = None if photo.photo_id is None else self.photos.mattes(key.id, photo.photo_id)
 
         def work(job: Job, codec: Codecs, cancellation: Cancellation) -> Result:
             waited_ms = 1000 * (time.perf_counter() - asked)
-            result = run(job, self.network, codec, cancellation)
+            result = run(job, self.network, codec, cancellation, mattes=mattes)
             finished = result.data if finish is None else finish(result.data)
             result = replace(result, data=finished, timings_ms={"wait": waited_ms, **result.timings_ms})
             self.telemetry.computed(result)
@@ -266,32 +298,45 @@ class Jobs:
             await self.store.put(name, result.data)
         expires = int(self.now()) + self.result_ttl_s
         query = f"expires={expires}&signature={self.signer.sign(name, expires)}"
-        return StoredResult(ResultLink(name, query, expires), result, len(result.data))
+        link = ResultLink(name, query, expires)
+        return StoredResult(link=link, result=result, size_bytes=len(result.data))
 
-    async def _fetch(self, stored: StoredResult) -> Result:
+    async def _fetch(self, stored: StoredResult) -> StoredResult:
         try:
             file = await self.store.open(stored.link.name)
-            return replace(stored.result, data=await file.read())
+            return replace(stored, result=replace(stored.result, data=await file.read()))
         except ResultUnknown as error:
             raise _past_its_life() from error
 
     @asynccontextmanager
-    async def _charged(self, key: KeyInfo) -> AsyncIterator[_Charge]:
-        """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled."""
-        charge = _Charge(new_charge_id())
+    async def _charged(self, key: KeyInfo, photo_id: str | None) -> AsyncIterator[_Charge]:
+        """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled.
+
+        A photo that has a name and is paid for takes none.
+        """
+        charge, metrics = _Charge(new_charge_id()), self.telemetry.metrics
+
+        def take() -> None:
+            charge.credits = self.ledger.charge(key.id, charge.id, photo_id)
+
+        def settle() -> None:
+            taken, charge.credits = charge.credits, self.ledger.settle(charge.id, charge.also)
+            metrics.refunded(taken - charge.credits)
+
         try:
-            await _to_the_end(self.ledger.charge, key.id, charge.id)
+            await _to_the_end(take)
         except asyncio.CancelledError:
             await at_last(self.ledger.refund, charge.id)
             raise
+        metrics.charged(charge.credits)
         try:
             with self.telemetry.photo():
                 yield charge
                 with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
-                    await _to_the_end(self.ledger.settle, charge.id, charge.also)
+                    await _to_the_end(settle)
         except BaseException:
             await at_last(self.ledger.refund, charge.id)
-            self.telemetry.metrics.refunded()
+            metrics.refunded(charge.credits)
             raise
 
     @asynccontextmanager
@@ -314,9 +359,12 @@ class Jobs:
 def request_hash(photo: Submission) -> str:
     """What makes two requests the same. Takes 0.1 s for the largest photo."""
     assert isinstance(photo.recipe, Recipe)  # noqa: S101 - the form whose recipe follows from the photo has no such keys
-    digest = hashlib.sha256(photo.recipe.key.encode() + b"\0")
-    digest.update(photo.data)
-    return digest.hexdigest()
+    photo_id = photo.photo_id or photo_id_of(photo.data)
+    return hashlib.sha256(f"{photo.recipe.key}\0{photo_id}".encode()).hexdigest()
+
+
+def _told_credits(remember: Remember, stored: StoredResult, within: Connection, spent: int) -> None:
+    remember(replace(stored, credits=spent), within)
 
 
 def remembered(stored: StoredResult) -> str:

@@ -1,5 +1,8 @@
 """What keys spend: a credit is taken before the work, and settled or given back after it, whatever happens between.
 
+A photo that is named costs one credit a day and key, however often it is rendered: the first charge that is settled
+pays for it. Further ones are free; one that was taken meanwhile gives its credit back when it is settled.
+
 A charge that was taken is written down until it is settled or given back. So nothing is lost when a process dies in the
 middle or the database is away at the end: what stays open longer than any work can last is given back by whichever
 replica looks next. The figures of `usage` are counted in the same transactions.
@@ -14,18 +17,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from packshot.errors import DatabaseUnavailable, OutOfCredits
 from packshot.service.database import Database
-from packshot.service.tables import CHARGES, KEYS, USAGE
+from packshot.service.tables import CHARGES, KEYS, PAID_PHOTOS, USAGE
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 log = logging.getLogger(__name__)
+
+PAID_S = 24 * 3600
+"""So long a photo is paid for."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,10 @@ class Ledger:
         self._database = database
         self._now = now
 
-    def charge(self, key_id: str, charge_id: str) -> None:
-        """Take one credit. However many threads and replicas ask, no key spends more than it has.
+    def charge(self, key_id: str, charge_id: str, photo_id: str | None = None) -> int:
+        """Take one credit, or none for a photo that the key has paid for; returns how many.
+
+        However many threads and replicas ask, no key spends more than it has.
 
         Raises: OutOfCredits, DatabaseUnavailable.
         """
@@ -60,23 +68,33 @@ class Ledger:
         taking = update(KEYS).where(KEYS.c.id == key_id, enough)
         taking = taking.values(credits=KEYS.c.credits - 1, used=KEYS.c.used + 1)
         now = self._now()
+        row = {"id": charge_id, "key_id": key_id, "day": _day(now), "started_at": now, "photo_id": photo_id}
         with self._database.transaction() as connection:
-            if not connection.execute(taking).rowcount:
+            cost = 0 if photo_id is not None and self._is_paid(connection, key_id, photo_id, now) else 1
+            if cost and not connection.execute(taking).rowcount:
                 raise out_of_credits()
-            self._count(connection, key_id, _day(now), credits=1)
-            row = {"id": charge_id, "key_id": key_id, "day": _day(now), "started_at": now}
-            connection.execute(insert(CHARGES).values(row))
+            self._count(connection, key_id, _day(now), credits=cost)
+            connection.execute(insert(CHARGES).values(**row, credits=cost))
+        return cost
 
-    def settle(self, charge_id: str, also: Callable[[Connection], None] | None = None) -> None:
-        """The work succeeded: the credit is spent. A charge that was given back meanwhile stays so.
+    def settle(self, charge_id: str, also: Callable[[Connection, int], None] | None = None) -> int:
+        """The work succeeded: the credit is spent; returns how many were. A charge that was given back stays so.
 
-        also: what must be true together with it is written in the same transaction.
+        A credit for a photo that another charge has paid for meanwhile is given back.
+
+        also: what must be true together with it is written in the same transaction. It is told the credits.
         """
+        spent = 0
         with self._database.transaction() as connection:
-            for key_id, day in _close(connection, CHARGES.c.id == charge_id):
-                self._count(connection, key_id, day, succeeded=1)
+            for closed in _close(connection, CHARGES.c.id == charge_id):
+                spent = closed.credits
+                if spent and closed.photo_id is not None and not self._pay(connection, closed.key_id, closed.photo_id):
+                    spent = 0
+                self._return(connection, closed, closed.credits - spent)
+                self._count(connection, closed.key_id, closed.day, succeeded=1, credits=spent - closed.credits)
             if also is not None:
-                also(connection)
+                also(connection, spent)
+        return spent
 
     def refund(self, charge_id: str) -> None:
         """The work failed: give the credit back, once; for a charge that was never taken do nothing."""
@@ -92,13 +110,18 @@ class Ledger:
         with self._database.transaction() as connection:
             lost = _close(connection, or_(started_at <= now - older_than_s, started_at > now + older_than_s))
             self._give_back(connection, lost)
-            return len(lost)
+            return sum(closed.credits for closed in lost)
+
+    def forget_paid(self) -> None:
+        """Forget the photos whose day is over, and those paid so far in the future: by a clock that was set back."""
+        self._database.change(delete(PAID_PHOTOS).where(~_is_live(self._now())))
 
     async def run(self, lost_after_s: float, every_s: float = 60.0) -> None:
-        """Give back what is lost, again and again; several replicas may do so at once."""
+        """Give back what is lost and forget what is over, again and again; several replicas may do so at once."""
         while True:
             try:
                 count = await asyncio.to_thread(self.give_back_lost, lost_after_s)
+                await asyncio.to_thread(self.forget_paid)
                 if count:
                     log.warning("%d credits were given back: their requests ended without an end", count)
             except DatabaseUnavailable as error:
@@ -117,12 +140,30 @@ class Ledger:
         rows = (row._mapping for row in self._database.rows(asked))
         return [DayUsage(**{**row, "day": date.fromisoformat(row["day"])}) for row in rows]
 
-    def _give_back(self, connection: Connection, closed: Sequence[tuple[str, str]]) -> None:
-        # In one order everywhere, keys before usage and both sorted: no two transactions can wait for each other.
-        for key_id, day in closed:
-            values = {"credits": KEYS.c.credits + 1, "used": KEYS.c.used - 1}
-            connection.execute(update(KEYS).where(KEYS.c.id == key_id).values(values))
-            self._count(connection, key_id, day, failed=1, credits=-1)
+    def _give_back(self, connection: Connection, lost: Sequence[_Closed]) -> None:
+        # In one order everywhere, paid photos before keys before usage, all sorted: no two transactions can wait for
+        # each other.
+        for closed in lost:
+            self._return(connection, closed, closed.credits)
+            self._count(connection, closed.key_id, closed.day, failed=1, credits=-closed.credits)
+
+    def _return(self, connection: Connection, closed: _Closed, count: int) -> None:
+        if count:
+            values = {"credits": KEYS.c.credits + count, "used": KEYS.c.used - count}
+            connection.execute(update(KEYS).where(KEYS.c.id == closed.key_id).values(values))
+
+    def _is_paid(self, connection: Connection, key_id: str, photo_id: str, now: float) -> bool:
+        mine = and_(PAID_PHOTOS.c.key_id == key_id, PAID_PHOTOS.c.photo_id == photo_id)
+        return connection.execute(select(PAID_PHOTOS.c.until).where(mine, _is_live(now))).first() is not None
+
+    def _pay(self, connection: Connection, key_id: str, photo_id: str) -> bool:
+        """Whether this is what pays for the photo; of several at once, one does, and the others wait for it."""
+        now = self._now()
+        row = self._database.insert(PAID_PHOTOS).values(key_id=key_id, photo_id=photo_id, until=now + PAID_S)
+        anew = row.on_conflict_do_update(
+            index_elements=["key_id", "photo_id"], set_={"until": now + PAID_S}, where=~_is_live(now)
+        )
+        return connection.execute(anew.returning(PAID_PHOTOS.c.key_id)).first() is not None
 
     def _count(self, connection: Connection, key_id: str, day: str, **counts: int) -> None:
         row = self._database.insert(USAGE).values(key_id=key_id, day=day, **counts)
@@ -135,10 +176,24 @@ def out_of_credits() -> OutOfCredits:
     return OutOfCredits("This API key has no credits left.", hint="Ask whoever runs the service for more.")
 
 
-def _close(connection: Connection, which: ColumnElement[bool]) -> Sequence[tuple[str, str]]:
-    """Remove charges, and tell their keys and days, sorted: of two that close one charge, one gets it."""
-    rows = connection.execute(delete(CHARGES).where(which).returning(CHARGES.c.key_id, CHARGES.c.day))
-    return sorted((str(row.key_id), str(row.day)) for row in rows)
+class _Closed(NamedTuple):
+    """A charge that was open."""
+
+    key_id: str
+    day: str
+    credits: int
+    photo_id: str | None
+
+
+def _close(connection: Connection, which: ColumnElement[bool]) -> Sequence[_Closed]:
+    """Remove charges, and tell what they were, sorted: of two that close one charge, one gets it."""
+    columns = [CHARGES.c[name] for name in _Closed._fields]
+    rows = connection.execute(delete(CHARGES).where(which).returning(*columns))
+    return sorted((_Closed(**row._mapping) for row in rows), key=lambda closed: (closed.key_id, closed.day))
+
+
+def _is_live(now: float) -> ColumnElement[bool]:
+    return and_(PAID_PHOTOS.c.until > now, PAID_PHOTOS.c.until <= now + 2 * PAID_S)
 
 
 def _day(timestamp: float) -> str:

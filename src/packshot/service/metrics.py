@@ -93,7 +93,7 @@ class Metrics:
             buckets=STAGE_BUCKETS_S,
             registry=self.registry,
         )
-        self._photos = self._counter("photos", "Photos that a credit was taken for, by how they ended.", "outcome")
+        self._photos = self._counter("photos", "Photos in work, by how they ended.", "outcome")
         self._reviews = self._counter("reviews", "Photos done that a human should look at.")
         self._stored = self._counter("results_stored", "Results put into the store.")
         self._stored_bytes = self._counter("results_stored_bytes", "Bytes of the results put into the store.")
@@ -104,6 +104,12 @@ class Metrics:
         self._fetches = self._counter("url_fetches", "Pictures asked for by a URL, by how that ended.", "outcome")
         for outcome in ("ok", *_FETCHES.values()):
             self._fetches.labels(outcome)
+
+        self._looks = self._counter(
+            "mattes_looked_up", "Renderings of photos that are kept, by what was found.", "found"
+        )
+        for found in ("hit", "miss"):
+            self._looks.labels(found)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"packshot_{name}_total", about, labels, registry=self.registry)
@@ -121,6 +127,15 @@ class Metrics:
         self._read("packshot_workers_busy", "Worker threads at work.", lambda: admission.running)
         self._read("packshot_workers", "Worker threads.", lambda: workers)
         self._read("packshot_draining", "1 while new work is refused.", lambda: admission.draining)
+
+    def watch_photos(self, held_bytes: Callable[[], int], max_bytes: int) -> None:
+        """The same for the photos and mattes in memory."""
+        self._read("packshot_photo_cache_bytes", "Bytes of photos and mattes held in memory.", held_bytes)
+        self._read("packshot_photo_cache_limit_bytes", "Bytes that they may take.", lambda: max_bytes)
+
+    def matte_looked_up(self, found: bool) -> None:
+        """Whether the matte of a photo was known from an earlier request."""
+        self._looks.labels("hit" if found else "miss").inc()
 
     def _read(self, name: str, about: str, value: Callable[[], float]) -> None:
         Gauge(name, about, registry=self.registry).set_function(value)
@@ -165,11 +180,11 @@ class Metrics:
         outcome = "ok" if error is None else next(_FETCHES[kind] for kind in type(error).__mro__ if kind in _FETCHES)
         self._fetches.labels(outcome).inc()
 
-    def charged(self) -> None:
-        self._charged.inc()
+    def charged(self, count: int) -> None:
+        self._charged.inc(count)
 
-    def refunded(self) -> None:
-        self._refunded.inc()
+    def refunded(self, count: int) -> None:
+        self._refunded.inc(count)
 
     def photo_ended(self, error: BaseException | None) -> None:
         """A photo that a credit was taken for."""

@@ -178,6 +178,14 @@ class Settings(BaseModel):
         1024,
         1024**4,
     )
+    photo_cache_bytes: int = setting(
+        "Bytes of photos and mattes that are kept in memory, each up to half of it, so that a photo of /v1 is rendered "
+        "again in a moment: docs/api.md. 0 keeps none.",
+        f"a whole number from 0 to {1024**4}",
+        default=256 * 1024**2,
+        ge=0,
+        le=1024**4,
+    )
     url_input: Literal["off", "https", "http"] = setting(
         "Whether pictures are brought from URLs that callers give, and from which. What is opened, and what never is, "
         "says docs/security.md. https and http need packshot[url].",

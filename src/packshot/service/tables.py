@@ -1,5 +1,5 @@
-"""The tables that outlive a process: keys, their spending by day, charges that are not settled, remembered requests,
-and tasks.
+"""The tables that outlive a process: keys, their spending by day, charges that are not settled, photos that are paid
+for, remembered requests, and tasks.
 
 They are the same in SQLite and in PostgreSQL. migrations/ makes them, step by step from release to release; this is
 what its last step leaves. Times are seconds since 1970, days are UTC's, as text: 2026-11-22.
@@ -61,7 +61,19 @@ CHARGES = Table(
     Column("key_id", String, nullable=False),
     Column("day", String, nullable=False),
     Column("started_at", Double, nullable=False),
+    Column("credits", BigInteger, nullable=False, server_default="1"),
+    Column("photo_id", String),  # NULL: the charge pays for one answer, not for a photo
     Index("charges_by_age", "started_at"),
+)
+
+PAID_PHOTOS = Table(
+    "paid_photos",
+    METADATA,
+    Column("key_id", String, nullable=False),
+    Column("photo_id", String, nullable=False),
+    Column("until", Double, nullable=False),
+    PrimaryKeyConstraint("key_id", "photo_id"),
+    Index("paid_photos_by_end", "until"),
 )
 
 IDEMPOTENCY = Table(

@@ -70,8 +70,7 @@ class Telemetry:
 
     @contextmanager
     def photo(self) -> Iterator[None]:
-        """The work that a credit was taken for happens inside, however it ends."""
-        self.metrics.charged()
+        """The work of a charge happens inside, however it ends."""
         try:
             yield
         except BaseException as error:

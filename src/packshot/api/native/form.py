@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from packshot.errors import InvalidOption
 from packshot.service.build import check_limits
 from packshot.service.settings import Settings
 
-JSON_PART = "options"
+JSON_PART, PHOTO_ID = "options", "photo_id"
 JSON_BYTES = 64 * 1024
 FILE_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.kind == "file")
 _JSON_HOW = 'Send one JSON object such as {"background": "white"}.'
@@ -31,8 +32,44 @@ def upload_limits(settings: Settings) -> UploadLimits:
     return UploadLimits({**files, JSON_PART: JSON_BYTES}, settings.body_deadline_s, max_fields=len(OPTIONS) + 8)
 
 
-async def read_order(request: Request, settings: Settings) -> tuple[bytes, Options]:
-    """The photo and the options of a form.
+@dataclass(frozen=True)
+class Order:
+    """A photo and what is to be made of it. image: the photo's file; or photo_id: the name of one that came before."""
+
+    image: bytes
+    photo_id: str
+    options: Options
+
+
+async def read_order(request: Request, settings: Settings) -> Order:
+    """The form of a packshot: a photo, or the name of one, and options.
+
+    Raises
+    ------
+    InvalidOption
+        An option is unknown, was given twice, or has a value that it does not take.
+    MalformedRequest
+        A photo came beside the name of one.
+    MissingImage, EmptyFile, and everything that read_form raises.
+    """
+    form = await read_form(request, upload_limits(settings))
+    names = [value for name, value in form if name == PHOTO_ID and value]
+    form = [(name, value) for name, value in form if name != PHOTO_ID]
+    if not names:
+        return Order(file_in(form, "image"), "", Options.from_fields(_given(form)))
+    if len(names) > 1 or not isinstance(names[0], str):
+        raise MalformedRequest("`photo_id` is one text.", hint="Send the photo_id of an answer.", field=PHOTO_ID)
+    if any(value for name, value in form if name == "image"):
+        raise MalformedRequest(
+            "There are both `image` and `photo_id`.",
+            hint="Send the photo, or name one that came before.",
+            field=PHOTO_ID,
+        )
+    return Order(b"", names[0], Options.from_fields(_given(form)))
+
+
+async def read_picture(request: Request, settings: Settings) -> tuple[bytes, Options]:
+    """The picture and the options of a form.
 
     Raises
     ------
@@ -51,9 +88,9 @@ async def read_check(request: Request, settings: Settings) -> Submission:
     ------
     InvalidOption
         There is no such preset, none was named, or another option came.
-    MissingImage, EmptyFile, and everything that read_order raises.
+    MissingImage, EmptyFile, and everything that read_picture raises.
     """
-    picture, options = await read_order(request, settings)
+    picture, options = await read_picture(request, settings)
     others = [name for name in options.given() if name != "preset"]
     if others:
         raise InvalidOption(
@@ -131,6 +168,10 @@ _PHOTO = (
     "The photo, as a file of any kind that GET /v1/about lists; the content decides, not the name. "
     "Its EXIF orientation is applied."
 )
+_NAME = (
+    "In place of `image`: the photo_id that an earlier answer gave to your key. Such a photo is kept in memory for a "
+    "while; when it is gone (404, photo-unknown), send it again as `image`."
+)
 _OPTIONS = "The same options as one JSON object, where that is easier to write. What is here must not be a field too."
 
 FACTS = {
@@ -140,6 +181,8 @@ FACTS = {
     "X-Packshot-Review": "true when a human should look at it, else false.",
     "X-Packshot-Preset": "passed or failed; absent without a preset.",
     "X-Packshot-Notes": "How many notes there are; Accept: application/json shows them.",
+    "X-Packshot-Photo": "Names the photo for later requests of your key (photo_id); absent when it is not kept.",
+    "X-Packshot-Credits": "What this request cost: 1, or 0 where your key had paid for the photo within the last day.",
     "Server-Timing": "How long each step took.",
 }
 
@@ -150,7 +193,9 @@ def packshots_body() -> dict[str, Any]:
     plain = {name: schema for name, schema in fields.items() if OPTIONS[name].kind != "file"}
     beside = {"type": "object", "description": _OPTIONS, "properties": plain, "additionalProperties": False}
     image = {**BINARY, "description": _PHOTO}
-    return form_body({"image": image, **fields, "options": beside}, ["image"], additionalProperties=False)
+    photo = {"image": image, PHOTO_ID: {"type": "string", "description": _NAME}}
+    either = [{"required": ["image"]}, {"required": [PHOTO_ID]}]
+    return form_body({**photo, **fields, "options": beside}, [], additionalProperties=False, oneOf=either)
 
 
 def checks_body() -> dict[str, Any]:

@@ -104,6 +104,13 @@ class Packshot(BaseModel):
     note_facts: list[NoteFacts] = Field(description="The same notes for programs, in the same order.")
     preset: PresetReport | None
     timings_ms: dict[str, float] = Field(description="How long each step took.")
+    photo_id: str | None = Field(
+        description="Names the photo for later requests of your key, which may send it in place of `image`; null when "
+        "the photo is not kept."
+    )
+    credits: int = Field(
+        description="What this request cost: 1, or 0 where your key had paid for the photo within the last day."
+    )
 
     @classmethod
     def of(cls, stored: StoredResult, *, request_id: str, url: str) -> Self:
@@ -125,6 +132,8 @@ class Packshot(BaseModel):
             note_facts=[NoteFacts(code=note.code, **note.facts) for note in result.notes],
             preset=None if result.report is None else result.report.to_dict(),
             timings_ms={name: round(value, 1) for name, value in result.timings_ms.items()},
+            photo_id=stored.photo_id,
+            credits=stored.credits,
         )
 
 

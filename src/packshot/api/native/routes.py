@@ -23,6 +23,8 @@ from packshot.engine.job import Job, Submission
 from packshot.engine.presets import recipe_for
 from packshot.engine.result import Result
 from packshot.service.build import native_limits
+from packshot.service.jobs import Made
+from packshot.service.photos import photo_id_of
 from packshot.service.results import content_disposition
 
 _NOT_A_TOKEN = re.compile(r"[^\w.-]+")
@@ -31,10 +33,15 @@ _CHECK_FAILURES = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
 
 async def make_packshot(call: Call) -> Response:
     service, named = call.service, call.idempotency_key
-    data, options = await read_order(call.request, service.settings)
-    recipe = recipe_for(options)
+    order = await read_order(call.request, service.settings)
+    recipe = recipe_for(order.options)
     as_json = wants_json(accepted(call.request), recipe)
-    photo = Submission(data, recipe, native_limits(service.settings))
+    data = order.image
+    if order.photo_id:
+        data = service.photos.find(call.key.id, order.photo_id)
+        call.hold(len(data))
+    photo_id = order.photo_id or await asyncio.to_thread(photo_id_of, data)
+    photo = Submission(data, recipe, native_limits(service.settings), photo_id)
     if as_json:
         stored = await call.run(service.jobs.make_and_keep(call.key, photo, idempotency_key=named))
         url = service.public_url(stored.link.path(results.PREFIX))
@@ -86,9 +93,12 @@ def described(model: BaseModel) -> Response:
     return JSONResponse(model.model_dump(mode="json"), headers={"Cache-Control": "no-store", "Vary": "Accept"})
 
 
-def picture(result: Result) -> Response:
+def picture(made: Made) -> Response:
     """The picture itself."""
-    headers = facts(result) | {
+    result, headers = made.result, {"X-Packshot-Credits": str(made.credits)}
+    if made.photo_id is not None:
+        headers["X-Packshot-Photo"] = made.photo_id
+    headers |= facts(result) | {
         "Content-Disposition": content_disposition(result.media_type),
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
@@ -135,7 +145,7 @@ DIALECT = Dialect(
             summary="Make a packshot of a product photo",
             operation_id="makePackshot",
             takes_queue=True,
-            failures=(402, 406, 409, 410, 502, *_CHECK_FAILURES),
+            failures=(402, 404, 406, 409, 410, 502, *_CHECK_FAILURES),
             model=Packshot,
             answers={200: form.picture_answers()},
             body=form.packshots_body,
