@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from packshot.core import render as render_module
 from packshot.core.compose import cutout, flatten
@@ -148,6 +151,43 @@ def test_a_shadow_darkens_the_ground_and_never_the_product(kind: str) -> None:
     assert change.max() <= 128 + 1  # 50 % by default
     lighter = rendered(picture, matte, background="white", crop=True, margin="40px", shadow=kind, shadow_opacity="10%")
     assert (plain.rgb.astype(int) - lighter.rgb).max() <= 26
+
+
+def shot_with_a_shadow() -> tuple[Picture, Float32]:
+    """A blue disc on a light ground, with a soft shadow to its lower right."""
+    matte, shade = np.zeros((240, 320), np.float32), np.zeros((240, 320), np.float32)
+    cv2.circle(matte, (150, 110), 45, 1.0, -1)
+    cv2.ellipse(shade, (190, 150), (70, 25), 0, 0, 360, 1.0, -1)
+    matte, shade = (np.asarray(cv2.GaussianBlur(each, (0, 0), soft)) for each, soft in ((matte, 0.8), (shade, 6)))
+    ground = 230 * (1 - 0.5 * shade[..., None]) * np.ones(3)
+    rgb = matte[..., None] * np.array([60, 80, 170]) + (1 - matte[..., None]) * ground
+    return Picture(np.rint(rgb).astype(np.uint8)), np.where(matte < 0.004, 0, matte).astype(np.float32)
+
+
+@given(
+    kind=st.sampled_from(["contact", "soft", "photo"]),
+    opacity=st.integers(1, 100),
+    frame=st.sampled_from(
+        [
+            {"crop": True},
+            {"crop": True, "margin": "5%"},
+            {"crop": True, "margin": "2px 9px 30px 4px"},
+            {"canvas": "1:1", "fill": "85%"},
+            {"canvas": "90x130", "fill": "70%", "position": "bottom right"},
+            {"canvas": "200x90", "position": "0% 100%"},
+        ]
+    ),
+)
+@settings(max_examples=25)
+def test_no_edge_cuts_a_shadow(kind: str, opacity: int, frame: dict[str, object]) -> None:
+    picture, matte = shot_with_a_shadow()
+    plain = rendered(picture, matte, background="white", **frame)
+    shaded = rendered(picture, matte, background="white", shadow=kind, shadow_opacity=f"{opacity}%", **frame)
+    change = plain.rgb[..., 0].astype(int) - shaded.rgb[..., 0]
+    assert change.min() >= 0
+    if opacity > 30:
+        assert change.max() > 10
+    assert max(change[0].max(), change[-1].max(), change[:, 0].max(), change[:, -1].max()) <= 2
 
 
 def test_a_shadow_on_nothing_laid_on_white_is_the_shadow_on_white() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from packshot.core.geometry import Box
 from packshot.core.picture import Float32
-from packshot.core.shadow import contact_shadow, soft_shadow
+from packshot.core.shadow import LEAST_BELOW, UNSEEN, contact_shadow, kept_near_edges, soft_shadow
 
 Shadow = Callable[[Float32], Float32]
 every = pytest.mark.parametrize("shadow", [contact_shadow, soft_shadow])
@@ -88,6 +88,58 @@ def test_leaves_its_input_alone(shadow: Shadow) -> None:
 def test_a_product_that_the_frame_cuts_still_stands(shadow: Shadow) -> None:
     for left, top in ((0, 100), (520, 100), (200, 0), (200, 260)):
         assert np.isfinite(shadow(bottle(left, top))).all()
+
+
+class TestEdgesOfTheOutput:
+    """No edge cuts a shadow: it fades out before one that it would reach."""
+
+    @given(
+        seed=st.integers(0, 99),
+        width=st.integers(40, 300),
+        height=st.integers(40, 300),
+        opacity=st.floats(0.05, 1),
+        product=st.tuples(*[st.floats(0, 1)] * 4),
+    )
+    @settings(max_examples=40)
+    def test_any_density_ends_before_the_edges_without_a_step(
+        self, seed: int, width: int, height: int, opacity: float, product: tuple[float, float, float, float]
+    ) -> None:
+        noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 1, (height, width)), (0, 0), 12)
+        density = (opacity * np.clip(noise / noise.std(), 0, 1)).astype(np.float32)
+        (left, right), (top, bottom) = (
+            sorted((round(one * (length - 1)), round(other * (length - 1))))
+            for one, other, length in ((*product[:2], width), (*product[2:], height))
+        )
+        box = Box(left, top, right + 1, bottom + 1)
+        kept = kept_near_edges(density, box)
+        rim = np.concatenate([density[0], density[-1], density[:, 0], density[:, -1]])
+        assert (kept is None) == (rim.max() <= UNSEEN)
+        if kept is None:
+            return
+        rows, columns = kept
+        faded = density * rows[:, None] * columns
+        rim = np.concatenate([faded[0], faded[-1], faded[:, 0], faded[:, -1]])
+        assert rim.max() < 1.5 / 255
+        assert (faded <= density).all()
+        steepest = 1.5 / max(1, LEAST_BELOW * box.size.longest)  # the middle of the shortest fade
+        for each in kept:
+            assert np.abs(np.diff(each)).max(initial=0) <= steepest + 1e-3
+
+    @every
+    def test_a_shadow_with_room_around_it_stays_as_it_is(self, shadow: Shadow) -> None:
+        alpha = bottle(400, 300, width=1200, height=1000)
+        assert kept_near_edges(shadow(alpha), Box(400, 300, 480, 540)) is None
+
+    @every
+    @given(below=st.integers(8, 60))
+    @settings(max_examples=10)
+    def test_the_line_that_a_product_stands_on_stays(self, shadow: Shadow, below: int) -> None:
+        alpha = bottle(200, 100, height=340 + below)
+        density = shadow(alpha)
+        kept = kept_near_edges(density, Box(200, 100, 280, 340))
+        rows = np.ones(len(density)) if kept is None else kept[0]
+        line = density[340:342, 210:270]
+        assert (line * rows[340:342, None]).mean() > 0.85 * line.mean()
 
 
 class TestContact:

@@ -12,14 +12,14 @@ from packshot.core.backdrop import blurred, cover
 from packshot.core.compose import BLACK, STRIP_ROWS, Behind, crop, cutout, filled, flatten, visible
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import RESIDUE
+from packshot.core.matte import RESIDUE, bounding_box
 from packshot.core.notes import NO_SHADOW, Note
 from packshot.core.options import BLUR
 from packshot.core.photo_shadow import photo_shadow
 from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
 from packshot.core.recipe import Recipe, Shadow
 from packshot.core.resample import Array, rescale
-from packshot.core.shadow import contact_shadow, soft_shadow
+from packshot.core.shadow import SOLID, contact_shadow, kept_near_edges, soft_shadow
 
 _TINY = np.float32(1e-5)
 _AROUND_PX = 4  # beyond what is shown, for the filter that scales
@@ -195,6 +195,19 @@ def _box(matte: Float32) -> Box:
 
 def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, layer: _Layer) -> Float32:
     """Density on the output, float32 (height, width) in 0..1, the opacity in it."""
+    density = _density(shadow, picture, matte, frame, layer)
+    solid = bounding_box(layer.coverage, SOLID)
+    product = layer.at if solid is None else solid.moved(layer.at.left, layer.at.top)
+    kept = kept_near_edges(density, product)
+    if kept is not None:
+        rows, columns = kept
+        density *= rows[:, None]
+        density *= columns
+    return density
+
+
+def _density(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, layer: _Layer) -> Float32:
+    """The same, which edges of the output may cut."""
     if shadow.kind == "photo":
         density = _placed(photo_shadow(picture, matte), frame, border=cv2.BORDER_CONSTANT)
         # As the photo has it, or with its darkest part as dark as the caller wants it.

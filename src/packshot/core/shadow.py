@@ -16,7 +16,7 @@ import numpy as np
 
 from packshot.core.geometry import Box, Size
 from packshot.core.matte import bounding_box
-from packshot.core.picture import Bool, Float32
+from packshot.core.picture import Bool, Float32, ramp
 from packshot.core.resample import resample, warp
 
 SOLID = 0.5
@@ -38,6 +38,15 @@ SQUASH, SHEAR = 0.3, 0.35
 
 ROOM = Box(40, 15, 80, 25)
 """Around the product, in hundredths: how far the shadows reach to the left, up, to the right and down."""
+
+
+UNSEEN, SEEN = 0.5 / 255, 4 / 255
+"""Densities at an edge of the output: up to here nobody sees that the shadow ends there, from here on it fades out."""
+
+FADE, LEAST_FADE, LEAST_BELOW = 0.2, 0.1, 0.03
+"""Shares of the product's longer side. Before an edge that would cut it a shadow fades out over the room between the
+product and that edge, at most over FADE, at least over LEAST_FADE: a shorter one is seen as a line. Before the lower
+edge LEAST_BELOW, or the dark line that the product stands on would be gone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +81,33 @@ def soft_shadow(alpha: Float32) -> Float32:
     Parameters: alpha, float32 (H, W) in 0..1, the product on its canvas. Returns: density, float32 (H, W) in 0..1.
     """
     return _beneath(alpha, _soft, side_px=160)
+
+
+def kept_near_edges(density: Float32, product: Box) -> tuple[Float32, Float32] | None:
+    """What to keep of a shadow in each row and in each column of the output, so that no edge cuts it.
+
+    Towards an edge that it reaches it fades out, to nothing in the last pixels.
+
+    Parameters: density, float32 (H, W) in 0..1; product, its box in the output, px.
+    Returns: float32 (H,) and float32 (W,) in 0..1, to be multiplied with; None where the shadow reaches no edge.
+    """
+    height, width = density.shape
+    rows, columns = np.ones(height, np.float32), np.ones(width, np.float32)
+    edges = (  # the density along it, the room before it, its least fade, and what is kept from it on
+        (density[0], product.top, LEAST_FADE, rows),
+        (density[-1], height - product.bottom, LEAST_BELOW, rows[::-1]),
+        (density[:, 0], product.left, LEAST_FADE, columns),
+        (density[:, -1], width - product.right, LEAST_FADE, columns[::-1]),
+    )
+    reached = False
+    for along, room_px, least, kept in edges:
+        reaches = ramp(float(along.max()), UNSEEN, SEEN)
+        if reaches:
+            reached = True
+            over_px = max(1.0, min(max(room_px, least * product.size.longest), FADE * product.size.longest))
+            away_px = np.arange(len(kept), dtype=np.float32)
+            np.multiply(kept, 1 - reaches * (1 - ramp(away_px, 0, over_px)), out=kept)
+    return (rows, columns) if reached else None
 
 
 def _beneath(alpha: Float32, make: Callable[[_Standing], Float32], side_px: int) -> Float32:
