@@ -53,6 +53,11 @@ export class Own {
     if (other) this.place.querySelector("details").open = photo.hasOwnLook;
   }
 
+  hide() {
+    this.photo = null;
+    this.pills.replaceChildren();
+  }
+
   #showBackground(own) {
     const held = this.pills.contains(document.activeElement);
     const look = this.work.lookOf(this.photo);

@@ -198,10 +198,11 @@ export class Viewer {
   #go(by) {
     const to = this.photos.all[this.photos.all.indexOf(this.photo) + by];
     if (!to) return;
+    const button = find(by < 0 ? "previous" : "next");
+    const held = document.activeElement === button;
     this.#show(to, this.#mode);
     say(to.name, find("viewer-said"));
-    const button = find(by < 0 ? "previous" : "next");
-    if (button.disabled) find("viewer-name").focus();
+    if (held && button.disabled) find("viewer-name").focus();
   }
 
   #key(event) {
@@ -247,6 +248,7 @@ export class Viewer {
   #closed() {
     const { photo } = this;
     this.#leaveMode();
+    this.own.hide();
     this.photo = null;
     this.work.first = null;
     for (const image of this.dialog.querySelectorAll(".layer img")) image.removeAttribute("src");
