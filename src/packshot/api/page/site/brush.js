@@ -1,16 +1,19 @@
-// The brush: by pointer, finger or keys. It only collects strokes; the service renders what they mean.
+// The brush and the click: by pointer, finger or keys. They only collect strokes; the service renders what they mean.
 
 import { find, say } from "./dom.js";
 import { t } from "./language.js";
+import { gridOf, unpack } from "./strokes.js";
 
 const COLOURS = { keep: "rgb(16 138 92 / 60%)", remove: "rgb(206 44 32 / 60%)" };
-const LONGEST_PX = 1500;
+const CLICK_RING_PX = 26;
+const CLICKED_WITHIN_PX = 8; // what moves further was no click
 const STEP_PX = 10;
 const LARGE_STEP_PX = 50;
 
-/** onStroke({ brush, radius, points }) is called when a stroke ends. Its size stays the same on the screen. */
+/** onStroke({ tool, brush, radius, points }) is called when a stroke ends. Its size stays the same on the screen. */
 export class Brush {
   #stroke = null;
+  #tints = new Map(); // of masks, by the stroke's name
   #cursor = null;
   #pending = [];
   tool = {
@@ -26,7 +29,12 @@ export class Brush {
     stage.place.addEventListener("pointerleave", () => { if (this.active && !this.#cursor) this.ring.hidden = true; });
     stage.addEventListener("move", () => this.active && this.#showCursor());
     this.slider.addEventListener("input", () => this.#showCursor());
-    find("paint-tools").addEventListener("change", () => this.#showCursor());
+    find("paint-tools").addEventListener("change", () => this.#change());
+  }
+
+  /** "brush" or "click". */
+  get means() {
+    return document.querySelector("[name=tool]:checked").value;
   }
 
   get kind() {
@@ -37,12 +45,12 @@ export class Brush {
     return 3 * 28 ** (this.slider.value / 100) / this.stage.scale;
   }
 
-  enter({ width, height }) {
+  enter(size) {
     this.active = true;
-    this.scale = Math.min(1, LONGEST_PX / Math.max(width, height));
-    this.canvas.width = Math.ceil(width * this.scale);
-    this.canvas.height = Math.ceil(height * this.scale);
-    this.canvas.hidden = false;
+    const { width, height, scale } = gridOf(size);
+    this.scale = scale;
+    this.#tints.clear();
+    Object.assign(this.canvas, { width, height, hidden: false });
     this.show([]);
   }
 
@@ -50,7 +58,8 @@ export class Brush {
     this.#lift();
     this.active = false;
     this.#cursor = null;
-    this.canvas.hidden = true;
+    this.#tints.clear();
+    Object.assign(this.canvas, { width: 1, height: 1, hidden: true });
     this.ring.hidden = true;
   }
 
@@ -73,13 +82,18 @@ export class Brush {
   }
 
   #down(point) {
-    this.#stroke = { brush: this.kind, radius: this.radius, points: [{ x: point.x, y: point.y }] };
+    this.#stroke = { tool: this.means, brush: this.kind, radius: this.radius, points: [{ x: point.x, y: point.y }] };
     this.#draw();
     return true;
   }
 
   #to({ x, y }) {
-    this.#stroke?.points.push({ x, y });
+    if (this.#stroke?.tool === "click") {
+      const [start] = this.#stroke.points;
+      if (Math.hypot(x - start.x, y - start.y) * this.stage.scale > CLICKED_WITHIN_PX) this.#stroke = null;
+    } else {
+      this.#stroke?.points.push({ x, y });
+    }
     this.#draw();
   }
 
@@ -99,11 +113,18 @@ export class Brush {
     this.#showCursor();
   }
 
+  #change() {
+    find("brush-tools").hidden = this.means !== "brush";
+    find("click-tools").hidden = this.means !== "click";
+    this.#showCursor();
+  }
+
   #toggle() {
+    if (this.means === "click") return this.#dab();
     this.#step(0, 0, 0);
     if (this.#stroke) this.#lift();
     else this.#down(this.#cursor);
-    say(t(this.#stroke ? "brush.down" : "brush.up"), find("viewer-said"));
+    return say(t(this.#stroke ? "brush.down" : "brush.up"), find("viewer-said"));
   }
 
   #dab() {
@@ -113,8 +134,9 @@ export class Brush {
   }
 
   #resize(by) {
-    this.slider.value = Number(this.slider.value) + by;
-    this.#showCursor();
+    const slider = this.means === "click" ? find("reach") : this.slider;
+    slider.value = Number(slider.value) + by;
+    slider.dispatchEvent(new Event("input"));
   }
 
   #keepInSight() {
@@ -136,7 +158,7 @@ export class Brush {
   }
 
   #showRing(left, top, hidden = false) {
-    const diameter = `${Math.round(2 * this.radius * this.stage.scale)}px`;
+    const diameter = `${this.means === "click" ? CLICK_RING_PX : Math.round(2 * this.radius * this.stage.scale)}px`;
     Object.assign(this.ring.style, { left: `${left}px`, top: `${top}px`, width: diameter, height: diameter });
     this.ring.textContent = this.kind === "keep" ? "+" : "\u2212";
     this.ring.hidden = hidden;
@@ -147,7 +169,13 @@ export class Brush {
     context.setTransform(this.scale, 0, 0, this.scale, 0, 0);
     context.clearRect(0, 0, this.canvas.width / this.scale, this.canvas.height / this.scale);
     Object.assign(context, { lineCap: "round", lineJoin: "round" });
-    for (const { brush, radius, points } of [...this.#pending, this.#stroke].filter(Boolean)) {
+    for (const stroke of [...this.#pending, this.#stroke].filter(Boolean)) {
+      const { brush, radius, points } = stroke;
+      if (stroke.mask) {
+        context.drawImage(this.#tint(stroke), 0, 0, this.canvas.width / this.scale, this.canvas.height / this.scale);
+        continue;
+      }
+      if (stroke.tool === "click") continue; // what it means is not known before it ends
       context.strokeStyle = COLOURS[brush];
       context.lineWidth = 2 * radius;
       context.beginPath();
@@ -157,4 +185,21 @@ export class Brush {
       context.stroke();
     }
   }
+  #tint({ id, brush, mask }) {
+    if (!this.#tints.has(id)) this.#tints.set(id, tinted(mask, COLOURS[brush]));
+    return this.#tints.get(id);
+  }
+}
+
+/** A mask as a picture of one colour. */
+function tinted(packed, colour) {
+  const { width, height } = packed;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(width, height);
+  unpack(packed).forEach((on, at) => { pixels.data[4 * at + 3] = 255 * on; });
+  context.putImageData(pixels, 0, 0);
+  Object.assign(context, { globalCompositeOperation: "source-in", fillStyle: colour });
+  context.fillRect(0, 0, width, height);
+  return canvas;
 }

@@ -9,7 +9,7 @@ export class Previews {
     Object.assign(this, { work });
   }
 
-  /** The preview of a photo as it is corrected now, if it is there: { key, url, blob, size }. */
+  /** The preview of a photo as it is corrected now, if it is there: { key, ids: of the strokes in it, url, size }. */
   known(photo) {
     return photo.preview?.key === photo.strokes.key ? photo.preview : null;
   }
@@ -17,9 +17,10 @@ export class Previews {
   async get(photo, { signal = new AbortController().signal, onWait } = {}) {
     const key = photo.strokes.key;
     if (this.known(photo)) return photo.preview;
+    const ids = photo.strokes.done.map((stroke) => stroke.id);
     const { blob, facts } = await this.work.send(photo, CUTOUT, { signal, onWait });
     signal.throwIfAborted();
-    const preview = { key, blob, url: URL.createObjectURL(blob), size: { width: facts.width, height: facts.height } };
+    const preview = { key, ids, url: URL.createObjectURL(blob), size: { width: facts.width, height: facts.height } };
     if (photo.preview) URL.revokeObjectURL(photo.preview.url);
     photo.preview = preview;
     return preview;

@@ -7,14 +7,30 @@ const LEVELS = { keep: 255, remove: 0 };
 const LONGEST_PX = 1500;
 let made = 0;
 
-/** Strokes of one photo. A stroke: { id, brush: "keep" | "remove", radius, points: [{x, y}] }, in px of the photo. */
+/**
+ * Strokes of one photo. A stroke: { id, tool: "brush" | "click", brush: "keep" | "remove", radius, points: [{x, y}], mask }.
+ * Lengths are px of the photo. mask, of clicks and of strokes that keep to edges: what they cover, as pack() makes it.
+ */
 export class Strokes {
   done = [];
   undone = [];
 
+  /** Strokes as they were when `state` was read from others: plain data, from wherever it was kept. */
+  static from({ done, undone }) {
+    const strokes = new Strokes();
+    Object.assign(strokes, { done: [...done], undone: [...undone] });
+    for (const { id } of [...done, ...undone]) made = Math.max(made, id); // a name stays the name of one stroke
+    return strokes;
+  }
+
+  /** All that is to be kept to have these strokes again: plain data, which can be cloned and written as JSON. */
+  get state() {
+    return { done: [...this.done], undone: [...this.undone] };
+  }
+
   add(stroke) {
     made += 1;
-    this.done.push({ id: made, ...stroke });
+    this.done.push({ ...stroke, id: made });
     this.undone = [];
   }
 
@@ -35,35 +51,123 @@ export class Strokes {
   }
 
   /** The file part `touch_up` for a photo of this size, or null when nothing is painted. */
-  async file({ width, height }) {
+  async file(size) {
     if (!this.done.length) return null;
-    const scale = Math.min(1, LONGEST_PX / Math.max(width, height));
-    const size = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-    return grayPng(paint(this.done, scale, ...size), ...size);
+    const { width, height, scale } = gridOf(size);
+    return grayPng(paint(this.done, scale, width, height), width, height);
   }
+}
+
+/** The size at which a photo is painted on, and its share of the photo's. */
+export function gridOf({ width, height }) {
+  const scale = Math.min(1, LONGEST_PX / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)), scale };
 }
 
 /** Gray levels of strokes, Uint8Array of width * height: 255 keep, 0 remove, 128 untouched, with a rim of one pixel. */
 export function paint(strokes, scale, width, height) {
   const gray = new Uint8Array(width * height).fill(AS_FOUND);
-  for (const { brush, radius, points } of strokes) {
-    const at = points.map(({ x, y }) => ({ x: x * scale - 0.5, y: y * scale - 0.5 })); // pixel centres lie at halves
-    lay(gray, width, height, { points: at, radius: Math.max(0.5, radius * scale), level: LEVELS[brush] });
+  for (const { brush, radius, points, mask } of strokes) {
+    const { cover, box } = mask ? coverOf(mask, width, height) : disc({ points, radius }, scale, width, height);
+    lay(gray, width, cover, box, LEVELS[brush]);
   }
   return gray;
 }
 
-/** One stroke. Its rim is laid on once, however often it crosses itself. */
-function lay(gray, width, height, { points, radius, level }) {
-  const box = around(points, radius + 1, width, height);
-  const cover = new Float32Array(Math.max(0, box.right - box.left + 1) * Math.max(0, box.bottom - box.top + 1));
-  points.forEach((end, index) => line(cover, box, points[Math.max(0, index - 1)], end, radius));
-  let from = 0;
-  for (let y = box.top; y <= box.bottom; y += 1) {
-    for (let x = box.left; x <= box.right; x += 1, from += 1) {
-      const to = y * width + x;
-      if (cover[from]) gray[to] = Math.round(gray[to] + cover[from] * (level - gray[to]));
+/** Where a stroke of the brush lies, as growing reads it: { painted: 1 at each pixel under it, line: those under its centre }. */
+export function traceOf({ points, radius }, scale, width, height) {
+  const { cover, box } = disc({ points, radius }, scale, width, height);
+  const painted = new Uint8Array(width * height);
+  each(box, width, (to, from) => { painted[to] = cover[from] >= 0.5 ? 1 : 0; });
+  const inside = (value, length) => Math.max(0, Math.min(length - 1, Math.floor(value)));
+  const line = new Set();
+  points.forEach((end, index) => {
+    const start = points[Math.max(0, index - 1)];
+    const steps = Math.max(1, Math.ceil(Math.hypot(end.x - start.x, end.y - start.y) * scale));
+    for (let step = 0; step <= steps; step += 1) {
+      const [x, y] = ["x", "y"].map((axis) => (start[axis] + (end[axis] - start[axis]) * step / steps) * scale);
+      line.add(inside(y, height) * width + inside(x, width));
     }
+  });
+  return { painted, line: [...line] };
+}
+
+/** A mask, Uint8Array of width * height, as plain data: its box, and within it the lengths of runs of 0, 1, 0, ... */
+export function pack(mask, width, height) {
+  const box = { left: width, top: height, right: -1, bottom: -1 };
+  for (let at = mask.indexOf(1); at !== -1; at = mask.indexOf(1, at + 1)) {
+    const [x, y] = [at % width, Math.floor(at / width)];
+    box.left = Math.min(box.left, x);
+    box.right = Math.max(box.right, x);
+    box.top = Math.min(box.top, y);
+    box.bottom = y;
+  }
+  const runs = [0];
+  let last = 0;
+  each(box, width, (at) => {
+    if (mask[at] !== last) { runs.push(0); last = mask[at]; }
+    runs[runs.length - 1] += 1;
+  });
+  return { width, height, ...box, runs };
+}
+
+/** The mask again, of its own size. */
+export function unpack({ width, height, left, top, right, bottom, runs }) {
+  const mask = new Uint8Array(width * height);
+  const across = right - left + 1;
+  let at = 0;
+  runs.forEach((length, index) => {
+    if (index % 2) for (let i = at; i < Math.min(at + length, across * (bottom - top + 1)); i += 1) mask[(top + Math.floor(i / across)) * width + left + i % across] = 1;
+    at += length;
+  });
+  return mask;
+}
+
+/** How much of each pixel a mask covers. Its rim lies inside it, so that nothing beside it is changed. */
+function coverOf(packed, width, height) {
+  const mask = unpack(packed);
+  const [across, down] = [packed.width / width, packed.height / height];
+  const on = (x, y) => {
+    const u = Math.min(packed.width - 1, Math.max(0, Math.floor((x + 0.5) * across)));
+    const v = Math.min(packed.height - 1, Math.max(0, Math.floor((y + 0.5) * down)));
+    return mask[v * packed.width + u];
+  };
+  const box = {
+    left: Math.floor(packed.left / across), right: Math.min(width - 1, Math.ceil((packed.right + 1) / across)),
+    top: Math.floor(packed.top / down), bottom: Math.min(height - 1, Math.ceil((packed.bottom + 1) / down)),
+  };
+  const cover = new Float32Array(area(box));
+  each(box, width, (to, from) => {
+    const [x, y] = [to % width, Math.floor(to / width)];
+    if (on(x, y)) cover[from] = (2 + on(x - 1, y) + on(x + 1, y) + on(x, y - 1) + on(x, y + 1)) / 6;
+  });
+  return { cover, box };
+}
+
+/** How much of each pixel a stroke of the brush covers. Its rim counts once, however often it crosses itself. */
+function disc({ points, radius }, scale, width, height) {
+  const at = points.map(({ x, y }) => ({ x: x * scale - 0.5, y: y * scale - 0.5 })); // pixel centres lie at halves
+  const reach = Math.max(0.5, radius * scale);
+  const box = around(at, reach + 1, width, height);
+  const cover = new Float32Array(area(box));
+  at.forEach((end, index) => line(cover, box, at[Math.max(0, index - 1)], end, reach));
+  return { cover, box };
+}
+
+function lay(gray, width, cover, box, level) {
+  each(box, width, (to, from) => {
+    if (cover[from]) gray[to] = Math.round(gray[to] + cover[from] * (level - gray[to]));
+  });
+}
+
+function area({ left, top, right, bottom }) {
+  return Math.max(0, right - left + 1) * Math.max(0, bottom - top + 1);
+}
+
+/** visit(index in the picture, index in the box) for each pixel of a box. */
+function each({ left, top, right, bottom }, width, visit) {
+  for (let y = top, from = 0; y <= bottom; y += 1) {
+    for (let x = left; x <= right; x += 1, from += 1) visit(y * width + x, from);
   }
 }
 

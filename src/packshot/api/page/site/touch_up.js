@@ -1,21 +1,36 @@
-// The mode in which the product is corrected by hand: paint, see what the service makes of it, take it back.
+// The mode in which the product is corrected by hand: paint or click, see what the service makes of it, take it back.
 
 import { Brush } from "./brush.js";
 import { find, say } from "./dom.js";
+import { grow, Look, snap } from "./grow.js";
 import { t } from "./language.js";
+import { AS_FOUND, gridOf, pack, paint, traceOf } from "./strokes.js";
 
 const PAUSE_MS = 350;
-/** Shows the photo faintly, and what is kept of it clearly. onChange() after every stroke, undo and redo. */
+const READ_MS = 4000; // as long as a short note stays
+
+/**
+ * Shows the photo plain until the matte is known, then what is removed faintly and what is kept clearly.
+ * onChange() after every stroke, undo and redo. previews: the photo's cutouts, see previews.js.
+ */
 export class TouchUp {
   #control = null;
   #timer = 0;
+  #note = 0;
   #shown = new Set(); // the strokes that the preview knows
+  #url = ""; // of the preview that is shown
+  #look = null; // the photo's colours at the size that is painted on; false where the browser hides them
+  #alpha = null; // of the preview, at the same size
+  #ready = Promise.resolve();
+  #waiting = []; // strokes that ended before the colours were read
+  #last = null; // the last click, whose reach can still be changed
 
-  constructor({ stage, work, previews, onChange }) {
-    Object.assign(this, { stage, work, previews, onChange });
-    this.brush = new Brush(stage, (stroke) => this.#edit((strokes) => strokes.add(stroke)));
+  constructor({ stage, previews, onChange }) {
+    Object.assign(this, { stage, previews, onChange });
+    this.brush = new Brush(stage, (stroke) => this.#take(stroke));
     find("undo").addEventListener("click", () => this.undo());
     find("redo").addEventListener("click", () => this.redo());
+    find("reach").addEventListener("input", () => this.#reachAgain());
   }
 
   get tool() {
@@ -40,26 +55,102 @@ export class TouchUp {
     this.#picture("");
     this.brush.enter(photo.size);
     this.#buttons();
-    this.#preview();
+    this.#ready = this.#read(image);
+    if (photo.preview) this.#show(photo.preview);
+    if (photo.preview?.key !== photo.strokes.key) this.#preview();
   }
 
   leave() {
+    this.#look ??= false; // a stroke that ends now is taken as it is
     this.brush.leave(); // may end a stroke, which would ask for a preview
+    for (const stroke of this.#waiting.splice(0)) if (stroke.tool === "brush") this.#take(stroke);
     clearTimeout(this.#timer);
     this.#control?.abort();
     this.#control = null;
     this.#picture("");
     this.#busy("");
     this.photo = null;
+    this.#look = this.#alpha = this.#last = null;
   }
 
   key(event) {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
-      if (event.shiftKey) this.redo();
+    const key = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && (key === "z" || key === "y")) {
+      if (event.shiftKey || key === "y") this.redo();
       else this.undo();
       return true;
     }
     return this.brush.key(event);
+  }
+
+  /** The photo's colours. Reading them takes a moment: the photo is shown first. */
+  async #read(image) {
+    const { photo } = this;
+    const current = () => this.photo === photo && this.#look === null;
+    try {
+      await image.decode();
+      await new Promise((resolve) => { setTimeout(resolve); });
+      if (!current()) return;
+      const { width, height } = gridOf(photo.size);
+      this.#look = tellsColours() && new Look(pixels(image, width, height), width, height);
+    } catch {
+      if (!current()) return;
+      this.#look = false; // the picture is gone, or cannot be shown
+    }
+    for (const stroke of this.#waiting.splice(0)) this.#take(stroke);
+  }
+
+  /** A stroke has ended: what it covers is found before it counts. */
+  #take(stroke) {
+    if (this.#look === null) this.#waiting.push(stroke);
+    else if (stroke.tool === "click") this.#click(stroke);
+    else this.#edit((strokes) => strokes.add(this.#snapped(stroke)));
+  }
+
+  #snapped(stroke) {
+    if (!this.#look || !find("snap").checked) return stroke;
+    const { width, height } = this.#look;
+    const { painted, line } = traceOf(stroke, gridOf(this.photo.size).scale, width, height);
+    return line.length ? { ...stroke, mask: pack(snap(this.#look, painted, line), width, height) } : stroke;
+  }
+
+  #click(stroke) {
+    if (!this.#look) return this.#tell(t("paint.hidden-colours"));
+    const { width, height } = this.#look;
+    const { scale } = gridOf(this.photo.size);
+    const [x, y] = ["x", "y"].map((axis) => Math.floor(stroke.points[0][axis] * scale));
+    if (x < 0 || y < 0 || x >= width || y >= height) return undefined;
+    return this.#grow({ stroke, x, y, alpha: this.#known() }, (strokes, grown) => strokes.add(grown));
+  }
+
+  /** The reach was changed: the last click counts with the new one. */
+  #reachAgain() {
+    if (!this.photo || !this.#last || this.photo.strokes.done.at(-1)?.id !== this.#last.id) return;
+    this.#grow(this.#last, (strokes, grown) => { strokes.undo(); strokes.add(grown); });
+  }
+
+  #grow(click, put) {
+    const { stroke, x, y, alpha } = click;
+    const { width, height } = this.#look;
+    const keeps = stroke.brush === "keep";
+    const mask = grow(this.#look, alpha, { x, y }, keeps, 4 ** (find("reach").value / 50 - 1));
+    if (!mask) return this.#tell(t(keeps ? "paint.kept-already" : "paint.removed-already"));
+    this.#edit((strokes) => put(strokes, { ...stroke, mask: pack(mask, width, height) }));
+    this.#last = { ...click, id: this.photo.strokes.done.at(-1).id };
+    return undefined;
+  }
+
+  /** What is kept now, 0 to 255 for each pixel: the preview's matte, and what was painted since. Null: nobody knows. */
+  #known() {
+    if (!this.#alpha) return null;
+    const { width, height } = this.#look;
+    const since = this.photo.strokes.done.filter((stroke) => !this.#shown.has(stroke.id));
+    if (!since.length) return this.#alpha;
+    const painted = paint(since, gridOf(this.photo.size).scale, width, height);
+    return this.#alpha.map((value, at) => {
+      if (painted[at] > AS_FOUND) return Math.max(value, 2 * (painted[at] - AS_FOUND));
+      return painted[at] < AS_FOUND ? Math.min(value, 2 * painted[at]) : value;
+    });
   }
 
   #edit(change, words = "") {
@@ -89,19 +180,16 @@ export class TouchUp {
     const { photo } = this;
     this.#control?.abort();
     const control = this.#control = new AbortController();
-    const drawn = [...photo.strokes.done];
-    if (!drawn.length && photo.failure?.problem.slug === "no-foreground") {
+    if (!photo.strokes.done.length && photo.failure?.problem.slug === "no-foreground") {
       this.#picture("");
       return this.#busy(t("brush.nothing-found"));
     }
     const onWait = (waits) => this.#busy(t(waits ? "state.waiting-service" : "state.working"));
     onWait("");
     try {
-      const { url } = await this.previews.get(photo, { signal: control.signal, onWait });
+      const preview = await this.previews.get(photo, { signal: control.signal, onWait });
       if (control.signal.aborted) return undefined;
-      this.#picture(url);
-      this.#shown = new Set(drawn.map((stroke) => stroke.id));
-      this.#tint();
+      this.#show(preview);
       return this.#busy("");
     } catch (error) {
       if (control.signal.aborted) return undefined;
@@ -109,18 +197,68 @@ export class TouchUp {
     }
   }
 
+  #show({ ids, url }) {
+    this.#picture(url);
+    this.#shown = new Set(ids);
+    this.#tint();
+  }
+
   #tint() {
     this.brush.show(this.photo.strokes.done.filter((stroke) => !this.#shown.has(stroke.id)));
   }
 
   #picture(url) {
+    this.#url = url;
     const image = find("after").firstElementChild;
     image.hidden = !url;
     if (url) image.src = url;
+    else this.#alpha = null;
+    if (url) this.#weigh(image, url);
+    else this.stage.place.classList.remove("knows-matte");
+  }
+
+  /** What the preview keeps. Until it can be seen, what was known before stays. */
+  async #weigh(image, url) {
+    await image.decode().catch(() => undefined);
+    if (this.#url !== url || !image.naturalWidth) return;
+    this.stage.place.classList.add("knows-matte");
+    await this.#ready;
+    if (this.#url !== url || !this.#look) return;
+    const { width, height } = this.#look;
+    const levels = pixels(image, width, height);
+    this.#alpha = Uint8Array.from({ length: width * height }, (_, at) => levels[4 * at + 3]);
+  }
+
+  /** A short note over the picture. */
+  #tell(words) {
+    say(words, find("viewer-said"));
+    this.#busy(words);
+    this.#note = setTimeout(() => this.#busy(""), READ_MS);
   }
 
   #busy(words) {
+    clearTimeout(this.#note);
     find("busy").textContent = words;
     find("busy").hidden = !words;
   }
+}
+
+/** The levels of a picture at another size: 4 for each pixel. */
+function pixels(image, width, height) {
+  const context = canvasOf(width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+/** Whether a canvas gives back what was drawn on it: browsers that protect their users may answer with noise or white. */
+function tellsColours() {
+  const context = canvasOf(8, 8);
+  context.fillStyle = "rgb(40 120 200)";
+  context.fillRect(0, 0, 8, 8);
+  return context.getImageData(0, 0, 8, 8).data.every((level, at) => Math.abs(level - [40, 120, 200, 255][at % 4]) < 6);
+}
+
+function canvasOf(width, height) {
+  return Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", { willReadFrequently: true });
 }

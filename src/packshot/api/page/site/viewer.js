@@ -30,7 +30,7 @@ export class Viewer {
     this.stage = new Stage(find("stage"), find("world"));
     this.compare = new Compare(this.stage);
     this.place = new Place({ stage: this.stage, work, previews, offer, onChange });
-    this.touchUp = new TouchUp({ stage: this.stage, work, previews, onChange: () => this.#painted() });
+    this.touchUp = new TouchUp({ stage: this.stage, previews, onChange: () => this.#painted() });
     const own = () => Object.fromEntries(Object.keys(this.photo.own).map((name) => [name, PLAIN_OWN[name]]));
     this.own = new Own({ offer, work, onChange, onReset: () => onChange(own()), onName: (name) => this.#rename(name) });
     this.#listen();
