@@ -43,6 +43,7 @@ def kinds() -> dict[str, tuple[bool, dict[str, object]]]:
         "JPEG on white": (False, {"background": "white", "format": "jpeg"}),
         "JPEG on a picture, soft shadow": (False, {"background_picture": picture, "shadow": "soft", **frame}),
         "JPEG enlarged to 50 megapixels": (False, {"canvas": "7070x7070", "fill": "90%", "max_upscale": 4.0}),
+        "JPEG turned by 12 degrees": (False, {"rotate": 12, "background": "white", "shadow": "soft"}),
         "JPEG to AVIF": (False, {"format": "avif"}),
         "veil to a cutout": (True, {}),
         "veil with a touch-up": (True, {"touch_up": half}),

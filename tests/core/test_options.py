@@ -20,6 +20,7 @@ WRONG = {
     "quality": "0",
     "background": "no-such-colour",
     "background_picture": "",
+    "rotate": "361",
     "crop": "perhaps",
     "margin": "1% 2% 3%",
     "canvas": "5x5",

@@ -50,6 +50,7 @@ def small_files(draw: st.DrawFn) -> bytes:
 EDGES: dict[str, tuple[object, ...]] = {
     "quality": (1, 2, 100, 0, 101),
     "background": ("black", "#000", "rgb(255,255,255)", "transparent", "blur", "", "#ggg"),
+    "rotate": (0, 90, -90, 180, 360, 0.01, 45, -3.7, 134.9, 361),
     "crop": (True, False),
     "margin": ("0", "0%", "1px", "100%", "300px 0 0 0", "0 0 0 200%", "0.4%", "1 2 3"),
     "canvas": ("16x16", "17x399", "400x400", "1:20", "20:1", "1000:1", "15x16", "0:1", "3:2"),

@@ -37,7 +37,7 @@ device_option = click.option(
 SECTIONS = {
     "What to make": ("preset", "form", "format", "quality", "metadata"),
     "Background": ("background", "background_picture", "shadow", "shadow_opacity"),
-    "Frame": ("crop", "margin", "canvas", "fill", "position", "max_upscale", "min_px", "max_px"),
+    "Frame": ("rotate", "crop", "margin", "canvas", "fill", "position", "max_upscale", "min_px", "max_px"),
     "Finding the product": ("roi", "touch_up"),
 }
 """How help groups the options; one that is missing here stands in the first section."""

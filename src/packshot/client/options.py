@@ -30,6 +30,7 @@ class OptionFields(TypedDict, total=False):
     quality: int
     background: str
     background_picture: Photo
+    rotate: float
     crop: bool
     margin: str
     canvas: str

@@ -39,13 +39,14 @@ class Frame:
         return self == Frame(photo, notes=self.notes)
 
 
-def make_frame(framing: Framing, photo: Size, box: Box) -> Frame:
+def make_frame(framing: Framing, photo: Size, box: Box, edges: tuple[str, ...] | None = None) -> Frame:
     """The frame that a framing asks for, around a photo with its product in `box`.
 
     The frame's own size comes first (exact, or as large as the content needs, then within min_px and max_px), and the
     scale follows from it, at most max_upscale. Margins in px are px of the output.
 
-    Parameters: framing; photo, its size; box, the product in the photo, px, not empty.
+    Parameters: framing; photo, its size; box, the product in the photo, px, not empty; edges of the photo that the
+    product reaches, where they do not follow from the box, because the photo was turned.
     """
     if framing.is_photo:
         return Frame(photo)
@@ -58,7 +59,9 @@ def make_frame(framing: Framing, photo: Size, box: Box) -> Frame:
     position = framing.position or Position()
     left = round((size.width - width) * position.x + content.left_px(scale)) - scale * content.box.left
     top = round((size.height - height) * position.y + content.top_px(scale)) - scale * content.box.top
-    notes = (*_size_notes(framing, size, content, scale, wanted), *_cut_notes(content, photo))
+    reached = reached_edges(box, photo) if edges is None else edges
+    cut = (reaches_edge(reached),) if content.is_product and reached else ()
+    notes = (*_size_notes(framing, size, content, scale, wanted), *cut)
     return Frame(size, scale, left, top, notes)
 
 
@@ -167,8 +170,3 @@ def _size_notes(framing: Framing, size: Size, content: _Content, scale: float, w
     if framing.min_px and size.longest < framing.min_px:
         notes.append(too_small(what, content.box.size, size, asked_px=framing.min_px))
     return notes
-
-
-def _cut_notes(content: _Content, photo: Size) -> list[Note]:
-    edges = reached_edges(content.box, photo) if content.is_product else ()
-    return [reaches_edge(edges)] if edges else []

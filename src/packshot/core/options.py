@@ -100,6 +100,13 @@ def _upscale(number: float) -> float:
     return number
 
 
+def _degrees(number: float) -> float:
+    """The same turn in more than -180 and at most 180 degrees."""
+    if not -360 <= number <= 360:
+        raise ValueError(number)
+    return number if -180 < number <= 180 else 180 - (180 - number) % 360
+
+
 def _bytes(data: bytes) -> bytes:
     if not data:
         raise ValueError("empty")
@@ -160,6 +167,16 @@ class Options:
             (),
             "file",
             _bytes,
+        )
+    )
+    rotate: float | None = _field(
+        Option(
+            "Degrees by which to turn the photo clockwise, or to straighten it; it grows to hold its corners. The "
+            "product is found before, so `roi` and `touch_up` speak of the photo as it was sent.",
+            "a number from -360 to 360",
+            ("90", "-2.5"),
+            "number",
+            _degrees,
         )
     )
     crop: bool | None = _field(

@@ -53,6 +53,7 @@ class Recipe:
 
     background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for a format that
     loses nothing.
+    rotate: degrees clockwise, more than -180 and at most 180, by which the photo is turned once its matte is found.
     preset: the name of the rules that the output is checked against. key: Options.key of what it was made of.
     """
 
@@ -62,6 +63,7 @@ class Recipe:
     background: RGB | str | bytes | None = None
     framing: Framing = Framing()
     shadow: Shadow | None = None
+    rotate: float = 0.0
     roi: Region | None = None
     touch_up: bytes | None = None
     keep_metadata: bool = False
@@ -120,6 +122,7 @@ def make_recipe(options: Options) -> Recipe:
         background=background,
         framing=_framing(options),
         shadow=_shadow(options, form),
+        rotate=options.meaning("rotate") or 0.0,
         roi=options.meaning("roi"),
         touch_up=options.touch_up,
         keep_metadata=options.metadata == "keep",

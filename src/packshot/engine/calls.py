@@ -59,6 +59,7 @@ class OptionFields(TypedDict, total=False):
     quality: int | None
     background: str | RGB | None
     background_picture: Photo | None
+    rotate: float | None
     crop: bool | None
     margin: str | float | None
     canvas: str | tuple[int, int] | None

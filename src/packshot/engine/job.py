@@ -23,6 +23,7 @@ from packshot.core.picture import Float32, Foreground, Picture, UInt8
 from packshot.core.plain_ground import GroundColours, PlainGround
 from packshot.core.recipe import Recipe
 from packshot.core.render import Rendering
+from packshot.core.rotate import turned_size
 from packshot.core.rules import Report
 from packshot.core.values import MOST_PIXELS
 from packshot.engine.network import Network
@@ -53,8 +54,9 @@ class Job:
         all of the photo is a veil, which takes alpha or a touch-up, and in libaom.
         """
         photo, framing = self.header.size, self.recipe.framing
-        frames = [make_frame(framing, size, Box.full(size)).size for size in (photo, Size(*photo[::-1]))]
-        largest = max(size.width * size.height for size in (photo, self.header.coded or photo, *frames))
+        turned = turned_size(photo, self.recipe.rotate)
+        frames = [make_frame(framing, size, Box.full(size)).size for size in (turned, Size(*turned[::-1]))]
+        largest = max(size.width * size.height for size in (photo, self.header.coded or photo, turned, *frames))
         if framing.min_px:  # a part of the photo may be enlarged to it
             largest = max(largest, min(framing.min_px**2, MOST_PIXELS))
         solid = self.header.format in _OPAQUE and self.recipe.touch_up is None
@@ -277,6 +279,8 @@ class Work:
     found: MatteResult
     product: Box
     visible: Box
+    edges: tuple[str, ...]
+    visible_edges: tuple[str, ...]
     frame: Frame
     foreground: Foreground | None = None
     rendering: Rendering

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from packshot.core import codecs
 from packshot.core.codecs import Raster
 from packshot.core.codecs.exif import with_software
@@ -10,6 +12,7 @@ from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
 from packshot.core.render import framed_mask, render
+from packshot.core.rotate import turn_ground, turn_matte, turn_picture, turned_edges
 from packshot.engine.job import Cancellation, Codecs, Job, Mattes, Stage, Work, decode_auxiliary, follow, unless
 from packshot.engine.matting import MATTING
 from packshot.engine.network import Network
@@ -19,6 +22,10 @@ from packshot.errors import NoForeground
 
 def is_judged(work: Work) -> bool:
     return work.recipe.preset is not None and work.recipe.form != "mask"
+
+
+def is_turned(work: Work) -> bool:
+    return work.recipe.rotate != 0
 
 
 def shows_colours(work: Work) -> bool:
@@ -61,19 +68,42 @@ def keep_matte(work: Work) -> None:
 
 def measure_product(work: Work) -> None:
     """Raises: NoForeground where nothing in the matte is foreground."""
+    if is_empty(work.found.matte, work.found.most):
+        raise _no_foreground()
+    _measure(work)
+    size = work.picture.size
+    work.edges, work.visible_edges = reached_edges(work.around, size), reached_edges(work.visible, size)
+
+
+def turn(work: Work) -> None:
+    """Turn all that later stages read. The edges that the product reaches are still those of the photo as it came."""
+    degrees, found, size = work.recipe.rotate, work.found, work.picture.size
+    ground = None if found.ground is None else turn_ground(found.ground, size, degrees)
+    work.found = replace(found, matte=turn_matte(found.matte, degrees), ground=ground)
+    work.__dict__.pop("part", None)  # it may be the picture itself, 3 bytes a pixel
+    work.picture = turn_picture(work.picture, degrees)
+    _measure(work)
+    work.edges, work.visible_edges = (turned_edges(each, degrees) for each in (work.edges, work.visible_edges))
+
+
+def _measure(work: Work) -> None:
     matte = work.found.matte
     box = bounding_box(matte)
-    if box is None or is_empty(matte, work.found.most):
-        raise NoForeground(
-            "Nothing in this picture stands out as a product.",
-            hint="Send a photo in which the product is in full view and differs from what is behind it.",
-        )
+    if box is None:
+        raise _no_foreground()
     judged = work.recipe.preset is not None or work.recipe.framing.fill is not None
     work.product, work.visible = box, visible_box(matte) if judged else box
 
 
+def _no_foreground() -> NoForeground:
+    return NoForeground(
+        "Nothing in this picture stands out as a product.",
+        hint="Send a photo in which the product is in full view and differs from what is behind it.",
+    )
+
+
 def lay_out(work: Work) -> None:
-    work.frame = make_frame(work.recipe.framing, work.picture.size, work.around)
+    work.frame = make_frame(work.recipe.framing, work.picture.size, work.around, work.edges)
 
 
 def decontaminate(work: Work) -> None:
@@ -106,7 +136,7 @@ def check_rules(work: Work) -> None:
         work.encoded,
         work.frame.place(work.visible).within(Box.full(work.frame.size)),
         mask=framed_mask(work.found.matte, work.frame),
-        edges=reached_edges(work.visible, work.picture.size),
+        edges=work.visible_edges,
     )
 
 
@@ -116,6 +146,7 @@ PIPELINE: tuple[Stage, ...] = (
     *unless(is_recalled, MATTING),
     Stage("keep", "matte", keep_matte, is_new),
     Stage("measure", "matte", measure_product),
+    Stage("turn", "render", turn, is_turned),
     Stage("frame", "render", lay_out),
     Stage("foreground", "render", decontaminate, shows_colours),
     Stage("render", "render", draw),

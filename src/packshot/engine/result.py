@@ -34,8 +34,8 @@ class Result:
     `save(path)` writes the file, `image` is the output for PIL, `matte` is an array, and a notebook shows the picture.
 
     data: the bytes of the file. media_type: of the file, such as "image/png".
-    size: of the output, px. photo_size: of the photo, upright, px.
-    box: where the product lies in the photo, px. product: where it lies in the output, px.
+    size: of the output, px. photo_size: of the photo, upright and turned as asked (`rotate`), px.
+    box: where the product lies in that photo, px. product: where it lies in the output, px.
     confidence: how good the matte is likely to be, 0..1: the quality that mattes like it have in the mean, which is
         IoU, halved where a part is lost or a hole is torn. None when the network's card has no calibration.
     review: whether a human should look at it.
@@ -68,7 +68,7 @@ class Result:
 
     @property
     def matte(self) -> Float32:
-        """The matte of the whole photo, upright: float32 (height, width) of photo_size, 1 = product, 0 = background.
+        """The matte of the whole photo, turned as it is: float32 (height, width) of photo_size, 1 = product, 0 = not.
 
         Raises: ValueError for a result that the service or the command line made, which keep none.
         """

@@ -175,7 +175,7 @@ _NAME = (
 _OPTIONS = "The same options as one JSON object, where that is easier to write. What is here must not be a field too."
 
 FACTS = {
-    "X-Packshot-Box": "Where the product lies in the photo: left,top,right,bottom in px.",
+    "X-Packshot-Box": "Where the product lies in the photo, turned as asked: left,top,right,bottom in px.",
     "X-Packshot-Product": "Where the product lies in the picture: left,top,right,bottom in px.",
     "X-Packshot-Confidence": "0 to 1; absent when the network does not say.",
     "X-Packshot-Review": "true when a human should look at it, else false.",

@@ -92,8 +92,8 @@ class Packshot(BaseModel):
     width: int = Field(description="Of the picture, px.")
     height: int = Field(description="Of the picture, px.")
     bytes: int = Field(description="Size of the file.")
-    photo: Extent = Field(description="Size of the photo, upright.")
-    box: Rectangle = Field(description="Where the product lies in the photo.")
+    photo: Extent = Field(description="Size of the photo, upright and turned as `rotate` asks.")
+    box: Rectangle = Field(description="Where the product lies in the photo, turned as it is.")
     product: Rectangle = Field(description="Where the product lies in the picture.")
     confidence: float | None = Field(
         description="How good the cutout is likely to be, 0 to 1: the share of overlap with a perfect one that "
