@@ -1,7 +1,7 @@
 // What the service says about a photo, in the language and the words of this page. Where the catalogue does not know a
 // code, or a figure that its sentence needs is missing, the service's own English sentence stands.
 
-import { figuresOf, has, list, number, percent, t } from "./language.js";
+import { figuresOf, has, list, number, t } from "./language.js";
 import { plain } from "./words.js";
 
 /** Why something did not work. problem: { slug, detail, hint, title, field, ...figures }. */
@@ -52,6 +52,7 @@ const area = ([width, height]) => `${number(width)} \u00d7 ${number(height)}`;
 const sides = (edges) => list(edges.map((edge) => t(`edge.${edge}`)));
 const megabytes = (count) => number(count, { style: "unit", unit: "megabyte", maximumFractionDigits: 2 });
 const tenths = (share) => number(share, { style: "percent", maximumFractionDigits: 1 });
+const shareOf = (share) => t("bounds.share", { share: tenths(share) });
 const formatName = (name) => (name === "webp" ? "WebP" : name.toUpperCase());
 const oneOf = (words) => list(words, "disjunction");
 
@@ -61,8 +62,11 @@ function bounds({ least, most }, unit, bare = unit) {
   return t("bounds.range", { least: bare(least), most: unit(most) });
 }
 
+/** The demand's key where there is an upper bound alone: some languages have another verb for it. */
+const upTo = ({ least }) => (least === undefined ? "-most" : "");
+
 /** A small share, never less than it is: what is there is not "0%". */
-const atMost = (share) => (share < 0.001 ? t("bounds.under", { most: tenths(0.001) }) : tenths(Math.ceil(share * 1000 - 1e-6) / 1000));
+const atMost = (share) => (share < 0.001 ? t("bounds.under", { most: tenths(0.001) }) : shareOf(Math.ceil(share * 1000 - 1e-6) / 1000));
 
 // By kind of rule, from the figures of a check and the check itself: `asked` completes the demand, `demand` is the ending
 // of the demand's key where there are several, `measured` and `advice` are endings of keys with their figures.
@@ -77,9 +81,9 @@ const RULES = {
   "longest-side": side,
   "shortest-side": side,
   megapixels: (facts, { measured }) => ({
-    asked: bounds(facts, number), measured: ["is", { measured: number(measured, { maximumFractionDigits: 1 }) }], advice: ["advice"] }),
+    demand: upTo(facts), asked: bounds(facts, number), measured: ["is", { measured: number(measured, { maximumFractionDigits: 1 }) }], advice: ["advice"] }),
   fill: (facts, { measured }) => ({
-    asked: bounds(facts, percent), measured: ["is", { filled: tenths(facts.percent / 100) }], advice: [measured > facts.most ? "high" : "low"] }),
+    demand: upTo(facts), asked: bounds(facts, shareOf), measured: ["is", { filled: shareOf(facts.percent / 100) }], advice: [measured > facts.most ? "high" : "low"] }),
   aspect: ({ width, height, size }) => ({
     demand: width === height ? "-square" : "", asked: `${width}:${height}`, measured: ["is", { size: area(size) }], advice: ["advice"] }),
   format: ({ allowed }, { measured }) => ({
@@ -97,7 +101,7 @@ const RULES = {
 function side({ needed_px, product_px, ...demand }, { measured, required }) {
   const low = needed_px !== undefined;
   const nearer = required === false ? null : ["low", { needed_px, product_px }];
-  return { asked: bounds(demand, px, number), measured: ["is", { measured: px(measured) }], advice: low ? nearer : ["high"] };
+  return { demand: upTo(demand), asked: bounds(demand, px, number), measured: ["is", { measured: px(measured) }], advice: low ? nearer : ["high"] };
 }
 
 function colours(name) {

@@ -40,7 +40,7 @@ const [english, own] = await Promise.all([catalogue("en"), language === "en" ? {
 /** Whether there is a message of this key. */
 export const has = (key) => key in own || key in english;
 
-/** The message of a key, with its figures: `t("tally.ready", { count: 3, all: 20 })`. An unknown key is its own message. */
+/** The message of a key, with its figures: `t("app.tally.ready", { count: 3, all: 20 })`. An unknown key is its own message. */
 export function t(key, figures = {}) {
   const message = own[key] ?? english[key] ?? key;
   const text = typeof message === "string" ? message : message[plurals.select(figures.count)] ?? message.other;

@@ -1,5 +1,7 @@
 // Three photos to try the page with. `python -m docs.samples` makes them from examples/.
 
+import { t } from "./language.js";
+
 const NAMES = ["mug", "teapot", "bear"];
 
 const address = (file) => new URL(file, import.meta.url).href;
@@ -11,7 +13,7 @@ export const sampleList = NAMES.map((name, index) => ({ name, small: address(`sa
 export function samples(names = NAMES) {
   return Promise.all(names.map(async (name) => {
     const response = await fetch(address(`sample-${NAMES.indexOf(name) + 1}.jpg`));
-    if (!response.ok) throw new Error("The sample photo is not there. Please load the page again.");
+    if (!response.ok) throw new Error(t("sample.missing"));
     return new File([await response.blob()], `${name}.jpg`, { type: "image/jpeg" });
   }));
 }
