@@ -7,20 +7,22 @@ const PRECISION = 16; // steps of a hundredth in the planes
 const LEVELS = 255;
 const FURTHEST = 24; // the distance of the last level
 const PER_STEP = LEVELS / FURTHEST / PRECISION;
-const EDGE = 0.5; // how much the change across a pixel counts against its distance from the clicked colour
+const EDGE = 0.3; // how much the change across a pixel counts against its distance from the clicked colour
+const SNAP_EDGE = 0.5; // ... and from the colour under a stroke
 const NEAR = 0.004; // of the longest side: what is looked at around a click
 const BINS = 24; // of a palette, in each direction
 const ROOTS = 2 ** 16; // the table of cube roots: three roots for each of two million pixels took longer than all else
 
 // Measured with one click at the middle of the largest mistake in 160 mattes; chosen on one half of them.
-const LEAST = 6; // how far colours may be from the clicked one, where that is even ...
-const TEXTURE = 3; // ... and this much more for each unit of its texture
+const LEAST = 8; // how far colours may be from the clicked one, where that is even ...
+const TEXTURE = 2; // ... and this much more for each unit of its texture
 const MOST = 16;
-const ALIKE = 0.4; // how much it counts that a colour is found among what is kept or among what is removed
+const ALIKE = 0.6; // how much it counts that a colour is found among what is kept or among what is removed
 const CORE = 0.002; // of the picture: a smaller region may grow by leaps
 const LEAP = 1.8; // a larger one that grows so much, and by LEAST_LEAP of the picture, within LEAP_LEVELS, has leaked
 const LEAST_LEAP = 0.01;
-const LEAP_LEVELS = 7;
+const LEAP_LEVELS = 11;
+const GRAIN = 3; // within this of the clicked colour, and once its texture more, all growth is its own
 const ISLAND = 0.3; // of all that is kept: a smaller part that lies by itself is removed whole
 const SETTLED = 25; // levels of alpha: within this of what a click asks for, nothing is left to do
 
@@ -54,8 +56,8 @@ export function grow(look, alpha, { x, y }, keep, reach = 1) {
   const { mean, spread } = colourAt(look, x, y, Math.max(2, Math.round(NEAR * Math.max(width, height))), allowed);
   const liked = alpha && palettes(look, alpha, keep);
   const { level, areas } = flood(look, seed, mean, allowed, liked);
-  const most = Math.round(Math.min(MOST, LEAST + TEXTURE * spread) * PER_STEP * PRECISION);
-  const limit = Math.min(LEVELS - 1, Math.round(reach * beforeLeak(areas, most, width * height)));
+  const [own, most] = [GRAIN + spread, Math.min(MOST, LEAST + TEXTURE * spread)].map((away) => Math.round(away * PER_STEP * PRECISION));
+  const limit = Math.min(LEVELS - 1, Math.round(reach * beforeLeak(areas, Math.min(own, most), most, width * height)));
   const mask = new Uint8Array(level.length);
   for (let at = 0; at < mask.length; at += 1) mask[at] = level[at] <= limit ? 1 : 0;
   return tidy(mask, width, height, seed);
@@ -82,7 +84,7 @@ export function snap(look, painted, line) {
     if (!painted[at] || from[at] !== -1) return;
     const to = from[by];
     const [l, a, b] = [ls[at] - ls[to], as[at] - as[to], bs[at] - bs[to]];
-    const own = PER_STEP * Math.max(Math.sqrt(l * l + a * a + b * b), EDGE * changes[at]);
+    const own = PER_STEP * Math.max(Math.sqrt(l * l + a * a + b * b), SNAP_EDGE * changes[at]);
     if (own > limit) return;
     from[at] = to;
     push(at, Math.max(now, Math.floor(own)));
@@ -259,9 +261,9 @@ function flood({ width, height, planes: [ls, as, bs], edges: changes, bins: plac
   return { level, areas };
 }
 
-/** The last level, up to `most`, from which the region does not leap. */
-function beforeLeak(areas, most, count) {
-  for (let level = 0; level < most; level += 1) {
+/** The last level, from `least` up to `most`, from which the region does not leap. */
+function beforeLeak(areas, least, most, count) {
+  for (let level = least; level < most; level += 1) {
     const ahead = areas[Math.min(LEVELS - 1, level + LEAP_LEVELS)];
     if (areas[level] > CORE * count && ahead > LEAP * areas[level] && ahead - areas[level] > LEAST_LEAP * count) return level;
   }
