@@ -36,6 +36,8 @@ def test_all_that_an_owner_has_comes_along(source: Database, target: Database, c
         spent.charge(shop.id, charge_id := new_charge_id())
         if settle:
             spent.settle(charge_id)
+    spent.charge(other.id, charge_id := new_charge_id(), "photo")
+    spent.settle(charge_id)
     Idempotency(source, clock, running_s=180).begin(shop.id, "order-1", "hash")
     here = Accounts(target, now=clock).create("was here before")
 
@@ -47,6 +49,7 @@ def test_all_that_an_owner_has_comes_along(source: Database, target: Database, c
         assert accounts.authenticate(new.key).id == new.id
     assert (accounts.authenticate(shop.key).credits, accounts.authenticate(shop.key).rate) == (3, "3/second")
     assert ledger.usage(key_id=shop.id) == spent.usage(key_id=shop.id)
+    assert ledger.charge(other.id, new_charge_id(), "photo") == 0
     with pytest.raises(ConflictError, match="still running"):
         Idempotency(target, clock, running_s=180).begin(shop.id, "order-1", "hash")
     clock.advance(3600)

@@ -7,14 +7,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import column as named
+from sqlalchemy import insert, inspect, text, update
+from sqlalchemy import table as table_of
 
 from packshot.errors import BadSettings
 from packshot.service import migrations
 from packshot.service.accounts import Accounts
 from packshot.service.database import Database, Place
+from packshot.service.ledger import Ledger
 from packshot.service.migrations import HEAD
-from packshot.service.tables import METADATA
+from packshot.service.tables import KEYS, METADATA
 
 
 def test_the_steps_lead_to_the_tables_that_the_code_uses(place: Place) -> None:
@@ -53,3 +56,17 @@ def test_a_database_of_a_newer_release_is_left_alone(place: Place) -> None:
     database.close()
     with pytest.raises(BadSettings, match="newer"):
         Database(place)
+
+
+def test_a_release_that_knows_no_paid_photos_goes_on_with_the_new_tables(place: Place) -> None:
+    """Replicas are exchanged one by one: the old ones write charges without the new columns."""
+    with closing(Database(place)) as database:
+        key, ledger = Accounts(database).create("shop", credits=5).id, Ledger(database)
+        taken = update(KEYS).where(KEYS.c.id == key).values(credits=4, used=1)
+        old = {"id": "a", "key_id": key, "day": "2026-11-22", "started_at": 1.0}
+        with database.transaction() as connection:
+            connection.execute(taken)
+            columns = (named(name) for name in old)
+            connection.execute(insert(table_of("charges", *columns)).values(old))
+        assert ledger.give_back_lost(older_than_s=60) == 1
+        assert Accounts(database).list()[0].credits == 5
