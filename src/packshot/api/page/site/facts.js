@@ -4,10 +4,10 @@ import { make, saveAs } from "./dom.js";
 import { noteText } from "./explain.js";
 import { t } from "./language.js";
 import { badges, factsOf } from "./list.js";
-import { rules } from "./report.js";
+import { enlargement, rules } from "./report.js";
 
-/** How a picture turned out, and what can be done with it. onSaved: it was downloaded. */
-export function facts(photo, { onSaved, onRetry }) {
+/** How a picture turned out, and what can be done with it. onSaved: it was downloaded. onEnlarge: it is to be as large as its rules require. */
+export function facts(photo, { onSaved, onRetry, onEnlarge }) {
   if (photo.failure) return failed(photo.failure, onRetry);
   if (!photo.result) return [];
   return [
@@ -15,6 +15,7 @@ export function facts(photo, { onSaved, onRetry }) {
     make("p", {}, factsOf(photo.result)),
     photo.result.facts.review ? doubt(photo) : null,
     make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); onSaved(); } }, t("card.download")),
+    enlargement(photo) ? make("button", { type: "button", onclick: onEnlarge }, t("card.enlarge")) : null,
   ].filter(Boolean);
 }
 

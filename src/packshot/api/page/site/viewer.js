@@ -5,10 +5,11 @@ import { find, say } from "./dom.js";
 import { facts, more } from "./facts.js";
 import { percent, t } from "./language.js";
 import { stateOf } from "./list.js";
+import { PLAIN_OWN } from "./looks.js";
 import { Own } from "./own.js";
 import { Place } from "./place.js";
-import { PLAIN_OWN } from "./looks.js";
 import { Previews } from "./previews.js";
+import { enlargement } from "./report.js";
 import { Stage } from "./stage.js";
 import { TouchUp } from "./touch_up.js";
 
@@ -161,6 +162,7 @@ export class Viewer {
     find("facts").replaceChildren(...facts(this.photo, {
       onSaved: () => { this.photo.saved = true; this.photos.changed(this.photo); },
       onRetry: () => this.work.retry(this.photo),
+      onEnlarge: () => this.own.onChange({ max_upscale: enlargement(this.photo) }),
     }));
     find("more").replaceChildren(...more(this.photo));
     if (held) (find("facts").querySelector("button.strong") ?? find("viewer-name")).focus();
