@@ -259,7 +259,7 @@ let stop = null;
 function showStop(work, settings) {
   const problem = work.stopped?.problem;
   if (problem?.slug === "invalid-option") settings.complain(problem.message);
-  stop = problem && problem.slug !== "invalid-option" ? [problem.message, t("app.try-again"), () => work.resume()] : null;
+  stop = problem && problem.slug !== "invalid-option" ? [t("app.no-credits", { why: problem.message }), t("app.try-again"), () => work.resume()] : null;
   showBanner();
 }
 

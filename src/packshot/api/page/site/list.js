@@ -144,7 +144,7 @@ export function badges(photo) {
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
   if (settled) return t(`state.${photo.needsLook ? "look" : photo.breaksRules ? "made" : "ready"}`, { picture: shapeOf(photo.result.facts) });
-  if (stopped) return t("state.not-made");
+  if (!photo.running && stopped) return t("state.not-made");
   if (!photo.running) return t(photo.result ? "state.waiting-again" : "state.waiting");
   if (photo.running.waits) return t(photo.running.waits === "key" ? "state.waiting-key" : "state.waiting-service");
   if (photo.running.sent < 0.995) return t("state.sending", { sent_share: photo.running.sent });

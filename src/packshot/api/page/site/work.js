@@ -63,8 +63,7 @@ export class Work extends EventTarget {
   pump() {
     if (!this.look) return;
     for (const photo of this.photos.all) this.#refresh(photo);
-    if (this.stopped) return;
-    const waiting = this.photos.all.filter((photo) => !photo.running && !this.isSettled(photo) && photo !== this.held);
+    const waiting = this.photos.all.filter((photo) => !photo.running && !this.isSettled(photo) && photo !== this.held && this.#mayBeMade(photo));
     const turn = (photo) => (photo === this.first ? 0 : this.inSight.has(photo) ? 1 : 2);
     for (const photo of waiting.sort((one, other) => turn(one) - turn(other))) {
       if (this.#flying >= IN_FLIGHT) break;
@@ -103,6 +102,11 @@ export class Work extends EventTarget {
   #said(look) {
     const { options, picture } = wishOf(look);
     return { rotate: look.rotate ?? 0, word: wordOf(options, { picture: Boolean(picture), formats: this.offer.formats }) };
+  }
+
+  // Without credits the photos that are paid for can still be made again.
+  #mayBeMade(photo) {
+    return !this.stopped || (this.stopped.problem.slug === "out-of-credits" && photo.remote);
   }
 
   #keyOf(photo) {
@@ -146,6 +150,7 @@ export class Work extends EventTarget {
   #failed(photo, key, problem) {
     const ofAll = problem.slug === "out-of-credits" || (problem.slug === "invalid-option" && !photo.hasOwnLook);
     if (ofAll) {
+      photo.remote = null;
       this.stopped = { problem };
       this.dispatchEvent(new Event("stopped"));
     } else {
