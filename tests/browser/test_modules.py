@@ -56,17 +56,6 @@ def test_more_than_a_zip_can_hold_is_said(page: Shop) -> None:
         run(page, body)
 
 
-def test_names_that_come_twice_get_a_number(page: Shop) -> None:
-    names = ["a.png", "A.png", "a.png", "a-2.png", "b"]
-    assert run(page, """return (await from("words")).uniqueNames(given);""", names) == [
-        "a.png",
-        "A-2.png",
-        "a-3.png",
-        "a-2-2.png",
-        "b",
-    ]
-
-
 def painted(page: Shop, size: tuple[int, int], *strokes: tuple[str, float, list[tuple[float, float]]]) -> Any:
     """The gray picture of strokes: brush, radius and points each."""
     given = {

@@ -27,11 +27,17 @@ export function parseColour(text) {
 
 /** The last colours that were used, the newest first: up to six "#rrggbb". */
 export function recentColours() {
+  let text;
   try {
-    const kept = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(kept) ? kept.filter((colour) => IS_COLOUR.test(colour)).slice(0, KEPT) : [];
+    text = localStorage.getItem(PLACE) ?? "[]";
   } catch {
     return here;
+  }
+  try {
+    const kept = JSON.parse(text);
+    return kept.filter((colour) => IS_COLOUR.test(colour)).slice(0, KEPT);
+  } catch { // another page's
+    return [];
   }
 }
 

@@ -1,28 +1,38 @@
 // A zip file without compression: pictures are compressed already. One file's bytes are in memory at a time.
 // The layout is PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16, without Zip64.
+//
+// Names are UTF-8, and bit 11 says so: Windows since 8, macOS and Info-ZIP's unzip read them right by that alone, so that
+// there is no second name in an extra field (0x7075), which is for names without the bit. The entries are made by Unix,
+// with the mode 0644: unzip makes files of them that everybody may read.
 
 import { crc32 } from "./crc32.js";
 import { t } from "./language.js";
 
 const UTF8_NAMES = 1 << 11;
 const VERSION = 20;
+const MADE_BY = (3 << 8) | VERSION; // Unix
+const PLAIN_FILE = 0o100644 * 2 ** 16; // S_IFREG and rw-r--r--, in the upper half of the external attributes
 const LARGEST_BYTES = 0xffffffff;
 const MOST_FILES = 0xffff;
 
-/** files: [{ name, blob }]. Returns a blob of type application/zip. Throws a RangeError when they are too many. */
+/**
+ * files: [{ name, blob }]. name: as outputNames (names.js) makes it, with `/` between folders and file.
+ * Returns a blob of type application/zip. Throws a RangeError when they are too many.
+ */
 export async function zip(files, now = new Date()) {
-  const total = files.reduce((sum, { blob }) => sum + blob.size + 300, 0);
+  const named = files.map(({ name, blob }) => ({ name: new TextEncoder().encode(name), blob }));
+  const total = named.reduce((sum, { name, blob }) => sum + blob.size + 76 + 2 * name.length, 22);
   if (total > LARGEST_BYTES || files.length > MOST_FILES) {
     throw new RangeError(t("zip.too-many", { max_bytes: 2 ** 32 }));
   }
   const parts = [];
   const directory = [];
   let offset = 0;
-  for (const { name, blob } of files) {
+  for (const { name, blob } of named) {
     const entry = await entryOf(name, blob, now);
     const local = record(0x04034b50, entry, []);
     parts.push(local, blob);
-    directory.push(record(0x02014b50, entry, [[2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]));
+    directory.push(record(0x02014b50, entry, [[2, 0], [2, 0], [2, 0], [4, PLAIN_FILE], [4, offset]]));
     offset += local.length + blob.size;
   }
   const size = directory.reduce((sum, each) => sum + each.length, 0);
@@ -35,12 +45,12 @@ async function entryOf(name, blob, now) {
   const time = (now.getHours() << 11) | (now.getMinutes() << 5) | (now.getSeconds() >> 1);
   const date = ((now.getFullYear() - 1980) << 9) | ((now.getMonth() + 1) << 5) | now.getDate();
   const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
-  return { name: new TextEncoder().encode(name), size: blob.size, crc, time, date };
+  return { name, size: blob.size, crc, time, date };
 }
 
 /** A local header, or with `more` a line of the central directory: the same fields with others around them. */
 function record(signature, { name, size, crc, time, date }, more) {
-  const made = more.length ? [[2, VERSION]] : [];
+  const made = more.length ? [[2, MADE_BY]] : [];
   const head = fields([[4, signature], ...made, [2, VERSION], [2, UTF8_NAMES], [2, 0], [2, time], [2, date], [4, crc],
     [4, size], [4, size], [2, name.length], [2, 0], ...more]);
   const bytes = new Uint8Array(head.length + name.length);
