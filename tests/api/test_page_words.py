@@ -1,4 +1,4 @@
-"""The page's catalogue of messages: every language says everything that English does, and the page asks for nothing else."""
+"""The page's catalogue: every language says everything that English does, and the page asks for nothing else."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ PLURALS = {
     "fr": {"many", "one", "other"},
     "pt": {"many", "one", "other"},
 }
-CODE = {
-    each.name: each.read_text(encoding="utf-8") for each in SITE.iterdir() if each.name.endswith((".js", ".html"))
-}
+CODE = {each.name: each.read_text(encoding="utf-8") for each in SITE.iterdir() if each.name.endswith((".js", ".html"))}
 CODE["routes.py"] = (resources.files("packshot.api.page") / "routes.py").read_text(encoding="utf-8")
 
 Message = str | dict[str, str]
@@ -109,4 +107,3 @@ def test_presets_are_told_as_they_tell_themselves() -> None:
     for name in preset_names():
         preset = find_preset(name)
         assert (english[f"preset.{name}.title"], english[f"preset.{name}.about"]) == (preset.title, preset.about)
-

@@ -107,12 +107,21 @@ class Shop:
 
 @contextmanager
 def shop(
-    browser: Browser, base_url: str, *, width: int = 1280, height: int = 800, scheme: str = "light"
+    browser: Browser,
+    base_url: str,
+    *,
+    width: int = 1280,
+    height: int = 800,
+    scheme: str = "light",
+    locale: str = "en-US",
 ) -> Iterator[Shop]:
     """A tab of its own, with nothing kept from others; fails when the page complained about anything."""
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
-    )  # type: ignore[arg-type]
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        locale=locale,
+        accept_downloads=True,
+    )
     try:
         visitor = Shop(context.new_page(), base_url)
         yield visitor

@@ -18,7 +18,8 @@ export function problemText({ detail = "", title = "", hint = "", ...problem }) 
 export function noteText(sentence, fact) {
   if (!fact) return plain(sentence);
   const { code, what, most, edges, size, frame } = fact;
-  const figures = { ...fact, ...(size && { size: area(size) }), ...(frame && { frame: area(frame) }), ...(edges && { edges: sides(edges) }) };
+  const written = { size: size && area(size), frame: frame && area(frame), edges: edges && sides(edges) };
+  const figures = { ...fact, ...Object.fromEntries(Object.entries(written).filter(([, value]) => value)) };
   const kept = most === 1 ? [`note.${code}.${what}.never`] : [];
   return told([...kept, `note.${code}.${what}`, `note.${code}`], figures) ?? plain(sentence);
 }
@@ -66,7 +67,9 @@ function bounds({ least, most }, unit, bare = unit) {
 const upTo = ({ least }) => (least === undefined ? "-most" : "");
 
 /** A small share, never less than it is: what is there is not "0%". */
-const atMost = (share) => (share < 0.001 ? t("bounds.under", { most: tenths(0.001) }) : shareOf(Math.ceil(share * 1000 - 1e-6) / 1000));
+function atMost(share) {
+  return share < 0.001 ? t("bounds.under", { most: tenths(0.001) }) : shareOf(Math.ceil(share * 1000 - 1e-6) / 1000);
+}
 
 // By kind of rule, from the figures of a check and the check itself: `asked` completes the demand, `demand` is the ending
 // of the demand's key where there are several, `measured` and `advice` are endings of keys with their figures.
@@ -81,9 +84,11 @@ const RULES = {
   "longest-side": side,
   "shortest-side": side,
   megapixels: (facts, { measured }) => ({
-    demand: upTo(facts), asked: bounds(facts, number), measured: ["is", { measured: number(measured, { maximumFractionDigits: 1 }) }], advice: ["advice"] }),
+    demand: upTo(facts), asked: bounds(facts, number), advice: ["advice"],
+    measured: ["is", { measured: number(measured, { maximumFractionDigits: 1 }) }] }),
   fill: (facts, { measured }) => ({
-    demand: upTo(facts), asked: bounds(facts, shareOf), measured: ["is", { filled: shareOf(facts.percent / 100) }], advice: [measured > facts.most ? "high" : "low"] }),
+    demand: upTo(facts), asked: bounds(facts, shareOf), advice: [measured > facts.most ? "high" : "low"],
+    measured: ["is", { filled: shareOf(facts.percent / 100) }] }),
   aspect: ({ width, height, size }) => ({
     demand: width === height ? "-square" : "", asked: `${width}:${height}`, measured: ["is", { size: area(size) }], advice: ["advice"] }),
   format: ({ allowed }, { measured }) => ({
@@ -93,7 +98,8 @@ const RULES = {
   animation: (_, { passed }) => ({ measured: [passed ? "one" : "several"], advice: ["advice"] }),
   "colour-mode": ({ allowed }, { measured }) => ({
     asked: oneOf(allowed.map(colours)), measured: ["is", { measured: colours(measured) }], advice: ["advice"] }),
-  "bit-depth": ({ most }, { measured }) => ({ asked: bounds({ most }, number), measured: ["is", { measured }], advice: ["advice", { most }] }),
+  "bit-depth": ({ most }, { measured }) => ({
+    asked: bounds({ most }, number), measured: ["is", { measured }], advice: ["advice", { most }] }),
   "whole-product": ({ edges }, { passed }) => ({
     measured: passed ? ["whole"] : ["cut", { edges: sides(edges) }], advice: ["advice"] }),
 };
