@@ -59,7 +59,10 @@ async function start() {
   takeIn(offer, work, apply);
   find("view").addEventListener("change", (event) => { showView(event.target.value); savePage(keep, settings); });
   find("download-all").addEventListener("click", () => downloadAll(settings));
-  find("remove-all").addEventListener("click", () => remove([...photos.all], work));
+  find("remove-all").addEventListener("click", () => {
+    remove([...photos.all], work);
+    keep.clear().then(() => savePage(keep, settings), () => say(t("app.not-cleared")));
+  });
   find("enlarge-all").addEventListener("click", () => enlarge(photos.all.filter(enlargement), changeOwn));
   session.addEventListener("full", () => say(t("app.storage-full")));
   addEventListener("beforeunload", (event) => !session.works && photos.all.some((photo) => photo.isMade && !photo.saved) && event.preventDefault());

@@ -1,5 +1,6 @@
 // The photos of this page and what became of each.
 
+import { pathOf } from "./drop.js";
 import { PLAIN_OWN } from "./looks.js";
 import { extension, outputName, stem } from "./names.js";
 import { Strokes } from "./strokes.js";
@@ -29,7 +30,7 @@ export class Made {
 /**
  * One photo. own: its own look (looks.js). given: the name that somebody gave to its picture; "" for the photo's own.
  * running: { key, control, sent, waits } or null. failure: { key, problem } or null. remote: how the service knows the
- * photo, { id, key: the access key }, or null. lookedAt: the strokes with which somebody looked at it; null for never.
+ * photo, { id, key: the access key, null where it is not known }, or null. lookedAt: the strokes with which somebody looked at it; null for never.
  */
 export class Photo {
   own = { ...PLAIN_OWN };
@@ -50,7 +51,7 @@ export class Photo {
     made = Math.max(made + 1, id ?? 0);
     this.id = id ?? made;
     this.file = file;
-    this.path = file.path ?? "";
+    this.path = pathOf(file);
     this.name = file.name || `photo-${this.id}.png`;
   }
 

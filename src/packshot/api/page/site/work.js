@@ -77,7 +77,7 @@ export class Work extends EventTarget {
     const painted = photo.size ? await photo.strokes.file(photo.size) : null;
     const files = { ...(picture && { background_picture: picture }), ...(painted && { touch_up: painted }) };
     const attempt = async (key) => {
-      const named = photo.remote?.key === key ? photo.remote.id : null;
+      const named = [key, null].includes(photo.remote?.key) ? photo.remote.id : null;
       const made = await makePackshot({ photo: photo.file, named, options, files, key, once, onSent, signal });
       const id = made.facts.photo_id;
       photo.remote = id ? { id, key } : null;
