@@ -246,8 +246,12 @@ def _click(shop: Shop, at: tuple[float, float]) -> None:
 
 def _tinted(shop: Shop) -> int:
     """How many pixels are tinted, as covered by what the preview does not show yet."""
-    count = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
-        .reduce((sum, level, at) => sum + (at % 4 === 3 && level > 0), 0)"""
+    count = """canvas => {
+        const { width, height } = canvas;
+        const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+        copy.drawImage(canvas, 0, 0);
+        return copy.getImageData(0, 0, width, height).data.reduce((sum, level, at) => sum + (at % 4 === 3 && level > 0), 0);
+    }"""
     return int(shop.page.locator("#strokes").evaluate(count))
 
 
