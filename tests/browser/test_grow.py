@@ -165,7 +165,9 @@ def test_a_longer_reach_takes_more(page: Shop) -> None:
     edge=st.integers(40, 80),
     radius=st.floats(6, 25),
     offset=st.floats(2, 10),
-    colours=st.sampled_from([((200, 170, 130), (40, 70, 120)), ((240, 240, 240), (90, 90, 95)), ((30, 30, 30), (120, 40, 40))]),
+    colours=st.sampled_from(
+        [((200, 170, 130), (40, 70, 120)), ((240, 240, 240), (90, 90, 95)), ((30, 30, 30), (120, 40, 40))]
+    ),
 )
 def test_a_stroke_along_an_edge_does_not_spill(
     page: Shop, edge: int, radius: float, offset: float, colours: tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -211,13 +213,17 @@ def test_strokes_are_the_same_after_they_were_stored(page: Shop) -> None:
         const state = first.state;
         state.done[1].id += 1000; // as another visit may have counted
         const again = Strokes.from(JSON.parse(JSON.stringify(structuredClone(state))));
-        const bytes = async (strokes) => [...new Uint8Array(await (await strokes.file({ width: 40, height: 30 })).arrayBuffer())];
+        const bytes = async (strokes) => {
+            const file = await strokes.file({ width: 40, height: 30 });
+            return [...new Uint8Array(await file.arrayBuffer())];
+        };
         const same = JSON.stringify(await bytes(first)) === JSON.stringify(await bytes(again));
         const key = again.key;
         again.redo();
         const redone = again.done.length;
         again.add({ tool: "brush", brush: "keep", radius: 2, points: [{ x: 1, y: 1 }] });
-        return { same, keys: [key, state.done.map(({ id }) => id).join(".")], redone, ids: again.done.map(({ id }) => id) };"""
+        const ids = (strokes) => strokes.map(({ id }) => id);
+        return { same, keys: [key, ids(state.done).join(".")], redone, ids: ids(again.done) };"""
     found = run(page, body)
     assert found["same"]
     assert found["keys"][0] == found["keys"][1]
@@ -228,7 +234,8 @@ def test_strokes_are_the_same_after_they_were_stored(page: Shop) -> None:
 def test_a_mask_changes_its_own_pixels_and_none_beside_them(page: Shop) -> None:
     body = """const { pack, paint } = await from("strokes");
         const mask = Uint8Array.from(given.mask);
-        return [...paint([{ brush: "remove", points: [], radius: 1, mask: pack(mask, 40, 30) }], 1, given.width, given.height)];"""
+        const stroke = { brush: "remove", points: [], radius: 1, mask: pack(mask, 40, 30) };
+        return [...paint([stroke], 1, given.width, given.height)];"""
     mask = np.zeros((30, 40), int)
     mask[5:15, 10:20] = 1
     for factor in (1, 2):

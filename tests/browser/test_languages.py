@@ -14,7 +14,6 @@ from packshot.api.limits import _size
 from packshot.core import notes
 from packshot.core.codecs.formats import FORMATS, Format
 from packshot.core.geometry import Box, Size
-from packshot.core.notes import Note
 from packshot.core.rules import Facts, Ground, Report
 from packshot.engine.presets import find_preset, preset_names
 from tests.api.test_page_words import PLURALS, catalogue

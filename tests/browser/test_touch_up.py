@@ -199,7 +199,7 @@ def test_the_photo_is_plain_until_the_matte_is_known_and_then_it_is_known(shop: 
     shop.pick("mug")
     shop.expect_tally("1 of 1 ready.")
     held: list[Route] = []
-    shop.page.route("**/v1/packshots", lambda route: held.append(route))
+    shop.page.route("**/v1/packshots", held.append)
     painting = shop.look_at("mug.jpg")
     painting.get_by_label("Touch up").check()
     expect(painting.locator("#busy")).to_have_text("Working on it")
@@ -250,7 +250,8 @@ def _tinted(shop: Shop) -> int:
         const { width, height } = canvas;
         const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
         copy.drawImage(canvas, 0, 0);
-        return copy.getImageData(0, 0, width, height).data.reduce((sum, level, at) => sum + (at % 4 === 3 && level > 0), 0);
+        const levels = copy.getImageData(0, 0, width, height).data;
+        return levels.reduce((sum, level, at) => sum + (at % 4 === 3 && level > 0), 0);
     }"""
     return int(shop.page.locator("#strokes").evaluate(count))
 
