@@ -17,6 +17,7 @@ const PAUSE_MS = 300;
  */
 export class Place {
   photo = null;
+  #facts = null; // of the picture that was there when nothing was in hand
   #live = null; // { dx, dy, grown, turned }: what is done since the picture that is there was made
   #grip = ""; // "move" or "scale", while a pointer holds the product
   #from = null;
@@ -40,8 +41,11 @@ export class Place {
     find("place-reset").addEventListener("click", () => this.onChange({ rotate: 0, place: null, max_upscale: null }));
   }
 
+  /** Show a photo, or the picture of it that has come meanwhile: once nobody holds the product, and it is the last one. */
   enter(photo) {
+    if (this.photo === photo && this.#live && (this.#grip || !this.work.isSettled(photo))) return;
     this.photo = photo;
+    this.#facts = photo.result?.facts ?? null;
     this.#reset();
     if (this.#facts) this.previews.get(photo).then((preview) => this.#show(preview), () => {});
   }
@@ -63,10 +67,6 @@ export class Place {
     this.#change({ dx: live.dx + px * steps[event.key][0], dy: live.dy + px * steps[event.key][1] });
     this.#soon();
     return true;
-  }
-
-  get #facts() {
-    return this.photo?.result?.facts ?? null;
   }
 
   /** Whether the product can be moved: not where the frame follows from it. */
@@ -145,8 +145,8 @@ export class Place {
     const own = {};
     if (turned) own.rotate = this.#rotate;
     if (dx || dy || grown !== 1) Object.assign(own, this.#placed());
-    if (Object.keys(own).length) this.onChange(own, "place");
-    else this.#reset();
+    this.onChange(own, "place");
+    if (this.work.isSettled(this.photo)) this.enter(this.photo);
   }
 
   #placed() {
