@@ -64,7 +64,8 @@ export function bytes(count) {
   let unit = 0;
   let value = count;
   while (value >= UNIT_STEP && unit < UNITS.length - 1) { value /= UNIT_STEP; unit += 1; }
-  return number(Math.floor(10 * value) / 10, { style: "unit", unit: UNITS[unit], unitDisplay: unit ? "short" : "long", maximumFractionDigits: 1 });
+  return number(Math.floor(10 * value) / 10, { style: "unit", unit: UNITS[unit], unitDisplay: unit ? "short" : "long",
+    maximumFractionDigits: 1, useGrouping: false });
 }
 
 /** "a, b and c". */
