@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import cv2
 import numpy as np
@@ -38,6 +39,7 @@ def placing(shop: Shop) -> Locator:
     made(shop)
     dialog = shop.look_at("bottle.jpg")
     dialog.get_by_label("Place", exact=True).check()
+    expect(dialog.locator("#placing img")).to_have_attribute("src", re.compile("^blob:"))
     return dialog
 
 
@@ -47,12 +49,12 @@ def test_a_background_of_its_own_leaves_the_other_photos_alone(shop: Shop) -> No
     made(shop)
     dialog = shop.look_at("one.jpg")
     dialog.get_by_text("Only this photo").click()
-    dialog.get_by_label("Colour", exact=True).check()
-    made(shop)
+    with shop.remade():
+        dialog.get_by_label("Colour", exact=True).check()
     code = dialog.get_by_label("Colour as a code")
-    code.fill("2a6")
-    code.press("Enter")
-    made(shop)
+    with shop.remade():
+        code.fill("2a6")
+        code.press("Enter")
     expect(dialog.get_by_role("button", name="#22aa66")).to_be_visible()  # kept for the next photo
     dialog.get_by_role("button", name="Close").click()
     assert corner(shop, "one.jpg") == pytest.approx((0x22, 0xAA, 0x66), abs=3)
@@ -82,21 +84,21 @@ def test_a_colour_that_is_none_is_said(shop: Shop) -> None:
 
 def test_the_product_is_dragged_and_scaled_in_its_frame(shop: Shop, placing: Locator) -> None:
     before = product_box(shop, placing)
-    placing.get_by_role("slider", name="Size", exact=True).fill("40")
-    made(shop)
+    with shop.remade():
+        placing.get_by_role("slider", name="Size", exact=True).fill("40")
     smaller = product_box(shop, placing)
     assert max(extent(smaller)) == pytest.approx(0.4, abs=0.02)
     assert centre(smaller) == pytest.approx(centre(before), abs=0.02)
-    drag(shop, placing.locator("#handles"), dx=-60, dy=40)
-    made(shop)
+    with shop.remade():
+        drag(shop, placing.locator("#handles"), dx=-60, dy=40)
     moved = product_box(shop, placing)
     assert centre(moved)[0] < centre(smaller)[0] - 0.05
     assert centre(moved)[1] > centre(smaller)[1] + 0.03
     assert extent(moved) == pytest.approx(extent(smaller), abs=0.02)
-    placing.locator("#stage").focus()
-    for _ in range(3):
-        shop.page.keyboard.press("Shift+ArrowRight")
-    made(shop)
+    with shop.remade():
+        placing.locator("#stage").focus()
+        for _ in range(3):
+            shop.page.keyboard.press("Shift+ArrowRight")
     assert centre(product_box(shop, placing))[0] == pytest.approx(centre(moved)[0] + 0.15, abs=0.02)
 
     shop.page.keyboard.press("Control+z")
@@ -111,12 +113,12 @@ def test_the_product_is_dragged_and_scaled_in_its_frame(shop: Shop, placing: Loc
 def test_a_photo_is_turned_and_straightened(shop: Shop, placing: Locator) -> None:
     left, top, right, bottom = product_box(shop, placing)
     assert bottom - top > right - left, "the bottle stands"
-    placing.get_by_role("button", name="Turn right").click()
-    made(shop)
+    with shop.remade():
+        placing.get_by_role("button", name="Turn right").click()
     left, top, right, bottom = product_box(shop, placing)
     assert bottom - top < right - left, "the bottle lies"
-    placing.get_by_label("Straighten").fill("10")
-    made(shop)
+    with shop.remade():
+        placing.get_by_label("Straighten").fill("10")
     expect(placing.locator("#straighten-value")).to_have_text("10\u00b0")
     placing.get_by_label("Compare").check()  # photo and picture lie on each other, turned alike
     rotated = placing.locator("#before img").evaluate("image => getComputedStyle(image).rotate")
@@ -176,8 +178,8 @@ def test_enlarge_stands_on_the_card_that_needs_it(shop: Shop) -> None:
     shop.expect_tally("1 of 2 ready, 1 does not meet the rules.")
     expect(shop.card("small.jpg").locator(".state")).not_to_contain_text("Ready")
     expect(shop.page.get_by_role("button", name="Enlarge: large.jpg")).to_be_hidden()
-    shop.page.get_by_role("button", name="Enlarge: small.jpg").click()
-    made(shop)
+    with shop.remade():
+        shop.page.get_by_role("button", name="Enlarge: small.jpg").click()
     shop.expect_tally("2 of 2 ready.")
     assert max(picture(shop, "small.jpg").size) >= 1000
     expect(shop.page.get_by_role("button", name="Enlarge: small.jpg")).to_be_hidden()
