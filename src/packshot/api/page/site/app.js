@@ -1,5 +1,6 @@
 // The page: its parts put together.
 
+import { followTrouble } from "./banner.js";
 import { Connection } from "./connection.js";
 import { copy, curlLine } from "./curl.js";
 import { find, make, saveAs, say } from "./dom.js";
@@ -17,14 +18,14 @@ import { sampleList, samples } from "./samples.js";
 import { about, Gone } from "./service.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
+import { followHistory, showToast } from "./taking_back.js";
+import { showTally } from "./tally.js";
 import { Viewer } from "./viewer.js";
 import { Work } from "./work.js";
 import { kinds } from "./words.js";
 import { zip } from "./zip.js";
 
 const DEBOUNCE_MS = 150;
-const SPEAK_EACH_MS = 6000;
-const TOAST_MS = 10_000;
 const MANY = 24; // photos, from which on the cards are small
 const WIDE = matchMedia("(min-width: 60rem)");
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
@@ -36,8 +37,7 @@ const history = new History();
 
 /** The page as soon as the service says what it can do. */
 async function start() {
-  connection.addEventListener("change", showBanner);
-  keys.addEventListener("change", showBanner);
+  const followWork = followTrouble({ connection, keys });
   const [offer, session] = await Promise.all([offered(), Session.open()]);
   const keep = new Keep({ session, photos });
   const earlier = await keep.restore();
@@ -49,9 +49,9 @@ async function start() {
     onEnlarge: (photo) => enlarge([photo], changeOwn) });
   find("inputs").textContent = t("app.inputs", { kinds: kinds(offer), max_bytes: offer.inputs.max_bytes });
   find("form").append(curlBox());
-  photos.addEventListener("change", ({ detail: { photo } }) => { list.update(photo); viewer.update(photo); showTally(work); });
-  work.addEventListener("stopped", () => showStop(work, settings));
-  followHistory(work);
+  photos.addEventListener("change", ({ detail: { photo } }) => { list.update(photo); viewer.update(photo); showTally(photos, work); showView(chosenView); });
+  followWork(work, settings);
+  followHistory(history, () => work.pump());
   showView(earlier.page.view ?? "auto");
   if (earlier.page.look) settings.look = known(earlier.page.look, offer);
   const apply = follow(settings, work, keep);
@@ -170,49 +170,7 @@ function remove(some, work) {
   let putBack = photos.remove(some);
   history.did({ words, undo: () => { putBack(); work.pump(); }, redo: () => { putBack = photos.remove(some); } });
   if (!photos.all.length) find("pick").focus();
-  showToast(words);
-}
-
-function followHistory(work) {
-  const undone = (step) => step && say(t("history.undone", { words: step.words }));
-  const redone = (step) => step && say(t("history.redone", { words: step.words }));
-  find("page-undo").addEventListener("click", () => undone(history.undo()));
-  find("page-redo").addEventListener("click", () => redone(history.redo()));
-  find("toast-undo").addEventListener("click", () => { undone(history.undo()); hideToast(); find("photos").focus(); });
-  document.addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.altKey || document.querySelector("dialog[open]") || event.target.matches("input[type=text]")) return;
-    const key = event.key.toLowerCase();
-    if (key !== "z" && key !== "y") return;
-    event.preventDefault();
-    if (key === "y" || event.shiftKey) redone(history.redo());
-    else undone(history.undo());
-  });
-  history.addEventListener("change", () => {
-    for (const [id, step, words] of [["page-undo", history.last(), "history.undo"], ["page-redo", history.next(), "history.redo"]]) {
-      const button = find(id);
-      if (!step && document.activeElement === button) find("photos-title").focus();
-      button.disabled = !step;
-      button.title = step ? t(words, { words: step.words }) : "";
-    }
-    if (toasted !== history.last()) hideToast();
-    work.pump();
-  });
-}
-
-let toasted = null;
-let toastTimer = 0;
-
-function showToast(words) {
-  toasted = history.last();
-  find("toast-words").textContent = words;
-  find("toast").hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(hideToast, TOAST_MS);
-}
-
-function hideToast() {
-  if (find("toast").matches(":focus-within, :hover")) toastTimer = setTimeout(hideToast, TOAST_MS);
-  else find("toast").hidden = true;
+  showToast(words, history.last());
 }
 
 let chosenView = "auto";
@@ -238,65 +196,6 @@ function fold() {
   const show = () => { find("settings").open = WIDE.matches; };
   WIDE.addEventListener("change", show);
   show();
-}
-
-function showBanner() {
-  const [words, action, act] = bannerOf();
-  find("banner").hidden = !words;
-  find("banner-text").textContent = words;
-  find("banner-button").textContent = action;
-  find("banner-button").onclick = act;
-}
-
-function bannerOf() {
-  const tryNow = [t("app.try-now"), () => connection.tryNow()];
-  if (connection.state === "gone") return [t("app.gone"), ...tryNow];
-  if (keys.putOff) return [t("app.key-waits"), t("app.enter-key"), () => keys.ask()];
-  if (connection.state === "busy") return [t("app.busy", { count: Math.max(1, Math.ceil(connection.pauseS)) }), ...tryNow];
-  if (keys.notice) return [keys.notice, t("app.close"), () => keys.dismiss()];
-  return stop ?? ["", "", null];
-}
-
-let stop = null;
-
-function showStop(work, settings) {
-  const problem = work.stopped?.problem;
-  if (problem?.slug === "invalid-option") settings.complain(problem.message);
-  stop = problem && problem.slug !== "invalid-option" ? [t("app.no-credits", { why: problem.message }), t("app.try-again"), () => work.resume()] : null;
-  showBanner();
-}
-
-let spoken = { at: 0, words: "" };
-
-function showTally(work) {
-  if (chosenView === "auto") showView("auto");
-  const all = photos.all.length;
-  const count = (test) => photos.all.filter(test).length;
-  const failed = count((photo) => photo.failure);
-  const done = count((photo) => !photo.failure && work.isDone(photo));
-  const look = count((photo) => work.isDone(photo) && photo.needsLook);
-  const rules = count((photo) => work.isDone(photo) && photo.breaksRules && !photo.needsLook);
-  const ready = done - look - rules;
-  const words = [t("app.tally.ready", { count: ready, all }), look && t("app.tally.look", { count: look }),
-    rules && t("app.tally.rules", { count: rules }), failed && t("app.tally.failed", { count: failed })].filter(Boolean).join(", ");
-  find("tally").textContent = `${words}.`;
-  const settled = done + failed;
-  find("all").value = all ? settled / all : 0;
-  find("all").hidden = settled === all;
-  const made = count((photo) => photo.isMade);
-  find("download-all").disabled = !made;
-  find("download-all").textContent = made === all ? t("app.download-all", { count: made }) : t("app.download-some", { count: made, all });
-  const small = count(enlargement);
-  find("hint").hidden = !small;
-  find("hint-words").textContent = t("app.too-small", { count: small });
-  speak(`${words}.`, settled === all);
-}
-
-/** Tell listeners how it goes: now and then, and when all is done. */
-function speak(words, done) {
-  if (!photos.all.length || words === spoken.words || (!done && Date.now() - spoken.at < SPEAK_EACH_MS)) return;
-  spoken = { at: Date.now(), words };
-  say(done ? t("app.all-done", { tally: words }) : words);
 }
 
 async function downloadAll(settings) {

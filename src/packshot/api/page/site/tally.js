@@ -1,0 +1,39 @@
+// How many photos are ready, what the others need, and how far all of them are.
+
+import { find, say } from "./dom.js";
+import { t } from "./language.js";
+import { enlargement } from "./report.js";
+
+const SPEAK_EACH_MS = 6000;
+
+let spoken = { at: 0, words: "" };
+
+export function showTally(photos, work) {
+  const all = photos.all.length;
+  const count = (test) => photos.all.filter(test).length;
+  const failed = count((photo) => photo.failure);
+  const done = photos.all.filter((photo) => !photo.failure && work.isDone(photo));
+  const look = done.filter((photo) => photo.needsLook).length;
+  const rules = done.filter((photo) => photo.breaksRules && !photo.needsLook).length;
+  const ready = done.length - look - rules;
+  const words = [t("app.tally.ready", { count: ready, all }), look && t("app.tally.look", { count: look }),
+    rules && t("app.tally.rules", { count: rules }), failed && t("app.tally.failed", { count: failed })].filter(Boolean).join(", ");
+  find("tally").textContent = `${words}.`;
+  const settled = done.length + failed;
+  find("all").value = all ? settled / all : 0;
+  find("all").hidden = settled === all;
+  const made = count((photo) => photo.isMade);
+  find("download-all").disabled = !made;
+  find("download-all").textContent = made === all ? t("app.download-all", { count: made }) : t("app.download-some", { count: made, all });
+  const small = count(enlargement);
+  find("hint").hidden = !small;
+  find("hint-words").textContent = t("app.too-small", { count: small });
+  if (all) speak(`${words}.`, settled === all);
+}
+
+/** Tell listeners how it goes: now and then, and when all is done. */
+function speak(words, done) {
+  if (words === spoken.words || (!done && Date.now() - spoken.at < SPEAK_EACH_MS)) return;
+  spoken = { at: Date.now(), words };
+  say(done ? t("app.all-done", { tally: words }) : words);
+}
