@@ -42,7 +42,7 @@ BINARY = {"type": "string", "format": "binary"}
 
 def form_body(properties: Mapping[str, Any], required: Sequence[str], **more: Any) -> dict[str, Any]:
     """The body of a multipart form as OpenAPI has it. more: of its schema."""
-    schema = {"type": "object", "required": required, "properties": properties, **more}
+    schema = {"type": "object", "properties": properties, **({"required": required} if required else {}), **more}
     return {"required": True, "content": {MULTIPART: {"schema": schema}}}
 
 
