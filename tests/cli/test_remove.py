@@ -87,8 +87,8 @@ def test_a_preset_says_which_rules_the_picture_keeps_and_fails_nothing(jpeg: Pat
     assert result.exit_code == 0, result.stderr
     said = result.stderr
     assert "Amazon main image: FAILED, 1 of 6 rules not kept" in said
-    assert "ok      The product fills" in said
-    assert "FAILED  The longest side has" in said
+    assert "ok      The product must fill" in said
+    assert "FAILED  The longest side must be" in said
     assert invoked("check", jpeg.with_name("photo-amazon.jpg"), "--preset", "amazon").exit_code == 1
 
 
@@ -100,7 +100,7 @@ def test_of_many_photos_only_what_breaks_rules_is_said_and_counted(tmp_path: Pat
     result = invoked("remove", photos, "--out", tmp_path / "out", "--preset", "google")
     assert result.exit_code == 0, result.stderr
     assert "2 break the rules of their preset" in result.stderr
-    assert result.stderr.count("The shortest side has") == 2
+    assert result.stderr.count("The shortest side must be") == 2
     assert "ok      " not in result.stderr
 
 

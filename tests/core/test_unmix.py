@@ -105,7 +105,7 @@ def test_hardly_any_of_a_strong_ground_stays_in_fur(ground: Colour) -> None:
     rough = blunt(truth, 4)
     seen, known = seen_and_ground(picture, rough)
     matte = redraw_edges(known, picture, seen, rough)
-    found = estimate_foreground(picture, matte, known)
+    found = estimate_foreground(picture, matte, known.smooth)
     way = np.array(ground, np.float32) - colours.reshape(-1, 3)[found.transition]
     share = ((found.colours - colours.reshape(-1, 3)[found.transition]) * way).sum(axis=1) / (way * way).sum(axis=1)
     weight = matte.reshape(-1)[found.transition]
