@@ -199,7 +199,11 @@ def test_the_photo_is_plain_until_the_matte_is_known_and_then_it_is_known(shop: 
     shop.pick("mug")
     shop.expect_tally("1 of 1 ready.")
     held: list[Route] = []
-    shop.page.route("**/v1/packshots", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    shop.page.route("**/v1/packshots", hold)
     painting = shop.look_at("mug.jpg")
     painting.get_by_label("Touch up").check()
     expect(painting.locator("#busy")).to_have_text("Working on it")

@@ -225,18 +225,23 @@ function flood({ width, height, planes: [ls, as, bs], edges: changes, bins: plac
   const areas = new Float64Array(LEVELS);
   const heads = new Int32Array(LEVELS).fill(-1); // of a chain of pixels for each level
   const next = new Int32Array(width * height);
-  const seen = new Uint8Array(width * height);
+  const seen = allowed.map((value) => 1 - value);
   const like = liked ? liked[places[seed]] : 0;
   let now = 0;
   const visit = (at) => {
-    if (seen[at] || !allowed[at]) return;
+    if (seen[at]) return;
     seen[at] = 1;
     const dl = ls[at] - l;
     const da = as[at] - a;
     const db = bs[at] - b;
-    let own = PER_STEP * Math.max(Math.sqrt(dl * dl + da * da + db * db), EDGE * changes[at]);
-    if (liked) own *= Math.max(0.5, 1 + ALIKE * (like - liked[places[at]]));
-    const to = Math.max(now, Math.floor(own));
+    const away = Math.sqrt(dl * dl + da * da + db * db);
+    const change = EDGE * changes[at];
+    let own = PER_STEP * (away > change ? away : change);
+    if (liked) {
+      const factor = 1 + ALIKE * (like - liked[places[at]]);
+      own *= factor > 0.5 ? factor : 0.5;
+    }
+    const to = own > now ? Math.trunc(own) : now;
     if (to >= LEVELS) return;
     next[at] = heads[to];
     heads[to] = at;

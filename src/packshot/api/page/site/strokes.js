@@ -59,8 +59,8 @@ export class Strokes {
 }
 
 /** The size at which a photo is painted on, and its share of the photo's. */
-export function gridOf({ width, height }) {
-  const scale = Math.min(1, LONGEST_PX / Math.max(width, height));
+export function gridOf({ width, height }, longestPx = LONGEST_PX) {
+  const scale = Math.min(1, longestPx / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)), scale };
 }
 
@@ -115,10 +115,12 @@ export function pack(mask, width, height) {
 export function unpack({ width, height, left, top, right, bottom, runs }) {
   const mask = new Uint8Array(width * height);
   const across = right - left + 1;
+  const all = across * (bottom - top + 1);
   let at = 0;
   runs.forEach((length, index) => {
-    if (index % 2) for (let i = at; i < Math.min(at + length, across * (bottom - top + 1)); i += 1) mask[(top + Math.floor(i / across)) * width + left + i % across] = 1;
-    at += length;
+    const end = Math.min(all, at + length);
+    if (index % 2) for (let i = at; i < end; i += 1) mask[(top + Math.floor(i / across)) * width + left + i % across] = 1;
+    at = end;
   });
   return mask;
 }

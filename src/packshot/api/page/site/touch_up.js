@@ -7,6 +7,7 @@ import { t } from "./language.js";
 import { AS_FOUND, gridOf, pack, paint, traceOf } from "./strokes.js";
 
 const PAUSE_MS = 350;
+const SEEN_PX = 1000; // longest side at which edges are looked for: the service moves them by up to 1 % of it
 const READ_MS = 4000; // as long as a short note stays
 
 /**
@@ -19,7 +20,7 @@ export class TouchUp {
   #note = 0;
   #shown = new Set(); // the strokes that the preview knows
   #url = ""; // of the preview that is shown
-  #look = null; // the photo's colours at the size that is painted on; false where the browser hides them
+  #look = null; // the photo's colours at SEEN_PX; false where the browser hides them
   #alpha = null; // of the preview, at the same size
   #ready = Promise.resolve();
   #waiting = []; // strokes that ended before the colours were read
@@ -91,7 +92,7 @@ export class TouchUp {
       await image.decode();
       await new Promise((resolve) => { setTimeout(resolve); });
       if (!current()) return;
-      const { width, height } = gridOf(photo.size);
+      const { width, height } = gridOf(photo.size, SEEN_PX);
       this.#look = tellsColours() && new Look(pixels(image, width, height), width, height);
     } catch {
       if (!current()) return;
@@ -110,14 +111,14 @@ export class TouchUp {
   #snapped(stroke) {
     if (!this.#look || !find("snap").checked) return stroke;
     const { width, height } = this.#look;
-    const { painted, line } = traceOf(stroke, gridOf(this.photo.size).scale, width, height);
+    const { painted, line } = traceOf(stroke, gridOf(this.photo.size, SEEN_PX).scale, width, height);
     return line.length ? { ...stroke, mask: pack(snap(this.#look, painted, line), width, height) } : stroke;
   }
 
   #click(stroke) {
     if (!this.#look) return this.#tell(t("paint.hidden-colours"));
     const { width, height } = this.#look;
-    const { scale } = gridOf(this.photo.size);
+    const { scale } = gridOf(this.photo.size, SEEN_PX);
     const [x, y] = ["x", "y"].map((axis) => Math.floor(stroke.points[0][axis] * scale));
     if (x < 0 || y < 0 || x >= width || y >= height) return undefined;
     return this.#grow({ stroke, x, y, alpha: this.#known() }, (strokes, grown) => strokes.add(grown));
@@ -146,7 +147,7 @@ export class TouchUp {
     const { width, height } = this.#look;
     const since = this.photo.strokes.done.filter((stroke) => !this.#shown.has(stroke.id));
     if (!since.length) return this.#alpha;
-    const painted = paint(since, gridOf(this.photo.size).scale, width, height);
+    const painted = paint(since, gridOf(this.photo.size, SEEN_PX).scale, width, height);
     return this.#alpha.map((value, at) => {
       if (painted[at] > AS_FOUND) return Math.max(value, 2 * (painted[at] - AS_FOUND));
       return painted[at] < AS_FOUND ? Math.min(value, 2 * painted[at]) : value;
