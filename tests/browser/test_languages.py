@@ -106,6 +106,7 @@ def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, running: Running,
         dialog = shop.page.locator("#viewer")
         for mode in ("compare", "paint"):
             dialog.locator(f"[name=mode][value={mode}]").check()
+            expect(shop.page.locator("#busy")).to_be_hidden()
             for button in dialog.locator("button:visible, label:visible").all():
                 box = button.bounding_box()
                 assert box

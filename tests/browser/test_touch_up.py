@@ -176,7 +176,7 @@ def test_a_part_can_be_clicked_with_keys_alone(shop: Shop, painting: Locator) ->
 def test_a_rough_stroke_spills_over_an_edge_unless_it_snaps(shop: Shop, painting: Locator, snaps: bool) -> None:
     painting.get_by_label("Snap to edges").set_checked(snaps)
     painting.get_by_label("Remove").check()
-    painting.get_by_label("Size", exact=True).fill("75")
+    painting.locator("#brush-size").fill("75")
     diameter = shop.page.locator("#ring").evaluate("ring => ring.style.width")
     box = shop.page.locator("#world").bounding_box()
     assert box

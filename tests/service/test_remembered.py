@@ -48,7 +48,9 @@ def results(draw: st.DrawFn) -> Result:
 @given(results())
 @settings(max_examples=40)
 def test_a_replay_says_all_that_the_first_answer_said(result: Result) -> None:
-    stored = StoredResult(ResultLink("a.jpg", "expires=1&signature=x", 1), result, len(result.data))
+    stored = StoredResult(
+        link=ResultLink("a.jpg", "expires=1&signature=x", 1), result=result, size_bytes=len(result.data)
+    )
     again = recalled(remembered(stored))
     assert (again.result.data, again.result.media_type) == (b"", result.media_type)
     assert again.result.notes == result.notes

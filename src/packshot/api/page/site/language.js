@@ -138,6 +138,7 @@ async function catalogue(code) {
 
 /** The switch: every language by its own name, for people who do not read the present one. */
 function offerLanguages(select) {
+  if (!select) return; // another page, which uses these words
   select.replaceChildren(...languages.map(({ code, name }) => {
     const option = new Option(name, code, code === language, code === language);
     option.lang = code;

@@ -125,9 +125,10 @@ export class Place {
     this.#draw();
   }
 
+  /** Once the keys rest; what comes soon after is one step with it. */
   #soon() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#commit(), PAUSE_MS);
+    this.#timer = setTimeout(() => this.#commit("nudge"), PAUSE_MS);
   }
 
   #flush() {
@@ -136,7 +137,7 @@ export class Place {
   }
 
   /** What was done becomes the photo's own look. The product stays where it is shown until its picture is there. */
-  #commit() {
+  #commit(merge = "") {
     clearTimeout(this.#timer);
     this.#grip = "";
     const live = this.#live;
@@ -145,7 +146,7 @@ export class Place {
     const own = {};
     if (turned) own.rotate = this.#rotate;
     if (dx || dy || grown !== 1) Object.assign(own, this.#placed());
-    this.onChange(own, "place");
+    this.onChange(own, merge);
     if (this.work.isSettled(this.photo)) this.enter(this.photo);
   }
 

@@ -42,9 +42,6 @@ export class Strokes {
     if (this.undone.length) this.done.push(this.undone.pop());
   }
 
-  get state() { return this.done; }
-  static from(state) { const strokes = new Strokes(); strokes.done = state ?? []; return strokes; }
-
   /** A name for what is painted now: another painting, another name. */
   get key() {
     return this.done.map((stroke) => stroke.id).join(".");
