@@ -39,6 +39,7 @@ def kept(page: Page) -> str | None:
 
 def works(shop: Shop) -> None:
     """A photo is made without a question, beside those that an earlier visit left."""
+    expect(shop.page.locator("#samples button").first).to_be_attached()  # what an earlier visit left is there
     before = shop.page.locator(".card").count()
     shop.pick("mug")
     shop.expect_tally(f"{before + 1} of {before + 1} ready.")
