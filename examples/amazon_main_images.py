@@ -85,7 +85,7 @@ def main() -> None:
     done: dict[str, Path] = {}
     trouble: list[str] = []
     with (given.amazon / "rules.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, RULES)
+        writer = csv.DictWriter(file, RULES, extrasaction="ignore")
         writer.writeheader()
         for photo, said in main_photos(given.photos):
             try:
