@@ -57,7 +57,7 @@ _TO_TOP = "() => scrollTo({ top: 0, behavior: 'instant' })"
 
 @dataclass
 class Step:
-    """What one step took. seconds: until every card was settled. sent_bytes, received_bytes: of those requests."""
+    """The cost of one step. seconds: until every card was settled. sent_bytes, received_bytes: of those requests."""
 
     name: str
     clicks: int
@@ -127,7 +127,7 @@ class Traffic:
             self.in_flight.remove(request)
             self.last_s = time.time()
 
-    # What the browser's network says, since a form with files has no body that a script could measure.
+    # As the browser's network says, since a form with files has no body that a script could measure.
     def _sent(self, said: dict[str, dict[str, str]]) -> None:
         sizes = [value for name, value in said["headers"].items() if name.lower() == "content-length"]
         self.sent_bytes += sum(int(size) for size in sizes)

@@ -13,7 +13,7 @@ from packshot.engine.presets import find_preset, preset_names
 
 SITE = resources.files("packshot.api.page") / "site"
 ENGLISH = "en"
-# What Intl.PluralRules has for each; tests/browser asks the browser whether that is so.
+# As Intl.PluralRules has them; tests/browser asks the browser whether that is so.
 PLURALS = {
     "de": {"one", "other"},
     "en": {"one", "other"},

@@ -40,7 +40,7 @@ def page(browser: Browser, running: Running) -> Iterator[Shop]:
 
 
 def run(page: Shop, body: str, **given: object) -> Any:
-    """What a function in the page returns; `from(name)` in it loads a module."""
+    """The answer of a function in the page; `from(name)` in it loads a module."""
     return page.page.evaluate(LOAD % body, given)
 
 

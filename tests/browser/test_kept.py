@@ -1,4 +1,4 @@
-"""What the page keeps: a reload loses nothing, another look costs nothing, and nobody's photo is sent twice."""
+"""The page keeps its work: a reload loses nothing, another look costs nothing, and nobody's photo is sent twice."""
 
 from __future__ import annotations
 

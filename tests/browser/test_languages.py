@@ -39,7 +39,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, running: Running) -> 
 
 
 def say(shop: Shop, body: str, given: object) -> Any:
-    """What `body` makes of `given` with the modules `words` and `told` of the page."""
+    """The value that `body` makes of `given` with the modules `words` and `told` of the page."""
     modules = "['language', 'explain'].map((name) => import(`/page/now/${name}.js`))"
     load = f"const [words, told] = await Promise.all({modules});"
     return shop.page.evaluate(f"async (given) => {{ {load} return {body}; }}", given)

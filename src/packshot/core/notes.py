@@ -28,7 +28,7 @@ Figures = Mapping[str, Figure]
 
 @dataclass(frozen=True)
 class Note:
-    """What could not be done as asked. code: stable. message: for people. facts: the figures in it, by name.
+    """Something that could not be done as asked. code: stable. message: for people. facts: the figures in it, by name.
 
     As text it is its message.
     """

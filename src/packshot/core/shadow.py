@@ -84,7 +84,7 @@ def soft_shadow(alpha: Float32) -> Float32:
 
 
 def kept_near_edges(density: Float32, product: Box) -> tuple[Float32, Float32] | None:
-    """What to keep of a shadow in each row and in each column of the output, so that no edge cuts it.
+    """The share of a shadow to keep in each row and in each column of the output, so that no edge cuts it.
 
     Towards an edge that it reaches it fades out, to nothing in the last pixels.
 

@@ -19,7 +19,7 @@ from packshot.engine.presets import Preset, find_preset
 from packshot.errors import InvalidOption, NoForeground
 
 OUR_OWN = Limits(max_pixels=100_000_000, min_side_px=1)
-"""What the pipeline itself makes: up to the largest canvas, and a crop as small as its product."""
+"""Canvases that the pipeline itself makes: up to the largest canvas, and a crop as small as its product."""
 
 VISIBLE = 26
 """Of 255: from here on a matte shows product."""

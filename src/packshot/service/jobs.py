@@ -97,7 +97,7 @@ class StoredResult(Made):
 
 @dataclass
 class _Charge:
-    """What a piece of work costs. credits: that were taken; when it is settled, that were spent.
+    """The price of a piece of work. credits: that were taken; when it is settled, that were spent.
 
     also: what is written together with their being spent, or not at all; it is told how many.
     """

@@ -35,7 +35,7 @@ _ONE = np.float32(1).view(np.uint32)
 
 
 def photo_id_of(data: bytes) -> str:
-    """What a photo is called: by its bytes alone. Takes 0.1 s for the largest."""
+    """The name of a photo, by its bytes alone. Takes 0.1 s for the largest."""
     return hashlib.sha256(data).hexdigest()[:ID_CHARACTERS]
 
 

@@ -1,4 +1,4 @@
-// What stops all work, over the page, with what can be done about it.
+// Trouble that stops all work: a line over the page, with a button that helps.
 
 import { find } from "./dom.js";
 import { t } from "./language.js";

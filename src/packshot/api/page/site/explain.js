@@ -1,4 +1,4 @@
-// What the service says about a photo, in the language and the words of this page. Where the catalogue does not know a
+// Errors, notes and rules of the service, in the language and the words of this page. Where the catalogue does not know a
 // code, or a figure that its sentence needs is missing, the service's own English sentence stands.
 
 import { figuresOf, has, list, number, t } from "./language.js";

@@ -1,4 +1,4 @@
-// What was done on the page, so that it can be taken back: settings, a photo's own look, strokes, removals.
+// The steps that were done on the page, so that they can be taken back: settings, a photo's own look, strokes, removals.
 
 const MOST = 200;
 

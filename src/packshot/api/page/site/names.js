@@ -13,7 +13,7 @@ export const extension = ({ url }) => new URL(url, document.baseURI).pathname.sp
 export const stem = (name) => name.replace(/\.[^.\s]{1,5}$/, "");
 
 /**
- * What an output is called beside its photo's own name, cup-WORD.jpg: as Recipe.word has it.
+ * The word in an output's name beside its photo's own, cup-WORD.jpg: as Recipe.word has it.
  * options: texts by the names that the API has for them. picture: whether a background picture goes with them.
  * formats: as GET /v1/about lists them.
  */

@@ -1,4 +1,4 @@
-// What a reload must not lose: photos, results and settings, in this browser's IndexedDB and nowhere else.
+// The work that a reload must not lose: photos, results and settings, in this browser's IndexedDB and nowhere else.
 
 import { Claims, newToken } from "./claims.js";
 
@@ -40,7 +40,7 @@ export class Session extends EventTarget {
   #isDraining = false;
   #isLearning = false;
   #epoch = 0; // counts what clear() began
-  // What stands in the database, or is on its way to it:
+  // In the database, or on its way to it:
   #numbers = new WeakMap(); // of a blob
   #contents = new Map(); // by key of a record: the numbers of its blobs
   #written = new Set(); // numbers
