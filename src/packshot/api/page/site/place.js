@@ -44,10 +44,11 @@ export class Place {
   /** Show a photo, or the picture of it that has come meanwhile: once nobody holds the product, and it is the last one. */
   enter(photo) {
     if (this.photo === photo && this.#live && (this.#grip || !this.work.isSettled(photo))) return;
+    if (this.photo !== photo) find("placing").firstElementChild.removeAttribute("src");
     this.photo = photo;
     this.#facts = photo.result?.facts ?? null;
     this.#reset();
-    if (this.#facts) this.previews.get(photo).then((preview) => this.#show(preview), () => {});
+    if (this.#facts) this.previews.get(photo).then((preview) => this.photo === photo && this.#show(preview), () => {});
   }
 
   leave() {
