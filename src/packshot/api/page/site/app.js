@@ -89,7 +89,7 @@ function known(look, offer) {
 
 function takeIn(offer, work, apply) {
   const take = (files, others = 0) => {
-    if (find("key").open || find("viewer").open) return;
+    if (find("viewer").open) return;
     apply();
     photos.add(files.map((file) => new Photo(file)));
     work.pump();
