@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 LOCALES = {"de": "de-DE", "en": "en-US", "es": "es-ES", "fr": "fr-FR", "pt": "pt-BR"}
 TITLES = {code: str(catalogue(code)["start.title"]) for code in LOCALES}
-QUICK = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module", params=sorted(LOCALES))
@@ -90,7 +90,7 @@ def test_axe_finds_nothing_in_any_language(browser: Browser, running: Running, c
         assert not complaints(shop), "viewer"
 
 
-@pytest.mark.parametrize("code", ["de", "fr"])  # the longest words
+@pytest.mark.parametrize("code", ["fr"])  # the longest words
 def test_nothing_scrolls_sideways_on_a_phone(browser: Browser, running: Running, code: str) -> None:
     width = 390
     with open_shop(browser, running.base_url, width=width, locale=LOCALES[code]) as shop:
