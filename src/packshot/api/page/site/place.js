@@ -263,7 +263,7 @@ export class Place {
 }
 
 /** Degrees in (-180, 180]. */
-export const wrapped = (degrees) => Math.round(10 * (((degrees + 540) % 360) - 180 || 0)) / 10 || 0;
+const wrapped = (degrees) => Math.round(10 * (((degrees + 540) % 360) - 180 || 0)) / 10 || 0;
 
 /** What a turn has beyond its quarters, in [-45, 45): what the slider shows. */
-export const fine = (degrees) => Math.round(10 * (degrees - 90 * Math.round(degrees / 90))) / 10 || 0;
+const fine = (degrees) => Math.round(10 * (degrees - 90 * Math.round(degrees / 90))) / 10 || 0;

@@ -93,11 +93,6 @@ export class Work extends EventTarget {
     }
   }
 
-  /** How long the way is that a photo's next picture takes: whether its file must be sent. */
-  mustSend(photo) {
-    return !photo.remote;
-  }
-
   /** What the page notes of a look beside the service's facts: the turn, and the word in the name of the output. */
   #said(look) {
     const { options, picture } = wishOf(look);
@@ -127,7 +122,7 @@ export class Work extends EventTarget {
 
   async #make(photo) {
     const control = new AbortController();
-    const running = { key: this.#keyOf(photo), control, sent: this.mustSend(photo) ? 0 : 1, waits: "" };
+    const running = { key: this.#keyOf(photo), control, sent: photo.remote ? 1 : 0, waits: "" };
     const tell = (news) => { Object.assign(running, news); this.photos.changed(photo); };
     photo.running = running;
     this.#flying += 1;
