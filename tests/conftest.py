@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from tests.kit.server import Running
 
 # A busy machine may take a second for what takes a millisecond: no test is about the time of one example.
-hypothesis.settings.register_profile("packshot", deadline=None)
+hypothesis.settings.register_profile("packshot", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("packshot")
 
 
