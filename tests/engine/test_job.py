@@ -82,7 +82,7 @@ def _submitted(data: bytes, options: Options | None = None) -> Submission:
 
 def _need(size: Size, **fields: object) -> int:
     options = Options.from_fields(fields)
-    return Job(recipe_for(options), Header("jpeg", size), b"").memory_bytes()
+    return Job((recipe_for(options),), Header("jpeg", size), b"").memory_bytes()
 
 
 def test_the_need_grows_with_the_photo_and_with_the_output() -> None:
@@ -98,6 +98,6 @@ def test_the_need_grows_with_the_photo_and_with_the_output() -> None:
 def test_the_coded_size_counts_where_a_file_shows_less_of_it() -> None:
     shown, coded = Size(200, 200), Size(8000, 6000)
     recipe = recipe_for(Options())
-    assert Job(recipe, Header("avif", shown, coded=coded), b"").memory_bytes() == (
-        Job(recipe, Header("avif", coded), b"").memory_bytes()
+    assert Job((recipe,), Header("avif", shown, coded=coded), b"").memory_bytes() == (
+        Job((recipe,), Header("avif", coded), b"").memory_bytes()
     )

@@ -123,7 +123,7 @@ def test_a_product_that_the_photo_cuts_is_cut_however_it_is_turned(degrees: floa
 
 def test_memory_is_counted_for_the_larger_canvas_and_is_bounded() -> None:
     def need(size: Size, **wishes: object) -> int:
-        return Job(recipe_for(Options.from_fields(wishes)), Header("jpeg", size), b"").memory_bytes()
+        return Job((recipe_for(Options.from_fields(wishes)),), Header("jpeg", size), b"").memory_bytes()
 
     small, large = Size(2000, 2000), Size(7000, 7000)
     assert need(small, rotate=45) == pytest.approx(2 * need(small), rel=0.01)

@@ -1,5 +1,7 @@
 """Notes: what could not be done as asked, as a code with its figures for programs and as sentences for people.
 
+Repairs (core/repair.py has their codes) are such notes too.
+
 | code | figures | |
 |---|---|---|
 | `enlarged-less` | what, size, frame, wanted, most | it needs to be `wanted` times as large, and `most` are allowed |
@@ -19,6 +21,17 @@ from typing import Literal
 from packshot.core.geometry import Size
 
 NoteCode = Literal["enlarged-less", "too-small", "reaches-edge", "no-shadow"]
+RepairCode = Literal[
+    "enlarged",
+    "scaled-down",
+    "frame-fitted",
+    "ground-cleaned",
+    "quality-lowered",
+    "quality-raised",
+    "first-picture",
+    "colours-converted",
+    "depth-reduced",
+]
 What = Literal["product", "photo"]
 
 Figure = bool | int | float | str | tuple[int, ...] | tuple[str, ...]
@@ -28,12 +41,12 @@ Figures = Mapping[str, Figure]
 
 @dataclass(frozen=True)
 class Note:
-    """Something that could not be done as asked. code: stable. message: for people. facts: the figures in it, by name.
+    """Something that could not be done as asked, or a repair.
 
-    As text it is its message.
+    code: stable. message: for people. facts: the figures in it, by name. As text it is its message.
     """
 
-    code: NoteCode
+    code: NoteCode | RepairCode
     message: str
     facts: Figures = field(default_factory=dict, hash=False)
 

@@ -26,6 +26,8 @@ ShadowKind = Literal["none", "contact", "soft", "photo"]
 MetadataRule = Literal["drop", "keep"]
 
 TRANSPARENT = "transparent"
+MOST_ENLARGED = 1.5
+"""Times that a repair enlarges at most. docs/decisions/0053-repairs.md has what enlarging costs."""
 BLUR = "blur"
 _SWITCH = {**dict.fromkeys(("true", "1", "yes", "on"), True), **dict.fromkeys(("false", "0", "no", "off", ""), False)}
 _ALIASES = {("format", suffix[1:]): row.name for row in WRITTEN.values() for suffix in row.suffixes}
@@ -90,6 +92,20 @@ def _whole(about: str, low: int, high: int, *examples: str) -> Any:
     return _field(Option(about, f"a whole number from {low} to {high}", examples, "whole number", parse))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError(text)
+    return names
+
+
+def _joined(names: Iterable[str]) -> str:
+    """Raises TypeError for what is no list of texts."""
+    if not isinstance(names, list | tuple):
+        raise TypeError(names)
+    return ",".join(names)
+
+
 def _background(text: str) -> str | values.RGB:
     return text if text in {TRANSPARENT, BLUR} else values.colour(text)
 
@@ -129,12 +145,25 @@ class Options:
         Names the option, what came and what is allowed.
     """
 
-    preset: str | None = _text(
-        "Rules of a marketplace: they set every option that is not given here, and the result is checked against them.",
-        "a name that `packshot presets` lists",
+    preset: str | list[str] | tuple[str, ...] | None = _text(
+        "Rules of a marketplace: they set every option that is not given here, and the result is checked against them. "
+        "Several make a picture each of the one photo.",
+        "a name that `packshot presets` lists, or several with commas between them, none twice",
         "amazon",
-        "square",
-        parse=str,
+        "amazon,etsy,google",
+        parse=_names,
+        write=_joined,
+    )
+    repair: bool | None = _field(
+        Option(
+            "Whether what a preset's rules require and a picture lacks is put right where that is honest: too few "
+            f"pixels, by enlarging {MOST_ENLARGED:g} times at most (`max_upscale` sets another limit), too many, traces"
+            " on the background, a file too large. The report names each repair. Default: true.",
+            "true or false",
+            ("false",),
+            "switch",
+            bool,
+        )
     )
     form: Form | None = _choice(
         "What the output shows: the product on nothing, its matte in gray, or the product on a background. "

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packshot.core.codecs.formats import FORMATS, WRITTEN, Format
 from packshot.core.options import BLUR, TRANSPARENT, Form, Options, ShadowKind, listed
 from packshot.core.values import RGB, WHITE, Canvas, Length, Margins, Position, Region
 from packshot.errors import InvalidOption
+
+Mend = Literal["size", "fill", "ground", "quality"]
+"""Kinds of repairs: each leaves alone what the caller has said."""
 
 SHADOW_OPACITY = 0.5
 WORDS = frozenset({"mask", "picture", "white", "blur", "colour", "crop", "framed"})
@@ -54,7 +58,8 @@ class Recipe:
     background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for a format that
     loses nothing.
     rotate: degrees clockwise, more than -180 and at most 180, by which the photo is turned once its matte is found.
-    preset: the name of the rules that the output is checked against. key: Options.key of what it was made of.
+    preset: the name of the rules that the output is checked against, and mends: what may be changed so that it keeps
+    them. key: Options.key of what it was made of.
     """
 
     form: Form = "cutout"
@@ -68,6 +73,7 @@ class Recipe:
     touch_up: bytes | None = None
     keep_metadata: bool = False
     preset: str | None = None
+    mends: frozenset[Mend] = frozenset()
     key: str = field(default="", compare=False)
 
     @property
@@ -126,8 +132,20 @@ def make_recipe(options: Options) -> Recipe:
         roi=options.meaning("roi"),
         touch_up=options.touch_up,
         keep_metadata=options.metadata == "keep",
-        preset=options.preset,
+        preset=_single(options.meaning("preset")),
         key=options.key(),
+    )
+
+
+def _single(names: tuple[str, ...] | None) -> str | None:
+    """Raises: InvalidOption where several presets were named, and one picture is made."""
+    if names is None or len(names) == 1:
+        return names[0] if names else None
+    raise InvalidOption(
+        f"preset names {len(names)}: {', '.join(names)}. One picture is made here.",
+        hint="Give one, or ask for each.",
+        field="preset",
+        value=",".join(names),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from packshot.core.geometry import Box, Size
-from packshot.core.notes import Figures
+from packshot.core.notes import Figures, Note
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """What a preset's rules say of a picture. passed: every required rule is kept."""
+    """What a preset's rules say of a picture. passed: every required rule is kept.
+
+    repairs: what was put right so that it keeps them (core/repair.py).
+    """
 
     preset: str
     title: str
     checks: tuple[Check, ...]
+    repairs: tuple[Note, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -89,8 +93,13 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
-        checks = [asdict(check) for check in self.checks]
-        return {"name": self.preset, "title": self.title, "passed": self.passed, "checks": checks}
+        return {
+            "name": self.preset,
+            "title": self.title,
+            "passed": self.passed,
+            "checks": [asdict(check) for check in self.checks],
+            "repairs": [asdict(repair) for repair in self.repairs],
+        }
 
 
 class Rule(Protocol):

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 class OptionFields(TypedDict, total=False):
     """Every option as a keyword; `help(packshot.Options)` explains each. None means "not said"."""
 
-    preset: str | None
+    preset: str | list[str] | tuple[str, ...] | None
+    repair: bool | None
     form: Form | None
     format: Literal["jpeg", "png", "webp", "tiff", "avif"] | None
     quality: int | None

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -18,6 +19,7 @@ from packshot.core.codecs.pixels import pixels_header
 from packshot.core.confidence import Signs
 from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box, Size
+from packshot.core.notes import Note
 from packshot.core.options import OPTIONS
 from packshot.core.picture import Float32, Foreground, Picture, UInt8
 from packshot.core.plain_ground import GroundColours, PlainGround
@@ -29,43 +31,58 @@ from packshot.core.values import MOST_PIXELS
 from packshot.engine.network import Network
 from packshot.errors import InputError, InvalidOption
 
-_SOLID_BYTES, _VEIL_BYTES, _AVIF_BYTES = 30, 44, 50
+_SOLID_BYTES, _VEIL_BYTES, _AVIF_BYTES, _COLOUR_BYTES = 30, 44, 50, 23
 _OPAQUE = frozenset({"jpeg"})  # formats that hold no alpha
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One photo and its recipe, checked as far as it can be checked without decoding pixels.
+    """One photo and its recipes, checked as far as it can be checked without decoding pixels.
 
-    recipe: what to make. header: what `probe` said of the photo. data: the bytes of the photo's file; or its pixels,
-    where a program that uses the library has no file.
+    recipes: what to make, a picture for each; they differ only in what comes after the matte. header: what `probe` said
+    of the photo. data: the bytes of the photo's file; or its pixels, where a program that uses the library has no file.
     beside_px: pixels of the pictures that came as options.
     """
 
-    recipe: Recipe
+    recipes: tuple[Recipe, ...]
     header: Header
     data: bytes | Raster
     beside_px: int = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The first, for all that the recipes share."""
+        return self.recipes[0]
 
     def memory_bytes(self) -> int:
         """The most that the work will take, beside the bytes of the files.
 
         By bytes for each pixel of the photo or of the output, whichever has more (`python -m bench.memory`): most where
-        all of the photo is a veil, which takes alpha or a touch-up, and in libaom.
+        all of the photo is a veil, which takes alpha or a touch-up, and in libaom. The colours of a product wait for
+        the next picture of several.
         """
-        photo, framing = self.header.size, self.recipe.framing
-        turned = turned_size(photo, self.recipe.rotate)
+        waiting = _COLOUR_BYTES if len(self.recipes) > 1 else 0
+        size = self.header.size
+        return max(map(self._memory_bytes, self.recipes)) + waiting * size.width * size.height + 8 * self.beside_px
+
+    def _memory_bytes(self, recipe: Recipe) -> int:
+        photo, framing = self.header.size, recipe.framing
+        turned = turned_size(photo, recipe.rotate)
         frames = [make_frame(framing, size, Box.full(size)).size for size in (turned, Size(*turned[::-1]))]
         largest = max(size.width * size.height for size in (photo, self.header.coded or photo, turned, *frames))
         if framing.min_px:  # a part of the photo may be enlarged to it
             largest = max(largest, min(framing.min_px**2, MOST_PIXELS))
-        solid = self.header.format in _OPAQUE and self.recipe.touch_up is None
-        each = _AVIF_BYTES if self.recipe.format == "avif" else _SOLID_BYTES if solid else _VEIL_BYTES
-        return largest * each + 8 * self.beside_px
+        solid = self.header.format in _OPAQUE and recipe.touch_up is None
+        each = _AVIF_BYTES if recipe.format == "avif" else _SOLID_BYTES if solid else _VEIL_BYTES
+        return largest * each
 
 
 def make_job(
-    data: bytes | Raster, recipe: Recipe, limits: Limits = LIBRARY_LIMITS, *, header: Header | None = None
+    data: bytes | Raster,
+    recipes: Recipe | tuple[Recipe, ...],
+    limits: Limits = LIBRARY_LIMITS,
+    *,
+    header: Header | None = None,
 ) -> Job:
     """Check a photo, and the pictures that came as options beside it, by their first bytes.
 
@@ -87,11 +104,12 @@ def make_job(
         header = _checked_header(data, limits) if isinstance(data, Raster) else codecs.probe(data, limits)
     small = replace(limits, min_side_px=1)
     beside_px = 0
-    for name, picture in recipe.auxiliary.items():
+    recipes = (recipes,) if isinstance(recipes, Recipe) else recipes
+    for name, picture in {each: data for recipe in recipes for each, data in recipe.auxiliary.items()}.items():
         with as_option(name, "used"):
             size = codecs.probe(picture, small).size
             beside_px += size.width * size.height
-    return Job(recipe, header, data, beside_px)
+    return Job(recipes, header, data, beside_px)
 
 
 def _checked_header(raster: Raster, limits: Limits) -> Header:
@@ -149,19 +167,20 @@ def decode_auxiliary(name: str, data: bytes, decoder: Codecs = codecs) -> Pictur
 class Submission:
     """A photo as it came, with what is wanted of it. No byte of it has been looked at.
 
-    data: the bytes of the photo's file. recipe: what to make, or how that follows from the photo's header.
+    data: the bytes of the photo's file. recipe: what to make, one picture or several, or how that follows from the
+    photo's header.
     limits: what the entry point accepts. photo_id: what the photo is called where it is kept for its key, and paid for
     once; None where every call is a photo of its own.
     """
 
     data: bytes
-    recipe: Recipe | Callable[[Header], Recipe]
+    recipe: Recipe | tuple[Recipe, ...] | Callable[[Header], Recipe]
     limits: Limits
     photo_id: str | None = None
 
     def check(self) -> Job:
         """The job, as `make_job` makes it. Takes milliseconds. Raises what `make_job` raises."""
-        if isinstance(self.recipe, Recipe):
+        if isinstance(self.recipe, Recipe | tuple):
             return make_job(self.data, self.recipe, self.limits)
         header = codecs.probe(self.data, self.limits)
         return make_job(self.data, self.recipe(header), self.limits, header=header)
@@ -286,6 +305,7 @@ class Work:
     rendering: Rendering
     encoded: bytes
     report: Report | None = None
+    repairs: list[Note]
     mattes: Mattes | None = None
     recalled: bool = False
 
@@ -303,6 +323,12 @@ class Work:
         self.software = software
         self.cancellation = cancellation or Cancellation()
         self.laps_ms: dict[str, float] = {}
+
+    def for_picture(self, recipe: Recipe) -> Work:
+        """The work on one more picture: all that is known of the photo, and nothing of another picture."""
+        other = copy(self)
+        other.recipe, other.laps_ms = recipe, {}
+        return other
 
     @property
     def around(self) -> Box:

@@ -1,27 +1,21 @@
-"""The pipeline: the bytes of a photo in, the bytes of a packshot out. PIPELINE lists every step of a request."""
+"""The pipeline: the bytes of a photo in, the bytes of packshots out. PIPELINE lists every step of a request."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from packshot.core import codecs
 from packshot.core.codecs import Raster
-from packshot.core.codecs.exif import with_software
-from packshot.core.foreground import estimate_foreground
-from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
-from packshot.core.render import framed_mask, render
 from packshot.core.rotate import turn_ground, turn_matte, turn_picture, turned_edges
-from packshot.engine.job import Cancellation, Codecs, Job, Mattes, Stage, Work, decode_auxiliary, follow, unless
+from packshot.engine.drawing import DRAWING, decontaminate, take_backdrop
+from packshot.engine.job import Cancellation, Codecs, Job, Mattes, Stage, Work, follow, unless
 from packshot.engine.matting import MATTING
 from packshot.engine.network import Network
 from packshot.engine.result import Result
 from packshot.errors import NoForeground
-
-
-def is_judged(work: Work) -> bool:
-    return work.recipe.preset is not None and work.recipe.form != "mask"
 
 
 def is_turned(work: Work) -> bool:
@@ -29,14 +23,11 @@ def is_turned(work: Work) -> bool:
 
 
 def shows_colours(work: Work) -> bool:
-    return work.recipe.form != "mask"
+    return any(recipe.form != "mask" for recipe in work.job.recipes)
 
 
 def decode(work: Work) -> None:
-    background = work.recipe.background
-    work.backdrop = (
-        decode_auxiliary("background_picture", background, work.codecs) if isinstance(background, bytes) else None
-    )
+    take_backdrop(work)
     photo = work.job.data
     work.picture = codecs.to_picture(photo) if isinstance(photo, Raster) else work.codecs.read(photo, work.job.header)
 
@@ -91,7 +82,7 @@ def _measure(work: Work) -> None:
     box = bounding_box(matte)
     if box is None:
         raise _no_foreground()
-    judged = work.recipe.preset is not None or work.recipe.framing.fill is not None
+    judged = any(recipe.preset is not None or recipe.framing.fill is not None for recipe in work.job.recipes)
     work.product, work.visible = box, visible_box(matte) if judged else box
 
 
@@ -102,58 +93,18 @@ def _no_foreground() -> NoForeground:
     )
 
 
-def lay_out(work: Work) -> None:
-    work.frame = make_frame(work.recipe.framing, work.picture.size, work.around, work.edges)
-
-
-def decontaminate(work: Work) -> None:
-    work.foreground = estimate_foreground(work.picture, work.found.matte, work.found.ground)
-
-
-def draw(work: Work) -> None:
-    work.rendering = render(
-        work.recipe, work.picture, work.found.matte, work.frame, work.backdrop, foreground=work.foreground
-    )
-    work.backdrop = work.foreground = None  # up to 23 bytes a pixel, which the encoder may need
-
-
-def encode(work: Work) -> None:
-    recipe, exif = work.recipe, work.picture.exif if work.recipe.keep_metadata else None
-    if work.software is not None:
-        exif = with_software(exif, work.software)
-    rgb, alpha = work.rendering.rgb, work.rendering.alpha
-    work.encoded = work.codecs.encode(rgb, alpha, format=recipe.format, quality=recipe.quality, exif=exif)
-
-
-def check_rules(work: Work) -> None:
-    """The rules of the preset, on the encoded file."""
-    from packshot.engine.judging import judge  # noqa: PLC0415 - 20 ms, and most photos have no preset
-    from packshot.engine.presets import find_preset  # noqa: PLC0415
-
-    assert work.recipe.preset is not None  # noqa: S101 - for the type checker: the stage's condition
-    work.report = judge(
-        find_preset(work.recipe.preset),
-        work.encoded,
-        work.frame.place(work.visible).within(Box.full(work.frame.size)),
-        mask=framed_mask(work.found.matte, work.frame),
-        edges=work.visible_edges,
-    )
-
-
-PIPELINE: tuple[Stage, ...] = (
+FINDING: tuple[Stage, ...] = (
     Stage("decode", "decode", decode),
     Stage("recall", "matte", recall_matte, keeps_mattes),
     *unless(is_recalled, MATTING),
     Stage("keep", "matte", keep_matte, is_new),
     Stage("measure", "matte", measure_product),
     Stage("turn", "render", turn, is_turned),
-    Stage("frame", "render", lay_out),
     Stage("foreground", "render", decontaminate, shows_colours),
-    Stage("render", "render", draw),
-    Stage("encode", "encode", encode),
-    Stage("rules", "rules", check_rules, is_judged),
 )
-"""From a photo's bytes to a packshot's bytes."""
+"""From a photo's bytes to its product: once, however many pictures are made of it."""
+
+PIPELINE = (*FINDING, *DRAWING)
 
 
 def run(
@@ -166,7 +117,21 @@ def run(
     software: str | None = None,
     mattes: Mattes | None = None,
 ) -> Result:
-    """Make what a job asks for. Safe from threads.
+    """The picture that a job asks for, the first one of several. `run_all` has the parameters and errors."""
+    return next(_results(job, network, codec, cancellation, keep_matte=keep_matte, software=software, mattes=mattes))
+
+
+def run_all(
+    job: Job,
+    network: Network,
+    codec: Codecs = codecs,
+    cancellation: Cancellation | None = None,
+    *,
+    keep_matte: bool = False,
+    software: str | None = None,
+    mattes: Mattes | None = None,
+) -> tuple[Result, ...]:
+    """Make what a job asks for: a picture for each of its recipes, of one matte. Safe from threads.
 
     Parameters
     ----------
@@ -189,9 +154,29 @@ def run(
     packshot.errors.NoForeground
         Nothing in the photo stands out.
     """
+    return tuple(_results(job, network, codec, cancellation, keep_matte=keep_matte, software=software, mattes=mattes))
+
+
+def _results(
+    job: Job,
+    network: Network,
+    codec: Codecs,
+    cancellation: Cancellation | None,
+    *,
+    keep_matte: bool,
+    software: str | None,
+    mattes: Mattes | None,
+) -> Iterator[Result]:
     work = Work(job.recipe, network, codec, cancellation, software)
     work.job, work.mattes = job, mattes
-    return _result(follow(PIPELINE, work), keep_matte=keep_matte)
+    follow(FINDING, work)
+    *others, last = job.recipes
+    for recipe in others:
+        picture = work.for_picture(recipe)
+        picture.laps_ms, work.laps_ms = work.laps_ms, {}  # the first picture's times are those of the photo, too
+        yield _result(follow(DRAWING, picture), keep_matte=keep_matte)
+    work.recipe = last  # the last one takes what the others have left, and gives it free
+    yield _result(follow(DRAWING, work), keep_matte=keep_matte)
 
 
 def _result(work: Work, *, keep_matte: bool) -> Result:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from packshot.core.options import TRANSPARENT, Options
-from packshot.core.recipe import Recipe, make_recipe
+from packshot.core.recipe import Mend, Recipe, make_recipe
 from packshot.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -62,19 +62,32 @@ def find_preset(name: str) -> Preset:
     return presets[name]
 
 
-def recipe_for(options: Options) -> Recipe:
-    """The options, with their preset's wherever nothing else was said, decided in full.
+def recipes_for(options: Options) -> tuple[Recipe, ...]:
+    """A recipe for each preset that the options name, in that order; the only one where they name none.
 
     Raises
     ------
     InvalidOption
         There is no such preset, or two options contradict each other.
     """
-    if options.preset is None:
+    names = options.meaning("preset")
+    return tuple(recipe_for(replace(options, preset=name)) for name in names or (None,))
+
+
+def recipe_for(options: Options) -> Recipe:
+    """The options, with their preset's wherever nothing else was said, decided in full.
+
+    Raises
+    ------
+    InvalidOption
+        There is no such preset, or they name several; or two options contradict each other.
+    """
+    names = options.meaning("preset")
+    if names is None or len(names) > 1:
         return make_recipe(options)
-    given, overruled = find_preset(options.preset).options.given(), _overruled(options)
+    given, overruled = find_preset(names[0]).options.given(), _overruled(options)
     kept = {name: value for name, value in given.items() if name not in overruled}
-    return make_recipe(options.over(Options(**kept)))
+    return replace(make_recipe(options.over(Options(**kept))), mends=_mends(options))
 
 
 def _overruled(options: Options) -> set[str]:
@@ -94,6 +107,22 @@ def _overruled(options: Options) -> set[str]:
     if options.form == "mask":
         names |= {"shadow", "shadow_opacity"}
     return names
+
+
+def _mends(options: Options) -> frozenset[Mend]:
+    """Repairs that change nothing that the caller has said. Each stands with the options that rule it out."""
+    if options.repair is False or options.form == "mask":
+        return frozenset()
+    said = options.given()
+    canvas = options.meaning("canvas")
+    exact = canvas is not None and canvas.size is not None
+    by: dict[Mend, set[str]] = {
+        "size": {"max_upscale", "min_px", *({"canvas"} if exact else ())},
+        "fill": {"canvas", "fill", "margin", "crop", "position"},
+        "ground": {"background", "background_picture", "shadow"},
+        "quality": {"quality"},
+    }
+    return frozenset(kind for kind, names in by.items() if not names & said.keys())
 
 
 @cache

@@ -1,0 +1,197 @@
+"""Repairs: what a preset's rules require and a picture lacks, put right where that is honest, and named.
+
+What may be changed stands in `Recipe.mends`: nothing that the caller has said. No repair invents what the photo does
+not show: a product that is cut off stays so, and enlarging ends at MOST_ENLARGED.
+
+| code of the repair | figures | |
+|---|---|---|
+| `enlarged` | times, longest_px | the product was enlarged, so that the longest side has so many px |
+| `scaled-down` | longest_px | the picture was larger than the rules allow |
+| `frame-fitted` | percent | the frame was made closer or wider, so that the product fills so much of it |
+| `ground-cleaned` | share | traces on the background got its colour; their share of it, in 0..1 |
+| `quality-lowered`, `quality-raised` | before, after | of the file |
+| `first-picture` | | the photo's file holds several pictures, and the first one was used |
+| `colours-converted` | stored | the photo's colours were stored as `stored`, such as "cmyk" |
+| `depth-reduced` | before, after | bits of each channel |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import cv2
+import numpy as np
+
+from packshot.core.codecs.file_facts import FileFacts
+from packshot.core.frame import Frame
+from packshot.core.geometry import Size
+from packshot.core.measure import NEAR_PX
+from packshot.core.notes import Note
+from packshot.core.options import MOST_ENLARGED
+from packshot.core.picture import UInt8
+from packshot.core.recipe import Framing
+from packshot.core.rule_kinds import (
+    COLOURS,
+    Animation,
+    BitDepth,
+    ColourMode,
+    Fill,
+    LongestSide,
+    Megapixels,
+    ShortestSide,
+)
+from packshot.core.rules import Rule
+from packshot.core.values import RGB
+
+LEAST_QUALITY = 50
+"""Of a lossy file: below it blocks show on edges, and a smaller picture is the better one."""
+
+_ROOM = 0.005  # of the frame, on the far side of a bound of `fill`
+_SMALLER = 0.97  # each time that a smaller picture is tried, beyond what its bytes ask for
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A frame of a size that the rules ask for, the framing that makes it, and how it came about."""
+
+    framing: Framing
+    frame: Frame
+    repairs: tuple[Note, ...] = ()
+
+
+def fit_size(framing: Framing, rules: Sequence[Rule], make: Callable[[Framing], Frame]) -> Sized:
+    """A frame as large as the rules require, and as they recommend up to the framing's min_px, where MOST_ENLARGED
+    reaches it; and no larger than they allow.
+
+    make: the frame of a framing, around the photo's product.
+    """
+    frame = make(framing)
+    most = _most_px(rules, frame.size)
+    if most is not None and frame.size.longest > most:
+        smaller = replace(framing, max_px=most, min_px=None)
+        frame = make(smaller)
+        return Sized(smaller, frame, (scaled_down(frame.size.longest),))
+    for asked in _larger_sizes(framing, rules, frame.size):
+        larger = replace(framing, min_px=asked, max_upscale=MOST_ENLARGED)
+        enlarged = make(larger)
+        if enlarged.size.longest >= asked and enlarged.scale > 1:
+            return Sized(larger, enlarged, (_enlarged(enlarged),))
+    return Sized(framing, frame)
+
+
+def fitting_fill(rules: Sequence[Rule], asked: float, measured: float) -> float | None:
+    """The `fill` to ask for, where asking for `asked` gave `measured` and a required rule has another bound."""
+    for rule in rules:
+        if isinstance(rule, Fill) and rule.required and not rule.holds(measured):
+            low = rule.least is not None and measured < rule.least
+            bound = (rule.least or 0) + _ROOM if low else (rule.most or 1) - _ROOM
+            return min(1.0, asked * bound / measured)
+    return None
+
+
+def clean_ground(rgb: UInt8, product: UInt8, colour: RGB) -> tuple[UInt8, float]:
+    """The picture with one colour on all of its background, and the share of the background that had another.
+
+    Background is what is farther than NEAR_PX from the product, as core.measure.measure_ground has it.
+
+    Parameters: rgb, uint8 (H, W, 3); product, uint8 (H, W), not 0 where the product is; colour, sRGB.
+    """
+    ground = cv2.dilate(product, np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)) == 0
+    off = ground & (rgb != np.array(colour, np.uint8)).any(axis=2)
+    cleaned = rgb.copy()
+    cleaned[off] = colour
+    return cleaned, float(off.sum()) / max(1, int(ground.sum()))
+
+
+def best_quality(most_bytes: int, quality: int, encode: Callable[[int], bytes]) -> tuple[int, bytes] | None:
+    """The highest quality below `quality`, and the file of it, of at most so many bytes; None where LEAST_QUALITY has
+    more. Encodes six times at most."""
+    low, high = LEAST_QUALITY, quality - 1
+    best = None
+    while low <= high:
+        middle = (low + high) // 2
+        data = encode(middle)
+        if len(data) <= most_bytes:
+            best, low = (middle, data), middle + 1
+        else:
+            high = middle - 1
+    return best
+
+
+def smaller_side(size: Size, file_bytes: int, most_bytes: int) -> int:
+    """The longest side, px, at which a file of so many bytes may have at most so many."""
+    return max(1, int(size.longest * (most_bytes / file_bytes) ** 0.5 * _SMALLER))
+
+
+def done_to_photo(rules: Sequence[Rule], photo: FileFacts) -> Iterator[Note]:
+    """How the file of a photo differs from what the rules ask for; every output is one picture, RGB or gray, 8 bits."""
+    kinds = {type(rule) for rule in rules}
+    if Animation in kinds and photo.several:
+        yield Note("first-picture", "The photo's file holds several pictures. The first one was used.")
+    if ColourMode in kinds and photo.colours == "cmyk":
+        message = f"The photo's colours were stored as {COLOURS[photo.colours]}, and were converted to RGB (sRGB)."
+        yield Note("colours-converted", message, {"stored": photo.colours})
+    if BitDepth in kinds and photo.bits > 8:
+        message = f"The photo has {photo.bits} bits per channel. They became 8."
+        yield Note("depth-reduced", message, {"before": photo.bits, "after": 8})
+
+
+def frame_fitted(fill: float) -> Note:
+    """fill: that the product has now, in 0..1."""
+    percent = round(100 * fill, 1)
+    return Note("frame-fitted", f"The frame was fitted: the product fills {percent:g} % of it.", {"percent": percent})
+
+
+def ground_cleaned(share: float) -> Note:
+    """share: of the background that had another colour, in 0..1."""
+    shown = f"{100 * share:.2g} %" if share >= 0.0001 else "less than 0.01 %"
+    message = f"Traces on the background were painted over: {shown} of it."
+    return Note("ground-cleaned", message, {"share": round(share, 6)})
+
+
+def scaled_down(longest: int) -> Note:
+    message = f"The picture was scaled down to a longest side of {longest} px: more is not taken."
+    return Note("scaled-down", message, {"longest_px": longest})
+
+
+def quality_changed(before: int, after: int) -> Note:
+    why = "so that the file is small enough" if after < before else "so that the background stays clean"
+    message = f"The file was saved with quality {after} and not {before}, {why}."
+    return Note("quality-lowered" if after < before else "quality-raised", message, {"before": before, "after": after})
+
+
+def _larger_sizes(framing: Framing, rules: Sequence[Rule], size: Size) -> list[int]:
+    """Longest sides that rules ask for beyond the one that there is, the largest first. None is less than required."""
+    asked = {rule: _longest(rule, size) for rule in rules if isinstance(rule, LongestSide | ShortestSide)}
+    least = max((px for rule, px in asked.items() if rule.required), default=0)
+    wishes = {px for px in asked.values() if least <= px <= max(least, framing.min_px or 0)}
+    return sorted((px for px in wishes if px > size.longest), reverse=True)
+
+
+def _longest(rule: LongestSide | ShortestSide, size: Size) -> int:
+    """The longest side, px, at which a picture of this shape has the rule's least."""
+    shape = size.longest / min(size) if isinstance(rule, ShortestSide) else 1
+    return ceil((rule.least or 0) * shape - 1e-6)
+
+
+def _most_px(rules: Sequence[Rule], size: Size) -> int | None:
+    """The longest side, px, that required rules allow a picture of this shape."""
+    bounds: list[float] = []
+    for rule in rules:
+        if not rule.required:
+            continue
+        if isinstance(rule, LongestSide) and rule.most is not None:
+            bounds.append(rule.most)
+        if isinstance(rule, ShortestSide) and rule.most is not None:
+            bounds.append(rule.most * size.longest / min(size))
+        if isinstance(rule, Megapixels) and rule.most is not None:
+            bounds.append((rule.most * 1e6 * size.longest / min(size)) ** 0.5)
+    return int(min(bounds)) if bounds else None
+
+
+def _enlarged(frame: Frame) -> Note:
+    times, longest = round(frame.scale, 2), frame.size.longest
+    message = f"The product was enlarged {times:g} times, so that the longest side has {longest} px."
+    return Note("enlarged", message, {"times": times, "longest_px": longest})

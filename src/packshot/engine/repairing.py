@@ -1,0 +1,110 @@
+"""Putting right what breaks a preset's rules: draw, encode and judge again until they are kept, or nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from packshot.core.geometry import Box
+from packshot.core.render import framed_mask
+from packshot.core.repair import (
+    best_quality,
+    clean_ground,
+    fitting_fill,
+    frame_fitted,
+    ground_cleaned,
+    quality_changed,
+    scaled_down,
+    smaller_side,
+)
+from packshot.core.rule_kinds import FileSize
+from packshot.core.rules import Rule
+from packshot.engine.drawing import check_rules, draw_again, encode, encode_with
+from packshot.engine.job import Work
+from packshot.engine.judging import VISIBLE
+from packshot.engine.presets import find_preset
+
+ROUNDS = 4
+"""Repairs of one picture at most: a rule that is kept only by breaking another one ends here."""
+
+CLEAN_QUALITY = 97
+
+
+def put_right(work: Work) -> None:
+    """Repair what the report finds, one rule after the other. The report is that of the picture as it is then."""
+    tried: set[tuple[str, object]] = set()
+    for _ in range(ROUNDS):
+        assert work.report is not None  # noqa: S101 - for the type checker: the stage's condition
+        for check in work.report.failed:
+            repair = _REPAIRS.get(check.rule)
+            before = (check.rule, check.measured)
+            if repair is not None and before not in tried and repair(work):
+                tried.add(before)
+                check_rules(work)
+                break
+        else:
+            return
+
+
+def _fill(work: Work) -> bool:
+    asked = work.recipe.framing.fill
+    if "fill" not in work.recipe.mends or asked is None:
+        return False
+    shown = work.frame.place(work.visible).within(Box.full(work.frame.size)).size
+    fill = max(shown.width / work.frame.size.width, shown.height / work.frame.size.height)
+    fitting = fitting_fill(_rules(work), asked, fill)
+    if fitting is None:
+        return False
+    work.recipe = replace(work.recipe, framing=replace(work.recipe.framing, fill=fitting))
+    draw_again(work)
+    work.repairs.append(frame_fitted(fitting))
+    return True
+
+
+def _ground(work: Work) -> bool:
+    colour = work.recipe.background
+    if "ground" not in work.recipe.mends or not isinstance(colour, tuple) or work.rendering.alpha is not None:
+        return False
+    shown = (framed_mask(work.found.matte, work.frame) >= VISIBLE).view(np.uint8)
+    cleaned, share = clean_ground(work.rendering.rgb, shown, colour)
+    quality = work.recipe.quality
+    if share:
+        work.rendering = replace(work.rendering, rgb=cleaned)
+        work.repairs.append(ground_cleaned(share))
+    elif quality is not None and quality < CLEAN_QUALITY and "quality" in work.recipe.mends:  # the file's own traces
+        work.recipe = replace(work.recipe, quality=CLEAN_QUALITY)
+        work.repairs.append(quality_changed(quality, CLEAN_QUALITY))
+    else:
+        return False
+    encode(work)
+    return True
+
+
+def _file_size(work: Work) -> bool:
+    """A lower quality, and where that does not do a smaller picture."""
+    most = min(rule.most_mb for rule in _rules(work) if isinstance(rule, FileSize) and rule.required)
+    most_bytes, quality = int(most * 1e6), work.recipe.quality
+    if quality is not None and "quality" in work.recipe.mends:
+        best = best_quality(most_bytes, quality, lambda lower: encode_with(work, lower))
+        if best is not None:
+            work.recipe, work.encoded = replace(work.recipe, quality=best[0]), best[1]
+            work.repairs.append(quality_changed(quality, best[0]))
+            return True
+    if "size" not in work.recipe.mends:
+        return False
+    longest = smaller_side(work.frame.size, len(work.encoded), most_bytes)
+    work.recipe = replace(work.recipe, framing=replace(work.recipe.framing, max_px=longest, min_px=None))
+    draw_again(work)
+    work.repairs.append(scaled_down(work.frame.size.longest))
+    return True
+
+
+_REPAIRS: Mapping[str, Callable[[Work], bool]] = {"fill": _fill, "background": _ground, "file-size": _file_size}
+"""By the rule that is broken: whether something was put right."""
+
+
+def _rules(work: Work) -> tuple[Rule, ...]:
+    assert work.recipe.preset is not None  # noqa: S101 - for the type checker: the stage's condition
+    return find_preset(work.recipe.preset).rules
