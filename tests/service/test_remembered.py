@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,12 +12,16 @@ from packshot.core.frame import make_frame
 from packshot.core.geometry import Box, Size
 from packshot.core.notes import NO_SHADOW
 from packshot.core.options import Options
+from packshot.core.repair import frame_fitted, quality_changed
 from packshot.core.rules import Facts, Ground, Report
 from packshot.engine.presets import find_preset, preset_names, recipe_for
 from packshot.engine.result import Result
-from packshot.service.jobs import ResultLink, StoredResult, recalled, remembered
+from packshot.service.jobs import ResultLink, Stored, StoredResult, recalled, remembered
 
 sides = st.integers(32, 3000)
+
+
+REPAIRS = [(), (quality_changed(90, 71), frame_fitted(0.85))]
 
 
 @st.composite
@@ -41,19 +46,17 @@ def results(draw: st.DrawFn) -> Result:
         confidence=draw(st.one_of(st.none(), st.floats(0, 1))),
         review=draw(st.booleans()),
         notes=(*frame.notes, *draw(st.sampled_from([(), (NO_SHADOW,)]))),
-        report=Report(preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules)),
+        report=Report(
+            preset.name, preset.title, tuple(rule.check(facts) for rule in preset.rules), draw(st.sampled_from(REPAIRS))
+        ),
     )
 
 
 @given(results())
 @settings(max_examples=40)
 def test_a_replay_says_all_that_the_first_answer_said(result: Result) -> None:
-    stored = StoredResult(
-        link=ResultLink("a.jpg", "expires=1&signature=x", 1), result=result, size_bytes=len(result.data)
-    )
-    again = recalled(remembered(stored))
-    assert (again.result.data, again.result.media_type) == (b"", result.media_type)
-    assert again.result.notes == result.notes
-    assert again.result.report == result.report
-    assert (again.result.size, again.result.box, again.result.product) == (result.size, result.box, result.product)
+    places = (Stored(ResultLink("a.jpg", "expires=1&signature=x", 1), 7), Stored(ResultLink("b.jpg", "", 2), 8))
+    again = recalled(remembered(StoredResult(results=(result, result), stored=places)))
+    assert again.stored == places
+    assert again.results == (replace(result, data=b""),) * 2
     assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - as Ray brings it from its workers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -62,6 +63,32 @@ class AsyncClient:
     ) -> Link:
         """Make a packshot and leave it at the service: where it lies, and all that is known of it."""
         return await self._hold(calls.link(self._service, photo, {**(options or {}), **more}, idempotency_key))
+
+    async def packshots(
+        self,
+        photo: Photo,
+        presets: Iterable[str],
+        options: OptionFields | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> dict[str, Packshot]:
+        """Make a packshot for each preset, of one matte and for one credit, and fetch them: by the presets' names."""
+        said = {**(options or {}), **more}
+        return await self._hold(calls.packshots(self._service, photo, presets, said, idempotency_key))
+
+    async def links(
+        self,
+        photo: Photo,
+        presets: Iterable[str],
+        options: OptionFields | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> dict[str, Link]:
+        """The same, and leave them at the service: where each lies, and all that is known of it."""
+        said = {**(options or {}), **more}
+        return await self._hold(calls.links(self._service, photo, presets, said, idempotency_key))
 
     async def check(self, picture: Photo, preset: str) -> Report:
         """Judge a finished picture, made by whatever means, by a preset's rules."""

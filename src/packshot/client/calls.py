@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +13,7 @@ from packshot import __version__
 from packshot.client.conversation import Answer, Limits, Outcome, Pause, Request, Send, ask, make_policy
 from packshot.client.errors import NotUnderstood
 from packshot.client.options import Photo, as_form, as_part
-from packshot.client.results import Link, Packshot, Report, ServiceInfo
+from packshot.client.results import Link, Packshot, Report, ServiceInfo, links_from_json
 from packshot.retry import Deadline
 
 T = TypeVar("T")
@@ -65,11 +65,47 @@ def packshot(
     """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
     limits = service.limits()
     made = yield from link(service, photo, options, idempotency_key, limits)
+    return (yield from _fetched(service, made, limits))
+
+
+def _fetched(service: Target, made: Link, limits: Limits) -> Conversation[Packshot]:
     # A service may send us on to its bucket; there is no key in this request that could go along.
     answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS, follow=True), limits)
     if len(answer.body) != made.size_bytes:
         raise NotUnderstood(f"{made.url} holds {len(answer.body)} bytes instead of {made.size_bytes}.")
     return Packshot(**{each.name: getattr(made, each.name) for each in fields(made)}, data=answer.body)
+
+
+def links(
+    service: Target,
+    photo: Photo,
+    presets: Iterable[str],
+    options: Mapping[str, object],
+    idempotency_key: str | None,
+    *,
+    limits: Limits | None = None,
+) -> Conversation[dict[str, Link]]:
+    """Have a packshot made for each preset, of one matte and for one credit, and kept by the service."""
+    names = [presets] if isinstance(presets, str) else list(presets)
+    wishes = {**options, "preset": ",".join(names)}
+    answer = yield from ask(_form(service, "/v1/packshots", photo, wishes, idempotency_key), limits or service.limits())
+    return dict(zip(names, _read(answer, links_from_json), strict=True))
+
+
+def packshots(
+    service: Target,
+    photo: Photo,
+    presets: Iterable[str],
+    options: Mapping[str, object],
+    idempotency_key: str | None,
+) -> Conversation[dict[str, Packshot]]:
+    """The same, and fetch them, one after the other."""
+    limits = service.limits()
+    made = yield from links(service, photo, presets, options, idempotency_key, limits=limits)
+    fetched = {}
+    for name, each in made.items():
+        fetched[name] = yield from _fetched(service, each, limits)
+    return fetched
 
 
 def check(service: Target, picture: Photo, preset: str) -> Conversation[Report]:

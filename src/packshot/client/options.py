@@ -25,6 +25,7 @@ class OptionFields(TypedDict, total=False):
     """Every option of a packshot. All may be left out; a preset, and then a default, decides."""
 
     preset: str
+    repair: bool
     form: Literal["cutout", "mask", "flattened"]
     format: Literal["jpeg", "png", "webp", "tiff", "avif"]
     quality: int

@@ -51,13 +51,26 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """Something that a rule requires and that was put right. facts: the figures in the sentence, by name."""
+
+    code: str
+    message: str
+    facts: JsonObject = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class Report:
-    """How a picture does by a marketplace's rules. passed: every required rule is kept."""
+    """How a picture does by a marketplace's rules. passed: every required rule is kept.
+
+    repairs: what was put right so that they are.
+    """
 
     preset: str
     title: str
     passed: bool
     checks: tuple[Check, ...]
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -67,7 +80,10 @@ class Report:
     @classmethod
     def from_json(cls, said: JsonObject) -> Self:
         checks = tuple(_check(each) for each in said["checks"])
-        return cls(said["name"], said["title"], said["passed"], checks)
+        repairs = tuple(
+            Repair(each["code"], each["message"], dict(each["facts"])) for each in said.get("repairs") or ()
+        )
+        return cls(said["name"], said["title"], said["passed"], checks, repairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +142,13 @@ class Link:
             credits=said.get("credits", 1),
             photo_id=said.get("photo_id"),
         )
+
+
+def links_from_json(said: JsonObject) -> list[Link]:
+    """The packshots of several presets; of one the service says all at once."""
+    if "packshots" not in said:
+        return [Link.from_json(said)]
+    return [Link.from_json({**said, **each}) for each in said["packshots"]]
 
 
 @dataclass(frozen=True, kw_only=True)

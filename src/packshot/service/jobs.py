@@ -19,7 +19,7 @@ from packshot.core.recipe import Recipe
 from packshot.core.rules import Report
 from packshot.engine.job import Cancellation
 from packshot.engine.judging import check
-from packshot.engine.pipeline import run
+from packshot.engine.pipeline import run_all
 from packshot.engine.result import Result
 from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
 from packshot.service.ledger import new_charge_id
@@ -73,26 +73,43 @@ class ResultLink:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A result, and what it cost.
+    """What was made of a photo, a picture for each recipe, and what that cost.
 
     credits: 0 for a photo that its key had paid for already. photo_id: names the photo for later requests of the same
     key; None where it is not kept.
     """
 
-    result: Result
+    results: tuple[Result, ...]
     credits: int = 1
     photo_id: str | None = None
+
+    @property
+    def result(self) -> Result:
+        """The first, where one was asked for."""
+        return self.results[0]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a result lies in the store. size_bytes: of the file."""
+
+    link: ResultLink
+    size_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredResult(Made):
-    """A result in the store, with all that is known of it.
+    """Results in the store, with all that is known of them.
 
-    result: its `data` is empty when an earlier request's answer is given again. size_bytes: of the file.
+    results: their `data` is empty when an earlier request's answer is given again. stored: of each result.
     """
 
-    link: ResultLink
-    size_bytes: int
+    stored: tuple[Stored, ...]
+
+    @property
+    def link(self) -> ResultLink:
+        """Of the first, where one was asked for."""
+        return self.stored[0].link
 
 
 @dataclass
@@ -141,7 +158,7 @@ class Jobs:
         if idempotency_key is None:
             return await self._make(key, photo)
         stored = await self.make_and_keep(key, photo, idempotency_key=idempotency_key)
-        return stored if stored.result.data else await self._fetch(stored)
+        return stored if all(result.data for result in stored.results) else await self._fetch(stored)
 
     async def make_once(
         self, key: KeyInfo, photo: Submission, *, finish: Callable[[bytes], bytes] | None = None
@@ -225,8 +242,8 @@ class Jobs:
     async def _make(self, key: KeyInfo, photo: Submission, finish: Callable[[bytes], bytes] | None = None) -> Made:
         with self._counted():
             async with self._charged(key, photo.photo_id) as charge, self._deadline():
-                result = await self._compute(key, photo, finish)
-            return Made(result=result, credits=charge.credits, photo_id=self._keep_photo(key, photo))
+                results = await self._compute(key, photo, finish)
+            return Made(results=results, credits=charge.credits, photo_id=self._keep_photo(key, photo))
 
     def _keep_photo(self, key: KeyInfo, photo: Submission) -> str | None:
         """The name of a photo that is kept in memory for its key from now on; None where it is not."""
@@ -256,17 +273,17 @@ class Jobs:
         photo: Submission,
         finish: Callable[[bytes], bytes] | None = None,
         accepted: Callable[[Job], Awaitable[None]] | None = None,
-    ) -> Result:
+    ) -> tuple[Result, ...]:
         asked = time.perf_counter()
         mattes = None if photo.photo_id is None else self.photos.mattes(key.id, photo.photo_id)
 
-        def work(job: Job, codec: Codecs, cancellation: Cancellation) -> Result:
+        def work(job: Job, codec: Codecs, cancellation: Cancellation) -> tuple[Result, ...]:
             waited_ms = 1000 * (time.perf_counter() - asked)
-            result = run(job, self.network, codec, cancellation, mattes=mattes)
-            finished = result.data if finish is None else finish(result.data)
-            result = replace(result, data=finished, timings_ms={"wait": waited_ms, **result.timings_ms})
-            self.telemetry.computed(result)
-            return result
+            first, *others = run_all(job, self.network, codec, cancellation, mattes=mattes)
+            finished = first.data if finish is None else finish(first.data)
+            first = replace(first, data=finished, timings_ms={"wait": waited_ms, **first.timings_ms})
+            self.telemetry.computed(first)
+            return first, *others
 
         return await self._admitted(key, photo, work, accepted)
 
@@ -292,21 +309,26 @@ class Jobs:
         finally:
             cancellation.cancel()
 
-    async def _keep(self, result: Result) -> StoredResult:
+    async def _keep(self, results: tuple[Result, ...]) -> StoredResult:
+        return StoredResult(results=results, stored=tuple([await self._put(result) for result in results]))
+
+    async def _put(self, result: Result) -> Stored:
         name = result_name(new_result_id(), result.media_type)
         with self.telemetry.storing(len(result.data)):
             await self.store.put(name, result.data)
         expires = int(self.now()) + self.result_ttl_s
         query = f"expires={expires}&signature={self.signer.sign(name, expires)}"
-        link = ResultLink(name, query, expires)
-        return StoredResult(link=link, result=result, size_bytes=len(result.data))
+        return Stored(ResultLink(name, query, expires), len(result.data))
 
-    async def _fetch(self, stored: StoredResult) -> StoredResult:
+    async def _fetch(self, kept: StoredResult) -> StoredResult:
         try:
-            file = await self.store.open(stored.link.name)
-            return replace(stored, result=replace(stored.result, data=await file.read()))
+            files = [await self.store.open(each.link.name) for each in kept.stored]
+            fetched = [
+                replace(result, data=await file.read()) for result, file in zip(kept.results, files, strict=True)
+            ]
         except ResultUnknown as error:
             raise _past_its_life() from error
+        return replace(kept, results=tuple(fetched))
 
     @asynccontextmanager
     async def _charged(self, key: KeyInfo, photo_id: str | None) -> AsyncIterator[_Charge]:
@@ -358,9 +380,11 @@ class Jobs:
 
 def request_hash(photo: Submission) -> str:
     """What makes two requests the same. Takes 0.1 s for the largest photo."""
-    assert isinstance(photo.recipe, Recipe)  # noqa: S101 - the form whose recipe follows from the photo has no such keys
+    recipes = (photo.recipe,) if isinstance(photo.recipe, Recipe) else photo.recipe
+    assert isinstance(recipes, tuple)  # noqa: S101 - the form whose recipe follows from the photo has no such keys
     photo_id = photo.photo_id or photo_id_of(photo.data)
-    return hashlib.sha256(f"{photo.recipe.key}\0{photo_id}".encode()).hexdigest()
+    wanted = ",".join(recipe.key for recipe in recipes)
+    return hashlib.sha256(f"{wanted}\0{photo_id}".encode()).hexdigest()
 
 
 def _told_credits(remember: Remember, stored: StoredResult, within: Connection, spent: int) -> None:
@@ -370,7 +394,8 @@ def _told_credits(remember: Remember, stored: StoredResult, within: Connection, 
 def remembered(stored: StoredResult) -> str:
     """All facts of a finished job, without the picture, as text."""
     known = asdict(stored)
-    known["result"]["data"] = ""
+    for result in known["results"]:
+        result["data"] = ""
     return json.dumps(known)
 
 

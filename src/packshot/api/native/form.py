@@ -13,7 +13,7 @@ from packshot.api.dialect import BINARY, form_body
 from packshot.api.errors import MalformedRequest
 from packshot.api.upload import Form, UploadLimits, file_in, read_form
 from packshot.core.codecs.formats import WRITTEN
-from packshot.core.options import OPTIONS, Option, Options
+from packshot.core.options import OPTIONS, Option, Options, listed
 from packshot.engine.job import Submission
 from packshot.engine.presets import preset_names, recipe_for
 from packshot.errors import InvalidOption
@@ -22,6 +22,7 @@ from packshot.service.settings import Settings
 
 JSON_PART, PHOTO_ID = "options", "photo_id"
 JSON_BYTES = 64 * 1024
+ZIP = "application/zip"
 FILE_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.kind == "file")
 _JSON_HOW = 'Send one JSON object such as {"background": "white"}.'
 
@@ -176,11 +177,11 @@ _OPTIONS = "The same options as one JSON object, where that is easier to write. 
 
 FACTS = {
     "X-Packshot-Box": "Where the product lies in the photo, turned as asked: left,top,right,bottom in px.",
-    "X-Packshot-Product": "Where the product lies in the picture: left,top,right,bottom in px.",
+    "X-Packshot-Product": "Where the product lies in the picture: left,top,right,bottom in px. Absent with a ZIP.",
     "X-Packshot-Confidence": "0 to 1; absent when the network does not say.",
     "X-Packshot-Review": "true when a human should look at it, else false.",
-    "X-Packshot-Preset": "passed or failed; absent without a preset.",
-    "X-Packshot-Notes": "How many notes there are; Accept: application/json shows them.",
+    "X-Packshot-Preset": "passed or failed; of several presets passed where all are; absent without a preset.",
+    "X-Packshot-Notes": "How many notes there are; Accept: application/json shows them. Absent with a ZIP.",
     "X-Packshot-Photo": "Names the photo for later requests of your key (photo_id); absent when it is not kept.",
     "X-Packshot-Credits": "What this request cost: 1, or 0 where your key had paid for the photo within the last day.",
     "Server-Timing": "How long each step took.",
@@ -202,16 +203,18 @@ def checks_body() -> dict[str, Any]:
     """The form of POST /v1/checks."""
     about = "The picture to judge, made anywhere; of 25 megapixels at most, unless the operator sets another limit."
     image = {**BINARY, "description": about}
-    fields = {"image": image, "preset": field_schema("preset", OPTIONS["preset"])}
+    preset = {"type": "string", "description": "Whose rules.", "enum": list(preset_names()), "examples": ["amazon"]}
+    fields = {"image": image, "preset": preset}
     return form_body(fields, ["image", "preset"], additionalProperties=False)
 
 
 def field_schema(name: str, option: Option) -> dict[str, Any]:
     """An option as OpenAPI has it."""
     schema: dict[str, Any] = {"type": _TYPES[option.kind], "description": f"{option.about} Takes {option.accepts}."}
-    choices = preset_names() if name == "preset" else option.choices
-    if choices:
-        schema["enum"] = list(choices)
+    if name == "preset":
+        schema["description"] += f" There are {listed(preset_names(), 'and')}."
+    if option.choices:
+        schema["enum"] = list(option.choices)
     if option.kind == "file":
         schema["format"] = "binary"
     elif option.examples:
@@ -220,11 +223,14 @@ def field_schema(name: str, option: Option) -> dict[str, Any]:
 
 
 def picture_answers() -> dict[str, Any]:
-    """The answer of POST /v1/packshots that is the picture itself; the JSON one is its response model."""
+    """The answers of POST /v1/packshots that are pictures; the JSON one is its response model."""
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in FACTS.items()}
     return {
-        "description": "The picture itself, or with `Accept: application/json` its link and what is known of it",
-        "content": {row.media_type: {"schema": BINARY} for row in WRITTEN.values()},
+        "description": "The picture itself, or a ZIP of the pictures of several presets (amazon.jpg, etsy.jpg ... and "
+        "packshots.json); or with `Accept: application/json` their links and what is known of them",
+        "content": {
+            media_type: {"schema": BINARY} for media_type in (*(row.media_type for row in WRITTEN.values()), ZIP)
+        },
         "headers": headers,
     }
 

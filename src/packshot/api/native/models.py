@@ -11,12 +11,13 @@ from pydantic.config import JsonDict
 
 from packshot import __version__
 from packshot.core.codecs.formats import FORMATS
-from packshot.core.notes import NoteCode
+from packshot.core.notes import NoteCode, RepairCode
 from packshot.core.options import OPTIONS
 from packshot.engine.presets import Preset, find_preset, preset_names
+from packshot.engine.result import Result
 from packshot.service.accounts import KeyInfo
 from packshot.service.build import Service, native_limits
-from packshot.service.jobs import StoredResult
+from packshot.service.jobs import Stored, StoredResult
 from packshot.service.ledger import DayUsage
 
 DAYS = 30
@@ -60,6 +61,14 @@ class RuleCheck(BaseModel):
     facts: dict[str, Any] = Field(description=_RULE_FIGURES, examples=[{"least": 0.85, "percent": 87.0}])
 
 
+class Repair(BaseModel):
+    """Something that a rule requires and that was put right. facts: the figures in the sentence, by name."""
+
+    code: RepairCode
+    message: str
+    facts: dict[str, Any] = Field(examples=[{"times": 1.36, "longest_px": 1000}])
+
+
 class PresetReport(BaseModel):
     """What a preset's rules say of a picture."""
 
@@ -67,6 +76,7 @@ class PresetReport(BaseModel):
     title: str
     passed: bool = Field(description="Whether every required rule is kept.")
     checks: list[RuleCheck]
+    repairs: list[Repair] = Field(description="What was put right so that the rules are kept; the option `repair`.")
 
 
 class NoteFacts(BaseModel):
@@ -82,12 +92,9 @@ class NoteFacts(BaseModel):
     code: NoteCode
 
 
-class Packshot(BaseModel):
-    """A finished packshot: where it is, and what is known of it."""
+class PictureFacts(BaseModel):
+    """What is known of a finished picture."""
 
-    request_id: str = Field(description="Names this request in the operator's logs.")
-    url: str = Field(description="Where the picture can be fetched, without a key, until expires_at.")
-    expires_at: datetime
     media_type: str = Field(examples=["image/png"])
     width: int = Field(description="Of the picture, px.")
     height: int = Field(description="Of the picture, px.")
@@ -104,6 +111,54 @@ class Packshot(BaseModel):
     note_facts: list[NoteFacts] = Field(description="The same notes for programs, in the same order.")
     preset: PresetReport | None
     timings_ms: dict[str, float] = Field(description="How long each step took.")
+
+    @staticmethod
+    def known(result: Result, size_bytes: int) -> dict[str, Any]:
+        """All of these fields."""
+        return {
+            "media_type": result.media_type,
+            "width": result.size.width,
+            "height": result.size.height,
+            "bytes": size_bytes,
+            "photo": result.photo_size._asdict(),
+            "box": result.box._asdict(),
+            "product": result.product._asdict(),
+            "confidence": None if result.confidence is None else round(result.confidence, 4),
+            "review": result.review,
+            "notes": [note.message for note in result.notes],
+            "note_facts": [NoteFacts(code=note.code, **note.facts) for note in result.notes],
+            "preset": None if result.report is None else result.report.to_dict(),
+            "timings_ms": {name: round(value, 1) for name, value in result.timings_ms.items()},
+        }
+
+
+class ArchivedPicture(PictureFacts):
+    """A picture in a ZIP."""
+
+    file: str = Field(description="Its name in the ZIP.", examples=["amazon.jpg"])
+
+    @classmethod
+    def of(cls, result: Result, file: str) -> Self:
+        return cls(file=file, **cls.known(result, len(result.data)))
+
+
+class LinkedPicture(PictureFacts):
+    """A finished picture: where it is, and what is known of it."""
+
+    url: str = Field(description="Where the picture can be fetched, without a key, until expires_at.")
+    expires_at: datetime
+
+    @classmethod
+    def linked(cls, result: Result, stored: Stored, url: str) -> dict[str, Any]:
+        """All of these fields."""
+        until = datetime.fromtimestamp(stored.link.expires, UTC)
+        return {"url": url, "expires_at": until, **cls.known(result, stored.size_bytes)}
+
+
+class _Answer(BaseModel):
+    """What every answer says of its request."""
+
+    request_id: str = Field(description="Names this request in the operator's logs.")
     photo_id: str | None = Field(
         description="Names the photo for later requests of your key, which may send it in place of `image`; null when "
         "the photo is not kept."
@@ -112,29 +167,26 @@ class Packshot(BaseModel):
         description="What this request cost: 1, or 0 where your key had paid for the photo within the last day."
     )
 
+
+class Packshot(LinkedPicture, _Answer):
+    """A finished packshot: where it is, and what is known of it."""
+
     @classmethod
-    def of(cls, stored: StoredResult, *, request_id: str, url: str) -> Self:
-        result = stored.result
-        return cls(
-            request_id=request_id,
-            url=url,
-            expires_at=datetime.fromtimestamp(stored.link.expires, UTC),
-            media_type=result.media_type,
-            width=result.size.width,
-            height=result.size.height,
-            bytes=stored.size_bytes,
-            photo=result.photo_size._asdict(),
-            box=result.box._asdict(),
-            product=result.product._asdict(),
-            confidence=None if result.confidence is None else round(result.confidence, 4),
-            review=result.review,
-            notes=[note.message for note in result.notes],
-            note_facts=[NoteFacts(code=note.code, **note.facts) for note in result.notes],
-            preset=None if result.report is None else result.report.to_dict(),
-            timings_ms={name: round(value, 1) for name, value in result.timings_ms.items()},
-            photo_id=stored.photo_id,
-            credits=stored.credits,
-        )
+    def of(cls, made: StoredResult, *, request_id: str, urls: Sequence[str]) -> Self:
+        facts = cls.linked(made.result, made.stored[0], urls[0])
+        return cls(request_id=request_id, photo_id=made.photo_id, credits=made.credits, **facts)
+
+
+class Packshots(_Answer):
+    """The packshots of several presets, of one photo and one matte."""
+
+    packshots: list[LinkedPicture] = Field(description="One for each preset, in the order in which they were named.")
+
+    @classmethod
+    def of(cls, made: StoredResult, *, request_id: str, urls: Sequence[str]) -> Self:
+        each = zip(made.results, made.stored, urls, strict=True)
+        pictures = [LinkedPicture(**LinkedPicture.linked(*facts)) for facts in each]
+        return cls(request_id=request_id, photo_id=made.photo_id, credits=made.credits, packshots=pictures)
 
 
 class Checked(BaseModel):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import re
+import zipfile
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
@@ -13,14 +16,14 @@ from packshot.api.dialect import BEARER, IDEMPOTENCY_KEY, Call, Dialect, Endpoin
 from packshot.api.errors import NotAcceptable
 from packshot.api.http import accepted, preferred
 from packshot.api.native import form
-from packshot.api.native.form import read_check, read_order
-from packshot.api.native.models import DAYS, About, Account, Checked, Packshot
+from packshot.api.native.form import ZIP, read_check, read_order
+from packshot.api.native.models import DAYS, About, Account, ArchivedPicture, Checked, Packshot, Packshots
 from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
 from packshot.core.recipe import Recipe
 from packshot.engine.job import Job, Submission
-from packshot.engine.presets import recipe_for
+from packshot.engine.presets import recipes_for
 from packshot.engine.result import Result
 from packshot.service.build import native_limits
 from packshot.service.jobs import Made
@@ -34,19 +37,21 @@ _CHECK_FAILURES = (400, 401, 403, 405, 413, 415, 422, 429, 500, 503, 504)
 async def make_packshot(call: Call) -> Response:
     service, named = call.service, call.idempotency_key
     order = await read_order(call.request, service.settings)
-    recipe = recipe_for(order.options)
-    as_json = wants_json(accepted(call.request), recipe)
+    recipes = recipes_for(order.options)
+    as_json = wants_json(accepted(call.request), recipes)
     data = order.image
     if order.photo_id:
         data = service.photos.find(call.key.id, order.photo_id)
         call.hold(len(data))
     photo_id = order.photo_id or await asyncio.to_thread(photo_id_of, data)
-    photo = Submission(data, recipe, native_limits(service.settings), photo_id)
+    photo = Submission(data, recipes, native_limits(service.settings), photo_id)
     if as_json:
-        stored = await call.run(service.jobs.make_and_keep(call.key, photo, idempotency_key=named))
-        url = service.public_url(stored.link.path(results.PREFIX))
-        return described(Packshot.of(stored, request_id=call.request_id, url=url))
-    return picture(await call.run(service.jobs.make(call.key, photo, idempotency_key=named)))
+        made = await call.run(service.jobs.make_and_keep(call.key, photo, idempotency_key=named))
+        urls = [service.public_url(each.link.path(results.PREFIX)) for each in made.stored]
+        answer = Packshot if len(recipes) == 1 else Packshots
+        return described(answer.of(made, request_id=call.request_id, urls=urls))
+    pictures = await call.run(service.jobs.make(call.key, photo, idempotency_key=named))
+    return picture(pictures) if len(recipes) == 1 else await asyncio.to_thread(archive, pictures, recipes)
 
 
 async def check_picture(call: Call) -> Response:
@@ -69,20 +74,23 @@ async def tell_about(call: Call) -> Response:
     return JSONResponse(About.of(call.service).model_dump(mode="json"))
 
 
-def wants_json(accept: str, recipe: Recipe) -> bool:
-    """Whether the client likes JSON better than the picture that the recipe makes. It never changes the picture.
+def wants_json(accept: str, recipes: tuple[Recipe, ...]) -> bool:
+    """Whether the client likes JSON better than the picture that the recipe makes, or than the ZIP of several.
+
+    It never changes a picture.
 
     Raises
     ------
     NotAcceptable
         It takes neither.
     """
-    offers = (FORMATS[recipe.format].media_type, JSON)
+    offers = (FORMATS[recipes[0].format].media_type if len(recipes) == 1 else ZIP, JSON)
     best = preferred(accept, offers)
     if best is None:
         raise NotAcceptable(
             f"The answer is {offers[0]} or {JSON}; the client accepts only {accept[:200]}.",
-            hint="Accept one of the two, or ask for another format with the option `format`.",
+            hint="Accept one of the two"
+            + (", or ask for another format with the option `format`." if len(recipes) == 1 else "."),
             allowed=offers,
         )
     return best == JSON
@@ -95,16 +103,39 @@ def described(model: BaseModel) -> Response:
 
 def picture(made: Made) -> Response:
     """The picture itself."""
-    result, headers = made.result, {"X-Packshot-Credits": str(made.credits)}
+    result = made.result
+    headers = facts(result) | {"Content-Disposition": content_disposition(result.media_type)}
+    return _file(made, result.data, result.media_type, headers)
+
+
+def archive(made: Made, recipes: tuple[Recipe, ...]) -> Response:
+    """The pictures of several presets as a ZIP: amazon.jpg, etsy.jpg and so on, and what is known of them as JSON."""
+    names = [f"{recipe.preset}{FORMATS[recipe.format].suffix}" for recipe in recipes]
+    known = [ArchivedPicture.of(*each).model_dump(mode="json") for each in zip(made.results, names, strict=True)]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archived:  # pictures are packed already
+        for name, result in zip(names, made.results, strict=True):
+            archived.writestr(name, result.data)
+        archived.writestr("packshots.json", json.dumps(known, indent=2))
+    reports = [result.report for result in made.results if result.report is not None]
+    headers = facts(made.result) | {"Content-Disposition": 'attachment; filename="packshots.zip"'}
+    if reports:
+        headers["X-Packshot-Preset"] = "passed" if all(report.passed for report in reports) else "failed"
+    for of_one_picture in ("X-Packshot-Product", "X-Packshot-Notes"):
+        del headers[of_one_picture]
+    return _file(made, out.getvalue(), ZIP, headers)
+
+
+def _file(made: Made, data: bytes, media_type: str, headers: dict[str, str]) -> Response:
     if made.photo_id is not None:
         headers["X-Packshot-Photo"] = made.photo_id
-    headers |= facts(result) | {
-        "Content-Disposition": content_disposition(result.media_type),
+    headers |= {
+        "X-Packshot-Credits": str(made.credits),
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
         "Vary": "Accept",
     }
-    return Response(result.data, media_type=result.media_type, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
 
 
 def facts(result: Result) -> dict[str, str]:
@@ -142,11 +173,11 @@ DIALECT = Dialect(
             "POST",
             ("/v1/packshots",),
             make_packshot,
-            summary="Make a packshot of a product photo",
+            summary="Make a packshot of a product photo, or one for each of several marketplaces",
             operation_id="makePackshot",
             takes_queue=True,
             failures=(402, 404, 406, 409, 410, 502, *_CHECK_FAILURES),
-            model=Packshot,
+            model=Packshot | Packshots,
             answers={200: form.picture_answers()},
             body=form.packshots_body,
             parameters=(IDEMPOTENCY_KEY,),
