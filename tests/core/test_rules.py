@@ -53,6 +53,8 @@ def report_of(rules: list[Rule], facts: Facts) -> Report:
         (Aspect(), replace(GOOD, size=Size(1000, 998))),
         (FileFormat(allowed=("jpeg", "png")), replace(GOOD, format="webp")),
         (FileSize(most_mb=5), replace(GOOD, file_bytes=5_000_001)),
+        (FileSize(most_mb=5, least_kb=30), replace(GOOD, file_bytes=29_999)),
+        (Aspect(height=1.44, tolerance=0.0035), replace(GOOD, size=Size(1000, 1446))),
         (WholeProduct(), replace(GOOD, edges=("upper", "left"))),
         (Animation(), replace(GOOD, several=True)),
         (BitDepth(most=8), replace(GOOD, bits=9)),
@@ -76,6 +78,7 @@ def test_a_broken_rule_is_said_with_what_was_asked_and_fails_the_report(rule: Ru
         Aspect(),
         FileFormat(allowed=("jpeg",)),
         FileSize(most_mb=0.4),
+        FileSize(most_mb=0.4, least_kb=400),
         Animation(),
         BitDepth(most=8),
         WholeProduct(),
@@ -131,6 +134,23 @@ def test_what_is_only_recommended_fails_nothing_but_is_said() -> None:
     assert report.failed == ()
     assert not report.checks[0].passed
     assert report.checks[0].message.startswith("The longest side should be at least 1600 px.")
+
+
+@given(st.integers(0, 40_000), st.sampled_from([10.0, 30.0]))
+def test_a_file_that_is_too_small_is_told_to_grow(file_bytes: int, least_kb: float) -> None:
+    check = FileSize(most_mb=0.035, least_kb=least_kb).check(replace(GOOD, file_bytes=file_bytes))
+    assert check.passed == (1000 * least_kb <= file_bytes <= 35_000)
+    assert ("higher quality" in check.message) == (file_bytes < 1000 * least_kb)
+    assert ("lower quality" in check.message) == (file_bytes > 35_000)
+    assert check.facts == {"most_mb": 0.035, "least_kb": least_kb}
+
+
+@given(st.integers(100, 5000), st.integers(-3, 3), st.sampled_from([0, 0.002, 0.01]))
+def test_an_aspect_is_kept_to_the_pixel_or_within_its_tolerance(width: int, off: int, tolerance: float) -> None:
+    height = round(1.44 * width) + off
+    check = Aspect(height=1.44, tolerance=tolerance).check(replace(GOOD, size=Size(width, height)))
+    assert check.passed == (abs(1.44 * width - height) <= max(1, tolerance * height))
+    assert check.asked == "1:1.44"
 
 
 @given(st.integers(1, 999), st.sampled_from([0.75, 0.85, 0.9]))

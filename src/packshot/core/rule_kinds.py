@@ -11,7 +11,7 @@ Figures of a check beside the rule's demand, by kind:
 | `fill` | least, most, in 0..1 | percent, rounded away from the bound that is missed |
 | `aspect` | width, height | size, in px |
 | `format`, `colour-mode` | allowed | |
-| `file-size` | most_mb, in millions of bytes | |
+| `file-size` | most_mb, in millions of bytes; least_kb, in thousands, where there is one | |
 | `bit-depth` | most | |
 | `whole-product` | | edges |
 """
@@ -206,16 +206,17 @@ class Fill(_Range):
 
 @dataclass(frozen=True, kw_only=True)
 class Aspect(_Rule):
-    """Width by height, to the nearest pixel."""
+    """Width by height, to the nearest pixel. tolerance: a share of the height, where the figures asked are rounded."""
 
     name: ClassVar[str] = "aspect"
     sentence: ClassVar[str] = "The picture {must} be {asked}, width to height."
-    width: int = 1
-    height: int = 1
+    width: float = 1
+    height: float = 1
+    tolerance: float = 0
 
     @property
     def asked(self) -> str:
-        return f"{self.width}:{self.height}"
+        return f"{self.width:g}:{self.height:g}"
 
     @property
     def demand(self) -> Figures:
@@ -223,7 +224,7 @@ class Aspect(_Rule):
 
     def check(self, facts: Facts) -> Check:
         width, height = facts.size
-        passed = abs(width * self.height / self.width - height) <= 1
+        passed = abs(width * self.height / self.width - height) <= max(1, self.tolerance * height)
         said, advice = f"It is {facts.size} px.", f"Use a canvas of {self.asked}."
         return self._check(passed, round(width / height, 4), said, advice, {"size": facts.size})
 
@@ -249,24 +250,28 @@ class FileFormat(_Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class FileSize(_Rule):
-    """most_mb: in millions of bytes."""
+    """most_mb: in millions of bytes. least_kb: in thousands; 0 for no lower bound."""
 
     name: ClassVar[str] = "file-size"
     sentence: ClassVar[str] = "The file {must} be {asked}."
     most_mb: float
+    least_kb: float = 0
 
     @property
     def asked(self) -> str:
-        return f"at most {self.most_mb:g} MB"
+        return f"{self.least_kb:g} KB to {self.most_mb:g} MB" if self.least_kb else f"at most {self.most_mb:g} MB"
 
     @property
     def demand(self) -> Figures:
-        return {"most_mb": self.most_mb}
+        return {"most_mb": self.most_mb} | ({"least_kb": self.least_kb} if self.least_kb else {})
 
     def check(self, facts: Facts) -> Check:
-        size_mb = facts.file_bytes / 1e6
-        said, advice = f"It is {size_mb:.2f} MB.", "Save it with a lower quality."
-        return self._check(size_mb <= self.most_mb, facts.file_bytes, said, advice)
+        size_kb, size_mb = facts.file_bytes / 1e3, facts.file_bytes / 1e6
+        if size_kb < self.least_kb:
+            said, advice = f"It is {floor(size_kb * 10) / 10:g} KB.", "Save it with a higher quality, or as PNG."
+        else:
+            said, advice = f"It is {size_mb:.2f} MB.", "Save it with a lower quality."
+        return self._check(self.least_kb <= size_kb and size_mb <= self.most_mb, facts.file_bytes, said, advice)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ function told(keys, figures) {
 const px = (count) => `${number(count)} px`;
 const area = ([width, height]) => `${number(width)} \u00d7 ${number(height)}`;
 const sides = (edges) => list(edges.map((edge) => t(`edge.${edge}`)));
+const kilobytes = (count) => number(count, { style: "unit", unit: "kilobyte", maximumFractionDigits: 1 });
 const megabytes = (count) => number(count, { style: "unit", unit: "megabyte", maximumFractionDigits: 2 });
 const tenths = (share) => number(share, { style: "percent", maximumFractionDigits: 1 });
 const shareOf = (share) => t("bounds.share", { share: tenths(share) });
@@ -93,8 +94,13 @@ const RULES = {
     demand: width === height ? "-square" : "", asked: `${width}:${height}`, measured: ["is", { size: area(size) }], advice: ["advice"] }),
   format: ({ allowed }, { measured }) => ({
     asked: oneOf(allowed.map(formatName)), measured: ["is", { measured: formatName(measured) }], advice: ["advice"] }),
-  "file-size": ({ most_mb: most }, { measured }) => ({
-    asked: bounds({ most }, megabytes), measured: ["is", { measured: megabytes(measured / 1e6) }], advice: ["advice"] }),
+  "file-size"({ least_kb: least, most_mb: most }, { measured }) {
+    const low = measured < least * 1000;
+    const asked = least === undefined ? bounds({ most }, megabytes) : t("bounds.range", { least: kilobytes(least), most: megabytes(most) });
+    return {
+      asked, demand: least === undefined ? "" : "-range", advice: [low ? "advice-low" : "advice"],
+      measured: ["is", { measured: low ? kilobytes(Math.floor(measured / 100) / 10) : megabytes(measured / 1e6) }] };
+  },
   animation: (_, { passed }) => ({ measured: [passed ? "one" : "several"], advice: ["advice"] }),
   "colour-mode": ({ allowed }, { measured }) => ({
     asked: oneOf(allowed.map(colours)), measured: ["is", { measured: colours(measured) }], advice: ["advice"] }),
