@@ -33,8 +33,10 @@ packshot presets amazon                      # shows a preset
 
 No preset enlarges a product: where a photo has too few pixels, the picture stays small, and the report says how many
 would do. `max_upscale` allows more, as far as it says. What no pixel tells is not checked: that it is the right
-product, alone, without text or props. Marketplaces change their rules, and have others for some categories. Each
-preset says when and how its rules were read; it is a small text file in `src/packshot/presets/`, easy to correct.
+product, alone, without text or props. Each preset lists what its marketplace asks of that kind, for you to look at.
+Marketplaces change their rules, and have others for some categories. Each preset says when and how its rules were
+read, and `packshot presets --outdated` lists those that nobody has checked for a year; a preset is a small text file
+in `src/packshot/presets/`, easy to correct.
 
 ## How it is measured
 
@@ -46,7 +48,7 @@ preset says when and how its rules were read; it is a small text file in `src/pa
   border one pixel that is off by 1 of 255 breaks the rule; elsewhere traces that no eye sees may remain, of at most
   16 of 255 in at most 0.1 % of the background, and are said.
 - **whole-product**: the product reaches no edge of the picture, and none of the photo that it was cut out of.
-- **file-size**: in millions of bytes.
+- **file-size**: 1 MB is a million bytes, 1 KB a thousand.
 - **animation**: a second frame (GIF, PNG, WebP, AVIF, HEIC) or a second page (TIFF; thumbnails and masks are no pages).
 - **colour-mode**, **bit-depth**: as the file stores its pixels. The colours of a palette are RGB of 8 bits.
 """
@@ -112,9 +114,15 @@ def _preset_section(preset: Preset) -> str:
     return (
         f"\n## {preset.name}\n\n{preset.title}. {preset.about}\n\n"
         f"| rule | asks for | | why |\n|---|---|---|---|\n{rules}\n\n"
-        f"It sets {options}.\n\n"
+        f"It sets {options}.\n\n{_hints(preset)}"
         f"Source: {source}Checked {preset.checked}. {preset.evidence}\n"
     )
+
+
+def _hints(preset: Preset) -> str:
+    if not preset.hints:
+        return ""
+    return "No pixel tells it, look yourself:\n\n" + "".join(f"- {hint}\n" for hint in preset.hints) + "\n"
 
 
 def _rule_row(rule: Rule) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from packshot.cli import cli
+from packshot.cli.presets import outdated_lines
 from packshot.engine.presets import find_preset, preset_names
 from packshot.errors import InvalidOption
 from tests.kit.images import as_jpeg
@@ -78,6 +80,31 @@ def test_presets_are_listed_and_shown_in_full() -> None:
         assert preset.source in shown
         assert str(preset.checked) in shown
         assert all(rule.asked in shown and rule.why in shown for rule in preset.rules)
-        assert "--canvas 1:1" in shown
+        assert f"--canvas {preset.options.canvas}" in shown
+        assert all(hint in shown for hint in preset.hints)
+        assert ("look yourself" in shown) == bool(preset.hints)
     with pytest.raises(InvalidOption, match=r"Did you mean amazon\?"):
         run("presets", "amazn")
+
+
+def test_outdated_presets_are_listed_with_their_age_and_source() -> None:
+    amazon = find_preset("amazon")
+    late = amazon.checked + datetime.timedelta(400)
+    lines = list(outdated_lines(late, 399))
+    assert any(line.startswith("amazon ") and "400 days ago" in line and amazon.source in line for line in lines)
+    assert not any(line.startswith("square ") for line in lines)
+    assert list(outdated_lines(amazon.checked, 365)) == ["No preset's rules were checked more than 365 days ago."]
+
+
+def test_outdated_takes_its_days_and_no_name() -> None:
+    assert run("presets", "--outdated", "--days", "100000").stdout.startswith("No preset's rules")
+    assert run("presets", "--days", "3").exit_code == 2
+    assert run("presets", "amazon", "--outdated").exit_code == 2
+
+
+def test_what_no_pixel_tells_is_said_once_to_people(folder: Path) -> None:
+    hint = find_preset("amazon").hints[0]
+    said = run("check", folder, "--preset", "amazon")
+    assert said.stdout.count(hint) == 1
+    assert hint not in run("check", folder, "--preset", "amazon", "--quiet").output
+    assert hint not in run("check", folder, "--preset", "amazon", "--json").output

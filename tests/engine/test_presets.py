@@ -9,6 +9,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from packshot.core import codecs
@@ -20,16 +22,40 @@ from packshot.core.rules import Report
 from packshot.engine.calls import remove
 from packshot.engine.job import make_job
 from packshot.engine.judging import check, judge
-from packshot.engine.presets import find_preset, preset_names, recipe_for
+from packshot.engine.presets import find_preset, outdated, preset_names, recipe_for
 from packshot.errors import InvalidOption, NoForeground, UnsupportedFormat
 from tests.kit.images import UInt8, as_jpeg, as_png, photo
 
-NAMES = ("amazon", "ebay", "etsy", "google", "shopify", "square", "walmart")
+NAMES = (
+    "allegro",
+    "amazon",
+    "bol",
+    "ebay",
+    "etsy",
+    "google",
+    "kaufland",
+    "meta",
+    "otto",
+    "shopify",
+    "square",
+    "tiktok",
+    "trendyol",
+    "walmart",
+    "zalando",
+)
+OURS = "square"
+SIZES = {"longest-side", "shortest-side"}
 
 
 def disc(size: int = 1200, share: float = 0.88, ground: int = 255) -> UInt8:
     rgb = np.full((size, size, 3), ground, np.uint8)
     cv2.circle(rgb, (size // 2, size // 2), round(size * share / 2), (60, 90, 160), -1)
+    return rgb
+
+
+def disc_in(width: int, height: int) -> UInt8:
+    rgb = np.zeros((height, width, 3), np.uint8)
+    cv2.circle(rgb, (width // 2, height // 2), width // 3, (195, 165, 95), -1)
     return rgb
 
 
@@ -58,19 +84,71 @@ def test_a_preset_says_where_its_rules_come_from_and_when_they_were_read(name: s
     assert preset.title
     assert preset.about
     assert preset.evidence
-    assert preset.source.startswith("https://") or name == "square"
+    assert preset.source.startswith("https://") or name == OURS
     assert preset.checked <= datetime.datetime.now(datetime.UTC).date()
     assert preset.rules
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_hints_are_short_sentences_and_none_stands_twice(name: str) -> None:
+    hints = find_preset(name).hints
+    assert len(set(hints)) == len(hints)
+    for hint in hints:
+        assert hint[0].isupper()
+        assert hint.endswith(".")
+        assert len(hint) <= 120
+
+
+@given(st.dates(datetime.date(2026, 11, 1), datetime.date(2030, 1, 1)), st.integers(0, 1500))
+@example(datetime.date(2027, 11, 28), 365)
+def test_presets_are_outdated_from_the_day_after_so_many_days(today: datetime.date, days: int) -> None:
+    found = outdated(today, days)
+    last = today - datetime.timedelta(days)
+    for preset in map(find_preset, NAMES):
+        assert (preset in found) == (preset.checked < last and preset.name != OURS)
+    assert sorted(found, key=lambda preset: preset.checked) == list(found)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_a_preset_makes_of_a_good_photo_passes_its_own_rules(name: str) -> None:
-    result = remove(as_jpeg(photo(1400, 1400, 1)), Options(preset=name))
+    result = remove(as_jpeg(photo(1000, 1000, 1)), Options(preset=name))
     assert result.report is not None
     assert result.report.preset == name
-    assert {check.rule for check in result.report.failed} <= {"shortest-side"}  # walmart's 1500 px
+    for failed in result.report.failed:  # the photo has fewer pixels than some ask for
+        assert failed.rule in SIZES
+        assert failed.facts["needed_px"] > failed.facts["product_px"]
     again = judged(result.data, name)
     assert [check.passed for check in again.checks] == [check.passed for check in result.report.checks]
+
+
+def cutout(width: int, height: int) -> bytes:
+    """A product of this size in px, with noise on it, on a transparent ground."""
+    rgba = np.zeros((height + 80, width + 80, 4), np.uint8)
+    cv2.ellipse(rgba, (width // 2 + 40, height // 2 + 40), (width // 2, height // 2), 0, 0, 360, (60, 90, 160, 255), -1)
+    grain = np.random.default_rng(width).integers(0, 60, rgba.shape[:2], np.uint8)
+    rgba[..., 0] += np.where(rgba[..., 3] > 0, grain, 0).astype(np.uint8)
+    return as_png(rgba)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sampled_from(NAMES), st.floats(0.3, 1), st.booleans())
+@example("zalando", 0.3, True)
+@example("zalando", 0.3, False)
+@example("bol", 0.3, False)
+def test_a_product_of_any_shape_with_pixels_enough_is_ready(name: str, shape: float, upright: bool) -> None:
+    """Where the photo is large enough, what a preset sets keeps all that it requires."""
+    long, short = 1400, round(1400 * shape)
+    result = remove(cutout(short, long) if upright else cutout(long, short), Options(preset=name))
+    assert result.report is not None
+    assert not result.report.failed, [each.message for each in result.report.failed]
+
+
+def test_the_sizes_that_zalando_names_have_its_aspect() -> None:
+    for width, height in ((762, 1100), (1801, 2600), (1250, 1800)):
+        assert "aspect" not in broken(
+            as_jpeg(np.full((height, width, 3), 255, np.uint8) - disc_in(width, height)), "zalando"
+        )
+    assert "aspect" in broken(as_jpeg(disc()), "zalando")
 
 
 def test_an_unknown_preset_is_answered_with_the_nearest_or_all() -> None:

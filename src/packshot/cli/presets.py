@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,10 +25,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-def presets(name: str | None) -> None:
+@click.option("--outdated", "only_outdated", is_flag=True, help="List those whose rules were not checked for a year.")
+@click.option("--days", type=click.IntRange(0), metavar="N", help="With --outdated: so many days instead of 365.")
+def presets(name: str | None, only_outdated: bool, days: int | None) -> None:
     """List the presets, or show all that one of them sets and checks."""
     from packshot.engine.presets import find_preset, preset_names
 
+    if only_outdated and name is not None:
+        raise click.UsageError(f"--outdated lists presets. Leave {name} or --outdated out.")
+    if days is not None and not only_outdated:
+        raise click.UsageError("--days goes with --outdated.")
+    if only_outdated:
+        for line in outdated_lines(datetime.datetime.now(datetime.UTC).date(), 365 if days is None else days):
+            click.echo(line)
+        return
     if name is not None:
         for line in _details(find_preset(name)):
             click.echo(line)
@@ -35,8 +46,21 @@ def presets(name: str | None) -> None:
     for each in map(find_preset, preset_names()):
         required = sum(rule.required for rule in each.rules)
         counted = f"rules: {required}, recommendations: {len(each.rules) - required}"
-        click.echo(f"{each.name:8}  {each.title:30}  {counted}  checked {each.checked}")
+        click.echo(f"{each.name:8}  {each.title:30}  {counted:32}  checked {each.checked}")
     click.echo("`packshot presets NAME` shows what one of them sets and checks, and its source.")
+
+
+def outdated_lines(today: datetime.date, days: int) -> Iterator[str]:
+    """What `packshot presets --outdated` prints on a day, UTC."""
+    from packshot.engine.presets import outdated
+
+    found = outdated(today, days)
+    for preset in found:
+        yield f"{preset.name:8}  checked {preset.checked}, {(today - preset.checked).days} days ago  {preset.source}"
+    if found:
+        yield "Read the sources again: rules change. Each preset is a text file in src/packshot/presets/."
+    else:
+        yield f"No preset's rules were checked more than {days} days ago."
 
 
 def _details(preset: Preset) -> Iterator[str]:
@@ -49,6 +73,9 @@ def _details(preset: Preset) -> Iterator[str]:
     if not all(rule.required for rule in preset.rules):
         yield "  Recommended, and fails nothing:"
         yield from map(_rule_line, (rule for rule in preset.rules if not rule.required))
+    if preset.hints:
+        yield "  No pixel tells it, look yourself:"
+        yield from (f"    {hint}" for hint in preset.hints)
     yield f"  Source: {preset.source or 'none'}"
     yield f"  Checked: {preset.checked}. {preset.evidence}"
 
@@ -66,7 +93,7 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
     """Check finished pictures against the rules of a marketplace.
 
     On a background of one colour the product is what differs from it; elsewhere the network finds it. What no pixel
-    tells is not checked: whether it is the right product, and alone, without text or props.
+    tells is not checked, and said at the end for you to look at: that there is no text, no logo, no props.
 
     The exit code is 0 when every picture keeps the required rules, 1 when one does not, and that of the first error
     when one could not be checked.
@@ -96,6 +123,8 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
         passed, failed = passed + report.passed, failed + (not report.passed)
         if as_json or not quiet:
             _say(picture, report, as_json=as_json)
+    if passed + failed and not quiet and not as_json:
+        _say_hints(preset_name)
     if len(files) > 1 and not quiet:
         click.echo(f"{passed} passed, {failed} failed, {len(errors)} could not be checked", err=True)
     if errors or failed:
@@ -141,6 +170,16 @@ def _say(picture: str, report: Report, *, as_json: bool) -> None:
     say(picture)
     for line in report_lines(report):
         say(line)
+
+
+def _say_hints(preset_name: str) -> None:
+    from packshot.engine.presets import find_preset
+
+    hints = find_preset(preset_name).hints
+    if hints:
+        say("No pixel tells it, look yourself:")
+    for hint in hints:
+        say(f"  {hint}")
 
 
 def _say_error(picture: str, error: PackshotError, *, as_json: bool) -> None:

@@ -23,7 +23,8 @@ class Preset:
     """What a marketplace asks of a main image.
 
     source: address of its own page; empty for a preset that is ours. checked: the day as of which the rules are known,
-    and evidence: how. options: what makes a picture that keeps them. rules: what is checked.
+    and evidence: how. options: what makes a picture that keeps them. rules: what is checked. hints: what it asks and no
+    pixel tells, a sentence each, for people to look at.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Preset:
     evidence: str
     options: Options
     rules: tuple[Rule, ...]
+    hints: tuple[str, ...] = ()
 
 
 def preset_names() -> tuple[str, ...]:
@@ -60,6 +62,12 @@ def find_preset(name: str) -> Preset:
             allowed=tuple(presets),
         )
     return presets[name]
+
+
+def outdated(today: datetime.date, days: int = 365) -> tuple[Preset, ...]:
+    """The presets whose rules were last checked more than so many days ago, the oldest first. Ours has no age."""
+    presets = sorted(_presets().values(), key=lambda preset: preset.checked)
+    return tuple(each for each in presets if each.source and (today - each.checked).days > days)
 
 
 def recipes_for(options: Options) -> tuple[Recipe, ...]:
@@ -136,8 +144,8 @@ def _presets() -> Mapping[str, Preset]:
 
 
 def _preset(name: str, facts: dict[str, Any]) -> Preset:
-    rules = tuple(_rule(each) for each in facts.pop("rules"))
-    return Preset(name=name, options=Options.from_fields(facts.pop("options")), rules=rules, **facts)
+    rules, hints = tuple(_rule(each) for each in facts.pop("rules")), tuple(facts.pop("hints", ()))
+    return Preset(name=name, options=Options.from_fields(facts.pop("options")), rules=rules, hints=hints, **facts)
 
 
 def _rule(facts: dict[str, Any]) -> Rule:

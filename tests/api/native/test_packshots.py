@@ -14,6 +14,7 @@ from PIL import Image
 from packshot.core.codecs import BY_SUFFIX, FORMATS, WRITTEN
 from packshot.core.options import Options
 from packshot.engine.calls import remove
+from packshot.engine.presets import find_preset
 from tests.contract.envelope import failure
 from tests.kit import files
 from tests.kit.images import as_png, as_webp, good, photo
@@ -263,3 +264,4 @@ class TestAbout:
             assert preset["rules"], preset["name"]
             assert preset["source"].startswith("https://") or preset["source"] == ""
             assert datetime.fromisoformat(preset["checked"])
+            assert tuple(preset["hints"]) == find_preset(preset["name"]).hints

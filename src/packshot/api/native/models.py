@@ -260,6 +260,7 @@ class PresetFacts(BaseModel):
     checked: date = Field(description="The day as of which the rules are known.")
     options: dict[str, Any]
     rules: list[RuleFacts]
+    hints: list[str] = Field(description="What the marketplace asks and no pixel tells: for people to look at.")
 
     @classmethod
     def of(cls, preset: Preset) -> Self:
@@ -275,6 +276,7 @@ class PresetFacts(BaseModel):
             checked=preset.checked,
             options=preset.options.given(),
             rules=rules,
+            hints=list(preset.hints),
         )
 
 
