@@ -78,6 +78,18 @@ def test_a_file_over_the_cap_is_saved_with_the_quality_that_it_has_room_for(monk
     assert repaired(remove(as_jpeg(noisy), better)).keys() == {"scaled-down"}, "a quality that the caller gave stays"
 
 
+def test_a_file_that_is_too_small_is_saved_with_a_higher_quality(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = as_jpeg(photo(900, 900, 1))
+    with_rules(monkeypatch)
+    plain, finest = (len(remove(data, Options(preset="ours", quality=each)).data) for each in (None, 100))
+    with_rules(monkeypatch, FileSize(least_kb=(plain + finest) / 2e3, most_mb=9))
+    result = remove(data, Options(preset="ours"))
+    assert passed(result)
+    assert repaired(result).keys() == {"quality-raised"}
+    with_rules(monkeypatch, FileSize(least_kb=2 * finest / 1e3, most_mb=9))
+    assert not passed(remove(data, Options(preset="ours")))
+
+
 @pytest.mark.parametrize("wish", [{"format": "png"}, {}])
 def test_a_file_that_no_quality_makes_small_enough_becomes_a_smaller_picture(
     monkeypatch: pytest.MonkeyPatch, wish: dict[str, object]

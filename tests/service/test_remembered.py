@@ -21,7 +21,7 @@ from packshot.service.jobs import ResultLink, Stored, StoredResult, recalled, re
 sides = st.integers(32, 3000)
 
 
-REPAIRS = [(), (quality_changed(90, 71), frame_fitted(0.85))]
+REPAIRS = [(), (quality_changed(90, 71, "file-size"), frame_fitted(0.85))]
 
 
 @st.composite

@@ -9,7 +9,7 @@ not show: a product that is cut off stays so, and enlarging ends at MOST_ENLARGE
 | `scaled-down` | longest_px | the picture was larger than the rules allow |
 | `frame-fitted` | percent | the frame was made closer or wider, so that the product fills so much of it |
 | `ground-cleaned` | share | traces on the background got its colour; their share of it, in 0..1 |
-| `quality-lowered`, `quality-raised` | before, after | of the file |
+| `quality-lowered`, `quality-raised` | before, after, rule | of the file, so that it keeps the rule |
 | `first-picture` | | the photo's file holds several pictures, and the first one was used |
 | `colours-converted` | stored | the photo's colours were stored as `stored`, such as "cmyk" |
 | `depth-reduced` | before, after | bits of each channel |
@@ -28,13 +28,14 @@ from packshot.core.codecs.file_facts import FileFacts
 from packshot.core.frame import Frame
 from packshot.core.geometry import Size
 from packshot.core.measure import NEAR_PX
-from packshot.core.notes import Note
+from packshot.core.notes import Figures, Note
 from packshot.core.options import MOST_ENLARGED
 from packshot.core.picture import UInt8
 from packshot.core.recipe import Framing
 from packshot.core.rule_kinds import (
     COLOURS,
     Animation,
+    Background,
     BitDepth,
     ColourMode,
     Fill,
@@ -156,10 +157,13 @@ def scaled_down(longest: int) -> Note:
     return Note("scaled-down", message, {"longest_px": longest})
 
 
-def quality_changed(before: int, after: int) -> Note:
-    why = "so that the file is small enough" if after < before else "so that the background stays clean"
-    message = f"The file was saved with quality {after} and not {before}, {why}."
-    return Note("quality-lowered" if after < before else "quality-raised", message, {"before": before, "after": after})
+def quality_changed(before: int, after: int, rule: str) -> Note:
+    """rule: the name of the kind that is kept so: "background" or "file-size"."""
+    lower = after < before
+    why = "background stays clean" if rule == Background.name else f"file is {'small' if lower else 'large'} enough"
+    message = f"The file was saved with quality {after} and not {before}, so that the {why}."
+    figures: Figures = {"before": before, "after": after, "rule": rule}
+    return Note("quality-lowered" if lower else "quality-raised", message, figures)
 
 
 def _larger_sizes(framing: Framing, rules: Sequence[Rule], size: Size) -> list[int]:
