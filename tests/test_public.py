@@ -37,6 +37,7 @@ where: Path = result.save("a.png")
 size: tuple[int, int] = result.image.size
 matte: npt.NDArray[np.float32] = result.matte
 network = load_network()
+each: dict[str, Result] = packshot.remove_for("a.jpg", ["amazon", "etsy"], repair=False)
 many: Iterator[Result] = packshot.remove_many(Path().glob("*.jpg"), jobs=2, network=network, fill=0.85)
 for outcome in packshot.remove_many((each for each in [file]), return_exceptions=True, touch_up=image):
     if isinstance(outcome, errors.NoForeground):
@@ -55,6 +56,7 @@ remove("a.jpg", crop="yes")  # wrong
 remove("a.jpg", format="gif")  # wrong
 remove_background("a.jpg", quality="90")  # wrong
 packshot.remove_many("a.jpg", jobs="2")  # wrong
+packshot.remove_for("a.jpg")  # wrong
 Options(max_px="2000")  # wrong
 """
 

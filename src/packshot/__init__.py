@@ -7,6 +7,8 @@
     result = packshot.remove("mug.jpg", preset="amazon", margin="5%")   # options are keywords
     result.image, result.matte, result.confidence                       # PIL, numpy, 0 to 1
 
+    packshot.remove_for("mug.jpg", ["amazon", "etsy"])                  # a picture for each marketplace, by its name
+
     for result in packshot.remove_many(Path("photos").glob("*.jpg"), background="white"):
         ...                                                             # many photos, by threads
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from packshot.core.options import Options as Options
     from packshot.engine.calls import remove as remove
     from packshot.engine.calls import remove_background as remove_background
+    from packshot.engine.calls import remove_for as remove_for
     from packshot.engine.calls import remove_many as remove_many
     from packshot.engine.network import load_network as load_network
     from packshot.engine.result import Result as Result
@@ -51,6 +54,7 @@ __all__ = [
     "load_network",
     "remove",
     "remove_background",
+    "remove_for",
     "remove_many",
 ]
 
@@ -62,6 +66,7 @@ _HOME = {
     "load_network": "packshot.engine.network",
     "remove": "packshot.engine.calls",
     "remove_background": "packshot.engine.calls",
+    "remove_for": "packshot.engine.calls",
     "remove_many": "packshot.engine.calls",
 }
 

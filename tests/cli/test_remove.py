@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 import shutil
 import signal
@@ -21,6 +22,7 @@ from packshot.cli import cli
 from packshot.core.codecs.formats import WRITTEN, Format
 from packshot.core.confidence import Calibration
 from packshot.engine.weights import DEFAULT_MODEL, find_card
+from packshot.errors import InvalidOption
 from tests.batch.kit import made_of
 from tests.kit.images import as_jpeg, as_png, photo
 from tests.kit.server import wait_until
@@ -90,6 +92,56 @@ def test_a_preset_says_which_rules_the_picture_keeps_and_fails_nothing(jpeg: Pat
     assert "ok      The product must fill" in said
     assert "FAILED  The longest side must be" in said
     assert invoked("check", jpeg.with_name("photo-amazon.jpg"), "--preset", "amazon").exit_code == 1
+
+
+@pytest.mark.parametrize("presets", [("--preset", "amazon,square"), ("--preset", "amazon", "--preset", "square")])
+def test_several_presets_make_a_picture_each_of_one_photo(tmp_path: Path, presets: tuple[str, ...]) -> None:
+    photos = [tmp_path / f"{name}.jpg" for name in ("mug", "lamp")]
+    for seed, path in enumerate(photos):
+        path.write_bytes(as_jpeg(photo(300, 240, seed)))
+    made = invoked("remove", *photos, *presets)
+    assert made.exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{name}{word}.jpg" for name in ("mug", "lamp") for word in ("", "-amazon", "-square")
+    }
+    assert "4 pictures of 2 photos done, 0 failed" in made.stderr
+    (tmp_path / "mug-square.jpg").unlink()
+    before = (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns
+    again = invoked("remove", *photos, *presets)
+    assert "1 done" in again.stderr and "3 there already" in again.stderr
+    assert (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns == before, "what is there stays"
+    alone = invoked("remove", photos[0], "--preset", "square", "--out", tmp_path / "alone.jpg")
+    assert alone.exit_code == 0
+    assert (tmp_path / "alone.jpg").read_bytes() == (tmp_path / "mug-square.jpg").read_bytes()
+
+
+def test_several_presets_of_one_photo_are_told_in_full_and_repairs_named(tmp_path: Path) -> None:
+    path = tmp_path / "mug.jpg"
+    path.write_bytes(as_jpeg(photo(560, 500, 2)))
+    made = invoked("remove", path, "--preset", "amazon,square")
+    assert "mug.jpg -> " in made.stderr
+    assert "Amazon main image: passed" in made.stderr and "Square on white: passed" in made.stderr
+    assert "mended  The product was enlarged" in made.stderr
+    as_json = invoked("remove", path, "--preset", "amazon,square", "--force", "--json")
+    rows = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert [row["preset"]["name"] for row in rows] == ["amazon", "square"]
+    assert [repair["code"] for repair in rows[0]["preset"]["repairs"]] == ["enlarged"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["photo.jpg", "--out", "one.jpg"], "Several presets cannot go to one file, one.jpg."),
+        (["photo.jpg", "--out", "-"], "Several presets cannot go to stdout."),
+        (["-"], "Several presets cannot go to stdout."),
+    ],
+)
+def test_several_pictures_do_not_go_where_one_has_room(
+    jpeg: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(jpeg.parent)
+    with pytest.raises(InvalidOption, match=words):
+        invoked("remove", *arguments, "--preset", "amazon,square")
 
 
 def test_of_many_photos_only_what_breaks_rules_is_said_and_counted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+import packshot
 from packshot.core import codecs
 from packshot.core.options import Options
 from packshot.engine.job import make_job
@@ -80,3 +81,13 @@ def test_the_memory_of_several_is_that_of_the_largest_and_of_the_colours_that_wa
     most = max(need("amazon"), need("etsy"))
     assert most < need("amazon,etsy") < most + 30 * 700 * 500
     assert need("etsy,amazon") == need("amazon,etsy")
+
+
+def test_the_library_gives_them_by_their_names() -> None:
+    made = packshot.remove_for(PHOTO, ["etsy", "amazon"], quality=80)
+    assert list(made) == ["etsy", "amazon"]
+    for name, result in made.items():
+        assert result.data == packshot.remove(PHOTO, preset=name, quality=80).data
+        assert result.matte.shape == (500, 700)
+    with pytest.raises(InvalidOption, match="remove_for"):
+        packshot.remove(PHOTO, preset="etsy,amazon")

@@ -35,7 +35,7 @@ device_option = click.option(
 )
 
 SECTIONS = {
-    "What to make": ("preset", "form", "format", "quality", "metadata"),
+    "What to make": ("preset", "repair", "form", "format", "quality", "metadata"),
     "Background": ("background", "background_picture", "shadow", "shadow_opacity"),
     "Frame": ("rotate", "crop", "margin", "canvas", "fill", "position", "max_upscale", "min_px", "max_px"),
     "Finding the product": ("roi", "touch_up"),
@@ -138,9 +138,11 @@ def _flag(name: str, option: Option) -> Callable[[Callable[..., Any]], Callable[
     if option.choices:
         return click.option(flag, name, metavar="|".join(option.choices), cls=PictureOption, help=about)
     metavar = {"text": "TEXT", "whole number": "N", "number": "NUMBER"}[option.kind]
-    return click.option(flag, name, metavar=metavar, cls=PictureOption, help=text)
+    return click.option(flag, name, metavar=metavar, cls=PictureOption, help=text, multiple=option.several)
 
 
 def _value(option: Option, value: Any) -> Any:
     """What Options.from_fields takes: the bytes of a file, texts as they came."""
+    if option.several:
+        return ",".join(value) or None
     return value if option.kind != "file" or value is None else read_input(value)

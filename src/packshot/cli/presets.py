@@ -200,6 +200,7 @@ def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> 
     passed = "rules kept, but look at it before you use it" if review else "passed"
     verdict = passed if report.passed else f"FAILED, {len(report.failed)} of {required} rules not kept"
     yield f"  {report.title}: {verdict}"
+    yield from (f"    mended  {repair}" for repair in report.repairs)
     missed: set[str] = set()
     for check in report.checks:
         if (check.passed and not kept) or (not check.passed and check.rule in missed):

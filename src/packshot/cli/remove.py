@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -76,6 +77,7 @@ def remove(
     packshot remove photo.jpg cutout.webp           writes that file; also with --out
     packshot remove photo.jpg --background white    writes photo-white.jpg
     packshot remove photo.jpg --preset amazon       writes photo-amazon.jpg, and says which rules it keeps
+    packshot remove photo.jpg --preset amazon,etsy  writes photo-amazon.jpg and photo-etsy.jpg, of one matte
     packshot remove photo.jpg --crop --margin 5%    writes photo-crop.png
     packshot remove photos/ --out cutouts/          a whole folder
     packshot remove - < photo.jpg > cutout.png      in a pipe
@@ -86,23 +88,26 @@ def remove(
     makes it one.
     """
     from packshot.cli.targets import as_output, make_targets, naming, output_format, told_apart
-    from packshot.engine.presets import recipe_for
+    from packshot.engine.presets import recipes_for
 
     typed, named = typed_arguments(), inputs
     inputs, out = told_apart(inputs, out, typed=typed, force=force, has_format=options.format is not None)
-    recipe = recipe_for(replace(options, format=output_format(inputs, out, options.format)))
+    presets = len(options.meaning("preset") or (None,))
+    recipes = recipes_for(replace(options, format=output_format(inputs, out, options.format, presets=presets)))
     with listing(quiet=quiet) as found:
         note = partial(say, err=True) if not quiet else lambda _line: None
-        targets = make_targets(inputs, names=naming(recipe), out=out, found=found, note=note)
+        targets = make_targets(inputs, names=list(map(naming, recipes)), out=out, found=found, note=note)
     _refuse_bytes(targets, as_json=as_json)
     todo, there = _divided(targets, force=force)
-    talk = _Talk(len(todo), quiet=quiet, as_json=as_json, alone=len(targets) == 1)
+    photos = [list(each) for _, each in groupby(todo, key=lambda target: target.name)]
+    alone = len({target.name for target in targets}) == 1
+    talk = _Talk(len(todo), quiet=quiet, as_json=as_json, alone=alone)
     talk.are_there(there, as_output(typed, named[1]) if len(inputs) < len(named) else typed)
     failures = []
     if todo:
-        work, workers = _work(recipe, len(todo), force=force, as_json=as_json, jobs=jobs, model=model, device=device)
-        with graceful() if len(todo) > 1 else contextlib.nullcontext() as stop:
-            failures = _make(todo, work, workers, talk, stop)
+        work, workers = _work(recipes, len(photos), force=force, as_json=as_json, jobs=jobs, model=model, device=device)
+        with graceful() if len(photos) > 1 else contextlib.nullcontext() as stop:
+            failures = _make(photos, work, workers, talk, stop)
             talk.end()
             if stop is not None and stop.signal:
                 sys.exit(128 + stop.signal)
@@ -140,8 +145,15 @@ def _divided(targets: list[Target], *, force: bool) -> tuple[list[Target], list[
 
 
 def _work(
-    recipe: Recipe, count: int, *, force: bool, as_json: bool, jobs: int | None, model: str | None, device: Device
-) -> tuple[Callable[[Target], Made], int]:
+    recipes: tuple[Recipe, ...],
+    count: int,
+    *,
+    force: bool,
+    as_json: bool,
+    jobs: int | None,
+    model: str | None,
+    device: Device,
+) -> tuple[Work, int]:
     """The work on each of `count` photos, and in how many threads it is done. Loads the network."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -165,22 +177,25 @@ def _work(
         loading = beside.submit(load_network, model, threads=threads, device=device)
         from packshot.core.codecs.software import PACKSHOT
         from packshot.engine.job import make_job
-        from packshot.engine.pipeline import run
+        from packshot.engine.pipeline import run_all
 
         network = loading.result()
     work_begins()
 
-    def work(target: Target) -> Made:
-        if target.fault:
-            raise FileAccess(f"It cannot be read: {target.fault}.", hint="Check its name and its permissions.")
-        if target.is_made() and not force:
-            hint = "Does another command write here?"
-            raise OutputExists(f"{target.becomes} has been made meanwhile.", hint=hint)
-        job = make_job(read_input(target.source, target.name), recipe)
-        result = run(job, network, software=PACKSHOT)
-        _write(target, result)
-        row = _row(result) if as_json else {}
-        return Made(replace(result, data=b""), row)  # its bytes are written: a thousand need not wait in memory
+    def work(targets: list[Target]) -> list[Made]:
+        photo = targets[0]
+        if photo.fault:
+            raise FileAccess(f"It cannot be read: {photo.fault}.", hint="Check its name and its permissions.")
+        for target in targets:
+            if target.is_made() and not force:
+                hint = "Does another command write here?"
+                raise OutputExists(f"{target.becomes} has been made meanwhile.", hint=hint)
+        job = make_job(read_input(photo.source, photo.name), tuple(recipes[target.recipe] for target in targets))
+        results = run_all(job, network, software=PACKSHOT)
+        for target, result in zip(targets, results, strict=True):
+            _write(target, result)
+        # Their bytes are written: those of a thousand need not wait in memory.
+        return [Made(replace(result, data=b""), _row(result) if as_json else {}) for result in results]
 
     return work, workers
 
@@ -193,22 +208,26 @@ def _row(result: Result) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Made:
-    """A photo's result. row: all that is known of the output, as JSON has it; empty where nobody asks."""
+    """A result. row: all that is known of the output, as JSON has it; empty where nobody asks."""
 
     result: Result
     row: dict[str, object]
 
 
+Work = Callable[[list["Target"]], list[Made]]
+"""On the targets of one photo."""
+
+
 class _Talk:
     """Tells of the photos: lines on stderr, or JSON on stdout, and at last how many there were of each kind.
 
-    total: photos that are to be made. alone: whether one photo was given.
+    total: pictures that are to be made. alone: whether one photo was given.
     """
 
     def __init__(self, total: int, *, quiet: bool, as_json: bool, alone: bool) -> None:
         self.alone = alone
         self._total, self._quiet, self._as_json = total, quiet, as_json
-        self._number = self._done = self._failed = self._unsure = self._broken = self._there = 0
+        self._number = self._photos = self._done = self._failed = self._unsure = self._broken = self._there = 0
         self._judged = False
         self._moving: MovingLine | None = None
         self._started_s = 0.0
@@ -226,9 +245,15 @@ class _Talk:
                 say_json({"source": _source(target), "output": target.becomes, "skipped": True})
         if targets and self.alone and not self._quiet:
             command = shlex.join(["packshot", "remove", *again, "--force"])
-            say(f"{targets[0].becomes} is there already; to make it again: {command}", err=True)
+            for target in targets:
+                say(f"{target.becomes} is there already; to make it again: {command}", err=True)
 
-    def made(self, target: Target, made: Made) -> None:
+    def photo_made(self, targets: list[Target], made: list[Made]) -> None:
+        self._photos += 1
+        for each in zip(targets, made, strict=True):
+            self._made(*each)
+
+    def _made(self, target: Target, made: Made) -> None:
         result = made.result
         self._number += 1
         self._done += 1
@@ -240,8 +265,9 @@ class _Talk:
         elif not self._quiet:
             self._lines(target, result)
 
-    def failed(self, target: Target, error: PackshotError) -> None:
-        self._number += 1
+    def photo_failed(self, targets: list[Target], error: PackshotError) -> None:
+        target = targets[0]
+        self._number += len(targets)
         self._failed += 1
         if self._as_json:
             what = {"slug": error.slug, "message": error.message, "hint": error.hint}
@@ -257,16 +283,17 @@ class _Talk:
             self._moving.end()
         if self.alone or self._quiet:
             return
-        parts = [f"{self._done} done, {self._failed} failed, {self._unsure} to look at"]
+        done = f"{self._done} pictures of {self._photos} photos" if self._done > self._photos else f"{self._done}"
+        parts = [f"{done} done, {self._failed} failed, {self._unsure} to look at"]
         if self._judged:
             parts.append(f"{self._broken} break the rules of their preset")
         if self._there:
             parts.append(f"{self._there} there already (--force makes them again)")
         if self._done:
-            parts.append(f"{self._done / (time.perf_counter() - self._started_s):.1f} photos a second")
+            parts.append(f"{self._photos / (time.perf_counter() - self._started_s):.1f} photos a second")
         say(", ".join(parts), err=True)
         if left := self._total - self._number:
-            say(f"{left} photos are left.", err=True)
+            say(f"{left} pictures are left." if self._done > self._photos else f"{left} photos are left.", err=True)
 
     @property
     def _place(self) -> str:
@@ -284,10 +311,8 @@ class _Talk:
         self._moving.made(target.name, sum(result.timings_ms.values()) / 1000)
 
 
-def _make(
-    targets: list[Target], work: Callable[[Target], Made], workers: int, talk: _Talk, stop: Stop | None
-) -> list[PackshotError]:
-    """Work through the targets in threads, and say what came of each. Returns the failures.
+def _make(photos: list[list[Target]], work: Work, workers: int, talk: _Talk, stop: Stop | None) -> list[PackshotError]:
+    """Work through the photos' targets in threads, and say what came of each. Returns the failures.
 
     Once an end was asked for, no further photo is begun.
     """
@@ -299,15 +324,15 @@ def _make(
     pool = ThreadPoolExecutor(workers)
     try:
         # Results come in the order of the targets; the pool works ahead, with at most one encoded picture per thread.
-        outcomes = pool.map(lambda target: None if _asked(stop) else _outcome(target, work), targets)
-        for target, outcome in zip(targets, outcomes, strict=True):
+        outcomes = pool.map(lambda targets: None if _asked(stop) else _outcome(targets, work), photos)
+        for targets, outcome in zip(photos, outcomes, strict=True):
             if outcome is None:
                 break
-            if isinstance(outcome, Made):
-                talk.made(target, outcome)
+            if isinstance(outcome, list):
+                talk.photo_made(targets, outcome)
                 continue
             failures.append(in_flags(outcome, command))
-            talk.failed(target, outcome)
+            talk.photo_failed(targets, outcome)
             if isinstance(outcome, StorageFull):
                 break
     finally:
@@ -343,9 +368,9 @@ def _source(target: Target) -> str:
     return "-" if target.source is None else target.name
 
 
-def _outcome(target: Target, work: Callable[[Target], Made]) -> PackshotError | Made:
+def _outcome(targets: list[Target], work: Work) -> PackshotError | list[Made]:
     try:
-        return work(target)
+        return work(targets)
     except PackshotError as error:
         return error
 

@@ -6,7 +6,7 @@ import os
 import shlex
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,7 @@ class Target:
 
     name, becomes: the two as the user typed them, files of a folder below its name.
     fault: why the photo cannot be read, where its folder's listing found that out; it becomes nothing then.
+    recipe: which of the recipes it is made by, of those of several presets.
     """
 
     source: Path | None
@@ -54,6 +55,7 @@ class Target:
     name: str
     becomes: str = ""
     fault: str = ""
+    recipe: int = 0
 
     def is_made(self) -> bool:
         """Whether the output is there; an empty file, as a power cut may leave it, is none.
@@ -165,27 +167,31 @@ def as_output(typed: Sequence[str], second: str, name: str = "") -> list[str]:
     return [*typed[:place], *typed[place + 1 :], "--out", name or second]
 
 
-def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None) -> str | None:
+def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None, *, presets: int = 1) -> str | None:
     """The format of the output: that of the ending of --out, or the one that was asked for; None where neither says.
+
+    presets: how many there are, each of which makes a picture of each photo.
 
     Raises
     ------
     InvalidOption
-        The ending is of no format that is written, or of another one than was asked for; or several photos would go
+        The ending is of no format that is written, or of another one than was asked for; or several pictures would go
         to one file.
     """
-    if out == STDIO and are_several(inputs):
-        raise InvalidOption("Several photos cannot go to stdout.", hint="Give a folder: --out FOLDER.", field="--out")
+    what = "photos" if are_several(inputs) else "presets"
+    several = are_several(inputs) or presets > 1
+    if (several and out == STDIO) or (presets > 1 and out is None and STDIO in inputs):
+        raise InvalidOption(f"Several {what} cannot go to stdout.", hint="Give a folder: --out FOLDER.", field="--out")
     if out is None or out == STDIO:
         return asked
     suffix = Path(out).suffix.lower()
     row = BY_SUFFIX.get(suffix)
     if is_folder(out) or out.endswith(("/", os.sep)):
         return asked
-    if are_several(inputs):
+    if several:
         if is_file(out) or row is not None:
             hint = "Give a folder: --out FOLDER."
-            raise InvalidOption(f"Several photos cannot go to one file, {out}.", hint=hint, field="--out")
+            raise InvalidOption(f"Several {what} cannot go to one file, {out}.", hint=hint, field="--out")
         return asked
     if row is None and asked is not None:
         return asked
@@ -211,13 +217,14 @@ def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None) -
 def make_targets(
     inputs: tuple[str, ...],
     *,
-    names: Naming,
+    names: Sequence[Naming],
     out: str | None,
     found: Callable[[int], None] = lambda _count: None,
     note: Callable[[str], None] = lambda _line: None,
 ) -> list[Target]:
-    """The targets of files, folders and "-" as given on the command line.
+    """The targets of files, folders and "-" as given on the command line, photo by photo.
 
+    names: how the pictures of a photo are named, one for each recipe.
     found: told how many photos have been found so far, again and again. note: told in a line what is passed over.
 
     Raises
@@ -226,7 +233,7 @@ def make_targets(
         A folder has no --out or no photo, or two photos would become the same file.
     """
     targets: list[Target] = []
-    several = are_several(inputs)
+    several = are_several(inputs) or len(names) > 1
     if inputs.count(STDIO) > 1:
         raise InvalidOption("- stands there twice, and there is one stdin.", hint="Give it once.", field="PHOTO")
     passed_over = _passed_over(inputs)
@@ -236,7 +243,7 @@ def make_targets(
         elif item in passed_over:
             note(f"{item}: {passed_over[item]}")
         else:
-            targets.append(_single(item, names, out, several=several))
+            targets += [replace(_single(item, name, out, several=several), recipe=at) for at, name in enumerate(names)]
     if not targets:
         raise InvalidOption("No photo was named.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
     _check_clashes(targets)
@@ -261,7 +268,7 @@ def _passed_over(inputs: tuple[str, ...]) -> dict[str, str]:
 
 def _folder(
     folder: str,
-    names: Naming,
+    names: Sequence[Naming],
     out: str | None,
     targets: list[Target],
     found: Callable[[int], None],
@@ -286,15 +293,18 @@ def _folder(
         entries = [entry for entry in entries if entry.key not in own]
     if not entries:
         raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
-    targets += [_listed(folder, entry, names, out) for entry in entries]
+    for entry in entries:
+        if entry.fault:
+            name = below(folder, entry.key)
+            targets.append(Target(Path(name), None, name, fault=entry.fault))
+        else:
+            targets += [_listed(folder, entry, each, out, at) for at, each in enumerate(names)]
 
 
-def _listed(folder: str, entry: Entry, names: Naming, out: str) -> Target:
+def _listed(folder: str, entry: Entry, naming: Naming, out: str, recipe: int) -> Target:
     name = below(folder, entry.key)
-    if entry.fault:
-        return Target(Path(name), None, name, fault=entry.fault)
-    becomes = names.rename(below(out, entry.key), name)
-    return Target(Path(name), Path(becomes), name, becomes)
+    becomes = naming.rename(below(out, entry.key), name)
+    return Target(Path(name), Path(becomes), name, becomes, recipe=recipe)
 
 
 def _single(item: str, names: Naming, out: str | None, *, several: bool) -> Target:

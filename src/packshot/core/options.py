@@ -41,6 +41,7 @@ class Option:
     about: what it does, a sentence or two. accepts: the values it takes, in words. examples: values to copy.
     choices: all values it takes, where they can be counted. kind: how it is written; "file" stands for bytes.
     parse: the check; it raises ValueError. The value that it returns is what Recipe holds.
+    several: whether the text may hold several values, with commas between them.
     write: from a value that a program has instead of a text, such as a number of px, to the text; it raises ValueError
     or TypeError. None where there is no such value.
     """
@@ -52,6 +53,7 @@ class Option:
     parse: Callable[[Any], object]
     choices: tuple[str, ...] = ()
     write: Callable[[Any], str] | None = None
+    several: bool = False
 
 
 def listed(words: Iterable[object], last: str = "or") -> str:
@@ -79,8 +81,9 @@ def _text(
     *examples: str,
     parse: Callable[[str], object],
     write: Callable[[Any], str] | None = None,
+    several: bool = False,
 ) -> Any:
-    return _field(Option(about, accepts, examples, "text", parse, write=write))
+    return _field(Option(about, accepts, examples, "text", parse, write=write, several=several))
 
 
 def _whole(about: str, low: int, high: int, *examples: str) -> Any:
@@ -153,6 +156,7 @@ class Options:
         "amazon,etsy,google",
         parse=_names,
         write=_joined,
+        several=True,
     )
     repair: bool | None = _field(
         Option(

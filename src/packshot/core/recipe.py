@@ -143,7 +143,7 @@ def _single(names: tuple[str, ...] | None) -> str | None:
         return names[0] if names else None
     raise InvalidOption(
         f"preset names {len(names)}: {', '.join(names)}. One picture is made here.",
-        hint="Give one, or ask for each.",
+        hint="Give one. In Python, packshot.remove_for makes a picture for each.",
         field="preset",
         value=",".join(names),
     )

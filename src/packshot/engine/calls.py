@@ -138,6 +138,33 @@ def remove(
 
 
 @_explained
+def remove_for(
+    photo: Photo,
+    presets: Iterable[str],
+    options: Options | None = None,
+    *,
+    network: Network | None = None,
+    limits: Limits | None = None,
+    **said: Unpack[OptionFields],
+) -> dict[str, Result]:
+    """A picture of a photo for each of several marketplaces, of one matte: by the presets' names.
+
+        for name, result in packshot.remove_for("mug.jpg", ["amazon", "etsy"]).items():
+            result.save(f"{name}/mug.jpg")
+
+    Takes and raises what `packshot.remove` takes and raises.
+    """
+    from packshot.engine.network import default_network  # noqa: PLC0415 - loads all of the pipeline
+    from packshot.engine.presets import recipes_for  # noqa: PLC0415
+
+    limits = limits or LIBRARY_LIMITS
+    names = [presets] if isinstance(presets, str) else list(presets)
+    recipes = recipes_for(_options(options, {**said, "preset": names}, limits))
+    results = _run(photo, recipes, limits, network or default_network(), None)
+    return {str(recipe.preset): result for recipe, result in zip(recipes, results, strict=True)}
+
+
+@_explained
 def remove_background(
     photo: Photo,
     options: Options | None = None,
@@ -280,19 +307,30 @@ def _outcome(future: Future[Result], *, keep_errors: bool) -> Result | Exception
 def _make(
     photo: Photo, recipe: Recipe, limits: Limits, network: Network, cancellation: Cancellation | None = None
 ) -> Result:
+    return _run(photo, (recipe,), limits, network, cancellation)[0]
+
+
+def _run(
+    photo: Photo, recipes: tuple[Recipe, ...], limits: Limits, network: Network, cancellation: Cancellation | None
+) -> tuple[Result, ...]:
     from packshot.engine.job import make_job  # noqa: PLC0415 - loads all of the pipeline
     from packshot.engine.photos import read_photo  # noqa: PLC0415
-    from packshot.engine.pipeline import run  # noqa: PLC0415
+    from packshot.engine.pipeline import run_all  # noqa: PLC0415
 
-    job = make_job(read_photo(photo, limits), recipe, limits)
-    return run(job, network, cancellation=cancellation, keep_matte=True)
+    job = make_job(read_photo(photo, limits), recipes, limits)
+    return run_all(job, network, cancellation=cancellation, keep_matte=True)
 
 
 def _recipe(options: Options | None, said: Mapping[str, Any], limits: Limits) -> Recipe:
-    """What to make. Raises TypeError, InvalidOption, StorageRefused."""
+    """What to make, one picture of each photo. Raises TypeError, InvalidOption, StorageRefused."""
+    from packshot.engine.presets import recipe_for  # noqa: PLC0415 - loads all of the pipeline
+
+    return recipe_for(_options(options, said, limits))
+
+
+def _options(options: Options | None, said: Mapping[str, Any], limits: Limits) -> Options:
     from packshot.engine.job import as_option  # noqa: PLC0415 - loads all of the pipeline
     from packshot.engine.photos import as_file  # noqa: PLC0415
-    from packshot.engine.presets import recipe_for  # noqa: PLC0415
 
     if options is not None and not isinstance(options, Options):
         raise _no_options(options)
@@ -303,7 +341,7 @@ def _recipe(options: Options | None, said: Mapping[str, Any], limits: Limits) ->
             with as_option(name, "read"):
                 given[name] = as_file(value, replace(limits, min_side_px=1), name)
     own = Options(**given)
-    return recipe_for(own if options is None else own.over(options))
+    return own if options is None else own.over(options)
 
 
 def _no_options(options: object) -> TypeError:
