@@ -27,16 +27,37 @@ fails nothing.
 
 ```sh
 packshot remove photo.jpg --preset amazon    # makes photo-amazon.jpg, and says which rules it keeps
+packshot remove photo.jpg --preset amazon,etsy,google         # a picture for each, of one matte
 packshot check pictures/ --preset amazon     # judges finished pictures, made anywhere: exit code 1 if one fails
 packshot presets amazon                      # shows a preset
 ```
 
-No preset enlarges a product: where a photo has too few pixels, the picture stays small, and the report says how many
-would do. `max_upscale` allows more, as far as it says. What no pixel tells is not checked: that it is the right
+What no pixel tells is not checked: that it is the right
 product, alone, without text or props. Each preset lists what its marketplace asks of that kind, for you to look at.
 Marketplaces change their rules, and have others for some categories. Each preset says when and how its rules were
 read, and `packshot presets --outdated` lists those that nobody has checked for a year; a preset is a small text file
 in `src/packshot/presets/`, easy to correct.
+
+## Repairs
+
+With a preset packshot puts right what a required rule asks for and the picture lacks, as far as that is honest, and the
+report names each repair. `repair` set to false turns that off. Nothing that you say is changed: an option that you give
+stays as it is, and then the report says what to do.
+
+| what is lacking | repair |
+|---|---|
+| too few pixels | the product is enlarged, 1.5 times at most, where that is enough; else not at all. `max_upscale` sets another limit |
+| too many pixels | the picture is scaled down |
+| the product fills too little or too much | the frame is fitted |
+| traces on the background, also those that no eye sees | they get the background's colour, farther than 16 px from the product |
+| the file is too large | the highest quality from 50 up that is small enough, then a smaller picture |
+| the file is too small | a higher quality |
+| the photo is animated, or stored as CMYK or with 16 bits | the first picture is used, colours become sRGB, 8 bits are written |
+
+A recommended size is reached for in the same way, up to the preset's own `min_px`. A product that the photo cuts off, or
+that has far too few pixels, has to be photographed again: the report says how many px it needs, and how many it has.
+`python -m bench.listings FOLDER` counts how many photos of a folder become ready for Amazon with repairs and without,
+measured by code of its own.
 
 ## How it is measured
 

@@ -70,6 +70,11 @@ class Check:
     facts: Figures = field(default_factory=dict, hash=False)
 
 
+def is_repairable(check: Check) -> bool:
+    """Whether a repair is wanted: a required rule is broken, or kept but for traces that no eye sees."""
+    return check.required and (not check.passed or bool(check.facts.get("traces")))
+
+
 @dataclass(frozen=True)
 class Report:
     """What a preset's rules say of a picture. passed: every required rule is kept.

@@ -12,6 +12,7 @@ from packshot.core.frame import Frame, make_frame
 from packshot.core.geometry import Box
 from packshot.core.recipe import Framing
 from packshot.core.render import framed_mask, render
+from packshot.core.rules import is_repairable
 from packshot.engine.job import Stage, Work, decode_auxiliary
 
 
@@ -19,8 +20,8 @@ def is_judged(work: Work) -> bool:
     return work.recipe.preset is not None and work.recipe.form != "mask"
 
 
-def breaks_a_rule(work: Work) -> bool:
-    return work.report is not None and not work.report.passed and bool(work.recipe.mends)
+def is_lacking(work: Work) -> bool:
+    return work.report is not None and bool(work.recipe.mends) and any(map(is_repairable, work.report.checks))
 
 
 def take_backdrop(work: Work) -> None:
@@ -122,7 +123,7 @@ DRAWING: tuple[Stage, ...] = (
     Stage("render", "render", draw),
     Stage("encode", "encode", encode),
     Stage("rules", "rules", check_rules, is_judged),
-    Stage("repair", "rules", repair, breaks_a_rule),
+    Stage("repair", "rules", repair, is_lacking),
     Stage("repairs", "rules", name_repairs, is_judged),
 )
 """From the product to a packshot's bytes: for each picture."""

@@ -20,7 +20,7 @@ from packshot.core.repair import (
     smaller_side,
 )
 from packshot.core.rule_kinds import Background, FileSize
-from packshot.core.rules import Rule
+from packshot.core.rules import Rule, is_repairable
 from packshot.engine.drawing import check_rules, draw_again, encode, encode_with
 from packshot.engine.job import Work
 from packshot.engine.judging import VISIBLE
@@ -39,7 +39,7 @@ def put_right(work: Work) -> None:
     tried: set[tuple[str, object]] = set()
     for _ in range(ROUNDS):
         assert work.report is not None  # noqa: S101 - for the type checker: the stage's condition
-        for check in work.report.failed:
+        for check in filter(is_repairable, work.report.checks):
             repair = _REPAIRS.get(check.rule)
             before = (check.rule, check.measured)
             if repair is not None and before not in tried and repair(work):
