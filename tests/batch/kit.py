@@ -15,12 +15,12 @@ from typing import Any
 from packshot.batch.catalogue import Summary
 from packshot.batch.executors import LocalExecutor
 from packshot.batch.journal import NAME
-from packshot.batch.listing import make_naming
+from packshot.batch.listing import make_naming, make_namings
 from packshot.batch.process import BatchSettings
 from packshot.batch.progress import Progress
 from packshot.batch.run import Task, run
 from packshot.core.options import Options
-from packshot.engine.presets import recipe_for
+from packshot.engine.presets import recipes_for
 from packshot.engine.weights import embedded_model
 from tests.kit.images import as_jpeg, photo
 
@@ -54,10 +54,11 @@ def make(
 ) -> Summary:
     """The same in this process, on one network for all tests."""
     wanted = options or Options(background="white")
-    recipe = recipe_for(wanted)
-    settings = BatchSettings(str(photos), str(out), recipe, embedded_model(), thumbnails=task.get("report"))
-    naming = make_naming(recipe, "a network", "")
-    task_of = Task(settings, naming, wanted, **task)
+    recipes = recipes_for(wanted)
+    settings = BatchSettings(str(photos), str(out), wanted, embedded_model(), thumbnails=task.get("report"))
+    one = len(recipes) == 1
+    namings = (make_naming(recipes[0], "a network", ""),) if one else make_namings(recipes, "a network")
+    task_of = Task(settings, namings, **task)
     return run(task_of, LocalExecutor(jobs), stop or threading.Event(), progress or Progress(io.StringIO()))
 
 

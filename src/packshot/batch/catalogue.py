@@ -9,41 +9,55 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
-from packshot.batch.listing import Item
+from packshot.batch.listing import Item, Photo
 from packshot.batch.process import Row
 from packshot.errors import PackshotError
 
 _BATCH = 500
 
-# Keys are bytes: a file name in a folder may be no text at all, and SQLite's text must be.
+# Keys are bytes: a file name in a folder may be no text at all, and SQLite's text must be. part: Item.place. A photo's
+# rows in `wanted` lie side by side, in the order of their place.
 _TABLES = """
-CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB UNIQUE, version TEXT, size INTEGER, output BLOB,
-                     fingerprint TEXT, round INTEGER);
+CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB, part INTEGER, version TEXT, size INTEGER, output BLOB,
+                     fingerprint TEXT, round INTEGER, UNIQUE (source, part));
 CREATE INDEX wanted_output ON wanted (output);
 CREATE TABLE present (output BLOB PRIMARY KEY, modified REAL) WITHOUT ROWID;
 CREATE TABLE past (output BLOB, source BLOB, fingerprint TEXT, ok INTEGER, passed INTEGER, review INTEGER,
                    confidence REAL, row TEXT, PRIMARY KEY (output, source)) WITHOUT ROWID;
-CREATE VIEW known AS SELECT wanted.place, wanted.round, past.ok, past.passed, past.review, past.confidence, past.row,
-                            past.ok AND present.output IS NOT NULL AS finished
+CREATE VIEW known AS SELECT wanted.place, wanted.source, wanted.round, past.ok, past.passed, past.review,
+                            past.confidence, past.row, past.ok AND present.output IS NOT NULL AS finished
     FROM wanted JOIN past USING (output, source, fingerprint) LEFT JOIN present USING (output);
+CREATE VIEW unfinished AS SELECT * FROM wanted
+    WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.place = wanted.place AND known.finished);
+CREATE VIEW photo AS SELECT MIN(wanted.place) AS place, source, COUNT(*) AS wanted, COUNT(past.ok) AS tried,
+                            COALESCE(SUM(past.ok), 0) AS made, MIN(past.ok) AS ok, MIN(past.passed) AS passed,
+                            MAX(past.review) AS review, MIN(past.confidence) AS confidence
+    FROM wanted LEFT JOIN past USING (output, source, fingerprint) GROUP BY source;
 """
+_COLUMNS = "source, version, size, output, fingerprint, part"
 
-# Failures, then outputs that break a rule, then those that a human should look at, then the least sure.
+# Failures, then photos with an output that breaks a rule, then those that a human should look at, then the least sure.
 _WORST_FIRST = "ORDER BY ok, passed, review DESC, confidence IS NULL, confidence, place"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many photos: in all, made, failed; of the made ones, those to look at and those that break a rule."""
+    """How many photos: in all, made, failed; of the made ones, those to look at and those that break a rule.
+
+    A photo is made when all of its outputs are, and failed when one of them did. pictures: outputs that were made.
+    """
 
     wanted: int
     made: int
     failed: int
     review: int
     broken: int
+    pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,12 +136,14 @@ class Catalogue:
         self._tables.execute("INSERT OR REPLACE INTO present VALUES (?, ?)", (os.fsencode(output), modified))
 
     def want(self, item: Item) -> None:
-        """Take in a photo of this round's listing; a newer version replaces an older one."""
+        """Take in an output of a photo of this round's listing, one after the other; a photo's newer version replaces
+        an older one.
+        """
         keys = os.fsencode(item.source), os.fsencode(item.output)
         self._tables.execute(
-            "INSERT OR REPLACE INTO wanted (source, output, version, size, fingerprint, round) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (*keys, item.version, item.size_bytes, item.fingerprint, self.round),
+            "INSERT OR REPLACE INTO wanted (source, output, part, version, size, fingerprint, round) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*keys, item.place, item.version, item.size_bytes, item.fingerprint, self.round),
         )
 
     def unwant(self, source: str) -> None:
@@ -136,39 +152,49 @@ class Catalogue:
 
     def found(self) -> int:
         """How many photos of this round there are."""
-        (count,) = self._tables.execute("SELECT COUNT(*) FROM wanted WHERE round = ?", (self.round,)).fetchone()
-        return int(count)
+        return self._count("wanted")
 
     def unfinished(self) -> int:
-        """How many photos of this round are to be made."""
-        (count,) = self._tables.execute(
-            "SELECT (SELECT COUNT(*) FROM wanted WHERE round = ?1) - COUNT(*) FROM known WHERE finished AND round = ?1",
-            (self.round,),
-        ).fetchone()
+        """How many photos of this round lack an output."""
+        return self._count("unfinished")
+
+    def _count(self, table: str) -> int:
+        query = f"SELECT COUNT(DISTINCT source) FROM {table} WHERE round = ?"  # noqa: S608 - constants
+        (count,) = self._tables.execute(query, (self.round,)).fetchone()
         return int(count)
 
-    def todo(self) -> Iterator[Item]:
-        """The photos of this round that are to be made, in the order of the listing. Others may write meanwhile."""
+    def missing(self, source: str) -> set[str]:
+        """The outputs that a photo lacks."""
+        rows = self._tables.execute("SELECT output FROM unfinished WHERE source = ?", (os.fsencode(source),))
+        return {os.fsdecode(output) for (output,) in rows}
+
+    def todo(self) -> Iterator[Photo]:
+        """The photos of this round with the outputs that they lack, in the order of the listing. Others may write
+        meanwhile.
+        """
+        for _, items in groupby(self._unfinished(), lambda item: item.source):
+            yield Photo(tuple(items))
+
+    def _unfinished(self) -> Iterator[Item]:
         after = -1
         while rows := self._tables.execute(
-            "SELECT place, source, version, size, output, fingerprint FROM wanted WHERE round = ? AND place > ? "
-            "AND NOT EXISTS (SELECT 1 FROM known WHERE known.place = wanted.place AND known.finished) "
-            "ORDER BY place LIMIT ?",
+            f"SELECT place, {_COLUMNS} FROM unfinished WHERE round = ? AND place > ? ORDER BY place LIMIT ?",  # noqa: S608
             (self.round, after, _BATCH),
         ).fetchall():
-            for after, source, version, size, output, fingerprint in rows:  # noqa: B007 - also the loop's place
-                yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint)
+            (after, *_) = rows[-1]
+            yield from (_item(row) for _, *row in rows)
 
     def clashes(self) -> Iterator[tuple[Item, str]]:
         """Photos of this round whose output another photo, listed earlier, has as well; and that photo's key."""
+        columns = ", ".join(f"later.{name}" for name in _COLUMNS.split(", "))
         rows = self._tables.execute(
-            "SELECT later.source, later.version, later.size, later.output, later.fingerprint, earlier.source "
-            "FROM wanted later JOIN wanted earlier ON earlier.output = later.output AND earlier.place < later.place "
-            "WHERE later.round = ? GROUP BY later.place",
+            f"SELECT {columns}, earlier.source FROM wanted later JOIN wanted earlier "  # noqa: S608 - constants
+            "ON earlier.output = later.output AND earlier.place < later.place WHERE later.round = ? "
+            "GROUP BY later.place",
             (self.round,),
         ).fetchall()
-        for source, version, size, output, fingerprint, other in rows:
-            yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint), os.fsdecode(other)
+        for *row, other in rows:
+            yield _item(row), os.fsdecode(other)
 
     def present(self) -> Iterator[tuple[str, str]]:
         """Photos of this round whose output's name is taken, by whatever file: keys of photo and output.
@@ -186,28 +212,34 @@ class Catalogue:
         Ours is what the journal has, and what is younger than the journal: written just before a kill.
         """
         rows = self._tables.execute(
-            "SELECT source, version, size, wanted.output, fingerprint FROM wanted JOIN present USING (output) "
-            "WHERE round = ? AND modified < ? "
+            f"SELECT {_COLUMNS} FROM wanted JOIN present USING (output) WHERE round = ? AND modified < ? "  # noqa: S608
             "AND NOT EXISTS (SELECT 1 FROM past WHERE past.output = wanted.output AND past.ok)",
             (self.round, since),
         ).fetchall()
-        for source, version, size, output, fingerprint in rows:
-            yield Item(os.fsdecode(source), version, size, os.fsdecode(output), fingerprint)
+        yield from map(_item, rows)
 
     def rows(self, *, failed_only: bool = False) -> Iterator[Row]:
-        """What is known of the wanted photos, in the order of the listing; in no memory of its own."""
+        """What is known of the wanted outputs, photo by photo in the order of the listing; in no memory of its own."""
         return self._rows(f"SELECT row FROM known {'WHERE NOT ok' if failed_only else ''} ORDER BY place")  # noqa: S608 - constants
 
     def worst(self, limit: int) -> Iterator[Row]:
-        """The photos that need a look first, at most `limit`."""
-        return self._rows(f"SELECT row FROM known {_WORST_FIRST} LIMIT {limit:d}")  # noqa: S608 - a number
+        """The same of the photos that need a look first, at most `limit` of these."""
+        query = f"SELECT source FROM photo WHERE tried {_WORST_FIRST} LIMIT {limit:d}"  # noqa: S608 - a number
+        for (source,) in self._tables.execute(query).fetchall():
+            yield from self._rows("SELECT row FROM known WHERE source = ? ORDER BY place", source)
 
-    def _rows(self, query: str) -> Iterator[Row]:
-        return (json.loads(row) for (row,) in self._tables.execute(query))
+    def _rows(self, query: str, *values: bytes) -> Iterator[Row]:
+        return (json.loads(row) for (row,) in self._tables.execute(query, values))
 
     def counts(self) -> Counts:
         figures = self._tables.execute(
-            "SELECT (SELECT COUNT(*) FROM wanted), SUM(ok), SUM(NOT ok), SUM(ok AND review), SUM(ok AND NOT passed) "
-            "FROM known"
+            "SELECT COUNT(*), SUM(made = wanted), SUM(NOT ok), SUM(made = wanted AND review), "
+            "SUM(made = wanted AND NOT passed), SUM(made) FROM photo"
         ).fetchone()
         return Counts(*(figure or 0 for figure in figures))
+
+
+def _item(row: Sequence[Any]) -> Item:
+    """A row of _COLUMNS."""
+    source, version, size_bytes, output, fingerprint, place = row
+    return Item(os.fsdecode(source), version, size_bytes, os.fsdecode(output), fingerprint, place)

@@ -1,7 +1,7 @@
-"""Executors do the work: each takes items and gives outcomes, in whatever order they come.
+"""Executors do the work: each takes photos and gives the outcomes of each, in whatever order they come.
 
 LocalExecutor has threads of this process, RayExecutor tasks on a cluster, which Ray places, restarts and takes to other
-machines. All of them call `process(item, settings)`; the driver in run.py neither knows nor cares where.
+machines. All of them call `process(photo, settings)`; the driver in run.py neither knows nor cares where.
 
 Tasks rather than Ray Data: nothing but names and figures travels (photos and packshots go between workers and storage),
 so there are no blocks to stream, and the driver's loop stays the local one: a bounded number in hand, no listing held
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from packshot import __version__
-from packshot.batch.listing import Item
-from packshot.batch.process import BatchSettings, Failure, Outcome, process
+from packshot.batch.listing import Photo
+from packshot.batch.process import BatchSettings, Failure, Outcomes, failed, process
 from packshot.engine.process import tune_process
 from packshot.errors import BadSettings, ClusterStalled
 
@@ -37,10 +37,10 @@ STALLED_AFTER_S = 300.0
 class Executor(Protocol):
     """Does the work of a batch."""
 
-    def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
-        """One outcome for each item that was begun.
+    def outcomes(self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcomes]:
+        """Those of each photo that was begun.
 
-        Items are taken when there is room for them: never more than a fixed number is in hand, of millions. Once
+        Photos are taken when there is room for them: never more than a fixed number is in hand, of millions. Once
         `stop` is set none is begun any more, and those in hand are finished.
         """
         ...
@@ -52,14 +52,14 @@ class LocalExecutor:
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
-        running: set[Future[Outcome]] = set()
+    def outcomes(self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcomes]:
+        running: set[Future[Outcomes]] = set()
         pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="photo")
         try:
             while True:
                 # Twice as many as are worked on: a thread that is done never waits for the listing.
-                while len(running) < 2 * self.jobs and not stop.is_set() and (item := next(items, None)) is not None:
-                    running.add(pool.submit(process, item, settings))
+                while len(running) < 2 * self.jobs and not stop.is_set() and (photo := next(photos, None)) is not None:
+                    running.add(pool.submit(process, photo, settings))
                 if stop.is_set():
                     running = {future for future in running if not future.cancel()}
                 if not running:
@@ -84,7 +84,7 @@ class RayExecutor:
         self._stalled_after_s = stalled_after_s
         self._ray = _connect()
 
-    def outcomes(self, items: Iterator[Item], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcome]:
+    def outcomes(self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcomes]:
         """As Executor has it.
 
         Raises
@@ -100,29 +100,29 @@ class RayExecutor:
         gpus = 1 if settings.device == "cuda" else 0
         task = self._ray.remote(num_cpus=settings.threads, num_gpus=gpus, max_retries=RETRIES)(_make)
         shared = self._ray.put(settings)
-        running: dict[Any, Item] = {}
+        running: dict[Any, Photo] = {}
         last = time.monotonic()
         while True:
             while len(running) < 2 * self._slots(settings) and not stop.is_set():
-                if (item := next(items, None)) is None:
+                if (photo := next(photos, None)) is None:
                     break
-                running[task.remote(item, shared)] = item
+                running[task.remote(photo, shared)] = photo
             if not running:
                 return
             done, _ = self._ray.wait(list(running), timeout=LOOK_EVERY_S)
             for ready in done:
-                yield self._outcome(ready, running.pop(ready))
+                yield self._outcomes(ready, running.pop(ready))
             last = time.monotonic() if done else last
             if time.monotonic() - last > self._stalled_after_s:
                 raise self._stalled(f"{len(running)} photos are in hand")
 
-    def _outcome(self, ready: Any, item: Item) -> Outcome:
+    def _outcomes(self, ready: Any, photo: Photo) -> Outcomes:
         try:
-            return cast("Outcome", self._ray.get(ready))
+            return cast("Outcomes", self._ray.get(ready))
         except self._ray.exceptions.RayError as error:  # `process` itself raises nothing: its worker is gone
             message = f"The worker died {1 + RETRIES} times over this photo ({type(error).__name__})."
             hint = "Is there memory enough for it? Try it alone."
-            return Outcome(item, failure=Failure("worker-died", message, hint))
+            return failed(photo, Failure("worker-died", message, hint))
 
     def _slots(self, settings: BatchSettings) -> int:
         """How many photos the cluster can work on now."""
@@ -179,10 +179,10 @@ def _everywhere(settings: BatchSettings) -> BatchSettings:
     return replace(settings, **paths)
 
 
-def _make(item: Item, settings: BatchSettings) -> Outcome:
+def _make(photo: Photo, settings: BatchSettings) -> Outcomes:
     """`process` in a worker's process, which makes one photo at a time."""
     tune_process()
-    return process(item, settings)
+    return process(photo, settings)
 
 
 def _version() -> str:

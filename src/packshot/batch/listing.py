@@ -7,8 +7,8 @@ import hashlib
 import json
 import posixpath
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packshot.batch.own_files import is_thumbnail, stem_of
@@ -134,7 +134,8 @@ class Item:
     """One photo to be made into one output.
 
     source, output: keys. version: of the photo, as Entry has it. fingerprint: of the photo's version, the options and
-    the network: an output with the same fingerprint need not be made again.
+    the network: an output with the same fingerprint need not be made again. place: of its recipe among those of the
+    batch, from 0.
     """
 
     source: str
@@ -142,28 +143,76 @@ class Item:
     size_bytes: int
     output: str
     fingerprint: str
+    place: int = 0
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo with those of its outputs that are to be made: the unit of work, for one matte serves them all."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def source(self) -> str:
+        return self.items[0].source
+
+    @property
+    def size_bytes(self) -> int:
+        return self.items[0].size_bytes
+
+    @property
+    def name(self) -> str:
+        """16 hexadecimal digits for the photo as it is now, whatever is made of it."""
+        return hashlib.sha256(json.dumps([self.source, self.items[0].version]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Naming:
-    """How the outputs of one batch are called. `network`: name and checksum of the network."""
+    """How the outputs of one recipe are called. network: name and checksum of the network.
+
+    folder: what the outputs lie in below OUT; empty for OUT itself. tag: what their names end in, such as "-amazon".
+    place: as Item has it.
+    """
 
     options_key: str
     network: str
     tag: str
     suffix: str
+    folder: str = ""
+    place: int = 0
 
     def item(self, entry: Entry) -> Item:
-        """photos/shoe.jpg -> photos/shoe.png, photos/shoe-amazon.jpg."""
-        output = f"{stem_of(entry.key)}{self.tag}{self.suffix}"
-        identity = json.dumps([entry.key, entry.version, self.options_key, self.network])
-        fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        return Item(entry.key, entry.version, entry.size_bytes, output, fingerprint)
+        """photos/shoe.jpg -> photos/shoe.png, photos/shoe-amazon.jpg, amazon/photos/shoe.jpg."""
+        output = f"{self.folder}{stem_of(entry.key)}{self.tag}{self.suffix}"
+        fingerprint = make_fingerprint(entry.key, entry.version, self.options_key, self.network)
+        return Item(entry.key, entry.version, entry.size_bytes, output, fingerprint, self.place)
+
+
+def make_fingerprint(source: str, version: str, options_key: str, network: str, decided: int = 0) -> str:
+    """Of a photo's version, the options, the network, and the last decision about the photo that changed its pictures.
+
+    decided: `Decision.made`. An output with the same fingerprint need not be made again.
+    """
+    identity = [source, version, options_key, network, *([decided] if decided else [])]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
 def make_naming(recipe: Recipe, network: str, word: str) -> Naming:
     """word: what the outputs' names end in, such as "amazon"; empty for none."""
     return Naming(recipe.key, network, f"-{word}" if word else "", FORMATS[recipe.format].suffix)
+
+
+def make_namings(recipes: Sequence[Recipe], network: str) -> tuple[Naming, ...]:
+    """Of each recipe's outputs: named as `packshot remove` names them where there is one, else in a folder for each
+    preset.
+    """
+    if len(recipes) == 1:
+        return (make_naming(recipes[0], network, recipes[0].word),)
+    namings = (make_naming(recipe, network, "") for recipe in recipes)
+    return tuple(
+        replace(naming, folder=f"{recipe.word}/", place=place)
+        for place, (naming, recipe) in enumerate(zip(namings, recipes, strict=True))
+    )
 
 
 def is_photo(key: str) -> bool:

@@ -51,9 +51,9 @@ UPDATE file SET over = 1 WHERE marked AND NOT over AND (
 """
 
 
-def thumbnail_key(fingerprint: str, kind: str) -> str:
-    """Where a report keeps a small picture. kind: photo or output."""
-    return f"{THUMBNAILS}/{fingerprint}-{kind}.webp"
+def thumbnail_key(identity: str, kind: str) -> str:
+    """Where a report keeps a small picture. identity: 16 hexadecimal digits. kind: photo or output."""
+    return f"{THUMBNAILS}/{identity}-{kind}.webp"
 
 
 def is_thumbnail(key: str) -> bool:

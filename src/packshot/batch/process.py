@@ -5,42 +5,43 @@ from __future__ import annotations
 import io
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
 from PIL import Image, ImageOps
 
-from packshot.batch.listing import Item
+from packshot.batch.listing import Item, Photo
 from packshot.batch.own_files import thumbnail_key
 from packshot.core.codecs.software import PACKSHOT
-from packshot.core.recipe import Recipe
+from packshot.core.options import Options
 from packshot.engine.job import make_job
 from packshot.engine.network import Network, load_network
-from packshot.engine.pipeline import run
+from packshot.engine.pipeline import run_all
+from packshot.engine.presets import recipes_for
 from packshot.engine.result import Result
 from packshot.errors import FileTooLarge, InputError, PackshotError
-from packshot.storage.blocking import open_storage
+from packshot.storage.blocking import BlockingStorage, open_storage
 
 # A photo is read whole. Medium format cameras write 150 MB TIFFs; what is ten times that is no photo.
 MAX_PHOTO_BYTES = 1_000_000_000
 
 Row = dict[str, Any]
-"""What is known of one photo, as JSON has it: a line of the journal, a line of the report."""
+"""What is known of one output, as JSON has it: a line of the journal, a line of the report."""
 
 
 @dataclass(frozen=True)
 class BatchSettings:
     """All that `process` must know. It travels to workers, so it holds no open thing.
 
-    photos, out: places, as open_storage takes them. model, device, threads: as load_network takes them.
-    thumbnails: the place for small pictures, under thumbnails/; None for none.
+    photos, out: places, as open_storage takes them. options: what to make of every photo. model, device, threads: as
+    load_network takes them. thumbnails: the place for small pictures, under thumbnails/; None for none.
     """
 
     photos: str
     out: str
-    recipe: Recipe = field(default_factory=Recipe)
+    options: Options = field(default_factory=Options)
     model: str | None = None
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
@@ -62,7 +63,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a photo: `made` says what is known of the output, or `failure` why there is none."""
+    """What became of an item: `made` says what is known of the output, or `failure` why there is none.
+
+    seconds: that the photo took, divided by the number of its outputs that were made together.
+    """
 
     item: Item
     made: Row | None = None
@@ -87,27 +91,60 @@ class Outcome:
         }
 
 
-def process(item: Item, settings: BatchSettings) -> Outcome:
-    """Make one photo. Never raises: whatever goes wrong with a photo is its outcome, and the next one has its turn."""
+Outcomes = tuple[Outcome, ...]
+"""Those of the items of one photo."""
+
+
+_NONE: tuple[str, ...] = ()
+
+
+def failed(photo: Photo, failure: Failure, seconds: float = 0.0, thumbnails: tuple[str, ...] = _NONE) -> Outcomes:
+    """All that was to be made of a photo failed for one reason."""
+    each_s = seconds / len(photo.items)
+    return tuple(Outcome(item, failure=failure, seconds=each_s, thumbnails=thumbnails) for item in photo.items)
+
+
+def process(photo: Photo, settings: BatchSettings) -> Outcomes:
+    """Make all that is wanted of one photo, with one matte. Never raises: whatever goes wrong with a photo is its
+    outcome, and the next one has its turn.
+    """
     started = time.perf_counter()
-    data = b""
+    data, small = b"", _NONE
     try:
         photos, out = open_storage(settings.photos), open_storage(settings.out)
-        check_bytes(item)
-        data = photos.get(item.source)
+        check_bytes(photo)
+        data = photos.get(photo.source)
         network = shared_network(settings.model, settings.device, settings.threads)
-        result = run(make_job(data, settings.recipe), network, software=PACKSHOT)
-        out.put(item.output, result.data, result.media_type)
-        small = _write_thumbnails(item, settings, {"photo": data, "output": result.data})
-        return Outcome(item, made(result), seconds=time.perf_counter() - started, thumbnails=small)
+        recipes = recipes_for(settings.options)
+        job = make_job(data, tuple(recipes[item.place] for item in photo.items))
+        results = run_all(job, network, software=PACKSHOT)
+        small = _write_thumbnail(settings, photo.name, "photo", data)
+        outcomes = [
+            _write(item, result, out, small, settings) for item, result in zip(photo.items, results, strict=True)
+        ]
+        each_s = (time.perf_counter() - started) / len(outcomes)
+        return tuple(replace(outcome, seconds=each_s) for outcome in outcomes)
     except PackshotError as error:
         failure = Failure.of(error)
         # A photo that was refused for what it is would have to be decoded by more trusting hands.
-        small = () if isinstance(error, InputError) else _write_thumbnails(item, settings, {"photo": data})
+        small = small or (
+            () if isinstance(error, InputError) else _write_thumbnail(settings, photo.name, "photo", data)
+        )
     except Exception as error:  # noqa: BLE001 - one photo never stops the rest
         failure = Failure("internal", f"{type(error).__name__}: {error}"[:500], "This is a fault of packshot's own.")
-        small = ()
-    return Outcome(item, failure=failure, seconds=time.perf_counter() - started, thumbnails=small)
+    return failed(photo, failure, time.perf_counter() - started, small)
+
+
+def _write(
+    item: Item, result: Result, out: BlockingStorage, small: tuple[str, ...], settings: BatchSettings
+) -> Outcome:
+    """Write one output. Where it cannot be written, the others of its photo still may be."""
+    try:
+        out.put(item.output, result.data, result.media_type)
+    except PackshotError as error:
+        return Outcome(item, failure=Failure.of(error), thumbnails=small)
+    small += _write_thumbnail(settings, item.fingerprint, "output", result.data)
+    return Outcome(item, made(result), thumbnails=small)
 
 
 def made(result: Result) -> Row:
@@ -128,29 +165,24 @@ def made(result: Result) -> Row:
     }
 
 
-def check_bytes(item: Item) -> None:
+def check_bytes(photo: Photo) -> None:
     """Raise FileTooLarge before a disk image that is called .jpg fills the memory."""
-    if item.size_bytes > MAX_PHOTO_BYTES:
+    if photo.size_bytes > MAX_PHOTO_BYTES:
         raise FileTooLarge(
-            f"The file has {item.size_bytes:,} bytes; at most {MAX_PHOTO_BYTES:,} are read.", hint="Is it a photo?"
+            f"The file has {photo.size_bytes:,} bytes; at most {MAX_PHOTO_BYTES:,} are read.", hint="Is it a photo?"
         )
 
 
-def _write_thumbnails(item: Item, settings: BatchSettings, pictures: dict[str, bytes]) -> tuple[str, ...]:
-    """The names of those that could be made; a report with a gap is no failure."""
-    if settings.thumbnails is None:
+def _write_thumbnail(settings: BatchSettings, identity: str, kind: str, data: bytes) -> tuple[str, ...]:
+    """The name of a small picture, if it could be made; a report with a gap is no failure."""
+    if settings.thumbnails is None or not data or (small := thumbnail(data)) is None:
         return ()
-    names = []
-    for kind, data in pictures.items():
-        name = thumbnail_key(item.fingerprint, kind)
-        small = thumbnail(data) if data else None
-        if small is not None:
-            try:
-                open_storage(settings.thumbnails).put(name, small, "image/webp")
-            except PackshotError:
-                continue
-            names.append(name)
-    return tuple(names)
+    name = thumbnail_key(identity, kind)
+    try:
+        open_storage(settings.thumbnails).put(name, small, "image/webp")
+    except PackshotError:
+        return ()
+    return (name,)
 
 
 _loading = threading.Lock()

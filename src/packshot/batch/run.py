@@ -18,14 +18,14 @@ import packshot
 from packshot.batch.catalogue import Catalogue, Summary
 from packshot.batch.executors import Executor
 from packshot.batch.journal import open_journal
-from packshot.batch.listing import Item, Naming, outputs_within, photos_in, photos_named, polls
+from packshot.batch.listing import Item, Naming, Photo, outputs_within, photos_in, photos_named, polls
 from packshot.batch.own_files import Siblings, is_marked, say_own
-from packshot.batch.process import BatchSettings, Failure, Outcome
+from packshot.batch.process import BatchSettings, Failure, Outcome, Outcomes
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report
 from packshot.batch.report.page import RunFacts
 from packshot.core.codecs.formats import BY_SUFFIX
-from packshot.core.options import Options
+from packshot.engine.presets import recipes_for
 from packshot.errors import (
     BadSettings,
     ChecksumMismatch,
@@ -45,6 +45,9 @@ T = TypeVar("T")
 
 REPORT = "packshot-report"
 _SETUP = {kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)}
+Refused = dict[str, dict[str, Outcome]]
+"""Outputs that fail before they are begun, by photo and by output."""
+
 GIVE_UP_AFTER_S = 300.0
 """So long in which storage failed every photo: it does not come back, and the other million would only take days."""
 
@@ -53,14 +56,13 @@ GIVE_UP_AFTER_S = 300.0
 class Task:
     """What is to be done.
 
-    options: what was asked for, for the report. manifest: keys instead of a listing. report: the place for it; None
-    for none. force: make what is finished again, and replace files that packshot did not make. watch: go on with what
-    comes into the folder until told to stop.
+    namings: of the outputs of each recipe, in their order. manifest: keys instead of a listing. report: the place for
+    it; None for none. force: make what is finished again, and replace files that packshot did not make. watch: go on
+    with what comes into the folder until told to stop.
     """
 
     settings: BatchSettings
-    naming: Naming
-    options: Options
+    namings: tuple[Naming, ...]
     manifest: Iterable[str] | None = None
     report: str | None = None
     force: bool = False
@@ -145,8 +147,8 @@ class _Batch:
     def round(self, entries: Iterable[Entry]) -> None:
         """Make what the round's photos lack."""
         self.catalogue.round += 1
-        faulty: dict[str, Outcome] = {}
-        self._want(entries, faulty)
+        refused: Refused = {}
+        self._want(entries, refused)
         own = self._pass_over_own()
         found = self.catalogue.found()
         if not self.listed or (self.task.watch and not found):
@@ -155,24 +157,33 @@ class _Batch:
         self.found, self.own = self.found + found, self.own + own
         if self.task.force:
             self._forget()
-        refused = self._refuse() | faulty
-        todo = self.catalogue.unfinished() - len(refused)
-        self.progress.say(self._say_found(found, found - todo - len(refused), own))
-        self.progress.start(todo + len(refused))
-        items = (item for item in self.catalogue.todo() if item.source not in refused)
+        self._refuse(refused)
+        # A photo of which nothing else is to be made is done with what was refused.
+        done = {
+            source: refused[source] for source in refused if self.catalogue.missing(source) <= refused[source].keys()
+        }
+        todo = self.catalogue.unfinished() - sum(bool(self.catalogue.missing(source)) for source in done)
+        self.progress.say(self._say_found(found, found - todo - len(done), own))
+        self.progress.start(todo + len(done))
         started = time.perf_counter()
         try:
-            for outcome in refused.values():
-                self._take(outcome)
-            for outcome in self.executor.outcomes(items, self.task.settings, self.stop):
-                self._take(outcome)
+            for outcomes in done.values():
+                self._take(tuple(outcomes.values()))
+            for made in self.executor.outcomes(self._todo(refused), self.task.settings, self.stop):
+                self._take((*refused.get(made[0].item.source, {}).values(), *made))
                 self.done += 1
-                self.made += outcome.failure is None
+                self.made += all(outcome.failure is None for outcome in made)
         except PackshotError as error:  # a cluster that stalls, a journal that cannot be written: still report
             self.trouble = error
         self.seconds += time.perf_counter() - started
         if self.task.watch:
             self.report()
+
+    def _todo(self, refused: Refused) -> Iterator[Photo]:
+        """The round's photos with the outputs that are to be made."""
+        for photo in self.catalogue.todo():
+            if items := tuple(item for item in photo.items if item.output not in refused.get(photo.source, {})):
+                yield Photo(items)
 
     def summary(self) -> Summary:
         return Summary(
@@ -200,21 +211,22 @@ class _Batch:
             self.reported = True
         self.reports.remove_leftovers()
 
-    def _want(self, entries: Iterable[Entry], faulty: dict[str, Outcome]) -> None:
-        """Take in a round's photos. Those that cannot be read come into `faulty`, by their key."""
+    def _want(self, entries: Iterable[Entry], refused: Refused) -> None:
+        """Take in a round's photos. Those that cannot be read are refused."""
         there = _Names(self.out.folder)
         looks = self.task.manifest is None and self.photos.folder is not None
         for count, entry in enumerate(self._until_stopped(entries), 1):
-            item = self.task.naming.item(entry)
-            if entry.fault:
-                error = StorageRefused(f"It cannot be read: {entry.fault}.", hint="Check its name and its permissions.")
-                faulty[entry.key] = Outcome(item, failure=Failure.of(error))
-            self.catalogue.want(item)
+            for naming in self.task.namings:
+                item = naming.item(entry)
+                if entry.fault:
+                    error = f"It cannot be read: {entry.fault}."
+                    _refuse(refused, item, StorageRefused(error, hint="Check its name and its permissions."))
+                self.catalogue.want(item)
+                if there.may_hold(item.output):
+                    with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
+                        self._take_in(self.out.find(item.output))
             if looks and not entry.fault:
                 self.siblings.add(entry.key)
-            if there.may_hold(item.output):
-                with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
-                    self._take_in(self.out.find(item.output))
             self.progress.listing(count)
 
     def _until_stopped(self, entries: Iterable[T]) -> Iterator[T]:
@@ -262,26 +274,27 @@ class _Batch:
         if entry is not None and entry.size_bytes:  # an empty one, as a power cut may leave it, is none
             self.catalogue.is_there(entry.key, entry.modified)
 
-    def _refuse(self) -> dict[str, Outcome]:
-        """Photos that fail before they are begun, by their key."""
+    def _refuse(self, refused: Refused) -> None:
+        """Find the outputs that fail before they are begun."""
         clashes = list(self.catalogue.clashes())
         if clashes and not self.task.watch:
-            item, other = clashes[0]
-            raise _clash(item, other, len(clashes))
-        errors = [(item, _clash(item, other)) for item, other in clashes]
+            raise _clash(*clashes[0], len({item.source for item, _ in clashes}))
         if not self.task.force:
-            errors += [(item, _taken(item)) for item in self.catalogue.strangers(self.since)]
-        return {item.source: Outcome(item, failure=Failure.of(error)) for item, error in errors}
+            for item in self.catalogue.strangers(self.since):
+                _refuse(refused, item, _taken(item))
+        for item, other in clashes:
+            _refuse(refused, item, _clash(item, other))
 
-    def _take(self, outcome: Outcome) -> None:
-        """Keep an outcome: first in the journal, then for the report."""
-        row = outcome.row()
-        self.journal.add(row)
-        self.catalogue.remember(row)
-        if outcome.failure is None:
-            self.catalogue.is_there(outcome.item.output, time.time())
-        self.progress.step(outcome)
-        self._look_for_trouble(outcome.failure)
+    def _take(self, outcomes: Outcomes) -> None:
+        """Keep what became of a photo: first in the journal, then for the report."""
+        for outcome in outcomes:
+            row = outcome.row()
+            self.journal.add(row)
+            self.catalogue.remember(row)
+            if outcome.failure is None:
+                self.catalogue.is_there(outcome.item.output, time.time())
+            self._look_for_trouble(outcome.failure)
+        self.progress.step(max(outcomes, key=lambda outcome: outcome.failure is not None))
 
     def _look_for_trouble(self, failure: Failure | None) -> None:
         """Stop where no photo can be made: the setup is wrong, or the storage is gone or full."""
@@ -300,14 +313,21 @@ class _Batch:
             self.stop.set()
 
     def _about(self) -> dict[str, object]:
-        options = self.task.options.given()
+        settings = self.task.settings
+        options = settings.options.given()
         return {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "options": {name: "a file" if isinstance(value, bytes) else value for name, value in options.items()},
-            "options_key": self.task.naming.options_key,
-            "network": self.task.naming.network,
+            "options_key": settings.options.key(),
+            "presets": [recipe.preset for recipe in recipes_for(settings.options) if recipe.preset is not None],
+            "photos": self.photos.url,
+            "network": self.task.namings[0].network,
             "packshot": packshot.__version__,
         }
+
+
+def _refuse(refused: Refused, item: Item, error: PackshotError) -> None:
+    refused.setdefault(item.source, {}).setdefault(item.output, Outcome(item, failure=Failure.of(error)))
 
 
 class _Names:

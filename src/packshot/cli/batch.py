@@ -109,6 +109,7 @@ def batch(
 
     \b
     packshot batch photos/ shop/ --preset amazon            a folder
+    packshot batch photos/ shop/ --preset amazon,etsy       a folder for each preset
     packshot batch s3://raw/2026 s3://shop/2026 --crop      object storage; also gs:// and az://
     packshot batch photos/ shop/ --manifest failed.txt      only these
     packshot batch inbox/ shop/ --watch                     whatever comes in
@@ -118,11 +119,11 @@ def batch(
     the photos in hand; a second one stops at once. docs/batch.md has the rest.
     """
     with graceful() as stop:
-        from packshot.batch.listing import make_naming
+        from packshot.batch.listing import make_namings
         from packshot.batch.process import BatchSettings
         from packshot.batch.progress import Progress
         from packshot.batch.run import REPORT, Task, run
-        from packshot.engine.presets import recipe_for
+        from packshot.engine.presets import recipes_for
         from packshot.engine.weights import default_model, find_card, verify
 
         report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
@@ -130,11 +131,10 @@ def batch(
         model = model or default_model(None, device)
         card, path = find_card(model)
         verify(card, path)
-        recipe = recipe_for(options)
+        recipes = recipes_for(options)
         task = Task(
-            settings=BatchSettings(photos, out, recipe, model, device, _threads(engine_name, jobs), report_at),
-            naming=make_naming(recipe, f"{card.name}@{card.sha256[:12]}", recipe.word),
-            options=options,
+            settings=BatchSettings(photos, out, options, model, device, _threads(engine_name, jobs), report_at),
+            namings=make_namings(recipes, f"{card.name}@{card.sha256[:12]}"),
             manifest=manifest,
             report=report_at,
             force=force,
@@ -205,8 +205,9 @@ def _say(summary: Summary, report: str | None, *, force: bool) -> None:
         return
     rate = f", {summary.rate:.1f} photos a second" if summary.rate else ""
     broken = f", {counts.broken:,} break a rule of their preset" if counts.broken else ""
+    pictures = f" ({counts.pictures:,} pictures)" if counts.pictures > counts.made else ""
     say(
-        f"{counts.made:,} made, {counts.failed:,} failed, {counts.review:,} to look at{broken}; "
+        f"{counts.made:,} made{pictures}, {counts.failed:,} failed, {counts.review:,} to look at{broken}; "
         f"{summary.now:,} in this run{rate}",
         err=True,
     )

@@ -1,6 +1,6 @@
 """The report of a batch: report.html to look at, report.csv and report.parquet, and failed.txt to run again.
 
-The tables have one line a photo, the same columns in CSV and in Parquet; page.py makes the page.
+The tables have one line for each output, the same columns in CSV and in Parquet; page.py makes the page.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import csv
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,7 +40,8 @@ def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> 
         if write_parquet(catalogue.rows(), folder / "report.parquet"):
             to.put("report.parquet", folder / "report.parquet", "application/vnd.apache.parquet")
         with (folder / "failed.txt").open("w", encoding="utf-8", errors="surrogateescape") as file:
-            file.writelines(f"{manifest_line(row['source'])}\n" for row in catalogue.rows(failed_only=True))
+            failed = groupby(row["source"] for row in catalogue.rows(failed_only=True))  # a photo once
+            file.writelines(f"{manifest_line(source)}\n" for source, _ in failed)
         to.put("failed.txt", folder / "failed.txt", "text/plain; charset=utf-8")
     bases = _link(about.photos, to), _link(about.out, to)
     text = page(list(catalogue.worst(PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases)

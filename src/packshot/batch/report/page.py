@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import groupby
 from urllib.parse import quote
 
 from packshot.batch.catalogue import Counts, Summary
@@ -32,29 +33,42 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Tally:
-    """How often what went wrong: failures by slug, rules by name."""
+    """How often what went wrong: photos that failed by slug, rules of presets that a picture does not keep by name."""
 
     failures: Counter[str]
     rules: Counter[str]
 
     @staticmethod
     def of(rows: Iterable[Row]) -> Tally:
+        """rows: photo by photo."""
         failures: Counter[str] = Counter()
-        rules: Counter[str] = Counter()
-        for row in rows:
-            if not row["ok"]:
-                failures[row["error"]["slug"]] += 1
-            rules.update(check["rule"] for check in _not_kept(row.get("preset")))
-        return Tally(failures, rules)
+        rules: Counter[tuple[str, str]] = Counter()
+        presets: set[str] = set()
+        for photo in by_photo(rows):
+            failures.update({row["error"]["slug"] for row in photo if not row["ok"]})
+            for row in photo:
+                if preset := row.get("preset"):
+                    presets.add(preset["title"])
+                    rules.update((preset["title"], check["rule"]) for check in _not_kept(preset))
+        names = ((f"{rule} ({title})" if len(presets) > 1 else rule, count) for (title, rule), count in rules.items())
+        return Tally(failures, Counter(dict(names)))
+
+
+def by_photo(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows that stand side by side and are of one photo, together."""
+    return (list(photo) for _, photo in groupby(rows, lambda row: str(row["source"])))
 
 
 def page(rows: list[Row], about: RunFacts, tally: Tally, bases: tuple[str | None, str | None]) -> str:
-    """rows: the worst first. bases: what links to photos and to outputs begin with, where they can be links."""
+    """rows: of one photo after the other, the worst first. bases: what links to photos and to outputs begin with, where
+    they can be links.
+    """
     counts = about.summary.counts
     style, script = _part("page.css"), _part("page.js")
     policy = f"default-src 'none'; img-src 'self' file:; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     title = f"packshot: {counts.made:,} made, {counts.failed:,} failed"
-    cards = "\n".join(_card(place, row, bases) for place, row in enumerate(rows))
+    photos = list(by_photo(rows))
+    cards = "\n".join(_card(place, photo, bases) for place, photo in enumerate(photos))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -66,11 +80,11 @@ def page(rows: list[Row], about: RunFacts, tally: Tally, bases: tuple[str | None
 </head>
 <body>
 <header>
-<h1>{counts.made:,} packshots, {counts.failed:,} failed</h1>
+<h1>{_headline(counts)}</h1>
 {_facts(about, tally)}
 </header>
 <main>
-{_controls(rows, counts)}
+{_controls(photos, counts)}
 <ol id="photos">
 {cards}
 </ol>
@@ -82,12 +96,20 @@ def page(rows: list[Row], about: RunFacts, tally: Tally, bases: tuple[str | None
 """
 
 
-def states(row: Row) -> list[str]:
-    """Which of STATES are true of a photo."""
-    if not row["ok"]:
-        return ["failed"]
-    broken = not (row.get("preset") or {"passed": True})["passed"]
-    return [name for name, true in (("broken", broken), ("review", row.get("review"))) if true] or ["fine"]
+def _headline(counts: Counts) -> str:
+    if counts.pictures <= counts.made:
+        return f"{counts.made:,} packshots, {counts.failed:,} failed"
+    return f"{counts.made:,} photos, {counts.pictures:,} pictures, {counts.failed:,} failed"
+
+
+def states(photo: list[Row]) -> list[str]:
+    """Which of STATES are true of a photo with these outputs."""
+    found = {
+        "failed": any(not row["ok"] for row in photo),
+        "broken": any(not (row.get("preset") or {"passed": True})["passed"] for row in photo),
+        "review": any(row.get("review") for row in photo),
+    }
+    return [name for name, true in found.items() if true] or ["fine"]
 
 
 def _facts(about: RunFacts, tally: Tally) -> str:
@@ -120,9 +142,9 @@ def _wish(name: str, value: object) -> str:
     return f"{name} {value}"
 
 
-def _controls(rows: list[Row], counts: Counts) -> str:
-    shown = Counter(name for row in rows for name in states(row))
-    choices = {"": ("All", len(rows)), **{name: (title, shown[name]) for name, title in STATES.items()}}
+def _controls(photos: list[list[Row]], counts: Counts) -> str:
+    shown = Counter(name for photo in photos for name in states(photo))
+    choices = {"": ("All", len(photos)), **{name: (title, shown[name]) for name, title in STATES.items()}}
     radios = "".join(
         f'<label class="{name or "all"}"><input type="radio" name="state" value="{name}"{"" if name else " checked"}>'
         f"<span>{title} <b>{count:,}</b></span></label>"
@@ -131,7 +153,9 @@ def _controls(rows: list[Row], counts: Counts) -> str:
     )
     known = counts.made + counts.failed
     rest = (
-        f"<p>Shown are the worst {len(rows):,} of {known:,}; report.csv has them all.</p>" if known > len(rows) else ""
+        f"<p>Shown are the worst {len(photos):,} of {known:,}; report.csv has them all.</p>"
+        if known > len(photos)
+        else ""
     )
     return f"""<form id="controls" hidden>
 <fieldset><legend>Show</legend>{radios}</fieldset>
@@ -142,49 +166,71 @@ def _controls(rows: list[Row], counts: Counts) -> str:
 </form>{rest}"""
 
 
-def _card(place: int, row: Row, bases: tuple[str | None, str | None]) -> str:
-    confidence = row.get("confidence")
-    sure = "" if confidence is None else f"{confidence:.4f}"
-    kinds = states(row)
+def _card(place: int, photo: list[Row], bases: tuple[str | None, str | None]) -> str:
+    source = _shown(photo[0]["source"])
+    known = [row["confidence"] for row in photo if row.get("confidence") is not None]
+    sure = f"{min(known):.4f}" if known else ""
+    kinds = states(photo)
     return (
-        f'<li class="{kinds[0]}" data-states="{" ".join(kinds)}" data-place="{place}" data-confidence="{sure}" '
-        f'data-name="{_shown(row["source"].lower())}"><div class="pictures">{_pictures(row, bases)}</div>'
-        f'<div class="words"><h2>{_shown(row["source"])}</h2>{_words(row, confidence)}</div></li>'
+        f'<li class="{kinds[0]}{" several" if len(photo) > 1 else ""}" data-states="{" ".join(kinds)}" '
+        f'data-place="{place}" data-confidence="{sure}" data-name="{source.lower()}">'
+        f'<div class="pictures">{_pictures(photo, bases)}</div>'
+        f'<div class="words"><h2>{source}</h2>{_words(photo)}</div></li>'
     )
 
 
-def _pictures(row: Row, bases: tuple[str | None, str | None]) -> str:
-    found = {name.rsplit("-", 1)[-1].removesuffix(".webp"): name for name in row.get("thumbnails", ())}
-    parts = []
-    for kind, key, base in (("photo", "source", bases[0]), ("output", "output", bases[1])):
-        if kind == "output" and not row["ok"]:
-            continue
-        name = _shown(row[key])
-        inside = (
-            f'<img loading="lazy" decoding="async" alt="{kind.title()} {name}" src="{quote(found[kind])}">'
-            if kind in found
-            else f'<span class="none">no preview of the {kind}</span>'
-        )
-        link = (
-            f'<a href="{escape(base + quote(row[key], errors="surrogateescape"))}">{inside}</a>'
-            if base is not None
-            else inside
-        )
-        parts.append(f'<div class="{kind}">{link}</div>')
+def _pictures(photo: list[Row], bases: tuple[str | None, str | None]) -> str:
+    """The photo, and beside it each of its outputs, with a caption where they are several."""
+    first = max(photo, key=lambda row: any(name.endswith("-photo.webp") for name in row.get("thumbnails", ())))
+    parts = [_picture(first, "photo", "source", bases[0])]
+    for row in photo:
+        caption = f"<figcaption>{_shown(_caption(row))}</figcaption>" if len(photo) > 1 else ""
+        if row["ok"]:
+            parts.append(_picture(row, "output", "output", bases[1], caption))
     return "".join(parts)
 
 
-def _words(row: Row, confidence: float | None) -> str:
-    if not row["ok"]:
-        error = row["error"]
-        return (
-            f'<p class="not-kept"><b>Failed:</b> {_shown(error["message"])} {_shown(error["hint"])} '
-            f"<code>{escape(error['slug'])}</code></p>"
-        )
+def _caption(row: Row) -> str:
+    """The name of an output's preset, which is that of its folder."""
+    return str(row["output"].partition("/")[0])
+
+
+def _picture(row: Row, kind: str, key: str, base: str | None, caption: str = "") -> str:
+    found = {name.rsplit("-", 1)[-1].removesuffix(".webp"): name for name in row.get("thumbnails", ())}
+    name = _shown(row[key])
+    inside = (
+        f'<img loading="lazy" decoding="async" alt="{kind.title()} {name}" src="{quote(found[kind])}">'
+        if kind in found
+        else f'<span class="none">no preview of the {kind}</span>'
+    )
+    if base is not None:
+        inside = f'<a href="{escape(base + quote(row[key], errors="surrogateescape"))}">{inside}</a>'
+    return f'<figure class="{kind}"><div>{inside}</div>{caption}</figure>'
+
+
+def _words(photo: list[Row]) -> str:
+    """What is known of each output. What failed for one reason stands there once."""
+    failures: dict[str, list[str]] = {}
+    parts = []
+    for row in photo:
+        if row["ok"]:
+            parts.append(_words_of(row, f"<b>{_shown(_caption(row))}</b>: " if len(photo) > 1 else ""))
+        else:
+            error = row["error"]
+            text = f"{_shown(error['message'])} {_shown(error['hint'])} <code>{escape(error['slug'])}</code>"
+            failures.setdefault(text, []).append(_caption(row))
+    for text, names in failures.items():
+        which = "" if len(names) == len(photo) else f" {_shown(', '.join(names))}"
+        parts.insert(0, f'<p class="not-kept"><b>Failed{which}:</b> {text}</p>')
+    return "".join(parts)
+
+
+def _words_of(row: Row, name: str) -> str:
     size = f"{row['width']} x {row['height']} px, {_size(row['bytes'])}"
+    confidence = row.get("confidence")
     sure = "" if confidence is None else f"confidence {confidence:.2f}, "
     look = ' <strong class="look">Look at it.</strong>' if row.get("review") else ""
-    parts = [f'<p class="quiet">{sure}{size}{look}</p>']
+    parts = [f'<p class="quiet">{name}{sure}{size}{look}</p>']
     parts += [f'<p class="not-kept"><b>Not kept:</b> {_shown(c["message"])}</p>' for c in _not_kept(row.get("preset"))]
     notes = "".join(f"<p>{_shown(note)}</p>" for note in row["notes"])
     return "".join(parts) + _rules(row["preset"], notes, review=bool(row.get("review")))
