@@ -114,6 +114,7 @@ def test_every_call_ends_at_its_deadline_and_holds_no_thread(
     async def scenario() -> None:
         calls = [
             silent.write("a", b"data", PNG),
+            silent.create("a", b"data", PNG),
             silent.read("a"),
             silent.open("a"),
             silent.find("a"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -176,3 +177,21 @@ def test_threads_write_and_read_beside_each_other(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert read == [True] * 40
+
+
+def test_a_folder_without_hard_links_creates_files_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)  # as FAT says it
+    place = FolderStorage(tmp_path)
+
+    async def scenario() -> None:
+        created = await asyncio.gather(*(place.create("a/b", data, "") for data in (b"one", b"two")))
+        assert sorted(created) == [False, True]
+        assert await place.read("a/b") == (b"one", b"two")[created.index(True)]
+
+    asyncio.run(scenario())
+    assert files_in(tmp_path) == [tmp_path / "a" / "b"]

@@ -97,6 +97,19 @@ def test_a_file_is_written_from_another_and_replaces_an_earlier_one(place: Stora
     asyncio.run(scenario())
 
 
+def test_of_many_that_create_a_file_one_does(place: Storage) -> None:
+    async def scenario() -> None:
+        contents = [os.urandom(10) for _ in range(8)]
+        for key in ("a.json", "deep/er/b.json"):
+            created = await asyncio.gather(*(place.create(key, data, KIND) for data in contents))
+            assert created.count(True) == 1
+            assert await place.read(key) == contents[created.index(True)]
+            assert not await place.create(key, b"late", KIND)
+        assert len(await listed(place)) == 2
+
+    asyncio.run(scenario())
+
+
 def test_removed_and_unknown_files_are_missing(place: Storage) -> None:
     async def scenario() -> None:
         await place.write("a", b"data", KIND)
@@ -120,6 +133,7 @@ def test_no_key_leads_out_of_its_place(place: Storage, key: str) -> None:
             place.read(key),
             place.open(key),
             place.write(key, b"", KIND),
+            place.create(key, b"", KIND),
             place.remove([key]),
         ):
             with pytest.raises(StorageRefused):

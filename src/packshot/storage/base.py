@@ -83,6 +83,14 @@ class Storage(Protocol):
         """
         ...
 
+    async def create(self, key: str, data: bytes, media_type: str) -> bool:
+        """Write a file under a name that no file has yet: whole, or not at all. False where one has it.
+
+        Of several that create the same file at once, in whatever processes, one gets True. Where a bucket knows no
+        conditional writes this is only likely: it is looked first.
+        """
+        ...
+
     async def remove(self, keys: Sequence[str]) -> None:
         """Remove files; one that is not there is no error."""
         ...

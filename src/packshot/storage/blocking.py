@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from packshot.errors import BadSettings, InvalidOption, StorageError, StoreUnavailable
+from packshot.errors import BadSettings, FileMissing, InvalidOption, StorageError, StoreUnavailable
 from packshot.retry import RetryPolicy
 from packshot.storage.base import Entry, Page, Storage
 from packshot.storage.folder import FolderStorage
@@ -53,6 +53,14 @@ class BlockingStorage:
 
     def put(self, key: str, data: bytes | Path, media_type: str) -> None:
         self._patiently(lambda: self._storage.write(key, data, media_type))
+
+    def create(self, key: str, data: bytes, media_type: str) -> bool:
+        """As Storage.create has it. A write whose answer was lost and that is tried again counts as ours."""
+        if self._patiently(lambda: self._storage.create(key, data, media_type)):
+            return True
+        with suppress(FileMissing):
+            return self.get(key) == data
+        return False
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left half written, if it can be. Only for whoever is the only one to write here."""

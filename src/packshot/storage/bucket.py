@@ -150,6 +150,23 @@ class BucketStorage:
             await obstore.put_async(self._bucket, path, data, attributes=attributes, use_multipart=multipart)
         self._proved_at = time.monotonic()
 
+    async def create(self, key: str, data: bytes, media_type: str) -> bool:
+        """By a put with If-None-Match, after a look: some stores pass over that header."""
+        if await self.find(key) is not None:
+            return False
+        path = self._path(key)
+        attributes: Any = {"Content-Type": media_type, _DIGEST: await self._threads.run(_digest, data)}
+        async with self._call(key):
+            try:
+                await obstore.put_async(
+                    self._bucket, path, data, attributes=attributes, mode="create", use_multipart=False
+                )
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+                return False
+            except (exceptions.NotSupportedError, NotImplementedError):
+                await obstore.put_async(self._bucket, path, data, attributes=attributes, use_multipart=False)
+        return True
+
     async def remove(self, keys: Sequence[str]) -> None:
         paths = [self._path(key) for key in keys]
         try:

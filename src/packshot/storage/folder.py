@@ -29,6 +29,8 @@ CHUNK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the quota is used up", errno.EROFS: "it is read-only"}
 # What a network file system says while its server is away, and what too many open files look like.
 _PASSING = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
+# What file systems without hard links say, such as FAT.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def _threaded(
@@ -85,6 +87,22 @@ class FolderStorage:
             with self._beside(data) as beside:
                 self._make(target.parent)
                 beside.replace(target)
+
+    @_threaded
+    def create(self, key: str, data: bytes, media_type: str) -> bool:
+        with self._errors(key):
+            target = self._path(key)
+            self._make(target.parent)
+            with self._beside(data) as beside:
+                try:
+                    target.hardlink_to(beside)
+                except FileExistsError:
+                    return False
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    return _created(target, data)
+            return True
 
     @_threaded
     def remove(self, keys: Sequence[str]) -> None:
@@ -212,6 +230,19 @@ def _entry(key: str, file: os.DirEntry[str] | Path) -> Entry | None:
     if not stat.S_ISREG(about.st_mode):
         return None
     return Entry(key, f"{about.st_size}-{about.st_mtime_ns}", about.st_size, about.st_mtime)
+
+
+def _created(path: Path, data: bytes) -> bool:
+    """Create a file where it is, for a file system without hard links: whoever reads meanwhile may find half of it."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        return False
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return True
 
 
 def _faulty(key: str, error: OSError) -> Entry:
