@@ -10,7 +10,8 @@ photos/ and mattes/ are copies for learning: a folder of pairs as the evaluation
 
 How a batch reads them: `latest()`, without those that are past. A photo whose decision has `made` > 0 is made with
 `matte` (through `Mattes` of engine/job.py; None: the network's) and with `options` over those of the run, whatever the
-verdict; `made` belongs into the fingerprint of its items. `rows` are to be remembered as lines of the journal.
+verdict; `made` belongs into the fingerprint of its items (listing.make_fingerprint). `rows` are to be remembered as
+lines of the journal, but for an output that the journal knows from a later time (`at`): it was made with the decision.
 """
 
 from __future__ import annotations
