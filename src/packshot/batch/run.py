@@ -318,7 +318,7 @@ class _Batch:
         return {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "options": {name: "a file" if isinstance(value, bytes) else value for name, value in options.items()},
-            "options_key": settings.options.key(),
+            "options_key": self.task.namings[0].options_key,
             "presets": [recipe.preset for recipe in recipes_for(settings.options) if recipe.preset is not None],
             "photos": self.photos.url,
             "network": self.task.namings[0].network,

@@ -102,14 +102,18 @@ def _headline(counts: Counts) -> str:
     return f"{counts.made:,} photos, {counts.pictures:,} pictures, {counts.failed:,} failed"
 
 
-def states(photo: list[Row]) -> list[str]:
-    """Which of STATES are true of a photo with these outputs."""
-    found = {
-        "failed": any(not row["ok"] for row in photo),
-        "broken": any(not (row.get("preset") or {"passed": True})["passed"] for row in photo),
-        "review": any(row.get("review") for row in photo),
-    }
-    return [name for name, true in found.items() if true] or ["fine"]
+def states(row: Row) -> list[str]:
+    """Which of STATES are true of an output."""
+    if not row["ok"]:
+        return ["failed"]
+    broken = not (row.get("preset") or {"passed": True})["passed"]
+    return [name for name, true in (("broken", broken), ("review", row.get("review"))) if true] or ["fine"]
+
+
+def photo_states(photo: list[Row]) -> list[str]:
+    """Which of STATES are true of a photo with these outputs, the worst first."""
+    found = {state for row in photo for state in states(row)} - {"fine"}
+    return [name for name in STATES if name in found] or ["fine"]
 
 
 def _facts(about: RunFacts, tally: Tally) -> str:
@@ -143,7 +147,7 @@ def _wish(name: str, value: object) -> str:
 
 
 def _controls(photos: list[list[Row]], counts: Counts) -> str:
-    shown = Counter(name for photo in photos for name in states(photo))
+    shown = Counter(name for photo in photos for name in photo_states(photo))
     choices = {"": ("All", len(photos)), **{name: (title, shown[name]) for name, title in STATES.items()}}
     radios = "".join(
         f'<label class="{name or "all"}"><input type="radio" name="state" value="{name}"{"" if name else " checked"}>'
@@ -170,7 +174,7 @@ def _card(place: int, photo: list[Row], bases: tuple[str | None, str | None]) ->
     source = _shown(photo[0]["source"])
     known = [row["confidence"] for row in photo if row.get("confidence") is not None]
     sure = f"{min(known):.4f}" if known else ""
-    kinds = states(photo)
+    kinds = photo_states(photo)
     return (
         f'<li class="{kinds[0]}{" several" if len(photo) > 1 else ""}" data-states="{" ".join(kinds)}" '
         f'data-place="{place}" data-confidence="{sure}" data-name="{source.lower()}">'
