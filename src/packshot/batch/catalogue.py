@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from packshot.batch.decisions import Decision
 from packshot.batch.listing import Item, Photo
 from packshot.batch.process import Row
 from packshot.errors import PackshotError
@@ -28,21 +29,26 @@ CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB, part INTEGER, versi
 CREATE INDEX wanted_output ON wanted (output);
 CREATE TABLE present (output BLOB PRIMARY KEY, modified REAL) WITHOUT ROWID;
 CREATE TABLE past (output BLOB, source BLOB, fingerprint TEXT, ok INTEGER, passed INTEGER, review INTEGER,
-                   confidence REAL, row TEXT, PRIMARY KEY (output, source)) WITHOUT ROWID;
-CREATE VIEW known AS SELECT wanted.place, wanted.source, wanted.round, past.ok, past.passed, past.review,
-                            past.confidence, past.row, past.ok AND present.output IS NOT NULL AS finished
+                   confidence REAL, at TEXT, row TEXT, PRIMARY KEY (output, source)) WITHOUT ROWID;
+CREATE TABLE decided (source BLOB, version TEXT, verdict TEXT, made INTEGER, done INTEGER, decision TEXT,
+                      PRIMARY KEY (source, version)) WITHOUT ROWID;
+CREATE VIEW known AS SELECT wanted.place, wanted.source, wanted.version, wanted.round, past.ok, past.row,
+                            past.ok AND present.output IS NOT NULL AS finished
     FROM wanted JOIN past USING (output, source, fingerprint) LEFT JOIN present USING (output);
 CREATE VIEW unfinished AS SELECT * FROM wanted
     WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.place = wanted.place AND known.finished);
 CREATE VIEW photo AS SELECT MIN(wanted.place) AS place, source, COUNT(*) AS wanted, COUNT(past.ok) AS tried,
                             COALESCE(SUM(past.ok), 0) AS made, MIN(past.ok) AS ok, MIN(past.passed) AS passed,
-                            MAX(past.review) AS review, MIN(past.confidence) AS confidence
-    FROM wanted LEFT JOIN past USING (output, source, fingerprint) GROUP BY source;
+                            MAX(past.review AND NOT COALESCE(decided.done, 0)) AS review,
+                            COALESCE(MAX(decided.done), 0) AS done, MIN(past.confidence) AS confidence
+    FROM wanted LEFT JOIN past USING (output, source, fingerprint) LEFT JOIN decided USING (source, version)
+    GROUP BY source;
 """
 _COLUMNS = "source, version, size, output, fingerprint, part"
 
-# Failures, then photos with an output that breaks a rule, then those that a human should look at, then the least sure.
-_WORST_FIRST = "ORDER BY ok, passed, review DESC, confidence IS NULL, confidence, place"
+# Failures, then photos with an output that breaks a rule, those that a human should look at, and those that nobody has
+# judged, the least sure first.
+_WORST_FIRST = "ORDER BY ok, passed, review DESC, done, confidence IS NULL, confidence, place"
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Catalogue:
         if row["ok"]:  # whatever else was written under this name before is gone
             self._tables.execute("DELETE FROM past WHERE output = ? AND source <> ?", (output, source))
         self._tables.execute(
-            "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 output,
                 source,
@@ -120,16 +126,59 @@ class Catalogue:
                 preset is None or preset["passed"],
                 row.get("review", False),
                 row.get("confidence"),
+                row.get("at", ""),
                 json.dumps(row),
             ),
         )
 
-    def again(self, source: str, output: str) -> None:
-        """Take in that an output is to be made again, and that it may replace whatever lies there."""
+    def again(self, source: str, output: str, at: str = "") -> None:
+        """Take in that an output is to be made again, and that it may replace whatever lies there. at: since when."""
         self._tables.execute(
-            "INSERT OR REPLACE INTO past VALUES (?, ?, '', 1, 1, 0, NULL, '{}')",
-            (os.fsencode(output), os.fsencode(source)),
+            "INSERT OR REPLACE INTO past VALUES (?, ?, '', 1, 1, 0, NULL, ?, '{}')",
+            (os.fsencode(output), os.fsencode(source), at),
         )
+
+    def decide(self, decision: Decision) -> None:
+        """Take in the last decision about a photo, once all of the journal is taken in.
+
+        The outputs that were made for it count as the journal's do, but for those that the journal knows from a later
+        time.
+        """
+        source = os.fsencode(decision.source)
+        facts = {name: getattr(decision, name) for name in ("verdict", "by", "comment", "matte")}
+        self._tables.execute(
+            "INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                source,
+                decision.version,
+                decision.verdict,
+                decision.made,
+                decision.is_done,
+                json.dumps({**facts, "options": dict(decision.options)}),
+            ),
+        )
+        for row in decision.rows:
+            later = self._tables.execute(
+                "SELECT 1 FROM past WHERE output = ? AND source = ? AND at > ?",
+                (os.fsencode(row["output"]), source, row["at"]),
+            ).fetchone()
+            if later is None:
+                self.remember(dict(row))
+
+    def decided(self, source: str, version: str) -> int:
+        """The last decision that changed the pictures of a photo as it is now; 0 for none."""
+        made = self._tables.execute(
+            "SELECT made FROM decided WHERE source = ? AND version = ?", (os.fsencode(source), version)
+        ).fetchone()
+        return int(made[0]) if made else 0
+
+    def photograph_again(self) -> Iterator[str]:
+        """The wanted photos of which people say that a new photo is needed."""
+        rows = self._tables.execute(
+            "SELECT DISTINCT source FROM wanted JOIN decided USING (source, version) "
+            "WHERE verdict = 'photograph-again' ORDER BY place"
+        )
+        return (os.fsdecode(source) for (source,) in rows)
 
     def is_there(self, output: str, modified: float) -> None:
         """Take in that an output exists."""
@@ -172,8 +221,14 @@ class Catalogue:
         """The photos of this round with the outputs that they lack, in the order of the listing. Others may write
         meanwhile.
         """
-        for _, items in groupby(self._unfinished(), lambda item: item.source):
-            yield Photo(tuple(items))
+        for source, items in groupby(self._unfinished(), lambda item: item.source):
+            all_of_it = tuple(items)
+            said = self._tables.execute(
+                "SELECT decision FROM decided WHERE source = ? AND version = ? AND made",
+                (os.fsencode(source), all_of_it[0].version),
+            ).fetchone()
+            decision = json.loads(said[0]) if said else {"matte": None, "options": {}}
+            yield Photo(all_of_it, decision["matte"], decision["options"])
 
     def _unfinished(self) -> Iterator[Item]:
         after = -1
@@ -220,16 +275,24 @@ class Catalogue:
 
     def rows(self, *, failed_only: bool = False) -> Iterator[Row]:
         """What is known of the wanted outputs, photo by photo in the order of the listing; in no memory of its own."""
-        return self._rows(f"SELECT row FROM known {'WHERE NOT ok' if failed_only else ''} ORDER BY place")  # noqa: S608 - constants
+        return self._rows("WHERE NOT ok" if failed_only else "")
 
     def worst(self, limit: int) -> Iterator[Row]:
         """The same of the photos that need a look first, at most `limit` of these."""
         query = f"SELECT source FROM photo WHERE tried {_WORST_FIRST} LIMIT {limit:d}"  # noqa: S608 - a number
         for (source,) in self._tables.execute(query).fetchall():
-            yield from self._rows("SELECT row FROM known WHERE source = ? ORDER BY place", source)
+            yield from self._rows("WHERE source = ?", source)
 
-    def _rows(self, query: str, *values: bytes) -> Iterator[Row]:
-        return (json.loads(row) for (row,) in self._tables.execute(query, values))
+    def _rows(self, where: str, *values: bytes) -> Iterator[Row]:
+        """As the journal has them, with what people say of the photo as `decision`."""
+        query = (
+            f"SELECT row, decision, done FROM known LEFT JOIN decided USING (source, version) {where} ORDER BY place"  # noqa: S608 - constants
+        )
+        for text, said, done in self._tables.execute(query, values):
+            row = json.loads(text)
+            if said:
+                row = {**row, "decision": json.loads(said), "review": bool(row.get("review")) and not done}
+            yield row
 
     def counts(self) -> Counts:
         figures = self._tables.execute(

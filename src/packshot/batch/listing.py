@@ -7,8 +7,8 @@ import hashlib
 import json
 import posixpath
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packshot.batch.own_files import is_thumbnail, stem_of
@@ -148,9 +148,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo with those of its outputs that are to be made: the unit of work, for one matte serves them all."""
+    """A photo with those of its outputs that are to be made: the unit of work, for one matte serves them all.
+
+    matte: key in OUT of the matte that a person has corrected; None for the network's. own: options that a person has
+    given this photo, by name, as text. Both as `Decision` of decisions.py has them.
+    """
 
     items: tuple[Item, ...]
+    matte: str | None = None
+    own: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -181,10 +187,13 @@ class Naming:
     folder: str = ""
     place: int = 0
 
-    def item(self, entry: Entry) -> Item:
-        """photos/shoe.jpg -> photos/shoe.png, photos/shoe-amazon.jpg, amazon/photos/shoe.jpg."""
+    def item(self, entry: Entry, decided: int = 0) -> Item:
+        """photos/shoe.jpg -> photos/shoe.png, photos/shoe-amazon.jpg, amazon/photos/shoe.jpg.
+
+        decided: as make_fingerprint takes it.
+        """
         output = f"{self.folder}{stem_of(entry.key)}{self.tag}{self.suffix}"
-        fingerprint = make_fingerprint(entry.key, entry.version, self.options_key, self.network)
+        fingerprint = make_fingerprint(entry.key, entry.version, self.options_key, self.network, decided)
         return Item(entry.key, entry.version, entry.size_bytes, output, fingerprint, self.place)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from PIL import Image, ImageOps
 
 from packshot.batch.listing import Item, Photo
+from packshot.batch.mattes import corrected
 from packshot.batch.own_files import thumbnail_key
 from packshot.core.codecs.software import PACKSHOT
 from packshot.core.options import Options
@@ -115,9 +117,10 @@ def process(photo: Photo, settings: BatchSettings) -> Outcomes:
         check_bytes(photo)
         data = photos.get(photo.source)
         network = shared_network(settings.model, settings.device, settings.threads)
-        recipes = recipes_for(settings.options)
+        recipes = recipes_for(own_options(photo.own, settings.options))
         job = make_job(data, tuple(recipes[item.place] for item in photo.items))
-        results = run_all(job, network, software=PACKSHOT)
+        mattes = None if photo.matte is None else corrected(out.get(photo.matte), job.header.size)
+        results = run_all(job, network, software=PACKSHOT, mattes=mattes)
         small = _write_thumbnail(settings, photo.name, "photo", data)
         outcomes = [
             _write(item, result, out, small, settings) for item, result in zip(photo.items, results, strict=True)
@@ -133,6 +136,16 @@ def process(photo: Photo, settings: BatchSettings) -> Outcomes:
     except Exception as error:  # noqa: BLE001 - one photo never stops the rest
         failure = Failure("internal", f"{type(error).__name__}: {error}"[:500], "This is a fault of packshot's own.")
     return failed(photo, failure, time.perf_counter() - started, small)
+
+
+def own_options(own: Mapping[str, str], options: Options) -> Options:
+    """What is asked for one photo: its own options, over those of the batch that they leave room for."""
+    if not own:
+        return options
+    room = {"margin", "fill"}  # both set the room around, and one at a time may
+    either = room if room & own.keys() else set()
+    kept = {name: value for name, value in options.given().items() if name not in either}
+    return Options.from_fields(own).over(Options(**kept))
 
 
 def _write(

@@ -9,13 +9,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import packshot
 from packshot.batch.catalogue import Catalogue, Summary
+from packshot.batch.decisions import REVIEW, Decisions
 from packshot.batch.executors import Executor
 from packshot.batch.journal import open_journal
 from packshot.batch.listing import Item, Naming, Photo, outputs_within, photos_in, photos_named, polls
@@ -125,14 +126,25 @@ class _Batch:
             if "run" in row:
                 self.since = min(self.since, row["run"]["since"])
             elif "again" in row:
-                self.catalogue.again(row["again"]["source"], row["again"]["output"])
+                self.catalogue.again(**row["again"])
             elif "fingerprint" in row:
                 self.catalogue.remember(row)
+        self._take_in_decisions()
         self.out.remove_leftovers()
         if self.out.folder is None:
             for entry in self._until_stopped(self.out.list()):
                 self._take_in(entry)
         self.journal.add({"run": {"since": self.since, **self._about()}})
+
+    def _take_in_decisions(self) -> None:
+        """What people have decided in a review of this batch."""
+        count = 0
+        for decision in self._until_stopped(Decisions(self.out).latest()):
+            self.catalogue.decide(decision)
+            count += 1
+        if count:
+            photos = "1 photo" if count == 1 else f"{count:,} photos"
+            self.progress.say(f"People have decided about {photos}: {self.out.name}/{REVIEW}")
 
     def rounds(self) -> Iterator[Iterable[Entry]]:
         """The photos of each round: all there are, or what a look at the folder found."""
@@ -183,7 +195,7 @@ class _Batch:
         """The round's photos with the outputs that are to be made."""
         for photo in self.catalogue.todo():
             if items := tuple(item for item in photo.items if item.output not in refused.get(photo.source, {})):
-                yield Photo(items)
+                yield replace(photo, items=items)
 
     def summary(self) -> Summary:
         return Summary(
@@ -216,8 +228,9 @@ class _Batch:
         there = _Names(self.out.folder)
         looks = self.task.manifest is None and self.photos.folder is not None
         for count, entry in enumerate(self._until_stopped(entries), 1):
+            decided = self.catalogue.decided(entry.key, entry.version)
             for naming in self.task.namings:
-                item = naming.item(entry)
+                item = naming.item(entry, decided)
                 if entry.fault:
                     error = f"It cannot be read: {entry.fault}."
                     _refuse(refused, item, StorageRefused(error, hint="Check its name and its permissions."))
@@ -258,9 +271,10 @@ class _Batch:
         """Note that outputs which are there are to be made again. The journal keeps it: when this run is stopped, the
         next one goes on without --force.
         """
+        at = datetime.now(UTC).isoformat(timespec="seconds")
         for source, output in self.catalogue.present():
-            self.journal.add({"again": {"source": source, "output": output}})
-            self.catalogue.again(source, output)
+            self.journal.add({"again": {"source": source, "output": output, "at": at}})
+            self.catalogue.again(source, output, at)
 
     def _say_found(self, count: int, finished: int, own: int) -> str:
         photos = "1 photo" if count == 1 else f"{count:,} photos"

@@ -1,4 +1,5 @@
-"""The report of a batch: report.html to look at, report.csv and report.parquet, and failed.txt to run again.
+"""The report of a batch: report.html to look at, report.csv and report.parquet, and manifests: failed.txt to run again,
+photograph-again.txt of what people want anew.
 
 The tables have one line for each output, the same columns in CSV and in Parquet; page.py makes the page.
 """
@@ -42,6 +43,9 @@ def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> 
         with (folder / "failed.txt").open("w", encoding="utf-8", errors="surrogateescape") as file:
             failed = groupby(row["source"] for row in catalogue.rows(failed_only=True))  # a photo once
             file.writelines(f"{manifest_line(source)}\n" for source, _ in failed)
+        with (folder / "photograph-again.txt").open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"{manifest_line(source)}\n" for source in catalogue.photograph_again())
+        to.put("photograph-again.txt", folder / "photograph-again.txt", "text/plain; charset=utf-8")
         to.put("failed.txt", folder / "failed.txt", "text/plain; charset=utf-8")
     bases = _link(about.photos, to), _link(about.out, to)
     text = page(list(catalogue.worst(PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases)
@@ -74,6 +78,7 @@ COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
     ("status", str, lambda row: "made" if row["ok"] else "failed"),
     ("confidence", float, lambda row: row.get("confidence")),
     ("review", bool, lambda row: row.get("review")),
+    ("decision", str, lambda row: row.get("decision", {}).get("verdict")),
     ("preset", str, lambda row: _preset(row, "name")),
     ("rules_passed", bool, lambda row: _preset(row, "passed")),
     ("rules_broken", str, _broken),

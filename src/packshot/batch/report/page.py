@@ -179,7 +179,7 @@ def _card(place: int, photo: list[Row], bases: tuple[str | None, str | None]) ->
         f'<li class="{kinds[0]}{" several" if len(photo) > 1 else ""}" data-states="{" ".join(kinds)}" '
         f'data-place="{place}" data-confidence="{sure}" data-name="{source.lower()}">'
         f'<div class="pictures">{_pictures(photo, bases)}</div>'
-        f'<div class="words"><h2>{source}</h2>{_words(photo)}</div></li>'
+        f'<div class="words"><h2>{source}</h2>{_decision(photo[0])}{_words(photo)}</div></li>'
     )
 
 
@@ -210,6 +210,24 @@ def _picture(row: Row, kind: str, key: str, base: str | None, caption: str = "")
     if base is not None:
         inside = f'<a href="{escape(base + quote(row[key], errors="surrogateescape"))}">{inside}</a>'
     return f'<figure class="{kind}"><div>{inside}</div>{caption}</figure>'
+
+
+_VERDICTS = {
+    "good": "Good",
+    "corrected": "Corrected",
+    "again": "Made again",
+    "photograph-again": "Photograph again",
+}
+
+
+def _decision(row: Row) -> str:
+    """What a person has said of the photo, unless that was taken back."""
+    said = row.get("decision", {})
+    if said.get("verdict") not in _VERDICTS:
+        return ""
+    own = ", ".join(_wish(name.replace("_", " "), value) for name, value in said["options"].items())
+    more = "; ".join(filter(None, (f"by {said['by']}" if said["by"] else "", own, said["comment"])))
+    return f'<p class="decision"><b>{_VERDICTS[said["verdict"]]}</b>{_shown(f" ({more})" if more else "")}</p>'
 
 
 def _words(photo: list[Row]) -> str:
