@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from packshot.batch.decisions import Decision
-from packshot.batch.listing import Item, Photo
+from packshot.batch.listing import Item, Photo, Placing
 from packshot.batch.process import Row
+from packshot.core.geometry import Size
 from packshot.errors import PackshotError
 
 _BATCH = 500
@@ -25,11 +30,15 @@ _BATCH = 500
 # rows in `wanted` lie side by side, in the order of their place.
 _TABLES = """
 CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB, part INTEGER, version TEXT, size INTEGER, output BLOB,
-                     fingerprint TEXT, round INTEGER, UNIQUE (source, part));
+                     fingerprint TEXT, round INTEGER, category TEXT, measure TEXT, placing TEXT, base TEXT,
+                     UNIQUE (source, part));
 CREATE INDEX wanted_output ON wanted (output);
+CREATE TABLE measured (source BLOB PRIMARY KEY, measure TEXT, category TEXT, decides INTEGER, width INTEGER,
+                       height INTEGER, facts TEXT) WITHOUT ROWID;
 CREATE TABLE present (output BLOB PRIMARY KEY, modified REAL) WITHOUT ROWID;
 CREATE TABLE past (output BLOB, source BLOB, fingerprint TEXT, ok INTEGER, passed INTEGER, review INTEGER,
-                   confidence REAL, at TEXT, row TEXT, PRIMARY KEY (output, source)) WITHOUT ROWID;
+                   confidence REAL, at TEXT, base TEXT, row TEXT,
+                   PRIMARY KEY (output, source)) WITHOUT ROWID;
 CREATE TABLE decided (source BLOB, version TEXT, verdict TEXT, made INTEGER, done INTEGER, decision TEXT,
                       PRIMARY KEY (source, version)) WITHOUT ROWID;
 CREATE VIEW known AS SELECT wanted.place, wanted.source, wanted.version, wanted.round, past.ok, past.row,
@@ -37,6 +46,8 @@ CREATE VIEW known AS SELECT wanted.place, wanted.source, wanted.version, wanted.
     FROM wanted JOIN past USING (output, source, fingerprint) LEFT JOIN present USING (output);
 CREATE VIEW unfinished AS SELECT * FROM wanted
     WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.place = wanted.place AND known.finished);
+CREATE VIEW unmeasured AS SELECT * FROM wanted WHERE NOT EXISTS (
+    SELECT 1 FROM measured WHERE measured.source = wanted.source AND measured.measure = wanted.measure);
 CREATE VIEW photo AS SELECT MIN(wanted.place) AS place, source, COUNT(*) AS wanted, COUNT(past.ok) AS tried,
                             COALESCE(SUM(past.ok), 0) AS made, MIN(past.ok) AS ok, MIN(past.passed) AS passed,
                             MAX(past.review AND NOT COALESCE(decided.done, 0)) AS review,
@@ -44,7 +55,9 @@ CREATE VIEW photo AS SELECT MIN(wanted.place) AS place, source, COUNT(*) AS want
     FROM wanted LEFT JOIN past USING (output, source, fingerprint) LEFT JOIN decided USING (source, version)
     GROUP BY source;
 """
-_COLUMNS = "source, version, size, output, fingerprint, part"
+_COLUMNS = "source, version, size, output, fingerprint, part, placing"
+
+_PREFIXED = ", ".join(f"wanted.{name}" for name in _COLUMNS.split(", "))
 
 # Failures, then photos with an output that breaks a rule, those that a human should look at, and those that nobody has
 # judged, the least sure first.
@@ -72,7 +85,8 @@ class Summary:
 
     now: photos that this run made or tried to make; made_now: those that it made. seconds: that this took, without the
     listing. own: packshot's own outputs among the photos, which were passed over. listed: whether the listing came to
-    its end. trouble: what made it give up, if anything. reported: whether the report was written.
+    its end. trouble: what made it give up, if anything. reported: whether the report was
+    written. measured: whether all photos of an even catalogue were, so that pictures could be drawn.
     """
 
     counts: Counts
@@ -83,6 +97,7 @@ class Summary:
     listed: bool = True
     trouble: PackshotError | None = None
     reported: bool = False
+    measured: bool = True
 
     @property
     def left(self) -> int:
@@ -117,7 +132,7 @@ class Catalogue:
         if row["ok"]:  # whatever else was written under this name before is gone
             self._tables.execute("DELETE FROM past WHERE output = ? AND source <> ?", (output, source))
         self._tables.execute(
-            "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 output,
                 source,
@@ -127,6 +142,7 @@ class Catalogue:
                 row.get("review", False),
                 row.get("confidence"),
                 row.get("at", ""),
+                row.get("even", {}).get("base"),
                 json.dumps(row),
             ),
         )
@@ -134,7 +150,7 @@ class Catalogue:
     def again(self, source: str, output: str, at: str = "") -> None:
         """Take in that an output is to be made again, and that it may replace whatever lies there. at: since when."""
         self._tables.execute(
-            "INSERT OR REPLACE INTO past VALUES (?, ?, '', 1, 1, 0, NULL, ?, '{}')",
+            "INSERT OR REPLACE INTO past VALUES (?, ?, '', 1, 1, 0, NULL, ?, NULL, '{}')",
             (os.fsencode(output), os.fsencode(source), at),
         )
 
@@ -172,6 +188,20 @@ class Catalogue:
         ).fetchone()
         return int(made[0]) if made else 0
 
+    def own_options(self, item: Item) -> Collection[str]:
+        """Names of the options that a person has given a photo alone."""
+        said = self._tables.execute(
+            "SELECT decision FROM decided WHERE source = ? AND version = ? AND made",
+            (os.fsencode(item.source), item.version),
+        ).fetchone()
+        return frozenset(json.loads(said[0])["options"]) if said else frozenset()
+
+    def category(self, source: str) -> str:
+        (category,) = self._tables.execute(
+            "SELECT category FROM wanted WHERE source = ? LIMIT 1", (os.fsencode(source),)
+        ).fetchone()
+        return str(category)
+
     def photograph_again(self) -> Iterator[str]:
         """The wanted photos of which people say that a new photo is needed."""
         rows = self._tables.execute(
@@ -184,15 +214,15 @@ class Catalogue:
         """Take in that an output exists."""
         self._tables.execute("INSERT OR REPLACE INTO present VALUES (?, ?)", (os.fsencode(output), modified))
 
-    def want(self, item: Item) -> None:
+    def want(self, item: Item, category: str = "", measure: str = "") -> None:
         """Take in an output of a photo of this round's listing, one after the other; a photo's newer version replaces
-        an older one.
+        an older one. category, measure: of an even catalogue, as `even` has them.
         """
         keys = os.fsencode(item.source), os.fsencode(item.output)
         self._tables.execute(
-            "INSERT OR REPLACE INTO wanted (source, output, part, version, size, fingerprint, round) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*keys, item.place, item.version, item.size_bytes, item.fingerprint, self.round),
+            "INSERT OR REPLACE INTO wanted (source, output, part, version, size, fingerprint, round, category, "
+            "measure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*keys, item.place, item.version, item.size_bytes, item.fingerprint, self.round, category, measure),
         )
 
     def unwant(self, source: str) -> None:
@@ -221,27 +251,117 @@ class Catalogue:
         """The photos of this round with the outputs that they lack, in the order of the listing. Others may write
         meanwhile.
         """
-        for source, items in groupby(self._unfinished(), lambda item: item.source):
+        return self._photos(self._unfinished())
+
+    def _photos(self, wanted: Iterator[Item]) -> Iterator[Photo]:
+        for source, items in groupby(wanted, lambda item: item.source):
             all_of_it = tuple(items)
+            key = os.fsencode(source)
             said = self._tables.execute(
-                "SELECT decision FROM decided WHERE source = ? AND version = ? AND made",
-                (os.fsencode(source), all_of_it[0].version),
+                "SELECT decision FROM decided WHERE source = ? AND version = ? AND made", (key, all_of_it[0].version)
             ).fetchone()
             decision = json.loads(said[0]) if said else {"matte": None, "options": {}}
-            yield Photo(all_of_it, decision["matte"], decision["options"])
+            measure, facts = self._tables.execute(
+                "SELECT wanted.measure, facts FROM wanted LEFT JOIN measured USING (source, measure) "
+                "WHERE source = ? AND part = ?",
+                (key, all_of_it[0].place),
+            ).fetchone()
+            kept = json.loads(facts) if facts else None
+            yield Photo(all_of_it, decision["matte"], decision["options"], kept, measure)
 
-    def _unfinished(self) -> Iterator[Item]:
+    def _unfinished(self, table: str = "unfinished") -> Iterator[Item]:
         after = -1
         while rows := self._tables.execute(
-            f"SELECT place, {_COLUMNS} FROM unfinished WHERE round = ? AND place > ? ORDER BY place LIMIT ?",  # noqa: S608
+            f"SELECT place, {_COLUMNS} FROM {table} WHERE round = ? AND place > ? ORDER BY place LIMIT ?",  # noqa: S608
             (self.round, after, _BATCH),
         ).fetchall():
             (after, *_) = rows[-1]
             yield from (_item(row) for _, *row in rows)
 
+    def measured(self, source: str, measure: str, category: str, facts: Row, *, decides: bool) -> None:
+        """Take in what was measured of a photo of an even catalogue; the last counts.
+
+        measure: the fingerprint of what it depends on. decides: whether the photo has a say in its category's look.
+        """
+        width, height = facts["size"]
+        self._tables.execute(
+            "INSERT OR REPLACE INTO measured VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (os.fsencode(source), measure, category, decides, width, height, json.dumps(facts)),
+        )
+
+    def unmeasured(self) -> Iterator[Photo]:
+        """The photos of this round that are still to be measured."""
+        return self._photos(self._unfinished("unmeasured"))
+
+    def to_measure(self) -> int:
+        """How many they are."""
+        return self._count("unmeasured")
+
+    def categories(self) -> list[str]:
+        rows = self._tables.execute(
+            "SELECT DISTINCT category FROM wanted WHERE round = ? ORDER BY category", (self.round,)
+        )
+        return [category for (category,) in rows]
+
+    def products(self, category: str, *, all_known: bool) -> NDArray[np.float64]:
+        """Sizes of the products that decide a category's look, px: (n, 2).
+
+        all_known: of photos that this run is not about, too.
+        """
+        query = (
+            "SELECT width, height FROM measured JOIN wanted USING (source, measure) "
+            "WHERE wanted.category = ?1 AND part = 0 AND decides UNION ALL "
+            "SELECT width, height FROM measured WHERE ?2 AND category = ?1 AND decides "
+            "AND NOT EXISTS (SELECT 1 FROM wanted WHERE wanted.source = measured.source)"
+        )
+        sizes = array("d")
+        for row in self._tables.execute(query, (category, all_known)):
+            sizes.extend(row)
+        return np.array(sizes, np.float64).reshape(-1, 2)
+
+    def place_all(self, category: str, part: int, place: Callable[[Item, Size], tuple[str, Placing]]) -> None:
+        """Give each measured photo of a category its placing in one of its outputs, and the fingerprint with it."""
+        after = -1
+        while rows := self._tables.execute(
+            f"SELECT place, width, height, {_PREFIXED} FROM wanted JOIN measured USING (source, measure) "  # noqa: S608
+            "WHERE round = ? AND wanted.category = ? AND part = ? AND place > ? ORDER BY place LIMIT ?",
+            (self.round, category, part, after, _BATCH),
+        ).fetchall():
+            (after, *_) = rows[-1]
+            changes = []
+            for at, width, height, *row in rows:
+                fingerprint, placing = place(_item(row), Size(width, height))
+                changes.append((fingerprint, json.dumps(placing), placing.base, at))
+            self._tables.executemany(
+                "UPDATE wanted SET fingerprint = ?, placing = ?, base = ? WHERE place = ?", changes
+            )
+
+    def drawn_again(self) -> dict[str, int]:
+        """By category: pictures that are finished but for the look, which has changed since."""
+        rows = self._tables.execute(
+            "SELECT unfinished.category, COUNT(*) FROM unfinished JOIN past USING (output, source) "
+            "JOIN present USING (output) WHERE round = ? AND past.ok AND past.base = unfinished.base "
+            "GROUP BY 1 ORDER BY 1",
+            (self.round,),
+        )
+        return dict(rows.fetchall())
+
+    def evenness(self) -> Iterator[tuple[str, str, str, str, str, str]]:
+        """As evenness.by_category takes it."""
+        rows = self._tables.execute(
+            "SELECT category, part, wanted.source, wanted.output, past.row FROM wanted "
+            "JOIN past USING (output, source, fingerprint) WHERE past.ok AND past.base IS NOT NULL "
+            "ORDER BY category, part, place"
+        )
+        for category, _, source, output, text in rows:
+            row = json.loads(text)
+            preset = (row.get("preset") or {}).get("title") or ""
+            figures = json.dumps(row["even"]["figures"])
+            yield category, preset, os.fsdecode(source), os.fsdecode(output), row["even"]["off"], figures
+
     def clashes(self) -> Iterator[tuple[Item, str]]:
         """Photos of this round whose output another photo, listed earlier, has as well; and that photo's key."""
-        columns = ", ".join(f"later.{name}" for name in _COLUMNS.split(", "))
+        columns = _PREFIXED.replace("wanted.", "later.")
         rows = self._tables.execute(
             f"SELECT {columns}, earlier.source FROM wanted later JOIN wanted earlier "  # noqa: S608 - constants
             "ON earlier.output = later.output AND earlier.place < later.place WHERE later.round = ? "
@@ -304,5 +424,6 @@ class Catalogue:
 
 def _item(row: Sequence[Any]) -> Item:
     """A row of _COLUMNS."""
-    source, version, size_bytes, output, fingerprint, place = row
-    return Item(os.fsdecode(source), version, size_bytes, os.fsdecode(output), fingerprint, place)
+    source, version, size_bytes, output, fingerprint, place, placing = row
+    drawn = Placing(*json.loads(placing)) if placing else None
+    return Item(os.fsdecode(source), version, size_bytes, os.fsdecode(output), fingerprint, place, drawn)

@@ -34,11 +34,16 @@ STALLED_AFTER_S = 300.0
 """A photo takes seconds. Where none comes for minutes the cluster waits for something that will not come by itself."""
 
 
+Work = Callable[[Photo, BatchSettings], Outcomes]
+
+
 class Executor(Protocol):
     """Does the work of a batch."""
 
-    def outcomes(self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcomes]:
-        """Those of each photo that was begun.
+    def outcomes(
+        self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event, work: Work | None = None
+    ) -> Iterator[Outcomes]:
+        """Those of each photo that was begun. work: `process`, or another function of process.py.
 
         Photos are taken when there is room for them: never more than a fixed number is in hand, of millions. Once
         `stop` is set none is begun any more, and those in hand are finished.
@@ -52,14 +57,16 @@ class LocalExecutor:
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def outcomes(self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcomes]:
+    def outcomes(
+        self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event, work: Work | None = None
+    ) -> Iterator[Outcomes]:
         running: set[Future[Outcomes]] = set()
         pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="photo")
         try:
             while True:
                 # Twice as many as are worked on: a thread that is done never waits for the listing.
                 while len(running) < 2 * self.jobs and not stop.is_set() and (photo := next(photos, None)) is not None:
-                    running.add(pool.submit(process, photo, settings))
+                    running.add(pool.submit(work or process, photo, settings))
                 if stop.is_set():
                     running = {future for future in running if not future.cancel()}
                 if not running:
@@ -84,7 +91,9 @@ class RayExecutor:
         self._stalled_after_s = stalled_after_s
         self._ray = _connect()
 
-    def outcomes(self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event) -> Iterator[Outcomes]:
+    def outcomes(
+        self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event, work: Work | None = None
+    ) -> Iterator[Outcomes]:
         """As Executor has it.
 
         Raises
@@ -106,7 +115,7 @@ class RayExecutor:
             while len(running) < 2 * self._slots(settings) and not stop.is_set():
                 if (photo := next(photos, None)) is None:
                     break
-                running[task.remote(photo, shared)] = photo
+                running[task.remote(photo, shared, work or process)] = photo
             if not running:
                 return
             done, _ = self._ray.wait(list(running), timeout=LOOK_EVERY_S)
@@ -179,10 +188,10 @@ def _everywhere(settings: BatchSettings) -> BatchSettings:
     return replace(settings, **paths)
 
 
-def _make(photo: Photo, settings: BatchSettings) -> Outcomes:
+def _make(photo: Photo, settings: BatchSettings, work: Work) -> Outcomes:
     """`process` in a worker's process, which makes one photo at a time."""
     tune_process()
-    return process(photo, settings)
+    return work(photo, settings)
 
 
 def _version() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import json
 import posixpath
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from packshot.batch.own_files import is_thumbnail, stem_of
 from packshot.core.codecs.formats import BY_SUFFIX, FORMATS
@@ -98,6 +100,31 @@ def photos_named(
             yield found or Entry(key, "", 0, 0.0)
 
 
+def by_folder(photos: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
+    """The photos, each with its folder; "" for the place itself."""
+    return ((entry, posixpath.dirname(entry.key.rstrip("/"))) for entry in photos)
+
+
+def categories_named(lines: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
+    """Lines of a manifest, each with the category of its photos, from a CSV file with a header.
+
+    The photo stands in the column `photo` or `source`. Raises: InvalidOption where a column is missing.
+    """
+    table = csv.DictReader(lines)
+    names = table.fieldnames or ()
+    photo = next((name for name in ("photo", "source") if name in names), None)
+    if photo is None or column not in names:
+        raise InvalidOption(
+            f"The manifest has no column {column if photo else 'photo'}; it has {', '.join(names) or 'nothing'}.",
+            hint="Its first line must name the columns: photo (or source), and the one that --category names.",
+            field="--category",
+            value=column,
+        )
+    for row in table:
+        if row[photo]:
+            yield row[photo], row[column] or ""
+
+
 def manifest_line(key: str) -> str:
     """A key as a line of a manifest: itself, or as JSON where it would not be read as that."""
     return json.dumps(key) if key.startswith('"') or key != key.strip() or not key.isprintable() else key
@@ -129,13 +156,34 @@ def _key(line: str, place: str) -> str:
     return line.removeprefix(f"{place.rstrip('/')}/").removeprefix("./")
 
 
+class Placing(NamedTuple):
+    """How a picture of an even catalogue is drawn, and why.
+
+    width, height: of the canvas, px. fill: the share of it that the product takes. max_upscale: how much the product
+    may be enlarged. category: that the photo belongs to. off: why the scale is not the category's (even.Off); "" where
+    it is. base: the fingerprint that the picture would have by itself.
+    """
+
+    width: int
+    height: int
+    fill: float
+    max_upscale: float
+    category: str
+    off: str
+    base: str
+
+    def options_key(self, options_key: str) -> str:
+        """A key for options that are drawn like this, for make_fingerprint."""
+        return f"{options_key} {self.width}x{self.height} {self.fill} {self.max_upscale}"
+
+
 @dataclass(frozen=True)
 class Item:
     """One photo to be made into one output.
 
     source, output: keys. version: of the photo, as Entry has it. fingerprint: of the photo's version, the options and
     the network: an output with the same fingerprint need not be made again. place: of its recipe among those of the
-    batch, from 0.
+    batch, from 0. placing: in an even catalogue.
     """
 
     source: str
@@ -144,6 +192,7 @@ class Item:
     output: str
     fingerprint: str
     place: int = 0
+    placing: Placing | None = None
 
 
 @dataclass(frozen=True)
@@ -151,12 +200,15 @@ class Photo:
     """A photo with those of its outputs that are to be made: the unit of work, for one matte serves them all.
 
     matte: key in OUT of the matte that a person has corrected; None for the network's. own: options that a person has
-    given this photo, by name, as text. Both as `Decision` of decisions.py has them.
+    given this photo, by name, as text. Both as `Decision` of decisions.py has them. kept: what was measured of it for
+    an even catalogue (process.measure), if it was; measure: what that is to be called.
     """
 
     items: tuple[Item, ...]
     matte: str | None = None
     own: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Any] | None = None
+    measure: str = ""
 
     @property
     def source(self) -> str:

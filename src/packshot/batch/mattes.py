@@ -1,17 +1,25 @@
-"""Mattes that are kept beside the outputs, as 8-bit gray PNG files: corrections of people."""
+"""Mattes that are kept beside the outputs, as 8-bit gray PNG files: corrections of people, and those of an even
+catalogue, whose pictures can be drawn when all its photos have been measured.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from packshot.core import codecs
 from packshot.core.codecs import Limits
 from packshot.core.geometry import Size
-from packshot.core.picture import UInt8, to_unit
+from packshot.core.picture import UInt8, to_uint8, to_unit
+from packshot.core.plain_ground import GroundColours
 from packshot.core.recipe import Recipe
 from packshot.core.resample import size_of
 from packshot.engine.job import MatteResult
-from packshot.errors import InvalidOption
+from packshot.errors import FileMissing, InvalidOption
+from packshot.storage.base import STATE
+from packshot.storage.blocking import BlockingStorage
 
 
 class GivenMatte:
@@ -44,3 +52,42 @@ def corrected(data: bytes, size: Size) -> GivenMatte:
             f"The corrected matte has {size_of(matte)} px, and the photo {size} px.", hint="Correct the photo again."
         )
     return GivenMatte(MatteResult(to_unit(matte), confidence=None))
+
+
+class KeptMatte:
+    """The matte of one photo in OUT/.packshot/mattes, as `Mattes` of engine/job.py. Without its file it is found anew.
+
+    facts: what of it is no picture, as JSON; None where nothing is kept yet.
+    """
+
+    def __init__(self, out: BlockingStorage, name: str, facts: Mapping[str, Any] | None) -> None:
+        self._out, self._key, self.facts = out, f"{STATE}/mattes/{name}", facts
+
+    def find(self, recipe: Recipe) -> MatteResult | None:
+        if self.facts is None:
+            return None
+        try:
+            matte = read_matte(self._out.get(f"{self._key}.png"))
+            ground = self._ground(self.facts["ground"])
+        except FileMissing:
+            return None
+        return MatteResult(to_unit(matte), self.facts["confidence"], self.facts["most"], ground)
+
+    def keep(self, recipe: Recipe, matte: MatteResult) -> None:
+        ground = matte.ground
+        if ground is not None:
+            colours = codecs.encode(np.rint(ground.reduced).clip(0, 255).astype(np.uint8), format="png")
+            self._out.put(f"{self._key}-ground.png", colours, "image/png")
+        self._out.put(f"{self._key}.png", codecs.encode(to_uint8(matte.matte), format="png"), "image/png")
+        self.facts = {
+            "confidence": matte.confidence,
+            "most": matte.most,
+            "ground": None if ground is None else list(ground.size),
+        }
+
+    def _ground(self, size: list[int] | None) -> GroundColours | None:
+        if size is None:
+            return None
+        data = self._out.get(f"{self._key}-ground.png")
+        picture = codecs.read(data, codecs.probe(data, Limits(min_side_px=1)))
+        return GroundColours(picture.rgb.astype(np.float32), Size(*size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -13,18 +13,21 @@ from typing import Any, Literal
 
 from PIL import Image, ImageOps
 
+from packshot.batch.even import even_framing, placed
+from packshot.batch.evenness import measure_picture
 from packshot.batch.listing import Item, Photo
-from packshot.batch.mattes import corrected
+from packshot.batch.mattes import GivenMatte, KeptMatte, corrected
 from packshot.batch.own_files import thumbnail_key
 from packshot.core.codecs.software import PACKSHOT
 from packshot.core.options import Options
-from packshot.engine.job import make_job
+from packshot.core.recipe import Recipe
+from packshot.engine.job import Job, Work, follow, make_job
 from packshot.engine.network import Network, load_network
-from packshot.engine.pipeline import run_all
+from packshot.engine.pipeline import FINDING, run_all
 from packshot.engine.presets import recipes_for
 from packshot.engine.result import Result
 from packshot.errors import FileTooLarge, InputError, PackshotError
-from packshot.storage.blocking import BlockingStorage, open_storage
+from packshot.storage.blocking import open_storage
 
 # A photo is read whole. Medium format cameras write 150 MB TIFFs; what is ten times that is no photo.
 MAX_PHOTO_BYTES = 1_000_000_000
@@ -110,32 +113,75 @@ def process(photo: Photo, settings: BatchSettings) -> Outcomes:
     """Make all that is wanted of one photo, with one matte. Never raises: whatever goes wrong with a photo is its
     outcome, and the next one has its turn.
     """
+    return _with_photo(photo, settings, _make)
+
+
+def measure(photo: Photo, settings: BatchSettings) -> Outcomes:
+    """Find the matte of a photo of an even catalogue, keep it, and measure its product. One outcome, whose `made` is
+    what the journal keeps as `measured`; or why it failed, for each item. Never raises.
+    """
+    return _with_photo(photo, settings, _measure)
+
+
+def _with_photo(
+    photo: Photo, settings: BatchSettings, work: Callable[[Photo, BatchSettings, bytes], Outcomes]
+) -> Outcomes:
     started = time.perf_counter()
     data, small = b"", _NONE
     try:
-        photos, out = open_storage(settings.photos), open_storage(settings.out)
         check_bytes(photo)
-        data = photos.get(photo.source)
-        network = shared_network(settings.model, settings.device, settings.threads)
-        recipes = recipes_for(own_options(photo.own, settings.options))
-        job = make_job(data, tuple(recipes[item.place] for item in photo.items))
-        mattes = None if photo.matte is None else corrected(out.get(photo.matte), job.header.size)
-        results = run_all(job, network, software=PACKSHOT, mattes=mattes)
-        small = _write_thumbnail(settings, photo.name, "photo", data)
-        outcomes = [
-            _write(item, result, out, small, settings) for item, result in zip(photo.items, results, strict=True)
-        ]
+        data = open_storage(settings.photos).get(photo.source)
+        outcomes = work(photo, settings, data)
         each_s = (time.perf_counter() - started) / len(outcomes)
         return tuple(replace(outcome, seconds=each_s) for outcome in outcomes)
     except PackshotError as error:
         failure = Failure.of(error)
         # A photo that was refused for what it is would have to be decoded by more trusting hands.
-        small = small or (
-            () if isinstance(error, InputError) else _write_thumbnail(settings, photo.name, "photo", data)
-        )
+        small = () if isinstance(error, InputError) else _write_thumbnail(settings, photo.name, "photo", data)
     except Exception as error:  # noqa: BLE001 - one photo never stops the rest
         failure = Failure("internal", f"{type(error).__name__}: {error}"[:500], "This is a fault of packshot's own.")
     return failed(photo, failure, time.perf_counter() - started, small)
+
+
+def _make(photo: Photo, settings: BatchSettings, data: bytes) -> Outcomes:
+    recipes = recipes_for(own_options(photo.own, settings.options))
+    wanted = tuple(_recipe(recipes[item.place], item, photo) for item in photo.items)
+    job = make_job(data, wanted)
+    network = shared_network(settings.model, settings.device, settings.threads)
+    results = run_all(job, network, software=PACKSHOT, mattes=_mattes(photo, settings, job))
+    small = _write_thumbnail(settings, photo.name, "photo", data)
+    return tuple(_write(item, result, small, settings) for item, result in zip(photo.items, results, strict=True))
+
+
+def _recipe(recipe: Recipe, item: Item, photo: Photo) -> Recipe:
+    return recipe if item.placing is None else placed(recipe, item.placing, photo.own)
+
+
+def _mattes(photo: Photo, settings: BatchSettings, job: Job) -> GivenMatte | KeptMatte | None:
+    out = open_storage(settings.out)
+    if photo.matte is not None:
+        return corrected(out.get(photo.matte), job.header.size)
+    return KeptMatte(out, photo.measure, photo.kept) if photo.measure else None
+
+
+_BEFORE, _AFTER = (
+    tuple(stage for stage in FINDING if (stage.name in {"measure", "turn"}) == after and stage.name != "foreground")
+    for after in (False, True)
+)
+
+
+def _measure(photo: Photo, settings: BatchSettings, data: bytes) -> Outcomes:
+    recipe = recipes_for(own_options(photo.own, settings.options))[0]
+    recipe = replace(recipe, framing=even_framing(recipe.framing, settings.options))
+    work = Work(recipe, shared_network(settings.model, settings.device, settings.threads))
+    work.job = make_job(data, recipe)
+    mattes = work.mattes = _mattes(photo, settings, work.job)
+    follow(_BEFORE, work)
+    if isinstance(mattes, KeptMatte) and (kept := mattes.find(recipe)) is not None:
+        work.found = kept  # rounded to 8 bits, as what is drawn
+    follow(_AFTER, work)
+    facts = mattes.facts if isinstance(mattes, KeptMatte) else None
+    return (Outcome(photo.items[0], {"size": list(work.visible.size), **(facts or {})}),)
 
 
 def own_options(own: Mapping[str, str], options: Options) -> Options:
@@ -148,16 +194,17 @@ def own_options(own: Mapping[str, str], options: Options) -> Options:
     return Options.from_fields(own).over(Options(**kept))
 
 
-def _write(
-    item: Item, result: Result, out: BlockingStorage, small: tuple[str, ...], settings: BatchSettings
-) -> Outcome:
+def _write(item: Item, result: Result, small: tuple[str, ...], settings: BatchSettings) -> Outcome:
     """Write one output. Where it cannot be written, the others of its photo still may be."""
     try:
-        out.put(item.output, result.data, result.media_type)
+        open_storage(settings.out).put(item.output, result.data, result.media_type)
     except PackshotError as error:
         return Outcome(item, failure=Failure.of(error), thumbnails=small)
     small += _write_thumbnail(settings, item.fingerprint, "output", result.data)
-    return Outcome(item, made(result), thumbnails=small)
+    facts = made(result)
+    if item.placing is not None:
+        facts["even"] = {**item.placing._asdict(), "figures": measure_picture(result.data, result.product)}
+    return Outcome(item, facts, thumbnails=small)
 
 
 def made(result: Result) -> Row:

@@ -11,22 +11,38 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import packshot
 from packshot.batch.catalogue import Catalogue, Summary
 from packshot.batch.decisions import REVIEW, Decisions
+from packshot.batch.even import Look, decide_look, even_framing, fill_of, frames_itself
 from packshot.batch.executors import Executor
 from packshot.batch.journal import open_journal
-from packshot.batch.listing import Item, Naming, Photo, outputs_within, photos_in, photos_named, polls
+from packshot.batch.listing import (
+    Item,
+    Naming,
+    Photo,
+    Placing,
+    by_folder,
+    categories_named,
+    make_fingerprint,
+    outputs_within,
+    photos_in,
+    photos_named,
+    polls,
+)
 from packshot.batch.own_files import Siblings, is_marked, say_own
-from packshot.batch.process import BatchSettings, Failure, Outcome, Outcomes
+from packshot.batch.process import BatchSettings, Failure, Outcome, Outcomes, measure
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report
 from packshot.batch.report.page import RunFacts
 from packshot.core.codecs.formats import BY_SUFFIX
-from packshot.engine.presets import recipes_for
+from packshot.core.geometry import Size
+from packshot.core.options import Options
+from packshot.engine.presets import find_preset, recipes_for
 from packshot.errors import (
     BadSettings,
     ChecksumMismatch,
@@ -59,7 +75,8 @@ class Task:
 
     namings: of the outputs of each recipe, in their order. manifest: keys instead of a listing. report: the place for
     it; None for none. force: make what is finished again, and replace files that packshot did not make. watch: go on
-    with what comes into the folder until told to stop.
+    with what comes into the folder until told to stop. even: make an even catalogue, by folder or by `column`, which
+    the manifest then has beside the names.
     """
 
     settings: BatchSettings
@@ -68,6 +85,8 @@ class Task:
     report: str | None = None
     force: bool = False
     watch: bool = False
+    even: bool = False
+    column: str | None = None
 
 
 def run(task: Task, executor: Executor, stop: threading.Event, progress: Progress) -> Summary:
@@ -88,7 +107,7 @@ def run(task: Task, executor: Executor, stop: threading.Event, progress: Progres
             if batch.trouble or not batch.listed:
                 break
         progress.end()
-        if batch.listed and batch.found:
+        if batch.listed and batch.found and batch.measured:
             batch.report()
         return batch.summary()
     except sqlite3.OperationalError as error:  # the catalogue's tables: no other database is here
@@ -116,7 +135,7 @@ class _Batch:
         self.found = self.own = self.done = self.made = 0
         self.listed = True
         self.trouble: PackshotError | None = None
-        self.reported = False
+        self.reported, self.measured = False, True
         self._storage_worked = time.monotonic()
 
     def prepare(self) -> None:
@@ -125,6 +144,8 @@ class _Batch:
         for row in self._until_stopped(self.journal.lines()):
             if "run" in row:
                 self.since = min(self.since, row["run"]["since"])
+            elif "measured" in row:
+                self.catalogue.measured(**row["measured"])
             elif "again" in row:
                 self.catalogue.again(**row["again"])
             elif "fingerprint" in row:
@@ -146,17 +167,24 @@ class _Batch:
             photos = "1 photo" if count == 1 else f"{count:,} photos"
             self.progress.say(f"People have decided about {photos}: {self.out.name}/{REVIEW}")
 
-    def rounds(self) -> Iterator[Iterable[Entry]]:
-        """The photos of each round: all there are, or what a look at the folder found."""
-        if self.task.manifest is not None:
-            yield photos_named(self.photos, self.task.manifest, self.progress.say)
+    def rounds(self) -> Iterator[Iterable[tuple[Entry, str]]]:
+        """The photos of each round, with their categories: all there are, or what a look at the folder found."""
+        if self.task.manifest is not None and self.task.column is not None:
+            rows = categories_named(self.task.manifest, self.task.column)
+            yield (
+                (entry, category)
+                for line, category in rows
+                for entry in photos_named(self.photos, [line], self.progress.say)
+            )
+        elif self.task.manifest is not None:
+            yield by_folder(photos_named(self.photos, self.task.manifest, self.progress.say))
         elif not self.task.watch:
-            yield photos_in(self.photos, but=self.inside)
+            yield by_folder(photos_in(self.photos, but=self.inside))
         else:
             self.progress.say(f"Watching {self.photos.name}; Ctrl-C ends it.")
-            yield from polls(self.photos, self.stop, but=self.inside)
+            yield from map(by_folder, polls(self.photos, self.stop, but=self.inside))
 
-    def round(self, entries: Iterable[Entry]) -> None:
+    def round(self, entries: Iterable[tuple[Entry, str]]) -> None:
         """Make what the round's photos lack."""
         self.catalogue.round += 1
         refused: Refused = {}
@@ -170,6 +198,8 @@ class _Batch:
         if self.task.force:
             self._forget()
         self._refuse(refused)
+        if self.task.even and not self._even(refused):
+            return
         # A photo of which nothing else is to be made is done with what was refused.
         done = {
             source: refused[source] for source in refused if self.catalogue.missing(source) <= refused[source].keys()
@@ -191,6 +221,80 @@ class _Batch:
         if self.task.watch:
             self.report()
 
+    def _even(self, refused: Refused) -> bool:
+        """Measure what is not measured yet, and decide how each picture is drawn. False where that was stopped.
+
+        A photo that cannot be measured is refused.
+        """
+        missing = self.catalogue.to_measure()
+        if missing:
+            self.progress.say(f"{missing:,} photo{'s' * (missing > 1)} to be measured first.")
+            self.progress.start(missing)
+        photos = (photo for photo in self.catalogue.unmeasured() if photo.source not in refused)
+        try:
+            for outcomes in self.executor.outcomes(photos, self.task.settings, self.stop, measure):
+                self._take_measured(outcomes, refused)
+        except PackshotError as error:
+            self.trouble = error
+        if self.stop.is_set() or self.trouble:
+            self.measured = False
+            return False
+        settings = self.task.settings
+        recipes = recipes_for(settings.options)
+        partial_list = self.task.manifest is not None and self.task.column is None
+        for category in self.catalogue.categories():
+            products = self.catalogue.products(category, all_known=partial_list)
+            for naming, recipe in zip(self.task.namings, recipes, strict=True):
+                rules = () if recipe.preset is None else find_preset(recipe.preset).rules
+                framing = even_framing(recipe.framing, settings.options)
+                look = decide_look(framing, rules, products) if len(products) else None
+                self.catalogue.place_all(category, naming.place, partial(self._place, category, look, naming))
+        for category, count in self.catalogue.drawn_again().items():
+            name = category or self.photos.name
+            pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
+            self.progress.say(f"{name}: {pictures} drawn again, because the look of the category has changed.")
+        return True
+
+    def _place(
+        self, category: str, look: Look | None, naming: Naming, item: Item, product: Size
+    ) -> tuple[str, Placing]:
+        """The fingerprint of a picture of an even catalogue, and how it is drawn."""
+        if look is None:  # all photos of the category are framed by people
+            recipe = recipes_for(self.task.settings.options)[naming.place]
+            look = decide_look(even_framing(recipe.framing, self.task.settings.options), (), [product])
+        fill, off = fill_of(look, product)
+        placing = Placing(*look.size, round(fill, 6), look.max_upscale, category, off or "", item.fingerprint)
+        decided = self.catalogue.decided(item.source, item.version)
+        key = placing.options_key(naming.options_key)
+        return make_fingerprint(item.source, item.version, key, naming.network, decided), placing
+
+    def _take_measured(self, outcomes: Outcomes, refused: Refused) -> None:
+        for outcome in outcomes:
+            if outcome.made is None:
+                refused.setdefault(outcome.item.source, {})[outcome.item.output] = outcome
+                self._look_for_trouble(outcome.failure)
+                continue
+            own = self.catalogue.own_options(outcome.item)
+            row: dict[str, Any] = {
+                "source": outcome.item.source,
+                "measure": self._measure_name(outcome.item.source, outcome.item.version),
+                "category": self.catalogue.category(outcome.item.source),
+                "facts": outcome.made,
+                "decides": not frames_itself(own),
+            }
+            self.journal.add({"measured": row})
+            self.catalogue.measured(**row)
+            self._look_for_trouble(None)
+        self.progress.step(replace(outcomes[0], failure=None))  # failures are told with the pictures
+
+    def _measure_name(self, source: str, version: str) -> str:
+        """Of what the matte and the box of a photo depend on."""
+        said = self.task.settings.options
+        key = Options(roi=said.roi, touch_up=said.touch_up, rotate=said.rotate).key()
+        return make_fingerprint(
+            source, version, key, self.task.namings[0].network, self.catalogue.decided(source, version)
+        )
+
     def _todo(self, refused: Refused) -> Iterator[Photo]:
         """The round's photos with the outputs that are to be made."""
         for photo in self.catalogue.todo():
@@ -207,6 +311,7 @@ class _Batch:
             listed=self.listed,
             trouble=self.trouble,
             reported=self.reported,
+            measured=self.measured,
         )
 
     def report(self) -> None:
@@ -223,18 +328,19 @@ class _Batch:
             self.reported = True
         self.reports.remove_leftovers()
 
-    def _want(self, entries: Iterable[Entry], refused: Refused) -> None:
+    def _want(self, entries: Iterable[tuple[Entry, str]], refused: Refused) -> None:
         """Take in a round's photos. Those that cannot be read are refused."""
         there = _Names(self.out.folder)
         looks = self.task.manifest is None and self.photos.folder is not None
-        for count, entry in enumerate(self._until_stopped(entries), 1):
+        for count, (entry, category) in enumerate(self._until_stopped(entries), 1):
             decided = self.catalogue.decided(entry.key, entry.version)
+            measure_name = self._measure_name(entry.key, entry.version) if self.task.even else ""
             for naming in self.task.namings:
                 item = naming.item(entry, decided)
                 if entry.fault:
                     error = f"It cannot be read: {entry.fault}."
                     _refuse(refused, item, StorageRefused(error, hint="Check its name and its permissions."))
-                self.catalogue.want(item)
+                self.catalogue.want(item, category, measure_name)
                 if there.may_hold(item.output):
                     with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
                         self._take_in(self.out.find(item.output))
@@ -333,6 +439,7 @@ class _Batch:
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "options": {name: "a file" if isinstance(value, bytes) else value for name, value in options.items()},
             "options_key": self.task.namings[0].options_key,
+            **({"even": self.task.column or "folder"} if self.task.even else {}),
             "presets": [recipe.preset for recipe in recipes_for(settings.options) if recipe.preset is not None],
             "photos": self.photos.url,
             "network": self.task.namings[0].network,

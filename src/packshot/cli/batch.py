@@ -69,6 +69,17 @@ class BatchCommand(PictureCommand):
     help="Only the photos that this file names, one a line, as they are called below IN; - for stdin.",
 )
 @click.option(
+    "--even",
+    is_flag=True,
+    help="Draw the products of each folder at one scale, in pictures of one size, and report how even they are.",
+)
+@click.option(
+    "--category",
+    "column",
+    metavar="COLUMN",
+    help="With --even: by a column of the --manifest, a CSV file whose header has it beside `photo`.",
+)
+@click.option(
     "--max-error-rate",
     type=Share(),
     default="0",
@@ -98,6 +109,8 @@ def batch(
     jobs: int | None,
     watch: bool,
     manifest: TextIO | None,
+    even: bool,
+    column: str | None,
     max_error_rate: float,
     report: str | None,
     force: bool,
@@ -112,6 +125,7 @@ def batch(
     packshot batch photos/ shop/ --preset amazon,etsy       a folder for each preset
     packshot batch s3://raw/2026 s3://shop/2026 --crop      object storage; also gs:// and az://
     packshot batch photos/ shop/ --manifest failed.txt      only these
+    packshot batch photos/ shop/ --preset amazon --even     products of a folder at one scale
     packshot batch inbox/ shop/ --watch                     whatever comes in
 
     Started again, it goes on where it stopped: what is finished for the same photo and the same options is not made
@@ -119,6 +133,7 @@ def batch(
     the photos in hand; a second one stops at once. docs/batch.md has the rest.
     """
     with graceful() as stop:
+        from packshot.batch.even import check_options
         from packshot.batch.listing import make_namings
         from packshot.batch.process import BatchSettings
         from packshot.batch.progress import Progress
@@ -128,10 +143,13 @@ def batch(
 
         report_at = None if report == "none" else report or f"{out.rstrip('/') or '/'}/{REPORT}"
         _check_together(photos, out, report_at, watch, manifest)
+        _check_even(even, column, watch, manifest)
         model = model or default_model(None, device)
         card, path = find_card(model)
         verify(card, path)
         recipes = recipes_for(options)
+        if even:
+            check_options(options, recipes)
         task = Task(
             settings=BatchSettings(photos, out, options, model, device, _threads(engine_name, jobs), report_at),
             namings=make_namings(recipes, f"{card.name}@{card.sha256[:12]}"),
@@ -139,6 +157,8 @@ def batch(
             report=report_at,
             force=force,
             watch=watch,
+            even=even,
+            column=column,
         )
         progress = Progress(sys.stderr, jobs or _processors())
         executor = _executor(engine_name, jobs, progress)
@@ -191,6 +211,16 @@ def _check_together(photos: str, out: str, report: str | None, watch: bool, mani
         )
 
 
+def _check_even(even: bool, column: str | None, watch: bool, manifest: TextIO | None) -> None:
+    if even and watch:
+        hint = "Make what comes in without --even, or run the command now and then."
+        raise InvalidOption("--even and --watch came together.", hint=hint, field="--even")
+    if column is not None and (not even or manifest is None):
+        missing = "--even" if not even else "--manifest"
+        hint = "Give --even, and as --manifest a CSV file that has this column."
+        raise InvalidOption(f"--category {column} came without {missing}.", hint=hint, field="--category")
+
+
 def _file_on_the_way(folder: Path | None) -> Path | None:
     """The file that stands where a folder should be made, if there is one."""
     return next((path for path in (folder, *folder.parents) if is_file(path)), None) if folder is not None else None
@@ -199,6 +229,9 @@ def _file_on_the_way(folder: Path | None) -> Path | None:
 def _say(summary: Summary, report: str | None, *, force: bool) -> None:
     if not summary.listed:
         say("Stopped before all photos were found: nothing was begun.", err=True)
+        return
+    if not summary.measured:
+        say("Stopped before all photos were measured: no picture was drawn. The same command goes on.", err=True)
         return
     counts = summary.counts
     if not counts.wanted:

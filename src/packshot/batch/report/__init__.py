@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from packshot.batch.catalogue import Catalogue
+from packshot.batch.evenness import LEAST_SPREAD, by_category
 from packshot.batch.listing import manifest_line
 from packshot.batch.printable import printable
 from packshot.batch.process import Row
@@ -48,7 +49,8 @@ def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> 
         to.put("photograph-again.txt", folder / "photograph-again.txt", "text/plain; charset=utf-8")
         to.put("failed.txt", folder / "failed.txt", "text/plain; charset=utf-8")
     bases = _link(about.photos, to), _link(about.out, to)
-    text = page(list(catalogue.worst(PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases)
+    even = list(by_category(catalogue.evenness())) if about.facts.get("even") else []
+    text = page(list(catalogue.worst(PAGE_LIMIT)), about, Tally.of(catalogue.rows()), bases, even)
     to.put("report.html", text.encode("utf-8", "replace"), "text/html; charset=utf-8")
 
 
@@ -71,6 +73,14 @@ def _side(name: str, place: int) -> Callable[[Row], Any]:
     return lambda row: (row.get(name) or [None] * 4)[place]
 
 
+def _even(row: Row, name: str) -> Any:
+    return (row.get("even") or {}).get(name)
+
+
+def _figure(name: str) -> Callable[[Row], Any]:
+    return lambda row: (_even(row, "figures") or {}).get(name)
+
+
 # Name, type, and where the value comes from.
 COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
     ("source", str, lambda row: row["source"]),
@@ -82,6 +92,7 @@ COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
     ("preset", str, lambda row: _preset(row, "name")),
     ("rules_passed", bool, lambda row: _preset(row, "passed")),
     ("rules_broken", str, _broken),
+    ("repairs", str, lambda row: "; ".join(each["message"] for each in _preset(row, "repairs") or ())),
     ("notes", str, lambda row: "; ".join(row.get("notes", ()))),
     ("error", str, lambda row: row.get("error", {}).get("slug")),
     ("message", str, lambda row: row.get("error", {}).get("message")),
@@ -97,6 +108,9 @@ COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
         for name in ("box", "product")
         for place, side in enumerate(("left", "top", "right", "bottom"))
     ),
+    ("category", str, lambda row: _even(row, "category")),
+    ("off_scale", str, lambda row: _even(row, "off")),
+    *((name, float, _figure(name)) for name in LEAST_SPREAD),
     ("seconds", float, lambda row: row["seconds"]),
     ("at", str, lambda row: row["at"]),
 )

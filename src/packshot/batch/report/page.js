@@ -43,5 +43,13 @@ more.addEventListener("click", () => {
   // For who has no mouse: go on at the first of the new ones, not at the end of them.
   cards.filter((card) => !card.hidden)[next]?.querySelector("a, summary")?.focus();
 });
+// A link to a card that is hidden shows it first, whatever was chosen.
+addEventListener("hashchange", () => {
+  const card = document.getElementById(location.hash.slice(1));
+  if (card?.hidden) {
+    card.hidden = false;
+    card.scrollIntoView();
+  }
+});
 show();
 list.classList.add("ready");

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -14,6 +14,7 @@ from itertools import groupby
 from urllib.parse import quote
 
 from packshot.batch.catalogue import Counts, Summary
+from packshot.batch.evenness import Evenness, Spread
 from packshot.batch.printable import printable
 from packshot.batch.process import Row
 from packshot.batch.progress import duration
@@ -59,9 +60,15 @@ def by_photo(rows: Iterable[Row]) -> Iterator[list[Row]]:
     return (list(photo) for _, photo in groupby(rows, lambda row: str(row["source"])))
 
 
-def page(rows: list[Row], about: RunFacts, tally: Tally, bases: tuple[str | None, str | None]) -> str:
+def page(
+    rows: list[Row],
+    about: RunFacts,
+    tally: Tally,
+    bases: tuple[str | None, str | None],
+    even: Sequence[Evenness] = (),
+) -> str:
     """rows: of one photo after the other, the worst first. bases: what links to photos and to outputs begin with, where
-    they can be links.
+    they can be links. even: of each category and preset of an even catalogue.
     """
     counts = about.summary.counts
     style, script = _part("page.css"), _part("page.js")
@@ -84,6 +91,7 @@ def page(rows: list[Row], about: RunFacts, tally: Tally, bases: tuple[str | None
 {_facts(about, tally)}
 </header>
 <main>
+{_how_even(even, photos)}
 {_controls(photos, counts)}
 <ol id="photos">
 {cards}
@@ -146,6 +154,61 @@ def _wish(name: str, value: object) -> str:
     return f"{name} {value}"
 
 
+_FIGURES = {"fill": "Fill", "x": "Middle across", "y": "Middle down", "brightness": "Brightness", "ground": "Ground"}
+_WHY = {
+    "larger": "it would not fit at this scale",
+    "smaller": "it would be too small at this scale",
+    "few pixels": "its photo has too few pixels",
+}
+_CATEGORIES, _ODD = 100, 10
+"""Shown at most: categories, those with the most odd pictures first, and odd pictures of each."""
+
+
+def _how_even(even: Sequence[Evenness], photos: list[list[Row]]) -> str:
+    """How much the pictures of each category differ, as they were measured, and the odd ones first."""
+    if not even:
+        return ""
+    place = {photo[0]["source"]: number for number, photo in enumerate(photos)}
+    worst = sorted(even, key=lambda each: (-abs(each.odd[0].by) if each.odd else 0, each.category, each.preset))
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Category", "Pictures", *_FIGURES.values()))
+    lines = "".join(_even_line(each) for each in worst[:_CATEGORIES])
+    odd = "".join(_odd_line(each, place) for each in worst[:_CATEGORIES] if each.odd)
+    rest = f"<p>Shown are {_CATEGORIES} of {len(even):,}.</p>" if len(even) > _CATEGORIES else ""
+    return (
+        '<section class="even"><h2>How even it is</h2><p>Measured in the pictures that were written: the median of '
+        "each figure, and the values between which all but 5 % of the pictures on either side lie.</p>"
+        f"{f'<h3>Look at these first</h3><ul>{odd}</ul>' if odd else '<p>No picture is odd.</p>'}"
+        f'<div class="wide" tabindex="0"><table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>'
+        f"{rest}</section>"
+    )
+
+
+def _even_line(each: Evenness) -> str:
+    cells = "".join(f"<td>{_spread(each.spreads.get(figure))}</td>" for figure in _FIGURES)
+    return f'<tr><th scope="row">{_category(each)}</th><td>{each.count:,}</td>{cells}</tr>'
+
+
+def _category(each: Evenness) -> str:
+    return _shown(", ".join(filter(None, (each.category or "(IN itself)", each.preset))))
+
+
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    return f"{100 * spread.median:.1f} % <small>({100 * spread.low:.1f} to {100 * spread.high:.1f})</small>"
+
+
+def _odd_line(each: Evenness, place: Mapping[str, int]) -> str:
+    parts = []
+    for odd in each.odd[:_ODD]:
+        name = _shown(odd.output)
+        link = f'<a href="#photo-{place[odd.source]}">{name}</a>' if odd.source in place else name
+        why = f", {_WHY[odd.why]}" if odd.why in _WHY else ""
+        parts.append(f"{link} ({_FIGURES[odd.figure].lower()} {100 * odd.value:.1f} %{why})")
+    more = f", and {len(each.odd) - _ODD:,} more" if len(each.odd) > _ODD else ""
+    return f"<li>{_category(each)}: {', '.join(parts)}{more}</li>"
+
+
 def _controls(photos: list[list[Row]], counts: Counts) -> str:
     shown = Counter(name for photo in photos for name in photo_states(photo))
     choices = {"": ("All", len(photos)), **{name: (title, shown[name]) for name, title in STATES.items()}}
@@ -176,8 +239,8 @@ def _card(place: int, photo: list[Row], bases: tuple[str | None, str | None]) ->
     sure = f"{min(known):.4f}" if known else ""
     kinds = photo_states(photo)
     return (
-        f'<li class="{kinds[0]}{" several" if len(photo) > 1 else ""}" data-states="{" ".join(kinds)}" '
-        f'data-place="{place}" data-confidence="{sure}" data-name="{source.lower()}">'
+        f'<li id="photo-{place}" class="{kinds[0]}{" several" if len(photo) > 1 else ""}" '
+        f'data-states="{" ".join(kinds)}" data-place="{place}" data-confidence="{sure}" data-name="{source.lower()}">'
         f'<div class="pictures">{_pictures(photo, bases)}</div>'
         f'<div class="words"><h2>{source}</h2>{_decision(photo[0])}{_words(photo)}</div></li>'
     )
@@ -254,7 +317,8 @@ def _words_of(row: Row, name: str) -> str:
     look = ' <strong class="look">Look at it.</strong>' if row.get("review") else ""
     parts = [f'<p class="quiet">{name}{sure}{size}{look}</p>']
     parts += [f'<p class="not-kept"><b>Not kept:</b> {_shown(c["message"])}</p>' for c in _not_kept(row.get("preset"))]
-    notes = "".join(f"<p>{_shown(note)}</p>" for note in row["notes"])
+    repairs = [repair["message"] for repair in (row["preset"] or {}).get("repairs", ())]
+    notes = "".join(f"<p>{_shown(note)}</p>" for note in (*repairs, *row["notes"]))
     return "".join(parts) + _rules(row["preset"], notes, review=bool(row.get("review")))
 
 
