@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.batch.even import LEFT_OUT, Look, check_options, decide_look, even_framing, fill_of
-from packshot.batch.evenness import measure_picture
+from packshot.batch.evenness import LEAST_SPREAD, Evenness, evenness, measure_picture
 from packshot.batch.progress import Progress
 from packshot.cli import cli
 from packshot.core import codecs
@@ -272,6 +272,28 @@ def test_the_report_gets_worse_when_one_photo_is_off(tmp_path: Path) -> None:
     assert "shoes/pale.jpg</a> (brightness" in text
     anchor = text.split('href="#photo-')[1].split('"')[0]
     assert 'data-name="shoes/pale.jpg"' in text.split(f'id="photo-{anchor}"')[1][:300]
+
+
+@given(st.integers(12, 40), st.sampled_from(sorted(LEAST_SPREAD)), st.floats(0.2, 0.5), st.randoms())
+@settings(max_examples=40, deadline=None)
+def test_the_one_that_is_off_is_the_first_to_look_at(count: int, figure: str, by: float, chance: random.Random) -> None:
+    """Pictures that differ by less than anybody sees, then one of them that differs in one figure."""
+    base = {"fill": 0.8, "x": 0.5, "y": 0.5, "brightness": 0.4, "ground": 1.0}
+    names = [(f"{number}.jpg", f"{number}.jpg", "") for number in range(count)]
+    values = {name: [base[name] + chance.uniform(-0.002, 0.002) for _ in names] for name in base}
+    planned = np.full(count, 0.8, np.float32)
+
+    def of(values: dict[str, list[float]]) -> Evenness:
+        return evenness("c", "", names, {name: np.array(each, np.float32) for name, each in values.items()}, planned)
+
+    before = of(values)
+    assert not before.odd
+    off = chance.randrange(count)
+    values[figure][off] -= by
+    after = of(values)
+    assert [(odd.source, odd.figure) for odd in after.odd] == [(f"{off}.jpg", figure)]
+    spread, was = after.spreads[figure], before.spreads[figure]
+    assert spread.high - spread.low > was.high - was.low or count > 20, "few pictures: the spread shows it too"
 
 
 @given(st.integers(40, 160), st.integers(40, 160), st.integers(-20, 20), st.integers(0, 200))

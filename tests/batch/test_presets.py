@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import threading
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from packshot.batch import process as processing
 from packshot.batch.catalogue import Catalogue
+from packshot.batch.journal import NAME
 from packshot.batch.listing import Item, Naming, Photo, make_namings
 from packshot.core.options import Options
 from packshot.engine.network import OnnxNetwork
@@ -79,6 +81,19 @@ def test_a_stop_between_two_photos_leaves_whole_ones_and_the_next_run_makes_the_
     assert len(outputs(out)) == 3 * stopped.now
     assert make(photos, out, THREE).now == stopped.left
     assert len(seen) == 6
+
+
+def test_a_kill_between_two_pictures_of_a_photo_costs_what_has_no_line(tmp_path: Path, seen: list[int]) -> None:
+    """Pictures are written, and of one photo a line is torn and one is missing."""
+    photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
+    make(photos, out, THREE, jobs=1)
+    path = out / NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-2]) + lines[-2][:40])
+    assert make(photos, out, THREE).counts.pictures == 9
+    assert len(seen) == 4
+    times = Counter(row["output"] for row in journal(out))
+    assert times == {name: 1 for name in outputs(out)}
 
 
 def test_one_picture_that_cannot_be_written_keeps_none_of_the_others_away(tmp_path: Path) -> None:

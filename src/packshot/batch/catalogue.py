@@ -356,7 +356,7 @@ class Catalogue:
         for category, _, source, output, text in rows:
             row = json.loads(text)
             preset = (row.get("preset") or {}).get("title") or ""
-            figures = json.dumps(row["even"]["figures"])
+            figures = json.dumps({**row["even"]["figures"], "planned": row["even"]["fill"]})
             yield category, preset, os.fsdecode(source), os.fsdecode(output), row["even"]["off"], figures
 
     def clashes(self) -> Iterator[tuple[Item, str]]:

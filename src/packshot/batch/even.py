@@ -112,7 +112,8 @@ def decide_look(framing: Framing, rules: Sequence[Rule], products: Sequence[Size
     canvas, fill, most = framing.canvas, framing.fill, framing.max_upscale
     least = min(fill, max([LEAST * fill, *(rule.least + _ROOM for rule in _fills(rules) if rule.least is not None)]))
     aspect = canvas.size.width / canvas.size.height if canvas.size is not None else canvas.aspect or 1.0
-    widths = np.sort(_canvas_widths(np.asarray(products, np.float64), aspect, fill))
+    sizes = np.asarray(products, np.float64)
+    widths = np.sort(_canvas_widths(sizes, aspect, fill))
     left_out = floor(LEFT_OUT * len(widths))
     small, large = float(widths[left_out]), float(widths[-1 - left_out])
     if canvas.size is not None:
@@ -124,7 +125,8 @@ def decide_look(framing: Framing, rules: Sequence[Rule], products: Sequence[Size
         bounded = replace(framing, min_px=min(max(framing.min_px or 0, ceil(required)), max_px), max_px=max_px)
         product = Size(max(1, round(large * fill)), max(1, round(large * fill / aspect)))
         size = make_frame(bounded, product, Box.full(product)).size
-    return Look(size, min(most, size.width / large), fill, least, most)
+    exact = np.sort(_canvas_widths(sizes, size.width / size.height, fill))  # its sides are whole px
+    return Look(size, min(most, size.width / float(exact[-1 - left_out])), fill, least, most)
 
 
 def fill_of(look: Look, product: Size) -> tuple[float, Off | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -24,6 +25,12 @@ LEAST_SPREAD: Mapping[str, float] = {"fill": 0.01, "x": 0.01, "y": 0.01, "bright
 
 ODD = 3.5
 """Robust z-score from which on a picture is odd: Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993."""
+
+AS_PLANNED = 0.03
+"""Of the frame: by how much a product may seem larger or smaller than it was drawn, by its soft edge."""
+
+FEW = 0.1
+"""Share of a category up to which pictures of another scale are odd; more of them are how the category is."""
 
 _NEAR_PX = 16
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -90,19 +97,29 @@ class Odd:
 
 @dataclass(frozen=True)
 class Evenness:
-    """Of the pictures of one category and preset. count: pictures. spreads: by figure. odd: the most odd first."""
+    """Of the pictures of one category and preset. count: pictures. off: of them, those that have another scale, by why
+    (even.Off). spreads: by figure. odd: the most odd first, and then those of another scale, where these are few.
+    """
 
     category: str
     preset: str
     count: int
+    off: Mapping[str, int]
     spreads: Mapping[str, Spread]
     odd: tuple[Odd, ...]
 
 
 def evenness(
-    category: str, preset: str, pictures: Iterable[tuple[str, str, str]], figures: Mapping[str, Float32]
+    category: str,
+    preset: str,
+    pictures: Iterable[tuple[str, str, str]],
+    figures: Mapping[str, Float32],
+    planned: Float32,
 ) -> Evenness:
-    """pictures: source, output, and why of each (Odd.why). figures: by name, of each picture; NaN where unknown."""
+    """pictures: source, output, and why of each (Odd.why). figures: by name, of each picture; NaN where unknown.
+
+    planned: the fill that each was drawn with. Products of one scale differ in size: the largest is not odd.
+    """
     worst: dict[int, Odd] = {}
     spreads = {}
     names = list(pictures)
@@ -115,14 +132,22 @@ def evenness(
         scores = np.nan_to_num(robust_scores(values, LEAST_SPREAD[figure]))
         for place in np.flatnonzero(np.abs(scores) > ODD):
             score = float(scores[place])
+            if figure == "fill" and _is_as_planned(names[place][2], float(values[place]), float(planned[place])):
+                continue
             if place not in worst or abs(score) > abs(worst[place].by):
                 source, output, why = names[place]
                 worst[int(place)] = Odd(source, output, figure, float(values[place]), score, why)
+    off = Counter(why for _, _, why in names if why)
     for place, (source, output, why) in enumerate(names):
-        if why and place not in worst and "fill" in figures:
+        if 0 < off[why] <= FEW * len(names) and place not in worst:
             worst[place] = Odd(source, output, "fill", float(figures["fill"][place]), 0.0, why)
     odd = sorted(worst.values(), key=lambda each: (-abs(each.by), each.source, each.output))
-    return Evenness(category, preset, len(names), spreads, tuple(odd))
+    return Evenness(category, preset, len(names), off, spreads, tuple(odd))
+
+
+def _is_as_planned(why: str, fill: float, planned: float) -> bool:
+    """Whether a product has its category's scale, and is as large as that makes it."""
+    return not why and abs(fill - planned) <= AS_PLANNED
 
 
 def robust_scores(values: Float32, least_spread: float) -> Float32:
@@ -137,18 +162,19 @@ def robust_scores(values: Float32, least_spread: float) -> Float32:
 
 
 def by_category(rows: Iterable[tuple[str, str, str, str, str, str]]) -> Iterator[Evenness]:
-    """rows: category, preset, source, output, why, and the figures as JSON text; those of one category and preset side
-    by side.
+    """rows: category, preset, source, output, why, and the figures with `planned` as JSON text; those of one category
+    and preset side by side.
     """
     for (category, preset), group in groupby(rows, lambda row: row[:2]):
         names: list[tuple[str, str, str]] = []
+        planned: list[float] = []
         columns: dict[str, list[float]] = {name: [] for name in LEAST_SPREAD}
         for _, _, source, output, why, text in group:
-            names.append((source, output, why))
             said = json.loads(text)
+            names.append((source, output, why))
+            planned.append(said["planned"])
             for name, column in columns.items():
                 value = said.get(name)
                 column.append(float("nan") if value is None else float(value))
-        yield evenness(
-            category, preset, names, {name: np.array(column, np.float32) for name, column in columns.items()}
-        )
+        figures = {name: np.array(column, np.float32) for name, column in columns.items()}
+        yield evenness(category, preset, names, figures, np.array(planned, np.float32))

@@ -158,9 +158,10 @@ _FIGURES = {"fill": "Fill", "x": "Middle across", "y": "Middle down", "brightnes
 _WHY = {
     "larger": "it would not fit at this scale",
     "smaller": "it would be too small at this scale",
-    "few pixels": "its photo has too few pixels",
+    "few pixels": "the photo has too few pixels",
 }
-_CATEGORIES, _ODD = 100, 10
+_SHORT = {"larger": "too large", "smaller": "too small", "few pixels": "too few pixels"}
+_CATEGORIES, _ODD = 100, 5
 """Shown at most: categories, those with the most odd pictures first, and odd pictures of each."""
 
 
@@ -170,7 +171,9 @@ def _how_even(even: Sequence[Evenness], photos: list[list[Row]]) -> str:
         return ""
     place = {photo[0]["source"]: number for number, photo in enumerate(photos)}
     worst = sorted(even, key=lambda each: (-abs(each.odd[0].by) if each.odd else 0, each.category, each.preset))
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Category", "Pictures", *_FIGURES.values()))
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("Category", "Pictures", "Of another scale", *_FIGURES.values())
+    )
     lines = "".join(_even_line(each) for each in worst[:_CATEGORIES])
     odd = "".join(_odd_line(each, place) for each in worst[:_CATEGORIES] if each.odd)
     rest = f"<p>Shown are {_CATEGORIES} of {len(even):,}.</p>" if len(even) > _CATEGORIES else ""
@@ -185,7 +188,8 @@ def _how_even(even: Sequence[Evenness], photos: list[list[Row]]) -> str:
 
 def _even_line(each: Evenness) -> str:
     cells = "".join(f"<td>{_spread(each.spreads.get(figure))}</td>" for figure in _FIGURES)
-    return f'<tr><th scope="row">{_category(each)}</th><td>{each.count:,}</td>{cells}</tr>'
+    off = ", ".join(f"{count:,} {_SHORT[why]}" for why, count in sorted(each.off.items()))
+    return f'<tr><th scope="row">{_category(each)}</th><td>{each.count:,}</td><td>{off or "none"}</td>{cells}</tr>'
 
 
 def _category(each: Evenness) -> str:
