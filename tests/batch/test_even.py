@@ -29,6 +29,7 @@ from packshot.core.values import Canvas
 from packshot.engine.presets import find_preset, recipe_for, recipes_for
 from packshot.errors import InvalidOption
 from tests.batch.kit import journal, make, outputs
+from tests.batch.test_decided import decide, matte
 from tests.batch.test_presets import seen as seen  # noqa: PLC0414 - a fixture
 from tests.batch.test_run import StopAfter
 
@@ -232,6 +233,22 @@ def test_a_photo_that_cannot_be_measured_fails_alone(tmp_path: Path) -> None:
     assert (counts.made, counts.failed) == (4, 1)
     assert said.getvalue().count("bad.jpg: ") == 1
     assert [row["error"]["slug"] for row in journal(out) if not row["ok"]] == ["unsupported-format"]
+
+
+def test_what_a_person_decided_about_a_photo_holds_in_an_even_catalogue(tmp_path: Path, seen: list[int]) -> None:
+    photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
+    make(photos, out, EVEN, even=True)
+    decide(out, "shoes/c.jpg", made=1, matte=matte((200, 200), (20, 70, 180, 130)))
+    decide(out, "shoes/b.jpg", "again", made=1, options={"fill": "30%"})
+    looks = len(seen)
+    make(photos, out, EVEN, even=True)
+    assert len(seen) == looks + 1, "of the photo whose matte nobody has corrected"
+    made = even(out)
+    fills = {name: made[f"shoes/{name}.jpg"]["even"]["figures"]["fill"] for name in "abc"}
+    assert fills["b"] == pytest.approx(0.3, abs=0.03)
+    assert fills["a"] == pytest.approx(0.8 * 120 / 160, abs=0.03), "the corrected product is the largest now"
+    assert len({made[f"shoes/{name}.jpg"]["width"] for name in "abc"}) == 1
+    assert make(photos, out, EVEN, even=True).now == 0
 
 
 def test_categories_may_stand_in_a_column_of_the_manifest(tmp_path: Path) -> None:

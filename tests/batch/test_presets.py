@@ -93,7 +93,7 @@ def test_a_kill_between_two_pictures_of_a_photo_costs_what_has_no_line(tmp_path:
     assert make(photos, out, THREE).counts.pictures == 9
     assert len(seen) == 4
     times = Counter(row["output"] for row in journal(out))
-    assert times == {name: 1 for name in outputs(out)}
+    assert times == dict.fromkeys(outputs(out), 1)
 
 
 def test_one_picture_that_cannot_be_written_keeps_none_of_the_others_away(tmp_path: Path) -> None:
