@@ -17,21 +17,24 @@ from hypothesis import strategies as st
 from packshot.batch.decisions import DECISIONS, VERDICTS, Decision, Decisions
 from packshot.errors import ConflictError, StorageRefused
 from packshot.storage.blocking import BlockingStorage, open_storage
-from tests.kit.s3 import s3_server
+from tests.kit.s3 import S3, s3_server
 
 PEOPLE = 8
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        server.make_bucket("shop")
+        yield server
+
+
 @pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.services)])
-def out(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockingStorage]:
+def out(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlockingStorage:
     if request.param == "s3":
-        with s3_server() as server:
-            server.make_bucket("shop")
-            for name, value in server.environment.items():
-                monkeypatch.setenv(name, value)
-            yield open_storage(f"s3://shop/{tmp_path.name}")
-    else:
-        yield open_storage(str(tmp_path) if request.param == "folder" else f"memory://shop/{tmp_path.name}")
+        for name, value in request.getfixturevalue("s3").environment.items():
+            monkeypatch.setenv(name, value)
+    return open_storage(str(tmp_path) if request.param == "folder" else f"{request.param}://shop/{tmp_path.name}")
 
 
 def decision(source: str = "a/shoe.jpg", revision: int = 1, by: str = "Anna") -> Decision:

@@ -13,13 +13,13 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from packshot.batch.process import Row
-from packshot.errors import InvalidOption
+from packshot.errors import FileMissing, InvalidOption
 from packshot.storage.base import STATE
 from packshot.storage.blocking import BlockingStorage
 from packshot.storage.folder import file_errors
@@ -45,6 +45,23 @@ class Journal(Protocol):
 def open_journal(out: BlockingStorage) -> Journal:
     """The journal of an output place. Raises InvalidOption when another process works on it (folders only)."""
     return ObjectJournal(out) if out.folder is None else FileJournal(out.folder, out.name)
+
+
+def read_journal(out: BlockingStorage) -> Iterator[Row]:
+    """The lines of a journal, as `Journal.lines` has them, for somebody who only looks: a run may go on meanwhile."""
+    if out.folder is None:
+        yield from _segments(out)
+    else:
+        with suppress(FileMissing):
+            yield from parsed(out.get(NAME).splitlines())
+
+
+def journal_version(out: BlockingStorage) -> tuple[str, ...]:
+    """Changes when lines are added to a journal."""
+    if out.folder is None:
+        return tuple(f"{entry.key} {entry.version}" for entry in out.list(SEGMENTS))
+    entry = out.find(NAME)
+    return () if entry is None else (entry.version,)
 
 
 class FileJournal:
@@ -106,8 +123,7 @@ class ObjectJournal:
         self._flushed = time.monotonic()
 
     def lines(self) -> Iterator[Row]:
-        for key in sorted(entry.key for entry in self._out.list(SEGMENTS)):
-            yield from parsed(self._out.get(key).splitlines())
+        return _segments(self._out)
 
     def add(self, row: Row) -> None:
         self._waiting.append(_line(row))
@@ -124,6 +140,11 @@ class ObjectJournal:
         if len(self._waiting) >= SEGMENT_LINES:
             self._number, self._waiting = self._number + 1, []
         self._flushed = time.monotonic()
+
+
+def _segments(out: BlockingStorage) -> Iterator[Row]:
+    for key in sorted(entry.key for entry in out.list(SEGMENTS)):
+        yield from parsed(out.get(key).splitlines())
 
 
 def parsed(lines: Iterable[bytes]) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -61,6 +61,9 @@ class BlockingStorage:
         with suppress(FileMissing):
             return self.get(key) == data
         return False
+
+    def remove(self, keys: Sequence[str]) -> None:
+        self._patiently(lambda: self._storage.remove(keys))
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run left half written, if it can be. Only for whoever is the only one to write here."""

@@ -1,0 +1,150 @@
+"""How the pictures of one photo are made again: by which recipe, with which matte, and what is noted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from packshot.batch.listing import make_fingerprint
+from packshot.batch.printable import printable
+from packshot.batch.process import Row, made
+from packshot.batch.review.photos import Run
+from packshot.core import codecs
+from packshot.core.codecs import FORMATS, Limits
+from packshot.core.options import OPTIONS, Options
+from packshot.core.picture import UInt8, to_uint8, to_unit
+from packshot.core.recipe import Recipe
+from packshot.core.resample import resample, size_of
+from packshot.core.touch_up import AS_FOUND, SLACK
+from packshot.engine.job import MatteResult, as_option
+from packshot.engine.presets import recipe_for
+from packshot.engine.result import Result
+from packshot.errors import InvalidOption
+
+AGAIN = ("rotate", "background", "shadow", "shadow_opacity", "margin", "fill", "position", "max_upscale", "roi")
+"""Options that one photo may have of its own. The format stays: pictures are made again under their old names."""
+
+TOUCH_UP = Limits(max_bytes=8_000_000, min_side_px=1, max_pixels=6_000_000, formats=frozenset({"png"}))
+"""Of a painted picture: the page sends 1500 px at most, 40 KB."""
+
+_A_FILE = "a file"
+
+
+class Given:
+    """`Mattes` of a photo whose matte is known."""
+
+    def __init__(self, matte: UInt8) -> None:
+        self._found = MatteResult(to_unit(matte), confidence=None)
+
+    def find(self, recipe: Recipe) -> MatteResult | None:
+        return self._found
+
+    def keep(self, recipe: Recipe, matte: MatteResult) -> None:
+        raise AssertionError("a matte that was given is not found again")
+
+
+def output_recipe(row: Row, ran: Run, options: Mapping[str, str]) -> Recipe:
+    """How an output is made: by the options of its run, with the photo's own over them.
+
+    Raises: InvalidOption where that is not known, or the options do not go together.
+    """
+    said = dict(ran.options)
+    for name, value in said.items():
+        if value == _A_FILE and OPTIONS[name].kind == "file":
+            raise InvalidOption(
+                f"This batch was made with {name}, a file that its journal does not hold.",
+                hint="Correct this photo with `packshot remove`, or run the batch with a plain background.",
+                field=name,
+            )
+    if (preset := _preset(row, said)) is not None:
+        said["preset"] = preset
+    base = recipe_for(Options.from_fields(said))
+    if not options:
+        return base
+    if "margin" in options or "fill" in options:
+        said = {name: value for name, value in said.items() if name not in {"margin", "fill"}}
+    recipe = replace(recipe_for(Options.from_fields(options).over(Options.from_fields(said))), key=base.key)
+    if recipe.format != base.format:
+        raise InvalidOption(
+            f"With {', '.join(options)} it would be a {FORMATS[recipe.format].title}, and the batch's is a "
+            f"{FORMATS[base.format].title}.",
+            hint="Give a background that this format can show.",
+            field="background",
+        )
+    return recipe
+
+
+def _preset(row: Row, options: Mapping[str, Any]) -> str | None:
+    """The preset of an output; of several, each has a folder of its own."""
+    names = [name.strip() for name in str(options.get("preset") or "").split(",") if name.strip()]
+    if len(names) <= 1:
+        return names[0] if names else None
+    said = (row.get("preset") or {}).get("name") or row["output"].split("/")[0]
+    if said not in names:
+        raise InvalidOption(f"Which preset {printable(row['output'])} was made with is not known.")
+    return str(said)
+
+
+def remade_row(old: Row, ran: Run, base: Recipe, result: Result, decided: int) -> Row:
+    """The line for an output that was made again.
+
+    base: its recipe without options of the photo's own. decided: `Decision.made`.
+    """
+    key = ran.options_key if base.preset == ran.options.get("preset") else base.key
+    return {
+        "source": old["source"],
+        "version": old["version"],
+        "output": old["output"],
+        "fingerprint": make_fingerprint(old["source"], old["version"], key, ran.network, decided),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(sum(result.timings_ms.values()) / 1000, 3),
+        "ok": True,
+        **made(result),
+    }
+
+
+def own_options(options: Mapping[str, str]) -> dict[str, str]:
+    """Those of a photo's own options that were said, each valid by itself. Raises: InvalidOption."""
+    wanted = {name: value.strip() for name, value in options.items() if value.strip()}
+    for name in wanted:
+        if name not in AGAIN:
+            raise InvalidOption(
+                f"{name[:40]!r} is no option of a single photo.", hint=f"Those are {', '.join(AGAIN)}.", field=name[:40]
+            )
+    Options.from_fields(wanted)
+    return wanted
+
+
+def laid_over(below: bytes | None, above: bytes | None) -> bytes | None:
+    """What was painted before with what is painted now over it, as a gray PNG; None where nothing ever was.
+
+    Raises: InvalidOption for what is no picture of TOUCH_UP.
+    """
+    old, new = (None if each is None else _gray(each) for each in (below, above))
+    if new is None or old is None:
+        either = new if old is None else old
+    else:
+        fitting = old if old.shape == new.shape else to_uint8(resample(to_unit(old), size_of(new)))
+        either = np.where(np.abs(new.astype(np.int16) - AS_FOUND) <= SLACK, fitting, new)
+    return None if either is None else codecs.encode(either, format="png")
+
+
+def _gray(data: bytes) -> UInt8:
+    """The levels of a painted picture. Raises: InvalidOption."""
+    with as_option("touch_up", "read"):
+        picture = codecs.read(data, codecs.probe(data, TOUCH_UP))
+    levels = picture.rgb[..., 0]
+    if picture.alpha is not None:
+        cover = to_unit(picture.alpha)
+        levels = np.rint(levels * cover + AS_FOUND * (1 - cover)).astype(np.uint8)
+    return np.ascontiguousarray(levels)
+
+
+def read_matte(data: bytes) -> UInt8:
+    """A kept matte, uint8 (H, W), from its PNG."""
+    picture = codecs.read(data, codecs.probe(data, Limits(min_side_px=1)))
+    return np.ascontiguousarray(picture.rgb[..., 0])

@@ -1,0 +1,195 @@
+"""What is known of the photos of a batch: lines of the journal and decisions of people, put together for each photo."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from packshot.batch.decisions import Decision
+from packshot.batch.printable import printable
+from packshot.batch.process import Row
+from packshot.batch.report import as_cell
+from packshot.batch.report.page import states
+
+Lines = Mapping[str, tuple[Row, "Run"]]
+"""The last line of the journal for each output of a photo, and the run that wrote it."""
+
+
+class Run(NamedTuple):
+    """What the journal says of the run that made a row."""
+
+    options: Mapping[str, Any]
+    options_key: str
+    network: str
+    photos: str | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo of the batch as the review shows it.
+
+    rows: the last line of each of its outputs. runs: by which options each was made. decision: the last one, if any;
+    past where it was made about an earlier version of the photo.
+    """
+
+    source: str
+    version: str
+    rows: tuple[Row, ...]
+    runs: tuple[Run, ...]
+    decision: Decision | None
+
+    @cached_property
+    def id(self) -> str:
+        """A name without anything that a path could misread."""
+        return photo_id(self.source)
+
+    @property
+    def in_force(self) -> Decision | None:
+        decision = self.decision
+        return None if decision is None or decision.is_past(self.version) else decision
+
+    @property
+    def revision(self) -> int:
+        """Of the last decision, past or not; 0 for none."""
+        return 0 if self.decision is None else self.decision.revision
+
+    @property
+    def is_decided(self) -> bool:
+        return self.in_force is not None and self.in_force.is_done
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """The worst first: failed, broken, review, fine."""
+        found = {state for row in self.rows for state in states(row)}
+        return tuple(state for state in ("failed", "broken", "review") if state in found) or ("fine",)
+
+    @property
+    def confidence(self) -> float | None:
+        """Of the least sure picture."""
+        return min((row["confidence"] for row in self.rows if row.get("confidence") is not None), default=None)
+
+    @property
+    def pixels(self) -> int:
+        """Of the photo, for an estimate of memory; 0 where nothing could be made of it."""
+        sizes = (row.get("photo") or (0, 0) for row in self.rows)
+        return max(width * height for width, height in sizes)
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether the batch alone says that a person should look, or a person has."""
+        return self.states != ("fine",) or self.is_decided
+
+    def order(self) -> tuple[object, ...]:
+        """What needs a person first comes first: as the batch's report has it, and by name where all else is equal."""
+        sure = self.confidence
+        bad = ("failed" not in self.states, "broken" not in self.states, "review" not in self.states)
+        return (self.is_decided, *bad, sure is None, sure, os.fsencode(self.source))
+
+
+def photo_id(source: str) -> str:
+    """What a photo is called in addresses: 16 hex digits."""
+    return hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
+
+
+def last_lines(journal: Iterator[Row]) -> dict[str, Lines]:
+    """By photo. Of a photo that was replaced, the lines about the newest version alone."""
+    ran = Run({}, "", "", None)
+    found: dict[str, dict[str, tuple[Row, Run]]] = {}
+    for row in journal:
+        if "run" in row:
+            said = row["run"]
+            # One that says nothing of options continues the run before it, which was of an older packshot.
+            options, key = said.get("options", {}), said.get("options_key", "")
+            ran = Run(options, key, said.get("network", ""), said.get("photos"))
+        elif "fingerprint" in row:
+            found.setdefault(row["source"], {})[row["output"]] = row, ran
+    return {source: _of_newest(rows) for source, rows in found.items()}
+
+
+def _of_newest(rows: Lines) -> Lines:
+    newest = max((row for row, _ in rows.values()), key=lambda row: str(row["at"]))["version"]
+    return {output: each for output, each in rows.items() if each[0]["version"] == newest}
+
+
+def make_shown(lines: Lines, decision: Decision | None) -> Shown:
+    """A photo by the lines about it and the last decision about it. Of an output, the later of both counts."""
+    rows, runs = zip(*lines.values(), strict=True)
+    source, version = rows[0]["source"], rows[0]["version"]
+    if decision is not None and not decision.is_past(version):
+        decided = {row["output"]: dict(row) for row in decision.rows}
+        decision = replace(decision, rows=tuple(decided.values()))
+        rows = tuple(
+            decided[row["output"]] if row["output"] in decided and decided[row["output"]]["at"] >= row["at"] else row
+            for row in rows
+        )
+    return Shown(source, version, rows, runs, decision)
+
+
+def as_csv(photos: Iterable[Shown]) -> str:
+    """The decisions about photos, a line each; text is written as in the tables of the report."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["source", "verdict", "by", "at", "comment", "options", "outputs", "photo_replaced"])
+    for shown in sorted(photos, key=lambda shown: os.fsencode(shown.source)):
+        if (said := shown.decision) is not None:
+            options = "; ".join(f"{name}={value}" for name, value in said.options.items())
+            outputs = "; ".join(row["output"] for row in shown.rows if row["ok"])
+            texts = [said.source, said.verdict, said.by, said.at, said.comment, options, outputs]
+            writer.writerow([*map(as_cell, texts), str(shown.in_force is None).lower()])
+    return file.getvalue()
+
+
+def described(shown: Shown) -> dict[str, Any]:
+    """A photo as JSON, for the list."""
+    decision = shown.decision
+    return {
+        "id": shown.id,
+        "source": printable(shown.source),
+        "states": shown.states,
+        "confidence": shown.confidence,
+        "needs_look": shown.needs_look,
+        "revision": shown.revision,
+        "decided": shown.is_decided,
+        "decision": None
+        if decision is None
+        else {
+            "verdict": decision.verdict,
+            "by": decision.by,
+            "at": decision.at,
+            "comment": decision.comment,
+            "options": dict(decision.options),
+            "is_corrected": decision.matte is not None,
+            "is_past": shown.in_force is None,
+        },
+        "outputs": [_described(row) for row in shown.rows],
+    }
+
+
+def _described(row: Row) -> dict[str, Any]:
+    preset = row.get("preset") or {}
+    return {
+        "name": printable(row["output"]),
+        "ok": row["ok"],
+        "version": f"{row['fingerprint']}-{row['at']}",
+        "states": states(row),
+        "preset": preset.get("name"),
+        "title": preset.get("title"),
+        "checks": [
+            {"message": check["message"], "required": check["required"]}
+            for check in preset.get("checks", ())
+            if not check["passed"]
+        ],
+        "repairs": [repair["message"] for repair in preset.get("repairs", ())],
+        "notes": [str(note) for note in row.get("notes", ())],
+        "error": row.get("error"),
+        **{
+            name: row.get(name)
+            for name in ("width", "height", "bytes", "media_type", "photo", "box", "product", "confidence")
+        },
+    }
