@@ -32,6 +32,8 @@ from packshot.api.middleware import (
 from packshot.api.native import routes as native
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
+from packshot.api.review import service as review
+from packshot.api.review.service import open_reviews
 from packshot.errors import PackshotError
 from packshot.service.build import Service
 from packshot.service.metrics import Metrics
@@ -102,9 +104,12 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours works offline
         redoc_url=None,
     )
-    dialect.mount(app, service, (*DIALECTS, *NEUTRAL))
+    reviews = open_reviews(service.settings)
+    dialect.mount(app, service, (*DIALECTS, *NEUTRAL, *([review.dialect(reviews)] if reviews else ())))
     app.include_router(docs.router(app))
     app.include_router(page.router(service))
+    if reviews:
+        app.include_router(review.router())
     telemetry, settings = service.telemetry, service.settings
     app.add_exception_handler(PackshotError, partial(_packshot_error, telemetry.metrics))
     app.add_exception_handler(HTTPException, partial(_http_error, telemetry.metrics))

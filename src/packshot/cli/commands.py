@@ -23,6 +23,7 @@ _HOMES = {
     "models": "packshot.cli.models",
     "presets": "packshot.cli.presets",
     "remove": "packshot.cli.remove",
+    "review": "packshot.cli.review",
     "serve": "packshot.cli.serve",
 }
 """The module of each command, which has its name there; a module is imported when its command runs or is listed."""

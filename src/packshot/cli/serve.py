@@ -153,15 +153,19 @@ def _opening(link: Link | None) -> Callable[[], object]:
 
 def _open(link: Link) -> None:
     """Open the link in a browser that has a window; where there is none, say so."""
+    if not open_in_browser(link.url):
+        click.echo(f"No browser can be opened here: open {link.url} in yours.\n")
+
+
+def open_in_browser(url: str) -> bool:
+    """Whether a browser that has a window was told to open an address. It may return only when that is closed."""
     import webbrowser
 
     try:
         browser = webbrowser.get()
     except webbrowser.Error:
-        browser = None
-    is_text = browser is None or Path(str(getattr(browser, "name", ""))).name in TEXT_BROWSERS
-    if browser is None or is_text or not browser.open(link.url):
-        click.echo(f"No browser can be opened here: open {link.url} in yours.\n")
+        return False
+    return Path(str(getattr(browser, "name", ""))).name not in TEXT_BROWSERS and browser.open(url)
 
 
 def _said(body: str) -> str:

@@ -209,6 +209,13 @@ class Settings(BaseModel):
     url_input_deadline_s: float = _seconds(
         "Longest time from such a URL to the last byte of its picture, redirects included.", 10.0
     )
+    review_places: dict[str, str] = setting(
+        "Outputs of batches that are reviewed at /review: docs/review.md. Every key of the service reaches all of "
+        "them. The photos are where the batch's journal says, and must be in reach of the service.",
+        "names and places such as summer=s3://shop/2026, separated by commas",
+        default={},
+        shown="none",
+    )
     rate_limit: str | None = setting(
         "Requests that one key may send, over a moving window; a key may have a limit of its own instead.",
         "one limit such as 600/minute or 10/second",
@@ -386,6 +393,24 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         return tuple(each.strip() for each in value.replace("\n", ",").split(",") if each.strip())
+
+    @field_validator("review_places", mode="before")
+    @classmethod
+    def _split_places(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [each.partition("=") for each in value.replace("\n", ",").split(",") if each.strip()]
+        places = {name.strip(): place.strip() for name, _, place in pairs}
+        if len(places) < len(pairs) or not all(places.values()):
+            raise ValueError
+        return places
+
+    @field_validator("review_places")
+    @classmethod
+    def _check_places(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) for name in value):
+            raise Fault("a name has letters, digits, dots, hyphens and underscores.")
+        return value
 
     @field_validator("cors_origins")
     @classmethod

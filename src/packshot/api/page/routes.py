@@ -48,13 +48,13 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     async def index(request: Request) -> Response:
-        return _answer(request, "index.html", page.files["index.html"], _ASK_AGAIN)
+        return answer_file(request, "index.html", page.files["index.html"])
 
     async def file(request: Request, version: str, name: str) -> Response:
         if name not in page.files:
             raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="The page is at /.")
         # While an update is rolled out, a page may ask a newer or older replica: what is there will do, uncached.
-        return _answer(request, name, page.files[name], _A_YEAR if version == page.version else _ASK_AGAIN)
+        return answer_file(request, name, page.files[name], for_ever=version == page.version)
 
     routes.add_api_route("/", index, methods=["GET", "HEAD"])
     routes.add_api_route("/page/{version}/{name}", file, methods=["GET", "HEAD"])
@@ -66,17 +66,29 @@ def read_page(key_help: str) -> Page:
 
     key_help: the message that takes the place of KEY_HELP in it, by its key in the catalogue.
     """
-    folder = resources.files("packshot.api.page") / "site"
-    files = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}
-    content = b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))
-    version = hashlib.sha256(content).hexdigest()[:12]
+    files = site_files("packshot.api.page")
+    version = version_of(files)
     files["index.html"] = (
         files["index.html"].replace(b"VERSION", version.encode()).replace(b"KEY_HELP", key_help.encode())
     )
     return Page(files, version)
 
 
-def _answer(request: Request, name: str, content: bytes, cache: str) -> Response:
+def site_files(package: str) -> dict[str, bytes]:
+    """The files in the folder `site` of a package, by their names."""
+    folder = resources.files(package) / "site"
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}
+
+
+def version_of(files: dict[str, bytes]) -> str:
+    """Another content, another version."""
+    content = b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def answer_file(request: Request, name: str, content: bytes, *, for_ever: bool = False) -> Response:
+    """A file of a page, or 304 where the browser has it. for_ever: its address changes with its content."""
+    cache = _A_YEAR if for_ever else _ASK_AGAIN
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     headers = {**_HEADERS, "Cache-Control": cache, "ETag": etag}
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}

@@ -37,6 +37,14 @@ const days = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC
 
 const [english, own] = await Promise.all([catalogue("en"), language === "en" ? {} : catalogue(language)]);
 
+/** Take in the messages of another page too, NAME-CODE.json beside this module, and put them into it. */
+export async function learn(name) {
+  const [first, second] = await Promise.all([catalogue(`${name}-en`), language === "en" ? {} : catalogue(`${name}-${language}`)]);
+  Object.assign(english, first);
+  Object.assign(own, second);
+  translate(document);
+}
+
 /** Whether there is a message of this key. */
 export const has = (key) => key in own || key in english;
 

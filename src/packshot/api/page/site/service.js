@@ -10,7 +10,7 @@ import { t } from "./language.js";
 export class Problem extends Error {
   constructor({ status = 0, slug = "", field = "", retryAfterS = null, ...said }) {
     super(problemText({ slug, field, ...said }));
-    Object.assign(this, { status, slug, field, retryAfterS });
+    Object.assign(this, { status, slug, field, retryAfterS, said });
   }
 }
 
@@ -70,7 +70,8 @@ function post(url, { body, headers, onSent, signal }) {
   });
 }
 
-async function reach(url, init) {
+/** The answer to a request. Raises Gone, and Problem for a refusal. */
+export async function reach(url, init) {
   let response;
   try {
     response = await fetch(url, init);

@@ -1,0 +1,93 @@
+"""The review in a running service: the places that its operator names, behind its keys, and in its queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from packshot.api.dialect import BEARER, Call, Dialect, Endpoint
+from packshot.api.errors import UnknownPath
+from packshot.api.page.routes import answer_file
+from packshot.api.review.routes import PREFIX, ROUTES, Asked, Handle, on_a_thread, place_of, read_review_page
+from packshot.batch.review import Review
+from packshot.errors import DeadlineExceeded, StorageError
+from packshot.service.build import Service
+from packshot.service.settings import Settings
+from packshot.storage.blocking import open_storage
+
+T = TypeVar("T")
+
+BYTES_PER_PIXEL = 50
+"""Of memory, at most: as engine/job.py has it for a picture with alpha, and a matte beside it."""
+
+
+def open_reviews(settings: Settings) -> dict[str, Review]:
+    """The reviews that the settings name. Raises: SetupError, InvalidOption for a place that cannot be one."""
+    return {
+        name: Review(open_storage(place), device=settings.device, threads=settings.threads)
+        for name, place in settings.review_places.items()
+    }
+
+
+def dialect(reviews: Mapping[str, Review]) -> Dialect:
+    """The endpoints below PREFIX. Any key of the service reaches every review."""
+
+    async def list_reviews(_: Call) -> Response:
+        said = [{"place": name, "title": name} for name in reviews]
+        return JSONResponse({"reviews": said}, headers={"Cache-Control": "no-store"})
+
+    places = (Endpoint("GET", (PREFIX,), list_reviews), *(_endpoint(reviews, *route) for route in ROUTES))
+    return Dialect("Review", places, key_headers=(BEARER, "x-api-key"), takes_any_key=True)
+
+
+def router() -> APIRouter:
+    """GET and HEAD of the page and its files. It holds nothing of a batch, and asks for a key."""
+    page, routes = read_review_page(with_keys=True), APIRouter(include_in_schema=False)
+
+    async def index(request: Request) -> Response:
+        return answer_file(request, "index.html", page.files["index.html"])
+
+    async def file(request: Request, version: str, name: str) -> Response:
+        if name not in page.files:
+            raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="The page is at /review.")
+        return answer_file(request, name, page.files[name], for_ever=version == page.version)
+
+    routes.add_api_route("/review", index, methods=["GET", "HEAD"])
+    routes.add_api_route("/review/{version}/{name}", file, methods=["GET", "HEAD"])
+    return routes
+
+
+def _endpoint(reviews: Mapping[str, Review], method: str, path: str, handle: Handle) -> Endpoint:
+    async def answer(call: Call) -> Response:
+        name, review = place_of(call.request, reviews)
+        work = partial(_in_the_queue, call.service, call.key.id)
+        try:
+            return await handle(Asked(call.request, review, name, call.key.name, on_a_thread, work))
+        except StorageError as error:
+            # Its words name files and buckets, and logs name none.
+            raise type(error)(
+                "The place of this review failed.", hint="Tell its operator, or try again later."
+            ) from None
+
+    return Endpoint(method, (f"{PREFIX}/{{place}}{path}",), answer)
+
+
+async def _in_the_queue(service: Service, key: str, work: Callable[[], T], pixels: int = 0) -> T:
+    """Work on pictures, in the queue of all of the service's work. It costs no credit."""
+    deadline_s = service.settings.deadline_s
+    running: Awaitable[T] = service.admission.run(work, key=key, memory_bytes=BYTES_PER_PIXEL * pixels)
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await running
+    except TimeoutError as error:
+        raise DeadlineExceeded(
+            f"The pictures were not made within {deadline_s:g} seconds.",
+            hint="They may be in a moment: load the page again.",
+            deadline_s=deadline_s,
+        ) from error
