@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 TRUTH_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")  # the most exact first
 
 # A word of a folder's name says what is in it: im, DUTS-TE-Image, ground_truth_mask, input_training_lowres. Truth comes
@@ -15,6 +15,10 @@ TRUTH_WORDS = ("gt", "gts", "groundtruth", "truth", "alpha", "alphas", "matte", 
                "annotation", "annotations", "segmentation", "segmentations", "label", "labels")  # fmt: skip
 PHOTO_WORDS = ("im", "ims", "image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures",
                "input", "inputs", "rgb", "original", "originals", "src", "source")  # fmt: skip
+
+# The folders of corrections that `packshot review` keeps. Below them are a shop's own names, which may be any of the
+# words above.
+REVIEW = {"photos": "photo", "mattes": "truth"}
 
 _TRUTH_ENDING = re.compile(rf"[-_. ]({'|'.join(TRUTH_WORDS)})$", re.IGNORECASE)
 
@@ -58,10 +62,11 @@ def list_pairs(folder: Path) -> Listing:
     """
     if not folder.is_dir():
         raise SystemExit(f"{folder} is not a folder")
+    place_of = _kept_place if all((folder / name).is_dir() for name in (*REVIEW, "decisions")) else _place
     photos: dict[tuple[Path, str], Path] = {}
     truths: dict[tuple[Path, str], tuple[int, int, Path]] = {}
     for path in sorted(folder.rglob("*")):
-        place = _place(folder, path)
+        place = place_of(folder, path)
         if place is None:
             continue
         key = (place.root, place.inside)
@@ -103,6 +108,14 @@ def _place(folder: Path, path: Path) -> _Place | None:
             known = kind == "photo" or path.suffix.lower() in TRUTH_SUFFIXES
             return _Place(kind, rank, Path(*within.parts[:depth]), inside) if known else None
     return None
+
+
+def _kept_place(folder: Path, path: Path) -> _Place | None:
+    """The place of a file that a review has kept, by the outermost folder alone."""
+    within = path.relative_to(folder)
+    if within.parts[0] not in REVIEW or path.suffix.lower() not in PHOTO_SUFFIXES or not path.is_file():
+        return None
+    return _Place(REVIEW[within.parts[0]], 0, Path(), Path(*within.parts[1:]).with_suffix("").as_posix())
 
 
 def _kind(name: str) -> tuple[str, int]:
