@@ -301,28 +301,53 @@ def test_what_is_painted_later_counts_and_what_it_leaves_stays(old: list[int], n
         assert found == (before if abs(after - AS_FOUND) <= 2 else after)
 
 
-def test_outputs_of_several_presets_are_one_photo(work: Path) -> None:
-    """Each output keeps its own recipe: of several presets each has a folder."""
+def test_all_pictures_of_several_presets_are_made_again(work: Path) -> None:
     photos, out = work / "photos", work / "several"
-    for preset in ("amazon", "square"):
-        make(photos, out / preset, Options(preset=preset))
-    storage = open_storage(str(out))
-    log = open_journal(storage)
-    log.add({"run": {"since": 0, "options": {"preset": "amazon, square"}, "options_key": "k", "network": "n"}})
-    for preset in ("amazon", "square"):
-        for row in journal(out / preset):
-            log.add({**row, "output": f"{preset}/{row['output']}"})
-    log.close()
-    review = Review(storage, photos=str(photos), model=embedded_model())
+    wanted = Options(preset="amazon, square")
+    make(photos, out, wanted)
+    review = Review(open_storage(str(out)), model=embedded_model())
     shown = review.find(named(review, "shoe.jpg"))
-    assert [row["output"].split("/")[0] for row in shown.rows] == ["amazon", "square"]
+    assert [row["output"] for row in shown.rows] == ["amazon/shoe.jpg", "square/shoe.jpg"]
+    before = [(out / row["output"]).read_bytes() for row in shown.rows]
     shown = review.correct(shown, painted(KEEP), by="Anna")
     assert [row["preset"]["name"] for row in shown.rows] == ["amazon", "square"]
-    assert len({row["fingerprint"] for row in shown.rows}) == 2
+    assert all((out / row["output"]).read_bytes() != old for row, old in zip(shown.rows, before, strict=True))
     sizes = [pixels(out / row["output"]).shape[1::-1] for row in shown.rows]
     assert sizes == [(row["width"], row["height"]) for row in shown.rows]
     assert [output["preset"] for output in described(shown)["outputs"]] == ["amazon", "square"]
-    assert next(review.decisions.latest()) == shown.in_force
+    corrected = [(out / row["output"]).read_bytes() for row in shown.rows]
+    assert make(photos, out, wanted).now == 1  # what failed is tried again
+    (out / "amazon" / "shoe.jpg").unlink()
+    assert make(photos, out, wanted).now == 2
+    assert [(out / row["output"]).read_bytes() for row in shown.rows] == corrected
+
+
+@pytest.mark.parametrize("how", [{}, {"force": True}, {"even": True}], ids=["again", "by force", "even"])
+def test_a_later_run_of_the_batch_keeps_what_people_have_decided(work: Path, how: dict[str, bool]) -> None:
+    photos, out, is_even = work / "photos", work / "even" if "even" in how else work / "out", "even" in how
+    if is_even:
+        make(photos, out, OPTIONS, even=True)
+    review = Review(open_storage(str(out)), model=embedded_model())
+    shoe = review.correct(review.find(named(review, "shoe.jpg")), painted(KEEP), by="Anna")
+    lamp = review.again(review.find(named(review, "lamp.jpg")), {"rotate": "90"}, by="Ben")
+    review.judge(review.find(named(review, "deep/bag.jpg")), "good", by="Ben")
+    before = {name: (out / name).read_bytes() for name in NAMES}
+    make(photos, out, OPTIONS, **how)
+    if not is_even:  # where a corrected product may change the look of all
+        assert {name: (out / name).read_bytes() for name in NAMES} == before
+    settled = {name: (out / name).read_bytes() for name in NAMES}
+    made_again = make(photos, out, OPTIONS, even=is_even).made_now
+    assert made_again == 0
+    assert {name: (out / name).read_bytes() for name in NAMES} == settled
+    now = Review(open_storage(str(out)), model=embedded_model())
+    assert [now.find(shown.id).in_force for shown in (shoe, lamp)] == [shoe.in_force, lamp.in_force]
+    # Other options make all again, with the decisions in them; a batch that nobody has looked at differs there alone.
+    other = replace(OPTIONS, quality=60)
+    assert make(photos, out, other, even=is_even).made_now == len(NAMES)
+    make(photos, work / "fresh", other, even=is_even)
+    differ = {name for name in NAMES if (out / name).read_bytes() != (work / "fresh" / name).read_bytes()}
+    assert differ == {"shoe.jpg", "lamp.jpg"}
+    assert make(photos, out, other, even=is_even).made_now == 0
 
 
 def test_decisions_of_a_bucket(batch: Path, tmp_path: Path) -> None:

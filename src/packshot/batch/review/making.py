@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from packshot.batch.listing import make_fingerprint
+from packshot.batch.even import placed
+from packshot.batch.evenness import measure_picture
+from packshot.batch.listing import Placing, make_fingerprint
 from packshot.batch.printable import printable
 from packshot.batch.process import Row, made
+from packshot.batch.process import own_options as with_own_options
 from packshot.batch.review.photos import Run
 from packshot.core import codecs
 from packshot.core.codecs import FORMATS, Limits
@@ -20,7 +23,7 @@ from packshot.core.picture import UInt8, to_uint8, to_unit
 from packshot.core.recipe import Recipe
 from packshot.core.resample import resample, size_of
 from packshot.core.touch_up import AS_FOUND, SLACK
-from packshot.engine.job import MatteResult, as_option
+from packshot.engine.job import as_option
 from packshot.engine.presets import recipe_for
 from packshot.engine.result import Result
 from packshot.errors import InvalidOption
@@ -32,19 +35,6 @@ TOUCH_UP = Limits(max_bytes=8_000_000, min_side_px=1, max_pixels=6_000_000, form
 """Of a painted picture: the page sends 1500 px at most, 40 KB."""
 
 _A_FILE = "a file"
-
-
-class Given:
-    """`Mattes` of a photo whose matte is known."""
-
-    def __init__(self, matte: UInt8) -> None:
-        self._found = MatteResult(to_unit(matte), confidence=None)
-
-    def find(self, recipe: Recipe) -> MatteResult | None:
-        return self._found
-
-    def keep(self, recipe: Recipe, matte: MatteResult) -> None:
-        raise AssertionError("a matte that was given is not found again")
 
 
 def output_recipe(row: Row, ran: Run, options: Mapping[str, str]) -> Recipe:
@@ -63,11 +53,9 @@ def output_recipe(row: Row, ran: Run, options: Mapping[str, str]) -> Recipe:
     if (preset := _preset(row, said)) is not None:
         said["preset"] = preset
     base = recipe_for(Options.from_fields(said))
-    if not options:
-        return base
-    if "margin" in options or "fill" in options:
-        said = {name: value for name, value in said.items() if name not in {"margin", "fill"}}
-    recipe = replace(recipe_for(Options.from_fields(options).over(Options.from_fields(said))), key=base.key)
+    recipe = replace(recipe_for(with_own_options(options, Options.from_fields(said))), key=base.key)
+    if (placing := _placing(row)) is not None:
+        recipe = placed(recipe, placing, options)
     if recipe.format != base.format:
         raise InvalidOption(
             f"With {', '.join(options)} it would be a {FORMATS[recipe.format].title}, and the batch's is a "
@@ -76,6 +64,12 @@ def output_recipe(row: Row, ran: Run, options: Mapping[str, str]) -> Recipe:
             field="background",
         )
     return recipe
+
+
+def _placing(row: Row) -> Placing | None:
+    """How the picture of an even catalogue lies in its canvas; a correction keeps that until the batch runs again."""
+    said = row.get("even")
+    return None if said is None else Placing(**{name: said[name] for name in Placing._fields})
 
 
 def _preset(row: Row, options: Mapping[str, Any]) -> str | None:
@@ -89,12 +83,12 @@ def _preset(row: Row, options: Mapping[str, Any]) -> str | None:
     return str(said)
 
 
-def remade_row(old: Row, ran: Run, base: Recipe, result: Result, decided: int) -> Row:
-    """The line for an output that was made again.
-
-    base: its recipe without options of the photo's own. decided: `Decision.made`.
-    """
-    key = ran.options_key if base.preset == ran.options.get("preset") else base.key
+def remade_row(old: Row, ran: Run, recipe: Recipe, result: Result, decided: int) -> Row:
+    """The line for an output that was made again. decided: `Decision.made`."""
+    facts, placing, key = made(result), _placing(old), recipe.key
+    if placing is not None:
+        key = placing.options_key(key)
+        facts["even"] = {**placing._asdict(), "figures": measure_picture(result.data, result.product)}
     return {
         "source": old["source"],
         "version": old["version"],
@@ -103,7 +97,7 @@ def remade_row(old: Row, ran: Run, base: Recipe, result: Result, decided: int) -
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(sum(result.timings_ms.values()) / 1000, 3),
         "ok": True,
-        **made(result),
+        **facts,
     }
 
 
@@ -142,9 +136,3 @@ def _gray(data: bytes) -> UInt8:
         cover = to_unit(picture.alpha)
         levels = np.rint(levels * cover + AS_FOUND * (1 - cover)).astype(np.uint8)
     return np.ascontiguousarray(levels)
-
-
-def read_matte(data: bytes) -> UInt8:
-    """A kept matte, uint8 (H, W), from its PNG."""
-    picture = codecs.read(data, codecs.probe(data, Limits(min_side_px=1)))
-    return np.ascontiguousarray(picture.rgb[..., 0])

@@ -25,7 +25,6 @@ class Run(NamedTuple):
     """What the journal says of the run that made a row."""
 
     options: Mapping[str, Any]
-    options_key: str
     network: str
     photos: str | None
 
@@ -99,14 +98,12 @@ def photo_id(source: str) -> str:
 
 def last_lines(journal: Iterator[Row]) -> dict[str, Lines]:
     """By photo. Of a photo that was replaced, the lines about the newest version alone."""
-    ran = Run({}, "", "", None)
+    ran = Run({}, "", None)
     found: dict[str, dict[str, tuple[Row, Run]]] = {}
     for row in journal:
         if "run" in row:
             said = row["run"]
-            # One that says nothing of options continues the run before it, which was of an older packshot.
-            options, key = said.get("options", {}), said.get("options_key", "")
-            ran = Run(options, key, said.get("network", ""), said.get("photos"))
+            ran = Run(said.get("options", {}), said.get("network", ""), said.get("photos"))
         elif "fingerprint" in row:
             found.setdefault(row["source"], {})[row["output"]] = row, ran
     return {source: _of_newest(rows) for source, rows in found.items()}
