@@ -33,6 +33,7 @@ CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB, part INTEGER, versi
                      fingerprint TEXT, round INTEGER, category TEXT, measure TEXT, placing TEXT, base TEXT,
                      UNIQUE (source, part));
 CREATE INDEX wanted_output ON wanted (output);
+CREATE INDEX wanted_category ON wanted (category, part, place) WHERE measure <> '';
 CREATE TABLE measured (source BLOB PRIMARY KEY, measure TEXT, category TEXT, decides INTEGER, width INTEGER,
                        height INTEGER, facts TEXT) WITHOUT ROWID;
 CREATE TABLE present (output BLOB PRIMARY KEY, modified REAL) WITHOUT ROWID;
@@ -310,7 +311,7 @@ class Catalogue:
         """
         query = (
             "SELECT width, height FROM measured JOIN wanted USING (source, measure) "
-            "WHERE wanted.category = ?1 AND part = 0 AND decides UNION ALL "
+            "WHERE wanted.category = ?1 AND part = 0 AND measure <> '' AND decides UNION ALL "
             "SELECT width, height FROM measured WHERE ?2 AND category = ?1 AND decides "
             "AND NOT EXISTS (SELECT 1 FROM wanted WHERE wanted.source = measured.source)"
         )
@@ -324,7 +325,8 @@ class Catalogue:
         after = -1
         while rows := self._tables.execute(
             f"SELECT place, width, height, {_PREFIXED} FROM wanted JOIN measured USING (source, measure) "  # noqa: S608
-            "WHERE round = ? AND wanted.category = ? AND part = ? AND place > ? ORDER BY place LIMIT ?",
+            "WHERE round = ? AND wanted.category = ? AND part = ? AND measure <> '' AND place > ? "
+            "ORDER BY place LIMIT ?",
             (self.round, category, part, after, _BATCH),
         ).fetchall():
             (after, *_) = rows[-1]
