@@ -25,7 +25,7 @@ from packshot.storage.folder import FolderStorage
 from tests.batch.kit import fill, journal, make, outputs
 
 NAMES = naming(recipe_for(Options()))
-SYSTEMS = ["__MACOSX", "@eaDir", "lost+found", "#recycle"]
+SYSTEMS = ["__MACOSX", "@eaDir", "lost+found", "#recycle", "packshot-review"]
 PARTS = ["shelf", "a b", ".hidden", "._shoe", "é\n", "x.jpg", *SYSTEMS]
 ENDINGS = ["shoe.jpg", "._shoe.jpg", ".shoe.png", "shoe.TIFF", "notes.txt", ".DS_Store", "Thumbs.db", "jpg", "..jpg"]
 
@@ -40,7 +40,7 @@ def batch_sees(folder: Path) -> list[str]:
 
 def remove_sees(folder: Path) -> list[str]:
     try:
-        targets = make_targets((str(folder),), names=NAMES, out=f"{folder}/../out-{folder.name}")
+        targets = make_targets((str(folder),), names=[NAMES], out=f"{folder}/../out-{folder.name}")
     except InvalidOption:
         return []
     return [str(target.source.relative_to(folder)) for target in targets if target.source is not None]
@@ -170,7 +170,7 @@ def test_outputs_of_a_folder_go_elsewhere(tmp_path: Path, monkeypatch: pytest.Mo
     fill(tmp_path / "photos", ["a.jpg"])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidOption, match="could replace photos"):
-        make_targets(("photos",), names=NAMES, out=out)
+        make_targets(("photos",), names=[NAMES], out=out)
 
 
 @pytest.mark.parametrize("command", ["remove", "batch", "check"])

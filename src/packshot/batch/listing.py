@@ -33,9 +33,10 @@ _NO_PHOTOS_IN = frozenset(
         "$recycle.bin",  # Windows' bin and its restore points
         "system volume information",
         "lost+found",
+        "packshot-review",  # copies of photos, and mattes
     }
 )
-"""Folders that systems make beside photos, in lower case; their files are copies, thumbnails or deleted."""
+"""Folders that systems and reviews make beside photos, in lower case: their files are copies, thumbnails or deleted."""
 
 
 def photos_in(

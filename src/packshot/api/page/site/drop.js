@@ -55,7 +55,8 @@ async function filesOf(transfer) {
 }
 
 // Folders that systems make beside photos, as the command line knows them.
-const systems = new Set(["__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"]);
+const systems = new Set(["__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found",
+  "packshot-review"]);
 
 /** The files of an entry: itself, or all in a folder and its folders, without those that a system hides. */
 async function inside(entry, place = "") {
