@@ -379,7 +379,7 @@ class Reviewing {
     if (!is) return;
     const count = (verdict) => this.photos.filter((photo) => photo.decided && photo.decision.verdict === verdict).length;
     find("finished-words").textContent = t("review.finished-words", { good: count("good"), corrected: count("corrected"), again: count("again"),
-      photograph: count("photograph-again"), count: this.#counts().decided });
+      photograph: count("photograph-again") });
     find("finished-title").focus();
   }
 
