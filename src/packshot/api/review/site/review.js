@@ -50,8 +50,7 @@ class Reviewing {
     find("place").title = place;
     find("by").value = storedName() || by;
     find("loading").hidden = true;
-    find("review").hidden = false;
-    find("done-box").hidden = false;
+    for (const name of ["review", "done-box", "who", "csv"]) find(name).hidden = false;
     find("more").hidden = photos.length === count;
     find("more").textContent = t("review.more", { count: photos.length, all: count });
     if (!this.#shown().some((photo) => !photo.decided) && photos.some((photo) => !photo.needs_look)) this.#choose(this.#counts().look ? "look" : "all");
