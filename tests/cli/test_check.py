@@ -44,6 +44,18 @@ def test_a_picture_that_keeps_the_rules_exits_with_0_and_one_that_does_not_with_
     assert "FAILED  The longest side must be 500 to 10000 px. It is 450 px." in small.stdout
 
 
+@pytest.mark.parametrize("named", [("--preset", "amazon,walmart"), ("--preset", "amazon", "--preset", "walmart")])
+def test_a_picture_is_judged_by_several_presets_and_must_keep_all(folder: Path, named: tuple[str, ...]) -> None:
+    both = run("check", folder / "good.jpg", *named)
+    assert both.exit_code == 1
+    assert "Amazon main image: passed" in both.stdout
+    assert "Walmart primary image: FAILED" in both.stdout
+    rows = [
+        json.loads(line)["preset"] for line in run("check", folder / "good.jpg", *named, "--json").stdout.splitlines()
+    ]
+    assert [(row["name"], row["passed"]) for row in rows] == [("amazon", True), ("walmart", False)]
+
+
 def test_a_folder_is_checked_whole_and_a_bad_file_is_an_error(folder: Path) -> None:
     both = run("check", folder, "--preset", "amazon")
     assert both.exit_code == 1

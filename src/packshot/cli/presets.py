@@ -86,23 +86,30 @@ def _rule_line(rule: Rule) -> str:
 
 @click.command(cls=Command)
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE|FOLDER|-...")
-@click.option("--preset", "preset_name", required=True, metavar="NAME", help="Whose rules: see `packshot presets`.")
+@click.option(
+    "--preset",
+    "preset_names",
+    required=True,
+    multiple=True,
+    metavar="NAME",
+    help="Whose rules: see `packshot presets`. Several with commas between them, or repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @quiet_option
-def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: bool) -> None:
+def check(pictures: tuple[str, ...], preset_names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Check finished pictures against the rules of a marketplace.
 
     On a background of one colour the product is what differs from it; elsewhere the network finds it. What no pixel
     tells is not checked, and said at the end for you to look at: that there is no text, no logo, no props.
 
-    The exit code is 0 when every picture keeps the required rules, 1 when one does not, and that of the first error
-    when one could not be checked.
+    The exit code is 0 when every picture keeps the required rules of every preset, 1 when one does not, and that of the
+    first error when one could not be checked.
     """
     from packshot.core.options import Options
-    from packshot.engine.presets import recipe_for
+    from packshot.engine.presets import recipes_for
 
-    recipe = recipe_for(Options(preset=preset_name))
-    instead = f"packshot check - --preset {preset_name} < photo.jpg"
+    recipes = recipes_for(Options(preset=",".join(preset_names)))
+    instead = f"packshot check - --preset {','.join(preset_names)} < photo.jpg"
     refuse_terminal(reads="-" in pictures, writes=False, instead=instead)
     with listing(quiet=quiet) as found:
         note = partial(say, err=True) if not quiet else lambda _line: None
@@ -115,16 +122,17 @@ def check(pictures: tuple[str, ...], preset_name: str, as_json: bool, quiet: boo
     work_begins()
     for picture in files:
         try:
-            report = _judge(picture, recipe)
+            reports = _judge(picture, recipes)
         except PackshotError as error:
             errors.append(in_flags(error, command))
             _say_error(picture, error, as_json=as_json)
             continue
-        passed, failed = passed + report.passed, failed + (not report.passed)
+        kept = all(report.passed for report in reports)
+        passed, failed = passed + kept, failed + (not kept)
         if as_json or not quiet:
-            _say(picture, report, as_json=as_json)
+            _say(picture, reports, as_json=as_json)
     if passed + failed and not quiet and not as_json:
-        _say_hints(preset_name)
+        _say_hints(recipes)
     if len(files) > 1 and not quiet:
         click.echo(f"{passed} passed, {failed} failed, {len(errors)} could not be checked", err=True)
     if errors or failed:
@@ -156,26 +164,29 @@ def _files(
     return files
 
 
-def _judge(picture: str, recipe: Recipe) -> Report:
+def _judge(picture: str, recipes: tuple[Recipe, ...]) -> tuple[Report, ...]:
     from packshot.engine.job import make_job
-    from packshot.engine.judging import check
+    from packshot.engine.judging import check_all
 
-    return check(make_job(read_input(None if picture == "-" else Path(picture), picture), recipe))
+    return check_all(make_job(read_input(None if picture == "-" else Path(picture), picture), recipes))
 
 
-def _say(picture: str, report: Report, *, as_json: bool) -> None:
+def _say(picture: str, reports: tuple[Report, ...], *, as_json: bool) -> None:
     if as_json:
-        say_json({"picture": picture, "preset": report.to_dict()})
+        for report in reports:
+            say_json({"picture": picture, "preset": report.to_dict()})
         return
     say(picture)
-    for line in report_lines(report):
-        say(line)
+    for report in reports:
+        for line in report_lines(report):
+            say(line)
 
 
-def _say_hints(preset_name: str) -> None:
+def _say_hints(recipes: tuple[Recipe, ...]) -> None:
     from packshot.engine.presets import find_preset
 
-    hints = find_preset(preset_name).hints
+    named = [find_preset(recipe.preset).hints for recipe in recipes if recipe.preset is not None]
+    hints = dict.fromkeys(hint for hints in named for hint in hints)  # two marketplaces may ask the same
     if hints:
         say("No pixel tells it, look yourself:")
     for hint in hints:

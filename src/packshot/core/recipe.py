@@ -143,7 +143,7 @@ def _single(names: tuple[str, ...] | None) -> str | None:
         return names[0] if names else None
     raise InvalidOption(
         f"preset names {len(names)}: {', '.join(names)}. One picture is made here.",
-        hint="Give one. In Python, packshot.remove_for makes a picture for each.",
+        hint="Give one. A picture for each: packshot.remove_for in Python, POST /v1/packshots in the API.",
         field="preset",
         value=",".join(names),
     )

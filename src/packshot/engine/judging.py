@@ -28,7 +28,14 @@ VISIBLE = 26
 def check(
     job: Job, network: Network | None = None, codec: Codecs = codecs, cancellation: Cancellation | None = None
 ) -> Report:
-    """Judge a finished picture, made anywhere, by the rules of its recipe's preset.
+    """What the first of a job's presets says of a finished picture, as `check_all` judges it."""
+    return check_all(job, network, codec, cancellation)[0]
+
+
+def check_all(
+    job: Job, network: Network | None = None, codec: Codecs = codecs, cancellation: Cancellation | None = None
+) -> tuple[Report, ...]:
+    """Judge a finished picture, made anywhere, by the rules of each of its recipes' presets.
 
     On a background of one colour the product is what differs from it; elsewhere the network finds it.
 
@@ -39,7 +46,8 @@ def check(
     packshot.errors.NoForeground
         Nothing in the picture stands out.
     """
-    if job.recipe.preset is None:
+    names = [recipe.preset for recipe in job.recipes if recipe.preset is not None]
+    if not names:
         raise InvalidOption("No preset was named.", hint="Say whose rules to check.", field="preset")
     if isinstance(job.data, Raster):
         raise TypeError("only a file can be judged: its kind and its length are among the rules")
@@ -54,8 +62,9 @@ def check(
         raise NoForeground(
             "Nothing in this picture differs from its background.", hint="Give a picture that shows a product."
         )
-    preset = find_preset(job.recipe.preset)
-    return judge_picture(preset, picture, mask, product, data=job.data, header=job.header)
+    return tuple(
+        judge_picture(find_preset(name), picture, mask, product, data=job.data, header=job.header) for name in names
+    )
 
 
 def judge(preset: Preset, data: bytes, product: Box, *, mask: UInt8, edges: tuple[str, ...] = ()) -> Report:
