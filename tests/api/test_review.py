@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from packshot.api.review.routes import read_review_page
+from packshot.batch.decisions import VERDICTS
+from packshot.batch.report.page import STATES
 from packshot.core.options import Options
 from packshot.errors import BadSettings
 from packshot.service.settings import Settings
@@ -220,6 +224,15 @@ class TestInAService:
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,9}", fullmatch=True)
 places = st.from_regex(r"s3://[a-z]{1,9}(/[a-z0-9=]{1,9})?", fullmatch=True)
+
+
+def test_no_state_of_a_photo_has_the_name_of_a_part_of_the_page() -> None:
+    """A badge of the class `review` was as high as the page once, which was of the class `review`."""
+    files = read_review_page(with_keys=False).files
+    styles = "".join(files[name].decode() for name in files if name.endswith(".css"))
+    for state in (*STATES, *VERDICTS):
+        alone = re.findall(rf"(?:^|[,}}])\s*\.{state}\s*[,{{]", styles, re.MULTILINE)
+        assert not alone or state == "fine", f".{state} has a style of its own, and is the class of a badge or a tick"
 
 
 @given(st.dictionaries(names, places, max_size=4))

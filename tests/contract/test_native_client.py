@@ -58,7 +58,7 @@ def test_a_generated_client_makes_checks_and_asks(running: Running, client_packa
 
     with base as client:
         body = models.MakePackshotBody(
-            image=photo(), preset=models.MakePackshotBodyPreset("square"), crop=True, quality=80, max_upscale=1.5,
+            image=photo(), preset="square", crop=True, quality=80, max_upscale=1.5,
             format_=models.MakePackshotBodyFormat("jpeg"),
         )  # fmt: skip
         made = make.sync(client=client, body=body)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import UnionType
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Security
@@ -130,7 +129,7 @@ class Endpoint:
     takes_queue: bool = False
     limits: Callable[[Settings], Limits] | None = None
     failures: tuple[int, ...] = ()
-    model: type[BaseModel] | UnionType | None = None
+    model: type[BaseModel] | None = None
     answers: Mapping[int | str, dict[str, Any]] = field(default_factory=dict)
     body: Callable[[], Mapping[str, Any]] | None = None
     parameters: tuple[Mapping[str, Any], ...] = ()

@@ -146,9 +146,7 @@ class Link:
 
 def links_from_json(said: JsonObject) -> list[Link]:
     """The packshots of several presets; of one the service says all at once."""
-    if "packshots" not in said:
-        return [Link.from_json(said)]
-    return [Link.from_json({**said, **each}) for each in said["packshots"]]
+    return [Link.from_json({**said, **each}) for each in said.get("packshots") or [said]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from packshot.api.native.models import ArchivedPicture, Packshots
+from packshot.api.native.models import ArchivedPicture, Packshot
 from packshot.core.options import Options
 from packshot.engine.calls import remove
 from packshot.engine.presets import preset_names
@@ -45,8 +45,9 @@ def test_the_links_lead_to_the_same_pictures_for_one_credit(running: Running) ->
     key = running.new_key(1)
     named = {"idempotency-key": str(uuid.uuid4())}
     first = send(running, PHOTO, key=key, accept=JSON, headers=named, preset=", ".join(NAMES))
-    body = Packshots.model_validate(first.json())
+    body = Packshot.model_validate(first.json())
     assert body.credits == 1
+    assert (body.url, body.width) == (body.packshots[0].url, body.packshots[0].width)
     assert [each.preset.name for each in body.packshots if each.preset] == list(NAMES)
     pictures = [running.http.get(each.url).content for each in body.packshots]
     assert [len(each) for each in pictures] == [each.bytes for each in body.packshots]
@@ -83,6 +84,7 @@ def test_a_repair_is_told_in_full(running: Running) -> None:
     body = send(running, as_jpeg(photo(560, 500, 2)), accept=JSON, preset="amazon").json()
     (repair,) = body["preset"]["repairs"]
     assert repair["code"] == "enlarged"
+    assert body["packshots"] == []
     assert repair["facts"]["longest_px"] == body["width"] == 500
     off = send(running, as_jpeg(photo(560, 500, 2)), accept=JSON, preset="amazon", repair="false").json()
     assert off["preset"]["repairs"] == []

@@ -155,8 +155,8 @@ class LinkedPicture(PictureFacts):
         return {"url": url, "expires_at": until, **cls.known(result, stored.size_bytes)}
 
 
-class _Answer(BaseModel):
-    """What every answer says of its request."""
+class Packshot(LinkedPicture):
+    """A finished packshot: where it is, and what is known of it. Of several the first one; `packshots` has them all."""
 
     request_id: str = Field(description="Names this request in the operator's logs.")
     photo_id: str | None = Field(
@@ -166,27 +166,20 @@ class _Answer(BaseModel):
     credits: int = Field(
         description="What this request cost: 1, or 0 where your key had paid for the photo within the last day."
     )
-
-
-class Packshot(LinkedPicture, _Answer):
-    """A finished packshot: where it is, and what is known of it."""
-
-    @classmethod
-    def of(cls, made: StoredResult, *, request_id: str, urls: Sequence[str]) -> Self:
-        facts = cls.linked(made.result, made.stored[0], urls[0])
-        return cls(request_id=request_id, photo_id=made.photo_id, credits=made.credits, **facts)
-
-
-class Packshots(_Answer):
-    """The packshots of several presets, of one photo and one matte."""
-
-    packshots: list[LinkedPicture] = Field(description="One for each preset, in the order in which they were named.")
+    packshots: list[LinkedPicture] = Field(
+        description="Where several presets were named: the picture of each, in that order. Else empty."
+    )
 
     @classmethod
     def of(cls, made: StoredResult, *, request_id: str, urls: Sequence[str]) -> Self:
-        each = zip(made.results, made.stored, urls, strict=True)
-        pictures = [LinkedPicture(**LinkedPicture.linked(*facts)) for facts in each]
-        return cls(request_id=request_id, photo_id=made.photo_id, credits=made.credits, packshots=pictures)
+        each = [cls.linked(*facts) for facts in zip(made.results, made.stored, urls, strict=True)]
+        return cls(
+            request_id=request_id,
+            photo_id=made.photo_id,
+            credits=made.credits,
+            packshots=[LinkedPicture(**facts) for facts in each] if len(each) > 1 else [],
+            **each[0],
+        )
 
 
 class Checked(BaseModel):

@@ -17,7 +17,7 @@ from packshot.api.errors import NotAcceptable
 from packshot.api.http import accepted, preferred
 from packshot.api.native import form
 from packshot.api.native.form import ZIP, read_check, read_order
-from packshot.api.native.models import DAYS, About, Account, ArchivedPicture, Checked, Packshot, Packshots
+from packshot.api.native.models import DAYS, About, Account, ArchivedPicture, Checked, Packshot
 from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
@@ -48,8 +48,7 @@ async def make_packshot(call: Call) -> Response:
     if as_json:
         made = await call.run(service.jobs.make_and_keep(call.key, photo, idempotency_key=named))
         urls = [service.public_url(each.link.path(results.PREFIX)) for each in made.stored]
-        answer = Packshot if len(recipes) == 1 else Packshots
-        return described(answer.of(made, request_id=call.request_id, urls=urls))
+        return described(Packshot.of(made, request_id=call.request_id, urls=urls))
     pictures = await call.run(service.jobs.make(call.key, photo, idempotency_key=named))
     return picture(pictures) if len(recipes) == 1 else await asyncio.to_thread(archive, pictures, recipes)
 
@@ -177,7 +176,7 @@ DIALECT = Dialect(
             operation_id="makePackshot",
             takes_queue=True,
             failures=(402, 404, 406, 409, 410, 502, *_CHECK_FAILURES),
-            model=Packshot | Packshots,
+            model=Packshot,
             answers={200: form.picture_answers()},
             body=form.packshots_body,
             parameters=(IDEMPOTENCY_KEY,),
