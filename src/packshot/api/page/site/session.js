@@ -1,6 +1,7 @@
 // The work that a reload must not lose: photos, results and settings, in this browser's IndexedDB and nowhere else.
 
 import { Claims, newToken } from "./claims.js";
+import { MISSING, emptied, filled, numbersIn } from "./session_records.js";
 
 const PLACE = "packshot-session";
 const SHAPE = 1; // of the records that the page keeps: a higher number drops what an older page kept
@@ -8,7 +9,6 @@ const KEPT_MS = 7 * 24 * 3600 * 1000;
 const OPEN_MS = 4000; // some browsers never answer when their storage is broken
 const WRITE_MS = 300; // what changes more often is written once
 const STORES = ["sessions", "records", "blobs"];
-const BLOB = "packshot blob"; // { [BLOB]: 3 } in a record stands for the blob with the number 3
 
 const keyOf = (kind, id) => JSON.stringify([kind, id]);
 const allOf = (session) => IDBKeyRange.bound([session], [session, []]);
@@ -174,7 +174,7 @@ export class Session extends EventTarget {
     const number = (blob) => {
       if (!this.#numbers.has(blob)) this.#numbers.set(blob, this.#nextNumber++);
       blobs.set(this.#numbers.get(blob), blob);
-      return { [BLOB]: this.#numbers.get(blob) };
+      return this.#numbers.get(blob);
     };
     const key = keyOf(kind, id);
     this.#failed.delete(key);
@@ -362,37 +362,6 @@ export class Session extends EventTarget {
     done.then(end, end);
     return done;
   }
-}
-
-const MISSING = Symbol("a blob that is not there");
-
-const isPlain = (value) => [Object.prototype, null].includes(Object.getPrototypeOf(value));
-
-/** A copy of a record with something else in the place of each blob. */
-function emptied(value, instead) {
-  if (value instanceof Blob) return instead(value);
-  if (Array.isArray(value)) return value.map((each) => emptied(each, instead));
-  if (value === null || typeof value !== "object" || !isPlain(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, emptied(each, instead)]));
-}
-
-/** A record with its blobs again, or MISSING where one of them is not there. */
-function filled(value, blobs) {
-  if (value === null || typeof value !== "object") return value;
-  if (Array.isArray(value)) return wholly(value.map((each) => filled(each, blobs)));
-  if (!isPlain(value)) return value;
-  if (BLOB in value) return blobs.get(value[BLOB]) ?? MISSING;
-  const entries = Object.entries(value).map(([name, each]) => [name, filled(each, blobs)]);
-  return entries.some(([, each]) => each === MISSING) ? MISSING : Object.fromEntries(entries);
-}
-
-const wholly = (values) => (values.includes(MISSING) ? MISSING : values);
-
-function numbersIn(value, found = new Set()) {
-  if (value === null || typeof value !== "object") return found;
-  if (BLOB in value) found.add(value[BLOB]);
-  else if (Array.isArray(value) || isPlain(value)) Object.values(value).forEach((each) => numbersIn(each, found));
-  return found;
 }
 
 function opened() {
