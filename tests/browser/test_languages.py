@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, expect
 
 from packshot.api.limits import _size
-from packshot.core import notes
+from packshot.core import notes, repair
+from packshot.core.codecs.file_facts import FileFacts
 from packshot.core.codecs.formats import FORMATS, Format
+from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
+from packshot.core.recipe import Framing
+from packshot.core.rule_kinds import Animation, BitDepth, ColourMode, LongestSide
 from packshot.core.rules import Facts, Ground, Report
 from packshot.engine.presets import find_preset, preset_names
 from tests.api.test_page_words import PLURALS, catalogue
@@ -254,3 +258,38 @@ def test_every_note_is_said_in_the_language(page: tuple[str, Shop]) -> None:
         assert "undefined" not in text
         assert text != note.message
     assert said[-1] == "It is so.", "a code that this page does not know"
+
+
+def some_repairs() -> list[notes.Note]:
+    """One of each kind, as core/repair.py makes them."""
+
+    def frame(framing: Framing) -> Frame:
+        side = framing.min_px or framing.max_px or 772
+        return Frame(Size(side, side), side / 772)
+
+    rules = [Animation(), ColourMode(), BitDepth()]
+    return [
+        *repair.fit_size(Framing(), [LongestSide(least=1000)], frame).repairs,
+        *repair.fit_size(Framing(), [LongestSide(most=500)], frame).repairs,
+        *repair.done_to_photo(rules, FileFacts(several=True, colours="cmyk", bits=16)),
+        repair.frame_fitted(0.862),
+        repair.ground_cleaned(0.00002),
+        repair.quality_changed(95, 80),
+        repair.quality_changed(80, 95),
+    ]
+
+
+def test_every_repair_and_hint_is_said_in_the_language(page: tuple[str, Shop]) -> None:
+    code, shop = page
+    repairs = [{"code": note.code, "message": note.message, "facts": dict(note.facts)} for note in some_repairs()]
+    assert {each["code"] for each in repairs} == set(get_args(notes.RepairCode))
+    for given_repair, text in zip(repairs, say(shop, "given.map(told.repairText)", repairs), strict=True):
+        assert not set("{}") & set(text)
+        assert "undefined" not in text
+        assert text != given_repair["message"] or code == "en"
+    presets = [{"name": name, "hints": list(find_preset(name).hints)} for name in preset_names()]
+    for preset, texts in zip(presets, say(shop, "given.map(told.hintTexts)", presets), strict=True):
+        assert len(texts) == len(preset["hints"])
+        assert not set(texts) & set(preset["hints"]) or code == "en"
+    new = {"name": "amazon", "hints": ["It is so."]}
+    assert say(shop, "told.hintTexts(given)", new) == ["It is so."], "a hint that this page does not know"

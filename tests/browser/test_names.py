@@ -144,16 +144,22 @@ def test_photos_of_several_folders_keep_them_and_those_of_one_do_not(page: Page)
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.text(max_size=300), st.lists(st.text(max_size=90), max_size=5)), min_size=1, max_size=5))
-@example([("con.jpg", []), ("CON.x.jpg", ["..", "nul", " . "]), ("a:b?.jpg", ["c:"]), ("..", ["../.."])])
-@example([("\ud83d.jpg", []), ("\u676f" * 200, ["\u676f" * 100] * 3), ("b.jpg", ["a.png"]), ("a.jpg", [])])
-def test_any_names_become_such_that_every_system_takes(page: Page, files: list[tuple[str, list[str]]]) -> None:
+@given(
+    st.lists(st.tuples(st.text(max_size=300), st.lists(st.text(max_size=90), max_size=5)), min_size=1, max_size=5),
+    st.sampled_from(["", "amazon"]),
+)
+@example([("con.jpg", []), ("CON.x.jpg", ["..", "nul", " . "]), ("a:b?.jpg", ["c:"]), ("..", ["../.."])], "")
+@example([("\ud83d.jpg", []), ("\u676f" * 200, ["\u676f" * 100] * 3), ("b.jpg", ["a.png"]), ("a.jpg", [])], "amazon")
+def test_any_names_become_such_that_every_system_takes(
+    page: Page, files: list[tuple[str, list[str]]], above: str
+) -> None:
     photos = [
-        {"name": name, "path": "/".join([*folders, name]), "word": word, "extension": "png"}
+        {"name": name, "path": "/".join([*folders, name]), "word": word, "extension": "png", "folder": above}
         for (name, folders), word in zip(files, ["", "amazon"] * len(files), strict=False)
     ]
     names = output_names(page, photos)
     assert all(is_legal(name) for name in names)
+    assert all(name.startswith(f"{above}/") for name in names if above)
     assert len({name.casefold() for name in names}) == len(names)
     folders = {
         "/".join(name.split("/")[:depth]).casefold() for name in names for depth in range(1, name.count("/") + 1)

@@ -3,16 +3,17 @@
 import { followTrouble } from "./banner.js";
 import { Connection } from "./connection.js";
 import { copy, curlLine } from "./curl.js";
-import { find, make, saveAs, say } from "./dom.js";
+import { find, make, say } from "./dom.js";
+import { downloadAll, downloadEach, downloadOne } from "./downloads.js";
 import { takePhotos } from "./drop.js";
 import { History } from "./history.js";
 import { Keep } from "./keep.js";
 import { Keys } from "./keys.js";
 import { t } from "./language.js";
 import { List } from "./list.js";
-import { PLAIN_OWN, difference, wishOf } from "./looks.js";
-import { outputNames } from "./names.js";
+import { PLAIN_OWN, difference, presetNames, wishOf } from "./looks.js";
 import { Photo, Photos } from "./photos.js";
+import { knownPresets } from "./presets.js";
 import { enlargement } from "./report.js";
 import { sampleList, samples } from "./samples.js";
 import { about, Gone } from "./service.js";
@@ -23,7 +24,6 @@ import { showTally } from "./tally.js";
 import { Viewer } from "./viewer.js";
 import { Work } from "./work.js";
 import { kinds } from "./words.js";
-import { zip } from "./zip.js";
 
 const DEBOUNCE_MS = 150;
 const MANY = 24; // photos, from which on the cards are small
@@ -44,9 +44,9 @@ async function start() {
   const settings = new Settings(offer);
   const work = new Work({ photos, connection, keys, offer });
   const changeOwn = (photo, changes, merge) => change(photo, changes, merge, work);
-  const viewer = new Viewer({ photos, work, offer, history, changeOwn, onClosed: (photo) => list.focus(photo) });
+  const viewer = new Viewer({ photos, work, offer, history, changeOwn, onSave: save, onClosed: (photo) => list.focus(photo) });
   const list = new List({ photos, work, onOpen: (photo, mode) => viewer.open(photo, mode), onRemove: (photo) => remove([photo], work),
-    onEnlarge: (photo) => enlarge([photo], changeOwn) });
+    onEnlarge: (photo) => enlarge([photo], changeOwn), onSave: save });
   find("inputs").textContent = t("app.inputs", { kinds: kinds(offer), max_bytes: offer.inputs.max_bytes });
   find("form").append(curlBox());
   photos.addEventListener("change", ({ detail: { photo } }) => { list.update(photo); viewer.update(photo); showTally(photos, work); showView(chosenView); });
@@ -58,7 +58,7 @@ async function start() {
   photos.add(earlier.photos);
   takeIn(offer, work, apply);
   find("view").addEventListener("change", (event) => { showView(event.target.value); savePage(keep, settings); });
-  find("download-all").addEventListener("click", () => downloadAll(settings));
+  find("download-all").addEventListener("click", () => saved(photos.all.filter((photo) => photo.isMade), (made) => downloadAll(made, presetNames(settings.look))));
   find("remove-all").addEventListener("click", () => {
     remove([...photos.all], work);
     keep.clear().then(() => savePage(keep, settings), () => say(t("app.not-cleared")));
@@ -84,7 +84,7 @@ async function offered() {
 
 /** A look of an earlier visit, without a preset that the service has no longer. */
 function known(look, offer) {
-  return offer.presets.some(({ name }) => name === look.preset) ? look : { ...look, preset: "" };
+  return { ...look, preset: knownPresets(offer, look) };
 }
 
 function takeIn(offer, work, apply) {
@@ -125,7 +125,7 @@ function follow(settings, work, keep) {
     const set = (values) => { settings.look = { ...settings.look, ...values }; show(); };
     history.did({ words: t("history.settings"), merge: `settings ${Object.keys(news)}`, undo: () => set(difference(after, before)), redo: () => set(news) });
     show();
-    if ("preset" in news) bringIntoView();
+    if ("preset" in news && !before.preset) bringIntoView(); // whoever adds a second one may want a third
   });
   find("curl").textContent = curlLine(wishOf(settings.look), settings.offer.formats);
   apply();
@@ -198,14 +198,14 @@ function fold() {
   show();
 }
 
-async function downloadAll(settings) {
-  const made = photos.all.filter((photo) => photo.isMade);
-  const names = outputNames(made.map((photo) => photo.output));
+/** Download a photo's picture that is in sight, or with `each` all its pictures. */
+const save = (photo, { each = false } = {}) => saved(photo, each ? downloadEach : downloadOne);
+
+/** Download with one of downloads.js, and say why where that does not work. */
+async function saved(what, download) {
   try {
-    const file = await zip(made.map((photo, index) => ({ name: names[index], blob: photo.result.blob })));
-    saveAs(file, settings.preset ? `packshots-${settings.preset.name}.zip` : "packshots.zip");
-    for (const photo of made) photo.saved = true;
-    photos.changed();
+    await download(what);
+    photos.changed(Array.isArray(what) ? null : what);
   } catch (error) {
     say(error.message);
     find("tally").textContent = error.message;

@@ -2,23 +2,26 @@
 
 import { find, say } from "./dom.js";
 import { t } from "./language.js";
+import { presetNames } from "./looks.js";
 
 export function curlLine({ options, picture }, formats) {
   const parts = ["curl -H 'Authorization: Bearer YOUR_KEY'", "-F image=@photo.jpg"];
   for (const [name, value] of Object.entries(options)) parts.push(`-F ${quoted(`${name}=${value}`)}`);
   if (picture) parts.push(`-F ${quoted(`background_picture=@${picture.name}`)}`);
-  parts.push(`-o ${quoted(`packshot${suffixOf(options, picture, formats)}`)}`, new URL("v1/packshots", document.baseURI).href);
+  parts.push(`-o ${quoted(fileOf(options, picture, formats))}`, new URL("v1/packshots", document.baseURI).href);
   return parts.join(" \\\n  ");
 }
 
-function suffixOf({ preset, format, background, form }, picture, formats) {
+// Several presets come as a ZIP.
+function fileOf({ preset, format, background, form }, picture, formats) {
+  if (presetNames({ preset }).length > 1) return "packshots.zip";
   const flat = preset || picture || form === "flattened" || (background && background !== "transparent");
   const made = format || (flat ? "jpeg" : "png");
-  return formats.find(({ name }) => name === made).suffixes[0];
+  return `packshot${formats.find(({ name }) => name === made).suffixes[0]}`;
 }
 
 // Plain words stay plain; all else is quoted for a POSIX shell.
-const quoted = (text) => (/^[\w=@.:/%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);
+const quoted = (text) => (/^[\w=@.,:/%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);
 
 /** Put a text on the clipboard. Browsers lend it to secure pages only; elsewhere the text is selected and copied. */
 export async function copy(element) {

@@ -20,9 +20,9 @@ export function say(words, place = find("said")) {
   requestAnimationFrame(() => { place.textContent = words; });
 }
 
-/** A pill of a group of radio buttons. */
-export function pill(name, value, words, { checked = false, mark = null } = {}) {
-  const input = make("input", { type: "radio", name, value, checked });
+/** A pill of a group of radio buttons, or of check boxes. */
+export function pill(name, value, words, { checked = false, mark = null, type = "radio" } = {}) {
+  const input = make("input", { type, name, value, checked });
   return make("label", {}, input, make("span", {}, mark, words));
 }
 

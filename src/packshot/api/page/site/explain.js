@@ -1,7 +1,7 @@
 // Errors, notes and rules of the service, in the language and the words of this page. Where the catalogue does not know a
 // code, or a figure that its sentence needs is missing, the service's own English sentence stands.
 
-import { figuresOf, has, list, number, t } from "./language.js";
+import { figuresOf, has, list, number, t, translated } from "./language.js";
 import { plain } from "./words.js";
 
 /** Why something did not work. problem: { slug, detail, hint, title, field, ...figures }. */
@@ -24,14 +24,30 @@ export function noteText(sentence, fact) {
   return told([...kept, `note.${code}.${what}`, `note.${code}`], figures) ?? plain(sentence);
 }
 
-/** One rule of a marketplace, checked: what it demands, what was measured and, where it is not kept, what to do. */
-export function ruleText(check) {
+/** What was put right so that a rule is kept. repair: { code, message, facts }. */
+export function repairText({ code, message, facts }) {
+  const { percent, share, stored } = facts;
+  const written = { filled: percent === undefined ? undefined : shareOf(percent / 100), cleaned: share === undefined ? undefined : atMost(share),
+    stored: stored && colours(stored) };
+  return told([`repair.${code}`], { ...facts, ...Object.fromEntries(Object.entries(written).filter(([, value]) => value)) }) ?? plain(message);
+}
+
+/** What a marketplace asks and no pixel tells. A hint that this page does not know is shown as the service says it. */
+export const hintTexts = ({ name, hints = [] }) => hints.map((hint, index) => translated(`hint.${name}.${index + 1}`, hint));
+
+/**
+ * One rule of a marketplace, checked: what it demands, what was measured and, where it is not kept, what to do.
+ * short: for a card. Where the photo is at fault, why and what to do; else the demand.
+ */
+export function ruleText(check, { short = false } = {}) {
   const said = check.facts && RULES[check.rule]?.(check.facts, check);
   if (!said) return plain(check.message);
   const { demand = "", asked, measured = ["is"], advice } = said;
   const sentence = ([name, figures = {}]) => t(`rule.${check.rule}.${name}`, { asked, ...figures });
   const must = `${check.required === false ? "should" : "must"}${demand}`;
-  return [[must], measured, check.passed ? null : advice].filter(Boolean).map(sentence).join(" ");
+  const full = [[must], measured, check.passed ? null : advice];
+  const parts = !short ? full : check.rule === "whole-product" ? [measured, advice] : check.facts.needed_px ? [advice] : [[must]];
+  return parts.filter(Boolean).map(sentence).join(" ");
 }
 
 /** What a preset is for. */

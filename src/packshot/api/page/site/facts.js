@@ -1,30 +1,32 @@
 // Beside the large picture: how it turned out, the rules, what the service noticed, and what can be done with it.
 
-import { make, saveAs } from "./dom.js";
+import { make } from "./dom.js";
 import { noteText } from "./explain.js";
 import { t } from "./language.js";
-import { badges, factsOf } from "./list.js";
-import { enlargement, rules } from "./report.js";
+import { factsOf } from "./list.js";
+import { enlargement, lookBadge, rules, verdict } from "./report.js";
 
-/** How a picture turned out, and what can be done with it. onSaved: it was downloaded. onEnlarge: it is to be as large as its rules require. */
-export function facts(photo, { onSaved, onRetry, onEnlarge }) {
+/** How a picture turned out, and what can be done with it. onSave({ each }): it, or each picture of the photo, is to be downloaded. onEnlarge: it is to be as large as its rules require. */
+export function facts(photo, { onSave, onRetry, onEnlarge }) {
   if (photo.failure) return failed(photo.failure, onRetry);
   if (!photo.result) return [];
+  const shown = [photo.needsLook ? lookBadge() : null, verdict(photo.result.facts.preset, photo.needsLook)].filter(Boolean);
   return [
-    badges(photo).length ? make("p", { className: "badges" }, badges(photo)) : null,
+    shown.length ? make("p", { className: "badges" }, shown) : null,
     make("p", {}, factsOf(photo.result)),
     photo.result.facts.review ? doubt(photo) : null,
-    make("button", { type: "button", className: "strong", onclick: () => { saveAs(photo.result.blob, photo.outputName); onSaved(); } }, t("card.download")),
+    make("button", { type: "button", className: "strong", onclick: () => onSave() }, t("card.download")),
+    photo.isSeveral ? make("button", { type: "button", onclick: () => onSave({ each: true }) }, t("card.download-each")) : null,
     enlargement(photo) ? make("button", { type: "button", onclick: onEnlarge }, t("card.enlarge")) : null,
   ].filter(Boolean);
 }
 
-/** All that the service found out about it. */
-export function more(photo) {
+/** All that the service found out about it. offer: as GET /v1/about answers. */
+export function more(photo, offer) {
   if (!photo.isMade) return [];
   const { confidence, notes, note_facts: noted = [], preset } = photo.result.facts;
   return [
-    preset ? rules(preset) : null,
+    preset ? rules(preset, offer.presets.find(({ name }) => name === preset.name)) : null,
     notes.length ? make("section", {}, make("h3", {}, t("facts.notes")), make("ul", { className: "notes" }, notes.map((note, index) => make("li", {}, noteText(note, noted[index]))))) : null,
     confidence === null ? null : make("p", { className: "fine" }, sureness(confidence)),
   ].filter(Boolean);

@@ -6,17 +6,17 @@ import { Strokes } from "./strokes.js";
 
 /** What is stored of a photo: values and files that a browser can store. */
 function recordOf(photo) {
-  const { file, path, own, given, lookedAt, saved, size, result, remote } = photo;
-  return { file, remote: remote?.id ?? null, path, own, given, lookedAt, saved, size, strokes: photo.strokes.state,
-    result: result && { key: result.key, facts: result.facts, blob: result.blob } };
+  const { file, path, own, given, lookedAt, saved, size, shown, remote } = photo;
+  return { file, remote: remote?.id ?? null, path, own, given, lookedAt, saved, size, shown, strokes: photo.strokes.state,
+    results: photo.results.map(({ key, facts, blob }) => ({ key, facts, blob })) };
 }
 
 /** The photo that a record was made of. */
-function photoOf({ id, file, remote, path, own, given, lookedAt, saved, size, strokes, result }) {
+function photoOf({ id, file, remote, path, own, given, lookedAt, saved, size, shown = "", strokes, results = [] }) {
   const photo = new Photo(file, id);
-  Object.assign(photo, { path, own: { ...PLAIN_OWN, ...own }, given, lookedAt, size, strokes: Strokes.from(strokes),
+  Object.assign(photo, { path, own: { ...PLAIN_OWN, ...own }, given, lookedAt, size, shown, strokes: Strokes.from(strokes),
     remote: remote && { id: remote, key: null } });
-  if (result) photo.take(new Made(result.key, result));
+  if (results.length) photo.take(results.map((result) => new Made(result.key, result)));
   photo.saved = saved;
   return photo;
 }
@@ -54,8 +54,8 @@ export class Keep {
     for (const photo of photos) {
       const order = this.photos.all.indexOf(photo);
       if (order < 0) continue;
-      const { own, given, lookedAt, saved, size, result, strokes, remote } = photo;
-      const news = [order, JSON.stringify([own, given, lookedAt, saved, size, remote?.id]), own.picture, strokes.key, result];
+      const { own, given, lookedAt, saved, size, shown, results, strokes, remote } = photo;
+      const news = [order, JSON.stringify([own, given, lookedAt, saved, size, shown, remote?.id]), own.picture, strokes.key, results];
       if (this.#written.get(photo)?.every((value, index) => value === news[index])) continue;
       this.#written.set(photo, news);
       this.session.savePhoto(photo.id, { order, ...recordOf(photo) });

@@ -48,6 +48,9 @@ export async function learn(name) {
 /** Whether there is a message of this key. */
 export const has = (key) => key in own || key in english;
 
+/** The message of a key where its English is this text, else the text itself. */
+export const translated = (key, text) => (english[key] === text ? t(key) : text);
+
 /** The message of a key, with its figures: `t("app.tally.ready", { count: 3, all: 20 })`. An unknown key is its own message. */
 export function t(key, figures = {}) {
   const message = own[key] ?? english[key] ?? key;

@@ -1,9 +1,9 @@
 // The photos as cards: a small picture, what is going on, and what can be done.
 
-import { find, make, pill, saveAs } from "./dom.js";
-import { ruleText } from "./explain.js";
+import { showChips, showForAll } from "./chips.js";
+import { find, make, pill } from "./dom.js";
 import { bytes, number, t } from "./language.js";
-import { enlargement, lookBadge, missed, verdict } from "./report.js";
+import { enlargement, inShort, lookBadge, verdict } from "./report.js";
 import { draw } from "./thumbnail.js";
 import { extension } from "./names.js";
 
@@ -14,13 +14,16 @@ const FILTERS = {
   failed: (photo) => photo.failure,
 };
 
-/** One list item for each photo. onOpen(photo, mode): somebody wants to see it large; onRemove(photo), onEnlarge(photo). */
+/**
+ * One list item for each photo. onOpen(photo, mode): somebody wants to see it large; onRemove(photo), onEnlarge(photo).
+ * onSave(photo, { each }): its picture that is in sight, or each of its pictures, is to be downloaded.
+ */
 export class List {
   #cards = new Map();
   #filter = "all";
 
-  constructor({ photos, work, onOpen, onRemove, onEnlarge }) {
-    Object.assign(this, { photos, work, onOpen, onRemove, onEnlarge });
+  constructor({ photos, work, onOpen, onRemove, onEnlarge, onSave }) {
+    Object.assign(this, { photos, work, onOpen, onRemove, onEnlarge, onSave });
     this.sight = new IntersectionObserver((seen) => this.#sees(seen), { rootMargin: "50% 0px" });
     find("filters").addEventListener("change", (event) => { this.#filter = event.target.value; this.update(); });
   }
@@ -29,6 +32,7 @@ export class List {
     if (!photo) this.#arrange();
     for (const each of photo ? [photo] : this.photos.all) this.#show(each);
     this.#showFilters();
+    showForAll(find("shown"), this.photos, this.work);
   }
 
   focus(photo) {
@@ -64,8 +68,10 @@ export class List {
     part(".again").addEventListener("click", () => this.work.retry(photo));
     part(".remove").addEventListener("click", () => this.#remove(photo));
     part(".enlarge").addEventListener("click", () => this.onEnlarge(photo));
-    part(".save").addEventListener("click", () => { saveAs(photo.result.blob, photo.outputName); photo.saved = true; this.photos.changed(photo); });
-    for (const name of [".save", ".again", ".paint", ".enlarge", ".remove"]) {
+    part(".save").addEventListener("click", () => this.onSave(photo));
+    part(".save-each").addEventListener("click", () => this.onSave(photo, { each: true }));
+    part(".chips").setAttribute("aria-label", t("viewer.pictures"));
+    for (const name of [".save", ".save-each", ".again", ".paint", ".enlarge", ".remove"]) {
       part(name).setAttribute("aria-label", t("card.of", { action: part(name).textContent, name: photo.name }));
     }
     part("progress").setAttribute("aria-label", t("card.progress", { name: photo.name }));
@@ -104,8 +110,10 @@ export class List {
     showProgress(part("progress"), photo, settled);
     part(".badges").replaceChildren(...badges(photo));
     part(".enlarge").hidden = !enlargement(photo);
-    part(".why").textContent = photo.breaksRules ? firstSentence(ruleText(missed(photo.result.facts.preset)[0])) : "";
-    part(".save").hidden = !photo.result || Boolean(photo.failure);
+    showChips(part(".chips"), photo.failure ? null : photo, (preset) => { photo.shown = preset; this.photos.changed(photo); });
+    part(".why").textContent = photo.isMade ? inShort(photo.result.facts.preset) : "";
+    part(".save").hidden = !photo.isMade;
+    part(".save-each").hidden = !photo.isMade || !photo.isSeveral;
     part(".again").hidden = !photo.failure || photo.failure.permanent;
     part(".paint").hidden = photo.failure?.problem.slug !== "no-foreground";
     if (this.work.inSight.has(photo)) this.#draw(part("canvas"), photo.result?.blob ?? photo.file);
@@ -137,13 +145,13 @@ export class List {
 
 export function badges(photo) {
   if (!photo.result || photo.failure) return [];
-  return [photo.needsLook ? lookBadge() : null, verdict(photo.result.facts.preset, photo.needsLook)].filter(Boolean);
+  return [photo.needsLook ? lookBadge() : null, photo.isSeveral ? null : verdict(photo.result.facts.preset, photo.needsLook)].filter(Boolean);
 }
 
 /** What is going on with a photo, in words. */
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
-  if (settled) return t(`state.${photo.needsLook ? "look" : photo.breaksRules ? "made" : "ready"}`, { picture: shapeOf(photo.result.facts) });
+  if (settled) return t(`state.${photo.needsLook ? "look" : photo.result.facts.preset?.passed === false ? "made" : "ready"}`, { picture: shapeOf(photo.result.facts) });
   if (!photo.running && stopped) return t("state.not-made");
   if (!photo.running) return t(photo.result ? "state.waiting-again" : "state.waiting");
   if (photo.running.waits) return t(photo.running.waits === "key" ? "state.waiting-key" : "state.waiting-service");
@@ -154,8 +162,6 @@ export function stateOf(photo, settled, stopped) {
 const shapeOf = ({ width, height, ...facts }) => `${number(width)} \u00d7 ${number(height)} px, ${extension(facts).toUpperCase()}`;
 
 export const factsOf = ({ facts, blob }) => `${shapeOf(facts)}, ${bytes(blob.size)}`;
-
-const firstSentence = (words) => words.split(/(?<=\.) /)[0];
 
 function showProgress(bar, photo, settled) {
   bar.hidden = settled;

@@ -1,8 +1,11 @@
 // How pictures should look: plain values, as the form has them, and the options of the API that they stand for.
 
-/** The look that nobody has changed. `picture`: the picture behind the product, a File. */
+/**
+ * The look that nobody has changed. `preset`: names of presets as the API has them, "amazon,etsy", in the service's order.
+ * `picture`: the picture behind the product, a File. `repair`: whether the service puts right what breaks a rule.
+ */
 export const PLAIN_LOOK = Object.freeze({
-  preset: "", background: "", colour: "#f4efe6", picture: null, frame: "", margin: 5, shadow: "", shadow_opacity: 50, format: "", max_px: "",
+  preset: "", repair: true, background: "", colour: "#f4efe6", picture: null, frame: "", margin: 5, shadow: "", shadow_opacity: 50, format: "", max_px: "",
 });
 
 /**
@@ -13,9 +16,15 @@ export const PLAIN_OWN = Object.freeze({ rotate: 0, place: null, max_upscale: nu
 
 export const FRAMES = { "": {}, close: { crop: "true" }, square: { canvas: "1:1" }, upright: { canvas: "4:5" } };
 
+/** The names of the presets that a look has. */
+export const presetNames = ({ preset }) => (preset ? preset.split(",") : []);
+
+/** The looks of the pictures that one photo becomes: one for each preset, or the look itself where it has none. */
+export const looksOf = (look) => (look.preset ? presetNames(look).map((preset) => ({ ...look, preset })) : [look]);
+
 /** What is asked of the service: { key, options, picture }. options: texts by the names that the API has for them. */
 export function wishOf(look) {
-  const options = { preset: look.preset, ...background(look), ...frame(look), ...shadow(look), format: look.format, ...own(look) };
+  const options = { preset: look.preset, repair: look.preset && !look.repair ? "false" : "", ...background(look), ...frame(look), ...shadow(look), format: look.format, ...own(look) };
   const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value));
   const picture = look.background === "picture" ? look.picture : null;
   return { key: JSON.stringify([said, picture && nameOf(picture)]), options: said, picture };

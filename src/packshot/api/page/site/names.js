@@ -38,9 +38,10 @@ export const outputName = (photo) => composed({ ...partsOf(photo), folders: [] }
 /**
  * Names for pictures that go into one folder or ZIP, in the order of the photos.
  *
- * photos: [{ name, path, word, extension }]. name: of the photo's file. path: where it lay, "photos/cups/cup.jpg", or ""
- * where it came without a folder. word: as wordOf says, "" for none. A top folder that holds all photos is left out, as
- * the command line leaves out the name of the folder that it is given.
+ * photos: [{ name, path, word, extension, folder }], one for each picture. name: of the photo's file. path: where it
+ * lay, "photos/cups/cup.jpg", or "" where it came without a folder. word: as wordOf says, "" for none. folder: one above
+ * those, such as that of a marketplace; "" for none. A top folder that holds all photos is left out, as the command line
+ * leaves out the name of the folder that it is given.
  *
  * The command line refuses two photos with one output's name; here the later one gets a number. Upper and lower case
  * count as the same, and so does a folder of that name.
@@ -56,9 +57,9 @@ export function outputNames(photos) {
 /** Names for files that lie in one folder: one that comes twice gets a number. */
 export const uniqueNames = (names) => apart(names.map((name) => ({ folders: [], stem: stem(name), tail: name.slice(stem(name).length) })));
 
-function partsOf({ name, path = "", word = "", extension: ending }) {
+function partsOf({ name, path = "", word = "", folder: root = "", extension: ending }) {
   const folders = path.split("/").slice(0, -1).filter((folder) => !["", ".", ".."].includes(folder));
-  return { folders: folders.map(legalFolder), stem: legal(stem(name)) || "photo", tail: `${word && "-"}${word}.${ending}` };
+  return { root: root && legalFolder(root), folders: folders.map(legalFolder), stem: legal(stem(name)) || "photo", tail: `${word && "-"}${word}.${ending}` };
 }
 
 // Everybody whose name is free keeps it; only then are numbers given, so that no number takes somebody's own name.
@@ -79,11 +80,12 @@ function apart(entries) {
 }
 
 /** A whole name of a length that can be unpacked: outer folders go first, then the end of the photo's name. */
-function composed({ folders, stem: base, tail }, number = "") {
+function composed({ root = "", folders, stem: base, tail }, number = "") {
   const ending = tail.replace(/(\.[^.]*)?$/, `${number}$1`);
   let above = folders;
-  while (above.length && [...above, base + ending].join("/").length > MOST_UNITS) above = above.slice(1);
-  const place = above.map((folder) => `${folder}/`).join("");
+  const under = (inner) => [root, ...inner].filter(Boolean).map((folder) => `${folder}/`).join("");
+  while (above.length && (under(above) + base + ending).length > MOST_UNITS) above = above.slice(1);
+  const place = under(above);
   const kept = shortened(base, { bytes: MOST_BYTES - sizeOf(ending) - 1, units: MOST_UNITS - place.length - ending.length - 1 });
   return place + `${kept}${ending}`.replace(DEVICES, "$1_"); // both limits leave room for this character
 }

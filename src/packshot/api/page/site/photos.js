@@ -5,15 +5,16 @@ import { PLAIN_OWN } from "./looks.js";
 import { extension, outputName, stem } from "./names.js";
 import { Strokes } from "./strokes.js";
 
-const KEPT_RESULTS = 4; // going back to a look that was made before takes no time
+const KEPT_LOOKS = 4; // going back to a look that was made before takes no time
+const KEPT_SETS = 2; // the same, where a look is several pictures
 let made = 0;
 
-/** A picture that came back. key: what was asked for. facts: as POST /v1/packshots answers. */
+/** A picture that came back. key: what was asked for. facts: as POST /v1/packshots answers. preset: its name, or "". */
 export class Made {
   #url = "";
 
   constructor(key, { facts, blob }) {
-    Object.assign(this, { key, facts, blob });
+    Object.assign(this, { key, facts, blob, preset: facts.preset?.name ?? "" });
   }
 
   get url() {
@@ -29,13 +30,15 @@ export class Made {
 
 /**
  * One photo. own: its own look (looks.js). given: the name that somebody gave to its picture; "" for the photo's own.
- * running: { key, control, sent, waits } or null. failure: { key, problem } or null. remote: how the service knows the
+ * results: its pictures, one for each preset. shown: the preset whose picture is in sight, where there are several.
+ * running: { keys, control, sent, waits } or null. failure: { keys, problem } or null. remote: how the service knows the
  * photo, { id, key: the access key, null where it is not known }, or null. lookedAt: the strokes with which somebody looked at it; null for never.
  */
 export class Photo {
   own = { ...PLAIN_OWN };
   given = "";
-  result = null;
+  results = [];
+  shown = "";
   running = null;
   failure = null;
   remote = null;
@@ -60,24 +63,37 @@ export class Photo {
     return this.#url;
   }
 
-  /** The name of its picture without the ending, as it is or would be. */
-  get title() {
-    return this.given || (this.result ? stem(this.outputName) : stem(this.name));
+  /** The picture that is in sight, or null. */
+  get result() {
+    return this.results.find(({ preset }) => preset === this.shown) ?? this.results[0] ?? null;
   }
 
-  /** For names.js: its own name with a word for its look, as the command line has it, or just the given one. */
-  get output() {
-    const { word = "" } = this.result.facts;
-    const named = this.given ? { name: `${this.given}.-`, word: "" } : { name: this.name, word };
-    return { ...named, path: this.path, extension: extension(this.result.facts) };
+  /** Whether it has a picture for each of several presets. */
+  get isSeveral() {
+    return this.results.length > 1;
+  }
+
+  /** The name of its picture without the ending, as it is or would be. */
+  get title() {
+    return this.given || (this.result && !this.isSeveral ? stem(this.outputName) : stem(this.name));
+  }
+
+  /**
+   * One of its pictures for names.js: its own name with a word for its look, as the command line has it, or just the given
+   * one. inFolder: whether the picture goes into a folder of its preset, whose name it then need not bear.
+   */
+  outputOf({ preset, facts }, inFolder = false) {
+    const folder = inFolder ? preset : "";
+    const word = this.given && !this.isSeveral ? "" : facts.word ?? "";
+    return { name: this.given ? `${this.given}.-` : this.name, word: folder ? "" : word, folder, path: this.path, extension: extension(facts) };
   }
 
   get outputName() {
-    return outputName(this.output);
+    return outputName(this.outputOf(this.result));
   }
 
   get isMade() {
-    return Boolean(this.result) && !this.failure;
+    return this.results.length > 0 && !this.failure;
   }
 
   get looked() {
@@ -85,11 +101,16 @@ export class Photo {
   }
 
   get needsLook() {
-    return this.isMade && Boolean(this.result.facts.review) && !this.looked;
+    return this.isMade && !this.looked && this.results.some(({ facts }) => facts.review);
   }
 
   get breaksRules() {
-    return this.isMade && this.result.facts.preset?.passed === false;
+    return this.isMade && this.results.some(({ facts }) => facts.preset?.passed === false);
+  }
+
+  /** Whether its picture for a preset keeps all rules, and nobody need look at it any more. */
+  isReadyFor(name) {
+    return this.isMade && !this.needsLook && this.results.some(({ preset, facts }) => preset === name && facts.preset.passed);
   }
 
   /** Whether it looks other than the page's settings say. */
@@ -97,13 +118,19 @@ export class Photo {
     return Object.keys(this.own).some((name) => this.own[name] !== PLAIN_OWN[name]);
   }
 
-  take(result) {
-    this.result = result;
-    this.size ??= this.own.rotate ? null : result.facts.photo;
+  /** These are its pictures now. */
+  take(results) {
+    this.results = results;
+    this.size ??= this.own.rotate ? null : results[0].facts.photo;
     this.failure = null;
     this.saved = false;
-    this.#kept = [...this.#kept.filter((each) => each.key !== result.key), result];
-    while (this.#kept.length > KEPT_RESULTS) this.#kept.shift().forget();
+    this.#kept = [...this.#kept.filter((each) => !results.includes(each)), ...results];
+    while (this.#kept.length > Math.max(KEPT_LOOKS, KEPT_SETS * results.length)) this.#kept.shift().forget();
+  }
+
+  /** Keep a picture until all that are to be taken with it are there. */
+  keep(made) {
+    this.#kept.push(made);
   }
 
   /** The picture that was made for this key before, if it is still here. */

@@ -245,7 +245,7 @@ export class Place {
   /** The colour behind the product, where it is one. */
   #ground() {
     const look = this.work.lookOf(this.photo);
-    const asked = look.background || this.offer.presets.find(({ name }) => name === look.preset)?.options.background;
+    const asked = look.background || this.offer.presets.find(({ name }) => name === this.photo.result?.preset)?.options.background;
     if (asked === "colour") return look.colour;
     return asked && !["transparent", "picture", "blur"].includes(asked) ? asked : "";
   }

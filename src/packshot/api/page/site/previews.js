@@ -18,7 +18,7 @@ export class Previews {
     const key = photo.strokes.key;
     if (this.known(photo)) return photo.preview;
     const ids = photo.strokes.done.map((stroke) => stroke.id);
-    const { blob, facts } = await this.work.send(photo, CUTOUT, { signal, onWait });
+    const [{ blob, facts }] = await this.work.send(photo, CUTOUT, { signal, onWait });
     signal.throwIfAborted();
     const preview = { key, ids, url: URL.createObjectURL(blob), size: { width: facts.width, height: facts.height } };
     if (photo.preview) URL.revokeObjectURL(photo.preview.url);

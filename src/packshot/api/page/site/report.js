@@ -1,7 +1,7 @@
 // What the service found out about a picture, in words: the rules of a marketplace, notes, how sure it is.
 
 import { make } from "./dom.js";
-import { presetShort, presetTitle, ruleText } from "./explain.js";
+import { hintTexts, presetShort, presetTitle, repairText, ruleText } from "./explain.js";
 import { t } from "./language.js";
 
 /** The rules that decide and are not kept. */
@@ -9,31 +9,63 @@ export const missed = (preset) => preset.checks.filter((check) => !check.passed 
 
 const LARGEST_UPSCALE = 4;
 
-/** How many times a picture must be enlarged to be as large as its marketplace requires; 0 where that is not what it needs. */
+/** How many times a photo must be enlarged to be as large as its marketplaces require; 0 where that is not what it needs. */
 export function enlargement(photo) {
   if (!photo.breaksRules) return 0;
-  const factors = missed(photo.result.facts.preset).map(({ facts: { needed_px: needed, product_px: there } = {} }) => (needed && there ? needed / there : 0));
-  const factor = Math.ceil(100 * Math.max(0, ...factors)) / 100;
-  return factor > 1 && factor <= LARGEST_UPSCALE && factor > (photo.own.max_upscale ?? 1) ? factor : 0;
+  const factors = photo.results.flatMap(({ facts }) => (facts.preset ? missed(facts.preset) : []).map((check) => scaleOf(facts) * lacking(check)));
+  const factor = Math.ceil(100 * Math.max(0, ...factors.filter((each) => each <= LARGEST_UPSCALE))) / 100;
+  return factor > 1 && factor > (photo.own.max_upscale ?? 1) ? factor : 0;
 }
 
-/** A badge: how a picture stands with its marketplace, or null. Rules say nothing of the cutout: ready is what looks good too. */
+const lacking = ({ facts: { needed_px: needed, product_px: there } = {} }) => (needed && there ? needed / there : 0);
+
+// How many times larger the product is in the picture than in the photo.
+const scaleOf = ({ product, box }) => (product.right - product.left) / Math.max(1, box.right - box.left);
+
+/** How a picture stands with its marketplace: a class and a mark. Rules say nothing of the cutout: ready is what looks good too. */
+export function standing(preset, needsLook) {
+  if (!preset.passed) return { kind: "bad", mark: "\u2715 " };
+  return needsLook ? { kind: "look", mark: "! " } : { kind: "good", mark: "\u2713 " };
+}
+
+export function verdictText(preset, needsLook) {
+  const name = presetShort(preset);
+  if (!preset.passed) return t("report.missed", { preset: name, count: missed(preset).length });
+  return t(needsLook ? "report.met" : "report.ready", { preset: name });
+}
+
+/** The same as a badge, or null. Beside the badge "Please look" it needs no mark of its own. */
 export function verdict(preset, needsLook) {
   if (!preset) return null;
-  const name = presetShort(preset);
-  if (preset.passed && needsLook) return make("span", { className: "badge" }, t("report.met", { preset: name }));
-  if (preset.passed) return make("span", { className: "badge good" }, `\u2713 ${t("report.ready", { preset: name })}`);
-  return make("span", { className: "badge bad" }, `\u2715 ${t("report.missed", { preset: name, count: missed(preset).length })}`);
+  const { kind, mark } = standing(preset, needsLook);
+  return kind === "look" ? make("span", { className: "badge" }, verdictText(preset, needsLook))
+    : make("span", { className: `badge ${kind}` }, mark + verdictText(preset, needsLook));
 }
 
 export const lookBadge = () => make("span", { className: "badge look" }, `! ${t("report.look")}`);
 
-/** The whole report as a list. */
-export function rules(preset) {
+/** The whole report as lists. offered: the preset as the service describes it, or undefined. */
+export function rules(preset, offered) {
   const [open, met] = [preset.checks.filter(({ passed }) => !passed), preset.checks.filter(({ passed }) => passed)];
   const folded = make("details", { open: !open.length }, make("summary", {}, t("report.rules-met", { count: met.length })), make("ul", {}, met.map(line)));
+  const hints = offered ? hintTexts(offered) : [];
   return make("section", { className: "rules" }, make("h3", {}, presetTitle(preset)),
-    make("ul", {}, open.sort((one, other) => weight(one) - weight(other)).map(line)), met.length ? folded : null);
+    open.length || preset.repairs?.length ? make("ul", {}, open.sort((one, other) => weight(one) - weight(other)).map(line), (preset.repairs ?? []).map(repaired)) : null,
+    met.length ? folded : null,
+    hints.length ? make("details", { className: "hints", open: true }, make("summary", {}, t("report.hints")), make("ul", { className: "notes" }, hints.map((hint) => make("li", {}, hint)))) : null);
+}
+
+/** What a card says of a picture: what is missing and what to do about it, else what was put right. */
+export function inShort(preset) {
+  if (!preset) return "";
+  const [first] = missed(preset);
+  if (first) return ruleText(first, { short: true });
+  return preset.repairs?.length ? `${t("rule.repaired")} ${repairText(preset.repairs[0])}` : "";
+}
+
+function repaired(repair) {
+  return make("li", { className: "good" }, make("span", { className: "mark", ariaHidden: "true" }, "\u270e"),
+    make("span", {}, make("strong", {}, `${t("rule.repaired")} `), repairText(repair)));
 }
 
 // What is to be mended stands first.

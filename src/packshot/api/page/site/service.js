@@ -1,4 +1,4 @@
-// The service that this page talks to, and nothing else: what it offers, and one photo into one picture.
+// The service that this page talks to, and nothing else: what it offers, and one photo into its pictures.
 
 import { problemText } from "./explain.js";
 import { t } from "./language.js";
@@ -31,23 +31,28 @@ export async function checkKey(key) {
 }
 
 /**
- * One photo into one picture. Sends `options` (texts) and `files` (blobs) beside the photo, then fetches the result.
+ * One photo into a picture for each preset that `options` names, or into one. Sends `options` (texts) and `files` (blobs)
+ * beside the photo, then fetches the results: { photoId, pictures: [{ facts, blob }] }, in the order of the presets.
  * named: how the service knows the photo from an earlier request, or null; then its file is not sent again.
  * once: a name for this request; sent again after a broken connection it is done, and paid for, only once.
  * onSent: called with the share of the photo that is on its way, 0..1.
  */
-export async function makePackshot({ photo, named, options, files, key, once, onSent, signal }) {
+export async function makePackshots({ photo, named, options, files, key, once, onSent, signal }) {
   const body = new FormData();
   if (named) body.append("photo_id", named);
   else body.append("image", photo, photo.name || "photo");
   for (const [name, value] of Object.entries(options)) body.append(name, value);
   for (const [name, file] of Object.entries(files)) body.append(name, file, file.name || `${name}.png`);
   const headers = { Accept: "application/json", Authorization: `Bearer ${key}`, "Idempotency-Key": once };
-  const facts = await post(address("v1/packshots"), { body, headers, onSent, signal });
-  // The link begins with the service's public address; this page may have come by another one.
-  const { pathname, search } = new URL(facts.url, document.baseURI);
-  const response = await reach(new URL(pathname + search, document.baseURI), { signal });
-  return { facts, blob: await bodyOf(response) };
+  const answer = await post(address("v1/packshots"), { body, headers, onSent, signal });
+  const fetched = async (facts) => ({ facts, blob: await picture(facts.url, signal) });
+  return { photoId: answer.photo_id, pictures: await Promise.all((answer.packshots ?? [answer]).map(fetched)) };
+}
+
+// The link begins with the service's public address; this page may have come by another one.
+async function picture(url, signal) {
+  const { pathname, search } = new URL(url, document.baseURI);
+  return bodyOf(await reach(new URL(pathname + search, document.baseURI), { signal }));
 }
 
 // XMLHttpRequest, because fetch says nothing while a large photo is on its way.

@@ -2,9 +2,10 @@
 
 import { ColourField } from "./colour_field.js";
 import { find, make, pill } from "./dom.js";
-import { presetAbout, presetShort } from "./explain.js";
-import { day, percent, t } from "./language.js";
+import { presetShort } from "./explain.js";
+import { list, percent, t } from "./language.js";
 import { FRAMES, PLAIN_LOOK, casts, contradiction, difference } from "./looks.js";
+import { PresetPills, aboutPresets, presetsOf } from "./presets.js";
 import { accepted, choice } from "./words.js";
 
 const LONGEST = ["", 1000, 1600, 2000, 3000];
@@ -18,6 +19,7 @@ export class Settings extends EventTarget {
     this.offer = offer;
     this.form = find("form");
     this.colour = new ColourField("colour", () => this.#changed());
+    this.chosen = new PresetPills({ name: "preset", offer, others: [["", t("settings.any-use")]] });
     this.form.append(...this.#parts());
     this.form.addEventListener("change", (event) => this.#changed(event.target));
     this.form.addEventListener("input", () => this.#show());
@@ -32,7 +34,8 @@ export class Settings extends EventTarget {
   /** Show a look, as if it had been chosen; says nothing. */
   set look(look) {
     this.#look = Object.freeze({ ...PLAIN_LOOK, ...look });
-    this.#check("preset", this.#look.preset);
+    this.chosen.value = this.#look.preset;
+    this.form.elements.repair.checked = this.#look.repair;
     this.#menus();
     for (const name of ["background", "frame"]) this.#check(name, this.#look[name]);
     for (const name of ["margin", "shadow", "shadow_opacity", "format", "max_px"]) this.form.elements[name].value = this.#look[name];
@@ -40,15 +43,16 @@ export class Settings extends EventTarget {
     this.#show();
   }
 
-  /** The chosen preset as the service describes it, or null. */
-  get preset() {
-    return presetOf(this.offer, this.#value("preset"));
+  /** The chosen presets as the service describes them. */
+  get presets() {
+    return presetsOf(this.offer, { preset: this.chosen.value });
   }
 
   /** The same in a few words, for where the form is folded. */
   get summary() {
     const chosen = (name) => this.form.querySelector(`[name=${name}]:checked`)?.nextSibling.textContent;
-    return [this.preset ? chosen("preset") : null, chosen("background"), this.preset ? null : chosen("frame")]
+    const { presets } = this;
+    return [presets.length ? list(presets.map(presetShort)) : null, chosen("background"), presets.length ? null : chosen("frame")]
       .filter(Boolean).join(", ");
   }
 
@@ -64,12 +68,12 @@ export class Settings extends EventTarget {
   }
 
   #parts() {
-    const presets = this.offer.presets.map(({ name, title }) => pill("preset", name, presetShort({ name, title })));
     const longest = Object.fromEntries(LONGEST.map((px) => [px, px ? t("settings.max-px.some", { px }) : t("settings.max-px.none")]));
     return [
       make("p", { id: "complaint", className: "complaint", role: "alert", hidden: true }),
-      group(t("settings.ready-for"), "preset", [pill("preset", "", t("settings.any-use"), { checked: true }), ...presets],
-        make("p", { id: "preset-about", className: "fine" })),
+      make("fieldset", { id: "preset" }, make("legend", {}, t("settings.ready-for")), this.chosen.place,
+        make("div", { id: "preset-about", className: "fine" }),
+        make("p", { className: "switch" }, make("label", { htmlFor: "repair" }, make("input", { type: "checkbox", id: "repair", name: "repair", checked: true }), t("settings.repair")))),
       make("fieldset", { id: "backgrounds" }, make("legend", {}, t("settings.background")), make("div", { className: "pills", id: "background-pills" }),
         this.colour.row, this.#pictureRow()),
       group(t("settings.frame"), "frame", Object.keys(FRAMES).map((name) => pill("frame", name, t(`settings.frame.${name || "whole"}`), { checked: !name })),
@@ -82,9 +86,10 @@ export class Settings extends EventTarget {
 
   /** The menus whose first entry depends on the preset. */
   #menus() {
-    const asked = this.preset?.options ?? {};
+    const { presets } = this;
+    const asked = Object.assign({}, ...presets.map(({ options }) => options));
     const before = this.#value("background");
-    find("background-pills").replaceChildren(...backgroundPills("background", this.preset));
+    find("background-pills").replaceChildren(...backgroundPills("background", presets));
     this.#check("background", before);
     this.#fill("shadow", asked.shadow ? t("settings.as-asked") : choice("shadow", "none"), (value) => asked.shadow || value !== "none");
     this.#fill("format", asked.format ? t("settings.as-asked") : t("settings.as-fits"), () => true);
@@ -122,9 +127,10 @@ export class Settings extends EventTarget {
   #changed(target = null, more = {}) {
     if (target?.name === "preset") this.#menus();
     const before = this.#look;
-    const read = Object.fromEntries(["preset", "background", "frame", "shadow", "format"].map((name) => [name, this.#value(name)]));
+    const read = Object.fromEntries(["background", "frame", "shadow", "format"].map((name) => [name, this.#value(name)]));
     const numbers = Object.fromEntries(["margin", "shadow_opacity", "max_px"].map((name) => [name, Number(this.#value(name)) || ""]));
-    this.#look = Object.freeze({ ...before, ...read, ...numbers, margin: Number(this.#value("margin")), colour: this.colour.value, ...more });
+    this.#look = Object.freeze({ ...before, preset: this.chosen.value, repair: this.form.elements.repair.checked, ...read, ...numbers,
+      margin: Number(this.#value("margin")), colour: this.colour.value, ...more });
     this.#show();
     if (Object.keys(difference(before, this.#look)).length) this.dispatchEvent(new CustomEvent("change", { detail: { before, after: this.#look } }));
   }
@@ -135,11 +141,13 @@ export class Settings extends EventTarget {
     this.colour.row.hidden = background !== "colour";
     find("picture-row").hidden = background !== "picture";
     find("picture-name").textContent = this.#look.picture?.name ?? "";
-    find("frame").hidden = Boolean(this.preset);
+    const { presets } = this;
+    find("frame").hidden = presets.length > 0;
     find("margin").closest("p").hidden = !this.#value("frame");
-    find("max_px").closest("p").hidden = Boolean(this.preset);
+    find("max_px").closest("p").hidden = presets.length > 0;
+    find("repair").closest("p").hidden = !presets.length;
     find("shadow_opacity").closest("p").hidden = !casts({ shadow: this.#value("shadow") });
-    find("preset-about").replaceChildren(...aboutPreset(this.preset));
+    find("preset-about").replaceChildren(...aboutPresets(presets));
     find("summary").textContent = this.summary;
     for (const output of this.form.querySelectorAll("output")) output.textContent = percent(find(output.htmlFor.value).value / 100);
   }
@@ -149,25 +157,15 @@ export class Settings extends EventTarget {
   }
 }
 
-export const presetOf = (offer, name) => offer.presets.find((preset) => preset.name === name) ?? null;
-
-/** Pills for what may lie behind the product. */
-export function backgroundPills(name, preset) {
-  const asked = preset?.options.background;
+/** Pills for what may lie behind the product. presets: those that are chosen. */
+export function backgroundPills(name, presets) {
+  const asked = presets.some(({ options }) => options.background);
   const swatch = (kind) => make("i", { className: `swatch ${kind}`, ariaHidden: "true" });
-  const asPreset = preset?.source ? t("settings.as-preset", { preset: presetShort(preset) }) : t("settings.as-chosen");
+  const asPreset = presets.length > 1 ? t("settings.as-each") : presets[0]?.source ? t("settings.as-preset", { preset: presetShort(presets[0]) }) : t("settings.as-chosen");
   const entries = [asked ? ["", asPreset, null] : ["", t("settings.background.transparent"), "clear"],
     asked ? ["transparent", t("settings.background.transparent"), "clear"] : null, ["white", t("settings.background.white"), "white"],
     ["colour", t("settings.background.colour"), null], ["picture", t("settings.background.picture"), null], ["blur", t("settings.background.blur"), null]];
   return entries.filter(Boolean).map(([value, words, kind]) => pill(name, value, words, { checked: !value, mark: kind && swatch(kind) }));
-}
-
-function aboutPreset(preset) {
-  if (!preset) return [t("settings.about-any")];
-  const { source, checked } = preset;
-  const words = [`${presetAbout(preset)} `, make("span", {}, t("settings.rules-as-of", { day: day(checked) }))];
-  if (source) words.push(" ", make("a", { href: source, target: "_blank", rel: "noreferrer" }, t("settings.source")));
-  return words;
 }
 
 function group(title, id, pills, ...more) {

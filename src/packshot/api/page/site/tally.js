@@ -1,7 +1,9 @@
 // How many photos are ready, what the others need, and how far all of them are.
 
 import { find, say } from "./dom.js";
+import { presetShort } from "./explain.js";
 import { t } from "./language.js";
+import { presetsOf } from "./presets.js";
 import { enlargement } from "./report.js";
 
 const SPEAK_EACH_MS = 6000;
@@ -16,7 +18,7 @@ export function showTally(photos, work) {
   const look = done.filter((photo) => photo.needsLook).length;
   const rules = done.filter((photo) => photo.breaksRules && !photo.needsLook).length;
   const ready = done.length - look - rules;
-  const words = [t("app.tally.ready", { count: ready, all }), look && t("app.tally.look", { count: look }),
+  const words = [...readyWords(done, { ready, all }, presetsOf(work.offer, work.look ?? {})), look && t("app.tally.look", { count: look }),
     rules && t("app.tally.rules", { count: rules }), failed && t("app.tally.failed", { count: failed })].filter(Boolean).join(", ");
   find("tally").textContent = `${words}.`;
   const settled = done.length + failed;
@@ -29,6 +31,13 @@ export function showTally(photos, work) {
   find("hint").hidden = !small;
   find("hint-words").textContent = t("app.too-small", { count: small });
   if (all) speak(`${words}.`, settled === all);
+}
+
+/** How many are ready: where there are several marketplaces, for each of them. */
+function readyWords(done, { ready, all }, presets) {
+  if (presets.length < 2) return [t("app.tally.ready", { count: ready, all })];
+  return presets.map((preset, index) => t(index ? "app.tally.ready-for-too" : "app.tally.ready-for",
+    { count: done.filter((photo) => photo.isReadyFor(preset.name)).length, all, preset: presetShort(preset) }));
 }
 
 /** Tell listeners how it goes: now and then, and when all is done. */

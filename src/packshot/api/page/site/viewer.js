@@ -1,5 +1,6 @@
 // One photo at full size: compare before and after, place, touch up, go to the next.
 
+import { neighbour, showChips } from "./chips.js";
 import { Compare } from "./compare.js";
 import { find, say } from "./dom.js";
 import { facts, more } from "./facts.js";
@@ -9,14 +10,17 @@ import { PLAIN_OWN } from "./looks.js";
 import { Own } from "./own.js";
 import { Place } from "./place.js";
 import { Previews } from "./previews.js";
-import { enlargement } from "./report.js";
+import { enlargement, verdictText } from "./report.js";
 import { Stage } from "./stage.js";
 import { TouchUp } from "./touch_up.js";
 
 const LOOKED_MS = 1200; // a picture that was in sight so long has been looked at
 const MODES = ["compare", "place", "paint"];
 
-/** changeOwn(photo, own, merge): changes a photo's own look, in part. onClosed(photo): the dialog closed while it showed this photo. */
+/**
+ * changeOwn(photo, own, merge): changes a photo's own look, in part. onSave(photo, { each }): its picture that is in sight,
+ * or each of its pictures, is to be downloaded. onClosed(photo): the dialog closed while it showed this photo.
+ */
 export class Viewer {
   photo = null;
   #mode = "compare";
@@ -24,8 +28,8 @@ export class Viewer {
   #looking = 0;
   #strokes = 0; // the newest stroke that is noted
 
-  constructor({ photos, work, offer, history, changeOwn, onClosed }) {
-    Object.assign(this, { photos, work, history, onClosed, dialog: find("viewer") });
+  constructor({ photos, work, offer, history, changeOwn, onSave, onClosed }) {
+    Object.assign(this, { photos, work, offer, history, onSave, onClosed, dialog: find("viewer") });
     const previews = new Previews({ work });
     const onChange = (own, merge) => changeOwn(this.photo, own, merge);
     this.stage = new Stage(find("stage"), find("world"));
@@ -112,6 +116,7 @@ export class Viewer {
     this.dialog.querySelector("[value=paint]").disabled = !photo.size;
     this.dialog.querySelector("[value=place]").disabled = !photo.result;
     this.#facts();
+    showChips(find("pictures"), photo.failure || paints ? null : photo, (preset) => this.#showPicture(preset));
     this.own.show(photo);
     if (paints) { if (!keep) this.touchUp.enter(photo); } else this.#compare(keep);
     if (places) this.place.enter(photo);
@@ -160,11 +165,11 @@ export class Viewer {
     const held = find("facts").contains(document.activeElement);
     find("after").hidden = false;
     find("facts").replaceChildren(...facts(this.photo, {
-      onSaved: () => { this.photo.saved = true; this.photos.changed(this.photo); },
+      onSave: (how) => this.onSave(this.photo, how),
       onRetry: () => this.work.retry(this.photo),
       onEnlarge: () => this.own.onChange({ max_upscale: enlargement(this.photo) }),
     }));
-    find("more").replaceChildren(...more(this.photo));
+    find("more").replaceChildren(...more(this.photo, this.offer));
     if (held) (find("facts").querySelector("button.strong") ?? find("viewer-name")).focus();
   }
 
@@ -180,7 +185,7 @@ export class Viewer {
 
   #news() {
     const { photo } = this;
-    return [photo.id, photo.result?.key, photo.failure?.problem.message, photo.looked, photo.given, JSON.stringify(photo.own), this.photos.all.length].join("|");
+    return [photo.id, photo.result?.key, photo.results.map(({ key }) => key).join(), photo.failure?.problem.message, photo.looked, photo.given, JSON.stringify(photo.own), this.photos.all.length].join("|");
   }
 
   /** A stroke that is new becomes a step of the page's history, too. */
@@ -200,6 +205,7 @@ export class Viewer {
   #go(by) {
     const to = this.photos.all[this.photos.all.indexOf(this.photo) + by];
     if (!to) return;
+    if (to.results.some(({ preset }) => preset === this.photo.result?.preset)) to.shown = this.photo.result.preset;
     const button = find(by < 0 ? "previous" : "next");
     const held = document.activeElement === button;
     this.#show(to, this.#mode);
@@ -212,12 +218,22 @@ export class Viewer {
     if (tool?.key(event) || ((event.ctrlKey || event.metaKey) && this.#undoes(event)) || this.#turns(event) || this.stage.key(event)) event.preventDefault();
   }
 
-  /** Left and right go from photo to photo while nothing else is done with them. */
+  /** Left and right go from photo to photo, up and down from marketplace to marketplace, while nothing else is done with them. */
   #turns(event) {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (this.#mode !== "compare" || !by || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return false;
-    this.#go(by);
+    const [across, down] = [{ ArrowLeft: -1, ArrowRight: 1 }[event.key], { ArrowUp: -1, ArrowDown: 1 }[event.key]];
+    if (this.#mode !== "compare" || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (down && this.photo.isSeveral) this.#showPicture(neighbour(this.photo, down));
+    else if (across) this.#go(across);
+    else return false;
     return true;
+  }
+
+  #showPicture(preset) {
+    if (preset === null) return;
+    const { photo } = this;
+    photo.shown = preset;
+    this.photos.changed(photo);
+    say(verdictText(photo.result.facts.preset, photo.needsLook), find("viewer-said"));
   }
 
   #anywhere(event) {
@@ -251,6 +267,7 @@ export class Viewer {
     const { photo } = this;
     this.#leaveMode();
     this.own.hide();
+    showChips(find("pictures"), null);
     this.photo = null;
     this.work.first = null;
     for (const image of this.dialog.querySelectorAll(".layer img")) image.removeAttribute("src");

@@ -2,10 +2,10 @@
 
 import { insist } from "./connection.js";
 import { t } from "./language.js";
-import { contradiction, wishOf } from "./looks.js";
+import { contradiction, looksOf, wishOf } from "./looks.js";
 import { wordOf } from "./names.js";
 import { Made } from "./photos.js";
-import { makePackshot, Problem } from "./service.js";
+import { makePackshots, Problem } from "./service.js";
 
 const IN_FLIGHT = 3;
 // What is wrong with a photo stays wrong whatever is asked for.
@@ -50,9 +50,9 @@ export class Work extends EventTarget {
     return { ...this.look, ...photo.own };
   }
 
-  /** Whether the picture of this photo is the one that is asked for now. */
+  /** Whether the pictures of this photo are those that are asked for now. */
   isDone(photo) {
-    return this.look !== null && photo.result?.key === this.#keyOf(photo);
+    return this.look !== null && sameKeys(photo.results.map(({ key }) => key), this.#keysOf(photo));
   }
 
   isSettled(photo) {
@@ -71,17 +71,16 @@ export class Work extends EventTarget {
     }
   }
 
-  /** A picture of a photo, with options of one's own: patiently, and beside what is made for the list. */
+  /** Pictures of a photo, [{ facts, blob }], with options of one's own: patiently, and beside what is made for the list. */
   async send(photo, { options, picture = null }, { signal, onSent, onWait }) {
     const once = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const painted = photo.size ? await photo.strokes.file(photo.size) : null;
     const files = { ...(picture && { background_picture: picture }), ...(painted && { touch_up: painted }) };
     const attempt = async (key) => {
       const named = [key, null].includes(photo.remote?.key) ? photo.remote.id : null;
-      const made = await makePackshot({ photo: photo.file, named, options, files, key, once, onSent, signal });
-      const id = made.facts.photo_id;
+      const { photoId: id, pictures } = await makePackshots({ photo: photo.file, named, options, files, key, once, onSent, signal });
       photo.remote = id ? { id, key } : null;
-      return made;
+      return pictures;
     };
     const patiently = () => insist(attempt, { connection: this.connection, keys: this.keys, signal, onWait });
     try {
@@ -104,36 +103,41 @@ export class Work extends EventTarget {
     return !this.stopped || (this.stopped.problem.slug === "out-of-credits" && photo.remote);
   }
 
-  #keyOf(photo) {
-    return `${wishOf(this.lookOf(photo)).key}|${photo.strokes.key}`;
+  #keysOf(photo) {
+    return looksOf(this.lookOf(photo)).map((look) => keyOf(look, photo));
   }
 
-  // Stop what is no longer wanted; take what was made before.
+  // Stop what is no longer wanted; take what was made before. Pictures stay until all those in their place are there.
   #refresh(photo) {
-    const key = this.#keyOf(photo);
-    if (photo.running && photo.running.key !== key) {
+    const keys = this.#keysOf(photo);
+    if (photo.running && !photo.running.keys.some((key) => keys.includes(key))) {
       photo.running.control.abort();
       photo.running = null;
     }
-    if (photo.failure && photo.failure.key !== key && !photo.failure.permanent) photo.failure = null;
-    const kept = photo.kept(key);
-    if (kept && photo.result !== kept) photo.take(kept);
+    if (photo.failure && !sameKeys(photo.failure.keys, keys) && !photo.failure.permanent) photo.failure = null;
+    const there = keys.map((key) => photo.kept(key)).filter(Boolean);
+    const isNews = there.some((made, index) => made !== photo.results[index]) || there.length !== photo.results.length;
+    if (isNews && there.length && (there.length === keys.length || !photo.results.length)) photo.take(there);
   }
 
   async #make(photo) {
     const control = new AbortController();
-    const running = { key: this.#keyOf(photo), control, sent: photo.remote ? 1 : 0, waits: "" };
+    const looks = looksOf(this.lookOf(photo)).filter((look) => !photo.kept(keyOf(look, photo)));
+    const keys = looks.map((look) => keyOf(look, photo));
+    const running = { keys, control, sent: photo.remote ? 1 : 0, waits: "" };
     const tell = (news) => { Object.assign(running, news); this.photos.changed(photo); };
     photo.running = running;
     this.#flying += 1;
     try {
       this.#check(photo);
       const calls = { signal: control.signal, onSent: (sent) => tell({ sent }), onWait: (waits) => tell({ waits }) };
-      const look = this.lookOf(photo);
-      const { facts, blob } = await this.send(photo, wishOf(look), calls);
-      if (!control.signal.aborted) photo.take(new Made(running.key, { facts: { ...facts, ...this.#said(look) }, blob }));
+      const all = { ...looks[0], preset: looks.map(({ preset }) => preset).join() };
+      const pictures = await this.send(photo, wishOf(all), calls);
+      if (control.signal.aborted) return;
+      pictures.forEach(({ facts, blob }, index) => photo.keep(new Made(keys[index], { facts: { ...facts, ...this.#said(looks[index]) }, blob })));
+      this.#refresh(photo);
     } catch (error) {
-      if (!control.signal.aborted) this.#failed(photo, running.key, error);
+      if (!control.signal.aborted) this.#failed(photo, error);
     } finally {
       this.#flying -= 1;
       if (photo.running === running) photo.running = null;
@@ -142,14 +146,14 @@ export class Work extends EventTarget {
     }
   }
 
-  #failed(photo, key, problem) {
+  #failed(photo, problem) {
     const ofAll = problem.slug === "out-of-credits" || (problem.slug === "invalid-option" && !photo.hasOwnLook);
     if (ofAll) {
       photo.remote = null;
       this.stopped = { problem };
       this.dispatchEvent(new Event("stopped"));
     } else {
-      photo.failure = { key, problem, permanent: OF_THE_PHOTO.has(problem.slug) };
+      photo.failure = { keys: this.#keysOf(photo), problem, permanent: OF_THE_PHOTO.has(problem.slug) };
     }
   }
 
@@ -163,3 +167,8 @@ export class Work extends EventTarget {
     if (wrong) throw new Problem({ slug: "contradiction", detail: t(...wrong) });
   }
 }
+
+/** Names a picture of a photo: the same look with the same strokes has the same key, whatever other presets go with it. */
+const keyOf = (look, photo) => `${wishOf(look).key}|${photo.strokes.key}`;
+
+const sameKeys = (one, other) => one.length === other.length && one.every((key, index) => key === other[index]);

@@ -1,0 +1,47 @@
+// The pictures of a photo for several marketplaces: how each stands, and which of them is shown.
+
+import { make } from "./dom.js";
+import { presetShort } from "./explain.js";
+import { t } from "./language.js";
+import { presetsOf } from "./presets.js";
+import { standing, verdictText } from "./report.js";
+
+/**
+ * Put a chip for each picture of a photo into a place, which is hidden where there are not several.
+ * onShow(preset): the picture for this preset is to be shown.
+ */
+export function showChips(place, photo, onShow) {
+  place.hidden = !photo?.isSeveral;
+  if (place.hidden) return place.replaceChildren();
+  const held = [...place.children].indexOf(document.activeElement);
+  place.replaceChildren(...photo.results.map((result) => {
+    const { kind, mark } = standing(result.facts.preset, photo.needsLook);
+    const words = verdictText(result.facts.preset, photo.needsLook);
+    return make("button", { type: "button", className: `chip ${kind}`, title: words, "aria-pressed": String(result === photo.result),
+      "aria-label": t("card.of", { action: words, name: photo.name }), onclick: () => onShow(result.preset) },
+    make("span", { ariaHidden: "true" }, mark), presetShort(result.facts.preset));
+  }));
+  place.children[held]?.focus();
+  return undefined;
+}
+
+/** Chips with which all photos show their picture for one marketplace. work: knows which there are. */
+export function showForAll(place, photos, work) {
+  const presets = work.look && photos.all.length ? presetsOf(work.offer, work.look) : [];
+  const states = presets.map(({ name }) => photos.all.every(({ results, result }) => result?.preset === name || !results.some(({ preset }) => preset === name)));
+  place.hidden = presets.length < 2;
+  const news = presets.map(({ name }, index) => name + states[index]).join();
+  if (place.dataset.news === news) return;
+  place.dataset.news = news;
+  const held = [...place.children].indexOf(document.activeElement);
+  place.replaceChildren(...presets.map((preset, index) => make("button", { type: "button", className: "chip", "aria-pressed": String(states[index]), onclick: () => {
+    for (const photo of photos.all) photo.shown = preset.name;
+    photos.changed();
+  } }, presetShort(preset))));
+  place.children[held]?.focus();
+}
+
+/** The preset before or after the one whose picture is shown: -1 or 1; null where there is none. */
+export function neighbour(photo, by) {
+  return photo.results[photo.results.indexOf(photo.result) + by]?.preset ?? null;
+}
