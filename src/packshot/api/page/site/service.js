@@ -46,7 +46,7 @@ export async function makePackshots({ photo, named, options, files, key, once, o
   const headers = { Accept: "application/json", Authorization: `Bearer ${key}`, "Idempotency-Key": once };
   const answer = await post(address("v1/packshots"), { body, headers, onSent, signal });
   const fetched = async (facts) => ({ facts, blob: await picture(facts.url, signal) });
-  return { photoId: answer.photo_id, pictures: await Promise.all((answer.packshots ?? [answer]).map(fetched)) };
+  return { photoId: answer.photo_id, pictures: await Promise.all((answer.packshots?.length ? answer.packshots : [answer]).map(fetched)) };
 }
 
 // The link begins with the service's public address; this page may have come by another one.
