@@ -46,16 +46,16 @@ stays as it is, and then the report says what to do.
 
 | what is lacking | repair |
 |---|---|
-| too few pixels | the product is enlarged, 1.5 times at most, where that is enough; else not at all. `max_upscale` sets another limit |
+| too few pixels | it is enlarged, 1.5 times at most (or `max_upscale`), where that is enough; else not at all |
 | too many pixels | the picture is scaled down |
 | the product fills too little or too much | the frame is fitted |
-| traces on the background, also those that no eye sees | they get the background's colour, farther than 16 px from the product |
+| traces on the background, farther than 16 px from the product | they get the background's colour |
 | the file is too large | the highest quality from 50 up that is small enough, then a smaller picture |
 | the file is too small | a higher quality |
-| the photo is animated, or stored as CMYK or with 16 bits | the first picture is used, colours become sRGB, 8 bits are written |
+| the photo is animated, CMYK, or has 16 bits | its first picture is used, in sRGB, with 8 bits |
 
-A recommended size is reached for in the same way, up to the preset's own `min_px`. A product that the photo cuts off, or
-that has far too few pixels, has to be photographed again: the report says how many px it needs, and how many it has.
+A recommended size is reached for in the same way, up to the preset's own `min_px`. A product that the photo cuts off,
+or that has far too few pixels, has to be photographed again: the report says how many px it needs and how many it has.
 `python -m bench.listings FOLDER` counts how many photos of a folder become ready for Amazon with repairs and without,
 measured by code of its own.
 
