@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) ->
     made = [path for path in tmp_path.iterdir() if path.name != "photo.jpg"]
     assert made or done.stdout.startswith("{")
     for path in made:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                assert archive.testzip() is None
+            continue
         kind = {".jpg": "JPEG"}.get(path.suffix, path.suffix[1:].upper())
         with Image.open(path) as image:
             assert image.format == kind

@@ -23,10 +23,10 @@ import posixpath
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from packshot.batch.own_files import stem_of
+from packshot.batch.times import now
 from packshot.errors import ConflictError, StorageRefused
 from packshot.storage.blocking import BlockingStorage
 
@@ -40,10 +40,6 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 _FORM = 1
 """Of the files. A packshot that finds a higher number was not written for it."""
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from packshot.batch.evenness import measure_picture
 from packshot.batch.listing import Item, Photo
 from packshot.batch.mattes import GivenMatte, KeptMatte, corrected
 from packshot.batch.own_files import thumbnail_key
+from packshot.batch.times import now
 from packshot.core.codecs.software import PACKSHOT
 from packshot.core.options import Options
 from packshot.core.recipe import Recipe
@@ -87,7 +87,7 @@ class Outcome:
             "version": item.version,
             "output": item.output,
             "fingerprint": item.fingerprint,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": now(),
             "seconds": round(self.seconds, 3),
             "ok": failure is None,
             **({"thumbnails": list(self.thumbnails)} if self.thumbnails else {}),

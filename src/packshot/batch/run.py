@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +38,7 @@ from packshot.batch.process import BatchSettings, Failure, Outcome, Outcomes, me
 from packshot.batch.progress import Progress, duration
 from packshot.batch.report import write_report
 from packshot.batch.report.page import RunFacts
+from packshot.batch.times import now
 from packshot.core.codecs.formats import BY_SUFFIX
 from packshot.core.geometry import Size
 from packshot.core.options import Options
@@ -377,7 +377,7 @@ class _Batch:
         """Note that outputs which are there are to be made again. The journal keeps it: when this run is stopped, the
         next one goes on without --force.
         """
-        at = datetime.now(UTC).isoformat(timespec="seconds")
+        at = now()
         for source, output in self.catalogue.present():
             self.journal.add({"again": {"source": source, "output": output, "at": at}})
             self.catalogue.again(source, output, at)
@@ -436,7 +436,7 @@ class _Batch:
         settings = self.task.settings
         options = settings.options.given()
         return {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": now(),
             "options": {name: "a file" if isinstance(value, bytes) else value for name, value in options.items()},
             "options_key": self.task.namings[0].options_key,
             **({"even": self.task.column or "folder"} if self.task.even else {}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from packshot.batch.printable import printable
 from packshot.batch.process import Row, made
 from packshot.batch.process import own_options as with_own_options
 from packshot.batch.review.photos import Run
+from packshot.batch.times import now
 from packshot.core import codecs
 from packshot.core.codecs import FORMATS, Limits
 from packshot.core.options import OPTIONS, Options
@@ -94,7 +94,7 @@ def remade_row(old: Row, ran: Run, recipe: Recipe, result: Result, decided: int)
         "version": old["version"],
         "output": old["output"],
         "fingerprint": make_fingerprint(old["source"], old["version"], key, ran.network, decided),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": now(),
         "seconds": round(sum(result.timings_ms.values()) / 1000, 3),
         "ok": True,
         **facts,
