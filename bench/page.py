@@ -221,7 +221,8 @@ def twenty(visit: Visit, photos: Sequence[Path]) -> list[Step]:
     """The session of a shop owner. Twenty is how many photos one has; any number will do."""
     visit.step(f"{len(photos)} photos", lambda: visit.page.set_input_files("#pick", photos), clicks=2)
     visit.step("ready for Amazon", lambda: visit.choose("preset", "amazon"), clicks=1)
-    visit.step("ready for eBay instead", lambda: visit.choose("preset", "ebay"), clicks=1)
+    visit.step("ready for eBay, too", lambda: visit.choose("preset", "ebay"), clicks=1)
+    visit.step("for eBay alone", lambda: visit.choose("preset", "amazon"), clicks=1)
     visit.step("on light gray", lambda: visit.choose_colour(GRAY), clicks=2, keys=len(GRAY))
     visit.step("with a shadow", lambda: visit.choose_shadow("contact"), clicks=2)
     visit.step("download all", visit.download, clicks=1)

@@ -36,7 +36,7 @@ def test_the_session_counts_what_the_service_counts(running: Running, tmp_path: 
     assert size < picked.sent_bytes < size + 10_000
     assert picked.received_bytes > 10_000
     assert (steps[-1].requests, steps[-1].credits) == (0, 0)
-    assert table(steps).splitlines()[-1].startswith("| **all** | 9 | 7 |")
+    assert table(steps).splitlines()[-1].startswith("| **all** | 10 | 7 |")
 
 
 def test_a_long_list_is_looked_at_before_and_after_its_results(running: Running, tmp_path: Path) -> None:

@@ -274,8 +274,9 @@ def some_repairs() -> list[notes.Note]:
         *repair.done_to_photo(rules, FileFacts(several=True, colours="cmyk", bits=16)),
         repair.frame_fitted(0.862),
         repair.ground_cleaned(0.00002),
-        repair.quality_changed(95, 80),
-        repair.quality_changed(80, 95),
+        repair.quality_changed(95, 80, "file-size"),
+        repair.quality_changed(80, 95, "background"),
+        repair.quality_changed(80, 95, "file-size"),
     ]
 
 

@@ -26,10 +26,10 @@ export function noteText(sentence, fact) {
 
 /** What was put right so that a rule is kept. repair: { code, message, facts }. */
 export function repairText({ code, message, facts }) {
-  const { percent, share, stored } = facts;
+  const { percent, share, stored, rule } = facts;
   const written = { filled: percent === undefined ? undefined : shareOf(percent / 100), cleaned: share === undefined ? undefined : atMost(share),
     stored: stored && colours(stored) };
-  return told([`repair.${code}`], { ...facts, ...Object.fromEntries(Object.entries(written).filter(([, value]) => value)) }) ?? plain(message);
+  return told([`repair.${code}.${rule}`, `repair.${code}`], { ...facts, ...Object.fromEntries(Object.entries(written).filter(([, value]) => value)) }) ?? plain(message);
 }
 
 /** What a marketplace asks and no pixel tells. A hint that this page does not know is shown as the service says it. */
