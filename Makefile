@@ -9,7 +9,7 @@ test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s $(ARGS)
 test-browser: .venv/.dev ; $(RUN) pytest -m browser -n 3 --dist loadfile  # browsers wait half of the time
 test-services: .venv/.dev ; $(RUN) pytest -m services -n 2 --dist loadfile
-test-cluster: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group cluster && $(RUN) pytest -m cluster
+test-cluster: .venv/.cluster ; $(RUN) pytest -m cluster
 cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
 fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
@@ -32,6 +32,7 @@ audit: .venv/.uv
 # --inexact: uv itself may live in there.
 .venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups --extra service && touch $@
 .venv/.dev: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact && touch $@ .venv/.serve
+.venv/.cluster: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group cluster && touch $@
 .venv/.uv:
 	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing .venv; \
 	else { python3.11 -m venv .venv || python3 -m venv .venv; } && .venv/bin/python -m pip install --quiet uv; fi

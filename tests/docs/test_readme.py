@@ -42,6 +42,7 @@ def block(start: str) -> str:
 
 COMMANDS = [line for each in blocks() if each.startswith("packshot ") for line in each.splitlines()]
 PLACES = [line for line in COMMANDS if "s3://" in line]
+REVIEWS = [line for line in COMMANDS if line.startswith("packshot review ")]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -136,14 +137,24 @@ def test_an_environment_of_ones_own(clone: Path, tmp_path: Path) -> None:
     assert str(tmp_path / ".packshot/bin/packshot") in installed.stdout
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line not in PLACES])
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line not in {*PLACES, *REVIEWS}])
 def test_a_command_does_what_its_remark_says(line: str, photos: Path, tmp_path: Path) -> None:
     done = run(line, photos, tmp_path)
     assert done.returncode == 0, done.stderr
     if remark := re.search(r"# (\S+\.(?:png|jpg|webp))", line):
         assert (photos / remark[1]).exists()
     if folder := re.search(r"--out (\S+)/", line) or re.match(r"packshot batch \S+ (\S+)/", line):
-        assert len([path for path in (photos / folder[1]).iterdir() if path.is_file()]) == 2
+        presets = re.search(r"--preset (\S+)", line)
+        made = [path for path in (photos / folder[1]).rglob("*.*g") if "packshot-report" not in path.parts]
+        assert len(made) == 2 * (presets[1].count(",") + 1 if presets else 1)
+
+
+@pytest.mark.parametrize("line", REVIEWS)
+def test_a_review_of_what_a_batch_has_made(line: str, photos: Path, tmp_path: Path) -> None:
+    out = shlex.split(line, comments=True)[2]
+    assert run(f"packshot batch photos/ {out} --preset amazon,etsy", photos, tmp_path).returncode == 0
+    started = run(f"timeout --signal INT 8 {line.replace(out, f'{out} --no-open')}", photos, tmp_path)
+    assert "2 photos to review: http://127.0.0.1:" in started.stderr
 
 
 PUT = (
