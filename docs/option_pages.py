@@ -32,8 +32,8 @@ packshot check pictures/ --preset amazon     # judges finished pictures, made an
 packshot presets amazon                      # shows a preset
 ```
 
-What no pixel tells is not checked: that it is the right
-product, alone, without text or props. Each preset lists what its marketplace asks of that kind, for you to look at.
+Pixels do not tell all: whether it is the right product, alone, without text or props. Each preset lists what its
+marketplace asks of that kind, for you to look at.
 Marketplaces change their rules, and have others for some categories. Each preset says when and how its rules were
 read, and `packshot presets --outdated` lists those that nobody has checked for a year; a preset is a small text file
 in `src/packshot/presets/`, easy to correct.

@@ -93,7 +93,7 @@ class NoteFacts(BaseModel):
 
 
 class PictureFacts(BaseModel):
-    """What is known of a finished picture."""
+    """All that is known of a finished picture."""
 
     media_type: str = Field(examples=["image/png"])
     width: int = Field(description="Of the picture, px.")

@@ -1,4 +1,4 @@
-"""What the review's page asks for, whoever serves it: `packshot review` on this machine, or a service behind its keys.
+"""The endpoints of the review's page, whoever serves it: `packshot review` here, or a service behind its keys.
 
 Every endpoint is a function of an Asked, which knows the place, the person and where work may run.
 """
@@ -34,7 +34,7 @@ _BODY = UploadLimits(
     deadline_s=30.0,
     how="Send multipart/form-data with the fields of a decision: docs/review.md.",
 )
-# What is shown may be somebody's goods of tomorrow; a picture made again has another address.
+# Pictures may show somebody's goods of tomorrow; one that is made again has another address.
 _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 
 

@@ -1,4 +1,4 @@
-// What goes out: one picture, the pictures of one photo, or all of them. Several are a ZIP.
+// Downloads: one picture, the pictures of one photo, or all of them. Several are a ZIP.
 
 import { saveAs } from "./dom.js";
 import { outputName, outputNames } from "./names.js";

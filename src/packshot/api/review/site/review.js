@@ -119,7 +119,7 @@ class Reviewing {
     return false;
   }
 
-  // What is decided
+  // Deciding
 
   /** Say it, and go on: the service's answer comes while the next photo is looked at. */
   async #judge(verdict) {
