@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tests.kit.server import Running
 
 # A busy machine may take a second for what takes a millisecond: no test is about the time of one example.
-hypothesis.settings.register_profile("packshot", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile(
+    "packshot", deadline=None, derandomize="CI" in os.environ, max_examples=50 if "CI" in os.environ else 100
+)
 hypothesis.settings.load_profile("packshot")
 
 

@@ -145,7 +145,8 @@ def test_a_command_does_what_its_remark_says(line: str, photos: Path, tmp_path: 
         assert (photos / remark[1]).exists()
     if folder := re.search(r"--out (\S+)/", line) or re.match(r"packshot batch \S+ (\S+)/", line):
         presets = re.search(r"--preset (\S+)", line)
-        made = [path for path in (photos / folder[1]).rglob("*.*g") if "packshot-report" not in path.parts]
+        others = {"packshot-report", ".packshot"}
+        made = [path for path in (photos / folder[1]).rglob("*.*g") if not others & set(path.parts)]
         assert len(made) == 2 * (presets[1].count(",") + 1 if presets else 1)
 
 
