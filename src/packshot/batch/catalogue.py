@@ -396,7 +396,7 @@ class Catalogue:
         yield from map(_item, rows)
 
     def rows(self, *, failed_only: bool = False) -> Iterator[Row]:
-        """What is known of the wanted outputs, photo by photo in the order of the listing; in no memory of its own."""
+        """All that is known of the wanted outputs, photo by photo in the order of the listing; in no own memory."""
         return self._rows("WHERE NOT ok" if failed_only else "")
 
     def worst(self, limit: int) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""What people have decided about the photos of a batch: files in OUT/packshot-review that are only ever added to.
+"""Decisions of people about the photos of a batch: files in OUT/packshot-review that are only ever added to.
 
     packshot-review/decisions/PHOTO/000001.json, 000002.json ...   PHOTO: 16 hex digits of the source key's SHA-256
     packshot-review/decisions/PHOTO/000002-XXXXXXXX.png            the corrected matte of a revision: 8 bits, gray
@@ -169,8 +169,13 @@ def _decision(said: Any) -> Decision:
     return decision
 
 
+def photo_id(source: str) -> str:
+    """The name of a photo in folders of decisions and in addresses: 16 hex digits."""
+    return hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
+
+
 def _folder(source: str) -> str:
-    return f"{DECISIONS}/{hashlib.sha256(os.fsencode(source)).hexdigest()[:16]}"
+    return f"{DECISIONS}/{photo_id(source)}"
 
 
 def _number(name: str) -> int:

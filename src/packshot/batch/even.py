@@ -52,7 +52,7 @@ be as large as it must be."""
 
 @dataclass(frozen=True)
 class Look:
-    """What is the same for all pictures of a category.
+    """All that the pictures of a category have in common.
 
     size: of the canvas, px. scale: px of the picture for each px of the photo. fill: that is asked, least: that a
     product has at least. max_upscale: how much a product may be enlarged.
@@ -85,7 +85,7 @@ def check_options(options: Options, recipes: Sequence[Recipe]) -> None:
 
 
 def even_framing(framing: Framing, options: Options) -> Framing:
-    """What is asked of every picture of a category: a canvas, a fill, and how much a product may be enlarged."""
+    """The demands on every picture of a category: a canvas, a fill, and how much a product may be enlarged."""
     return replace(
         framing,
         canvas=framing.canvas or Canvas(aspect=1.0),

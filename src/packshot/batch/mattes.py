@@ -35,6 +35,11 @@ class GivenMatte:
         raise AssertionError("a matte that was given is not found again")
 
 
+def given(matte: UInt8) -> GivenMatte:
+    """A matte that a person has made, uint8 (H, W). Nobody has measured how sure it is."""
+    return GivenMatte(MatteResult(to_unit(matte), confidence=None))
+
+
 def read_matte(data: bytes) -> UInt8:
     """A kept matte, uint8 (H, W), from its file. Raises: InputError for what is no picture."""
     picture = codecs.read(data, codecs.probe(data, Limits(min_side_px=1)))
@@ -42,7 +47,7 @@ def read_matte(data: bytes) -> UInt8:
 
 
 def corrected(data: bytes, size: Size) -> GivenMatte:
-    """The matte that a person has made of a photo, from its file. Nobody has measured how sure it is.
+    """The matte that a person has made of a photo, from its file.
 
     size: of the photo. Raises: InputError where it is not that of the matte.
     """
@@ -51,7 +56,7 @@ def corrected(data: bytes, size: Size) -> GivenMatte:
         raise InvalidOption(
             f"The corrected matte has {size_of(matte)} px, and the photo {size} px.", hint="Correct the photo again."
         )
-    return GivenMatte(MatteResult(to_unit(matte), confidence=None))
+    return given(matte)
 
 
 class KeptMatte:

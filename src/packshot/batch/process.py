@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from packshot.batch.even import even_framing, placed
 from packshot.batch.evenness import measure_picture
-from packshot.batch.listing import Item, Photo
+from packshot.batch.listing import Item, Photo, Placing
 from packshot.batch.mattes import GivenMatte, KeptMatte, corrected
 from packshot.batch.own_files import thumbnail_key
 from packshot.batch.times import now
@@ -33,7 +33,7 @@ from packshot.storage.blocking import open_storage
 MAX_PHOTO_BYTES = 1_000_000_000
 
 Row = dict[str, Any]
-"""What is known of one output, as JSON has it: a line of the journal, a line of the report."""
+"""All that is known of one output, as JSON has it: a line of the journal, a line of the report."""
 
 
 @dataclass(frozen=True)
@@ -201,15 +201,17 @@ def _write(item: Item, result: Result, small: tuple[str, ...], settings: BatchSe
     except PackshotError as error:
         return Outcome(item, failure=Failure.of(error), thumbnails=small)
     small += _write_thumbnail(settings, item.fingerprint, "output", result.data)
-    facts = made(result)
-    if item.placing is not None:
-        facts["even"] = {**item.placing._asdict(), "figures": measure_picture(result.data, result.product)}
-    return Outcome(item, facts, thumbnails=small)
+    return Outcome(item, made(result, item.placing), thumbnails=small)
 
 
-def made(result: Result) -> Row:
-    """What is known of an output, as JSON has it."""
+def made(result: Result, placing: Placing | None = None) -> Row:
+    """All that is known of an output, as JSON has it. placing: of a picture of an even catalogue, whose look is
+    measured, too.
+    """
     report = result.report
+    even: Row = {}
+    if placing is not None:
+        even["even"] = {**placing._asdict(), "figures": measure_picture(result.data, result.product)}
     return {
         "media_type": result.media_type,
         "bytes": len(result.data),
@@ -222,6 +224,7 @@ def made(result: Result) -> Row:
         "review": bool(result.review),
         "notes": [note.message for note in result.notes],
         "preset": None if report is None else report.to_dict(),
+        **even,
     }
 
 

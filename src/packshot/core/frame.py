@@ -34,6 +34,10 @@ class Frame:
         width, height = (max(1, round(self.scale * length)) for length in box.size)
         return Box(left, top, left + width, top + height)
 
+    def shown(self, box: Box) -> Box:
+        """The part of a box of the photo that the output shows, px of the output."""
+        return self.place(box).within(Box.full(self.size))
+
     def is_photo(self, photo: Size) -> bool:
         """Whether the output is the photo's own frame, pixel by pixel."""
         return self == Frame(photo, notes=self.notes)

@@ -9,7 +9,6 @@ from packshot.core.codecs import Raster
 from packshot.core.codecs.exif import with_software
 from packshot.core.foreground import estimate_foreground
 from packshot.core.frame import Frame, make_frame
-from packshot.core.geometry import Box
 from packshot.core.recipe import Framing
 from packshot.core.render import framed_mask, render
 from packshot.core.rules import is_repairable
@@ -91,7 +90,7 @@ def check_rules(work: Work) -> None:
     work.report = judge(
         find_preset(work.recipe.preset),
         work.encoded,
-        work.frame.place(work.visible).within(Box.full(work.frame.size)),
+        work.frame.shown(work.visible),
         mask=framed_mask(work.found.matte, work.frame),
         edges=work.visible_edges,
     )

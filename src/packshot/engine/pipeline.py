@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from packshot.core import codecs
 from packshot.core.codecs import Raster
-from packshot.core.geometry import Box, reached_edges
+from packshot.core.geometry import reached_edges
 from packshot.core.matte import bounding_box, is_empty, visible_box
 from packshot.core.rotate import turn_ground, turn_matte, turn_picture, turned_edges
 from packshot.engine.drawing import DRAWING, decontaminate, take_backdrop
@@ -118,7 +117,8 @@ def run(
     mattes: Mattes | None = None,
 ) -> Result:
     """The picture that a job asks for, the first one of several. `run_all` has the parameters and errors."""
-    return next(_results(job, network, codec, cancellation, keep_matte=keep_matte, software=software, mattes=mattes))
+    first = replace(job, recipes=job.recipes[:1])
+    return run_all(first, network, codec, cancellation, keep_matte=keep_matte, software=software, mattes=mattes)[0]
 
 
 def run_all(
@@ -154,29 +154,17 @@ def run_all(
     packshot.errors.NoForeground
         Nothing in the photo stands out.
     """
-    return tuple(_results(job, network, codec, cancellation, keep_matte=keep_matte, software=software, mattes=mattes))
-
-
-def _results(
-    job: Job,
-    network: Network,
-    codec: Codecs,
-    cancellation: Cancellation | None,
-    *,
-    keep_matte: bool,
-    software: str | None,
-    mattes: Mattes | None,
-) -> Iterator[Result]:
     work = Work(job.recipe, network, codec, cancellation, software)
     work.job, work.mattes = job, mattes
     follow(FINDING, work)
     *others, last = job.recipes
+    results = []
     for recipe in others:
         picture = work.for_picture(recipe)
         picture.laps_ms, work.laps_ms = work.laps_ms, {}  # the first picture's times are those of the photo, too
-        yield _result(follow(DRAWING, picture), keep_matte=keep_matte)
+        results.append(_result(follow(DRAWING, picture), keep_matte=keep_matte))
     work.recipe = last  # the last one takes what the others have left, and gives it free
-    yield _result(follow(DRAWING, work), keep_matte=keep_matte)
+    return (*results, _result(follow(DRAWING, work), keep_matte=keep_matte))
 
 
 def _result(work: Work, *, keep_matte: bool) -> Result:
@@ -190,7 +178,7 @@ def _result(work: Work, *, keep_matte: bool) -> Result:
         size=work.frame.size,
         photo_size=work.picture.size,
         box=work.product,
-        product=work.frame.place(work.around).within(Box.full(work.frame.size)),
+        product=work.frame.shown(work.around),
         confidence=work.found.confidence,
         review=_needs_review(work.found.confidence, work.network),
         notes=(*work.frame.notes, *work.rendering.notes),

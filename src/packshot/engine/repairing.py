@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from packshot.core.geometry import Box
 from packshot.core.render import framed_mask
 from packshot.core.repair import (
     best_quality,
@@ -54,7 +53,7 @@ def _fill(work: Work) -> bool:
     asked = work.recipe.framing.fill
     if "fill" not in work.recipe.mends or asked is None:
         return False
-    shown = work.frame.place(work.visible).within(Box.full(work.frame.size)).size
+    shown = work.frame.shown(work.visible).size
     fill = max(shown.width / work.frame.size.width, shown.height / work.frame.size.height)
     fitting = fitting_fill(_rules(work), asked, fill)
     if fitting is None:

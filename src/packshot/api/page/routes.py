@@ -45,6 +45,11 @@ class Page:
 def router(service: Service) -> APIRouter:
     """GET and HEAD of the page and its files."""
     page = read_page(_ON_OWN_MACHINE if service.settings.only_here else _ELSEWHERE)
+    return page_router(page, at="/", files_at="/page")
+
+
+def page_router(page: Page, *, at: str, files_at: str) -> APIRouter:
+    """GET and HEAD of a page at one path, and of its files below another one."""
     routes = APIRouter(include_in_schema=False)
 
     async def index(request: Request) -> Response:
@@ -52,12 +57,12 @@ def router(service: Service) -> APIRouter:
 
     async def file(request: Request, version: str, name: str) -> Response:
         if name not in page.files:
-            raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="The page is at /.")
+            raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint=f"The page is at {at}.")
         # While an update is rolled out, a page may ask a newer or older replica: what is there will do, uncached.
         return answer_file(request, name, page.files[name], for_ever=version == page.version)
 
-    routes.add_api_route("/", index, methods=["GET", "HEAD"])
-    routes.add_api_route("/page/{version}/{name}", file, methods=["GET", "HEAD"])
+    routes.add_api_route(at, index, methods=["GET", "HEAD"])
+    routes.add_api_route(f"{files_at}/{{version}}/{{name}}", file, methods=["GET", "HEAD"])
     return routes
 
 

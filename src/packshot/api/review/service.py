@@ -8,12 +8,10 @@ from functools import partial
 from typing import TypeVar
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from packshot.api.dialect import BEARER, Call, Dialect, Endpoint
-from packshot.api.errors import UnknownPath
-from packshot.api.page.routes import answer_file
+from packshot.api.page.routes import page_router
 from packshot.api.review.routes import PREFIX, ROUTES, Asked, Handle, on_a_thread, place_of, read_review_page
 from packshot.batch.review import Review
 from packshot.errors import DeadlineExceeded, StorageError
@@ -48,19 +46,7 @@ def dialect(reviews: Mapping[str, Review]) -> Dialect:
 
 def router() -> APIRouter:
     """GET and HEAD of the page and its files. It holds nothing of a batch, and asks for a key."""
-    page, routes = read_review_page(with_keys=True), APIRouter(include_in_schema=False)
-
-    async def index(request: Request) -> Response:
-        return answer_file(request, "index.html", page.files["index.html"])
-
-    async def file(request: Request, version: str, name: str) -> Response:
-        if name not in page.files:
-            raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint="The page is at /review.")
-        return answer_file(request, name, page.files[name], for_ever=version == page.version)
-
-    routes.add_api_route("/review", index, methods=["GET", "HEAD"])
-    routes.add_api_route("/review/{version}/{name}", file, methods=["GET", "HEAD"])
-    return routes
+    return page_router(read_review_page(with_keys=True), at="/review", files_at="/review")
 
 
 def _endpoint(reviews: Mapping[str, Review], method: str, path: str, handle: Handle) -> Endpoint:

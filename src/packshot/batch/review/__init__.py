@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from packshot.batch.decisions import Decision, Decisions, Verdict, new_matte_key, pair_keys
+from packshot.batch.decisions import Decision, Decisions, Verdict, new_matte_key, pair_keys, photo_id
 from packshot.batch.journal import journal_version, read_journal
-from packshot.batch.mattes import GivenMatte, read_matte
+from packshot.batch.mattes import given, read_matte
 from packshot.batch.own_files import stem_of, thumbnail_key
 from packshot.batch.printable import printable
 from packshot.batch.process import MAX_PHOTO_BYTES, Row, shared_network, thumbnail
@@ -27,14 +27,14 @@ from packshot.batch.review.making import (
     own_options,
     remade_row,
 )
-from packshot.batch.review.photos import Lines, Shown, last_lines, make_shown, photo_id
+from packshot.batch.review.photos import Lines, Shown, last_lines, make_shown
 from packshot.core import codecs
 from packshot.core.codecs import FORMATS, LIBRARY_LIMITS
 from packshot.core.codecs.software import PACKSHOT
 from packshot.core.options import Options
-from packshot.core.picture import UInt8, to_uint8, to_unit
+from packshot.core.picture import UInt8, to_uint8
 from packshot.core.recipe import Framing, Recipe
-from packshot.engine.job import MatteResult, make_job
+from packshot.engine.job import make_job
 from packshot.engine.network import Network
 from packshot.engine.pipeline import run, run_all
 from packshot.engine.presets import recipe_for
@@ -126,7 +126,7 @@ class Review:
             painted = laid_over(self._painted(decision), touch_up)
             matte = self._find_matte(shown, data, painted, _options_of(decision))
         recipe = recipe_for(Options(form="cutout", format="webp", quality=80, max_px=PREVIEW_PX))
-        return run(make_job(data, recipe), self._network(shown), mattes=_given(matte)).data
+        return run(make_job(data, recipe), self._network(shown), mattes=given(matte)).data
 
     def judge(self, shown: Shown, verdict: Verdict, *, by: str, comment: str = "") -> Shown:
         """Decide about a photo and leave its pictures as they are.
@@ -338,7 +338,7 @@ class Review:
         return self._now(shown.source)
 
     def _draw(self, shown: Shown, data: bytes, change: _Change) -> list[Result]:
-        network, mattes = self._network(shown), None if change.matte is None else _given(change.matte)
+        network, mattes = self._network(shown), None if change.matte is None else given(change.matte)
         return list(run_all(make_job(data, _recipes(shown, change.options)), network, software=PACKSHOT, mattes=mattes))
 
     def lacks(self, shown: Shown) -> bool:
@@ -385,7 +385,3 @@ def _painted_key(matte_key: str) -> str:
 def _recipes(shown: Shown, options: Mapping[str, str]) -> tuple[Recipe, ...]:
     """How each of a photo's pictures is made."""
     return tuple(output_recipe(row, ran, options) for row, ran in zip(shown.rows, shown.runs, strict=True))
-
-
-def _given(matte: UInt8) -> GivenMatte:
-    return GivenMatte(MatteResult(to_unit(matte), confidence=None))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from packshot.batch.even import placed
-from packshot.batch.evenness import measure_picture
 from packshot.batch.listing import Placing, make_fingerprint
 from packshot.batch.printable import printable
 from packshot.batch.process import Row, made
@@ -85,10 +84,8 @@ def _preset(row: Row, options: Mapping[str, Any]) -> str | None:
 
 def remade_row(old: Row, ran: Run, recipe: Recipe, result: Result, decided: int) -> Row:
     """The line for an output that was made again. decided: `Decision.made`."""
-    facts, placing, key = made(result), _placing(old), recipe.key
-    if placing is not None:
-        key = placing.options_key(key)
-        facts["even"] = {**placing._asdict(), "figures": measure_picture(result.data, result.product)}
+    placing = _placing(old)
+    key = recipe.key if placing is None else placing.options_key(recipe.key)
     return {
         "source": old["source"],
         "version": old["version"],
@@ -97,7 +94,7 @@ def remade_row(old: Row, ran: Run, recipe: Recipe, result: Result, decided: int)
         "at": now(),
         "seconds": round(sum(result.timings_ms.values()) / 1000, 3),
         "ok": True,
-        **facts,
+        **made(result, placing),
     }
 
 

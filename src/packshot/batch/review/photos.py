@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from packshot.batch.decisions import Decision
+from packshot.batch.decisions import Decision, photo_id
 from packshot.batch.printable import printable
 from packshot.batch.process import Row
 from packshot.batch.report import as_cell
@@ -89,11 +88,6 @@ class Shown:
         sure = self.confidence
         bad = ("failed" not in self.states, "broken" not in self.states, "review" not in self.states)
         return (self.is_decided, *bad, sure is None, sure, os.fsencode(self.source))
-
-
-def photo_id(source: str) -> str:
-    """What a photo is called in addresses: 16 hex digits."""
-    return hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
 
 
 def last_lines(journal: Iterator[Row]) -> dict[str, Lines]:

@@ -231,7 +231,7 @@ class Reviewing {
     this.#notice(t("review.conflict", { by, time: clock.format(new Date(at)) }), photo);
   }
 
-  // What others decide
+  // Decisions of others
 
   async #follow() {
     let changes;
@@ -260,7 +260,7 @@ class Reviewing {
     }
   }
 
-  // What is shown
+  // Showing
 
   #take(now) {
     const at = this.photos.findIndex(({ id }) => id === now.id);
