@@ -31,6 +31,7 @@
      |   |- BadSignature       a result URL that was not made here, or was altered
      |   |- ResultExpired      past its life
      |   |- ResultUnknown      never existed
+     |   |   '- JobUnknown     a job that the key has not
      |   |- StoreUnavailable   the place that holds results failed
      |   '- StorageRefused     a place or file that may not be read or written: waiting does not help
      |       |- FileMissing    a file that is not there
@@ -208,6 +209,10 @@ class ResultExpired(StorageError):
 
 class ResultUnknown(StorageError):
     slug = "result-unknown"
+
+
+class JobUnknown(ResultUnknown):
+    slug = "job-unknown"
 
 
 class StoreUnavailable(StorageError):

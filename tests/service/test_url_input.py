@@ -544,7 +544,7 @@ class TestBounds:
             assert await here.fetch(origin.url, by=key("other")) == PICTURE
             answered.set()
 
-            here.input.lookups.shutdown()  # all lookups have ended
+            here.input.guard.lookups.shutdown()  # all lookups have ended
             assert await here.fetch(origin.url) == PICTURE
             assert here.outcomes() == {"timeout": 7, "ok": 2, "busy": 1}
 

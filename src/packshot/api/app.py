@@ -29,6 +29,7 @@ from packshot.api.middleware import (
     RequestContext,
     RequestSmugglingGuard,
 )
+from packshot.api.native import jobs
 from packshot.api.native import routes as native
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
@@ -104,6 +105,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours works offline
         redoc_url=None,
     )
+    service.worker.describe = partial(jobs.event, service)
     reviews = open_reviews(service.settings)
     dialect.mount(app, service, (*DIALECTS, *NEUTRAL, *([review.dialect(reviews)] if reviews else ())))
     app.include_router(docs.router(app))

@@ -16,7 +16,14 @@ from packshot.api.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, Mis
 from packshot.errors import EmptyFile, FileTooLarge
 
 Form = list[tuple[str, str | bytes]]
-"""The parts of a form in their order: a file is bytes. A file input that nobody filled in is the text ""."""
+"""The parts of a form in their order: a file is an UploadedFile. A file input that nobody filled in is the text ""."""
+
+
+class UploadedFile(bytes):
+    """The bytes of a file. filename: as the client calls it, or ""."""
+
+    filename: str = ""
+
 
 MULTIPART, URLENCODED, JSON = "multipart/form-data", "application/x-www-form-urlencoded", "application/json"
 # Boundaries, part headers and the few short fields beside the files.
@@ -39,6 +46,8 @@ class UploadLimits:
 
     file_bytes: the parts that are files, and the most bytes of each. They are taken for files whether or not the
         client gave them a file name. max_fields: other parts, and files that are empty or as short as a field.
+    max_files: files in all; one of each name where it is not said. max_bytes: of a multipart body; without it, that of
+        one file of each name.
     deadline_s: from the first to the last byte of the body.
     text_bytes: the most bytes of a body that is urlencoded or JSON. how: what to do, for a body that cannot be read.
     """
@@ -48,11 +57,18 @@ class UploadLimits:
     max_fields: int = 16
     text_bytes: int = 0
     how: str = HOW
+    max_files: int = 0
+    max_bytes: int = 0
+
+    @property
+    def files(self) -> int:
+        """The most files of a form."""
+        return self.max_files or len(self.file_bytes)
 
     @property
     def form_bytes(self) -> int:
         """The most bytes of a multipart body."""
-        return sum(self.file_bytes.values()) + OVERHEAD_BYTES
+        return self.max_bytes or sum(self.file_bytes.values()) + OVERHEAD_BYTES
 
 
 async def read_form(request: Request, limits: UploadLimits) -> Form:
@@ -63,7 +79,7 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
     MalformedRequest, UnsupportedEncoding, BodyTooLarge, FileTooLarge, BodyTooSlow, ClientDisconnect
     """
     kind = request.headers.get("content-type", "")
-    if _media_type(request) != MULTIPART:
+    if media_type_of(request) != MULTIPART:
         raise MalformedRequest(f"The Content-Type is {kind[:100]!r}.", hint=limits.how)
     _, parameters = parse_options_header(kind)
     boundary = parameters.get(b"boundary", b"")
@@ -83,7 +99,7 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
     ------
     MalformedRequest, UnsupportedEncoding, BodyTooLarge, FileTooLarge, BodyTooSlow, ClientDisconnect
     """
-    kind = _media_type(request)
+    kind = media_type_of(request)
     if kind == MULTIPART:
         fields: dict[str, object] = {}
         for name, value in await read_form(request, limits):
@@ -131,13 +147,14 @@ def _parts(body: bytearray, boundary: bytes, charset: str, limits: UploadLimits)
         content = memoryview(body)[head_end + len(_BLANK_LINE) : end]
         has_file_name, is_expected = b"filename" in said, name in limits.file_bytes
         files += len(content) > (0 if is_expected else MAX_FIELD_BYTES) and (has_file_name or is_expected)
-        if files > len(limits.file_bytes):
-            raise _malformed(f"There are more than {len(limits.file_bytes)} files.", limits)
+        if files > limits.files:
+            raise _malformed(f"There are more than {limits.files} files.", limits)
         if len(form) + 1 - files > limits.max_fields:
             raise _malformed(f"There are more than {limits.max_fields} fields.", limits)
         if has_file_name or is_expected:
             _check_file(name, len(content), limits)
-            form.append((name, "" if not content and said.get(b"filename") == b"" else bytes(content)))
+            nobody_filled_it_in = not content and said.get(b"filename") == b""
+            form.append((name, "" if nobody_filled_it_in else _file(content, said.get(b"filename", b""), charset)))
             continue
         if len(content) > MAX_FIELD_BYTES:
             raise _malformed(f"The field `{name[:40]}` has more than {MAX_FIELD_BYTES} bytes.", limits)
@@ -160,9 +177,15 @@ def _between(body: bytearray, boundary: bytes, limits: UploadLimits) -> list[tup
         if found is None:
             raise _malformed(f"The form is cut off in its part {len(spans) + 1}: the last boundary is missing.", limits)
         spans.append((start, found.start()))
-        if len(spans) > len(limits.file_bytes) + limits.max_fields:
+        if len(spans) > limits.files + limits.max_fields:
             raise _malformed("There are too many parts.", limits)
     return spans
+
+
+def _file(content: memoryview, filename: bytes, charset: str) -> UploadedFile:
+    file = UploadedFile(content)
+    file.filename = _text(filename, charset)
+    return file
 
 
 def _disposition(head: bytes) -> dict[bytes, bytes]:
@@ -219,7 +242,8 @@ def _from_urlencoded(body: bytes, limits: UploadLimits) -> dict[str, object]:
     return dict(reversed(pairs))
 
 
-def _media_type(request: Request) -> str:
+def media_type_of(request: Request) -> str:
+    """The media type of a body, in small letters and without parameters."""
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 

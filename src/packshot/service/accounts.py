@@ -202,6 +202,18 @@ class Accounts:
         self._note_use(info)
         return info
 
+    def get(self, key_id: str) -> KeyInfo:
+        """The key of an id, for work on its behalf. It does not count as used.
+
+        Raises: UnknownKey, LockedKey, DatabaseUnavailable.
+        """
+        rows = self._database.rows(select(*_COLUMNS).where(KEYS.c.id == key_id))
+        if not rows:
+            raise UnknownKey("There is no such API key.", hint="`packshot keys list` shows them.", key_id=key_id)
+        info = _info(rows[0])
+        self._check(info)
+        return info
+
     def list(self) -> Sequence[KeyInfo]:
         """All keys that were ever made, oldest first."""
         rows = self._database.rows(select(*_COLUMNS).order_by(KEYS.c.created_at, KEYS.c.id))

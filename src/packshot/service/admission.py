@@ -22,6 +22,8 @@ LARGE_BYTES = 400 << 20
 """Work that needs more memory is large: it takes seconds, not parts of one. 16 megapixels as a cutout."""
 LOOKOUTS = 2
 """Threads that look at headers, so that one file cannot hold up all others."""
+BACKGROUND = "background"
+"""The one key of all work that no client waits for."""
 IN_USE_S = 600.0
 """A key that has come within that time may come again: large work of another key leaves it a worker."""
 
@@ -32,6 +34,7 @@ class _Waiter:
 
     key: str
     memory_bytes: int
+    background: bool = False
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -45,6 +48,9 @@ class Admission:
     Of those that wait, the key with the least work running comes first, then the request that came first. Large work
     shares `memory_bytes`, and while a second key is in use it leaves one worker to what is not large: one caller's
     slow photos cannot keep another's waiting.
+
+    Work in the background, whose client is not waiting, takes no place in the queue and is never turned away because
+    that is full. All of it together is one key: while others wait, it gets one share among them.
 
     A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
     `running` says is what the processors do. A request that gives up while it waits is never computed.
@@ -63,6 +69,7 @@ class Admission:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         self._lookouts = ThreadPoolExecutor(LOOKOUTS, thread_name_prefix="lookout")
         self._looking = 0
+        self._behind = 0
         self._waiting: list[_Waiter] = []
         self._at_work: list[_Waiter] = []
         self._came_s: dict[str, float] = {}  # of the two keys that came last
@@ -80,7 +87,7 @@ class Admission:
         """For how long new work has been refused; 0 while it is let in."""
         return time.monotonic() - self._closed_s if self.draining else 0.0
 
-    async def look(self, work: Callable[[], T]) -> T:
+    async def look(self, work: Callable[[], T], *, background: bool = False) -> T:
         """Run something that takes milliseconds, whatever the photo, before the real work: a look at its header.
 
         Raises
@@ -88,28 +95,31 @@ class Admission:
         ShuttingDown, QueueFull
             At once; nothing was looked at.
         """
-        self.refuse_or_pass()
+        self._refuse_drained() if background else self.refuse_or_pass()
         self._looking += 1
+        self._behind += background
         self._idle.clear()
         try:
             return await asyncio.shield(self._on(self._lookouts, work))
         finally:
             self._looking -= 1
+            self._behind -= background
             self._note_idle()
 
-    async def run(self, work: Callable[[], T], *, key: str = "", memory_bytes: int = 0) -> T:
+    async def run(self, work: Callable[[], T], *, key: str = "", memory_bytes: int = 0, background: bool = False) -> T:
         """Run `work` on a worker thread, with this task's context variables. The caller sets a deadline around it.
 
-        key: whose work it is. memory_bytes: the most that it will take.
+        key: whose work it is. memory_bytes: the most that it will take. background: whether no client waits for it.
 
         Raises
         ------
         ShuttingDown, QueueFull
             At once; nothing was computed.
         """
-        self.refuse_or_pass()
-        waiter = _Waiter(key, memory_bytes)
-        self._note_key(key)
+        self._refuse_drained() if background else self.refuse_or_pass()
+        waiter = _Waiter(BACKGROUND if background else key, memory_bytes, background)
+        self._note_key(waiter.key)
+        self._behind += background
         self._waiting.append(waiter)
         self._idle.clear()
         self._let_in()
@@ -118,6 +128,7 @@ class Admission:
         except asyncio.CancelledError:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
+                self._behind -= waiter.background
                 self._let_in()  # it may have kept others waiting
                 self._note_idle()
             else:
@@ -139,16 +150,19 @@ class Admission:
 
     def refuse_or_pass(self) -> None:
         """Raise what `run` would raise at once. Asked before a photo is read, for there is no need to read it then."""
-        if self.draining:
-            raise ShuttingDown(
-                "The service is shutting down.", retry_after_s=FIRST_RETRY_S, hint="Send it again in a moment."
-            )
-        if self.running + self.queued >= self._workers + self._queue_limit:
+        self._refuse_drained()
+        if self.running + self.queued - self._behind >= self._workers + self._queue_limit:
             retry_after_s = self._retry_after_s()
             raise QueueFull(
                 "The service has as much work as it can hold.",
                 retry_after_s=retry_after_s,
                 hint=f"Send it again in {retry_after_s} s.",
+            )
+
+    def _refuse_drained(self) -> None:
+        if self.draining:
+            raise ShuttingDown(
+                "The service is shutting down.", retry_after_s=FIRST_RETRY_S, hint="Send it again in a moment."
             )
 
     def _retry_after_s(self) -> int:
@@ -221,6 +235,7 @@ class Admission:
 
     def _leave(self, waiter: _Waiter) -> None:
         self._at_work.remove(waiter)
+        self._behind -= waiter.background
         self.running -= 1
         self._let_in()
         self._note_idle()

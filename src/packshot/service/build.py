@@ -19,6 +19,8 @@ from packshot.engine.network import Network, load_network
 from packshot.errors import ShuttingDown
 from packshot.service.accounts import Accounts, KeyInfo
 from packshot.service.admission import Admission
+from packshot.service.background import BackgroundJobs
+from packshot.service.background_worker import BackgroundWorker
 from packshot.service.codec_process import CodecProcesses
 from packshot.service.database import Database
 from packshot.service.idempotency import Idempotency
@@ -26,12 +28,14 @@ from packshot.service.jobs import Jobs
 from packshot.service.ledger import Ledger
 from packshot.service.logs import bind_key
 from packshot.service.photos import Photos
+from packshot.service.queue import Queue
 from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, open_results
 from packshot.service.state import Link, State
 from packshot.service.tasks import Tasks
 from packshot.service.telemetry import Telemetry, make_telemetry
 from packshot.service.url_input import UrlInput
+from packshot.service.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,7 +69,10 @@ class Service:
     jobs: Jobs
     photos: Photos
     tasks: Tasks
+    background: BackgroundJobs
+    worker: BackgroundWorker
     url_input: UrlInput
+    webhooks: Webhooks
     sweeper: Sweeper
     telemetry: Telemetry
     now: Callable[[], float]
@@ -77,23 +84,26 @@ class Service:
         await asyncio.gather(asyncio.to_thread(self._warm), look_at(self.store))
         self.telemetry.start()
         sweeping = asyncio.gather(self.sweeper.run(), self.photos.run(), self.ledger.run(lost_after_s(self.settings)))
+        working = asyncio.create_task(self.worker.run())
         log.info("packshot %s is ready, with %s", __version__, self.network.card.name)
         try:
             yield
         finally:
             log.info("stopping: %d requests are finished first", self.admission.running + self.admission.queued)
             sweeping.cancel()
+            working.cancel()
             # Work that the end of the drain has cancelled ends with its stage. A thread that goes on is left behind:
             # serve ends the process all the same.
             # Tasks have no request that the server waits for: the rest of the drain is theirs.
             rest_s = max(LAST_STAGE_S, self.settings.drain_s - self.admission.draining_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.admission.drain(), rest_s)
-            await self.tasks.close()
+            await asyncio.gather(self.tasks.close(), self.worker.close())
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
-            await asyncio.gather(sweeping, return_exceptions=True)
+            await asyncio.gather(sweeping, working, return_exceptions=True)
             self.jobs.codecs.close()
             self.url_input.close()
+            self.webhooks.close()
             self.database.close()
             await asyncio.to_thread(self.telemetry.close)
             log.info("stopped")
@@ -180,6 +190,29 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
     fail_closed = settings.rate_limit_away == "closed"
     rate_limiter = RateLimiter(settings.rate_limit, settings.rate_limit_url, fail_closed=fail_closed)
     rate_limiter.on_failure = telemetry.metrics.limits_not_shared
+    queue, url_input = Queue(database, now), UrlInput(settings, telemetry)
+    webhooks = Webhooks(settings, state.url_secrets, now)
+    background = BackgroundJobs(
+        database=database,
+        queue=queue,
+        store=store,
+        url_input=url_input,
+        webhooks=webhooks,
+        most_photos=settings.job_photos,
+        now=now,
+    )
+    worker = BackgroundWorker(
+        jobs=jobs,
+        background=background,
+        queue=queue,
+        accounts=accounts,
+        ledger=ledger,
+        webhooks=webhooks,
+        limits=native_limits(settings),
+        workers=settings.workers,
+        max_file_bytes=settings.v1_max_file_bytes,
+        ended=telemetry.metrics.work_ended,
+    )
     return Service(
         settings=settings,
         network=network,
@@ -193,7 +226,10 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         jobs=jobs,
         photos=photos,
         tasks=Tasks(database, jobs, now, lost_after_s(settings)),
-        url_input=UrlInput(settings, telemetry),
+        background=background,
+        worker=worker,
+        url_input=url_input,
+        webhooks=webhooks,
         sweeper=Sweeper(store, settings.result_ttl_s),
         telemetry=telemetry,
         now=now,

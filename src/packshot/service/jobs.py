@@ -210,6 +210,14 @@ class Jobs:
         with self._counted():
             return await self._make_and_keep_once(key, photo, remember, accepted)
 
+    async def make_behind(self, key: KeyInfo, photo: Submission, remember: Remember, charge_id: str) -> StoredResult:
+        """The same for work that no client waits for: it takes no place in the queue, and the photo is not kept.
+
+        charge_id: the name of its charge. Whoever does the work again after this process has died can give it back.
+        """
+        with self._counted():
+            return await self._make_and_keep_once(key, photo, remember, charge_id=charge_id)
+
     async def check(
         self, key: KeyInfo, picture: Submission, count: Callable[[Job], Awaitable[None]] | None = None
     ) -> Report:
@@ -260,9 +268,14 @@ class Jobs:
         photo: Submission,
         remember: Remember | None = None,
         accepted: Callable[[Job], Awaitable[None]] | None = None,
+        charge_id: str | None = None,
     ) -> StoredResult:
-        async with self._charged(key, photo.photo_id) as charge, self._deadline():
-            stored = await self._keep(await self._compute(key, photo, accepted=accepted))
+        """charge_id: of work in the background."""
+        async with self._charged(key, photo.photo_id, charge_id) as charge, self._deadline():
+            if charge_id is not None:
+                photo = replace(photo, photo_id=None)
+            results = await self._compute(key, photo, accepted=accepted, background=charge_id is not None)
+            stored = await self._keep(results)
             if remember is not None:
                 charge.also = partial(_told_credits, remember, stored)
         return replace(stored, credits=charge.credits, photo_id=self._keep_photo(key, photo))
@@ -273,6 +286,8 @@ class Jobs:
         photo: Submission,
         finish: Callable[[bytes], bytes] | None = None,
         accepted: Callable[[Job], Awaitable[None]] | None = None,
+        *,
+        background: bool = False,
     ) -> tuple[Result, ...]:
         asked = time.perf_counter()
         mattes = None if photo.photo_id is None else self.photos.mattes(key.id, photo.photo_id)
@@ -285,7 +300,7 @@ class Jobs:
             self.telemetry.computed(first)
             return first, *others
 
-        return await self._admitted(key, photo, work, accepted)
+        return await self._admitted(key, photo, work, accepted, background=background)
 
     async def _admitted(
         self,
@@ -293,11 +308,13 @@ class Jobs:
         photo: Submission,
         work: _Work[T],
         accepted: Callable[[Job], Awaitable[None]] | None = None,
+        *,
+        background: bool = False,
     ) -> T:
         """Check a submission by its first bytes, wait for a worker, work. When this is cancelled, so is the work."""
         cancellation = Cancellation()
         try:
-            job = await self.admission.look(photo.check)
+            job = await self.admission.look(photo.check, background=background)
             if accepted is not None:
                 await accepted(job)
             codec = self.codecs.for_work(cancellation)
@@ -305,6 +322,7 @@ class Jobs:
                 partial(work, job, codec=codec, cancellation=cancellation),
                 key=key.id,
                 memory_bytes=job.memory_bytes(),
+                background=background,
             )
         finally:
             cancellation.cancel()
@@ -331,12 +349,14 @@ class Jobs:
         return replace(kept, results=tuple(fetched))
 
     @asynccontextmanager
-    async def _charged(self, key: KeyInfo, photo_id: str | None) -> AsyncIterator[_Charge]:
+    async def _charged(
+        self, key: KeyInfo, photo_id: str | None, charge_id: str | None = None
+    ) -> AsyncIterator[_Charge]:
         """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled.
 
         A photo that has a name and is paid for takes none.
         """
-        charge, metrics = _Charge(new_charge_id()), self.telemetry.metrics
+        charge, metrics = _Charge(charge_id or new_charge_id()), self.telemetry.metrics
 
         def take() -> None:
             charge.credits = self.ledger.charge(key.id, charge.id, photo_id)
@@ -385,6 +405,11 @@ def request_hash(photo: Submission) -> str:
     photo_id = photo.photo_id or photo_id_of(photo.data)
     wanted = ",".join(recipe.key for recipe in recipes)
     return hashlib.sha256(f"{wanted}\0{photo_id}".encode()).hexdigest()
+
+
+def named(key_id: str, idempotency_key: str) -> str:
+    """The id of the work in the background that an owner's idempotency key stands for."""
+    return hashlib.sha256(f"{key_id}\0{idempotency_key}".encode()).hexdigest()[:32]
 
 
 def _told_credits(remember: Remember, stored: StoredResult, within: Connection, spent: int) -> None:

@@ -105,6 +105,10 @@ class Metrics:
         for outcome in ("ok", *_FETCHES.values()):
             self._fetches.labels(outcome)
 
+        self._work = self._counter("work", "Photos and webhooks of jobs, by how they ended.", "kind", "outcome")
+        for kind in ("photo", "webhook"):
+            for outcome in ("done", "again", "failed"):
+                self._work.labels(kind, outcome)
         self._looks = self._counter(
             "mattes_looked_up", "Renderings of photos that are kept, by what was found.", "found"
         )
@@ -179,6 +183,10 @@ class Metrics:
             self._stage_s.labels("fetch").observe(took_s)
         outcome = "ok" if error is None else next(_FETCHES[kind] for kind in type(error).__mro__ if kind in _FETCHES)
         self._fetches.labels(outcome).inc()
+
+    def work_ended(self, kind: str, outcome: str) -> None:
+        """A photo or a webhook of a job: done, failed, or to be tried again."""
+        self._work.labels(kind, outcome).inc()
 
     def charged(self, count: int) -> None:
         self._charged.inc(count)

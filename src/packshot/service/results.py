@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 SWEEP_EVERY_S = 3600.0
 GRACE_S = 600.0  # downloads that began in a link's last second still get their end
+JOB_LIFE_S = 7 * 24 * 3600.0
+"""So long jobs are kept, whether or not they have finished."""
+INPUTS = "jobs/"
+"""Before the names of photos that wait for a job."""
 _SWEPT = "sweep"  # the object whose age says when a bucket was swept last
 _PAUSE_S = 0.2  # between two pages of a listing, 1000 files each
 
@@ -142,6 +146,21 @@ class ResultStore:
             found = await self.storage.open(key)
             return StoredFile(found.size_bytes, _with_failures(found.chunks))
 
+    async def put_input(self, name: str, data: bytes) -> None:
+        """Keep a photo for a job, under a name of the caller's."""
+        with _failures():
+            await self.storage.write(INPUTS + name, data, "application/octet-stream")
+
+    async def read_input(self, name: str) -> bytes:
+        """Such a photo. Raises ResultUnknown."""
+        with _failures(), _unknown_if_missing():
+            return await self.storage.read(INPUTS + name)
+
+    async def remove_inputs(self, names: Sequence[str]) -> None:
+        """Remove such photos; one that is not there is no error."""
+        with _failures():
+            await self.storage.remove([INPUTS + name for name in names])
+
     async def link(self, name: str, life_s: int) -> str | None:
         """An address that serves a result without us for `life_s`; None where there is none. Raises ResultUnknown."""
         key = _key(name)
@@ -153,14 +172,18 @@ class ResultStore:
         with _failures():
             await self.storage.check()
 
-    async def remove_older(self, before: float) -> int:
-        """Remove results last written before `before`, seconds since 1970, and leftovers; how many went."""
+    async def remove_older(self, before: float, inputs_before: float = 0.0) -> int:
+        """Remove results last written before `before`, seconds since 1970, and leftovers; how many went.
+
+        inputs_before: the same for photos of jobs.
+        """
         with _failures():
             if not await self._take_turn():
                 return 0
             count = await self.storage.remove_leftovers(before)
             async for page in self.storage.list():
                 old = [entry.key for entry in page if entry.modified < before and _is_result(entry.key)]
+                old += [entry.key for entry in page if entry.modified < inputs_before and entry.key.startswith(INPUTS)]
                 if old:
                     await self.storage.remove(old)
                 count += len(old)
@@ -229,7 +252,8 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Remove results that are old now; returns how many went."""
-        return await self.store.remove_older(self.now() - self.ttl_s - GRACE_S)
+        now = self.now()
+        return await self.store.remove_older(now - self.ttl_s - GRACE_S, now - JOB_LIFE_S - GRACE_S)
 
     async def run(self) -> None:
         """Sweep at once and then every `every_s`. A sweep that fails is logged, and the next one tries again."""

@@ -209,6 +209,32 @@ class Settings(BaseModel):
     url_input_deadline_s: float = _seconds(
         "Longest time from such a URL to the last byte of its picture, redirects included.", 10.0
     )
+    webhooks: Literal["off", "https", "http"] = setting(
+        "Whether jobs may tell an address of their caller's that they have finished, and of which kind: docs/jobs.md. "
+        "https and http need packshot[url].",
+        "off, https, or http for both",
+        default="off",
+    )
+    webhook_hosts: tuple[str, ...] = setting(
+        "Hosts that webhooks may go to, as in PACKSHOT_URL_INPUT_HOSTS.",
+        "names separated by commas",
+        default=(),
+        shown="every host",
+    )
+    webhook_networks: tuple[str, ...] = setting(
+        "Networks that webhooks may go to beside the public internet, on any port, as in PACKSHOT_URL_INPUT_NETWORKS: "
+        "for an automation on a machine of your own.",
+        "networks such as 10.20.30.0/28 or fd00:1::/64, separated by commas",
+        default=(),
+        shown="none",
+    )
+    job_photos: int = _whole("Most photos of one job.", 500, 1, 10_000)
+    job_bytes: int = _whole(
+        "Most bytes of the files that one job is sent with; photos by URL do not count.",
+        200 * 1024**2,
+        1024,
+        1024**4,
+    )
     review_places: dict[str, str] = setting(
         "Outputs of batches that are reviewed at /review: docs/review.md. Every key of the service reaches all of "
         "them. The photos are where the batch's journal says, and must be in reach of the service.",
@@ -375,19 +401,27 @@ class Settings(BaseModel):
             database_url(value)
         return value
 
-    @field_validator("url_input_hosts")
+    @field_validator("url_input_hosts", "webhook_hosts")
     @classmethod
     def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(re.fullmatch(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", each) for each in value):
             raise ValueError
         return tuple(each.lower() for each in value)
 
-    @field_validator("url_input_networks")
+    @field_validator("url_input_networks", "webhook_networks")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ipaddress.ip_network(each)) for each in value)
 
-    @field_validator("url_secrets", "cors_origins", "url_input_hosts", "url_input_networks", mode="before")
+    @field_validator(
+        "url_secrets",
+        "cors_origins",
+        "url_input_hosts",
+        "url_input_networks",
+        "webhook_hosts",
+        "webhook_networks",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -467,7 +501,14 @@ class Settings(BaseModel):
         return value
 
     @field_validator(
-        "log_level", "log_format", "device", "results_delivery", "rate_limit_away", "url_input", mode="before"
+        "log_level",
+        "log_format",
+        "device",
+        "results_delivery",
+        "rate_limit_away",
+        "url_input",
+        "webhooks",
+        mode="before",
     )
     @classmethod
     def _lower(cls, value: object) -> object:

@@ -1,5 +1,5 @@
 """The tables that outlive a process: keys, their spending by day, charges that are not settled, photos that are paid
-for, remembered requests, and tasks.
+for, remembered requests, tasks, and jobs with their work.
 
 They are the same in SQLite and in PostgreSQL. migrations/ makes them, step by step from release to release; this is
 what its last step leaves. Times are seconds since 1970, days are UTC's, as text: 2026-11-22.
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Double,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -97,4 +98,37 @@ TASKS = Table(
     Column("started_at", Double, nullable=False),
     Column("outcome", Text),  # NULL: at work
     Index("tasks_by_age", "started_at"),
+)
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("key_id", String, nullable=False),
+    Column("request_hash", String, nullable=False),
+    Column("wishes", Text, nullable=False),  # JSON: options, and where the files among them lie
+    Column("webhook_url", Text),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),  # NULL: work is left
+    Column("cancelled_at", Double),
+    Index("jobs_by_key", "key_id", "created_at"),
+    Index("jobs_by_age", "created_at"),
+)
+
+WORK = Table(
+    "work",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("job_id", String, nullable=False),
+    Column("kind", String, nullable=False),  # photo, webhook
+    Column("number", Integer, nullable=False),
+    Column("source", Text, nullable=False),  # JSON: what is to be worked on
+    Column("state", String, nullable=False, server_default="waiting"),
+    Column("due_at", Double, nullable=False),  # waiting: when it may begin; working: when it counts as lost
+    Column("claims", Integer, nullable=False, server_default="0"),  # the last one alone may end it
+    Column("losses", Integer, nullable=False, server_default="0"),  # claims whose process has died
+    Column("outcome", Text),
+    CheckConstraint("state IN ('waiting', 'working', 'done', 'failed', 'cancelled')", name="work_state"),
+    Index("work_by_turn", "kind", "state", "number", "due_at"),
+    Index("work_by_job", "job_id", "kind", "number"),
 )

@@ -7,7 +7,6 @@ the transaction that settles its credit. A task whose process ended before it wa
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import secrets
@@ -22,7 +21,7 @@ from packshot import errors
 from packshot.errors import ConflictError, PackshotError, ResultUnknown, ShuttingDown
 from packshot.service.database import Database
 from packshot.service.idempotency import KEPT_S, check_key
-from packshot.service.jobs import Jobs, StoredResult, at_last, begun, recalled, remembered, request_hash
+from packshot.service.jobs import Jobs, StoredResult, at_last, begun, named, recalled, remembered, request_hash
 from packshot.service.tables import TASKS
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Tasks:
         """
         if idempotency_key is not None:
             check_key(idempotency_key)
-        task_id = secrets.token_urlsafe(16) if idempotency_key is None else _named(key.id, idempotency_key)
+        task_id = secrets.token_urlsafe(16) if idempotency_key is None else named(key.id, idempotency_key)
         digest = await asyncio.to_thread(request_hash, photo)
         accepted, ended = asyncio.Event(), hold()
         running = asyncio.create_task(self._run(key, photo, task_id, digest, accepted))
@@ -199,11 +198,6 @@ class Tasks:
 
     def _forget(self, task_id: str) -> None:
         self._database.change(delete(TASKS).where(TASKS.c.id == task_id))
-
-
-def _named(key_id: str, idempotency_key: str) -> str:
-    """The id of the task that an owner's idempotency key stands for."""
-    return hashlib.sha256(f"{key_id}\0{idempotency_key}".encode()).hexdigest()[:32]
 
 
 def _told(task_id: str, outcome: str) -> Task:

@@ -1,4 +1,4 @@
-"""One GET over HTTP to addresses that were checked, over httpcore, which comes with packshot[url].
+"""One request over HTTP to addresses that were checked, over httpcore, which comes with packshot[url].
 
 httpcore asks a network backend for its connections. The one here knows no names: it connects to the addresses that it
 was made with. TLS checks the certificate against the name in the URL, as ever.
@@ -7,7 +7,7 @@ was made with. TLS checks the certificate against the name in the URL, as ever.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 32 * 1024
 """Of all that comes before the body, interim answers too. The service's own callers may send as much."""
+_FOR_PICTURES: Mapping[str, str] = {"Accept": "image/*, */*;q=0.1"}
 _FAULTS = (httpcore.NetworkError, httpcore.ProtocolError)
 
 
@@ -31,9 +32,17 @@ def trusted() -> ssl.SSLContext:
 
 @asynccontextmanager
 async def answer(
-    target: Target, addresses: Sequence[Address], tls: ssl.SSLContext, patience_s: float
+    target: Target,
+    addresses: Sequence[Address],
+    tls: ssl.SSLContext,
+    patience_s: float,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = _FOR_PICTURES,
 ) -> AsyncIterator[httpcore.Response]:
     """The head of the answer, and its body as it comes, from the first of these addresses that can be connected to.
+
+    A GET, or a POST where there is a body.
 
     A pool of its own for each request: no proxy or setting of the environment, no cookies, no connection that was
     opened under another name. patience_s: for connecting, shared by the addresses.
@@ -46,16 +55,21 @@ async def answer(
     """
     backend = _CheckedBackend(addresses, patience_s / len(addresses))
     url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.target)
-    headers: dict[bytes | str, bytes | str] = {
+    head: dict[str, str] = {
         "Host": target.authority,
         "User-Agent": f"packshot/{__version__}",
-        "Accept": "image/*, */*;q=0.1",
         "Accept-Encoding": "identity",
         "Connection": "close",
+        **headers,
     }
+    if body is not None:
+        head["Content-Length"] = str(len(body))
+    method = "GET" if body is None else "POST"
     try:
         async with httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=backend) as pool:
-            response = await pool.handle_async_request(httpcore.Request("GET", url, headers=headers))
+            response = await pool.handle_async_request(
+                httpcore.Request(method, url, headers=list(head.items()), content=body)
+            )
             backend.head_has_come()
             try:
                 yield response

@@ -1,28 +1,19 @@
-"""Pictures from URLs that callers give: the guard before them. Nothing else of the service opens one.
-
-A caller who names an address makes this machine connect to it (server-side request forgery). So the URL is read
-strictly, its name is resolved once, every address of it must be public, and the connection goes to an address that was
-checked: no second look into the DNS can lead elsewhere. Redirects are read here and checked like the first URL.
-"""
+"""Pictures from URLs that callers give, behind the guard of url_guard.py. Redirects are checked like the first URL."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from ipaddress import ip_address, ip_network
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from packshot.core import codecs
 from packshot.core.codecs.formats import sniff
 from packshot.errors import (
-    BadSettings,
     FileTooLarge,
     PackshotError,
     QueueFull,
@@ -31,8 +22,9 @@ from packshot.errors import (
     UrlRefused,
     UrlTooSlow,
 )
+from packshot.service.environment import variable_of
 from packshot.service.ledger import out_of_credits
-from packshot.service.url_target import Address, Target, is_public, read_url
+from packshot.service.url_guard import UrlGuard
 
 if TYPE_CHECKING:
     import httpcore
@@ -40,12 +32,11 @@ if TYPE_CHECKING:
     from packshot.service.accounts import KeyInfo
     from packshot.service.settings import Settings
     from packshot.service.telemetry import Telemetry
+    from packshot.service.url_target import Address
 
 log = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 3
-MAX_ADDRESSES = 64  # of one name; large sites have a dozen
-TRIED_ADDRESSES = 3
 RETRY_S = 2
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # A body in pieces of a few bytes costs a core more than its bytes are worth. Real ones come in kilobytes.
@@ -57,19 +48,28 @@ class UrlInput:
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         """Raises BadSettings where the setting asks for it and packshot[url] is not installed."""
-        self.schemes = {"off": (), "https": ("https",), "http": ("https", "http")}[settings.url_input]
-        self.hosts = settings.url_input_hosts
-        self.networks = tuple(map(ip_network, settings.url_input_networks))
-        self.tls = _trusted() if self.schemes else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
         self.deadline_s = settings.url_input_deadline_s
         self._telemetry = telemetry
         self._slots = _Slots(2 * settings.workers + 8)
-        # Of their own: a name server that does not answer holds a thread for half a minute.
-        self.lookups = ThreadPoolExecutor(self._slots.most, thread_name_prefix="lookup")
+        self.guard = UrlGuard(
+            settings.url_input,
+            settings.url_input_hosts,
+            settings.url_input_networks,
+            self._slots.most,
+            variable_of("url_input"),
+        )
 
     def close(self) -> None:
-        """Let the threads go; one that waits for a name server is left behind."""
-        self.lookups.shutdown(wait=False)
+        """Let the guard's threads go."""
+        self.guard.close()
+
+    def check(self, url: str, *, field: str, hint: str) -> None:
+        """Return if a URL may be fetched, as far as its text tells. Raises UrlRefused."""
+        self._check_on(field, hint)
+        try:
+            self.guard.check(self.guard.read(url))
+        except ValueError as error:
+            raise UrlRefused(f"The URL in {field} {error}.", hint=hint, field=field) from error
 
     async def fetch(
         self, url: str, *, field: str, hint: str, key: KeyInfo, max_bytes: int, reserve: Callable[[int], None]
@@ -90,12 +90,7 @@ class UrlInput:
             Nothing was opened: the key has no credit, or too many fetches are running.
         """
         fetch = _Fetch(self, field, hint, max_bytes, reserve)
-        if not self.schemes:
-            raise UrlRefused(
-                f"{field} cannot be used: this service opens no URL that a caller gives it.",
-                hint=f"{hint} Whoever runs the service can turn it on with PACKSHOT_URL_INPUT.",
-                field=field,
-            )
+        self._check_on(field, hint)
         if key.credits == 0:
             raise out_of_credits()
         with self._telemetry.fetching():
@@ -105,6 +100,14 @@ class UrlInput:
             finally:
                 # Its lookup, which may go on when nobody waits for it any more, holds a thread: it keeps its slot.
                 fetch.lookup.add_done_callback(lambda _: self._slots.give_back(key.id))
+
+    def _check_on(self, field: str, hint: str) -> None:
+        if not self.guard.schemes:
+            raise UrlRefused(
+                f"{field} cannot be used: this service opens no URL that a caller gives it.",
+                hint=f"{hint} Whoever runs the service can turn it on with {self.guard.setting}.",
+                field=field,
+            )
 
     async def _in_time(self, fetch: _Fetch, url: str) -> bytes:
         """One deadline over names, connections, redirects and the body. What fails is logged with its host alone."""
@@ -162,11 +165,18 @@ class _Fetch:
         """The file that the URL leads to, over redirects. Raises TimeoutError, and what `UrlInput.fetch` raises."""
         from packshot.service.url_connection import answer  # noqa: PLC0415 - an extra
 
+        guard = self._rules.guard
         for _ in range(MAX_REDIRECTS + 1):
-            target = self._read(url)
-            addresses = await self._addresses(target)
             try:
-                async with answer(target, addresses, self._rules.tls, self._rules.deadline_s) as response:
+                target = guard.read(url)
+                self.host = target.host
+                guard.check(target)
+                self.lookup = guard.look_up(target)
+                addresses = await guard.addresses(target, self.lookup)
+            except ValueError as error:
+                raise self._refused(str(error)) from error
+            try:
+                async with answer(target, addresses, guard.tls, self._rules.deadline_s) as response:
                     if response.status not in REDIRECTS:
                         return self._picture(await self._body(response))
                     location = _header(response, "location")
@@ -188,33 +198,6 @@ class _Fetch:
 
     def _failed(self, why: str) -> UrlFailed:
         return UrlFailed(f"The URL in {self._field} {why}.", hint=self._hint, field=self._field)
-
-    def _read(self, url: str) -> Target:
-        try:
-            target = read_url(url, self._rules.schemes)
-        except ValueError as error:
-            raise self._refused(str(error)) from error
-        self.host = target.host
-        if self._rules.hosts and not any(_is_listed(target.host, each) for each in self._rules.hosts):
-            raise self._refused("has a host that is not among those that this service opens")
-        return target
-
-    async def _addresses(self, target: Target) -> Sequence[Address]:
-        """Addresses of the host; all that it has were checked."""
-        known = target.address
-        if known is None:
-            self.lookup = self._rules.lookups.submit(_resolve, target.host, target.port)
-            found = await asyncio.wrap_future(self.lookup)
-        else:
-            found = [known]
-        if not 0 < len(found) <= MAX_ADDRESSES or not all(self._may_open(each, target) for each in found):
-            raise self._refused("cannot be opened: only public addresses are, on the usual port of http or https")
-        return found[:TRIED_ADDRESSES]
-
-    def _may_open(self, address: Address, target: Target) -> bool:
-        if any(address in network for network in self._rules.networks):
-            return True
-        return target.has_usual_port and is_public(address)
 
     async def _body(self, response: httpcore.Response) -> bytes:
         """The body, counted as it comes."""
@@ -260,25 +243,3 @@ class _Fetch:
 def _header(response: httpcore.Response, name: str) -> str:
     """All headers of this name as one, "" where there is none."""
     return ", ".join(value.decode("latin-1") for key, value in response.headers if key.lower() == name.encode())
-
-
-def _is_listed(host: str, entry: str) -> bool:
-    """Whether an entry of the operator's list is the host, or as .example.com a domain that it belongs to."""
-    return host == entry.removeprefix(".") or (entry.startswith(".") and host.endswith(entry))
-
-
-def _resolve(host: str, port: int) -> list[Address]:
-    """Every address of a name, in the order in which the system prefers them; none where there is no such name."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return list(dict.fromkeys(ip_address(str(address[0])) for *_, address in found))
-
-
-def _trusted() -> ssl.SSLContext:
-    try:
-        from packshot.service.url_connection import trusted  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise BadSettings("PACKSHOT_URL_INPUT needs httpx.", hint="Install packshot[url].") from error
-    return trusted()

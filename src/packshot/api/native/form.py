@@ -57,7 +57,7 @@ async def read_order(request: Request, settings: Settings) -> Order:
     names = [value for name, value in form if name == PHOTO_ID and value]
     form = [(name, value) for name, value in form if name != PHOTO_ID]
     if not names:
-        return Order(file_in(form, "image"), "", Options.from_fields(_given(form)))
+        return Order(file_in(form, "image"), "", options_in(form))
     if len(names) > 1 or not isinstance(names[0], str):
         raise MalformedRequest("`photo_id` is one text.", hint="Send the photo_id of an answer.", field=PHOTO_ID)
     if any(value for name, value in form if name == "image"):
@@ -66,7 +66,7 @@ async def read_order(request: Request, settings: Settings) -> Order:
             hint="Send the photo, or name one that came before.",
             field=PHOTO_ID,
         )
-    return Order(b"", names[0], Options.from_fields(_given(form)))
+    return Order(b"", names[0], options_in(form))
 
 
 async def read_picture(request: Request, settings: Settings) -> tuple[bytes, Options]:
@@ -79,7 +79,7 @@ async def read_picture(request: Request, settings: Settings) -> tuple[bytes, Opt
     MissingImage, EmptyFile, and everything that read_form raises.
     """
     form = await read_form(request, upload_limits(settings))
-    return file_in(form, "image"), Options.from_fields(_given(form))
+    return file_in(form, "image"), options_in(form)
 
 
 async def read_check(request: Request, settings: Settings) -> Submission:
@@ -102,6 +102,11 @@ async def read_check(request: Request, settings: Settings) -> Submission:
             "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
         )
     return Submission(picture, recipe_for(options), check_limits(settings))
+
+
+def options_in(form: Form) -> Options:
+    """The options that a form names, as fields or in its JSON part. Raises InvalidOption, MalformedRequest."""
+    return Options.from_fields(_given(form))
 
 
 def _given(form: Form) -> dict[str, object]:
@@ -190,13 +195,18 @@ FACTS = {
 
 def packshots_body() -> dict[str, Any]:
     """The form of POST /v1/packshots."""
-    fields = {name: field_schema(name, option) for name, option in OPTIONS.items()}
-    plain = {name: schema for name, schema in fields.items() if OPTIONS[name].kind != "file"}
-    beside = {"type": "object", "description": _OPTIONS, "properties": plain, "additionalProperties": False}
     image = {**BINARY, "description": _PHOTO}
     photo = {"image": image, PHOTO_ID: {"type": "string", "description": _NAME}}
     # That one of the two must come is said in words: generators of clients make nothing of a form with `oneOf`.
-    return form_body({**photo, **fields, "options": beside}, [], additionalProperties=False)
+    return form_body({**photo, **option_fields()}, [], additionalProperties=False)
+
+
+def option_fields() -> dict[str, Any]:
+    """The options as fields of a form, and all but the files in one JSON part."""
+    fields = {name: field_schema(name, option) for name, option in OPTIONS.items()}
+    plain = {name: schema for name, schema in fields.items() if OPTIONS[name].kind != "file"}
+    beside = {"type": "object", "description": _OPTIONS, "properties": plain, "additionalProperties": False}
+    return {**fields, "options": beside}
 
 
 def checks_body() -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from starlette.responses import JSONResponse, Response
 
 from packshot import __version__
 from packshot.core.codecs.formats import FORMATS
@@ -21,6 +22,13 @@ from packshot.service.jobs import Stored, StoredResult
 from packshot.service.ledger import DayUsage
 
 DAYS = 30
+
+
+def described(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """All facts as JSON."""
+    fixed = {"Cache-Control": "no-store", "Vary": "Accept"}
+    return JSONResponse(model.model_dump(mode="json"), status, headers={**fixed, **(headers or {})})
+
 
 _RULE_FIGURES = (
     "The figures of the rule, from which a program can write the sentences in any language: what it demands "
@@ -207,17 +215,22 @@ class Account(BaseModel):
     used: int = Field(description="Credits spent since the key was made.")
     rate: str | None = Field(description="Requests that may come; null: no limit.", examples=["600/minute"])
     expires_at: datetime | None
+    webhook_secret: str | None = Field(
+        description="Checks the signatures of webhooks to you (Standard Webhooks); null where the service sends none.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
     usage: list[Day] = Field(description=f"The last {DAYS} days, newest first; days without a photo are left out.")
 
     @classmethod
-    def of(cls, key: KeyInfo, usage: Sequence[DayUsage], *, rate: str | None) -> Self:
+    def of(cls, service: Service, key: KeyInfo, usage: Sequence[DayUsage]) -> Self:
         return cls(
             id=key.id,
             name=key.name,
             credits=key.credits,
             used=key.used,
-            rate=key.rate or rate,
+            rate=key.rate or service.settings.rate_limit,
             expires_at=None if key.expires_at is None else datetime.fromtimestamp(int(key.expires_at), UTC),
+            webhook_secret=service.webhooks.secret(key.id) if service.webhooks.guard.schemes else None,
             usage=[Day(day=row.day, succeeded=row.succeeded, failed=row.failed, credits=row.credits) for row in usage],
         )
 

@@ -1,4 +1,7 @@
-"""The native API: POST /v1/packshots and /v1/checks, GET /v1/account and /v1/about. From the request to the answer."""
+"""The native API: POST /v1/packshots and /v1/checks, GET /v1/account and /v1/about. From the request to the answer.
+
+jobs.py has /v1/jobs.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,15 @@ import json
 import re
 import zipfile
 
-from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from packshot.api import results
 from packshot.api.dialect import BEARER, IDEMPOTENCY_KEY, Call, Dialect, Endpoint
 from packshot.api.errors import NotAcceptable
 from packshot.api.http import accepted, preferred
-from packshot.api.native import form
+from packshot.api.native import form, jobs
 from packshot.api.native.form import ZIP, read_check, read_order
-from packshot.api.native.models import DAYS, About, Account, ArchivedPicture, Checked, Packshot
+from packshot.api.native.models import DAYS, About, Account, ArchivedPicture, Checked, Packshot, described
 from packshot.api.upload import JSON
 from packshot.core.codecs.formats import FORMATS
 from packshot.core.geometry import Box
@@ -66,7 +68,7 @@ async def check_picture(call: Call) -> Response:
 
 async def tell_account(call: Call) -> Response:
     usage = await asyncio.to_thread(call.service.ledger.usage, DAYS, call.key.id)
-    return described(Account.of(call.key, usage, rate=call.service.settings.rate_limit))
+    return described(Account.of(call.service, call.key, usage))
 
 
 async def tell_about(call: Call) -> Response:
@@ -93,11 +95,6 @@ def wants_json(accept: str, recipes: tuple[Recipe, ...]) -> bool:
             allowed=offers,
         )
     return best == JSON
-
-
-def described(model: BaseModel) -> Response:
-    """All facts as JSON."""
-    return JSONResponse(model.model_dump(mode="json"), headers={"Cache-Control": "no-store", "Vary": "Accept"})
 
 
 def picture(made: Made) -> Response:
@@ -194,6 +191,7 @@ DIALECT = Dialect(
             body=form.checks_body,
             sample="-F image=@picture.jpg -F preset=amazon",
         ),
+        *jobs.ENDPOINTS,
         Endpoint(
             "GET",
             ("/v1/account",),

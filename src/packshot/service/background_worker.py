@@ -1,0 +1,279 @@
+"""Does the work of jobs: a lane for photos and one for webhooks, each on as many items at once as it is wide.
+
+A replica that stops gives its items back. One that is killed says nothing, and its items go to others when their leases
+end. A photo is charged under the name of its claim, so whoever does it again gives the credit of the claim before back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from packshot.core.options import Options
+from packshot.engine.job import Submission
+from packshot.engine.presets import recipes_for
+from packshot.errors import (
+    CapacityError,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    JobUnknown,
+    PackshotError,
+    ResultUnknown,
+    StoreUnavailable,
+    UrlTooSlow,
+)
+from packshot.service.background import HINT, BackgroundJob, BackgroundJobs
+from packshot.service.jobs import StoredResult, at_last, remembered
+from packshot.service.logs import bind_key, bind_request
+from packshot.service.photos import photo_id_of
+from packshot.service.queue import BEAT_S, Item, Kind, Queue, Superseded
+from packshot.service.webhooks import AT_ONCE, PAUSES_S
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from packshot.core.codecs import Limits
+    from packshot.service.accounts import Accounts, KeyInfo
+    from packshot.service.jobs import Jobs
+    from packshot.service.ledger import Ledger
+    from packshot.service.webhooks import Webhooks
+
+POLL_S = 1.0
+"""So often an idle replica looks whether another one has begun a job."""
+TIDY_S = 600.0
+MOST_TRIES = 3
+"""Of a photo whose work ends without an answer: the process died, it took too long, or its URL did."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
+_WITHIN_TRIES = (DeadlineExceeded, UrlTooSlow)
+_WHEN_BACK = (CapacityError, StoreUnavailable)
+
+Describe = Callable[[BackgroundJob], Mapping[str, Any]]
+"""A job as the API shows it, for the body of its webhook."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Lane:
+    """Items of one kind, so many at once."""
+
+    kind: Kind
+    width: int
+    work: Callable[[Item], Awaitable[None]]
+    running: dict[asyncio.Task[None], Item] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True, eq=False)
+class BackgroundWorker:
+    """One per replica.
+
+    limits: what photos are accepted. max_file_bytes: of one that is brought from a URL. ended: told of each item how it
+    ended. describe: set by the API, whose words a webhook has.
+    """
+
+    jobs: Jobs
+    background: BackgroundJobs
+    queue: Queue
+    accounts: Accounts
+    ledger: Ledger
+    webhooks: Webhooks
+    limits: Limits
+    workers: int
+    max_file_bytes: int
+    ended: Callable[[str, str], None]
+    describe: Describe | None = None
+    beat_s: float = BEAT_S
+    _lanes: tuple[_Lane, ...] = field(init=False)
+    _checking: set[asyncio.Future[None]] = field(default_factory=set, init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self._lanes = (_Lane("photo", self.workers, self._photo), _Lane("webhook", AT_ONCE, self._webhook))
+        self.background.on_change.append(self._changed)
+
+    @property
+    def running(self) -> int:
+        """Items at work here."""
+        return sum(len(lane.running) for lane in self._lanes)
+
+    async def run(self) -> None:
+        """Claim and work until this is cancelled. Items at work go on: `close` ends them."""
+        await asyncio.gather(*(self._run(lane) for lane in self._lanes), self._beat(), self._tidy())
+
+    async def close(self) -> None:
+        """End the items that are at work, and give them back."""
+        running = [task for lane in self._lanes for task in lane.running]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _changed(self, job_id: str) -> None:
+        """A job is new, or cancelled: then its photos at work end now."""
+        self._news.set()
+        for lane in self._lanes:
+            for task, item in lane.running.items():
+                if item.kind == "photo" and item.job_id == job_id:
+                    checking = asyncio.ensure_future(self._check(task, item))
+                    self._checking.add(checking)
+                    checking.add_done_callback(self._checking.discard)
+
+    async def _check(self, task: asyncio.Task[None], item: Item) -> None:
+        """End a task whose item is not this worker's any more."""
+        with suppress(DatabaseUnavailable):
+            if not await asyncio.to_thread(self.queue.renew, item):
+                task.cancel()
+
+    async def _run(self, lane: _Lane) -> None:
+        while True:
+            item = None
+            if len(lane.running) < lane.width:
+                try:
+                    item = await asyncio.to_thread(self.queue.claim, lane.kind)
+                except DatabaseUnavailable as error:
+                    log.warning("jobs wait: %s", error)
+                except Exception:
+                    log.exception("jobs wait")  # nobody else would say so, or go on
+            if item is None:
+                await self._wait(lane)
+                continue
+            task = asyncio.create_task(self._do(lane, item))
+            lane.running[task] = item
+            task.add_done_callback(partial(self._done, lane))
+
+    async def _wait(self, lane: _Lane) -> None:
+        """Until there may be something to do."""
+        self._news.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), POLL_S)
+
+    def _done(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+        del lane.running[task]
+        self._news.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("unexpected error", exc_info=error)
+
+    async def _beat(self) -> None:
+        """Renew the leases of all that is at work, and end what has gone to others."""
+        while True:
+            await asyncio.sleep(self.beat_s)
+            for lane in self._lanes:
+                for task, item in list(lane.running.items()):
+                    await self._check(task, item)
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.background.forget_old)
+            except DatabaseUnavailable as error:
+                log.warning("old jobs are forgotten later: %s", error)
+            await asyncio.sleep(TIDY_S)
+
+    async def _do(self, lane: _Lane, item: Item) -> None:
+        with bind_request(item.id):
+            try:
+                await lane.work(item)
+            except asyncio.CancelledError:
+                await at_last(self.queue.give_back, item)  # where it is still ours: the replica stops
+                raise
+            except (Superseded, JobUnknown):
+                log.info("%s is somebody else's now, or cancelled", item.id)
+            except DatabaseUnavailable as error:
+                log.warning("%s waits for its lease to end: %s", item.id, error)
+
+    async def _photo(self, item: Item) -> None:
+        try:
+            if item.losses >= MOST_TRIES:
+                raise PackshotError(f"The work on this photo ended {item.losses} times without a result.")
+            stored = await self._make(item)
+        except (Superseded, JobUnknown):
+            raise
+        except Exception as error:
+            known = error if isinstance(error, PackshotError) else PackshotError("unexpected")
+            pause_s = _pause_s(known, item)
+            if pause_s is not None:
+                log.info("%s is done again in %g s: %s", item.id, pause_s, known)
+                await at_last(partial(self.queue.give_back, item, pause_s))
+                self.ended("photo", "again")
+                return
+            if not isinstance(error, PackshotError):
+                log.error("unexpected error", exc_info=error)
+            self.jobs.telemetry.metrics.error(known)
+            await asyncio.to_thread(self._fail, item, known)
+            self.ended("photo", "failed")
+        else:
+            del stored
+            self.ended("photo", "done")
+        if "input" in item.source:
+            with suppress(StoreUnavailable):  # the sweep removes it when its life is over
+                await self.background.store.remove_inputs([item.source["input"]])
+
+    async def _make(self, item: Item) -> StoredResult:
+        if item.claims > 1:
+            await asyncio.to_thread(self.ledger.refund, item.earlier_claim_id)
+        key_id, wishes = await asyncio.to_thread(self.background.wishes, item.job_id)
+        bind_key(key_id)
+        key = await asyncio.to_thread(self.accounts.get, key_id)
+        store = self.background.store
+        try:
+            files = {name: await store.read_input(kept) for name, kept in wishes["files"].items()}
+            url = item.source.get("url")
+            data = await (store.read_input(item.source["input"]) if url is None else self._fetch(key, url))
+        except ResultUnknown as error:
+            raise PackshotError("The photo of this job is gone.", hint="Send it again.") from error
+        recipes = recipes_for(Options.from_fields({**wishes["options"], **files}))
+        photo_id = await asyncio.to_thread(photo_id_of, data)
+        submission = Submission(data, recipes, self.limits, photo_id)
+        return await self.jobs.make_behind(key, submission, partial(self._finish, item), item.claim_id)
+
+    async def _fetch(self, key: KeyInfo, url: str) -> bytes:
+        """The photo at a URL. As many are held at once as there are workers, so they are not counted."""
+        return await self.background.url_input.fetch(
+            url, field="image_url", hint=HINT, key=key, max_bytes=self.max_file_bytes, reserve=lambda _: None
+        )
+
+    def _finish(self, item: Item, stored: StoredResult, within: Connection) -> None:
+        outcome = remembered(stored)
+        self.background.end_photo(within, item.job_id, partial(self.queue.end, within, item, "done", outcome))
+
+    def _fail(self, item: Item, error: PackshotError) -> None:
+        with self.background.database.transaction() as connection:
+            end = partial(self.queue.end, connection, item, "failed", error.to_dict())
+            self.background.end_photo(connection, item.job_id, end)
+
+    async def _webhook(self, item: Item) -> None:
+        assert self.describe is not None  # noqa: S101 - the API sets it before anything runs
+        key_id, url, job = await asyncio.to_thread(self.background.find, item.job_id)
+        told = await asyncio.to_thread(self.describe, job)
+        body = await asyncio.to_thread(lambda: json.dumps(told, separators=(",", ":")).encode())
+        delivery = await self.webhooks.send(url, item.id, body, key_id)
+        outcome = {"problem": delivery.problem}
+        if not delivery.problem:
+            await asyncio.to_thread(self._end, item, "done", outcome)
+            self.ended("webhook", "done")
+        elif delivery.is_final or item.claims > len(PAUSES_S):
+            await asyncio.to_thread(self._end, item, "failed", outcome)
+            self.ended("webhook", "failed")
+        else:
+            pause_s = PAUSES_S[item.claims - 1]
+            log.info("the webhook of %s is sent again in %d s: %s", item.job_id, pause_s, delivery.problem)
+            await at_last(partial(self.queue.give_back, item, pause_s, outcome))
+            self.ended("webhook", "again")
+
+    def _end(self, item: Item, end: Any, outcome: Mapping[str, Any]) -> None:
+        with self.background.database.transaction() as connection:
+            self.queue.end(connection, item, end, outcome)
+
+
+def _pause_s(error: PackshotError, item: Item) -> float | None:
+    """When the photo may be tried again; None where that is in vain."""
+    if isinstance(error, _WITHIN_TRIES) and item.claims >= MOST_TRIES:
+        return None
+    if isinstance(error, (*_WITHIN_TRIES, *_WHEN_BACK)):
+        return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(item.claims, 10))
+    return None

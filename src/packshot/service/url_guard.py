@@ -1,0 +1,111 @@
+"""The guard before every URL that a caller gives: which may be opened, and at which addresses.
+
+A caller who names an address makes this machine connect to it (server-side request forgery). So the URL is read
+strictly, its name is resolved once, every address of it must be public, and the connection goes to an address that was
+checked: no second look into the DNS can lead elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from ipaddress import ip_address, ip_network
+
+from packshot.errors import BadSettings
+from packshot.service.url_target import Address, Target, is_public, read_url
+
+MAX_ADDRESSES = 64  # of one name; large sites have a dozen
+TRIED_ADDRESSES = 3
+_SCHEMES: dict[str, tuple[str, ...]] = {"off": (), "https": ("https",), "http": ("https", "http")}
+
+
+class UrlGuard:
+    """The operator's rules for URLs of one purpose.
+
+    schemes: that are opened; none where the operator has not switched that on. tls: the authorities that a server's
+    certificate may come from. lookups: threads of their own, for a name server that does not answer holds one for
+    half a minute.
+    """
+
+    def __init__(self, allowed: str, hosts: Sequence[str], networks: Sequence[str], threads: int, setting: str) -> None:
+        """allowed: off, https or http. setting: the variable that says so.
+
+        Raises BadSettings where URLs are opened and packshot[url] is not installed.
+        """
+        self.schemes = _SCHEMES[allowed]
+        self.setting = setting
+        self.hosts = tuple(hosts)
+        self.networks = tuple(map(ip_network, networks))
+        self.tls = _trusted(setting) if self.schemes else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
+        self.lookups = ThreadPoolExecutor(threads, thread_name_prefix="lookup")
+
+    def close(self) -> None:
+        """Let the threads go; one that waits for a name server is left behind."""
+        self.lookups.shutdown(wait=False)
+
+    def read(self, url: str) -> Target:
+        """The URL, read. No name is looked up.
+
+        Raises
+        ------
+        ValueError
+            Words that complete "The URL ...".
+        """
+        return read_url(url, self.schemes)
+
+    def check(self, target: Target) -> None:
+        """Raise ValueError, with words that complete "The URL ...", unless the operator's list has the host."""
+        if self.hosts and not any(_is_listed(target.host, each) for each in self.hosts):
+            raise ValueError("has a host that is not among those that this service opens")
+
+    def look_up(self, target: Target) -> Future[list[Address]]:
+        """All addresses of the host. The future ends even when nobody waits for it any more."""
+        known = target.address
+        if known is None:
+            return self.lookups.submit(_resolve, target.host, target.port)
+        found: Future[list[Address]] = Future()
+        found.set_result([known])
+        return found
+
+    async def addresses(self, target: Target, lookup: Future[list[Address]]) -> Sequence[Address]:
+        """Addresses to connect to; all that the host has were checked.
+
+        Raises
+        ------
+        ValueError
+            Words that complete "The URL ...".
+        """
+        found = await asyncio.wrap_future(lookup)
+        if not 0 < len(found) <= MAX_ADDRESSES or not all(self._may_open(each, target) for each in found):
+            raise ValueError("cannot be opened: only public addresses are, on the usual port of http or https")
+        return found[:TRIED_ADDRESSES]
+
+    def _may_open(self, address: Address, target: Target) -> bool:
+        if any(address in network for network in self.networks):
+            return True
+        return target.has_usual_port and is_public(address)
+
+
+def _is_listed(host: str, entry: str) -> bool:
+    """Whether an entry of the operator's list is the host, or as .example.com a domain that it belongs to."""
+    return host == entry.removeprefix(".") or (entry.startswith(".") and host.endswith(entry))
+
+
+def _resolve(host: str, port: int) -> list[Address]:
+    """Every address of a name, in the order in which the system prefers them; none where there is no such name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(ip_address(str(address[0])) for *_, address in found))
+
+
+def _trusted(setting: str) -> ssl.SSLContext:
+    try:
+        from packshot.service.url_connection import trusted  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise BadSettings(f"{setting} needs httpx.", hint="Install packshot[url].") from error
+    return trusted()

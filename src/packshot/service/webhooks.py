@@ -1,0 +1,119 @@
+"""Webhooks: a signed POST to an address that a caller gave, behind the guard of url_guard.py.
+
+They follow Standard Webhooks 1.0 (standardwebhooks.com), for whose signatures libraries exist in most languages: the
+HMAC-SHA256 of `ID.TIMESTAMP.BODY`, in base64, with a secret that each API key has. Of several secrets of the service
+each signs, so that one can be changed without a break.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packshot.errors import UrlRefused
+from packshot.service.environment import variable_of
+from packshot.service.url_guard import UrlGuard
+
+if TYPE_CHECKING:
+    from packshot.service.settings import Settings
+
+PAUSES_S = (5, 30, 120, 600, 3600, 3 * 3600, 8 * 3600)
+"""Before the second try, the third and so on; after the last one the webhook has failed."""
+DEADLINE_S = 15.0
+AT_ONCE = 8
+"""Webhooks that one replica sends at the same time."""
+_GONE = 410
+_PURPOSE = b"packshot-webhook-1:"
+_HINT = "Leave it out, and ask for the job with GET /v1/jobs/ID."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a try ended. problem: why it failed, "" where it did not. is_final: whether another try is in vain."""
+
+    problem: str = ""
+    is_final: bool = False
+
+
+class Webhooks:
+    """Signs and sends. One instance serves all jobs."""
+
+    def __init__(self, settings: Settings, secrets: Sequence[str], now: Callable[[], float]) -> None:
+        """secrets: of the service. Raises BadSettings where packshot[url] is missing."""
+        self._secrets = [secret.encode() for secret in secrets]
+        self._now = now
+        self.guard = UrlGuard(
+            settings.webhooks, settings.webhook_hosts, settings.webhook_networks, AT_ONCE, variable_of("webhooks")
+        )
+
+    def close(self) -> None:
+        self.guard.close()
+
+    def secret(self, key_id: str) -> str:
+        """The secret by which the owner of a key checks signatures, as Standard Webhooks writes it."""
+        return "whsec_" + base64.b64encode(self._key(self._secrets[0], key_id)).decode()
+
+    def check(self, url: str, field: str) -> None:
+        """Return if a webhook may go to a URL, as far as its text tells.
+
+        Raises
+        ------
+        UrlRefused
+        """
+        if not self.guard.schemes:
+            raise UrlRefused(
+                f"{field} cannot be used: this service sends no webhooks.",
+                hint=f"{_HINT} Whoever runs the service can turn them on with {self.guard.setting}.",
+                field=field,
+            )
+        try:
+            self.guard.check(self.guard.read(url))
+        except ValueError as error:
+            raise UrlRefused(f"The URL in {field} {error}.", hint=_HINT, field=field) from error
+
+    async def send(self, url: str, message_id: str, body: bytes, key_id: str) -> Delivery:
+        """One try. message_id: the same in every try, by which a receiver knows what it has had."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                status = await self._post(url, self._headers(message_id, body, key_id), body)
+        except TimeoutError:
+            return Delivery("The URL did not answer in time.")
+        except ValueError as error:
+            return Delivery(f"The URL {error}.")
+        except ConnectionError as error:
+            return Delivery(f"The URL {error}.")
+        if 200 <= status < 300:
+            return Delivery()
+        hint = "; redirects are not followed" if 300 <= status < 400 else ""
+        return Delivery(f"The URL was answered with the HTTP status {status}{hint}.", is_final=status == _GONE)
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        from packshot.service.url_connection import answer  # noqa: PLC0415 - an extra
+
+        target = self.guard.read(url)
+        self.guard.check(target)
+        addresses = await self.guard.addresses(target, self.guard.look_up(target))
+        async with answer(target, addresses, self.guard.tls, DEADLINE_S, body=body, headers=headers) as response:
+            return response.status  # nothing of its body is read
+
+    def _headers(self, message_id: str, body: bytes, key_id: str) -> dict[str, str]:
+        timestamp = str(int(self._now()))
+        signed = f"{message_id}.{timestamp}.".encode() + body
+        signatures = [hmac.digest(self._key(secret, key_id), signed, "sha256") for secret in self._secrets]
+        return {
+            "Content-Type": "application/json",
+            "Webhook-Id": message_id,
+            "Webhook-Timestamp": timestamp,
+            "Webhook-Signature": " ".join(f"v1,{base64.b64encode(each).decode()}" for each in signatures),
+        }
+
+    @staticmethod
+    def _key(secret: bytes, key_id: str) -> bytes:
+        return hmac.digest(secret, _PURPOSE + key_id.encode(), "sha256")
