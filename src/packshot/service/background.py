@@ -172,6 +172,12 @@ class BackgroundJobs:
             await self.store.remove_inputs(left)
         return await self.look(key, job_id)
 
+    async def drop_files(self, job_id: str) -> None:
+        """Remove the files among a job's options, where the job has finished."""
+        row = await asyncio.to_thread(self._row, job_id)
+        if row.finished_at is not None:
+            await self._drop(list(json.loads(row.wishes)["files"].values()))
+
     def wishes(self, job_id: str) -> tuple[str, Mapping[str, Any]]:
         """The id of a job's key, and what is wanted: "options", and the inputs that are "files". Raises JobUnknown."""
         row = self._row(job_id)
@@ -287,10 +293,11 @@ class BackgroundJobs:
                 return []
             left = and_(WORK.c.job_id == job_id, WORK.c.kind == "photo", WORK.c.state.in_(OPEN))
             sources = [json.loads(row.source) for row in connection.execute(select(WORK.c.source).where(left))]
+            files = json.loads(job.wishes)["files"].values()
             self.queue.cancel(connection, job_id)
             connection.execute(update(JOBS).where(mine).values(cancelled_at=self.now()))
             self._finish(connection, job)
-        return [source["input"] for source in sources if "input" in source]
+        return [*files, *(source["input"] for source in sources if "input" in source)]
 
     def _finish(self, within: Connection, job: Row[Any]) -> None:
         within.execute(update(JOBS).where(JOBS.c.id == job.id).values(finished_at=self.now()))
@@ -317,7 +324,8 @@ def _notice(url: str, row: Row[Any] | None) -> Notice:
         return Notice(url)
     problem = json.loads(row.outcome).get("problem", "") if row.outcome else ""
     ends: dict[str, Literal["delivered", "failed"]] = {"done": "delivered", "failed": "failed"}
-    return Notice(url, ends.get(row.state, "waiting"), row.claims, problem)
+    attempts = row.claims - (row.state == "working")
+    return Notice(url, ends.get(row.state, "waiting"), attempts, problem)
 
 
 def _photo(row: Row[Any]) -> Photo:

@@ -190,7 +190,7 @@ class BackgroundWorker:
         try:
             if item.losses >= MOST_TRIES:
                 raise PackshotError(f"The work on this photo ended {item.losses} times without a result.")
-            stored = await self._make(item)
+            await self._make(item)
         except (Superseded, JobUnknown):
             raise
         except Exception as error:
@@ -207,13 +207,12 @@ class BackgroundWorker:
             await asyncio.to_thread(self._fail, item, known)
             self.ended("photo", "failed")
         else:
-            del stored
             self.ended("photo", "done")
-        if "input" in item.source:
-            with suppress(StoreUnavailable):  # the sweep removes it when its life is over
-                await self.background.store.remove_inputs([item.source["input"]])
+        with suppress(StoreUnavailable):  # the sweep removes it when its life is over
+            await self.background.store.remove_inputs([item.source["input"]] if "input" in item.source else [])
+        await self.background.drop_files(item.job_id)
 
-    async def _make(self, item: Item) -> StoredResult:
+    async def _make(self, item: Item) -> None:
         if item.claims > 1:
             await asyncio.to_thread(self.ledger.refund, item.earlier_claim_id)
         key_id, wishes = await asyncio.to_thread(self.background.wishes, item.job_id)
@@ -229,7 +228,7 @@ class BackgroundWorker:
         recipes = recipes_for(Options.from_fields({**wishes["options"], **files}))
         photo_id = await asyncio.to_thread(photo_id_of, data)
         submission = Submission(data, recipes, self.limits, photo_id)
-        return await self.jobs.make_behind(key, submission, partial(self._finish, item), item.claim_id)
+        await self.jobs.make_behind(key, submission, partial(self._finish, item), item.claim_id)
 
     async def _fetch(self, key: KeyInfo, url: str) -> bytes:
         """The photo at a URL. As many are held at once as there are workers, so they are not counted."""
