@@ -28,6 +28,7 @@ MODULES = (
     "disks",
     "backing",
     "clocks",
+    "jobs",
 )
 
 
