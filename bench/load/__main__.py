@@ -1,5 +1,7 @@
 """`python -m bench.load`: capacity first, then open loop up to four times as much, one replica and two behind nginx.
 
+In the last phases the service has jobs to do beside the requests.
+
 Every 200 is checked: its result is downloaded at once and opened after the phase. The clients run in processes of their
 own; on the machine that also serves, the share of a processor that they take is in the table.
 """
@@ -21,13 +23,16 @@ from pathlib import Path
 
 from bench import photos
 from bench.load.client import Drive, Traffic, drive
+from bench.load.jobs import jobs_beside
 from bench.load.replicas import Replica, fleet, inherited, new_key
 from bench.load.report import Phase, as_json, table
 
 WEIGHTS = {"640": 0.5, "1200": 0.35, "2000": 0.15}
 OPEN = (0.7, 1.0, 2.0, 4.0)
+BESIDE_JOBS = (0.35, 0.7)
+_LOOPS = len(OPEN) + len(BESIDE_JOBS)
 # Parts of a service's time for each phase: one client, as many as are needed to keep the threads busy, the open loops.
-PARTS = (0.1, 0.2, *(0.7 / len(OPEN) for _ in OPEN))
+PARTS = (0.1, 0.2, *(0.7 / _LOOPS for _ in range(_LOOPS)))
 
 
 @dataclass(frozen=True)
@@ -93,9 +98,15 @@ def measure(stand: Stand, seconds: float, workers: int) -> list[Phase]:
         for count, duration in zip((1, 2 * workers), durations, strict=False)
     ]
     capacity = phases[-1].served
-    for times, duration in zip(OPEN, durations[2:], strict=True):
-        rate = times * capacity
-        phases.append(stand.run(f"{times:g} x capacity, open", replace(stand.traffic, rate=rate, seconds=duration)))
+    for times, duration in zip(OPEN, durations[2:], strict=False):
+        traffic = replace(stand.traffic, rate=times * capacity, seconds=duration)
+        phases.append(stand.run(f"{times:g} x capacity, open", traffic))
+        print(table(phases).splitlines()[-1], file=sys.stderr, flush=True)
+    for times, duration in zip(BESIDE_JOBS, durations[2 + len(OPEN) :], strict=True):
+        traffic = replace(stand.traffic, rate=times * capacity, seconds=duration)
+        with jobs_beside(traffic, int(2 * capacity * duration)) as beside:
+            phase = stand.run(f"{times:g} x capacity, open, beside jobs", traffic)
+        phases.append(replace(phase, beside=beside.photos))
         print(table(phases).splitlines()[-1], file=sys.stderr, flush=True)
     return phases
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from bench.load.client import NO_ANSWER, Outcome
 
 COLUMNS = (
-    *("service", "clients", "offered/s", "served/s", "p50 s", "p95 s", "p99 s"),
+    *("service", "clients", "offered/s", "served/s", "jobs' photos/s", "p50 s", "p95 s", "p99 s"),
     *("other answers", "memory MB", "results checked", "clients' CPU"),
 )
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What came of one phase: all its requests, the most memory the replicas had together, and the clients' CPU."""
+    """What came of one phase: all its requests, the most memory the replicas had together, and the clients' CPU.
+
+    beside: photos of jobs that were done meanwhile.
+    """
 
     service: str
     clients: str
@@ -25,6 +28,7 @@ class Phase:
     outcomes: Sequence[Outcome]
     memory_bytes: int
     busy: float
+    beside: int = 0
 
     @property
     def good(self) -> list[Outcome]:
@@ -54,6 +58,7 @@ def table(phases: Sequence[Phase]) -> str:
         checked = sum(not each.fault for each in phase.good)
         lines.append(
             f"| {phase.service} | {phase.clients} | {len(phase.outcomes) / phase.seconds:.1f} | {phase.served:.1f} "
+            f"| {phase.beside / phase.wall_s:.1f} "
             f"| {phase.percentile(0.5):.2f} | {phase.percentile(0.95):.2f} | {phase.percentile(0.99):.2f} "
             f"| {told or '-'} | {phase.memory_bytes / 1e6:.0f} | {checked} of {len(phase.good)} "
             f"| {phase.busy:.0%} |"
@@ -68,6 +73,7 @@ def as_json(phases: Sequence[Phase]) -> list[dict[str, object]]:
             "clients": phase.clients,
             "offered_per_s": len(phase.outcomes) / phase.seconds,
             "served_per_s": phase.served,
+            "jobs_photos_per_s": phase.beside / phase.wall_s,
             "p50_s": phase.percentile(0.5),
             "p95_s": phase.percentile(0.95),
             "p99_s": phase.percentile(0.99),
