@@ -100,10 +100,6 @@ class Call:
         """Count bytes that are not of the body as held, until the answer. Raises UploadsFull."""
         self._held.reserve(length)
 
-    def keep_held(self) -> Callable[[], None]:
-        """Count the request's bytes as held beyond its answer, until what this returns is called."""
-        return self._held.keep()
-
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work of the request, whose body has been read; cancel it when the client leaves."""
         return await cancelled_when_gone(self.request, work)

@@ -260,24 +260,14 @@ class HeldBytes:
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
         self._bytes = 0
-        self._is_kept = False
 
     def reserve(self, length: int) -> None:
         """Count bytes before they are held. Raises UploadsFull."""
         self._budget.take(length)
         self._bytes += length
 
-    def keep(self) -> Callable[[], None]:
-        """Hold the bytes beyond the answer, until what this returns is called."""
-        self._is_kept = True
-        return self._release
-
     def answered(self) -> None:
-        """The answer is out: give the bytes back, unless they are kept."""
-        if not self._is_kept:
-            self._release()
-
-    def _release(self) -> None:
+        """The answer is out: give the bytes back."""
         self._budget.give_back(self._bytes)
         self._bytes = 0
 
@@ -286,8 +276,8 @@ class BodyBudget:
     """ASGI middleware. Bounds the bytes of request bodies that are held at the same time, over all requests.
 
     It counts the bytes that handlers read, which they do only after they have seen a key, until they answer; those
-    that they bring from elsewhere they reserve, and those of work that is done later they keep. Bytes over the budget
-    are refused with 503, as a request over the queue's limit is.
+    that they bring from elsewhere they reserve. Bytes over the budget are refused with 503, as a request over the
+    queue's limit is.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, held: Gauge) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from packshot import errors
 from packshot.core.options import OPTIONS, Options
 from packshot.engine.presets import recipes_for
-from packshot.errors import ConflictError, InvalidOption, JobUnknown, PackshotError
+from packshot.errors import ConflictError, InvalidOption, JobUnknown, PackshotError, QueueFull
 from packshot.service.database import Database
 from packshot.service.idempotency import check_key
 from packshot.service.jobs import StoredResult, named, recalled
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PhotoStatus = Literal["waiting", "working", "done", "failed", "cancelled"]
 Status = Literal["waiting", "working", "done", "cancelled"]
+WAITING_JOBS = 10
+RETRY_S = 30
 HINT = "Send the photo as a file in `image`."
 
 
@@ -98,7 +100,11 @@ class BackgroundJob:
 
 @dataclass(kw_only=True, eq=False)
 class BackgroundJobs:
-    """One instance serves all requests. on_change: told of a new job, and of one that was cancelled."""
+    """One instance serves all requests.
+
+    most_photos, most_bytes: of one job, and a key may have WAITING_JOBS times as much in work: its photos take the
+    operator's disk until they are done. on_change: told of a new job, and of one that was cancelled.
+    """
 
     database: Database
     queue: Queue
@@ -106,6 +112,7 @@ class BackgroundJobs:
     url_input: UrlInput
     webhooks: Webhooks
     most_photos: int
+    most_bytes: int
     now: Callable[[], float]
     on_change: list[Callable[[str], None]] = field(default_factory=list)
 
@@ -118,7 +125,7 @@ class BackgroundJobs:
         webhook_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> BackgroundJob:
-        """Put photos into the queue. The same idempotency key and request have the same job.
+        """Put photos into the queue. The same idempotency key and request have one job; one that failed begins again.
 
         Raises
         ------
@@ -126,6 +133,8 @@ class BackgroundJobs:
             An option, the number of photos or the idempotency key; UrlRefused for a URL that is not opened.
         ConflictError
             The idempotency key was used for another request.
+        QueueFull
+            The key has as many photos in work as it may.
         StoreUnavailable, DatabaseUnavailable
             Nothing was begun.
         """
@@ -214,13 +223,14 @@ class BackgroundJobs:
             else:
                 photos.append({"name": source.name, "input": f"{token}-{number}"})
                 inputs[f"{token}-{number}"] = source.data
+        sizes = {"photos": len(photos), "input_bytes": sum(map(len, inputs.values()))}
+        await asyncio.to_thread(self._check_room, row["key_id"], sizes["photos"], sizes["input_bytes"])
         wishes = json.dumps({"options": given, "files": files})
         try:
             for name, data in inputs.items():
                 await self.store.put_input(name, data)
-            is_first = await asyncio.to_thread(
-                self._insert, {**row, "wishes": wishes, "created_at": self.now()}, photos
-            )
+            whole = {**row, **sizes, "wishes": wishes, "created_at": self.now()}
+            is_first = await asyncio.to_thread(self._insert, whole, photos)
         except BaseException:
             await asyncio.shield(self._drop(list(inputs)))
             raise
@@ -246,11 +256,35 @@ class BackgroundJobs:
             self.queue.add(connection, str(row["id"]), "photo", photos)
         return True
 
+    def _check_room(self, key_id: str, photos: int, size_bytes: int) -> None:
+        """Raises QueueFull. Requests at the same moment may each pass, and go a little beyond."""
+        sums = select(func.sum(JOBS.c.photos).label("photos"), func.sum(JOBS.c.input_bytes).label("input_bytes"))
+        (row,) = self.database.rows(sums.where(JOBS.c.key_id == key_id, JOBS.c.finished_at.is_(None)))
+        most_photos, most_bytes = WAITING_JOBS * self.most_photos, WAITING_JOBS * self.most_bytes
+        if (row.photos or 0) + photos > most_photos or (row.input_bytes or 0) + size_bytes > most_bytes:
+            raise QueueFull(
+                f"The jobs of this key hold {row.photos:,} photos that are not done.",
+                retry_after_s=RETRY_S,
+                hint="Send this one when some of them are.",
+            )
+
     def _is_known(self, key_id: str, job_id: str, digest: str) -> bool:
-        rows = self.database.rows(select(JOBS.c.request_hash).where(JOBS.c.id == job_id, JOBS.c.key_id == key_id))
-        if rows and rows[0].request_hash != digest:
-            raise ConflictError("This idempotency key was used for another job.", hint="Take a fresh key for each job.")
-        return bool(rows)
+        """Whether there is such a job of the key. One of which nothing came is forgotten, so that it begins again."""
+        with self.database.transaction() as connection:
+            mine = and_(JOBS.c.id == job_id, JOBS.c.key_id == key_id)
+            job = connection.execute(select(JOBS).where(mine).with_for_update()).first()
+            if job is None:
+                return False
+            if job.request_hash != digest:
+                raise ConflictError(
+                    "This idempotency key was used for another job.", hint="Take a fresh key for each job."
+                )
+            failed = and_(WORK.c.job_id == job_id, WORK.c.kind == "photo", WORK.c.state == "failed")
+            if connection.execute(select(func.count()).where(failed)).scalar() < job.photos:
+                return True
+            connection.execute(delete(WORK).where(WORK.c.job_id == job_id))
+            connection.execute(delete(JOBS).where(mine))
+            return False
 
     def _row(self, job_id: str, *conditions: ColumnElement[bool]) -> Row[Any]:
         rows = self.database.rows(select(JOBS).where(JOBS.c.id == job_id, *conditions))

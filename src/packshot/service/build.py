@@ -32,7 +32,6 @@ from packshot.service.queue import Queue
 from packshot.service.rate_limit import RateLimiter, Window
 from packshot.service.results import ResultStore, Sweeper, UrlSigner, look_at, open_results
 from packshot.service.state import Link, State
-from packshot.service.tasks import Tasks
 from packshot.service.telemetry import Telemetry, make_telemetry
 from packshot.service.url_input import UrlInput
 from packshot.service.webhooks import Webhooks
@@ -68,7 +67,6 @@ class Service:
     signer: UrlSigner
     jobs: Jobs
     photos: Photos
-    tasks: Tasks
     background: BackgroundJobs
     worker: BackgroundWorker
     url_input: UrlInput
@@ -94,11 +92,11 @@ class Service:
             working.cancel()
             # Work that the end of the drain has cancelled ends with its stage. A thread that goes on is left behind:
             # serve ends the process all the same.
-            # Tasks have no request that the server waits for: the rest of the drain is theirs.
+            # Jobs have no request that the server waits for: the rest of the drain is theirs.
             rest_s = max(LAST_STAGE_S, self.settings.drain_s - self.admission.draining_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.admission.drain(), rest_s)
-            await asyncio.gather(self.tasks.close(), self.worker.close())
+            await self.worker.close()
             await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, working, return_exceptions=True)
             self.jobs.codecs.close()
@@ -199,6 +197,7 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         url_input=url_input,
         webhooks=webhooks,
         most_photos=settings.job_photos,
+        most_bytes=settings.job_bytes,
         now=now,
     )
     worker = BackgroundWorker(
@@ -225,7 +224,6 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
         signer=signer,
         jobs=jobs,
         photos=photos,
-        tasks=Tasks(database, jobs, now, lost_after_s(settings)),
         background=background,
         worker=worker,
         url_input=url_input,

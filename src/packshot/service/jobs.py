@@ -199,24 +199,14 @@ class Jobs:
                 await at_last(self.idempotency.abandon, *scope)
                 raise
 
-    async def make_and_remember(
-        self, key: KeyInfo, photo: Submission, remember: Remember, accepted: Callable[[Job], Awaitable[None]]
-    ) -> StoredResult:
-        """The same for work whose caller has left.
-
-        remember: writes the result down in the transaction in which the credit is spent. accepted: called when the
-        credit is taken and the photo's header is known to do.
-        """
-        with self._counted():
-            return await self._make_and_keep_once(key, photo, remember, accepted)
-
     async def make_behind(self, key: KeyInfo, photo: Submission, remember: Remember, charge_id: str) -> StoredResult:
         """The same for work that no client waits for: it takes no place in the queue, and the photo is not kept.
 
-        charge_id: the name of its charge. Whoever does the work again after this process has died can give it back.
+        remember: writes the result down in the transaction in which the credit is spent. charge_id: the name of its
+        charge, by which whoever does the work again after this process has died can give it back.
         """
         with self._counted():
-            return await self._make_and_keep_once(key, photo, remember, charge_id=charge_id)
+            return await self._make_and_keep_once(key, photo, remember, charge_id)
 
     async def check(
         self, key: KeyInfo, picture: Submission, count: Callable[[Job], Awaitable[None]] | None = None
@@ -267,14 +257,13 @@ class Jobs:
         key: KeyInfo,
         photo: Submission,
         remember: Remember | None = None,
-        accepted: Callable[[Job], Awaitable[None]] | None = None,
         charge_id: str | None = None,
     ) -> StoredResult:
         """charge_id: of work in the background."""
         async with self._charged(key, photo.photo_id, charge_id) as charge, self._deadline():
             if charge_id is not None:
                 photo = replace(photo, photo_id=None)
-            results = await self._compute(key, photo, accepted=accepted, background=charge_id is not None)
+            results = await self._compute(key, photo, background=charge_id is not None)
             stored = await self._keep(results)
             if remember is not None:
                 charge.also = partial(_told_credits, remember, stored)
@@ -285,7 +274,6 @@ class Jobs:
         key: KeyInfo,
         photo: Submission,
         finish: Callable[[bytes], bytes] | None = None,
-        accepted: Callable[[Job], Awaitable[None]] | None = None,
         *,
         background: bool = False,
     ) -> tuple[Result, ...]:
@@ -300,14 +288,14 @@ class Jobs:
             self.telemetry.computed(first)
             return first, *others
 
-        return await self._admitted(key, photo, work, accepted, background=background)
+        return await self._admitted(key, photo, work, background=background)
 
     async def _admitted(
         self,
         key: KeyInfo,
         photo: Submission,
         work: _Work[T],
-        accepted: Callable[[Job], Awaitable[None]] | None = None,
+        count: Callable[[Job], Awaitable[None]] | None = None,
         *,
         background: bool = False,
     ) -> T:
@@ -315,8 +303,8 @@ class Jobs:
         cancellation = Cancellation()
         try:
             job = await self.admission.look(photo.check, background=background)
-            if accepted is not None:
-                await accepted(job)
+            if count is not None:
+                await count(job)
             codec = self.codecs.for_work(cancellation)
             return await self.admission.run(
                 partial(work, job, codec=codec, cancellation=cancellation),

@@ -1,5 +1,5 @@
 """The tables that outlive a process: keys, their spending by day, charges that are not settled, photos that are paid
-for, remembered requests, tasks, and jobs with their work.
+for, remembered requests, and jobs with their work.
 
 They are the same in SQLite and in PostgreSQL. migrations/ makes them, step by step from release to release; this is
 what its last step leaves. Times are seconds since 1970, days are UTC's, as text: 2026-11-22.
@@ -89,6 +89,7 @@ IDEMPOTENCY = Table(
     Index("idempotency_by_age", "started_at"),
 )
 
+# Of the release before, whose replicas may still run beside ours. The next one drops it.
 TASKS = Table(
     "tasks",
     METADATA,
@@ -108,6 +109,8 @@ JOBS = Table(
     Column("request_hash", String, nullable=False),
     Column("wishes", Text, nullable=False),  # JSON: options, and where the files among them lie
     Column("webhook_url", Text),
+    Column("photos", Integer, nullable=False),
+    Column("input_bytes", BigInteger, nullable=False),  # of the files that it was sent with
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),  # NULL: work is left
     Column("cancelled_at", Double),

@@ -330,3 +330,26 @@ def test_jobs_are_forgotten_after_their_life(here: Running, clock: Clock) -> Non
     here.service.background.forget_old()
     problem(here.http.get(f"{JOBS}/{job.id}", headers=bearer(key)), 404, "job-unknown")
     assert time.time() < job.expires_at.timestamp()
+
+
+def test_a_key_cannot_fill_the_disk(here: Running) -> None:
+    key = here.new_key()
+    with gated(here):
+        for _ in range(10):
+            begun(begin(here, key, *[PHOTOS[0]] * 6))
+        refused = begin(here, key, PHOTOS[0])
+        problem(refused, 503, "queue-full")
+        assert refused.headers["retry-after"]
+        begun(begin(here, here.new_key(), PHOTOS[0]))
+        for job in JobList.model_validate(here.http.get(JOBS, headers=bearer(key)).json()).jobs:
+            here.http.post(f"{JOBS}/{job.id}/cancel", headers=bearer(key))
+    begun(begin(here, key, PHOTOS[0]))
+
+
+def test_a_job_of_which_nothing_came_begins_again_under_its_idempotency_key(here: Running) -> None:
+    key, named = here.new_key(0), str(uuid.uuid4())
+    job = finished(here, key, begun(begin(here, key, *PHOTOS, named=named)))
+    assert job.counts.failed == 2
+    here.service.accounts.set_credits(here.service.accounts.authenticate(key).id, 2)
+    again = finished(here, key, begun(begin(here, key, *PHOTOS, named=named)))
+    assert (again.id, again.counts.done) == (job.id, 2)

@@ -26,7 +26,9 @@ from packshot.core.options import Options
 from packshot.engine.job import Submission
 from packshot.engine.presets import recipe_for
 from packshot.errors import InvalidOption
+from packshot.service.background import Source
 from packshot.service.jobs import StoredResult
+from packshot.service.ledger import out_of_credits
 from packshot.service.settings import Settings
 
 PATHS = PRODUCT.paths
@@ -60,11 +62,20 @@ async def remove_background(cutout: Cutout, call: Call) -> Response:
 
 
 async def begin_task(cutout: Cutout, call: Call) -> Response:
-    """The same, answered with a task's id as soon as the photo is known to be usable and its credit is taken."""
+    """The same, answered with a task's id as soon as the photo is known to be usable. The work is a job's."""
     photo = await _photo(cutout, call)
-    starting = call.service.tasks.start(call.key, photo, idempotency_key=call.idempotency_key, hold=call.keep_held)
-    task_id = await call.run(starting)
+    task_id = await call.run(_begun(call, photo))
     return _answer(TaskEnvelope.success(call.request_id, task_id=task_id))
+
+
+async def _begun(call: Call, photo: Submission) -> str:
+    """The id of a job with one photo, whose header is known to do."""
+    if call.key.credits == 0:
+        raise out_of_credits()
+    await call.service.admission.look(photo.check)
+    sources = [Source("image", photo.data)]
+    job = await call.service.background.begin(call.key, sources, CUTOUT, idempotency_key=call.idempotency_key)
+    return job.id
 
 
 async def query_task(call: Call) -> Response:
@@ -72,12 +83,12 @@ async def query_task(call: Call) -> Response:
     task_id = call.request.query_params.get("task_id", "")
     if not task_id:
         raise MissingParameter("The request has no `task_id`.", hint="Put it into the query.", field="task_id")
-    task = await call.service.tasks.look(call.key, task_id)
-    if task.error is not None:
-        told: dict[str, Any] = {"task_status": FAILED, "error_detail": detail_of(task.error)}
-    elif task.result is not None:
+    photo = (await call.service.background.look(call.key, task_id)).photos[0]
+    if photo.error is not None:
+        told: dict[str, Any] = {"task_status": FAILED, "error_detail": detail_of(photo.error)}
+    elif photo.result is not None:
         # The vendor's Java SDK looks for the status in `data` where there is one, and would wait for ever.
-        told = {"task_status": DONE, "data": {**_data(HD, _url(call, task.result)), "task_status": DONE}}
+        told = {"task_status": DONE, "data": {**_data(HD, _url(call, photo.result)), "task_status": DONE}}
     else:
         told = {"task_status": AT_WORK}
     return _answer(TaskResultEnvelope.success(call.request_id, **told))

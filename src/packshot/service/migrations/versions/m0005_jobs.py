@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column("request_hash", sa.String, nullable=False),
         sa.Column("wishes", sa.Text, nullable=False),
         sa.Column("webhook_url", sa.Text),
+        sa.Column("photos", sa.Integer, nullable=False),
+        sa.Column("input_bytes", sa.BigInteger, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("finished_at", sa.Double),
         sa.Column("cancelled_at", sa.Double),
