@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from packshot.api.errors import Renamed
+from packshot.api.output import RGBA, read_colour
 from packshot.core import values
 from packshot.errors import InvalidOption
 
 T = TypeVar("T")
-RGBA = tuple[int, int, int, int]
 
 MEGAPIXELS: Mapping[str, float] = {
     "preview": 0.25,
@@ -46,14 +45,6 @@ MARGIN_SHARE, MARGIN_PX = 0.5, 500
 
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off"})
-_HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-# As CSS has it: commas or blanks between, each a number or a share.
-_PART = r"([+-]?(?:\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})%?)"
-_BETWEEN = r"(?:\s*,\s*|\s+)"
-_RGB = re.compile(
-    rf"rgba?\(\s*{_PART}{_BETWEEN}{_PART}{_BETWEEN}{_PART}(?:(?:\s*[,/]\s*|\s+){_PART})?\s*\)", re.IGNORECASE | re.ASCII
-)
-TRANSPARENT = "transparent"
 
 
 @dataclass(frozen=True)
@@ -161,27 +152,7 @@ def choice(field: str, text: str, allowed: Mapping[str, object] | tuple[str, ...
 
 def colour(text: str) -> RGBA:
     """bg_color as red, green, blue and how opaque it is."""
-    if text.lower() == TRANSPARENT:
-        return 0, 0, 0, 0
-    if found := _HEX.fullmatch(text):
-        digits = found[1] if len(found[1]) > 4 else "".join(2 * digit for digit in found[1])
-        red, green, blue, alpha = bytes.fromhex(f"{digits}ff"[:8])
-        return red, green, blue, alpha
-    if found := _RGB.fullmatch(text):
-        red, green, blue = (_byte(part, of=255) for part in found.groups()[:3])
-        return red, green, blue, 255 if found[4] is None else _opacity(found[4])
-    return *_read("bg_color", text, values.colour), 255
-
-
-def _byte(part: str, *, of: float) -> int:
-    """A number of which `of` is all, or a share, as 0 to 255; what is outside is bounded, as in CSS."""
-    share = float(part[:-1]) / 100 if part.endswith("%") else float(part) / of
-    return round(255 * min(max(share, 0), 1))
-
-
-def _opacity(part: str) -> int:
-    """0 to 1 as CSS has it; clients that count to 255 are understood too."""
-    return _byte(part, of=1 if part.endswith("%") or float(part) <= 1 else 255)
+    return _read("bg_color", text, read_colour)
 
 
 def roi(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,15 +13,15 @@ from typing import Literal
 import numpy as np
 
 from packshot.api.errors import MissingImage
+from packshot.api.output import OWN, RGBA, TRANSPARENT, behind, tinted, within
 from packshot.api.removebg import fields
-from packshot.api.removebg.fields import FIELDS, RGBA, TRANSPARENT, invalid
+from packshot.api.removebg.fields import FIELDS, invalid
 from packshot.api.upload import MAX_FIELD_BYTES
 from packshot.core import codecs
-from packshot.core.compose import blend_background, spread_colours
+from packshot.core.compose import spread_colours
 from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
-from packshot.core.values import LARGEST_PX
 from packshot.errors import InvalidOption, UnreadableImage
 
 FileKind = Literal["png", "jpeg", "webp", "zip"]
@@ -32,7 +31,6 @@ HOW_BACKGROUND = "Send the background as a file in bg_image_file."
 _FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 _URLS = ("image_url", "bg_image_url")
 _LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
-_OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)  # what the pipeline wrote, the pipeline may read
 
 
 @dataclass(frozen=True)
@@ -61,25 +59,7 @@ class Order:
 
     def options_for(self, photo: Size) -> Options:
         """The options for a photo of this size, the output's size bounded. Upright or not: both give the same."""
-        bound = self._bound(photo)
-        return self.options if bound is None else replace(self.options, max_px=bound)
-
-    def _bound(self, photo: Size) -> int | None:
-        """The longest side with which the output is within max_pixels, or None where it cannot be more.
-
-        Never over LARGEST_PX, the most that an option can ask for: a long strip is made smaller than it had to be.
-        """
-        fits = photo.width * photo.height <= self.max_pixels
-        if self.options.crop:
-            # The product's aspect is not known yet: a square is the most that a longest side lets through.
-            return None if fits and self.options.margin is None else math.isqrt(self.max_pixels)
-        if fits:
-            return None
-        short, long = sorted(photo)
-        side = math.isqrt(self.max_pixels * long // short)
-        while side * math.ceil(side * short / long) > self.max_pixels:
-            side -= 1
-        return min(side, LARGEST_PX)
+        return within(self.options, photo, self.max_pixels)
 
 
 def read(given: Mapping[str, object]) -> Order:
@@ -140,12 +120,7 @@ def _background(texts: Mapping[str, str], *, on_white: bool) -> tuple[str | None
     """The colour behind the product as an option's value, or a half-transparent one as a tint, or neither."""
     if "bg_color" not in texts:
         return None, None
-    *rgb, opaque = fields.colour(texts["bg_color"])
-    if on_white and opaque < 255:
-        rgb, opaque = [round(255 + (each - 255) * opaque / 255) for each in rgb], 255
-    if opaque in {0, 255}:
-        return ("#{:02x}{:02x}{:02x}".format(*rgb) if opaque else None), None
-    return None, fields.colour(texts["bg_color"])
+    return behind(fields.colour(texts["bg_color"]), on_white=on_white)
 
 
 def _framing(texts: Mapping[str, str]) -> dict[str, object]:
@@ -257,16 +232,13 @@ def _text(name: str, value: object) -> str:
 
 def finish(order: Order, data: bytes) -> bytes:
     """The file that was ordered, from the one that the pipeline made."""
-    if order.file != "zip" and order.tint is None:
+    if order.tint is not None:
+        data = tinted(data, order.tint, "png" if order.file == "zip" else order.file)
+    if order.file != "zip":
         return data
-    picture = codecs.decode(data, _OWN)
-    rgb, alpha = picture.rgb, picture.alpha
-    if order.tint is not None and alpha is not None:
-        *colour, opaque = order.tint
-        rgb, alpha = blend_background(rgb, alpha, (colour[0], colour[1], colour[2]), opaque / 255)
-    if order.file == "zip":
-        return _zipped(rgb, np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha)
-    return codecs.encode(rgb, alpha, format=order.file)
+    picture = codecs.decode(data, OWN)
+    opaque = np.full(picture.rgb.shape[:2], 255, np.uint8)
+    return _zipped(picture.rgb, opaque if picture.alpha is None else picture.alpha)
 
 
 def _zipped(rgb: UInt8, alpha: UInt8) -> bytes:
