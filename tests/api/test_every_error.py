@@ -10,7 +10,7 @@ import packshot.api.errors
 import packshot.cli
 from packshot import errors
 from packshot.api.ailab.envelope import TABLE
-from packshot.api.app import DIALECTS
+from packshot.api.app import DIALECTS, OPTIONAL
 from packshot.api.errors import row_of
 from packshot.cli import errors as cli_errors
 from packshot.errors import PackshotError
@@ -43,7 +43,7 @@ def test_every_leaf_has_rows_of_its_kind(kind: type[PackshotError]) -> None:
     assert nearest(kind, dict(cli_errors.TABLE)) is not PackshotError
     assert cli_errors.exit_code(made(kind)) not in {0, cli_errors.INTERNAL}
     if not kind.__module__.startswith("packshot.cli"):  # the command line's own never meet a request
-        for dialect in DIALECTS:
+        for dialect in (*DIALECTS, *OPTIONAL.values()):
             assert nearest(kind, dict(dialect.errors.table)) is not PackshotError, dialect.name
             # Only what an operator has to mend is our own fault in the eyes of a caller.
             status = row_of(kind, dialect.errors.table).status

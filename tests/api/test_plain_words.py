@@ -12,7 +12,7 @@ import pytest
 
 import packshot
 from packshot import errors
-from packshot.api.app import DIALECTS
+from packshot.api.app import DIALECTS, OPTIONAL
 from packshot.api.page.routes import read_page
 from packshot.core.codecs.formats import FORMATS
 from tests.api.test_every_error import KINDS
@@ -52,7 +52,7 @@ def test_errors_of_the_set_up_are_told_to_nobody() -> None:
     for kind in KINDS:
         if not issubclass(kind, errors.SetupError):
             continue
-        for dialect in DIALECTS:
+        for dialect in (*DIALECTS, *OPTIONAL.values()):
             row, told = dialect.errors.told(kind("It needs packshot[postgresql].", hint="pip install packshot[all]"))
             body = str(dialect.errors.body(told, row, "ID"))
             assert row.status == 500

@@ -12,7 +12,8 @@ from starlette.types import Message
 
 from packshot.api.ailab import routes as ailab
 from packshot.api.ailab.cutouts import PRODUCT
-from packshot.api.app import failure
+from packshot.api.app import DIALECTS
+from packshot.api.dialect import failure
 from packshot.api.native import form as native
 from packshot.api.removebg import order as removebg
 from packshot.api.removebg.routes import upload_limits
@@ -98,7 +99,7 @@ def check_form(data: bytes) -> None:
     try:
         asyncio.run(_read(request))
     except PackshotError as error:
-        answer = failure(request, error)
+        answer = failure(DIALECTS, request, error)
         assert 400 <= answer.status_code < 500, answer.status_code
         assert len(bytes(answer.body)) < 20_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -21,22 +21,26 @@ from packshot.api import dialect, docs, results
 from packshot.api.ailab import routes as ailab
 from packshot.api.dialect import Call, Dialect, Endpoint
 from packshot.api.errors import PROBLEM_DETAILS, MalformedRequest, UnknownPath, WrongMethod
+from packshot.api.http import is_below, plain_path
 from packshot.api.middleware import (
     BodyBudget,
     CanonicalTarget,
     CrossOrigin,
     ErrorBarrier,
+    Failure,
     RequestContext,
     RequestSmugglingGuard,
 )
 from packshot.api.native import jobs
 from packshot.api.native import routes as native
+from packshot.api.optional import clipdrop, photoroom, rembg
 from packshot.api.page import routes as page
 from packshot.api.removebg import routes as removebg
 from packshot.api.review import service as review
 from packshot.api.review.service import open_reviews
 from packshot.errors import PackshotError
 from packshot.service.build import Service
+from packshot.service.environment import variable_of
 from packshot.service.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -82,8 +86,8 @@ PROBES = Dialect(
 DIALECTS = (ailab.DIALECT, native.DIALECT, removebg.DIALECT)
 NEUTRAL = (results.NEUTRAL, PROBES)
 
-failure = partial(dialect.failure, DIALECTS)
-"""The answer to an error, in the words of the dialect that the request's path belongs to."""
+OPTIONAL = {"rembg": rembg.DIALECT, "photoroom": photoroom.DIALECT, "clipdrop": clipdrop.DIALECT}
+"""The dialects that are served where the setting names them."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -107,14 +111,16 @@ def create_app(service: Service) -> FastAPI:
     )
     service.worker.describe = partial(jobs.event, service)
     reviews = open_reviews(service.settings)
-    dialect.mount(app, service, (*DIALECTS, *NEUTRAL, *([review.dialect(reviews)] if reviews else ())))
+    dialects = (*DIALECTS, *(OPTIONAL[name] for name in service.settings.dialects))
+    failure = partial(dialect.failure, dialects)
+    dialect.mount(app, service, (*dialects, *NEUTRAL, *([review.dialect(reviews)] if reviews else ())))
     app.include_router(docs.router(app))
     app.include_router(page.router(service))
     if reviews:
         app.include_router(review.router())
     telemetry, settings = service.telemetry, service.settings
-    app.add_exception_handler(PackshotError, partial(_packshot_error, telemetry.metrics))
-    app.add_exception_handler(HTTPException, partial(_http_error, telemetry.metrics))
+    app.add_exception_handler(PackshotError, partial(_packshot_error, telemetry.metrics, failure))
+    app.add_exception_handler(HTTPException, partial(_http_error, telemetry.metrics, failure))
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_middleware(BodyBudget, max_bytes=settings.upload_memory_bytes, held=telemetry.metrics.uploads_bytes)
     app.add_middleware(RequestSmugglingGuard, failure=failure)
@@ -124,13 +130,13 @@ def create_app(service: Service) -> FastAPI:
     prefixes = [results.PREFIX, *(prefix for each in DIALECTS for prefix in each.prefixes)]
     app.add_middleware(CanonicalTarget, prefixes=prefixes, is_served=partial(_is_served, app))
     describe = app.openapi
-    app.openapi = lambda: _with_media_types(describe())  # type: ignore[method-assign]
+    app.openapi = lambda: _with_media_types(describe(), dialects)  # type: ignore[method-assign]
     return app
 
 
-def _with_media_types(document: dict[str, Any]) -> dict[str, Any]:
+def _with_media_types(document: dict[str, Any], dialects: Iterable[Dialect]) -> dict[str, Any]:
     """FastAPI writes every model under application/json; errors may have another type."""
-    forms = [PROBLEM_DETAILS, *(each.errors for each in DIALECTS)]
+    forms = [PROBLEM_DETAILS, *(each.errors for each in dialects)]
     types = {f"#/components/schemas/{form.model.__name__}": form.described_as or form.media_type for form in forms}
     for operations in document["paths"].values():
         for operation in operations.values():
@@ -141,7 +147,7 @@ def _with_media_types(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-async def _packshot_error(metrics: Metrics, request: Request, error: Exception) -> Response:
+async def _packshot_error(metrics: Metrics, failure: Failure, request: Request, error: Exception) -> Response:
     assert isinstance(error, PackshotError)  # noqa: S101 - registered for it
     metrics.error(error)
     response = failure(request, error)
@@ -150,13 +156,13 @@ async def _packshot_error(metrics: Metrics, request: Request, error: Exception) 
     return response
 
 
-async def _http_error(metrics: Metrics, request: Request, error: Exception) -> Response:
+async def _http_error(metrics: Metrics, failure: Failure, request: Request, error: Exception) -> Response:
     """The answer to what the framework itself refuses: unknown paths and wrong methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     known: PackshotError
     path, headers = str(request.scope["path"])[:200], dict(error.headers or {})
     if error.status_code == 404:
-        known = UnknownPath(f"There is nothing at {path}.", hint="See /docs for what there is.")
+        known = UnknownPath(f"There is nothing at {path}.", hint=_where_else(path))
     elif error.status_code == 405:
         known = WrongMethod(f"{request.method} is not allowed at {path}.", hint="See /docs.")
         headers["Allow"] = ", ".join(_allowed(request, headers.get("Allow", "")))
@@ -166,6 +172,14 @@ async def _http_error(metrics: Metrics, request: Request, error: Exception) -> R
     response = failure(request, known)
     response.headers.update(headers)
     return response
+
+
+def _where_else(path: str) -> str:
+    """The hint for a path that leads nowhere: it may be that of a dialect which is not on."""
+    for name, each in OPTIONAL.items():
+        if any(is_below(plain_path(path), prefix) for prefix in each.prefixes):
+            return f"Whoever runs this service can turn it on: {variable_of('dialects')}={name}."
+    return "See /docs for what there is."
 
 
 def _allowed(request: Request, first: str) -> list[str]:

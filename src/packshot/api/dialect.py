@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from packshot.api.errors import PROBLEM_DETAILS, ErrorForm
 from packshot.api.http import cancelled_when_gone, is_below, plain_path, request_id_of
+from packshot.api.keyless import refuse_foreign_pages
 from packshot.api.limits import pointing_on
 from packshot.api.middleware import HELD, RATE_WINDOW, HeldBytes
 from packshot.api.upload import MULTIPART
@@ -138,6 +139,7 @@ class Dialect:
 
     name: the heading in the docs. prefixes: paths at and below them are answered in the dialect's form of errors.
     key_headers: where a key is looked for, in this order. takes_any_key: also in the headers of the other dialects.
+    keyless: a request without a key is let in where a key stands for such requests.
     """
 
     name: str
@@ -145,17 +147,24 @@ class Dialect:
     prefixes: tuple[str, ...] = ()
     key_headers: tuple[str, ...] = ()
     takes_any_key: bool = False
+    keyless: bool = False
     errors: ErrorForm = PROBLEM_DETAILS
 
 
 def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
-    """Add the routes of all endpoints; each GET answers HEAD too (RFC 9110, 9.1), the server leaves the body out."""
+    """Add the routes of all endpoints; each GET answers HEAD too (RFC 9110, 9.1), the server leaves the body out.
+
+    But for a GET that takes a place in the queue: a HEAD of it would do the work, and take a credit, for nothing.
+    """
     every_header = [name for dialect in dialects for name in dialect.key_headers]
     for dialect in dialects:
         key_headers = dict.fromkeys((*dialect.key_headers, *(every_header if dialect.takes_any_key else ())))
         for endpoint in dialect.endpoints:
             _add(app, service, dialect, endpoint, tuple(key_headers))
+    working = {path for dialect in dialects for each in dialect.endpoints if each.takes_queue for path in each.paths}
     for route in [each for each in app.routes if isinstance(each, APIRoute) and "GET" in (each.methods or ())]:
+        if route.path in working:
+            continue
         app.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
 
 
@@ -171,7 +180,7 @@ def failure(dialects: Iterable[Dialect], request: Request, error: PackshotError)
 
 def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, key_headers: tuple[str, ...]) -> None:
     async def answer(request: Request) -> Response:
-        caller = await _admit(service, request, key_headers) if endpoint.needs_key else None
+        caller = await _admit(service, request, key_headers, dialect.keyless) if endpoint.needs_key else None
         if endpoint.takes_queue:
             service.admission.refuse_or_pass()
         try:
@@ -189,6 +198,8 @@ def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, k
         extra: dict[str, Any] = {"requestBody": endpoint.body()} if endpoint.body else {}
         if endpoint.parameters:
             extra["parameters"] = list(endpoint.parameters)
+        if endpoint.needs_key and dialect.keyless:
+            extra["security"] = [{}]  # added to those of the dependencies: each is a way in
         if endpoint.sample:  # where documentation tools look for a line to paste into a shell
             key = f"{dialect.key_headers[0]}: YOUR_KEY".replace(f"{BEARER}:", "Authorization: Bearer")
             line = f"curl {service.settings.base_url}{path} -H '{key}' {endpoint.sample}"
@@ -216,15 +227,23 @@ def _scheme(header: str) -> Any:
     return Security(APIKeyHeader(name=header, scheme_name=header, auto_error=False))
 
 
-async def _admit(service: Service, request: Request, key_headers: Iterable[str]) -> KeyInfo:
+async def _admit(service: Service, request: Request, key_headers: Iterable[str], keyless: bool) -> KeyInfo:
     """Whose key this is, after its rate limit; the answer will tell what is left of that.
+
+    keyless: whether a request without a key may be let in too.
 
     Raises
     ------
-    MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
+    ForeignPage, MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
     """
     found = (_key_in(request, name) for name in key_headers)
-    admitting = service.admit(next((key for key in found if key), None))
+    key = next((key for key in found if key), None)
+    if key is None and keyless:
+        if service.keyless_id is not None:
+            refuse_foreign_pages(request, service.settings)
+        admitting = service.admit_keyless()
+    else:
+        admitting = service.admit(key)
     caller, request.scope[RATE_WINDOW] = await _counted(request, admitting)
     return caller
 

@@ -81,6 +81,12 @@ class NotAcceptable(errors.InputError):
     slug = "not-acceptable"
 
 
+class ForeignPage(errors.AccessError):
+    """A request without a key that a page of another origin may have sent, or one under a name that is not ours."""
+
+    slug = "foreign-page"
+
+
 class Row(NamedTuple):
     """A row of a table of errors: the HTTP status, words that all errors of its kind share, and the dialect's code."""
 
@@ -102,6 +108,12 @@ class Renamed(NamedTuple):
 def row_of(error: type[errors.PackshotError], table: Table) -> Row:
     """The row of the nearest class in an error's MRO."""
     return next(table[kind] for kind in error.__mro__ if kind in table)
+
+
+def restated(statuses: Mapping[type[errors.PackshotError], int]) -> Table:
+    """The neutral table with other statuses, for a dialect that has no words of its own."""
+    neutral = PROBLEM_DETAILS.table
+    return {**neutral, **{kind: row_of(kind, neutral)._replace(status=each) for kind, each in statuses.items()}}
 
 
 @dataclass(frozen=True)

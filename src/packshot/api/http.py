@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -30,6 +30,18 @@ def is_below(path: str, prefix: str) -> bool:
 def plain_path(path: str) -> str:
     """The path without slashes that are doubled or at its end."""
     return "/" + "/".join(part for part in path.split("/") if part)
+
+
+def wildcard_pattern(origins: Iterable[str]) -> str | None:
+    """What matches an origin below one of `https://*.shop.example`; None where no origin is written so."""
+    below = [re.escape(origin).replace(r"\*", "[a-z0-9_.-]+") for origin in origins if "://*." in origin]
+    return "|".join(below) or None
+
+
+def is_among(origin: str, origins: Sequence[str]) -> bool:
+    """Whether origins, as the setting has them, let the pages of this one in."""
+    pattern = wildcard_pattern(origins)
+    return "*" in origins or origin in origins or bool(pattern and re.fullmatch(pattern, origin))
 
 
 async def cancelled_when_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.api.errors import UploadsFull
 from packshot.api.framing import READING, Reading
-from packshot.api.http import is_below, plain_path
+from packshot.api.http import is_below, plain_path, wildcard_pattern
 from packshot.errors import PackshotError, ShuttingDown
 from packshot.service.logs import bind_request
 from packshot.service.metrics import METHODS, OTHER
@@ -153,11 +153,10 @@ class CrossOrigin(CORSMiddleware):
     """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
-        below = [re.escape(origin).replace(r"\*", "[a-z0-9_.-]+") for origin in origins if "://*." in origin]
         super().__init__(
             app,
             allow_origins=origins,
-            allow_origin_regex="|".join(below) or None,
+            allow_origin_regex=wildcard_pattern(origins),
             allow_methods=("GET", "HEAD", "POST"),
             allow_headers=("*",),
             # Every header of an answer is meant for its caller. A list would lag behind the dialects.

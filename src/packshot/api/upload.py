@@ -113,8 +113,8 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
     return await asyncio.to_thread(_from_json if kind == JSON else _from_urlencoded, body, limits)
 
 
-def file_in(form: Form, name: str) -> bytes:
-    """The bytes of a file part that must be there. Parts of its name that are empty are passed over.
+def file_in(form: Form, name: str, how: str = HOW) -> bytes:
+    """The bytes of a file part that must be there. Parts of its name that are empty are passed over. how: to send it.
 
     Raises
     ------
@@ -122,10 +122,10 @@ def file_in(form: Form, name: str) -> bytes:
     """
     values = [value for each, value in form if each == name]
     if values and not any(values):
-        raise EmptyFile(f"The part `{name}` is empty.", hint=HOW, field=name)
+        raise EmptyFile(f"The part `{name}` is empty.", hint=how, field=name)
     value = next((value for value in values if value), None)
     if not isinstance(value, bytes):
-        raise MissingImage(f"The request has no part `{name}`.", hint=HOW, field=name)
+        raise MissingImage(f"The request has no part `{name}`.", hint=how, field=name)
     return value
 
 

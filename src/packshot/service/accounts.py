@@ -198,9 +198,23 @@ class Accounts:
         info = self.find(key)
         if info is None:
             raise UnknownKey("This API key is not known here.", hint=_WHERE_FROM)
-        self._check(info)
-        self._note_use(info)
-        return info
+        return self._let_in(info)
+
+    def authenticate_id(self, key_id: str) -> KeyInfo:
+        """The same for a key that is named by its id: the operator's word for it stands for its text.
+
+        Raises
+        ------
+        UnknownKey, LockedKey, DatabaseUnavailable
+        """
+        rows = self._database.rows(select(*_COLUMNS).where(KEYS.c.id == key_id))
+        if not rows:
+            raise UnknownKey(
+                f"Requests without a key are those of the key {key_id}, and there is none with this id.",
+                hint="Send a key of your own, or ask whoever runs this service.",
+                key_id=key_id,
+            )
+        return self._let_in(_info(rows[0]))
 
     def get(self, key_id: str) -> KeyInfo:
         """The key of an id, for work on its behalf. It does not count as used.
@@ -233,6 +247,11 @@ class Accounts:
 
     def _has_expired(self, info: KeyInfo) -> bool:
         return info.expires_at is not None and self._now() >= info.expires_at
+
+    def _let_in(self, info: KeyInfo) -> KeyInfo:
+        self._check(info)
+        self._note_use(info)
+        return info
 
     def _check(self, info: KeyInfo) -> None:
         if info.state != "active":

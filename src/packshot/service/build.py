@@ -16,13 +16,14 @@ from packshot import __version__
 from packshot.core.codecs import Limits
 from packshot.core.geometry import Size, network_size
 from packshot.engine.network import Network, load_network
-from packshot.errors import ShuttingDown
+from packshot.errors import MissingKey, ShuttingDown
 from packshot.service.accounts import Accounts, KeyInfo
 from packshot.service.admission import Admission
 from packshot.service.background import BackgroundJobs
 from packshot.service.background_worker import BackgroundWorker
 from packshot.service.codec_process import CodecProcesses
 from packshot.service.database import Database
+from packshot.service.environment import variable_of
 from packshot.service.idempotency import Idempotency
 from packshot.service.jobs import Jobs
 from packshot.service.ledger import Ledger
@@ -119,7 +120,29 @@ class Service:
         ------
         MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
         """
-        key = await asyncio.to_thread(self.accounts.authenticate, api_key)
+        return await self._counted(await asyncio.to_thread(self.accounts.authenticate, api_key))
+
+    @property
+    def keyless_id(self) -> str | None:
+        """Id of the key that stands for requests without one; None where those are refused."""
+        return self.settings.keyless_key or (self.link.info.id if self.link else None)
+
+    async def admit_keyless(self) -> tuple[KeyInfo, Window | None]:
+        """The same for a request without a key, where a key stands for those.
+
+        Raises
+        ------
+        MissingKey, UnknownKey, LockedKey, RateLimited, DatabaseUnavailable, LimiterUnavailable
+        """
+        if self.keyless_id is None:
+            raise MissingKey(
+                "No API key came with the request, and no key stands for requests without one.",
+                hint="Send a key as `x-api-key: YOUR_KEY`. Whoever runs this service can let such requests in: "
+                f"{variable_of('keyless_key')} names a key that pays for them.",
+            )
+        return await self._counted(await asyncio.to_thread(self.accounts.authenticate_id, self.keyless_id))
+
+    async def _counted(self, key: KeyInfo) -> tuple[KeyInfo, Window | None]:
         bind_key(key.id)
         return key, await asyncio.to_thread(self.rate_limiter.hit, key.id, key.rate)
 

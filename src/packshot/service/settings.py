@@ -73,6 +73,20 @@ class Settings(BaseModel):
         default=(),
         shown="none",
     )
+    dialects: tuple[Literal["rembg", "photoroom", "clipdrop"], ...] = setting(
+        "Forms of other services that are served beside the API's own, each on its own path: docs/doors.md.",
+        "any of rembg, photoroom and clipdrop, separated by commas",
+        default=(),
+        shown="none",
+    )
+    keyless_key: str | None = setting(
+        "Id of the key that counts and pays requests without a key, where a form has none: docs/doors.md. Whoever "
+        "reaches the service can spend it, so make one with credits and a rate of its own.",
+        "an id that `packshot keys list` shows",
+        default=None,
+        pattern=r"^[0-9a-f]{12}$",
+        shown="where only this machine reaches the service, the key of its link; elsewhere none",
+    )
     state_dir: Path = setting(
         "Folder for accounts, results, the service's own secret and, where only this machine reaches the service, the "
         "link that opens the page with its key. It is made with mode 0700 when it is missing.",
@@ -344,7 +358,7 @@ class Settings(BaseModel):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        return _is_loopback(self.host)
+        return is_loopback_name(self.host)
 
     @property
     def only_here(self) -> bool:
@@ -413,6 +427,12 @@ class Settings(BaseModel):
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ipaddress.ip_network(each)) for each in value)
 
+    @field_validator("dialects", mode="before")
+    @classmethod
+    def _split_dialects(cls, value: object) -> object:
+        names = cls._split(value.lower() if isinstance(value, str) else value)
+        return tuple(dict.fromkeys(names)) if isinstance(names, tuple | list) else names
+
     @field_validator(
         "url_secrets",
         "cors_origins",
@@ -455,7 +475,7 @@ class Settings(BaseModel):
     @classmethod
     def _need_secret(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         host = info.data.get("host")
-        if not value and host is not None and not _is_loopback(host):
+        if not value and host is not None and not is_loopback_name(host):
             reach = f"needed because {variable_of('host')} is {host}, which other machines can reach."
             raise Fault(f"{reach} Make one with `openssl rand -hex 32`.")
         return value
@@ -530,7 +550,8 @@ def _origin(text: str) -> str:
     return f"{scheme}://{host}:{int(port)}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback_name(host: str) -> bool:
+    """Whether a name or an address can only lead to this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
