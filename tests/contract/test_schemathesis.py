@@ -20,6 +20,7 @@ from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinish
 from schemathesis.schemas import BaseSchema
 
 from packshot.api.ailab.cutouts import APPAREL, CUTOUTS
+from packshot.api.app import OPTIONAL
 from tests.contract.envelope import check_common_schema
 from tests.contract.repair import repaired_contract
 from tests.kit.images import good
@@ -32,13 +33,14 @@ GARBAGE = st.binary() | st.binary(max_size=20).map(lambda noise: good("png", 64,
 # OpenAPI cannot say "bytes that are a picture": garbage is valid by the file, and rightly refused.
 REFUSING_IS_FINE = {"positive_data_acceptance": {"enabled": False}}
 
+OPTIONAL_PATHS = [prefix for dialect in OPTIONAL.values() for prefix in dialect.prefixes]
 NO_DOWNLOADS = {"stateful": {"enabled": False}}  # garbage has no result to go on from
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """With a long queue: photos whose work is done later fill it."""
-    with serving(tmp_path_factory.mktemp("state"), workers=1, queue_limit=1000) as running:
+    with serving(tmp_path_factory.mktemp("state"), workers=1, queue_limit=1000, dialects=tuple(OPTIONAL)) as running:
         yield running
 
 
@@ -100,7 +102,7 @@ def test_our_own_file(running: Running, binary: st.SearchStrategy[bytes], option
     for path in (path for cutout in CUTOUTS for path in cutout.paths):
         if path not in {ENDPOINT, APPAREL.paths[0]}:  # one handler, two forms; another test sends a photo to each
             schema = schema.exclude(path=path)
-    schema = schema.exclude(path_regex=r"^/v1/")  # the next test's
+    schema = schema.exclude(path_regex=r"^/v1/").exclude(path=OPTIONAL_PATHS)  # the next tests'
     assert {403, 405} <= set(statuses(run(schema)))
 
 
@@ -121,4 +123,16 @@ def test_the_native_api(
     keys = {"bearer": {"bearer": running.new_key()}, "x-api-key": {"api_key": running.new_key()}}
     document = running.http.get("/openapi.json").json()
     schema = load(running, document, binary, auth={"openapi": keys}, **config).include(path_regex=r"^/v1/")
+    assert expected <= set(statuses(run(schema.exclude(path=OPTIONAL_PATHS))))
+
+
+@pytest.mark.parametrize(
+    ("binary", "expected"), [(PICTURES, {200}), (GARBAGE, {400, 422})], ids=["pictures", "garbage"]
+)
+def test_the_optional_forms(running: Running, binary: st.SearchStrategy[bytes], expected: set[int]) -> None:
+    phases = {**NO_DOWNLOADS, "coverage": {"enabled": False}}
+    config = {"generation": {"max-examples": 3}, "checks": REFUSING_IS_FINE, "phases": phases}
+    keys = {"bearer": {"bearer": running.new_key()}, "x-api-key": {"api_key": running.new_key()}}
+    document = running.http.get("/openapi.json").json()
+    schema = load(running, document, binary, auth={"openapi": keys}, **config).include(path=OPTIONAL_PATHS)
     assert expected <= set(statuses(run(schema)))
