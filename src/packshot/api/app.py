@@ -178,7 +178,7 @@ def _where_else(path: str) -> str:
     """The hint for a path that leads nowhere: it may be that of a dialect which is not on."""
     for name, each in OPTIONAL.items():
         if any(is_below(plain_path(path), prefix) for prefix in each.prefixes):
-            return f"Whoever runs this service can turn it on: {variable_of('dialects')}={name}."
+            return f"The operator can turn it on: {variable_of('dialects')}={name}."
     return "See /docs for what there is."
 
 

@@ -41,7 +41,7 @@ def refuse_foreign_pages(request: Request, settings: Settings) -> None:
     if foreign:
         raise ForeignPage(
             f"A page of {origin[:100] if origin else 'another site'} sent this request without a key.",
-            hint=f"Send a key. Whoever runs this service can let pages in with {variable_of('cors_origins')}.",
+            hint=f"Send a key. The operator can let pages in with {variable_of('cors_origins')}.",
         )
 
 

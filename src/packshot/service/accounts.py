@@ -211,7 +211,7 @@ class Accounts:
         if not rows:
             raise UnknownKey(
                 f"Requests without a key are those of the key {key_id}, and there is none with this id.",
-                hint="Send a key of your own, or ask whoever runs this service.",
+                hint="Send a key of your own, or ask who runs this service.",
                 key_id=key_id,
             )
         return self._let_in(_info(rows[0]))

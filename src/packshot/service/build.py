@@ -137,7 +137,7 @@ class Service:
         if self.keyless_id is None:
             raise MissingKey(
                 "No API key came with the request, and no key stands for requests without one.",
-                hint="Send a key as `x-api-key: YOUR_KEY`. Whoever runs this service can let such requests in: "
+                hint="Send a key as `x-api-key: YOUR_KEY`. The operator can let such requests in: "
                 f"{variable_of('keyless_key')} names a key that pays for them.",
             )
         return await self._counted(await asyncio.to_thread(self.accounts.authenticate_id, self.keyless_id))

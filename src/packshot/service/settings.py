@@ -80,8 +80,8 @@ class Settings(BaseModel):
         shown="none",
     )
     keyless_key: str | None = setting(
-        "Id of the key that counts and pays requests without a key, where a form has none: docs/doors.md. Whoever "
-        "reaches the service can spend it, so make one with credits and a rate of its own.",
+        "Id of the key that counts and pays requests without a key, where a form has none: docs/doors.md. "
+        "Everybody who reaches the service can spend it, so make one with credits and a rate of its own.",
         "an id that `packshot keys list` shows",
         default=None,
         pattern=r"^[0-9a-f]{12}$",
