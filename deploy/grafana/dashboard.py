@@ -12,7 +12,7 @@ PANELS = FILE.with_name("panels.toml")
 SHORT = {
     "[@]": "[$__rate_interval]",
     "@": 'instance=~"$instance"',
-    "{photos,": '{route=~".*cutout.*|/v1/packshots|/v1.0/removebg",',
+    "{photos,": '{route=~".*cutout.*|/v1/packshots|/v1.0/removebg|/api/remove|/v1/segment|/remove-background/v1",',
 }
 WIDTH, HEIGHT, COLUMNS = 8, 8, 3
 _SOURCE = {"type": "prometheus", "uid": "${source}"}

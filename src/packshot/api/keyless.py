@@ -18,9 +18,21 @@ from packshot.service.settings import Settings, is_loopback_name
 # Of a request that has no Origin, as an <img> has none. Programs send neither, and a user's own doing is "none".
 _OF_A_PAGE = frozenset({"cross-site", "same-site"})
 
+# Tunnels send one, and most proxies. One that does neither this nor pass the Host on is taken for this machine.
+_OF_A_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
 
 def refuse_foreign_pages(request: Request, settings: Settings) -> None:
-    """Raises: ForeignPage for a Host that is not the service's, and for a page that is not let in."""
+    """Raises: ForeignPage for a Host that is not the service's, for a page that is not let in, and for a proxy.
+
+    Where the operator named no key, that of the link pays, and it is for the people at this machine.
+    """
+    if settings.keyless_key is None and any(name in request.headers for name in _OF_A_PROXY):
+        raise ForeignPage(
+            "The request came through a proxy, and has no key.",
+            hint=f"Send a key, or let the operator set {variable_of('public_base_url')} and "
+            f"{variable_of('keyless_key')}.",
+        )
     host = request.headers.get("host", "").lower()
     if not _is_ours(host, settings):
         raise ForeignPage(

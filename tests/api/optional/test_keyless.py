@@ -123,6 +123,16 @@ class TestPages:
         assert "PACKSHOT_PUBLIC_BASE_URL" in answer.text or answer.status_code == 400
 
 
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "via"])
+def test_what_a_tunnel_or_a_proxy_brings_is_not_of_this_machine(
+    forms: Running, elsewhere: Running, header: str
+) -> None:
+    answer = send(forms, **{header: "203.0.113.9"})
+    assert answer.status_code == 403
+    assert "PACKSHOT_KEYLESS_KEY" in answer.json()["detail"]
+    assert status(elsewhere, **{header: "203.0.113.9"}) == LET_IN
+
+
 def test_no_key_is_in_the_log(forms: Running, caplog: pytest.LogCaptureFixture) -> None:
     assert forms.service.link is not None
     with caplog.at_level(logging.DEBUG):
