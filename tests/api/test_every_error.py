@@ -50,6 +50,19 @@ def test_every_leaf_has_rows_of_its_kind(kind: type[PackshotError]) -> None:
             assert (status == 500) == issubclass(kind, errors.SetupError), dialect.name
 
 
+@pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
+def test_every_error_comes_in_the_body_of_each_form_with_its_words(kind: type[PackshotError]) -> None:
+    if kind.__module__.startswith("packshot.cli"):
+        return
+    keys = {"rembg": {"detail"}, "photoroom": {"detail", "status_code", "type"}, "clipdrop": {"error"}}
+    for name, dialect in OPTIONAL.items():
+        row, told = dialect.errors.told(made(kind))
+        body = dialect.errors.body(told, row, "THE-ID")
+        assert set(body) == keys[name]
+        assert ("THE-ID" if row.status == 500 else "What happened.") in body.get("detail", body.get("error"))
+        assert body.get("status_code", row.status) == row.status
+
+
 def test_every_status_is_one_of_the_contract() -> None:
     documented = {int(status) for status in repaired_contract()["paths"][ENDPOINT]["post"]["responses"]}
     assert {row.status for row in TABLE.values()} == documented - {200}

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from packshot.api.app import OPTIONAL
-from packshot.errors import UnknownKey
+from packshot.errors import BadSettings, UnknownKey
+from packshot.service.settings import Settings
 from tests.kit.images import good
 from tests.kit.server import Running, serving
 
@@ -149,6 +150,18 @@ def test_a_form_that_is_off_is_404_and_says_what_turns_it_on(running: Running, p
     assert answer.status_code == 404
     assert f"PACKSHOT_DIALECTS={name}" in answer.text
     assert path.rstrip("/") not in running.http.get("/openapi.json").json()["paths"]
+
+
+def test_the_setting_takes_the_names_of_the_forms_and_no_other() -> None:
+    home = {"HOME": "/home/someone"}
+    for name in OPTIONAL:
+        assert Settings.from_environment({**home, "PACKSHOT_DIALECTS": name.upper()}).dialects == (name,)
+    several = Settings.from_environment({**home, "PACKSHOT_DIALECTS": "rembg, clipdrop,,rembg"})
+    assert several.dialects == ("rembg", "clipdrop")
+    with pytest.raises(BadSettings, match="rembg, photoroom and clipdrop"):
+        Settings.from_environment({**home, "PACKSHOT_DIALECTS": "rembg,removebg"})
+    with pytest.raises(BadSettings, match="keys list"):
+        Settings.from_environment({**home, "PACKSHOT_KEYLESS_KEY": "pk_secret"})
 
 
 def test_forms_that_are_on_stand_in_the_docs(forms: Running) -> None:
