@@ -201,7 +201,7 @@ class Accounts:
         return self._let_in(info)
 
     def authenticate_id(self, key_id: str) -> KeyInfo:
-        """The same for a key that is named by its id: the operator's word for it stands for its text.
+        """The same for a key that is named by its id: for requests without a key, and for work in the background.
 
         Raises
         ------
@@ -210,23 +210,11 @@ class Accounts:
         rows = self._database.rows(select(*_COLUMNS).where(KEYS.c.id == key_id))
         if not rows:
             raise UnknownKey(
-                f"Requests without a key are those of the key {key_id}, and there is none with this id.",
+                f"There is no API key with the id {key_id}.",
                 hint="Send a key of your own, or ask who runs this service.",
                 key_id=key_id,
             )
         return self._let_in(_info(rows[0]))
-
-    def get(self, key_id: str) -> KeyInfo:
-        """The key of an id, for work on its behalf. It does not count as used.
-
-        Raises: UnknownKey, LockedKey, DatabaseUnavailable.
-        """
-        rows = self._database.rows(select(*_COLUMNS).where(KEYS.c.id == key_id))
-        if not rows:
-            raise UnknownKey("There is no such API key.", hint="`packshot keys list` shows them.", key_id=key_id)
-        info = _info(rows[0])
-        self._check(info)
-        return info
 
     def list(self) -> Sequence[KeyInfo]:
         """All keys that were ever made, oldest first."""

@@ -217,7 +217,7 @@ class BackgroundWorker:
             await asyncio.to_thread(self.ledger.refund, item.earlier_claim_id)
         key_id, wishes = await asyncio.to_thread(self.background.wishes, item.job_id)
         bind_key(key_id)
-        key = await asyncio.to_thread(self.accounts.get, key_id)
+        key = await asyncio.to_thread(self.accounts.authenticate_id, key_id)
         store = self.background.store
         try:
             files = {name: await store.read_input(kept) for name, kept in wishes["files"].items()}
