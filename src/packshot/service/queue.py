@@ -91,6 +91,8 @@ class Queue:
         now = self._now()
         due = and_(WORK.c.kind == kind, WORK.c.state.in_(OPEN), WORK.c.due_at <= now)
         first = select(WORK).where(due).order_by(WORK.c.number, WORK.c.due_at, WORK.c.id).limit(1)
+        if not self._database.rows(first):  # a replica without work looks each second: that takes no lock
+            return None
         with self._database.transaction() as connection:
             row = connection.execute(first.with_for_update(skip_locked=True)).first()
             if row is None:
