@@ -19,19 +19,23 @@ UNUSED = SSLContext(PROTOCOL_TLS_CLIENT)
 Call = Callable[..., Any]
 
 
-def waiting(url: str, method: str, *args: Any, patience: dict[str, Any] | None = None, **options: Any) -> Any:
+def waiting(
+    url: str, method: str, *args: Any, patience: dict[str, Any] | None = None, key: str = KEY, **options: Any
+) -> Any:
     """One call of Client."""
-    with httpx.Client(verify=UNUSED) as http, Client(url, KEY, http=http, **(patience or {})) as client:
+    with httpx.Client(verify=UNUSED) as http, Client(url, key, http=http, **(patience or {})) as client:
         return getattr(client, method)(*args, **options)
 
 
-def on_asyncio(url: str, method: str, *args: Any, patience: dict[str, Any] | None = None, **options: Any) -> Any:
+def on_asyncio(
+    url: str, method: str, *args: Any, patience: dict[str, Any] | None = None, key: str = KEY, **options: Any
+) -> Any:
     """The same call of AsyncClient."""
 
     async def call() -> Any:
         async with (
             httpx.AsyncClient(verify=UNUSED) as http,
-            AsyncClient(url, KEY, http=http, **(patience or {})) as client,
+            AsyncClient(url, key, http=http, **(patience or {})) as client,
         ):
             return await getattr(client, method)(*args, **options)
 

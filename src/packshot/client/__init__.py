@@ -18,51 +18,51 @@ except ModuleNotFoundError as _error:
         "packshot.client needs httpx. Install it with `pip install 'packshot[client]'`.", name="httpx"
     ) from _error
 
+from packshot.client.about import Account, DayUsage, FormatInfo, Inputs, OptionInfo, PresetInfo, RuleInfo, ServiceInfo
 from packshot.client.asynchronous import AsyncClient
 from packshot.client.blocking import Client
 from packshot.client.errors import (
     BadInput,
+    BadWebhook,
     Busy,
     ClientError,
     Conflict,
     NoAccess,
     NoForeground,
+    NotFinished,
     NotReached,
     NotUnderstood,
     OutOfCredits,
     Problem,
     ServiceFault,
 )
+from packshot.client.jobs import Counts, Job, JobPage, JobPhoto, PhotoFailure, WebhookState
 from packshot.client.options import OptionFields, Photo
-from packshot.client.results import (
-    Check,
-    FormatInfo,
-    Inputs,
-    Link,
-    OptionInfo,
-    Packshot,
-    PresetInfo,
-    Rectangle,
-    Repair,
-    Report,
-    RuleInfo,
-    ServiceInfo,
-    Size,
-)
+from packshot.client.results import Check, Link, Packshot, Rectangle, Repair, Report, Size
+from packshot.client.webhooks import Event, verify_webhook
 
 __all__ = [
+    "Account",
     "AsyncClient",
     "BadInput",
+    "BadWebhook",
     "Busy",
     "Check",
     "Client",
     "ClientError",
     "Conflict",
+    "Counts",
+    "DayUsage",
+    "Event",
     "FormatInfo",
     "Inputs",
+    "Job",
+    "JobPage",
+    "JobPhoto",
     "Link",
     "NoAccess",
     "NoForeground",
+    "NotFinished",
     "NotReached",
     "NotUnderstood",
     "OptionFields",
@@ -70,6 +70,7 @@ __all__ = [
     "OutOfCredits",
     "Packshot",
     "Photo",
+    "PhotoFailure",
     "PresetInfo",
     "Problem",
     "Rectangle",
@@ -79,4 +80,6 @@ __all__ = [
     "ServiceFault",
     "ServiceInfo",
     "Size",
+    "WebhookState",
+    "verify_webhook",
 ]

@@ -10,10 +10,12 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from packshot.client import calls
+from packshot.client.about import Account, ServiceInfo
 from packshot.client.calls import Conversation, Target
-from packshot.client.conversation import DEADLINE_S, RETRIES, TIMEOUT_S, Answer, Outcome, Pause, Send
+from packshot.client.conversation import DEADLINE_S, RETRIES, TIMEOUT_S, WAIT_S, Answer, Outcome, Pause, Send
+from packshot.client.jobs import Job, JobPage
 from packshot.client.options import OptionFields, Photo
-from packshot.client.results import Link, Packshot, Report, ServiceInfo
+from packshot.client.results import Link, Packshot, Report
 
 T = TypeVar("T")
 
@@ -90,6 +92,52 @@ class AsyncClient:
         said = {**(options or {}), **more}
         return await self._hold(calls.links(self._service, photo, presets, said, idempotency_key))
 
+    async def fetch(self, link: Link) -> Packshot:
+        """Fetch a packshot that lies at the service: one of `link`, of `links` or of a job."""
+        return await self._hold(calls.fetch(self._service, link))
+
+    async def begin_job(
+        self,
+        photos: Photo | Iterable[Photo],
+        options: OptionFields | None = None,
+        *,
+        webhook: str | None = None,
+        idempotency_key: str | None = None,
+        **more: Unpack[OptionFields],
+    ) -> Job:
+        """Have one photo or many made in the background, with the same options.
+
+        A text that begins with http:// or https:// is a URL, which the service opens if its operator allows that.
+        webhook: a URL that the service tells when the job has finished.
+        """
+        said = {**(options or {}), **more}
+        return await self._hold(calls.begin_job(self._service, photos, said, webhook, idempotency_key))
+
+    async def job(self, job: Job | str) -> Job:
+        """How a job stands now, by its id or as it stood before."""
+        return await self._hold(calls.job(self._service, job))
+
+    async def jobs(self, *, limit: int | None = None, before: str | None = None) -> JobPage:
+        """A page of the key's jobs, newest first, without their photos.
+
+        limit: of jobs on a page, 20 if not given, 100 at most. before: `next` of the page before.
+        """
+        return await self._hold(calls.jobs(self._service, limit, before))
+
+    async def cancel_job(self, job: Job | str) -> Job:
+        """End a job: what is done stays, and the rest costs nothing."""
+        return await self._hold(calls.cancel_job(self._service, job))
+
+    async def wait_for_job(self, job: Job | str, *, timeout_s: float = WAIT_S) -> Job:
+        """The job once it has finished: done or cancelled.
+
+        Raises
+        ------
+        NotFinished
+            It has not within timeout_s. It goes on.
+        """
+        return await self._hold(calls.wait_for_job(self._service, job, timeout_s))
+
     async def check(self, picture: Photo, preset: str) -> Report:
         """Judge a finished picture, made by whatever means, by a preset's rules."""
         return await self._hold(calls.check(self._service, picture, preset))
@@ -97,6 +145,10 @@ class AsyncClient:
     async def about(self) -> ServiceInfo:
         """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
         return await self._hold(calls.about(self._service))
+
+    async def account(self) -> Account:
+        """The account of the key: credits, use by days, and the secret of its webhooks."""
+        return await self._hold(calls.account(self._service))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, TypeVar, cast
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from packshot import __version__
-from packshot.client.conversation import Answer, Limits, Outcome, Pause, Request, Send, ask, make_policy
-from packshot.client.errors import NotUnderstood
-from packshot.client.options import Photo, as_form, as_part
-from packshot.client.results import Link, Packshot, Report, ServiceInfo, links_from_json
+from packshot.client.about import Account, ServiceInfo
+from packshot.client.conversation import Answer, Limits, Outcome, Pause, Request, Send, ask, is_temporary, make_policy
+from packshot.client.errors import ClientError, NotFinished, NotUnderstood, Problem
+from packshot.client.jobs import Job, JobPage
+from packshot.client.options import Part, Photo, as_form, as_part
+from packshot.client.results import Link, Packshot, Report, links_from_json
 from packshot.retry import Deadline
 
 T = TypeVar("T")
 Conversation = Generator[Send | Pause, Outcome, T]
 _HEADERS = {"User-Agent": f"packshot-client/{__version__}"}
+FIRST_LOOK_PAUSE_S = 0.5
+LONGEST_LOOK_PAUSE_S = 10.0
+_LOOK_FACTOR = 1.5
+_LAST_LOOK_S = 5.0
+"""For the look at a job when the time to wait is over."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,9 @@ class Target:
     def url(self, path: str) -> str:
         return self.base_url.rstrip("/") + path
 
-    def limits(self) -> Limits:
-        """The limits of a call that begins now."""
-        return Limits(self.timeout_s, Deadline(self.deadline_s), make_policy(self.retries))
+    def limits(self, deadline_s: float | None = None) -> Limits:
+        """The limits of a call that begins now. deadline_s: another than a call has by default."""
+        return Limits(self.timeout_s, Deadline(deadline_s or self.deadline_s), make_policy(self.retries))
 
 
 def link(
@@ -55,7 +63,7 @@ def link(
 ) -> Conversation[Link]:
     """Have a packshot made and kept by the service. limits: of the call that this is a part of, if it is one."""
     limits = limits or service.limits()
-    answer = yield from ask(_form(service, "/v1/packshots", photo, options, idempotency_key), limits)
+    answer = yield from ask(_form(service, "/v1/packshots", [_image(photo)], options, idempotency_key), limits)
     return _read(answer, Link.from_json)
 
 
@@ -66,6 +74,11 @@ def packshot(
     limits = service.limits()
     made = yield from link(service, photo, options, idempotency_key, limits)
     return (yield from _fetched(service, made, limits))
+
+
+def fetch(service: Target, made: Link) -> Conversation[Packshot]:
+    """Fetch a packshot that lies at the service."""
+    return (yield from _fetched(service, made, service.limits()))
 
 
 def _fetched(service: Target, made: Link, limits: Limits) -> Conversation[Packshot]:
@@ -88,7 +101,8 @@ def links(
     """Have a packshot made for each preset, of one matte and for one credit, and kept by the service."""
     names = [presets] if isinstance(presets, str) else list(presets)
     wishes = {**options, "preset": ",".join(names)}
-    answer = yield from ask(_form(service, "/v1/packshots", photo, wishes, idempotency_key), limits or service.limits())
+    request = _form(service, "/v1/packshots", [_image(photo)], wishes, idempotency_key)
+    answer = yield from ask(request, limits or service.limits())
     return dict(zip(names, _read(answer, links_from_json), strict=True))
 
 
@@ -110,7 +124,7 @@ def packshots(
 
 def check(service: Target, picture: Photo, preset: str) -> Conversation[Report]:
     """Have a finished picture judged by a preset's rules."""
-    request = _form(service, "/v1/checks", picture, {"preset": preset}, None)
+    request = _form(service, "/v1/checks", [_image(picture)], {"preset": preset}, None)
     answer = yield from ask(request, service.limits())
     return _read(answer, lambda said: Report.from_json(said["preset"]))
 
@@ -122,17 +136,110 @@ def about(service: Target) -> Conversation[ServiceInfo]:
     return _read(answer, ServiceInfo.from_json)
 
 
+def account(service: Target) -> Conversation[Account]:
+    """Ask how the account of the key stands."""
+    answer = yield from ask(_plain(service, "GET", "/v1/account"), service.limits())
+    return _read(answer, Account.from_json)
+
+
+def begin_job(
+    service: Target,
+    photos: Photo | Iterable[Photo],
+    options: Mapping[str, object],
+    webhook: str | None,
+    idempotency_key: str | None,
+) -> Conversation[Job]:
+    """Have photos made in the background. A photo may be a URL here, for the service to open."""
+    images = [_image_or_url(each) for each in _several(photos)]
+    request = _form(service, "/v1/jobs", images, {**options, "webhook": webhook}, idempotency_key)
+    return _read((yield from ask(request, service.limits())), Job.from_json)
+
+
+def job(service: Target, wanted: Job | str, limits: Limits | None = None) -> Conversation[Job]:
+    """Ask how a job stands. limits: of the wait that this is a part of, if it is one."""
+    answer = yield from ask(_plain(service, "GET", _path(wanted)), limits or service.limits())
+    return _read(answer, Job.from_json)
+
+
+def cancel_job(service: Target, wanted: Job | str) -> Conversation[Job]:
+    """End a job: what is done stays."""
+    answer = yield from ask(_plain(service, "POST", f"{_path(wanted)}/cancel"), service.limits())
+    return _read(answer, Job.from_json)
+
+
+def jobs(service: Target, limit: int | None, before: str | None) -> Conversation[JobPage]:
+    """Ask for the jobs of the key, newest first."""
+    query = {name: value for name, value in (("limit", limit), ("before", before)) if value is not None}
+    answer = yield from ask(_plain(service, "GET", f"/v1/jobs?{urlencode(query)}"), service.limits())
+    return _read(answer, JobPage.from_json)
+
+
+def wait_for_job(service: Target, wanted: Job | str, timeout_s: float) -> Conversation[Job]:
+    """Look at a job, ever more seldom, until it has finished. The service may be away for `deadline_s` meanwhile."""
+    end, away = Deadline(timeout_s), Deadline(service.deadline_s)
+    last = wanted if isinstance(wanted, Job) else None
+    pause_s = FIRST_LOOK_PAUSE_S
+    while True:
+        failure, asked_s = None, 0.0
+        look_s = min(service.deadline_s, max(end.left_s(), _LAST_LOOK_S))
+        try:
+            last = yield from job(service, wanted, service.limits(look_s))
+        except ClientError as error:
+            if not is_temporary(error) or not away.left_s() or (last is None and not end.left_s()):
+                raise
+            failure, asked_s = error, (isinstance(error, Problem) and error.retry_after_s) or 0.0
+        else:
+            if last.has_finished:
+                return last
+            away = Deadline(service.deadline_s)
+        if last is not None and not end.left_s():
+            raise NotFinished(
+                f"The job {last.id} has not finished within {timeout_s:g} s: "
+                f"{last.counts.total - last.counts.waiting - last.counts.working} of {last.counts.total} photos have.",
+                last,
+                hint="It goes on. Wait for it again, or cancel it.",
+            ) from failure
+        yield Pause(min(max(pause_s, asked_s), end.left_s()))
+        pause_s = min(pause_s * _LOOK_FACTOR, LONGEST_LOOK_PAUSE_S)
+
+
 def _form(
-    service: Target, path: str, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
+    service: Target,
+    path: str,
+    images: Sequence[tuple[str, Part]],
+    options: Mapping[str, object],
+    idempotency_key: str | None,
 ) -> Request:
-    """A form with the photo. One idempotency key for all attempts: the service does and charges the work once."""
+    """A form with photos. One idempotency key for all attempts: the service does and charges the work once."""
     said, files = as_form(options)
-    headers = _HEADERS | {
-        "Accept": "application/json",
-        "Authorization": f"Bearer {service.key}",
-        "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
-    }
-    return Request("POST", service.url(path), headers, said, {"image": as_part(photo), **files})
+    headers = _headers(service) | {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    return Request("POST", service.url(path), headers, said, [*images, *files.items()])
+
+
+def _image(photo: Photo) -> tuple[str, Part]:
+    return "image", as_part(photo)
+
+
+def _image_or_url(photo: Photo) -> tuple[str, Part]:
+    if isinstance(photo, str) and photo.lower().startswith(("http://", "https://")):
+        return "image_url", (None, photo.encode())
+    return _image(photo)
+
+
+def _several(photos: Photo | Iterable[Photo]) -> Iterable[Photo]:
+    """One photo is a list of one, although a text and an open file can be gone through as well."""
+    if isinstance(photos, bytes | str | os.PathLike) or hasattr(photos, "read"):
+        return [cast("Photo", photos)]
+    return photos
+
+
+def _plain(service: Target, method: str, path: str) -> Request:
+    """A request without a body."""
+    return Request(method, service.url(path), _headers(service))
+
+
+def _headers(service: Target) -> dict[str, str]:
+    return {**_HEADERS, "Accept": "application/json", "Authorization": f"Bearer {service.key}"}
 
 
 def _reachable(service: Target, url: str) -> str:
@@ -145,6 +252,10 @@ def _reachable(service: Target, url: str) -> str:
     if parse_qs(parts.query).keys() != {"expires", "signature"}:
         return url
     return service.url(f"/results/{parts.path.rpartition('/')[2]}?{parts.query}")
+
+
+def _path(wanted: Job | str) -> str:
+    return f"/v1/jobs/{quote(wanted.id if isinstance(wanted, Job) else wanted, safe='')}"
 
 
 def _read(answer: Answer, read: Callable[[Mapping[str, Any]], T]) -> T:

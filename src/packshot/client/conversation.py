@@ -8,20 +8,21 @@ the answers mean stands here and in calls.py, once.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from packshot.client.errors import Conflict, NotReached, NotUnderstood, OutOfCredits, Problem, make_problem
+from packshot.client.errors import ClientError, Conflict, NotReached, NotUnderstood, OutOfCredits, Problem, make_problem
 from packshot.client.options import Part
 from packshot.retry import Deadline, RetryPolicy
 
 TIMEOUT_S = 60.0
 DEADLINE_S = 300.0
 RETRIES = 4
+WAIT_S = 3600.0
 CONNECT_S = 10.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
@@ -74,6 +75,12 @@ def may_pass(failure: Problem | httpx.RequestError, attempt: int) -> bool:
     return isinstance(failure, _CUT)
 
 
+def is_temporary(error: ClientError) -> bool:
+    """Whether what a call ended with may have passed when it is made again."""
+    failure = error if isinstance(error, Problem) else error.__cause__
+    return isinstance(failure, Problem | httpx.RequestError) and may_pass(failure, attempt=1)
+
+
 def read_retry_after(text: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3); None if it holds neither."""
     if text is None:
@@ -91,13 +98,16 @@ def read_retry_after(text: str | None, now: Callable[[], datetime] = lambda: dat
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent. `url` is whole; `fields` and `files` make a form. follow: go where a redirect leads."""
+    """What is sent. `url` is whole; `fields` and `files` make a form. follow: go where a redirect leads.
+
+    files: in this order, and a name may come several times.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     fields: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, Part] = field(default_factory=dict)
+    files: Sequence[tuple[str, Part]] = ()
     follow: bool = False
 
 

@@ -3,6 +3,8 @@
     ClientError
      |- NotReached         no answer came: no connection, silence, or the time was over
      |- NotUnderstood      an answer came, and it is not one of packshot's
+     |- NotFinished        the time to wait for a job is over
+     |- BadWebhook         a request that is no webhook of the service
      '- Problem            the service says what is wrong
          |- BadInput       the photo or an option; the same request will fail again
          |   '- NoForeground   the photo was read, and nothing in it stands out
@@ -21,7 +23,10 @@ from __future__ import annotations
 import http
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from packshot.client.jobs import Job
 
 # What RFC 9457 and packshot say themselves; all other members are the figures behind the words.
 _SAID = frozenset({"type", "title", "status", "detail", "slug", "hint", "request_id", "instance"})
@@ -45,6 +50,18 @@ class NotReached(ClientError):
 
 class NotUnderstood(ClientError):
     """An answer that is not packshot's: another service's, or a page of something in between."""
+
+
+class NotFinished(ClientError):
+    """The time to wait for a job is over, and it goes on. `job` is how it stood last."""
+
+    def __init__(self, message: str, job: Job, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.job = job
+
+
+class BadWebhook(ClientError):
+    """A request that says it is a webhook of the service, and is not, or is too old."""
 
 
 class Problem(ClientError):

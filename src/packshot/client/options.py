@@ -16,8 +16,8 @@ from typing import BinaryIO, Literal, TypedDict
 Photo = bytes | str | os.PathLike[str] | BinaryIO
 """The bytes of a file, its path, or a file that is open for reading."""
 
-Part = tuple[str, bytes]
-"""File name and content of a part of the form."""
+Part = tuple[str | None, bytes]
+"""File name and content of a part of the form; no file name makes it a text."""
 
 
 # Generated: from here

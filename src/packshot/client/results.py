@@ -1,10 +1,10 @@
-"""The service's answers as values. Members that this version does not know are passed over."""
+"""Packshots, and what the service says of them, as values. Members that this version does not know are passed over."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -95,7 +95,7 @@ class Link:
     whether a person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
     note_facts: the same for programs, each a `code` with its figures.
     credits: what the request cost, 0 where the photo was paid for within the last day. photo_id: the service's name for
-    the photo, where it keeps that.
+    the photo, where it keeps that. request_id: names the request in the operator's log; empty in a job.
     """
 
     url: str
@@ -138,7 +138,7 @@ class Link:
             notes=tuple(said["notes"]),
             note_facts=tuple(said.get("note_facts") or ()),
             timings_ms=dict(said["timings_ms"]),
-            request_id=said["request_id"],
+            request_id=said.get("request_id", ""),
             credits=said.get("credits", 1),
             photo_id=said.get("photo_id"),
         )
@@ -161,117 +161,6 @@ class Packshot(Link):
         file = file if file.suffix else file.with_suffix(self.suffix)
         file.write_bytes(self.data)
         return file
-
-
-@dataclass(frozen=True)
-class OptionInfo:
-    """An option that the service knows. choices: all its values, where they can be counted."""
-
-    name: str
-    about: str
-    accepts: str
-    kind: str
-    choices: tuple[str, ...]
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RuleInfo:
-    """A rule that a preset checks. asked: what it demands, in words. demand: the same in figures."""
-
-    rule: str
-    asked: str
-    demand: JsonObject
-    required: bool
-    why: str
-
-
-@dataclass(frozen=True)
-class PresetInfo:
-    """A preset that the service knows. source: the marketplace's own page. checked: the day as of which it is known."""
-
-    name: str
-    title: str
-    about: str
-    source: str
-    checked: date
-    options: JsonObject
-    rules: tuple[RuleInfo, ...]
-
-
-@dataclass(frozen=True)
-class FormatInfo:
-    """A file format. suffixes: endings of file names, the first is the one that is written.
-
-    written: whether an output can have it. alpha: whether it then keeps transparency.
-    """
-
-    name: str
-    title: str
-    media_type: str
-    suffixes: tuple[str, ...]
-    written: bool
-    alpha: bool
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The photos that the service takes."""
-
-    formats: tuple[str, ...]
-    max_bytes: int
-    max_pixels: int
-    min_side_px: int
-
-
-@dataclass(frozen=True)
-class ServiceInfo:
-    """What a service is and can."""
-
-    version: str
-    model: str
-    inputs: Inputs
-    formats: tuple[FormatInfo, ...]
-    options: tuple[OptionInfo, ...]
-    presets: tuple[PresetInfo, ...]
-
-    @classmethod
-    def from_json(cls, said: JsonObject) -> Self:
-        inputs = said["inputs"]
-        return cls(
-            version=said["version"],
-            model=said["model"],
-            inputs=Inputs(tuple(inputs["formats"]), inputs["max_bytes"], inputs["max_pixels"], inputs["min_side_px"]),
-            formats=tuple(_format(each) for each in said.get("formats") or ()),
-            options=tuple(_option(each) for each in said["options"]),
-            presets=tuple(_preset(each) for each in said["presets"]),
-        )
-
-
-def _format(said: JsonObject) -> FormatInfo:
-    words, suffixes = (said["name"], said["title"], said["media_type"]), tuple(said["suffixes"])
-    return FormatInfo(*words, suffixes, said["written"], said["alpha"])
-
-
-def _option(said: JsonObject) -> OptionInfo:
-    choices, examples = tuple(said.get("choices") or ()), tuple(said.get("examples") or ())
-    return OptionInfo(said["name"], said["about"], said["accepts"], said["kind"], choices, examples)
-
-
-def _preset(said: JsonObject) -> PresetInfo:
-    return PresetInfo(
-        name=said["name"],
-        title=said["title"],
-        about=said["about"],
-        source=said["source"],
-        checked=date.fromisoformat(said["checked"]),
-        options=dict(said["options"]),
-        rules=tuple(_rule(each) for each in said["rules"]),
-    )
-
-
-def _rule(said: JsonObject) -> RuleInfo:
-    return RuleInfo(said["rule"], said["asked"], dict(said.get("demand") or {}), said["required"], said["why"])
 
 
 def _check(said: JsonObject) -> Check:
