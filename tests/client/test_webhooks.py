@@ -6,9 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
+import runpy
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +27,7 @@ from tests.kit import images
 from tests.kit.scripted import answers, scripted
 from tests.kit.server import Running, serving, wait_until
 
+PAGE = (Path(__file__).parents[2] / "docs/client.md").read_text(encoding="utf-8")
 NEW, OLD, OTHER = "the secret of the service, of today", "the secret of the service, of May", "a secret of another one"
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 
@@ -99,6 +104,32 @@ def test_the_published_library_verifies_it_too(sent: Sent) -> None:
         assert published.Webhook(secret).verify(sent.body, dict(sent.headers))["data"]["id"] == sent.job.id
 
 
+def test_the_receiver_of_the_page_takes_it_and_refuses_others(
+    service: Running, sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("flask", reason="Flask is no dependency; install it to run this")
+    from werkzeug.serving import make_server  # comes with Flask
+
+    program = next(each for each in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "flask" in each)
+    (tmp_path / "receiver.py").write_text(program)
+    app = runpy.run_path(str(tmp_path / "receiver.py"), run_name="receiver")["app"]
+    receiver = make_server("127.0.0.1", 0, app)
+    address = f"http://127.0.0.1:{receiver.port}/packshots"
+    thread = threading.Thread(target=receiver.serve_forever)
+    thread.start()
+    try:
+        with httpx.Client(verify=UNUSED) as http, Client(service.base_url, service.new_key(), http=http) as client:
+            monkeypatch.setenv("PACKSHOT_WEBHOOK_SECRET", str(client.account().webhook_secret))
+            job = client.begin_job(b"no picture", webhook=address)
+            wait_until(lambda: (state := client.job(job).webhook) and state.status == "delivered")
+            assert f"job.finished {job.id} 0" in capsys.readouterr().out
+            assert http.post(address, content=sent.body, headers=sent.headers).status_code == 400  # of another account
+    finally:
+        receiver.shutdown()
+        thread.join()
+        receiver.server_close()
+
+
 def test_while_secrets_change_both_verify(sent: Sent) -> None:
     assert sent.account_secret == sent.secrets[NEW]
     for secret in (sent.secrets[NEW], sent.secrets[OLD], [sent.secrets[OTHER], sent.secrets[OLD]]):
@@ -148,6 +179,16 @@ def test_any_changed_byte_is_refused(sent: Sent, data: st.DataObject) -> None:
         return  # the whole signature is still there, with another beside it
     with pytest.raises(BadWebhook):
         sent.verify(**other)
+
+
+def test_another_text_of_the_same_signature_is_refused(sent: Sent) -> None:
+    """The last character of 32 bytes in base64 has two bits that mean nothing."""
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    text = sent.signed(sent.body)[SIGNATURE]
+    other = f"{text[:-2]}{digits[digits.index(text[-2]) ^ 1]}="
+    assert base64.b64decode(other[3:]) == base64.b64decode(text[3:])
+    with pytest.raises(BadWebhook):
+        sent.verify(headers={**sent.headers, SIGNATURE: other})
 
 
 @pytest.mark.parametrize("name", [ID, TIMESTAMP, SIGNATURE])
