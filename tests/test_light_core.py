@@ -96,6 +96,13 @@ def test_commands_of_the_service_say_what_to_install(light: Path, command: list[
     assert done.stderr.count("\n") == 1
 
 
+def test_the_server_for_agents_says_what_to_install(light: Path) -> None:
+    done = python(light, "-m", "packshot", "mcp")
+    assert done.returncode == 78
+    assert "pip install 'packshot[mcp]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_help_of_every_command_needs_no_service(light: Path) -> None:
     code = (
         "import click\nfrom packshot.cli import cli\nfrom click.testing import CliRunner\n"

@@ -20,6 +20,7 @@ _HOMES = {
     "check": "packshot.cli.presets",
     "health": "packshot.cli.serve",
     "keys": "packshot.cli.keys",
+    "mcp": "packshot.cli.mcp",
     "models": "packshot.cli.models",
     "presets": "packshot.cli.presets",
     "remove": "packshot.cli.remove",
