@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from docs.automation_page import automation_page
 from docs.option_pages import client_options, options_page, presets_page
 from docs.settings_page import settings_page
 from packshot import errors
@@ -98,6 +99,7 @@ PARTS = {
 PAGES = {
     "cli.md": cli_page,
     "errors.md": errors_page,
+    "openapi-automation.json": automation_page,
     "options.md": options_page,
     "presets.md": presets_page,
     "settings.md": settings_page,
