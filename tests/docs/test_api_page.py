@@ -1,4 +1,4 @@
-"""The curl lines of docs/api.md and docs/drop-in.md work as they stand, and what they say of fields is so."""
+"""The curl lines of docs/api.md, drop-in.md and automations.md work, and what api.md says of fields is so."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ LINE = re.compile(r"^    (curl (?:[^\\\n]|\\\n)*)", re.MULTILINE)
 LINES = LINE.findall(PAGE)
 DROP_IN = [line for line in LINE.findall((FOLDER / "drop-in.md").read_text(encoding="utf-8")) if "TASK_ID" not in line]
 
+IN_WORKFLOWS = re.findall(r"^ +(curl .*)", (FOLDER / "automations.md").read_text(encoding="utf-8"), re.MULTILINE)
+
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 @pytest.mark.parametrize(
-    "line", [*LINES, *DROP_IN], ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60]
+    "line", [*LINES, *DROP_IN, *IN_WORKFLOWS], ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60]
 )
 def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(good("jpeg"))
     key = running.new_key()
-    command = line.replace("http://127.0.0.1:8000", running.base_url).replace("YOUR_KEY", key)
+    command = re.sub(r"http://127.0.0.1:8000|https://packshot.example.com", running.base_url, line)
+    command = command.replace("YOUR_KEY", key)
     if "PHOTO_ID" in line:
         command = command.replace("PHOTO_ID", send(running, good("jpeg"), key=key).headers["x-packshot-photo"])
     done = subprocess.run(
