@@ -32,7 +32,7 @@ def test_it_is_openapi_3_0() -> None:
 
 def test_it_has_the_native_operations_alone() -> None:
     paths = set(DOCUMENT["paths"])
-    assert {"/v1/packshots", "/v1/checks", "/v1/account", "/v1/about"} <= paths
+    assert {"/v1/packshots", "/v1/checks", "/v1/jobs", "/v1/jobs/{id}", "/v1/account", "/v1/about"} <= paths
     assert all(path.startswith("/v1/") for path in paths)
 
 
