@@ -32,7 +32,9 @@ IN_WORKFLOWS = re.findall(r"^ +(curl .*)", (FOLDER / "automations.md").read_text
     "line", [*LINES, *DROP_IN, *IN_WORKFLOWS], ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60]
 )
 def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(good("jpeg"))
+    photos = {"photo.jpg", "mug.jpg", "pot.jpg"}
+    for name in photos:
+        (tmp_path / name).write_bytes(good("jpeg"))
     key = running.new_key()
     command = re.sub(r"http://127.0.0.1:8000|https://packshot.example.com", running.base_url, line)
     command = command.replace("YOUR_KEY", key)
@@ -43,7 +45,7 @@ def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) ->
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    made = [path for path in tmp_path.iterdir() if path.name != "photo.jpg"]
+    made = [path for path in tmp_path.iterdir() if path.name not in photos]
     assert made or done.stdout.startswith("{")
     for path in made:
         if path.suffix == ".zip":
@@ -56,7 +58,7 @@ def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) ->
 
 
 def test_there_are_lines_for_every_route() -> None:
-    native = {"/v1/packshots", "/v1/checks", "/v1/account", "/v1/about"}
+    native = {"/v1/packshots", "/v1/checks", "/v1/jobs", "/v1/account", "/v1/about"}
     assert {re.findall(r"8000(/[\w/-]+)", line)[0] for line in LINES} == {
         *native,
         "/api/common/query-credits",
