@@ -13,6 +13,7 @@ import pytest
 from packshot.errors import BadSettings, ResultUnknown, StoreUnavailable
 from packshot.service.results import (
     GRACE_S,
+    JOB_LIFE_S,
     ResultStore,
     Sweeper,
     media_type_of,
@@ -167,6 +168,17 @@ def test_the_sweeper_removes_what_has_expired_and_leftovers_and_nothing_else(tmp
     assert [file.name for file in files_in(tmp_path)] == [kept]
 
 
+@pytest.mark.parametrize(("age_s", "left"), [(JOB_LIFE_S, 1), (JOB_LIFE_S + GRACE_S + 10, 0)])
+def test_a_photo_that_waits_for_its_job_lives_as_long_as_jobs_do(tmp_path: Path, age_s: float, left: int) -> None:
+    async def scenario() -> None:
+        store = ResultStore(FolderStorage(tmp_path))
+        await store.put_input("waits", b"photo")
+        await Sweeper(store, 0, now=lambda: time.time() + age_s).sweep()
+
+    asyncio.run(scenario())
+    assert len(files_in(tmp_path)) == left
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable("no"), RuntimeError("a fault of ours")])
 def test_the_sweeper_goes_on_after_a_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
@@ -174,11 +186,11 @@ def test_the_sweeper_goes_on_after_a_failure(
     class Flaky(ResultStore):
         calls = 0
 
-        async def remove_older(self, before: float) -> int:
+        async def remove_older(self, before: float, inputs_before: float = 0.0) -> int:
             self.calls += 1
             if self.calls == 1:
                 raise error from OSError("disk")
-            return await super().remove_older(before)
+            return await super().remove_older(before, inputs_before)
 
     async def scenario() -> None:
         store = Flaky(FolderStorage(tmp_path))
