@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
+    from tests.kit.s3 import S3
     from tests.kit.server import Running
 
 # A busy machine may take a second for what takes a millisecond: no test is about the time of one example.
@@ -43,3 +44,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
     with serving(tmp_path_factory.mktemp("state"), workers=1, queue_limit=8) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_s3() -> Iterator[S3]:
+    """A real S3 server for all tests that leave it as it is: its start takes 7 to 14 s. Each has a prefix of its own."""
+    from tests.kit.s3 import s3_server
+
+    with s3_server() as server:
+        yield server

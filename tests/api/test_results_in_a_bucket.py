@@ -27,7 +27,7 @@ from tests.contract.envelope import failure, success_path
 from tests.kit.faultproxy import FaultProxy, Faults, fault_proxy
 from tests.kit.images import good
 from tests.kit.native import problem
-from tests.kit.s3 import S3, s3_server
+from tests.kit.s3 import S3
 from tests.kit.server import Clock, Running, serving, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
@@ -39,12 +39,12 @@ PHOTO = good("jpeg", 320, 240)
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
+def s3(shared_s3: S3) -> Iterator[S3]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shared_s3.environment.items():
             patch.setenv(name, value)
-        server.make_bucket(BUCKET)
-        yield server
+        shared_s3.make_bucket(BUCKET)
+        yield shared_s3
 
 
 @pytest.fixture

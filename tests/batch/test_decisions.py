@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +16,15 @@ from hypothesis import strategies as st
 from packshot.batch.decisions import DECISIONS, VERDICTS, Decision, Decisions
 from packshot.errors import ConflictError, StorageRefused
 from packshot.storage.blocking import BlockingStorage, open_storage
-from tests.kit.s3 import S3, s3_server
+from tests.kit.s3 import S3
 
 PEOPLE = 8
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        server.make_bucket("shop")
-        yield server
+def s3(shared_s3: S3) -> S3:
+    shared_s3.make_bucket("shop")
+    return shared_s3
 
 
 @pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.services)])

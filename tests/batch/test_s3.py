@@ -16,7 +16,7 @@ from packshot.retry import RetryPolicy
 from packshot.storage.blocking import BlockingStorage, open_storage
 from tests.batch.kit import batch, command, make
 from tests.kit.images import as_jpeg, photo
-from tests.kit.s3 import S3, s3_server
+from tests.kit.s3 import S3
 from tests.kit.server import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
@@ -25,12 +25,12 @@ NAMES = ["a b#1.jpg", "ü/ö é.jpg", "per%20cent.jpg", "plus+.jpg", *(f"{number
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
+def s3(shared_s3: S3) -> Iterator[S3]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shared_s3.environment.items():
             patch.setenv(name, value)
-        server.make_bucket("shop")
-        yield server
+        shared_s3.make_bucket("shop")
+        yield shared_s3
 
 
 @pytest.fixture(scope="module")

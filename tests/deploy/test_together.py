@@ -18,7 +18,7 @@ from tests.kit.images import good
 from tests.kit.postgres import postgres_server
 from tests.kit.processes import free_port
 from tests.kit.redis import redis_server
-from tests.kit.s3 import s3_server
+from tests.kit.s3 import S3
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
@@ -44,20 +44,19 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, shared_s3: S3) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     ports = [free_port(), free_port()]
     with (
         postgres_server() as database,
         redis_server() as redis,
-        s3_server() as s3,
         nginx_before(folder / "nginx", ports) as nginx,
     ):
-        s3.make_bucket("packshot")
+        shared_s3.make_bucket("packshot")
         secrets = {"URL_SECRETS": "0123456789abcdef" * 4, "DATABASE_URL": database.new_database()}
         for name, text in secrets.items():
             (folder / name).write_text(text)
-        environ = composed() | s3.environment
+        environ = composed() | shared_s3.environment
         environ |= {f"PACKSHOT_{name}_FILE": str(folder / name) for name in secrets}
         environ |= {
             "PACKSHOT_HOST": "127.0.0.1",

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.kit.heifs import as_heic
 from tests.kit.images import product
 from tests.kit.processes import free_port
-from tests.kit.s3 import s3_server
+from tests.kit.s3 import S3
 from tests.kit.server import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -165,19 +165,18 @@ PUT = (
 
 
 @pytest.mark.parametrize("line", PLACES)
-def test_a_command_for_buckets(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        places = [word for word in shlex.split(line) if word.startswith("s3://")]
-        for bucket in {place.split("/")[2] for place in places}:
-            server.make_bucket(bucket)
-        # By a process of its own: this one may know another server behind such names.
-        put = f"python -c {shlex.quote(PUT)} {places[0]} {ROOT / 'examples/bear.jpg'}"
-        assert run(put, tmp_path, tmp_path).returncode == 0
-        done = run(line, tmp_path, tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert "1 made, 0 failed" in done.stderr
+def test_a_command_for_buckets(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_s3: S3) -> None:
+    for name, value in shared_s3.environment.items():
+        monkeypatch.setenv(name, value)
+    places = [word for word in shlex.split(line) if word.startswith("s3://")]
+    for bucket in {place.split("/")[2] for place in places}:
+        shared_s3.make_bucket(bucket)
+    # By a process of its own: this one may know another server behind such names.
+    put = f"python -c {shlex.quote(PUT)} {places[0]} {ROOT / 'examples/bear.jpg'}"
+    assert run(put, tmp_path, tmp_path).returncode == 0
+    done = run(line, tmp_path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 made, 0 failed" in done.stderr
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/library.md"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,13 @@ import pytest
 from packshot.storage.base import Storage
 from packshot.storage.bucket import BucketStorage, open_bucket
 from packshot.storage.folder import FolderStorage
-from tests.kit.s3 import S3, s3_server, use_credentials_of_nobody
+from tests.kit.s3 import S3, use_credentials_of_nobody
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        server.make_bucket("shop")
-        yield server
+def s3(shared_s3: S3) -> S3:
+    shared_s3.make_bucket("shop")
+    return shared_s3
 
 
 @pytest.fixture

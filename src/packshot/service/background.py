@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 PhotoStatus = Literal["waiting", "working", "done", "failed", "cancelled"]
 Status = Literal["waiting", "working", "done", "cancelled"]
 WAITING_JOBS = 10
+PUT_AT_ONCE = 8
+_ID = re.compile("[A-Za-z0-9_-]{22}|[0-9a-f]{32}")
 RETRY_S = 30
 HINT = "Send the photo as a file in `image`."
 
@@ -166,8 +169,8 @@ class BackgroundJobs:
 
     def find(self, job_id: str) -> tuple[str, str, BackgroundJob]:
         """A job for those who work on it: the id of its key, its webhook's URL or "", and itself. Raises JobUnknown."""
-        batch, row = self._look(job_id), self._row(job_id)
-        return row.key_id, row.webhook_url or "", batch
+        row = self._row(job_id)
+        return row.key_id, row.webhook_url or "", self._look(job_id)
 
     async def latest(self, key: KeyInfo, most: int, before: str | None = None) -> Sequence[BackgroundJob]:
         """The jobs of a key without their photos, newest first. before: a job, to go on after it."""
@@ -177,8 +180,7 @@ class BackgroundJobs:
         """End a job: what is done stays, what is not is not done, and costs nothing. Raises JobUnknown."""
         left = await asyncio.to_thread(self._cancel, key.id, job_id)
         self._tell(job_id)
-        if left:
-            await self.store.remove_inputs(left)
+        await self._drop(left)
         return await self.look(key, job_id)
 
     async def drop_files(self, job_id: str) -> None:
@@ -227,8 +229,7 @@ class BackgroundJobs:
         await asyncio.to_thread(self._check_room, row["key_id"], sizes["photos"], sizes["input_bytes"])
         wishes = json.dumps({"options": given, "files": files})
         try:
-            for name, data in inputs.items():
-                await self.store.put_input(name, data)
+            await self._put(inputs)
             whole = {**row, **sizes, "wishes": wishes, "created_at": self.now()}
             is_first = await asyncio.to_thread(self._insert, whole, photos)
         except BaseException:
@@ -242,6 +243,11 @@ class BackgroundJobs:
     def _tell(self, job_id: str) -> None:
         for told in self.on_change:
             told(job_id)
+
+    async def _put(self, inputs: Mapping[str, bytes]) -> None:
+        pairs = list(inputs.items())
+        for start in range(0, len(pairs), PUT_AT_ONCE):
+            await asyncio.gather(*(self.store.put_input(*each) for each in pairs[start : start + PUT_AT_ONCE]))
 
     async def _drop(self, inputs: Sequence[str]) -> None:
         with suppress(errors.StoreUnavailable):  # the sweep removes them when their life is over
@@ -287,7 +293,8 @@ class BackgroundJobs:
             return False
 
     def _row(self, job_id: str, *conditions: ColumnElement[bool]) -> Row[Any]:
-        rows = self.database.rows(select(JOBS).where(JOBS.c.id == job_id, *conditions))
+        is_one = _ID.fullmatch(job_id)  # no other text gets into the database
+        rows = self.database.rows(select(JOBS).where(JOBS.c.id == job_id, *conditions)) if is_one else []
         if not rows:
             raise JobUnknown("There is no such job.", hint="Jobs are kept for 7 days, for the key that began them.")
         return rows[0]

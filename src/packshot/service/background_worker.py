@@ -89,6 +89,7 @@ class BackgroundWorker:
     ended: Callable[[str, str], None]
     describe: Describe | None = None
     beat_s: float = BEAT_S
+    poll_s: float = POLL_S
     _lanes: tuple[_Lane, ...] = field(init=False)
     _checking: set[asyncio.Future[None]] = field(default_factory=set, init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -140,17 +141,17 @@ class BackgroundWorker:
                 except Exception:
                     log.exception("jobs wait")  # nobody else would say so, or go on
             if item is None:
-                await self._wait(lane)
+                await self._wait()
                 continue
             task = asyncio.create_task(self._do(lane, item))
             lane.running[task] = item
             task.add_done_callback(partial(self._done, lane))
 
-    async def _wait(self, lane: _Lane) -> None:
+    async def _wait(self) -> None:
         """Until there may be something to do."""
         self._news.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), POLL_S)
+            await asyncio.wait_for(self._news.wait(), self.poll_s)
 
     def _done(self, lane: _Lane, task: asyncio.Task[None]) -> None:
         del lane.running[task]

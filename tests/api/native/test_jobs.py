@@ -39,6 +39,7 @@ def clock() -> Clock:
 def here(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Running]:
     """A service that opens URLs on this machine, and whose clock can be put forward."""
     with serving(tmp_path_factory.mktemp("state"), workers=1, now=clock, job_photos=6, job_bytes=200_000, **HERE) as it:
+        it.service.worker.poll_s = 0.05  # nothing else tells it that the clock was put forward
         yield it
 
 
@@ -177,6 +178,9 @@ def test_a_key_sees_its_own_jobs_newest_first(here: Running) -> None:
         answer = here.http.request(method, f"{JOBS}/{jobs[0].id}{path}", headers=bearer(other))
         problem(answer, 404, "job-unknown")
     problem(here.http.get(JOBS, params={"before": jobs[0].id}, headers=bearer(other)), 404, "job-unknown")
+    for name in ("x" * 5000, "%00", "%F0%9F%90%BB", "..%2F..", "-" * 22):
+        answer = here.http.get(f"{JOBS}/{name}", headers=bearer(key))
+        assert answer.status_code == 404, name
     for limit in ("0", "101", "x", "-1", ""):
         problem(here.http.get(JOBS, params={"limit": limit}, headers=bearer(key)), 422, "invalid-option")
 
