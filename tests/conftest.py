@@ -48,7 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def shared_s3() -> Iterator[S3]:
-    """A real S3 server for all tests that leave it as it is: its start takes 7 to 14 s. Each has a prefix of its own."""
+    """A real S3 server for all tests that leave it as it is: its start takes 7 to 14 s. Each has its own prefix."""
     from tests.kit.s3 import s3_server
 
     with s3_server() as server:
