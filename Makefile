@@ -7,7 +7,7 @@ SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(a
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s $(ARGS)
-test-browser: .venv/.dev ; $(RUN) pytest -m browser -n 2 --dist loadfile
+test-browser: .venv/.dev ; $(RUN) pytest -m browser -n 2 --dist loadfile $(ARGS)
 test-services: .venv/.dev ; $(RUN) pytest -m services -n 2 --dist loadfile
 test-cluster: .venv/.cluster ; $(RUN) pytest -m cluster
 cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term

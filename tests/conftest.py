@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # A busy machine may take a second for what takes a millisecond: no test is about the time of one example.
 hypothesis.settings.register_profile(
-    "packshot", deadline=None, derandomize="CI" in os.environ, max_examples=50 if "CI" in os.environ else 100
+    "packshot", deadline=None, derandomize="CI" in os.environ, max_examples=25 if "CI" in os.environ else 100
 )
 hypothesis.settings.load_profile("packshot")
 
