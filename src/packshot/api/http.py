@@ -33,7 +33,7 @@ def plain_path(path: str) -> str:
 
 
 def wildcard_pattern(origins: Iterable[str]) -> str | None:
-    """What matches an origin below one of `https://*.shop.example`; None where no origin is written so."""
+    """A pattern of the origins below those written as `https://*.shop.example`; None where none is."""
     below = [re.escape(origin).replace(r"\*", "[a-z0-9_.-]+") for origin in origins if "://*." in origin]
     return "|".join(below) or None
 

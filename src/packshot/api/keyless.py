@@ -13,7 +13,8 @@ from starlette.requests import Request
 from packshot.api.errors import ForeignPage
 from packshot.api.http import is_among
 from packshot.service.environment import variable_of
-from packshot.service.settings import Settings, is_loopback_name
+from packshot.service.setting_types import is_loopback_name
+from packshot.service.settings import Settings
 
 # Of a request that has no Origin, as an <img> has none. Programs send neither, and a user's own doing is "none".
 _OF_A_PAGE = frozenset({"cross-site", "same-site"})

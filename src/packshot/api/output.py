@@ -1,4 +1,4 @@
-"""What forms of other services ask of an output and no option is for: half-transparent colours, a most of pixels."""
+"""Outputs as other services' forms ask for them and no option does: half-transparent colours, a most of pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packshot.core.values import LARGEST_PX
 RGBA = tuple[int, int, int, int]
 TRANSPARENT = "transparent"
 OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)
-"""What the pipeline wrote, the pipeline may read."""
+"""The pipeline may read all that it wrote."""
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 # As CSS has it: commas or blanks between, each a number or a share.

@@ -1,4 +1,4 @@
-"""What a service is and can, and the account of a key, as values."""
+"""A service's facts, and the account of a key, as values."""
 
 from __future__ import annotations
 

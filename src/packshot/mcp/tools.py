@@ -203,7 +203,7 @@ def _targets(call: Call, photo: Path, recipes: tuple[Recipe, ...]) -> list[Path]
 
 
 def _row(target: Path, result: Result) -> Json:
-    """What is known of a picture, in an agent's words: without the figures behind each rule."""
+    """The facts of a picture in an agent's words: without the figures behind each rule."""
     row = {"file": str(target), **made(result)}
     row["preset"] = None if result.report is None else report_facts(result.report)
     return row

@@ -382,7 +382,7 @@ def _photo(row: Row[Any]) -> Photo:
 
 
 def _request_hash(sources: Sequence[Source], options: Options, webhook_url: str | None) -> str:
-    """What makes two requests the same."""
+    """The same for two requests that are the same, and for no others."""
     whole = hashlib.sha256(json.dumps([options.key(), webhook_url]).encode())
     for source in sources:
         whole.update(json.dumps([source.name, source.url]).encode())

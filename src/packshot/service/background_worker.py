@@ -29,7 +29,8 @@ from packshot.errors import (
     UrlTooSlow,
 )
 from packshot.service.background import HINT, BackgroundJob, BackgroundJobs
-from packshot.service.jobs import StoredResult, at_last, remembered
+from packshot.service.blocking_calls import at_last
+from packshot.service.jobs import StoredResult, remembered
 from packshot.service.logs import bind_key, bind_request
 from packshot.service.photos import photo_id_of
 from packshot.service.queue import BEAT_S, Item, Kind, Queue, Superseded
@@ -199,7 +200,7 @@ class BackgroundWorker:
             pause_s = _pause_s(known, item)
             if pause_s is not None:
                 log.info("%s is done again in %g s: %s", item.id, pause_s, known)
-                await at_last(partial(self.queue.give_back, item, pause_s))
+                await at_last(self.queue.give_back, item, pause_s)
                 self.ended("photo", "again")
                 return
             if not isinstance(error, PackshotError):
@@ -262,7 +263,7 @@ class BackgroundWorker:
         else:
             pause_s = PAUSES_S[item.claims - 1]
             log.info("the webhook of %s is sent again in %d s: %s", item.job_id, pause_s, delivery.problem)
-            await at_last(partial(self.queue.give_back, item, pause_s, outcome))
+            await at_last(self.queue.give_back, item, pause_s, outcome)
             self.ended("webhook", "again")
 
     def _end(self, item: Item, end: Any, outcome: Mapping[str, Any]) -> None:

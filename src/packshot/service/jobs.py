@@ -21,7 +21,8 @@ from packshot.engine.job import Cancellation
 from packshot.engine.judging import check
 from packshot.engine.pipeline import run_all
 from packshot.engine.result import Result
-from packshot.errors import DatabaseUnavailable, DeadlineExceeded, ResultExpired, ResultUnknown
+from packshot.errors import DeadlineExceeded, ResultExpired, ResultUnknown
+from packshot.service.blocking_calls import at_last, begun, to_the_end
 from packshot.service.ledger import new_charge_id
 from packshot.service.photos import photo_id_of
 from packshot.service.results import new_result_id, result_name
@@ -354,7 +355,7 @@ class Jobs:
             metrics.refunded(taken - charge.credits)
 
         try:
-            await _to_the_end(take)
+            await to_the_end(take)
         except asyncio.CancelledError:
             await at_last(self.ledger.refund, charge.id)
             raise
@@ -363,7 +364,7 @@ class Jobs:
             with self.telemetry.photo():
                 yield charge
                 with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
-                    await _to_the_end(settle)
+                    await to_the_end(settle)
         except BaseException:
             await at_last(self.ledger.refund, charge.id)
             metrics.refunded(charge.credits)
@@ -429,46 +430,3 @@ def _past_its_life() -> ResultExpired:
     return ResultExpired(
         "What this idempotency key stands for is past its life.", hint="Send the photo with a fresh key."
     )
-
-
-async def begun(begin: Callable[[], T], ours: T, undo: Callable[..., object], *args: object) -> T:
-    """The outcome of a blocking call in a thread. When this request is cancelled meanwhile, `undo(*args)` follows it.
-
-    ours: the outcome that says that the work was begun for this request; another one leaves nothing to undo.
-    """
-    call = _started(begin)
-    try:
-        return await asyncio.shield(call)
-    except asyncio.CancelledError:
-        if await call == ours:
-            await at_last(undo, *args)
-        raise
-
-
-def _started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
-    """A blocking call that runs in a thread from now on, whoever waits for it."""
-    return asyncio.ensure_future(asyncio.to_thread(function, *args))
-
-
-async def _to_the_end(function: Callable[..., object], *args: object) -> None:
-    """Run a blocking call in a thread and wait for its end even when this request is cancelled meanwhile.
-
-    When it is cancelled and the call succeeded, CancelledError comes after it; an error of the call comes first.
-    """
-    call = _started(function, *args)
-    try:
-        await asyncio.shield(call)
-    except asyncio.CancelledError:
-        await call
-        raise
-
-
-async def at_last(function: Callable[..., object], *args: object) -> None:
-    """The same for what comes after the work: without a database it is logged, and the answer is what it would be.
-
-    A charge that stays open is given back later (Ledger.give_back_lost), and an idempotency key is free after a while.
-    """
-    try:
-        await _to_the_end(function, *args)
-    except DatabaseUnavailable as error:
-        log.warning("%s is left for later: %s", function.__name__, error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,15 +13,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from packshot.engine.weights import DEFAULT_MODEL, models_folder
 from packshot.service.environment import Fault, read_environment, setting, variable_of
+from packshot.service.setting_types import (
+    ANY_CASE,
+    LISTED,
+    ONCE_EACH,
+    Hosts,
+    Networks,
+    Origins,
+    Places,
+    is_loopback_name,
+)
 
 SECRET_CHARACTERS = 32
 # Standard names, not ours: whoever sets one wants traces.
 TRACING_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-# `https://HOST`, with a port, or with `*.` for every host below one. The scheme may be that of an app or an extension.
-_ORIGIN = re.compile(
-    r"([a-z][a-z0-9+.-]*)://((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
-)
-_DEFAULT_PORTS = {"http": 80, "https": 443}  # browsers leave these out
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
@@ -66,14 +70,14 @@ class Settings(BaseModel):
         default=None,
         shown="http://HOST:PORT",
     )
-    cors_origins: tuple[str, ...] = setting(
+    cors_origins: Origins = setting(
         "Origins of other web pages that may call the service and read its answers in a browser: docs/api.md. `*` is "
         "every page, `https://*.shop.example` every host below that one.",
         "origins such as https://shop.example and http://localhost:3000, separated by commas, or *",
         default=(),
         shown="none",
     )
-    dialects: tuple[Literal["rembg", "photoroom", "clipdrop"], ...] = setting(
+    dialects: Annotated[tuple[Literal["rembg", "photoroom", "clipdrop"], ...], ONCE_EACH, LISTED, ANY_CASE] = setting(
         "Forms of other services that are served beside the API's own, each on its own path: docs/doors.md.",
         "any of rembg, photoroom and clipdrop, separated by commas",
         default=(),
@@ -102,7 +106,7 @@ class Settings(BaseModel):
         repr=False,
         shown="a SQLite file in the state folder",
     )
-    url_secrets: tuple[Annotated[str, Field(min_length=SECRET_CHARACTERS)], ...] = setting(
+    url_secrets: Annotated[tuple[Annotated[str, Field(min_length=SECRET_CHARACTERS)], ...], LISTED] = setting(
         "Secrets that sign result links. The first signs, all verify: to change it, put the new one in front, and drop "
         "the old one when its last link has expired. Make one with `openssl rand -hex 32`.",
         f"secrets of at least {SECRET_CHARACTERS} characters each, separated by commas or line ends",
@@ -119,7 +123,7 @@ class Settings(BaseModel):
         pattern=r"^(s3|gs|az)://[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$",
         shown="the folder",
     )
-    results_delivery: Literal["stream", "redirect"] = setting(
+    results_delivery: Annotated[Literal["stream", "redirect"], ANY_CASE] = setting(
         "How a result link is answered: with the picture, or with a redirect to the bucket, for as long as 5 minutes. "
         "redirect needs an s3:// bucket that callers can reach.",
         "stream or redirect",
@@ -200,19 +204,19 @@ class Settings(BaseModel):
         ge=0,
         le=1024**4,
     )
-    url_input: Literal["off", "https", "http"] = setting(
+    url_input: Annotated[Literal["off", "https", "http"], ANY_CASE] = setting(
         "Whether pictures are brought from URLs that callers give, and from which. What is opened, and what never is, "
         "says docs/security.md. https and http need packshot[url].",
         "off, https, or http for both",
         default="off",
     )
-    url_input_hosts: tuple[str, ...] = setting(
+    url_input_hosts: Hosts = setting(
         "Hosts that such URLs may name: example.com is that name alone, .example.com also every name below it.",
         "names separated by commas",
         default=(),
         shown="every host",
     )
-    url_input_networks: tuple[str, ...] = setting(
+    url_input_networks: Networks = setting(
         "Networks that such URLs may lead to beside the public internet, on any port: for pictures on machines of your "
         "own. Every caller reaches whatever answers to a GET there, so name no more than the machines that keep "
         "pictures.",
@@ -223,19 +227,19 @@ class Settings(BaseModel):
     url_input_deadline_s: float = _seconds(
         "Longest time from such a URL to the last byte of its picture, redirects included.", 10.0
     )
-    webhooks: Literal["off", "https", "http"] = setting(
+    webhooks: Annotated[Literal["off", "https", "http"], ANY_CASE] = setting(
         "Whether jobs may tell an address of their caller's that they have finished, and of which kind: docs/jobs.md. "
         "https and http need packshot[url].",
         "off, https, or http for both",
         default="off",
     )
-    webhook_hosts: tuple[str, ...] = setting(
+    webhook_hosts: Hosts = setting(
         "Hosts that webhooks may go to, as in PACKSHOT_URL_INPUT_HOSTS.",
         "names separated by commas",
         default=(),
         shown="every host",
     )
-    webhook_networks: tuple[str, ...] = setting(
+    webhook_networks: Networks = setting(
         "Networks that webhooks may go to beside the public internet, on any port, as in PACKSHOT_URL_INPUT_NETWORKS: "
         "for an automation on a machine of your own.",
         "networks such as 10.20.30.0/28 or fd00:1::/64, separated by commas",
@@ -249,7 +253,7 @@ class Settings(BaseModel):
         1024,
         1024**4,
     )
-    review_places: dict[str, str] = setting(
+    review_places: Places = setting(
         "Outputs of batches that are reviewed at /review: docs/review.md. Every key of the service reaches all of "
         "them. The photos are where the batch's journal says, and must be in reach of the service.",
         "names and places such as summer=s3://shop/2026, separated by commas",
@@ -277,7 +281,7 @@ class Settings(BaseModel):
         pattern=r"^(rediss?|unix)://.",
         shown="each process counts for itself, in its memory",
     )
-    rate_limit_away: Literal["open", "closed"] = setting(
+    rate_limit_away: Annotated[Literal["open", "closed"], ANY_CASE] = setting(
         "What happens while that Redis does not answer. open: each process counts for itself. closed: keys with a "
         "limit are refused (503).",
         "open or closed",
@@ -299,7 +303,7 @@ class Settings(BaseModel):
         min_length=1,
         shown=f"the one that `packshot models use` chose, else `{DEFAULT_MODEL}` or its eight-bit form",
     )
-    device: Literal["cpu", "cuda"] = setting(
+    device: Annotated[Literal["cpu", "cuda"], ANY_CASE] = setting(
         "Where the network runs. cuda needs packshot[gpu]; where it cannot run, the service does not start.",
         "cpu or cuda",
         default="cpu",
@@ -317,10 +321,10 @@ class Settings(BaseModel):
         default=None,
         shown="the publisher's address",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], ANY_CASE] = setting(
         "Least level that is logged.", "debug, info, warning or error", default="info"
     )
-    log_format: Literal["text", "json"] = setting(
+    log_format: Annotated[Literal["text", "json"], ANY_CASE] = setting(
         "Form of the log on stderr: lines for people, or a JSON object a line.", "text or json", default="text"
     )
     log_clients: bool = setting(
@@ -415,62 +419,6 @@ class Settings(BaseModel):
             database_url(value)
         return value
 
-    @field_validator("url_input_hosts", "webhook_hosts")
-    @classmethod
-    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", each) for each in value):
-            raise ValueError
-        return tuple(each.lower() for each in value)
-
-    @field_validator("url_input_networks", "webhook_networks")
-    @classmethod
-    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(ipaddress.ip_network(each)) for each in value)
-
-    @field_validator("dialects", mode="before")
-    @classmethod
-    def _split_dialects(cls, value: object) -> object:
-        names = cls._split(value.lower() if isinstance(value, str) else value)
-        return tuple(dict.fromkeys(names)) if isinstance(names, tuple | list) else names
-
-    @field_validator(
-        "url_secrets",
-        "cors_origins",
-        "url_input_hosts",
-        "url_input_networks",
-        "webhook_hosts",
-        "webhook_networks",
-        mode="before",
-    )
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(each.strip() for each in value.replace("\n", ",").split(",") if each.strip())
-
-    @field_validator("review_places", mode="before")
-    @classmethod
-    def _split_places(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [each.partition("=") for each in value.replace("\n", ",").split(",") if each.strip()]
-        places = {name.strip(): place.strip() for name, _, place in pairs}
-        if len(places) < len(pairs) or not all(places.values()):
-            raise ValueError
-        return places
-
-    @field_validator("review_places")
-    @classmethod
-    def _check_places(cls, value: dict[str, str]) -> dict[str, str]:
-        if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) for name in value):
-            raise Fault("a name has letters, digits, dots, hyphens and underscores.")
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(each if each == "*" else _origin(each) for each in value)
-
     @field_validator("url_secrets")
     @classmethod
     def _need_secret(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -519,40 +467,3 @@ class Settings(BaseModel):
 
         parse_rate(value)
         return value
-
-    @field_validator(
-        "log_level",
-        "log_format",
-        "device",
-        "results_delivery",
-        "rate_limit_away",
-        "url_input",
-        "webhooks",
-        mode="before",
-    )
-    @classmethod
-    def _lower(cls, value: object) -> object:
-        return value.lower() if isinstance(value, str) else value
-
-
-def _origin(text: str) -> str:
-    """An origin as browsers send it: lower case, without a default port. Raises Fault for what is none."""
-    if text.lower() == "null":
-        raise Fault("any page can have the origin null, in a frame of its own; set * to let all pages in.")
-    found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
-    if found is None:
-        raise Fault(f"{text} is no origin. Write scheme://host or scheme://host:port, with no path and in ASCII.")
-    scheme, host, port = found.groups()
-    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
-        return f"{scheme}://{host}"
-    if not 1 <= int(port) <= 65535:
-        raise Fault(f"{text} has no port from 1 to 65535.")
-    return f"{scheme}://{host}:{int(port)}"
-
-
-def is_loopback_name(host: str) -> bool:
-    """Whether a name or an address can only lead to this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"  # any other name may resolve to any address

@@ -1,4 +1,4 @@
-"""What the forms in this folder share: a photo with short texts beside it, statuses, the words of an error."""
+"""Shared by the forms in this folder: a photo with short texts beside it, statuses, the words of an error."""
 
 from __future__ import annotations
 
