@@ -18,8 +18,10 @@ import pytest
 from packshot.api.native.jobs import Job, JobList, JobSummary
 from packshot.core.options import Options
 from packshot.engine.calls import remove
-from packshot.service.results import INPUTS
+from packshot.errors import StoreUnavailable
+from packshot.service.results import INPUTS, ResultStore
 from packshot.service.webhooks import PAUSES_S
+from packshot.storage.folder import FolderStorage
 from tests.kit.images import as_jpeg, good, photo
 from tests.kit.native import problem, send
 from tests.kit.scripted import Handler, Script, Scripted, scripted
@@ -357,3 +359,51 @@ def test_a_job_of_which_nothing_came_begins_again_under_its_idempotency_key(here
     here.service.accounts.set_credits(here.service.accounts.authenticate(key).id, 2)
     again = finished(here, key, begun(begin(here, key, *PHOTOS, named=named)))
     assert (again.id, again.counts.done) == (job.id, 2)
+
+
+class Flaky(ResultStore):
+    """Takes no result until it is mended."""
+
+    is_away = True
+    asked = 0
+
+    async def put(self, name: str, data: bytes) -> None:
+        self.asked += 1
+        if self.is_away:
+            raise StoreUnavailable("away")
+        await super().put(name, data)
+
+
+def test_what_passes_by_itself_is_tried_again_until_it_does(tmp_path: Path) -> None:
+    store, clock = Flaky(FolderStorage(tmp_path / "results", private=True)), Clock()
+    with serving(tmp_path, workers=1, now=clock, store=store) as running:
+        running.service.worker.poll_s = 0.05
+        key = running.new_key(1)
+        job = begun(begin(running, key, PHOTOS[0]))
+        for attempt in range(1, 5):  # more often than a photo that fails by itself is tried
+            wait_until(lambda attempt=attempt: store.asked == attempt)
+            wait_until(lambda: look(running, key, job).counts.waiting == 1)
+            assert running.credits_of(key) == 1
+            clock.ahead_s += 300
+        store.is_away = False
+        clock.ahead_s += 300
+        assert finished(running, key, job).counts.done == 1
+        assert running.credits_of(key) == 0
+
+
+def test_a_photo_that_is_never_done_in_time_fails_after_three_tries(tmp_path: Path) -> None:
+    clock = Clock()
+    with serving(tmp_path, workers=1, now=clock, deadline_s=0.2) as running:
+        running.service.worker.poll_s = 0.05
+        key = running.new_key(1)
+        with gated(running) as gate:
+            job = begun(begin(running, key, PHOTOS[0]))
+            gate.wait_for_arrival()
+            for _ in range(4):
+                wait_until(lambda: not running.service.worker.running)
+                clock.ahead_s += 300
+                time.sleep(0.5)  # a try, or none
+            failed = look(running, key, job).photos[0]
+        assert failed.error is not None
+        assert failed.error.slug == "deadline-exceeded"
+        assert running.credits_of(key) == 1
