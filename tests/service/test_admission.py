@@ -409,3 +409,49 @@ async def test_an_error_takes_no_pictures_along_when_it_leaves_a_worker() -> Non
     gc.collect()
     assert [each() for each in seen] == [None, None]
     assert "in stage" in "".join(traceback.format_exception(caught.value))  # where it happened can still be told
+
+
+@scenario
+async def test_requests_overtake_work_in_the_background_for_a_while() -> None:
+    admission, order, gate = Admission(workers=1, queue_limit=8), list[str](), Gate()
+    first = await fill(admission, gate, 1)
+    names = [("job 1", True), ("job 2", True), ("request 1", False), ("request 2", False)]
+    tasks = [
+        asyncio.create_task(admission.run(partial(order.append, name), background=behind)) for name, behind in names
+    ]
+    await until(lambda: admission.queued == 4)
+    gate.open()
+    await asyncio.gather(*first, *tasks)
+    assert order == ["request 1", "request 2", "job 1", "job 2"]
+
+
+def test_work_in_the_background_goes_on_under_any_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packshot.service.admission.BACKGROUND_WAITS_S", 0.0)
+
+    async def test() -> None:
+        admission, order, gate = Admission(workers=1, queue_limit=8), list[str](), Gate()
+        first = await fill(admission, gate, 1)
+        names = [("request 1", False), ("job", True), ("request 2", False)]
+        tasks = [asyncio.create_task(admission.run(partial(order.append, name), background=b)) for name, b in names]
+        await until(lambda: admission.queued == 3)
+        gate.open()
+        await asyncio.gather(*first, *tasks)
+        assert order == ["request 1", "job", "request 2"]
+
+    asyncio.run(test())
+
+
+@scenario
+async def test_work_in_the_background_takes_no_place_in_the_queue_and_is_not_turned_away() -> None:
+    admission, gate = Admission(workers=1, queue_limit=1), Gate()
+    tasks = await fill(admission, gate, 2)  # as many as there is room for
+    tasks += [asyncio.create_task(admission.run(gate, background=True)) for _ in range(3)]
+    await until(lambda: admission.queued == 4)
+    with pytest.raises(QueueFull):
+        await admission.run(gate)
+    gate.open()
+    await asyncio.gather(*tasks)
+    assert await admission.run(gate) == "done", "all places are free again"
+    admission.close()
+    with pytest.raises(ShuttingDown):
+        await admission.run(gate, background=True)

@@ -24,6 +24,8 @@ LOOKOUTS = 2
 """Threads that look at headers, so that one file cannot hold up all others."""
 BACKGROUND = "background"
 """The one key of all work that no client waits for."""
+BACKGROUND_WAITS_S = 5.0
+"""So long at most requests overtake it, so that it goes on under any load."""
 IN_USE_S = 600.0
 """A key that has come within that time may come again: large work of another key leaves it a worker."""
 
@@ -35,6 +37,7 @@ class _Waiter:
     key: str
     memory_bytes: int
     background: bool = False
+    came_s: float = field(default_factory=time.monotonic)
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -50,7 +53,7 @@ class Admission:
     slow photos cannot keep another's waiting.
 
     Work in the background, whose client is not waiting, takes no place in the queue and is never turned away because
-    that is full. All of it together is one key: while others wait, it gets one share among them.
+    that is full. It lets others go first for BACKGROUND_WAITS_S; from then on all of it together is one key among them.
 
     A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
     `running` says is what the processors do. A request that gives up while it waits is never computed.
@@ -197,10 +200,13 @@ class Admission:
     def _fitting(self) -> Iterator[_Waiter]:
         """Those that may start now, in their order. Large ones do not overtake each other, or the largest would wait
         for ever."""
-        running = Counter(each.key for each in self._at_work)
+        running, now_s = Counter(each.key for each in self._at_work), time.monotonic()
         large_too = True
-        waiting = [each for each in self._waiting if not each.turn.cancelled()]
-        for waiter in sorted(waiting, key=lambda each: running[each.key]):
+
+        def turn(each: _Waiter) -> tuple[bool, int]:
+            return each.background and now_s - each.came_s < BACKGROUND_WAITS_S, running[each.key]
+
+        for waiter in sorted((each for each in self._waiting if not each.turn.cancelled()), key=turn):
             if not waiter.is_large or (large_too and self._has_room_for(waiter)):
                 yield waiter
             else:
