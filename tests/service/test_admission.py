@@ -455,3 +455,22 @@ async def test_work_in_the_background_takes_no_place_in_the_queue_and_is_not_tur
     admission.close()
     with pytest.raises(ShuttingDown):
         await admission.run(gate, background=True)
+
+
+def test_while_requests_come_work_in_the_background_leaves_them_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packshot.service.admission.REQUESTS_COME_S", 0.1)
+
+    async def test() -> None:
+        admission, gate = Admission(workers=2, queue_limit=8), Gate()
+        await admission.run(int)  # a request has just come
+        tasks = [asyncio.create_task(admission.run(gate, background=True)) for _ in range(2)]
+        await until(lambda: gate.begun == 1)
+        assert (admission.running, admission.queued) == (1, 1)
+        assert await admission.run(threading.get_ident), "another request begins at once"
+        await asyncio.sleep(0.1)  # no further one comes: the background has both workers
+        tasks.append(asyncio.create_task(admission.run(gate, background=True)))
+        await until(lambda: gate.begun == 2)
+        gate.open()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(test())

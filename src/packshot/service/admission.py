@@ -26,6 +26,8 @@ BACKGROUND = "background"
 """The one key of all work that no client waits for."""
 BACKGROUND_WAITS_S = 5.0
 """So long at most requests overtake it, so that it goes on under any load."""
+REQUESTS_COME_S = 2.0
+"""A request that came within that time may be followed by another, for which a worker is left free."""
 IN_USE_S = 600.0
 """A key that has come within that time may come again: large work of another key leaves it a worker."""
 
@@ -54,6 +56,7 @@ class Admission:
 
     Work in the background, whose client is not waiting, takes no place in the queue and is never turned away because
     that is full. It lets others go first for BACKGROUND_WAITS_S; from then on all of it together is one key among them.
+    While requests come it leaves one worker to them.
 
     A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
     `running` says is what the processors do. A request that gives up while it waits is never computed.
@@ -73,6 +76,7 @@ class Admission:
         self._lookouts = ThreadPoolExecutor(LOOKOUTS, thread_name_prefix="lookout")
         self._looking = 0
         self._behind = 0
+        self._requested_s = -math.inf
         self._waiting: list[_Waiter] = []
         self._at_work: list[_Waiter] = []
         self._came_s: dict[str, float] = {}  # of the two keys that came last
@@ -122,6 +126,8 @@ class Admission:
         self._refuse_drained() if background else self.refuse_or_pass()
         waiter = _Waiter(BACKGROUND if background else key, memory_bytes, background)
         self._note_key(waiter.key)
+        if not background:
+            self._requested_s = time.monotonic()
         self._behind += background
         self._waiting.append(waiter)
         self._idle.clear()
@@ -201,12 +207,14 @@ class Admission:
         """Those that may start now, in their order. Large ones do not overtake each other, or the largest would wait
         for ever."""
         running, now_s = Counter(each.key for each in self._at_work), time.monotonic()
-        large_too = True
+        large_too, requests_come = True, now_s - self._requested_s < REQUESTS_COME_S
 
         def turn(each: _Waiter) -> tuple[bool, int]:
             return each.background and now_s - each.came_s < BACKGROUND_WAITS_S, running[each.key]
 
         for waiter in sorted((each for each in self._waiting if not each.turn.cancelled()), key=turn):
+            if waiter.background and requests_come and running[BACKGROUND] >= self._workers - 1 > 0:
+                continue  # its turn comes with the end of what runs
             if not waiter.is_large or (large_too and self._has_room_for(waiter)):
                 yield waiter
             else:
