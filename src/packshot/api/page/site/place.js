@@ -41,9 +41,10 @@ export class Place {
     find("place-reset").addEventListener("click", () => this.onChange({ rotate: 0, place: null, max_upscale: null }));
   }
 
-  /** Show a photo, or the picture of it that has come meanwhile: once nobody holds the product, and it is the last one. */
+  /** Show a photo, or the picture of it that has come meanwhile: once nobody holds the product, by the mouse or by
+   *  keys that have not rested, and it is the last one. */
   enter(photo) {
-    if (this.photo === photo && this.#live && (this.#grip || !this.work.isSettled(photo))) return;
+    if (this.photo === photo && this.#live && (this.#grip || this.#timer || !this.work.isSettled(photo))) return;
     if (this.photo !== photo) find("placing").firstElementChild.removeAttribute("src");
     this.photo = photo;
     this.#facts = photo.result?.facts ?? null;
@@ -88,7 +89,7 @@ export class Place {
     if (corners.some(([x, y]) => near(x, y))) this.#grip = "scale";
     else if (point.x > left && point.x < right && point.y > top && point.y < bottom) this.#grip = "move";
     else return false;
-    clearTimeout(this.#timer);
+    this.#rest();
     this.#from = { ...point, ...this.#begin(), centre: this.#centre() };
     return true;
   }
@@ -126,20 +127,25 @@ export class Place {
     this.#draw();
   }
 
+  #rest() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+  }
+
   /** Once the keys rest; what comes soon after is one step with it. */
   #soon() {
-    clearTimeout(this.#timer);
+    this.#rest();
     this.#timer = setTimeout(() => this.#commit("nudge"), PAUSE_MS);
   }
 
   #flush() {
-    clearTimeout(this.#timer);
+    this.#rest();
     if (this.#live) this.#commit();
   }
 
   /** What was done becomes the photo's own look. The product stays where it is shown until its picture is there. */
   #commit(merge = "") {
-    clearTimeout(this.#timer);
+    this.#rest();
     this.#grip = "";
     const live = this.#live;
     if (!live) return;
@@ -195,7 +201,7 @@ export class Place {
 
   /** A new picture is there, or the photo: nothing is in hand any more. */
   #reset() {
-    clearTimeout(this.#timer);
+    this.#rest();
     this.#live = null;
     this.#grip = "";
     find("placing").hidden = true;
