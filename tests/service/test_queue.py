@@ -79,7 +79,8 @@ def test_a_lease_that_is_renewed_holds_and_one_that_is_not_goes_to_another(
     with pytest.raises(Superseded):
         end(queue, database, first)
     end(queue, database, second)
-    assert queue.waiting() == {}
+    with database.transaction() as connection:
+        assert not queue.is_open(connection, "a")
 
 
 def test_the_end_is_part_of_the_callers_transaction(queue: Queue, database: Database, clock: Clock) -> None:

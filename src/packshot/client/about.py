@@ -72,7 +72,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """What a service is and can."""
+    """The facts of a service: what it is and can."""
 
     version: str
     model: str

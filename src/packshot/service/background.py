@@ -165,12 +165,12 @@ class BackgroundJobs:
 
     async def look(self, key: KeyInfo, job_id: str) -> BackgroundJob:
         """A job with its photos. Raises JobUnknown for one that the key has not."""
-        return await asyncio.to_thread(self._look, job_id, JOBS.c.key_id == key.id)
+        return await asyncio.to_thread(lambda: self._whole(self._row(job_id, JOBS.c.key_id == key.id)))
 
     def find(self, job_id: str) -> tuple[str, str, BackgroundJob]:
         """A job for those who work on it: the id of its key, its webhook's URL or "", and itself. Raises JobUnknown."""
         row = self._row(job_id)
-        return row.key_id, row.webhook_url or "", self._look(job_id)
+        return row.key_id, row.webhook_url or "", self._whole(row)
 
     async def latest(self, key: KeyInfo, most: int, before: str | None = None) -> Sequence[BackgroundJob]:
         """The jobs of a key without their photos, newest first. before: a job, to go on after it."""
@@ -180,14 +180,14 @@ class BackgroundJobs:
         """End a job: what is done stays, what is not is not done, and costs nothing. Raises JobUnknown."""
         left = await asyncio.to_thread(self._cancel, key.id, job_id)
         self._tell(job_id)
-        await self._drop(left)
+        await self.drop(left)
         return await self.look(key, job_id)
 
     async def drop_files(self, job_id: str) -> None:
         """Remove the files among a job's options, where the job has finished."""
         row = await asyncio.to_thread(self._row, job_id)
         if row.finished_at is not None:
-            await self._drop(list(json.loads(row.wishes)["files"].values()))
+            await self.drop(list(json.loads(row.wishes)["files"].values()))
 
     def wishes(self, job_id: str) -> tuple[str, Mapping[str, Any]]:
         """The id of a job's key, and what is wanted: "options", and the inputs that are "files". Raises JobUnknown."""
@@ -233,10 +233,10 @@ class BackgroundJobs:
             whole = {**row, **sizes, "wishes": wishes, "created_at": self.now()}
             is_first = await asyncio.to_thread(self._insert, whole, photos)
         except BaseException:
-            await asyncio.shield(self._drop(list(inputs)))
+            await asyncio.shield(self.drop(list(inputs)))
             raise
         if not is_first:
-            await self._drop(list(inputs))
+            await self.drop(list(inputs))
             await asyncio.to_thread(self._is_known, row["key_id"], row["id"], row["request_hash"])
         self._tell(row["id"])
 
@@ -249,7 +249,8 @@ class BackgroundJobs:
         for start in range(0, len(pairs), PUT_AT_ONCE):
             await asyncio.gather(*(self.store.put_input(*each) for each in pairs[start : start + PUT_AT_ONCE]))
 
-    async def _drop(self, inputs: Sequence[str]) -> None:
+    async def drop(self, inputs: Sequence[str]) -> None:
+        """Remove inputs that nobody needs any more."""
         with suppress(errors.StoreUnavailable):  # the sweep removes them when their life is over
             await self.store.remove_inputs(inputs)
 
@@ -299,9 +300,9 @@ class BackgroundJobs:
             raise JobUnknown("There is no such job.", hint="Jobs are kept for 7 days, for the key that began them.")
         return rows[0]
 
-    def _look(self, job_id: str, *conditions: ColumnElement[bool]) -> BackgroundJob:
-        row = self._row(job_id, *conditions)
-        work = self.database.rows(select(WORK).where(WORK.c.job_id == job_id).order_by(WORK.c.kind, WORK.c.number))
+    def _whole(self, row: Row[Any]) -> BackgroundJob:
+        """A job's row with its photos and its webhook."""
+        work = self.database.rows(select(WORK).where(WORK.c.job_id == row.id).order_by(WORK.c.kind, WORK.c.number))
         photos = tuple(_photo(each) for each in work if each.kind == "photo")
         counts: dict[str, int] = {}
         for photo in photos:

@@ -33,7 +33,7 @@ from packshot.service.blocking_calls import at_last
 from packshot.service.jobs import StoredResult, remembered
 from packshot.service.logs import bind_key, bind_request
 from packshot.service.photos import photo_id_of
-from packshot.service.queue import BEAT_S, Item, Kind, Queue, Superseded
+from packshot.service.queue import BEAT_S, End, Item, Kind, Queue, Superseded
 from packshot.service.webhooks import AT_ONCE, PAUSES_S
 
 if TYPE_CHECKING:
@@ -189,10 +189,11 @@ class BackgroundWorker:
                 log.warning("%s waits for its lease to end: %s", item.id, error)
 
     async def _photo(self, item: Item) -> None:
+        may_have_files = True
         try:
             if item.losses >= MOST_TRIES:
                 raise PackshotError(f"The work on this photo ended {item.losses} times without a result.")
-            await self._make(item)
+            may_have_files = await self._make(item)
         except (Superseded, JobUnknown):
             raise
         except Exception as error:
@@ -210,11 +211,13 @@ class BackgroundWorker:
             self.ended("photo", "failed")
         else:
             self.ended("photo", "done")
-        with suppress(StoreUnavailable):  # the sweep removes it when its life is over
-            await self.background.store.remove_inputs([item.source["input"]] if "input" in item.source else [])
-        await self.background.drop_files(item.job_id)
+        if "input" in item.source:
+            await self.background.drop([item.source["input"]])
+        if may_have_files:
+            await self.background.drop_files(item.job_id)
 
-    async def _make(self, item: Item) -> None:
+    async def _make(self, item: Item) -> bool:
+        """Make the photo and write down that it is done. Whether there are files among the job's options."""
         if item.claims > 1:
             await asyncio.to_thread(self.ledger.refund, item.earlier_claim_id)
         key_id, wishes = await asyncio.to_thread(self.background.wishes, item.job_id)
@@ -231,6 +234,7 @@ class BackgroundWorker:
         photo_id = await asyncio.to_thread(photo_id_of, data)
         submission = Submission(data, recipes, self.limits, photo_id)
         await self.jobs.make_behind(key, submission, partial(self._finish, item), item.claim_id)
+        return bool(files)
 
     async def _fetch(self, key: KeyInfo, url: str) -> bytes:
         """The photo at a URL. As many are held at once as there are workers, so they are not counted."""
@@ -266,7 +270,7 @@ class BackgroundWorker:
             await at_last(self.queue.give_back, item, pause_s, outcome)
             self.ended("webhook", "again")
 
-    def _end(self, item: Item, end: Any, outcome: Mapping[str, Any]) -> None:
+    def _end(self, item: Item, end: End, outcome: Mapping[str, Any]) -> None:
         with self.background.database.transaction() as connection:
             self.queue.end(connection, item, end, outcome)
 

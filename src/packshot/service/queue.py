@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 
 from packshot.errors import ConflictError
 from packshot.service.database import Database
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 Kind = Literal["photo", "webhook"]
-End = Literal["done", "failed", "cancelled"]
+End = Literal["done", "failed"]
 
 LEASE_S = 30.0
 """So long an item stays with a worker that says nothing more. Clocks of replicas may differ by half of it."""
@@ -132,11 +132,6 @@ class Queue:
         """Whether a photo of a job has not ended."""
         mine = and_(WORK.c.job_id == job_id, WORK.c.kind == "photo", WORK.c.state.in_(OPEN))
         return within.execute(select(WORK.c.id).where(mine).limit(1)).first() is not None
-
-    def waiting(self) -> dict[str, int]:
-        """How many items of each kind are not done, those at work included."""
-        counted = select(WORK.c.kind, func.count().label("number")).where(WORK.c.state.in_(OPEN))
-        return {row.kind: row.number for row in self._database.rows(counted.group_by(WORK.c.kind))}
 
     def _change(self, item: Item, **values: object) -> int:
         return self._database.change(update(WORK).where(_held(item)).values(values))

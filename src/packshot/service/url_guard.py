@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
 
-from packshot.errors import BadSettings
+from packshot.errors import BadSettings, UrlRefused
 from packshot.service.url_target import Address, Target, is_public, read_url
 
 MAX_ADDRESSES = 64  # of one name; large sites have a dozen
@@ -60,6 +60,18 @@ class UrlGuard:
         """Raise ValueError, with words that complete "The URL ...", unless the operator's list has the host."""
         if self.hosts and not any(_is_listed(target.host, each) for each in self.hosts):
             raise ValueError("has a host that is not among those that this service opens")
+
+    def check_text(self, url: str, *, field: str, hint: str) -> None:
+        """Return if a URL may be opened, as far as its text tells. Raises UrlRefused."""
+        try:
+            self.check(self.read(url))
+        except ValueError as error:
+            raise UrlRefused(f"The URL in {field} {error}.", hint=hint, field=field) from error
+
+    def check_on(self, *, field: str, why: str, hint: str) -> None:
+        """Return if the operator lets URLs be opened. Raises UrlRefused; `why` and `hint` are its words."""
+        if not self.schemes:
+            raise UrlRefused(f"{field} cannot be used: {why}.", hint=f"{hint} with {self.setting}.", field=field)
 
     def look_up(self, target: Target) -> Future[list[Address]]:
         """All addresses of the host. The future ends even when nobody waits for it any more."""

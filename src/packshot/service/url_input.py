@@ -66,10 +66,7 @@ class UrlInput:
     def check(self, url: str, *, field: str, hint: str) -> None:
         """Return if a URL may be fetched, as far as its text tells. Raises UrlRefused."""
         self._check_on(field, hint)
-        try:
-            self.guard.check(self.guard.read(url))
-        except ValueError as error:
-            raise UrlRefused(f"The URL in {field} {error}.", hint=hint, field=field) from error
+        self.guard.check_text(url, field=field, hint=hint)
 
     async def fetch(
         self, url: str, *, field: str, hint: str, key: KeyInfo, max_bytes: int, reserve: Callable[[int], None]
@@ -102,12 +99,11 @@ class UrlInput:
                 fetch.lookup.add_done_callback(lambda _: self._slots.give_back(key.id))
 
     def _check_on(self, field: str, hint: str) -> None:
-        if not self.guard.schemes:
-            raise UrlRefused(
-                f"{field} cannot be used: this service opens no URL that a caller gives it.",
-                hint=f"{hint} Whoever runs the service can turn it on with {self.guard.setting}.",
-                field=field,
-            )
+        self.guard.check_on(
+            field=field,
+            why="this service opens no URL that a caller gives it",
+            hint=f"{hint} Whoever runs the service can turn it on",
+        )
 
     async def _in_time(self, fetch: _Fetch, url: str) -> bytes:
         """One deadline over names, connections, redirects and the body. What fails is logged with its host alone."""

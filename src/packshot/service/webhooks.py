@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packshot.errors import UrlRefused
 from packshot.service.environment import variable_of
 from packshot.service.url_guard import UrlGuard
 
@@ -67,16 +66,9 @@ class Webhooks:
         ------
         UrlRefused
         """
-        if not self.guard.schemes:
-            raise UrlRefused(
-                f"{field} cannot be used: this service sends no webhooks.",
-                hint=f"{_HINT} Whoever runs the service can turn them on with {self.guard.setting}.",
-                field=field,
-            )
-        try:
-            self.guard.check(self.guard.read(url))
-        except ValueError as error:
-            raise UrlRefused(f"The URL in {field} {error}.", hint=_HINT, field=field) from error
+        why = "this service sends no webhooks"
+        self.guard.check_on(field=field, why=why, hint=f"{_HINT} Whoever runs the service can turn them on")
+        self.guard.check_text(url, field=field, hint=_HINT)
 
     async def send(self, url: str, message_id: str, body: bytes, key_id: str) -> Delivery:
         """One try. message_id: the same in every try, by which a receiver knows what it has had."""
