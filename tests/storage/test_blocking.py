@@ -41,6 +41,29 @@ def test_without_the_extra_folders_work_and_buckets_say_what_is_missing(tmp_path
     assert "pip install 'packshot[batch]'" in said
 
 
+def test_a_process_ends_well_while_a_bucket_still_hands_its_answer_over(tmp_path: Path) -> None:
+    """Such a thread that meets the end of Python aborts the process."""
+    (tmp_path / "late.py").write_text(
+        "import time\n"
+        "class Late:\n"
+        "    def __init__(self): self.sleep = time.sleep\n"
+        "    def __del__(self): self.sleep(0.4)\n"  # lengthens Python's end
+        "late = Late()\n"
+    )
+    code = (
+        "import asyncio, threading, time, late\n"
+        "write = asyncio.SelectorEventLoop._write_to_self\n"
+        "def slowly(self):\n"
+        "    write(self)\n"
+        "    if 'Dummy' in threading.current_thread().name: time.sleep(0.2)\n"
+        "asyncio.SelectorEventLoop._write_to_self = slowly\n"
+        "from packshot.storage.blocking import open_storage\n"
+        "open_storage('memory://end').put('x', b'data', '')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("fails", "error", "calls"),
     [(2, StoreUnavailable, 3), (3, StoreUnavailable, 3), (1, StorageRefused, 1)],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
+from contextvars import Context
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 from urllib.parse import urlsplit
 
 from packshot.errors import BadSettings, FileMissing, InvalidOption, StorageError, StoreUnavailable
@@ -17,6 +20,7 @@ from packshot.storage.base import Entry, Page, Storage
 from packshot.storage.folder import FolderStorage
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 DEADLINE_S = 60.0
 """Of one call to a bucket, its own tries included."""
@@ -158,6 +162,35 @@ async def _next(pages: AsyncIterator[Page]) -> Page:
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
     """The event loop that waits for all storages of this process, in a thread of its own."""
-    loop = asyncio.new_event_loop()
+    loop = _Loop()
+    atexit.register(loop.wait_for_other_threads)
     threading.Thread(target=loop.run_forever, name="storage", daemon=True).start()
     return loop
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that knows which threads are just handing it a result.
+
+    obstore hands results over from Rust threads. Python aborts the process (SIGABRT) when it ends while one of them is
+    still inside this call.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._callers: set[int] = set()
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+    ) -> asyncio.Handle:
+        caller = threading.get_ident()
+        self._callers.add(caller)
+        try:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        finally:
+            self._callers.discard(caller)
+
+    def wait_for_other_threads(self) -> None:
+        """Return once no thread is inside the call; after a second in any case."""
+        end = time.monotonic() + 1
+        while self._callers and time.monotonic() < end:
+            time.sleep(0.001)
