@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,service postgresql redis storage tracing url)
 
-.PHONY: serve test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit load faults
+.PHONY: serve docs test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit load faults
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s $(ARGS)
@@ -13,6 +13,8 @@ test-cluster: .venv/.cluster ; $(RUN) pytest -m cluster
 cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports
 fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
+# The site into site/. It fails on a link or an anchor that leads nowhere. NO_MKDOCS...: no advertisement.
+docs: .venv/.docs ; NO_MKDOCS_2_WARNING=1 $(RUN) python -m mkdocs build --strict
 bench: .venv/.dev ; $(RUN) python -m bench
 load: .venv/.dev ; $(RUN) python -m bench.load
 faults: .venv/.dev ; $(RUN) python -m tests.faults
@@ -32,6 +34,7 @@ audit: .venv/.uv
 # --inexact: uv itself may live in there.
 .venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups --extra service && touch $@
 .venv/.dev: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact && touch $@ .venv/.serve
+.venv/.docs: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group docs && touch $@
 .venv/.cluster: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group cluster && touch $@
 .venv/.uv:
 	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing .venv; \

@@ -82,6 +82,21 @@ def scores_table() -> str:
     return "\n".join(lines)
 
 
+def decisions_page() -> str:
+    """All decisions, the newest first."""
+    titles = {
+        path.name: path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        for path in (FOLDER / "decisions").glob("0*.md")
+    }
+    lines = [f"- [{title}]({name})" for name, title in sorted(titles.items(), reverse=True)]
+    return (
+        f"# Decisions\n\n{_NOTE}\n"
+        "A decision says why something is as it is: context, choice, consequence and what was measured.\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
 def between(text: str, begin: str, end: str, new: str) -> str:
     """A text with other words between two marks, which it holds once each."""
     before, rest = text.split(begin)
@@ -97,12 +112,13 @@ PARTS = {
 """Files of which only a part is made here: its marks, and what makes it."""
 
 PAGES = {
-    "cli.md": cli_page,
-    "errors.md": errors_page,
-    "openapi-automation.json": automation_page,
-    "options.md": options_page,
-    "presets.md": presets_page,
-    "settings.md": settings_page,
+    "decisions/index.md": decisions_page,
+    "reference/cli.md": cli_page,
+    "reference/errors.md": errors_page,
+    "reference/openapi-automation.json": automation_page,
+    "reference/options.md": options_page,
+    "reference/presets.md": presets_page,
+    "reference/settings.md": settings_page,
 }
 
 

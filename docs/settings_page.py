@@ -1,4 +1,4 @@
-"""docs/settings.md, made from the Settings class; docs/generate.py writes it."""
+"""docs/reference/settings.md, made from the Settings class; docs/generate.py writes it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ A secret may also come from a file: put the file's path into the variable of the
 
 
 def settings_page() -> str:
-    """The text of docs/settings.md."""
+    """The text of docs/reference/settings.md."""
     rows = [f"| [{variable_of(name)}](#{variable_of(name).lower()}) | {_default(name)} |" for name in _names()]
     return _HEAD + "\n".join(rows) + "\n" + "".join(_section(name) for name in _names())
 

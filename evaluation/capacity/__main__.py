@@ -1,6 +1,6 @@
 """`python -m evaluation.capacity`: the simulation held against the measurement, and plans for what it foretells.
 
-With --write also docs/capacity.md's figures and picture.
+With --write also docs/explanation/capacity.md's figures and picture.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--price", type=float, default=default.price, help="of a core for an hour, in your currency")
     parser.add_argument("--cores", type=int, default=default.cores, help="of a replica")
     parser.add_argument("--busiest", type=float, default=default.busiest, help="share of workers' time to plan away")
-    parser.add_argument("--write", action="store_true", help="into docs/capacity.md and its picture")
+    parser.add_argument("--write", action="store_true", help="into docs/explanation/capacity.md and its picture")
     options = parser.parse_args()
     found, aim = read(options.measured), plan.Aim(options.p95, options.price, options.cores, options.busiest)
     text = page(found, aim)
@@ -61,12 +61,12 @@ def main() -> None:
 
 
 def write(text: str, drawing: str, docs: Path = DOCS) -> None:
-    """Put the figures between the two marks of docs/capacity.md, and draw the picture."""
+    """Put the figures between the two marks of docs/explanation/capacity.md, and draw the picture."""
     (docs / "pictures" / "capacity.svg").write_text(drawing, encoding="utf-8")
-    old = (docs / "capacity.md").read_text(encoding="utf-8")
+    old = (docs / "explanation/capacity.md").read_text(encoding="utf-8")
     before, _, rest = old.partition(BEGIN)
     after = rest.partition(END)[2]
-    (docs / "capacity.md").write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    (docs / "explanation/capacity.md").write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

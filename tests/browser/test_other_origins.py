@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# What the page does with the photo: the calls as in docs/api.md, and a canvas, which a browser shows no pixel of when
+# What the page does with the photo: the calls as in docs/reference/api.md, and a canvas, which a browser shows no pixel of when
 # a picture in it comes from an origin that has not let the page in.
 CALLS = """
 async ({service, key, photo}) => {

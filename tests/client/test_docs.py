@@ -1,4 +1,4 @@
-"""Every program in docs/client.md runs as it stands there, against a real service."""
+"""Every program in docs/how-to/client.md runs as it stands there, against a real service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kit import images
 from tests.kit.scripted import answers, hangs_up, says, scripted
 from tests.kit.server import Running
 
-PAGE = (Path(__file__).parents[2] / "docs/client.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/how-to/client.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 FUNCTION, USE = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
 NODE = shutil.which("node")

@@ -27,7 +27,7 @@ from tests.kit import images
 from tests.kit.scripted import answers, scripted
 from tests.kit.server import Running, serving, wait_until
 
-PAGE = (Path(__file__).parents[2] / "docs/client.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/how-to/client.md").read_text(encoding="utf-8")
 NEW, OLD, OTHER = "the secret of the service, of today", "the secret of the service, of May", "a secret of another one"
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 

@@ -27,7 +27,7 @@ from tests.kit.server import serving, wait_until
 
 ALERTS = DEPLOY / "prometheus/alerts.yml"
 DASHBOARD = DEPLOY / "grafana/dashboard.json"
-PAGE = DEPLOY.parent / "docs/observability.md"
+PAGE = DEPLOY.parent / "docs/how-to/monitor.md"
 NAME = re.compile(r"\b(?:packshot|process)_[a-z_]+\b")
 # What Grafana and Prometheus put in; a test stands for them.
 FILLED = {"$__rate_interval": "1m", "$instance": ".*"}
@@ -89,7 +89,7 @@ def test_every_alert_says_what_to_do() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for rule in rules():
         assert rule["labels"]["severity"] in {"page", "ticket"}
-        assert rule["annotations"]["runbook"] == f"docs/observability.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == f"docs/how-to/monitor.md#{rule['alert'].lower()}"
         assert f"### {rule['alert']}\n" in page
 
 

@@ -1,4 +1,4 @@
-"""The curl lines of docs/api.md, drop-in.md and automations.md work, and what api.md says of fields is so."""
+"""The curl lines of docs/reference/api.md, drop-in.md and automations.md work, and what api.md says of fields is so."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from tests.kit.images import good
 from tests.kit.native import send
 from tests.kit.server import Running
 
-PAGE = (FOLDER / "api.md").read_text(encoding="utf-8")
+PAGE = (FOLDER / "reference/api.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^    (curl (?:[^\\\n]|\\\n)*)", re.MULTILINE)
 LINES = LINE.findall(PAGE)
-DROP_IN = [line for line in LINE.findall((FOLDER / "drop-in.md").read_text(encoding="utf-8")) if "TASK_ID" not in line]
+DROP_IN = [
+    line
+    for line in LINE.findall((FOLDER / "how-to/from-the-paid-api.md").read_text(encoding="utf-8"))
+    if "TASK_ID" not in line
+]
 
-IN_WORKFLOWS = re.findall(r"^ +(curl .*)", (FOLDER / "automations.md").read_text(encoding="utf-8"), re.MULTILINE)
+IN_WORKFLOWS = re.findall(r"^ +(curl .*)", (FOLDER / "how-to/automations.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -1,4 +1,4 @@
-"""docs/openapi-automation.json is what programs for automations can import: OpenAPI 3.0, few operations, JSON."""
+"""docs/reference/openapi-automation.json is what programs for automations can import: OpenAPI 3.0, few operations, JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_30
 from docs.automation_page import automation_document, in_3_0
 from docs.generate import FOLDER
 
-DOCUMENT = json.loads((FOLDER / "openapi-automation.json").read_text(encoding="utf-8"))
+DOCUMENT = json.loads((FOLDER / "reference/openapi-automation.json").read_text(encoding="utf-8"))
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:

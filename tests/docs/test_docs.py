@@ -32,6 +32,8 @@ def test_relative_links_lead_to_files(page: Path) -> None:
 
 
 def test_paths_named_in_the_docs_exist() -> None:
-    text = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", FOLDER / "architecture.md"])
+    text = "\n".join(
+        page.read_text(encoding="utf-8") for page in [ROOT / "README.md", FOLDER / "explanation/architecture.md"]
+    )
     for path in re.findall(r"`((?:src|docs|tests|training|evaluation|bench|examples|contract)/[\w./-]*)`", text):
         assert (ROOT / path).exists(), path

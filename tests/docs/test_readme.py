@@ -179,7 +179,7 @@ def test_a_command_for_buckets(line: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert "1 made, 0 failed" in done.stderr
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/library.md"])
 def test_the_library(page: str, photos: Path, tmp_path: Path) -> None:
     """All of the page's programs, one behind the other."""
     every = blocks(page)

@@ -90,6 +90,6 @@ def test_an_entry_can_be_fetched_checked_and_judged_by_its_licence(entry: ModelE
 
 
 def test_the_page_on_models_has_every_entry_with_its_licence() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to/networks.md").read_text(encoding="utf-8")
     for entry in published().values():
         assert f"| {entry.name} | {entry.input.side_px} px | {entry.output} | {entry.licence}" in page

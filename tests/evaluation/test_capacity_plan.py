@@ -88,13 +88,14 @@ def test_what_was_measured_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_figures_go_between_the_marks_of_the_page(tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "capacity.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for folder in ("pictures", "explanation"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "explanation/capacity.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     aim = _aim(0.5)
     drawing = picture.svg({1: [(0.1, 0.2), (0.5, 0.4)], 2: [(0.1, 0.2)], 4: [(0.1, 9.0)], 12: [(0.2, 0.1)]}, aim)
     text = table([plan(found(), aim, 10.0)]) + backing(found(), (10.0, 1000.0))
     write(text, drawing, tmp_path)
-    page = (tmp_path / "capacity.md").read_text()
+    page = (tmp_path / "explanation/capacity.md").read_text()
     assert page.startswith("before")
     assert page.endswith("after\n")
     assert "old" not in page

@@ -18,7 +18,7 @@ from pydantic.config import JsonDict
 from packshot.errors import BadSettings
 
 PREFIX = "PACKSHOT_"
-PAGE = "docs/settings.md"
+PAGE = "docs/reference/settings.md"
 Model = TypeVar("Model", bound=BaseModel)
 
 

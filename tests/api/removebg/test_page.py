@@ -1,4 +1,4 @@
-"""docs/removebg.md names every field, header and code, and none that is not there."""
+"""docs/reference/removebg.md names every field, header and code, and none that is not there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from packshot.api.removebg.fields import FIELDS
 from packshot.api.removebg.routes import FACTS, TABLE
 
-PAGE = (Path(__file__).parents[3] / "docs/removebg.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/reference/removebg.md").read_text(encoding="utf-8")
 
 
 def first_column(heading: str) -> set[str]:
