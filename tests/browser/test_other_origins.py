@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# What the page does with the photo: the calls as in docs/reference/api.md, and a canvas, which a browser shows no pixel of when
-# a picture in it comes from an origin that has not let the page in.
+# The page calls the API as docs/how-to/http.md does, and draws the answer on a canvas. A browser hides the canvas's pixels
+# when a picture in it comes from an origin that has not allowed the page.
 CALLS = """
 async ({service, key, photo}) => {
   const file = new Blob([Uint8Array.from(atob(photo), sign => sign.charCodeAt(0))], {type: 'image/jpeg'});

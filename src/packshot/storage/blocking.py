@@ -180,7 +180,7 @@ class _Loop(asyncio.SelectorEventLoop):
         self._callers: set[int] = set()
 
     def call_soon_threadsafe(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         caller = threading.get_ident()
         self._callers.add(caller)
