@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# The page calls the API as docs/how-to/http.md does, and draws the answer on a canvas. A browser hides the canvas's pixels
-# when a picture in it comes from an origin that has not allowed the page.
+# The page calls the API as docs/how-to/http.md does, and draws the answer on a canvas. A browser hides the pixels of
+# a canvas when a picture in it comes from an origin that has not allowed the page.
 CALLS = """
 async ({service, key, photo}) => {
   const file = new Blob([Uint8Array.from(atob(photo), sign => sign.charCodeAt(0))], {type: 'image/jpeg'});

@@ -1,4 +1,4 @@
-"""docs/reference/openapi-automation.json is what programs for automations can import: OpenAPI 3.0, few operations, JSON."""
+"""Automation programs can import docs/reference/openapi-automation.json: OpenAPI 3.0, few operations, JSON."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def iou(matte: np.ndarray, truth: np.ndarray) -> float:
 def test_the_network_that_ships_finds_the_product_of_every_example(name: str) -> None:
     result = remove((EXAMPLES / f"{name}.jpg").read_bytes(), Options(form="mask"))
     truth = to_unit(np.asarray(Image.open(EXAMPLES / "truth" / f"{name}.png")))
-    # 0.8 is where a picture begins to need a hand (docs/explanation/quality.md); a network that fails one of these is no update.
+    # Below 0.8 a picture needs a hand (docs/explanation/quality.md). A network that fails one of these is no update.
     assert iou(to_unit(np.asarray(opened(result.data))), truth) > 0.8
 
 
