@@ -15,7 +15,7 @@ from packshot.api.ailab.envelope import TABLE as STATUSES
 from packshot.api.errors import PROBLEM_DETAILS
 from packshot.cli import cli
 from packshot.cli.errors import TABLE as EXIT_CODES
-from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card, published
+from packshot.engine.weights import DEFAULT_MODEL, find_card, published
 
 FOLDER = Path(__file__).parent
 PEER = "u2netp"
@@ -69,16 +69,14 @@ def errors_page() -> str:
 
 
 def scores_table() -> str:
-    """Scores of the embedded networks, and of the smallest published one where it was measured, for the README."""
-    cards = [find_card(name)[0] for name in (DEFAULT_MODEL, EIGHT_BIT_MODEL)]
-    networks = [(PEER, published()[PEER].scores), *((card.name, card.scores) for card in cards)]
-    figures = {"mae": "MAE", "max_f": "maximum F", "s_measure": "S", "iou": "IoU", "boundary_iou": "boundary IoU"}
+    """Scores of the embedded network beside the smallest published one, on the sets where both were measured."""
+    networks = [("U2-NetP", published()[PEER].scores), ("packshot", find_card(DEFAULT_MODEL)[0].scores)]
+    figures = {"mae": "MAE", "max_f": "maximum F", "iou": "IoU", "boundary_iou": "boundary IoU"}
     lines = ["| test set | network | " + " | ".join(figures.values()) + " |", "|---|---|" + "---:|" * len(figures)]
-    for test_set in cards[0].scores:
+    for test_set in [name for name in networks[1][1] if name in networks[0][1]]:
         for name, scores in networks:
-            if test_set in scores:
-                cells = " | ".join(f"{scores[test_set][figure]:.3f}" for figure in figures)
-                lines.append(f"| {test_set} | {name} | {cells} |")
+            cells = " | ".join(f"{scores[test_set][figure]:.3f}" for figure in figures)
+            lines.append(f"| {test_set} | {name} | {cells} |")
     return "\n".join(lines)
 
 
