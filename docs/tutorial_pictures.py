@@ -83,10 +83,12 @@ def the_review(browser: Browser, url: str, folder: Path) -> None:
 def main(folder: Path = PICTURES) -> None:
     with tempfile.TemporaryDirectory() as work, a_batch(Path(work)) as url, chromium() as browser:
         the_review(browser, url, folder)
-        with serving(Path(work) / "state") as running:
-            with shop(browser, running.base_url, width=WIDTH, height=HEIGHT) as visitor:
-                visitor.open(running.new_key())
-                the_page(visitor, folder)
+        with (
+            serving(Path(work) / "state") as running,
+            shop(browser, running.base_url, width=WIDTH, height=HEIGHT) as visitor,
+        ):
+            visitor.open(running.new_key())
+            the_page(visitor, folder)
 
 
 if __name__ == "__main__":

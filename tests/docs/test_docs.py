@@ -31,6 +31,26 @@ def test_relative_links_lead_to_files(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+OURS = {
+    "https://packshot.github.io/packshot/": "docs/",
+    "https://github.com/packshot/packshot/blob/main/": "",
+    "https://raw.githubusercontent.com/packshot/packshot/main/": "",
+}
+
+
+def test_the_readme_reads_well_on_a_package_index() -> None:
+    """It has no relative link, and the absolute ones to this project lead to files of it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+    assert [link for link in links if "://" not in link] == []
+    for link in links:
+        for address, folder in OURS.items():
+            if link.startswith(address):
+                path = link.removeprefix(address).replace(".html", ".md") or "index.md"
+                assert (ROOT / folder / path).is_file(), link
+    assert len(text.splitlines()) < 120
+
+
 def test_paths_named_in_the_docs_exist() -> None:
     text = "\n".join(
         page.read_text(encoding="utf-8") for page in [ROOT / "README.md", FOLDER / "explanation/architecture.md"]

@@ -1,4 +1,4 @@
-"""The README's commands, run exactly as they stand there: in a clean clone, and in a folder with a few photos."""
+"""The commands of README and tutorial, run exactly as they are: in a clean clone, and in a folder with a few photos."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def block(start: str) -> str:
     return found
 
 
+TUTORIAL = blocks("docs/tutorial.md")
 COMMANDS = [line for each in blocks() if each.startswith("packshot ") for line in each.splitlines()]
 PLACES = [line for line in COMMANDS if "s3://" in line]
 REVIEWS = [line for line in COMMANDS if line.startswith("packshot review ")]
@@ -129,6 +131,37 @@ def test_a_service_from_a_clone_answers_the_line_to_paste(served: tuple[str, str
     assert heic.returncode == 0, heic
     with Image.open(tmp_path / "cutout.png") as cutout:
         assert cutout.size == (320, 240)
+
+    create, call = (each for each in TUTORIAL if each.startswith(("packshot keys ", "curl ")))
+    own = run(create, clone, tmp_path).stdout.strip()
+    called = run(call.replace("YOUR_KEY", own).replace(ADDRESS, address), clone, tmp_path)
+    assert called.returncode == 0, called.stderr
+    with Image.open(clone / "mug.jpg") as packshot:
+        assert packshot.size == (1000, 1000)
+
+
+def test_the_tutorial_installs_and_starts_as_the_readme_does() -> None:
+    """So the tests of the README's blocks run them."""
+    assert block("make ").startswith(TUTORIAL[0])
+    lines = [line.partition("#")[0].strip() for line in block("python3 -m venv ").splitlines()]
+    assert [line.strip() for line in TUTORIAL[1].splitlines()] == lines[:2]
+
+
+def test_the_tutorial_makes_what_it_says(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    shutil.copytree(ROOT / "examples", work / "examples")
+    remove, batch, review = TUTORIAL[2:5]
+    removed = run(remove, work, tmp_path)
+    assert removed.returncode == 0, removed.stderr
+    assert sorted(path.name for path in (work / "pictures").iterdir()) == ["mug-amazon.jpg", "mug-etsy.jpg"]
+    assert "Amazon main image: passed" in removed.stdout + removed.stderr
+    made = run(batch, work, tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "6 made, 0 failed" in made.stderr
+    assert "0 failed, 0 to look at" in run(batch.splitlines()[-1], work, tmp_path).stderr, "it continues"
+    started = run(f"timeout --signal INT 8 {review} --no-open", work, tmp_path)
+    assert "6 photos to review: http://127.0.0.1:" in started.stderr
+    assert len(TUTORIAL) == 7, "a block that no test runs"
 
 
 def test_an_environment_of_ones_own(clone: Path, tmp_path: Path) -> None:
