@@ -164,7 +164,7 @@ def test_a_property_that_is_unknown_and_essential_is_not_passed_over(brand: byte
     """The property is called irot and then something else: it stays essential."""
     first, *rest = with_alpha(write)
     data = container(brand, [replace(first, properties=[*first.properties, (b"irot", b"\1")]), *rest])
-    with pytest.raises(UnsupportedFormat, match="irox, which is not read"):
+    with pytest.raises(UnsupportedFormat, match="irox, which is not supported"):
         decode(data.replace(b"irot", b"irox"))
 
 
@@ -176,7 +176,7 @@ def test_a_picture_of_another_kind_is_refused_as_one_and_not_as_damage(
 ) -> None:
     parts = list(grid(brand, write) if inside else with_alpha(write)[:1])
     parts[-1] = replace(parts[-1], kind=kind)
-    with pytest.raises(UnsupportedFormat, match=f"kind {kind.decode()}, which is not read"):
+    with pytest.raises(UnsupportedFormat, match=f"kind {kind.decode()}, which is not supported"):
         probe(container(brand, parts), LIBRARY_LIMITS)
 
 

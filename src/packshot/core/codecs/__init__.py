@@ -1,8 +1,8 @@
-"""Bytes to pictures and back: the only place that touches an encoded image.
+"""Bytes to pictures and back: the only package that touches encoded images.
 
-decoding.py is the way in (sniff, header, limits, pixels, colour, orientation), encoding.py the way out, formats.py the
-table of formats. Each format has one module: `header` reads a few bytes and trusts none of them, `pixels` hands a
-cleaned stream to the single decoder that reads it, `write` encodes, for formats of outputs. They load on first use.
+decoding.py decodes (sniff, header, limits, pixels, colour, orientation), encoding.py encodes, and formats.py is the
+table of formats. Each format has one module, which loads on first use. Its `header` reads a few bytes and trusts none
+of them. Its `pixels` hands a cleaned stream to the format's only decoder. Its `write` encodes, for output formats.
 docs/decisions/0002-codecs.md has the measurements behind the choices.
 """
 

@@ -1,4 +1,4 @@
-"""AVIF (AV1 Image File Format 1.1): the main picture, or the one that a film shows first, by libavif through Pillow."""
+"""AVIF (AV1 Image File Format 1.1), by libavif through Pillow: the main picture, or the first one of a film."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from packshot.core.codecs.samples import join, opened, saved, split
 from packshot.core.picture import UInt8
 
 _STREAMS = {b"av01": av1}
-# The settings are those of docs/decisions/0021-more-formats.md.
-# One thread, because a file must not depend on the machine: with another number, other bytes come out.
-# Alpha is written without loss whatever the quality: at quality 80 edges were off by up to 51 of 255.
+# The settings come from docs/decisions/0021-more-formats.md.
+# One thread, because the number of threads changes the bytes, and a file must not depend on the machine.
+# Alpha is lossless at every quality: at quality 80, edges were off by up to 51 of 255.
 _SETTINGS: Mapping[str, Any] = {"speed": 8, "codec": "aom", "max_threads": 1, "advanced": {"alpha:lossless": "1"}}
 
 
 def header(data: bytes) -> Header:
-    """Size of the main picture, cropped and turned. Raises UnreadableImage, UnsupportedFormat."""
+    """Read the size of the main picture, cropped and turned. Raises UnreadableImage, UnsupportedFormat."""
     still = heif.read("AVIF", data, _STREAMS)
     return Header("avif", still.size, coded=still.coded)
 
@@ -38,6 +38,6 @@ def pixels(data: bytes, header: Header) -> Raster:
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
-    """Encode with colour at full resolution; masks without loss, which full range and quality 100 make of gray."""
+    """Encode with colour at full resolution. Masks are lossless: gray at full range and quality 100."""
     subsampling, quality = ("4:0:0", 100) if rgb.ndim == 2 else ("4:4:4", quality)
     return saved(join(rgb, alpha), "AVIF", subsampling=subsampling, quality=quality, exif=exif or b"", **_SETTINGS)

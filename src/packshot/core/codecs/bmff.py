@@ -1,7 +1,7 @@
-"""The container of AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): which pictures a file holds, where, and a fresh one.
+"""The container of AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): finds the pictures in a file, and writes new files.
 
-The standard calls its parts boxes; here they are atoms, as in QuickTime, where they come from: packshot's Box is a
-rectangle. Everything that is read is counted, because a few bytes may claim any number of parts.
+The standard calls its parts boxes. Here they are atoms, as in QuickTime, because packshot's Box is a rectangle.
+Everything that is read is counted, because a few bytes may claim any number of parts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REFERENCES = frozenset({b"dimg", b"auxl", b"prem"})
 
 @dataclass(frozen=True)
 class Atom:
-    """kind: four letters. start, end: of its body."""
+    """kind: four letters. start, end: offsets of its body."""
 
     kind: bytes
     start: int
@@ -32,9 +32,9 @@ class Item:
     """A picture, a part of one, or metadata.
 
     kind: such as av01, hvc1, grid or Exif. extents: offset and length of its pieces. properties: kind and body, in the
-    file's order. essential: kinds of properties without which it must not be shown. points_to: items by the kind of
-    reference: dimg, those that it is put together from; auxl, those whose alpha or depth it holds; prem, the alpha that
-    its colours were multiplied by.
+    file's order. essential: kinds of properties that a decoder must apply to show the item. points_to: numbers of items
+    by kind of reference. dimg: its parts. auxl: items whose alpha or depth it holds. prem: the alpha that its colours
+    were multiplied by.
     """
 
     kind: bytes = b""
@@ -49,7 +49,7 @@ class Item:
 
     @property
     def size(self) -> Size | None:
-        """Width and height by its box, before it is cropped and turned."""
+        """Width and height from ispe, before cropping and turning."""
         body = self.body(b"ispe")
         return None if body is None or len(body) < 12 else Size(*struct.unpack_from(">II", body, 4))
 
@@ -59,33 +59,33 @@ class Item:
 
     @property
     def stored_bytes(self) -> int:
-        """Of its pieces together."""
+        """The length of all its pieces together."""
         return sum(length for _, length in self.extents)
 
 
 @dataclass(frozen=True)
 class Container:
-    """primary: the picture that a viewer shows."""
+    """primary: the number of the item that a viewer shows."""
 
     primary: int
     items: dict[int, Item]
 
 
 class NotRead(Exception):
-    """A file that may be whole, of a kind that is not read. Its text completes "This AVIF ..."."""
+    """The file may be whole, but its kind is not supported. The text completes "This AVIF ..."."""
 
 
 def read(data: bytes) -> Container:
-    """The items of a file's `meta` atom; films beside them are passed over.
+    """Read the items of a file's `meta` atom; skips films.
 
-    Raises: struct.error, ValueError, LookupError where the atoms make no sense or have more entries than any picture;
-    NotRead for a film alone.
+    Raises struct.error, ValueError or LookupError if the atoms are invalid or have more entries than any picture.
+    Raises NotRead for a film without a still picture.
     """
     count = Count(_MAX_ENTRIES, "parts")
     meta = next((atom for atom in atoms(data, 0, len(data), count) if atom.kind == b"meta"), None)
     inner = {atom.kind: atom for atom in atoms(data, meta.start + 4, meta.end, count)} if meta else {}
     if b"pitm" not in inner:
-        # A film needs no items, and no main one among them (AVIF 1.1, section 3).
+        # A film needs neither items nor a main item (AVIF 1.1, section 3).
         if any(atom.kind == b"moov" for atom in atoms(data, 0, len(data), count)):
             raise NotRead("is a film without a still picture")
         raise ValueError("it has no main picture")
@@ -104,13 +104,13 @@ def read(data: bytes) -> Container:
 
 
 class Count:
-    """How much more of something a file may have. Raises ValueError when that is used up."""
+    """A limit on how much of something a file may have. Raises ValueError beyond it."""
 
     def __init__(self, most: int, what: str) -> None:
         self._left, self._what = most, what
 
     def take(self, number: int = 1) -> int:
-        """The number, when there is room for so many."""
+        """Count `number` more, and return it. Raises ValueError beyond the limit."""
         self._left -= number
         if self._left < 0:
             raise ValueError(f"it has too many {self._what}")
@@ -118,15 +118,15 @@ class Count:
 
 
 def stored(data: bytes, item: Item) -> bytes | memoryview:
-    """The bytes of an item; of one that lies in one piece no copy."""
+    """The bytes of an item. Not a copy, if the item has one piece."""
     pieces = [memoryview(data)[offset : offset + length] for offset, length in item.extents]
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def write(brand: bytes, container: Container, data: bytes) -> bytes:
-    """A file with the items of `container` and nothing else; `data` is the file in which their pieces lie.
+    """Write a file with only the items of `container`; `data` is the file that holds their pieces.
 
-    Pieces that items share are stored once, and references to items that are not there are left out.
+    Stores shared pieces once, and leaves out references to missing items.
     """
     number = {old: new for new, old in enumerate(container.items, 1)}
     index = {
@@ -178,7 +178,7 @@ def _full(kind: bytes, body: bytes | bytearray, *, version: int = 0, flags: int 
 
 
 def atoms(data: bytes, start: int, end: int, count: Count | None = None) -> Iterator[Atom]:
-    """The atoms from `start` to `end`. Raises ValueError where one reaches beyond, or `count` has no room for more."""
+    """The atoms from `start` to `end`. Raises ValueError if one reaches beyond `end`, or if `count` is used up."""
     count = count or Count(_MAX_ENTRIES, "parts")
     while end - start >= 8:
         count.take()
@@ -189,7 +189,7 @@ def atoms(data: bytes, start: int, end: int, count: Count | None = None) -> Iter
             body += 8
         last = end if length == 0 else start + length
         if not body <= last <= end:
-            raise ValueError(f"its part {letters(kind)} goes on to byte {last:,} of {end:,}")
+            raise ValueError(f"its part {letters(kind)} ends at byte {last:,}, beyond {end:,}")
         yield Atom(kind, body, last)
         start = last
 
@@ -199,7 +199,7 @@ def _kinds(data: bytes, atom: Atom, count: Count) -> Iterator[tuple[int, Item]]:
     for entry in atoms(data, first, atom.end, count):
         version = data[entry.start]
         if version not in {2, 3}:
-            raise ValueError("its list of pictures is of a kind that is not read")
+            raise ValueError("its list of pictures has a version that is not supported")
         wide = version == 3
         (item,) = struct.unpack_from(">I" if wide else ">H", data, entry.start + 4)
         at = entry.start + (10 if wide else 8)
@@ -207,7 +207,7 @@ def _kinds(data: bytes, atom: Atom, count: Count) -> Iterator[tuple[int, Item]]:
 
 
 def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item], count: Count) -> None:
-    """iloc: where the bytes of each item lie."""
+    """Read iloc: the location of each item's bytes."""
     atom = inner[b"iloc"]
     reader = _Reader(data, atom.start + 4, atom.end)
     version, sizes = data[atom.start], reader.number(2)
@@ -217,7 +217,7 @@ def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item], count
         method = reader.number(2) & 15 if version else 0
         reader.number(2)  # which file: only this one is read
         base, end = reader.number(base_bytes), len(data)
-        if method == 1:  # counted from the beginning of the atom for such data
+        if method == 1:  # counted from the start of idat
             base, end = base + inner[b"idat"].start, inner[b"idat"].end
         extents = []
         for _ in range(count.take(reader.number(2))):
@@ -228,7 +228,7 @@ def _locate(data: bytes, inner: dict[bytes, Atom], items: dict[int, Item], count
 
 
 def _describe(data: bytes, atom: Atom, items: dict[int, Item], count: Count) -> None:
-    """iprp: the properties, and whose they are."""
+    """Read iprp: the properties, and the items that they belong to."""
     inner = list(atoms(data, atom.start, atom.end, count))
     known = [(each.kind, data[each.start : each.end]) for each in atoms(data, inner[0].start, inner[0].end, count)]
     for each in inner[1:]:
@@ -247,7 +247,7 @@ def _describe(data: bytes, atom: Atom, items: dict[int, Item], count: Count) -> 
 
 
 def _refer(data: bytes, atom: Atom | None, items: dict[int, Item], count: Count) -> None:
-    """iref: which items are made of which, and which is the alpha of which."""
+    """Read iref: which items are parts of others, and which hold the alpha of others."""
     if atom is None:
         return
     width = 4 if data[atom.start] else 2
@@ -260,7 +260,7 @@ def _refer(data: bytes, atom: Atom | None, items: dict[int, Item], count: Count)
 
 
 class _Reader:
-    """Big-endian numbers, one after the other. Raises ValueError at the end of the atom."""
+    """Reads successive big-endian numbers. Raises ValueError at the end of the atom."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         self._data, self._at, self._end = data, start, end

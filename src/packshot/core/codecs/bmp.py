@@ -1,4 +1,4 @@
-"""BMP: a header that lies more often than any other, checked against the file's real length before Pillow reads it."""
+"""BMP: checks the header, which is wrong more often than in other formats, before Pillow reads the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROW_STEP_BYTES = 4
 
 
 class _Layout(NamedTuple):
-    """bits: of a pixel. start: of the pixels. palette: (colours, 3), RGB; None where pixels are colours themselves."""
+    """bits: per pixel. start: offset of the pixels. palette: RGB, (256, 3); None if pixels are colours themselves."""
 
     size: Size
     bits: int
@@ -34,7 +34,7 @@ class _Layout(NamedTuple):
 
 
 def header(data: bytes) -> Header:
-    """Size, and that the file is long enough to hold it. Raises UnreadableImage, UnsupportedFormat."""
+    """Read the size; check that the file is long enough. Raises UnreadableImage, UnsupportedFormat."""
     return Header("bmp", _layout(data).size)
 
 
@@ -45,7 +45,7 @@ def pixels(data: bytes, header: Header) -> Raster:
         return Raster(_by_palette(data, layout, layout.palette))
     with opened(data + bytes(_ROW_STEP_BYTES - 1), header) as image:
         samples, alpha = split(np.asarray(image if image.mode == "RGBA" else image.convert("RGB")))
-    # Many programs declare an alpha channel and leave it 0 throughout: they mean "opaque", as viewers take it.
+    # Many programs declare an alpha channel and fill it with 0. They mean "opaque", and viewers show it so.
     return Raster(samples, alpha if alpha is not None and alpha.any() else None)
 
 
@@ -63,16 +63,16 @@ def _layout(data: bytes) -> _Layout:
     entry_bytes = 3 if header_bytes == _CORE_HEADER_BYTES else 4
     start = _pixels_start(offset, end, colours, entry_bytes)
     size, row_bytes = Size(width, abs(height)), (width * bits + 31) // 32 * _ROW_STEP_BYTES
-    # A row is filled up to a multiple of four bytes; what fills up the last one may be missing.
+    # Each row is padded to a multiple of four bytes. The padding of the last row may be missing.
     needed = start + row_bytes * (size.height - 1) + (width * bits + 7) // 8
     if needed > len(data):
-        raise damaged("BMP", f"is cut off: its header asks for {needed:,} bytes, and the file has {len(data):,}")
+        raise damaged("BMP", f"is cut off: its header requires {needed:,} bytes, and the file has {len(data):,}")
     palette = _palette(data[end : min(start, end + entry_bytes * colours)], entry_bytes) if colours else None
     return _Layout(size, bits, start, row_bytes, height < 0, palette)
 
 
 def _palette(entries: bytes, entry_bytes: int) -> UInt8:
-    """As many colours as an index can name, black where the file has none."""
+    """256 colours, black where the file has none."""
     count = len(entries) // entry_bytes
     palette = np.zeros((256, 3), np.uint8)
     palette[:count] = np.frombuffer(entries, np.uint8, count * entry_bytes).reshape(count, -1)[:, 2::-1]
@@ -80,7 +80,7 @@ def _palette(entries: bytes, entry_bytes: int) -> UInt8:
 
 
 def _by_palette(data: bytes, layout: _Layout, palette: UInt8) -> UInt8:
-    """RGB, (H, W, 3). Pillow takes some palettes for grays of as many bits as a byte has, or of one bit."""
+    """RGB, (H, W, 3). Not by Pillow, which mistakes some palettes for grays of 8 bits or 1 bit."""
     width, height = layout.size
     stored = data[layout.start : layout.start + layout.row_bytes * height].ljust(layout.row_bytes * height, b"\0")
     rows = np.frombuffer(stored, np.uint8).reshape(height, -1)
@@ -104,15 +104,15 @@ def _fields(data: bytes, header_bytes: int) -> tuple[int, int, int, int, int, in
 def _check_compression(compression: int, bits: int) -> None:
     if compression == _PLAIN or (compression == _BITFIELDS and bits in {16, 24, 32}):
         return
-    # Run-length coded BMPs are decoded in Python by Pillow: a 3 MB file would hold a worker for seconds.
+    # Pillow decodes run-length coded BMPs in Python: a 3 MB file would block a worker for seconds.
     raise UnsupportedFormat(
-        f"This BMP is compressed (kind {compression}, {bits} bits per pixel); only plain ones are read.",
+        f"This BMP is compressed (kind {compression}, {bits} bits per pixel); only uncompressed ones are read.",
         hint="Save it as JPEG or PNG and send it again.",
     )
 
 
 def _colours(bits: int, colours: int) -> int:
-    """How many colours the palette says it has."""
+    """The number of colours that the palette declares; 0 without a palette. Raises UnreadableImage."""
     if bits > 8:
         return 0
     if colours > 1 << bits:
@@ -121,15 +121,15 @@ def _colours(bits: int, colours: int) -> int:
 
 
 def _pixels_start(offset: int, header_end: int, colours: int, entry_bytes: int) -> int:
-    """Where the pixels begin, which may be behind fewer colours than the palette says it has.
+    """The offset of the pixels. The file may hold fewer colours than the palette declares.
 
-    Old programs did not count the palette: pixels that begin where it does begin behind it.
+    Old programs did not count the palette: if the offset is the palette's, the pixels begin behind the palette.
     """
     if colours and offset == header_end:
         return header_end + entry_bytes * colours
     earliest = header_end + (entry_bytes if colours else 0)
     if offset < earliest:
         raise damaged(
-            "BMP", f"claims that its pixels begin at byte {offset:,}, inside its header of {earliest:,} bytes"
+            "BMP", f"claims that its pixels start at byte {offset:,}, inside its header of {earliest:,} bytes"
         )
     return offset

@@ -1,7 +1,7 @@
-"""The pictures that a video decoder really makes of a stream: the sizes and the number of frames in AV1 and HEVC.
+"""The sizes and the number of frames that a decoder really makes from an AV1 or HEVC stream.
 
-The container around a stream may claim 100x100 px where the stream has 16384x16384, and one picture where the stream
-has ten thousand. A decoder believes the stream.
+The container may claim 100x100 px for a stream of 16384x16384 px, and one picture for a stream of ten thousand. A
+decoder believes the stream.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from packshot.core.geometry import Size
 
 Stream = bytes | memoryview
 
-_AV1_SEQUENCE, _AV1_FRAMES = 1, frozenset({3, 6, 7})  # frame headers; with tiles behind them; written once more
-# A picture of layers, as it loads little by little, has at most four (AV1 specification, 6.7.5, spatial layers).
+_AV1_SEQUENCE, _AV1_FRAMES = 1, frozenset({3, 6, 7})  # frame header; frame with tiles; redundant frame header
+# A layered picture, which loads progressively, has at most four layers (AV1 specification, 6.7.5, spatial layers).
 _MAX_AV1_FRAMES = 4
 _HEVC_SPS, _HEVC_SETS, _HEVC_SLICES = 33, range(32, 35), range(32)
-# libde265 takes up to a millisecond for a parameter set. A picture has three, or six where its stream repeats them.
+# libde265 takes up to 1 ms for a parameter set. A picture has three, or six if its stream repeats them.
 _MAX_HEVC_SETS = 8
-# libde265 decodes a slice to its own end, whatever others cover the same pixels.
+# libde265 decodes every slice to its end, even if others cover the same pixels.
 _MAX_HEVC_SLICES = 32
-# The longest header before the fields that are read here: AV1 with all of its 32 operating points has 390 bytes.
+# Enough for the fields that are read here: an AV1 header with all 32 operating points has 390 bytes.
 _HEADER_BYTES = 512
 _SELECT, _KEY, _INTRA, _SWITCH = 2, 0, 2, 3
 
 
 @dataclass(frozen=True)
 class Coded:
-    """sizes: of each sequence header. frames: the number of pictures that are decoded."""
+    """sizes: from each sequence header. frames: the number of decoded pictures."""
 
     sizes: list[Size]
     frames: int
 
 
 def av1(settings: bytes, stream: Stream, units: Count) -> Coded:
-    """Read the headers of an item's OBUs (AV1 specification, 5.3 to 5.9), each of which `units` counts.
+    """Read the headers of an item's OBUs (AV1 specification, 5.3 to 5.9). `units` counts each OBU.
 
-    Raises: ValueError for streams that are cut, that hold more frames than a picture has layers, or a frame that is
-    larger than its sequence header says.
+    Raises ValueError if the stream is cut, has more frames than a picture has layers, or has a frame that is larger
+    than its sequence header says.
     """
     sizes, frames, sequence = [], 0, None
     for kind, layers, body in _obus(stream, units):
@@ -55,17 +55,17 @@ def av1(settings: bytes, stream: Stream, units: Count) -> Coded:
 
 
 def hevc(settings: bytes, stream: Stream, units: Count) -> Coded:
-    """Read the parameter sets (ITU-T H.265, 7.3.2.2) in the hvcC box, `settings`, and in the stream, and count slices.
+    """Read the parameter sets (ITU-T H.265, 7.3.2.2) in the hvcC box (`settings`) and in the stream; count slices.
 
-    Raises: ValueError for streams that are cut, that hold a second picture or too many slices or parameter sets, or
-    whose samples have another depth than the box says.
+    Raises ValueError if the stream is cut, or has a second picture, or too many slices or parameter sets. Also raises
+    ValueError if the sample depth differs from the box.
     """
     if len(settings) < 23:
         raise ValueError("its decoder settings end early")
     sizes, pictures, slices, sets = [], 0, 0, 0
     for unit in _nal_units(settings, stream, units):
         kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
-        if layer:  # of a second view; libde265 passes over it
+        if layer:  # of a second view; libde265 skips it
             continue
         sets += kind in _HEVC_SETS
         if sets > _MAX_HEVC_SETS:
@@ -80,7 +80,7 @@ def hevc(settings: bytes, stream: Stream, units: Count) -> Coded:
 
 
 def _obus(stream: Stream, units: Count) -> Iterator[tuple[int, tuple[int, int], Stream]]:
-    """Kind, temporal and spatial layer, and the first bytes."""
+    """Kind, (temporal, spatial) layer, and first bytes of each OBU."""
     position = 0
     while position < len(stream):
         units.take()
@@ -99,7 +99,7 @@ def _obus(stream: Stream, units: Count) -> Iterator[tuple[int, tuple[int, int], 
 
 
 def _nal_units(settings: bytes, stream: Stream, units: Count) -> Iterator[Stream]:
-    """The first bytes of all units of two bytes and more, in the settings and then in the stream."""
+    """The first bytes of all units with at least two bytes, from the settings and then from the stream."""
     position = 23
     for _ in range(settings[22]):
         count, position = _big_endian(settings, position + 1, 2)
@@ -123,7 +123,7 @@ def _nal_unit(data: Stream, position: int, length: int) -> Iterator[Stream]:
 
 
 def _hevc_sps(bits: _Bits, depth: int) -> Size:
-    """depth: bits of a sample beyond 8, by the hvcC box."""
+    """Read the size from a sequence parameter set. depth: bits of a sample beyond 8, from the hvcC box."""
     bits.read(4)
     layers = bits.read(3)
     bits.read(1 + 96)  # the profile, tier and level of all layers
@@ -135,21 +135,21 @@ def _hevc_sps(bits: _Bits, depth: int) -> Size:
     if bits.exp_golomb() == 3:
         bits.read(1)
     size = Size(bits.exp_golomb(), bits.exp_golomb())
-    if bits.read(1):  # the part of it that is shown
+    if bits.read(1):  # the shown part
         _ = [bits.exp_golomb() for _ in range(4)]
     if bits.exp_golomb() != depth:
-        raise ValueError("it gives two depths of its samples")
+        raise ValueError("it gives two depths for its samples")
     return size
 
 
 class _Av1Sequence:
-    """The part of a sequence header (AV1 specification, 5.5) that is needed to find the size of a frame."""
+    """The part of a sequence header (AV1 specification, 5.5) that gives the size of a frame."""
 
     def __init__(self, bits: _Bits) -> None:
         bits.read(3 + 1)
         self.still = bits.read(1)  # the short header of still pictures
         self.time_bits, self.removal_bits = 0, 0
-        self.points: list[int] = []  # the layers of each that gives the time at which frames are removed
+        self.points: list[int] = []  # the layers of each operating point that gives a removal time for frames
         if self.still:
             bits.read(5)
         else:
@@ -202,8 +202,8 @@ class _Av1Sequence:
             self.order_bits = bits.read(3) + 1
 
     def check_frame(self, bits: _Bits, layers: tuple[int, int]) -> None:
-        """Follow a frame header (5.9.2) to the size that it may give in place of the sequence's. Raises ValueError."""
-        if self.still or bits.read(1):  # a frame of before is shown
+        """Read a frame header (5.9.2) up to its own size, if it gives one. Raises ValueError if that is too large."""
+        if self.still or bits.read(1):  # an earlier frame is shown
             return
         kind, shown = bits.read(2), bits.read(1)
         if shown:
@@ -237,7 +237,7 @@ class _Av1Sequence:
             raise ValueError("a frame of its stream is larger than its stream says")
 
     def _as_another(self, bits: _Bits, robust: int) -> bool:
-        """Whether a frame is as large as one of those that it refers to."""
+        """Whether the frame takes its size from a frame that it refers to."""
         short = self.order_bits and bits.read(1)
         if short:
             bits.read(6)
@@ -249,7 +249,7 @@ class _Av1Sequence:
 
 
 def _leb128(data: Stream, position: int) -> tuple[int, int]:
-    """The number, and where the next byte is."""
+    """The number, and the position behind it."""
     value = 0
     for number in range(8):
         byte, position = _big_endian(data, position, 1)
@@ -266,7 +266,7 @@ def _big_endian(data: Stream, position: int, length: int) -> tuple[int, int]:
 
 
 class _Bits:
-    """Bits from the upper end of a header. Raises ValueError where they end."""
+    """Reads a header's bits from the upper end. Raises ValueError behind the last bit."""
 
     def __init__(self, data: Stream) -> None:
         self._value, self._left = int.from_bytes(data[:_HEADER_BYTES], "big"), 8 * min(len(data), _HEADER_BYTES)

@@ -1,4 +1,4 @@
-"""From a file's own colours to sRGB, by its ICC profile or by numbers (ITU-T H.273); and profiles made here."""
+"""Converts a file's colours to sRGB, by ICC profile or by numbers (ITU-T H.273); and makes ICC profiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from packshot.core.picture import UInt8
 from packshot.errors import UnsupportedFormat
 
 MAX_PROFILE_BYTES = 4 << 20
-"""Printers' profiles reach 2 MB. Nothing real is larger."""
+"""The size limit for an ICC profile. Printers' profiles, the largest real ones, reach 2 MB."""
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -31,11 +31,11 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 _CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _PQ, _HLG = 16, 18
 _STRIP_PX = 1 << 20  # floating-point colours take 12 bytes a pixel
-_LEVELS = 65_535  # of linear light; one of them is 0.05 of 255 of sRGB's in the dark, where they are farthest apart
+_LEVELS = 65_535  # of linear light; one level is at most 0.05 of 255 sRGB values, in the dark
 
 
 class Space(NamedTuple):
-    """Colours that a file gives by numbers. gamma: the exponent from stored to linear values; None: sRGB's curve."""
+    """A colour space that a file gives by numbers. gamma: exponent from stored to linear values; None: sRGB's curve."""
 
     name: str = "sRGB"
     primaries: Primaries = SRGB
@@ -44,17 +44,17 @@ class Space(NamedTuple):
 
     @property
     def has_srgb_primaries(self) -> bool:
-        """Whether only the curve may differ from sRGB's."""
+        """Whether primaries and white are sRGB's; the curve may differ."""
         return (self.primaries, self.white) == (SRGB, D65)
 
     def profile(self) -> bytes | None:
-        """An ICC profile that says the same; None for sRGB."""
+        """The ICC profile for this space; None for sRGB."""
         if self.has_srgb_primaries and self.gamma is None:
             return None
         return make_profile(self.primaries, self.name, white=self.white, gamma=self.gamma)
 
     def is_sensible(self) -> bool:
-        """Whether the primaries span a triangle of a tenth of sRGB's at least, and white lies inside."""
+        """Whether the primaries' triangle has more than a tenth of the area of sRGB's, and white is inside."""
         (red, green, blue), white = self.primaries, self.white
         if any(y <= 0 or x + y > 1 + 1e-9 for x, y in (red, green, blue, white)):
             return False
@@ -63,7 +63,7 @@ class Space(NamedTuple):
         return abs(whole) > 0.1 * abs(_twice_the_area(*SRGB)) and all(part * whole > 0 for part in parts)
 
 
-# H.273, table 2. The numbers 0, 2 and 3 say nothing, and 10 is XYZ itself.
+# H.273, table 2. The numbers 0, 2 and 3 have no meaning, and 10 is XYZ itself.
 _BT_601: Primaries = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
 _ILLUMINANT_C = (0.310, 0.316)
 _DCI_P3: Primaries = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
@@ -79,18 +79,18 @@ _BY_NUMBER: Mapping[int, Space] = {
     12: Space("Display P3", _DCI_P3),
     22: Space("EBU 3213", ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077))),
 }
-# H.273, table 3. The others that are read are sRGB's curve, or are shown by it: BT.709's is how a camera writes for it.
+# H.273, table 3. All other curves count as sRGB's: BT.709's is the curve that cameras use for such displays.
 _GAMMAS: Mapping[int, float] = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 
 
 def by_number(primaries: int, transfer: int) -> Space | None:
-    """The colours that H.273's numbers mean; None where those of the primaries mean nothing.
+    """The colour space for H.273's numbers; None if the number of the primaries has no meaning.
 
-    Raises: UnsupportedFormat for pictures made for a screen brighter than white: shown as sRGB they look gray.
+    Raises UnsupportedFormat for high dynamic range: such pictures look gray when shown as sRGB.
     """
     if transfer in {_PQ, _HLG}:
         raise UnsupportedFormat(
-            "This picture has high dynamic range (PQ or HLG), which is not read.",
+            "This picture has high dynamic range (PQ or HLG), which is not supported.",
             hint="Save it with standard dynamic range, or as a JPEG.",
         )
     space = _BY_NUMBER.get(primaries)
@@ -98,10 +98,10 @@ def by_number(primaries: int, transfer: int) -> Space | None:
 
 
 def from_space(samples: npt.NDArray[np.uint8 | np.uint16], space: Space, *, narrow: bool = False) -> UInt8:
-    """Convert samples of a space to sRGB, clipped, and rounded once to 8 bits.
+    """Convert samples of a colour space to sRGB, clipped, and rounded once to 8 bits.
 
-    Parameters: samples, uint8 or uint16, (H, W) gray or (H, W, 3); narrow: black and white are 16 and 235 of 256.
-    Returns: uint8 of the same shape.
+    samples: uint8 or uint16, (H, W) gray or (H, W, 3). narrow: black and white are 16 and 235 of 256. Returns uint8 of
+    the same shape.
     """
     steps = np.iinfo(samples.dtype).max + 1
     signal = np.arange(steps) / (steps - 1)
@@ -122,29 +122,29 @@ def from_space(samples: npt.NDArray[np.uint8 | np.uint16], space: Space, *, narr
 
 
 def fits(icc: bytes, mode: str) -> bool:
-    """Whether `to_srgb` would use the profile. mode: of the samples, "L" (gray), "RGB" or "CMYK"."""
+    """Whether `to_srgb` would use the profile. mode: the kind of samples, "L" (gray), "RGB" or "CMYK"."""
     return len(icc) <= MAX_PROFILE_BYTES and _transform(icc, mode)[0]
 
 
 def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
     """Convert decoded samples to sRGB: relative colorimetric with black point compensation, by LittleCMS.
 
-    A profile that is broken, larger than MAX_PROFILE_BYTES, or made for another kind of samples, is ignored: the pixels
-    are whole, and nearly all such files are sRGB.
+    Ignores a profile that is broken, larger than MAX_PROFILE_BYTES, or made for another kind of samples. The pixels of
+    such files are whole, and nearly always sRGB.
 
-    Parameters: samples, uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink; icc, the profile.
-    Returns: uint8 (H, W, 3).
+    samples: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink. icc: the profile. Returns uint8
+    (H, W, 3).
     """
     mode = "L" if samples.ndim == 2 else "RGB" if samples.shape[2] == 3 else "CMYK"
     _, transform = _transform(icc, mode) if icc and len(icc) <= MAX_PROFILE_BYTES else (False, None)
     return _without_profile(samples) if transform is None else _apply(transform, samples, mode)
 
 
-# Building a transform costs 19 ms (docs/benchmarks.md's machine), as much as a third of applying it; a shop's photos
-# share one or two profiles. The key is the whole profile, so that no two can be confused.
+# Building a transform costs 19 ms (docs/benchmarks.md's machine), a third of the time to apply it. A shop's photos
+# share one or two profiles. The key is the whole profile, so that two profiles are never confused.
 @lru_cache(maxsize=16)
 def _transform(icc: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform | None]:
-    """Whether the profile is whole and made for such samples; the transform to sRGB, None where it changes nothing."""
+    """Whether the profile is whole and fits the samples; its transform to sRGB, or None if it changes nothing."""
     try:
         profile = ImageCms.getOpenProfile(io.BytesIO(icc))
         if profile.profile.xcolor_space.strip() != _SPACES[mode]:
@@ -163,7 +163,7 @@ def _transform(icc: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform 
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether it moves no colour by more than 1 of 255, as the many sRGB profiles do: 47 ms saved for most photos."""
+    """Whether no colour moves by more than 1 of 255, as with sRGB profiles. This saves 47 ms for most photos."""
     levels = np.arange(0, 256, 15, dtype=np.uint8)
     channels = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
     lattice = np.stack(np.meshgrid(*[levels] * channels), axis=-1).reshape(len(levels), -1, channels)
@@ -212,10 +212,10 @@ def _without_profile(samples: UInt8) -> UInt8:
 def make_profile(
     primaries: Primaries, name: str, *, white: tuple[float, float] = D65, gamma: float | None = None
 ) -> bytes:
-    """An ICC profile of version 4 for RGB. The same bytes on every machine.
+    """An ICC profile of version 4 for RGB: the same bytes on every machine and, without a date, on every day.
 
     name: for people, in ASCII. white: its x and y. gamma: the exponent from stored to linear values; None for sRGB's
-    curve. Without a date, so that it does not depend on the day.
+    curve.
     """
     matrix, adaptation = _to_d50(primaries, white)
     function, parameters = (3, _CURVE) if gamma is None else (0, (gamma,))
@@ -237,7 +237,7 @@ def make_profile(
 def _to_d50(
     primaries: Primaries, white_xy: tuple[float, float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The matrix from linear RGB to XYZ under D50, where white stays white; and the one of white to D50 alone."""
+    """The matrix from linear RGB to XYZ under D50, with white kept white; and the adaptation from white to D50."""
     white = _xyz(white_xy)
     columns = np.stack([_xyz(each) for each in primaries], axis=1)
     adaptation = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white)) @ _BRADFORD
@@ -253,11 +253,11 @@ def _fixed(values: Iterable[float]) -> bytes:
 
 
 def _text(words: str) -> bytes:
-    """A text as ICC.1:2010, 10.13 has it, in one language."""
+    """A text in one language, in the form of ICC.1:2010, 10.13."""
     text = words.encode("utf-16-be")
     return struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(text), 28) + text
 
 
-# Adobe RGB (1998) Color Image Encoding, section 4.3.1; its exponent is 563 / 256. After the functions that make it.
+# Adobe RGB (1998) Color Image Encoding, section 4.3.1; its exponent is 563 / 256. Placed after the functions it needs.
 ADOBE_RGB = make_profile(((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), "Adobe RGB", gamma=563 / 256)
-"""The profile of pictures that say so in EXIF alone."""
+"""The profile for pictures that declare Adobe RGB only in EXIF."""

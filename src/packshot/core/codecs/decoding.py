@@ -1,4 +1,4 @@
-"""The way in: bytes to a picture that is upright, in sRGB, and of a size that was checked before it was decoded."""
+"""Decodes bytes to a picture that is upright and in sRGB. The size is checked before decoding."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from packshot.core.codecs.formats import FORMATS, Header, Raster, sniff
 from packshot.core.codecs.limits import LIBRARY_LIMITS, Limits, check_bytes, check_header, unsupported
 from packshot.core.picture import Picture
 
-# Kinds of files that are sent instead of pictures, in the words of the error message. Text is looked for in the first
-# bytes only.
+# Kinds of files that people send instead of pictures, as named in the error message. Only the first bytes are tested
+# for text.
 _REFUSED: tuple[tuple[str, re.Pattern[bytes]], ...] = (
-    ("a TIFF of the kind for files over 4 GB", re.compile(rb"II\+\0|MM\0\+")),
+    ("a BigTIFF (the TIFF for files over 4 GB)", re.compile(rb"II\+\0|MM\0\+")),
     ("a HEIF of an unusual kind", re.compile(rb".{4}ftyp(?:mif1|msf1|miaf|avci|vvic)", re.DOTALL)),
     ("a video", re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.DOTALL)),
     ("a JPEG 2000", re.compile(rb"\0\0\0\x0cjP {2}|\xff\x4f\xff\x51")),
@@ -32,12 +32,12 @@ _REFUSED: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 
 
 def probe(data: bytes, limits: Limits) -> Header:
-    """Check a file by its first bytes: its kind, its pixel depth, its size. Microseconds, and no pixel is decoded.
+    """Check a file's kind, pixel depth and size from its header. Takes microseconds, and decodes no pixel.
 
-    The header is read here rather than by an image library, so that a file which lies about itself has not met any
-    decoder when it is refused.
+    packshot reads the header without an image library. A file with false claims is rejected before it reaches any
+    decoder.
 
-    Raises: EmptyFile, FileTooLarge, UnsupportedFormat (UnsupportedDepth, UnsupportedGrayscale), UnreadableImage,
+    Raises EmptyFile, FileTooLarge, UnsupportedFormat (UnsupportedDepth, UnsupportedGrayscale), UnreadableImage,
     ImageTooLarge, ImageTooSmall.
     """
     check_bytes(data, limits)
@@ -54,19 +54,19 @@ def probe(data: bytes, limits: Limits) -> Header:
 
 
 def read(data: bytes, header: Header) -> Picture:
-    """The picture in a file that `probe` has let through, with the header that it gave.
+    """Decode a file that `probe` has accepted. header: the result of `probe`.
 
-    Returns a Picture: upright by EXIF, converted to sRGB by the file's colour profile, or from Adobe RGB where it has
-    none and its EXIF says so, 8 bits per channel rounded from the full depth. `alpha` is None where the file has none
-    or where it is opaque throughout; `exif` is what of the file's EXIF block may go into another file.
+    Returns a Picture: upright by EXIF, in sRGB, with 8 bits per channel rounded from the full depth. Colours are
+    converted by the file's profile; without one, from Adobe RGB if EXIF says so. `alpha` is None if the file has no
+    alpha or is fully opaque. `exif` is the part of the file's EXIF block that may go into another file.
 
-    Raises: UnreadableImage where the pixels are cut or damaged: half a picture is never returned as a whole one.
+    Raises UnreadableImage if the pixels are cut or damaged. Half a picture is never returned as a whole one.
     """
     return to_picture(FORMATS[header.format].reader.pixels(data, header.stored))
 
 
 def to_picture(raster: Raster) -> Picture:
-    """Pixels as a file stores them, or as a program holds them, to a picture. Returns what `read` returns."""
+    """Convert pixels from a file or a program to a picture. Returns what `read` returns."""
     orientation = raster.orientation or read_orientation(raster.exif)
     by_exif = raster.icc is None and not raster.says_colours and is_adobe_rgb(raster.exif)
     icc = ADOBE_RGB if by_exif else raster.icc
@@ -78,9 +78,9 @@ def to_picture(raster: Raster) -> Picture:
 
 
 def decode(data: bytes, limits: Limits = LIBRARY_LIMITS) -> Picture:
-    """Check and read a file of any kind in FORMATS that can be read here.
+    """Check and decode a file of any format in FORMATS that can be read here.
 
-    Of an animation, of several pages or of a phone's multi-picture file, the first picture or the main one.
+    From an animation, a file with several pages or a phone's multi-picture file, returns the first or main picture.
 
     Returns what `read` returns. Raises what `probe` and `read` raise.
     """

@@ -1,4 +1,4 @@
-"""The way out: uint8 arrays to a file, with nothing in it but pixels and, if asked, EXIF."""
+"""Encodes uint8 arrays to a file that holds only pixels and, on request, EXIF."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ def encode(
     quality: int | None = None,
     exif: bytes | None = None,
 ) -> bytes:
-    """Write a rendering in one of the formats of WRITTEN.
+    """Encode a rendering in one of the formats of WRITTEN.
 
-    RGB is cleared wherever alpha is 0 before anything is written (`samples.join`), so that no file holds a removed
-    background; the file also becomes about half as large. Alpha is exact in every format that has it, and so are
-    masks, except in JPEG. The same pixels always make the same bytes.
+    RGB is set to 0 wherever alpha is 0 (`samples.join`), so that no file holds a removed background. This also halves
+    the file's size. Alpha is exact in every format that has it, and so are masks, except in JPEG. The same pixels
+    always give the same bytes.
 
     Parameters
     ----------
     rgb
-        uint8 (H, W, 3), sRGB; or a mask, uint8 (H, W), which is written as gray.
+        uint8 (H, W, 3), sRGB; or a mask, uint8 (H, W), written as gray.
     alpha
         uint8 (H, W), straight; not for a mask, and not for a format without alpha.
     format
         A name in WRITTEN.
     quality
-        1 to 100; None for the format's default. Formats that lose nothing ignore it. WebP loses nothing at 100; masks
-        in WebP and AVIF never do.
+        1 to 100; None for the format's default. Lossless formats ignore it. WebP is lossless at 100; masks in WebP and
+        AVIF are always lossless.
     exif
-        A block as in Picture.exif, to be written too.
+        A block as in Picture.exif, to write too.
 
     Returns
     -------
@@ -42,9 +42,9 @@ def encode(
     Raises
     ------
     InvalidOption
-        The picture is larger than the format can be.
+        The picture is larger than the format allows.
     ValueError
-        Alpha for a mask or for a format without it: the caller's mistake, not a user's.
+        Alpha for a mask, or for a format without alpha: a mistake in the calling code, not the user's.
     """
     kind = FORMATS[format]
     if alpha is not None and (rgb.ndim == 2 or not kind.alpha):
@@ -59,8 +59,8 @@ def _check_side(rgb: UInt8, name: str) -> None:
     fitting = [row.name for row in WRITTEN.values() if row.largest_side_px is None or longest <= row.largest_side_px]
     if name not in fitting:
         raise InvalidOption(
-            f"format is {name}, whose sides have at most {FORMATS[name].largest_side_px:,} px; "
-            f"the output has {width}x{height}.",
+            f"format is {name}, whose sides may be at most {FORMATS[name].largest_side_px:,} px; "
+            f"the output has {width}x{height} px.",
             hint="Use png, or make the output smaller.",
             field="format",
             value=name,

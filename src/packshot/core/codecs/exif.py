@@ -1,6 +1,6 @@
 """A photo's EXIF block (EXIF 2.32): its orientation, and the part that may go into another file.
 
-That part says who took the photo, when, where and with what.
+That part gives the author, the date, the place and the camera.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from packshot.core.picture import UInt8
 
 _PREFIX = b"Exif\0\0"  # of a JPEG's segment
 _ORIENTATION, _SOFTWARE = 0x0112, 0x0131
-# The way from a stored picture to an upright one, by the value of the tag (EXIF 2.32, section 4.6.4): whether rows and
-# columns are swapped first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
+# Steps that turn a stored picture upright, by the tag's value (EXIF 2.32, section 4.6.4): whether to swap rows and
+# columns first, then cv2's flip code: 1 left-right, 0 upside down, -1 both.
 _TURNS: dict[int, tuple[bool, int | None]] = {
     1: (False, None),
     2: (False, 1),
@@ -33,28 +33,28 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 _KEPT = frozenset(
     {0x10E, 0x10F, 0x110, 0x11A, 0x11B, 0x128, 0x131, 0x132, 0x13B, 0x13C, 0x8298, *range(0x9C9B, 0x9CA0)}
 )
-# No longer true of a packshot, or impossible to move: the maker's note (its offsets count from the file's
-# beginning), the size in pixels, and directories inside this one, of which only broken blocks have others.
+# Wrong for a packshot, or impossible to move: the maker's note (its offsets count from the file's start), the size in
+# pixels, and nested directories. Only broken blocks have nested ones other than 0xA005.
 _DROPPED = frozenset({0x927C, 0xA002, 0xA003, 0xA005, 0x8769, 0x8825})
 _LAST_PLACE_TAG = 0x1F
 _CAMERA, _PLACE, _COLOUR_SPACE, _SRGB = 0x8769, 0x8825, 0xA001, 1
-# Adobe RGB: by a number that is not in the standard but in many files, or by what DCF 2.0, section 3.2.1 says instead.
+# Adobe RGB: a number that many files use although the standard lacks it, or the mark of DCF 2.0, section 3.2.1.
 _ADOBE_RGB, _INTEROPERABILITY, _INDEX, _R03 = 2, 0xA005, 1, b"R03"
-# Real ones are texts and fractions. A longer one is a preview, padding, or a maker's note by another name.
+# Real values are texts and fractions. Longer values are previews, padding, or maker's notes under another name.
 _MAX_VALUE_BYTES = 4096
 _MAX_BLOCK_BYTES = 60_000  # a JPEG's segment holds 65,533
 
 
 def without_prefix(block: bytes | None) -> bytes | None:
-    """A block from its TIFF header on. Some writers put JPEG's six bytes before it in other formats too."""
+    """A block from its TIFF header on. Some programs write JPEG's six-byte prefix in other formats too."""
     return (block or b"").removeprefix(_PREFIX) or None
 
 
 def read_orientation(exif: bytes | None) -> int:
-    """The orientation, 1 to 8, from an EXIF block that begins with its TIFF header; 1 where it has none or a bad one.
+    """The orientation, 1 to 8, from an EXIF block that begins with its TIFF header; 1 if it is missing or invalid.
 
-    Only this tag of the first directory is read: whatever else a camera or an editor got wrong in the block is no
-    reason to refuse a picture. The tag is a SHORT; editors write every other kind of whole number too.
+    Reads only this tag of the first directory, so that other faults in the block do not reject a picture. The tag is a
+    SHORT, but editors also write every other kind of whole number.
     """
     order = byte_order(exif or b"")
     if not exif or order is None:
@@ -68,7 +68,7 @@ def read_orientation(exif: bytes | None) -> int:
 
 
 def is_adobe_rgb(exif: bytes | None) -> bool:
-    """Whether an EXIF block that begins with its TIFF header says that colours are in Adobe RGB."""
+    """Whether an EXIF block that begins with its TIFF header declares Adobe RGB."""
     order = byte_order(exif or b"")
     if not exif or order is None:
         return False
@@ -84,20 +84,19 @@ def is_adobe_rgb(exif: bytes | None) -> bool:
 
 
 def apply_orientation(image: UInt8, orientation: int) -> UInt8:
-    """Bring a uint8 image, (H, W) or (H, W, 3), upright from EXIF's orientation; 1 gives the image itself."""
+    """Turn a uint8 image, (H, W) or (H, W, 3), upright by EXIF's orientation; 1 returns the image itself."""
     swapped, flip = _TURNS[orientation]
     turned = cv2.transpose(image) if swapped else image
     return np.asarray(turned if flip is None else cv2.flip(turned, flip), np.uint8)
 
 
 def sanitize(exif: bytes | None) -> bytes | None:
-    """The block with camera, exposure, date, place and author, and nothing that is wrong for another picture.
+    """A new block with camera, exposure, date, place and author, for use in another picture.
 
-    Without its orientation (a picture is upright, which is what a block without one says), thumbnail, maker's note and
-    size in pixels; its colour space says sRGB.
+    Leaves out the thumbnail, the maker's note and the size in pixels. Also leaves out the orientation, because a
+    picture is upright. Sets the colour space to sRGB.
 
-    Parameters: exif, from the TIFF header on, as a file has it. Returns: a new block; None where it holds nothing, or
-    cannot be read.
+    exif: from the TIFF header on, as stored in a file. Returns None if the block is empty or cannot be read.
     """
     order = byte_order(exif or b"")
     if not exif or order is None:
@@ -115,12 +114,12 @@ def sanitize(exif: bytes | None) -> bytes | None:
 
 
 def head(order: str, first: int) -> bytes:
-    """A TIFF header: the byte order, and where the first directory begins."""
+    """A TIFF header: the byte order, and the offset of the first directory."""
     return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", first)
 
 
 def with_software(exif: bytes | None, name: str) -> bytes:
-    """A block of `sanitize`, or for None an empty one, with the program that made the file as its tag Software."""
+    """A block from `sanitize` (None: an empty block) with the tag Software, which names the program."""
     order = (exif and byte_order(exif)) or "<"
     value = name.encode("ascii") + b"\0"
     tags = {_SOFTWARE: Entry(_SOFTWARE, TEXT, len(value), value)}
@@ -128,9 +127,9 @@ def with_software(exif: bytes | None, name: str) -> bytes:
 
 
 def merge(exif: bytes, order: str, tags: Mapping[int, Entry], start: int) -> bytes:
-    """A TIFF file's directories with a block of `sanitize` in them, to stand at `start`.
+    """A TIFF file's directories, for offset `start`, merged with a block from `sanitize`.
 
-    Parameters: exif, in byte order `order`; tags, of the file itself, in the same order; they win.
+    exif: the block, in byte order `order`. tags: of the file itself, in the same order; they take precedence.
     """
     main = {entry.tag: entry for entry in entries(exif, order)}
     others = {tag: _pointed(exif, order, main.pop(tag, None)) for tag in (_CAMERA, _PLACE)}
@@ -138,14 +137,14 @@ def merge(exif: bytes, order: str, tags: Mapping[int, Entry], start: int) -> byt
 
 
 def _directory_at(exif: bytes, order: str, pointer: int, found: Iterable[Entry]) -> list[Entry]:
-    """The directory that a tag of another points to; empty without it. Raises struct.error."""
+    """The directory that the tag `pointer` in `found` points to; empty without that tag. Raises struct.error."""
     places = (entry.numbers(order) for entry in found if entry.tag == pointer)
     place = next(places, ())
     return list(entries(exif, order, place[0])) if len(place) == 1 else []
 
 
 def _pointed(exif: bytes, order: str, pointer: Entry | None) -> dict[int, Entry]:
-    """The tags to keep of the directory that a tag points to; none where it is broken."""
+    """The tags to keep from the directory that a tag points to; empty if it is broken."""
     if pointer is None or (pointer.kind, pointer.count) != (LONG, 1):
         return {}
     try:
@@ -166,7 +165,7 @@ def _number(order: str, tag: int, kind: int, value: int) -> Entry:
 
 
 def _directories(order: str, start: int, main: dict[int, Entry], others: dict[int, dict[int, Entry]]) -> bytes:
-    """The first directory, to stand at `start`, with pointers to the others, and those that are not empty behind it."""
+    """The first directory, for offset `start`, with pointers to the other non-empty directories, which follow it."""
     pointers = {tag: _number(order, tag, LONG, 0) for tag, found in others.items() if found}
     end, behind = start + len(directory(main | pointers, order, start)), b""
     for tag in pointers:

@@ -1,7 +1,7 @@
-"""Facts of a file that no pixel shows, for the rules of marketplaces: how many pictures, which colours, how many bits.
+"""Facts about a file for the rules of marketplaces: the number of pictures, the colours, the bits per channel.
 
-They are read from the file's own blocks, never by a decoder. Each walk ends at the second picture, at the end of the
-file, or after more blocks than any real file has; a file that is too odd to be walked counts as an ordinary one.
+The facts come from the file's own blocks, never from a decoder. Each walk ends at the second picture, at the end of
+the file, or after more blocks than any real file has. A file that cannot be walked counts as an ordinary one.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from packshot.errors import UnreadableImage
 _MAX_BLOCKS = 10_000
 _MAX_PAGES = 100
 _MAX_TAGS = 1000
-# A GIF's data come in blocks of up to 255 bytes, and all known encoders fill all but the last of each frame.
+# A GIF's data come in blocks of up to 255 bytes. All known encoders fill every block but the last of each frame.
 _MIN_GIF_BLOCK = 32
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """several: more than one frame or page. colours: "rgb", "gray" or "cmyk". bits: of each channel.
+    """several: more than one frame or page. colours: "rgb", "gray" or "cmyk". bits: per channel.
 
-    A palette's colours are RGB of 8 bits.
+    A palette counts as RGB with 8 bits.
     """
 
     several: bool = False
@@ -36,7 +36,7 @@ class FileFacts:
 
 
 def read_file_facts(data: bytes, header: Header) -> FileFacts:
-    """The facts of a file whose header was read. Never raises."""
+    """Read the facts of a file with its header. Never raises."""
     read = _READERS.get(header.format)
     if read is None:
         return FileFacts()
@@ -47,7 +47,7 @@ def read_file_facts(data: bytes, header: Header) -> FileFacts:
 
 
 def _jpeg(data: bytes) -> FileFacts:
-    """Components and precision from the frame header. A phone's further pictures (MPF) are no frames."""
+    """Components and precision from the frame header. Further pictures of a phone (MPF) do not count as frames."""
     frame = next((each for each in jpeg_stream.segments(data) if each.marker in jpeg_stream.FRAMES), None)
     if frame is None:
         return FileFacts()
@@ -55,14 +55,14 @@ def _jpeg(data: bytes) -> FileFacts:
 
 
 def _png(data: bytes) -> FileFacts:
-    """IHDR, and acTL, which stands before the pixels of an animation."""
+    """Facts from IHDR, and from acTL, which comes before the pixels of an animation."""
     bits, colour_type = data[24], data[25]
     several = any(name == b"acTL" and int.from_bytes(data[at : at + 4], "big") > 1 for name, at in _png_chunks(data))
     return FileFacts(several, "gray" if colour_type in {0, 4} else "rgb", 8 if colour_type == 3 else bits)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Name and place of the body of each chunk before the pixels."""
+    """Name and body offset of each chunk before the pixels."""
     position = 8
     for _ in range(_MAX_BLOCKS):
         name = data[position + 4 : position + 8]
@@ -77,7 +77,7 @@ def _gif(data: bytes) -> FileFacts:
     blocks = _MAX_BLOCKS + len(data) // _MIN_GIF_BLOCK
     while position < len(data) and blocks > 0:
         kind = data[position]
-        if kind == 0x2C:  # a frame: its place and size, a palette, the size of a code
+        if kind == 0x2C:  # a frame: position and size, a palette, the code size
             frames += 1
             if frames > 1:
                 return FileFacts(several=True)
@@ -96,7 +96,7 @@ def _gif(data: bytes) -> FileFacts:
 
 
 def _webp(data: bytes) -> FileFacts:
-    """Frames of an animation are chunks of their own; only files of the extended kind have them."""
+    """Counts frames. Each is a separate chunk, and only extended files have them."""
     frames, position = 0, 12
     for _ in range(_MAX_BLOCKS if data[12:16] == b"VP8X" else 0):
         name = data[position : position + 4]
@@ -119,7 +119,7 @@ def _tiff(data: bytes) -> FileFacts:
 
 
 def _pages(data: bytes, order: str) -> int:
-    """Pages up to the second. A directory that says that it holds a thumbnail or a mask of another page is none."""
+    """The number of pages, at most 2. Directories with a thumbnail or mask of another page do not count."""
     (start,) = struct.unpack_from(order + "I", data, 4)
     pages, seen = 0, set[int]()
     while 8 <= start < len(data) - 6 and start not in seen and len(seen) < _MAX_PAGES and pages < 2:
@@ -139,7 +139,7 @@ def _pages(data: bytes, order: str) -> int:
 
 
 def _heif(data: bytes) -> FileFacts:
-    """Bits and colours as the coded pictures have them; frames of the tracks, where the file is a film too."""
+    """Bits and colours from the coded pictures; frames from the tracks, if the file is also a film."""
     depths, grays = [], []
     for kind, body in _settings(data):
         if kind == b"av1C":

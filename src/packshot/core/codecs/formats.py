@@ -1,8 +1,8 @@
-"""Every file format that packshot knows, one row each.
+"""Every file format that packshot supports, one row each.
 
-Options, limits, messages, media types, endings of file names, OpenAPI, the command line, the batch, the client's types
-and the page are derived from FORMATS. A new format is a row here and a module beside this one that is called as the
-row is. This module imports no image library, so that `packshot --help` need not wait for one.
+Options, limits, messages, media types, file suffixes, OpenAPI, the command line, the batch, the client's types and the
+page are derived from FORMATS. A new format needs a row here, and a module in this folder with the row's name. This
+module imports no image library, so that `packshot --help` starts fast.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 PIXELS = "pixels"
-"""Stands for a format in the header of a photo that came as pixels: a PIL image or an array."""
+"""Used in place of a format for a photo that came as pixels: a PIL image or an array."""
 
 
 @dataclass(frozen=True)
 class Header:
     """The claims of a file about itself, before any pixel is decoded.
 
-    format: a name in FORMATS, or PIXELS for what came without a file. size: as the picture is shown: upright, as its
-    owner knows it.
+    format: a name in FORMATS, or PIXELS for pixels without a file.
+    size: of the picture as shown, upright.
     png_depth: (colour type, bit depth) of a PNG, else None.
-    coded: what is decoded, where the file turns the picture or shows a part of it only; None where that is `size`.
+    coded: the decoded size, if the file turns the picture or shows only a part; None if that is `size`.
     """
 
     format: str
@@ -41,12 +41,12 @@ class Header:
 
     @property
     def stored(self) -> Header:
-        """The header of the pixels as the file has them."""
+        """The header of the pixels as stored in the file."""
         return self if self.coded is None else replace(self, size=self.coded, coded=None)
 
     def turned(self, orientation: int) -> Header:
-        """The header of pixels as stored, with the size that EXIF's orientation, 1 to 8, makes of them."""
-        if orientation < 5:  # the four that leave sides as they are
+        """The header after EXIF's orientation, 1 to 8, has turned the stored pixels."""
+        if orientation < 5:  # the four that do not swap the sides
             return self
         return replace(self, size=type(self.size)(*reversed(self.size)), coded=self.size)
 
@@ -56,10 +56,10 @@ class Raster:
     """Pixels as a file stores them: not upright yet, and in the file's own colours.
 
     samples: uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) CMYK with 255 = full ink.
-    alpha: uint8 (H, W), or None where the file has none.
+    alpha: uint8 (H, W), or None if the file has no alpha.
     icc, exif: the file's colour profile and its EXIF block (from the TIFF header on), unchecked.
-    orientation: 1 to 8, of formats that say it outside of EXIF and overrule it; else None.
-    says_colours: whether the file says outside of EXIF what its colours are, which then does not count there.
+    orientation: 1 to 8, for formats that declare it outside EXIF and overrule EXIF; else None.
+    says_colours: whether the file declares its colours outside EXIF; EXIF's colours then do not count.
     """
 
     samples: UInt8
@@ -74,13 +74,13 @@ class Reader(Protocol):
     """A module that reads a format."""
 
     def header(self, data: bytes) -> Header:
-        """The claims of the file about itself, in microseconds. Trusts no byte of it. Raises UnreadableImage."""
+        """Read the file's claims about itself, in microseconds. Trusts no byte. Raises UnreadableImage."""
         ...
 
     def pixels(self, data: bytes, header: Header) -> Raster:
-        """Decode a file whose header was checked, by the format's own decoder. Raises UnreadableImage.
+        """Decode a file with the format's own decoder, after its header was checked. Raises UnreadableImage.
 
-        header: that of the pixels as stored.
+        header: of the pixels as stored.
         """
         ...
 
@@ -89,7 +89,7 @@ class Writer(Protocol):
     """A module that writes a format."""
 
     def write(self, rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
-        """Encode what `encoding.encode` has checked. quality: 1 to 100; a format that loses nothing ignores it."""
+        """Encode pixels that `encoding.encode` has checked. quality: 1 to 100; lossless formats ignore it."""
         ...
 
 
@@ -97,13 +97,13 @@ class Writer(Protocol):
 class Format:
     """One file format.
 
-    name: as the option `format` and limits have it; its codec is the module of this name. title: for people.
-    article: before the title. remark: behind it in messages. suffixes: endings of file names, the first is the one
-    that is written. magic: matches the first bytes of a file. module: without it the format cannot be read; None for
-    what every build of Pillow and OpenCV reads.
-    written: whether it can be an output; the fields below say something of outputs only.
-    quality: the default, 1 to 100; None where nothing is lost. largest_side_px: what the format's own fields for width
-    and height can hold; None where that is beyond anything that fits in memory. alpha: whether transparency is kept.
+    name: as in the option `format` and in limits; the module of this name is its codec. title: for people.
+    article: before the title in messages. remark: behind it. suffixes: of file names; outputs get the first. magic:
+    matches the first bytes of a file. module: needed to read the format; None if every build of Pillow and OpenCV
+    reads it.
+    written: whether it can be an output; the fields below are about outputs only.
+    quality: the default, 1 to 100; None for lossless formats. largest_side_px: the most that the format's own fields
+    for width and height can hold; None if that exceeds any memory. alpha: whether transparency is kept.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Format:
 
     @property
     def suffix(self) -> str:
-        """The ending of a file that is written, such as ".jpg"."""
+        """The suffix of an output file, such as ".jpg"."""
         return self.suffixes[0]
 
     @property
@@ -136,12 +136,12 @@ class Format:
 
     @property
     def reader(self) -> Reader:
-        """The codec, loaded when it is first asked for."""
+        """The codec, loaded on first use."""
         return cast("Reader", import_module(f"packshot.core.codecs.{self.name}"))
 
     @property
     def writer(self) -> Writer:
-        """The codec of a format with `written`, loaded when it is first asked for."""
+        """The codec of a format with `written`, loaded on first use."""
         return cast("Writer", import_module(f"packshot.core.codecs.{self.name}"))
 
 
@@ -150,7 +150,7 @@ def _is_installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-# The order is the one in which people are told of the formats: those that they know come first.
+# Messages list the formats in this order: the best known come first.
 _ROWS = (
     Format(
         name="jpeg",
@@ -189,8 +189,8 @@ _ROWS = (
         remark=" (the iPhone's own format)",
         media_type="image/heic",
         suffixes=(".heic", ".heif"),
-        # The main brand, or another one with the right one among those that follow, in any order: a still beside a
-        # film may have the film's brand first. With both, it is an AVIF.
+        # Matches the main brand, or one of the brands that follow it, in any order: a file with a still and a film may
+        # have the film's brand first. With both kinds of brands, the file is an AVIF.
         magic=re.compile(
             rb".{4}ftyp(?:he[iv][cxms]|(?!avi[fs])(?!(?:.{4}){2,}avi[fs])(?:.{4}){2,}he[iv][cxms])", re.DOTALL
         ),
@@ -230,8 +230,8 @@ _ROWS = (
         title="BMP",
         media_type="image/bmp",
         suffixes=(".bmp",),
-        # "BM" alone begins many a text. The header size at byte 14 is one of seven; where it is wrong, but bytes 6 to
-        # 9 are 0 as in every BMP, the file is a damaged BMP and no other kind of file.
+        # Many texts begin with "BM". The header size at byte 14 has seven valid values. If it is wrong, but bytes 6 to
+        # 9 are 0 as in every BMP, the file counts as a damaged BMP.
         magic=re.compile(rb"BM(?:.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00|.{4}\0\0\0\0)", re.DOTALL),
     ),
 )
@@ -241,13 +241,13 @@ FORMATS: Mapping[str, Format] = {row.name: row for row in _ROWS}
 WRITTEN: Mapping[str, Format] = {row.name: row for row in _ROWS if row.written}
 """The formats of outputs by their names."""
 BY_SUFFIX: Mapping[str, Format] = {suffix: row for row in _ROWS for suffix in row.suffixes}
-"""Formats by the endings, in lower case, of picture files' names. Those that cannot be read here are among them: a
-folder's photos should fail with words, and not be passed over."""
+"""Formats by file suffix, in lower case. Formats that cannot be read here are included, so that a folder's photos fail
+with a message and are not skipped."""
 
 
 def sniff(data: bytes) -> Format | None:
-    """The format that `data` begins like, by content alone; None for what packshot does not read."""
+    """The format of `data` by its first bytes alone; None if packshot does not support it."""
     start = data[:64]
-    if start[4:8] == b"ftyp":  # a list of brands, as long as it says
+    if start[4:8] == b"ftyp":  # a list of brands that gives its own length
         start = data[: min(max(int.from_bytes(start[:4], "big"), 16), 1024)]
     return next((row for row in _ROWS if row.magic.match(start)), None)

@@ -1,4 +1,4 @@
-"""GIF (89a): the first frame. What stands before it is read here, its pixels by Pillow, from what makes pixels."""
+"""GIF (89a): reads the blocks before the first frame; Pillow decodes only that frame's pixels."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from packshot.core.geometry import Size
 
 _SCREEN_BYTES, _IMAGE_BYTES = 13, 10
 _IMAGE, _EXTENSION, _END, _CONTROL = b",", b"!", b";", 0xF9
-# A block has 255 bytes at most: these hold 2.5 MB of a profile or of texts before the first frame.
+# A block has at most 255 bytes, so this allows 2.5 MB of profiles or texts before the first frame.
 _MAX_BLOCKS = 10_000
 _LARGEST_PX = 65_535
 
 
 class _Frame(NamedTuple):
-    """The first frame. start: where its descriptor stands. transparent: the colour that means so, or None."""
+    """The first frame. start: offset of its descriptor. transparent: index of the transparent colour, or None."""
 
     start: int
     left: int
@@ -30,9 +30,9 @@ class _Frame(NamedTuple):
 
 
 def header(data: bytes) -> Header:
-    """Size of the screen, or of what the first frame needs if that is more, as browsers show it.
+    """Read the size: that of the screen, or larger if the first frame needs more, as in browsers.
 
-    Raises: UnreadableImage.
+    Raises UnreadableImage.
     """
     return Header("gif", _canvas(data, _first_frame(data)))
 
@@ -55,7 +55,7 @@ def _screen(data: bytes) -> Size:
 
 
 def _canvas(data: bytes, frame: _Frame) -> Size:
-    """Screens of 0x0 and 1x1 px, and smaller than their first frame, are common: programs show that frame whole."""
+    """The screen, enlarged to fit the first frame. Screens of 0x0 or 1x1 px are common; programs show that frame."""
     screen = _screen(data)
     size = Size(
         max(screen.width, frame.left + frame.size.width),
@@ -67,7 +67,7 @@ def _canvas(data: bytes, frame: _Frame) -> Size:
 
 
 def palette_bytes(packed: int) -> int:
-    """How long the palette is that the packed field of a screen or of a frame announces."""
+    """The length of the palette in bytes, from the packed field of a screen or frame."""
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
@@ -88,14 +88,14 @@ def _first_frame(data: bytes) -> _Frame:
             if data[position + 1 : position + 3] == bytes([_CONTROL, 4]) and position + 6 < len(data):
                 transparent = data[position + 6] if data[position + 3] & 1 else None
             position, room = _extension_end(data, position + 2, room)
-        else:  # a byte between blocks, which most programs pass over
+        else:  # a byte between blocks, which most programs skip
             position, room = position + 1, room - 1
     raise damaged("GIF", f"has more than {_MAX_BLOCKS:,} blocks before its first frame")
 
 
 def _frame(data: bytes, position: int, transparent: int | None) -> _Frame:
     left, top, *sides = struct.unpack_from("<HHHH", data, position + 1)
-    # Browsers take a frame without a side for one of the screen's size.
+    # Browsers give a frame with a side of 0 the screen's size.
     size = _screen(data) if 0 in sides else Size(*sides)
     if 0 in size:
         raise damaged("GIF", f"has a first frame of {size} px")
@@ -103,7 +103,7 @@ def _frame(data: bytes, position: int, transparent: int | None) -> _Frame:
 
 
 def _extension_end(data: bytes, position: int, room: int) -> tuple[int, int]:
-    """Where the blocks that begin at `position` end, and how many more there may be."""
+    """The end of the blocks that start at `position`, and the number of blocks still allowed."""
     while room > 0:
         length = data[position] if position < len(data) else 0
         position, room = position + 1 + length, room - 1

@@ -1,4 +1,4 @@
-"""HEIC, the format of iPhones (ISO/IEC 23008-12 with HEVC): by libheif in pi-heif, which only reads."""
+"""HEIC, the format of iPhones (ISO/IEC 23008-12 with HEVC), by libheif in pi-heif, which only reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STREAMS = {b"hvc1": hevc, b"hev1": hevc}
 
 
 def header(data: bytes) -> Header:
-    """Size of the main picture, cropped and turned. Raises UnreadableImage, UnsupportedFormat."""
+    """Read the size of the main picture, cropped and turned. Raises UnreadableImage, UnsupportedFormat."""
     still = heif.read("HEIC", data, _STREAMS)
     return Header("heic", still.size, coded=still.coded)
 
@@ -26,7 +26,7 @@ def pixels(data: bytes, header: Header) -> Raster:
     still = heif.read("HEIC", data, _STREAMS)
     try:
         image = pi_heif.open_heif(bmff.write(b"heic", still.parts, data), convert_hdr_to_8bit=True)
-        # A copy: its memory is gone with `image`, whatever views of it there are (pi-heif 1.4).
+        # A copy, because `image` frees its memory even while views of it exist (pi-heif 1.4).
         samples, icc = np.array(image), image.info.get("icc_profile") or still.icc
         depth = int(image.info["bit_depth"])
     except DECODER_ERRORS as error:

@@ -1,7 +1,7 @@
-"""AVIF and HEIC in common: a container whose every claim is checked, and a fresh one for the decoder.
+"""AVIF and HEIC in common: checks every claim of the container, and makes a new container for the decoder.
 
-Decoders see the main picture, its tiles and its alpha, and no other item, property, film or metadata. What has to be
-cropped and turned is cropped and turned here, alike for both formats.
+Decoders see only the main picture, its tiles and its alpha: no other item, property, film or metadata. This module
+crops and turns the picture, in the same way for both formats.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from packshot.core.geometry import Box, Size
 from packshot.core.picture import UInt8
 from packshot.errors import UnsupportedFormat
 
-# Encoders round up to whole blocks, of 64 px at most, and the tiles of a phone's photo reach over its border. A picture
-# of layers is decoded up to four times.
+# Encoders round up to whole blocks of at most 64 px, and the tiles of a phone's photo extend beyond its border. A
+# layered picture is decoded up to four times.
 _BLOCK_PX, _SPARE_PX, _TIMES = 64, 4_000_000, 4
-# Tiles that look the same may share a stream, which is then decoded, and counted here, once for each of them.
+# Identical tiles may share a stream. It is decoded, and counted here, once per tile.
 _SPARE_BYTES = 4_000_000
-_MAX_UNITS = 12_000  # a thousand tiles have some five each, in their streams and in their settings
+_MAX_UNITS = 12_000  # a thousand tiles have about five each, in their streams and settings
 _MAX_IDENTITIES = 8
 _MAX_DECODED, _MAX_PROPERTIES, _MAX_STEPS = 2_000, 50, 24
 
-# BT.601's primaries and its neighbours: phones write these numbers on pictures that are sRGB.
+# BT.601's primaries and similar ones: phones write these numbers for sRGB pictures.
 _NEAR_SRGB = frozenset({5, 6, 7})
 
 Streams = Mapping[bytes, Callable[[bytes, Stream, bmff.Count], Coded]]
-"""By the kind of an item: what its stream holds, from the body of its decoder settings and the stream."""
+"""By item kind: a function from decoder settings (their body), stream and counter to what the stream holds."""
 
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
 _CROP, _ROTATE, _MIRROR = b"clap", b"irot", b"imir"
-# The properties that decoders see, those that are followed here, and those that change no pixel.
+# Properties that decoders see, properties that this module applies, and properties that change no pixel.
 _DECODED = frozenset({b"av1C", b"hvcC", b"ispe", b"pixi", b"colr", b"auxC", b"a1op", b"lsel", b"a1lx"})
 _FOLLOWED = frozenset({_CROP, _ROTATE, _MIRROR})
 _HARMLESS = frozenset({b"pasp", b"clli", b"mdcv", b"cclv", b"amve", b"rref", b"crtt", b"mdft", b"altt", b"udes"})
@@ -49,9 +49,9 @@ _HARMLESS = frozenset({b"pasp", b"clli", b"mdcv", b"cclv", b"amve", b"rref", b"c
 class Still:
     """A file's main picture.
 
-    coded: its size as a decoder makes it; size: as it is shown, cropped and turned. steps: from one to the other, each
-    a box to cut out, or the number that irot or imir gives. icc: the profile that its colour numbers mean, for a file
-    without one. exif: from the TIFF header on. parts: the picture, its tiles and its alpha.
+    coded: its size from the decoder. size: as shown, cropped and turned. steps: from `coded` to `size`; each is a box
+    to cut out, or the number in irot or imir. icc: the profile for its colour numbers; for files without a profile.
+    exif: from the TIFF header on. parts: the picture, its tiles and its alpha.
     """
 
     coded: Size
@@ -62,7 +62,7 @@ class Still:
     parts: bmff.Container
 
     def show(self, samples: UInt8) -> UInt8:
-        """Samples of the coded size, (H, W) or (H, W, channels), cropped and turned as the file says."""
+        """Crop and turn samples of the coded size, (H, W) or (H, W, channels), as the file says."""
         for kind, how in self.steps:
             if isinstance(how, Box):
                 samples = samples[how.top : how.bottom, how.left : how.right]
@@ -74,9 +74,9 @@ class Still:
 
 
 def read(name: str, data: bytes, streams: Streams) -> Still:
-    """The main picture, after comparing its size by the container with that by the streams.
+    """Read the main picture, and check that container and streams agree on its size.
 
-    Parameters: name, for the message. Raises: UnreadableImage, UnsupportedFormat.
+    name: the format's name in messages. Raises UnreadableImage, UnsupportedFormat.
     """
     try:
         container = bmff.read(data)
@@ -92,14 +92,14 @@ def read(name: str, data: bytes, streams: Streams) -> Still:
         raise UnsupportedFormat(f"This {name} {error}.", hint="Save it as JPEG or PNG and send it again.") from error
     except ValueError as error:
         raise damaged(name, f"is damaged: {error}") from error
-    except (LookupError, struct.error, OverflowError) as error:  # in Python's words, which say nothing of the file
+    except (LookupError, struct.error, OverflowError) as error:  # Python's own words say nothing about the file
         raise damaged(name, "is damaged: its parts do not fit together") from error
 
 
 def _base(container: bmff.Container) -> tuple[int, list[tuple[bytes, bytes]]]:
-    """The item that is behind the main picture, and the properties of all that lead to it, the innermost first.
+    """The item behind the main picture, and the properties of all items that lead there, the innermost first.
 
-    An item of the kind iden shows another one, cropped or turned.
+    An item of kind iden shows another item, cropped or turned.
     """
     number, properties = container.primary, list(container.items[container.primary].properties)
     for _ in range(_MAX_IDENTITIES):
@@ -108,13 +108,13 @@ def _base(container: bmff.Container) -> tuple[int, list[tuple[bytes, bytes]]]:
             return number, properties
         number = item.made_of[0]
         properties = container.items[number].properties + properties
-    raise ValueError("its main picture shows another one, and that another one, without an end")
+    raise ValueError("its main picture refers to other pictures without an end")
 
 
 def _parts(container: bmff.Container, base: int) -> tuple[bmff.Container, list[int]]:
-    """The items that a decoder sees, with what it needs of each; and all that it decodes, each as often as it does.
+    """The items for the decoder, reduced to their needed parts; and the items that it decodes, with repetitions.
 
-    These are the picture and its alpha, each by itself or of tiles, and the alpha of the picture's tiles.
+    The items are the picture and its alpha, each whole or made of tiles, and the alpha of the picture's tiles.
     """
     beside = _alpha(container)
     alpha = beside.get(container.primary, beside.get(base))
@@ -147,7 +147,7 @@ def _parts(container: bmff.Container, base: int) -> tuple[bmff.Container, list[i
 
 
 def _alpha(container: bmff.Container) -> dict[int, int]:
-    """The item that holds the alpha of each that has one."""
+    """Maps each item that has alpha to the item that holds it."""
     beside: dict[int, int] = {}
     for number, item in container.items.items():
         if (item.body(b"auxC") or b"")[4:].split(b"\0")[0] in _ALPHA:
@@ -157,10 +157,10 @@ def _alpha(container: bmff.Container) -> dict[int, int]:
 
 
 def _for_decoder(item: bmff.Item, alpha: int | None, of: int | None) -> bmff.Item:
-    """An item without what is not decoded. alpha: its own. of: the item whose alpha it is."""
+    """A copy with only the decoded parts. alpha: the item that holds its alpha. of: the item whose alpha it holds."""
     unknown = item.essential - _DECODED - _FOLLOWED - _HARMLESS
     if unknown:
-        raise bmff.NotRead(f"has a property of the kind {letters(min(unknown))}, which is not read")
+        raise bmff.NotRead(f"has a property of the kind {letters(min(unknown))}, which is not supported")
     pointed = {b"auxl": [of]} if of is not None else {}
     if item.kind == b"grid":
         pointed[b"dimg"] = item.made_of
@@ -173,7 +173,7 @@ def _for_decoder(item: bmff.Item, alpha: int | None, of: int | None) -> bmff.Ite
 
 
 def _check(data: bytes, parts: bmff.Container, decoded: list[int], size: Size, streams: Streams) -> None:
-    """Hold all items, each as often as a decoder reads it, against the bytes of the file and the picture's size."""
+    """Check the decoded items, with repetitions, against the file's bytes and the picture's size. Raises ValueError."""
     stored, units = bmff.Count(len(data) + _SPARE_BYTES, "bytes"), bmff.Count(_MAX_UNITS, "units in its streams")
     room, total = _TIMES * size.width * size.height + _SPARE_PX, 0
     costs: dict[int, int] = {}
@@ -189,17 +189,17 @@ def _check(data: bytes, parts: bmff.Container, decoded: list[int], size: Size, s
 
 
 def _cost_px(data: bytes, item: bmff.Item, settings: bytes, streams: Streams, units: bmff.Count) -> int:
-    """How many pixels a decoder makes of an item; of a grid none of its own."""
+    """The number of pixels that a decoder makes from an item; 0 for a grid, whose tiles are items themselves."""
     size, end = item.size, max((offset + length for offset, length in item.extents), default=0)
     if size is None:
         raise ValueError("a part of it has no size")
     if end > len(data):
-        raise ValueError(f"it is cut off: it goes on to byte {end:,} of {len(data):,}")
+        raise ValueError(f"it is cut off: it needs {end:,} bytes, and the file has {len(data):,}")
     if item.kind == b"grid":
         _check_grid(bytes(bmff.stored(data, item)), item, size)
         return 0
     if item.kind not in streams:
-        raise bmff.NotRead(f"has a picture of the kind {letters(item.kind)}, which is not read")
+        raise bmff.NotRead(f"has a picture of the kind {letters(item.kind)}, which is not supported")
     coded = streams[item.kind](settings, bmff.stored(data, item), units)
     layered = item.body(b"a1op", b"lsel") is not None
     if not coded.sizes or not all(_agrees(each, size, layered=layered) for each in coded.sizes):
@@ -210,7 +210,7 @@ def _cost_px(data: bytes, item: bmff.Item, settings: bytes, streams: Streams, un
 
 
 def _check_grid(body: bytes, item: bmff.Item, size: Size) -> None:
-    """A grid says its size once more, in 16 or 32 bits (ISO/IEC 23008-12, 6.6.2.3)."""
+    """Check a grid's own size, in 16 or 32 bits, and its number of tiles (ISO/IEC 23008-12, 6.6.2.3)."""
     said = Size(*struct.unpack_from(">II" if body[1] & 1 else ">HH", body, 4))
     if said != size:
         raise ValueError(f"it gives two sizes, {size} and {said}")
@@ -219,14 +219,17 @@ def _check_grid(body: bytes, item: bmff.Item, size: Size) -> None:
 
 
 def _agrees(coded: Size, claimed: Size, *, layered: bool) -> bool:
-    """layered: one layer of several is shown; the stream says the size of the largest, which another one may be."""
+    """Whether the coded size fits the claimed one, with up to a block more.
+
+    layered: only one of several layers is shown. The stream gives the size of the largest layer, which may be another.
+    """
     return all(
         said <= inside and (layered or inside <= said + _BLOCK_PX) for inside, said in zip(coded, claimed, strict=True)
     )
 
 
 def _steps(properties: list[tuple[bytes, bytes]], size: Size) -> tuple[tuple[tuple[bytes, Box | int], ...], Size]:
-    """How the picture is cropped and turned, in the file's order, and the size that it has afterwards."""
+    """The steps that crop and turn the picture, in the file's order, and the final size."""
     steps: list[tuple[bytes, Box | int]] = []
     wanted = [each for each in properties if each[0] in _FOLLOWED]
     if len(wanted) > _MAX_STEPS:
@@ -241,14 +244,14 @@ def _steps(properties: list[tuple[bytes, bytes]], size: Size) -> tuple[tuple[tup
             steps.append((kind, body[0] & 3))  # quarters of a turn, anti-clockwise
             size = Size(size.height, size.width) if body[0] & 1 else size
         elif kind == _MIRROR:
-            steps.append((kind, body[0] & 1))  # 0: top and bottom change places; 1: left and right
+            steps.append((kind, body[0] & 1))  # 0 swaps top and bottom; 1 swaps left and right
     return tuple(steps), size
 
 
 def _clean_aperture(body: bytes, size: Size) -> Box | None:
-    """The part of a picture that clap leaves (ISO/IEC 14496-12, 12.1.4), rounded and cut as libheif 1.23 does it.
+    """The part of a picture that clap keeps (ISO/IEC 14496-12, 12.1.4), rounded and cut as in libheif 1.23.
 
-    None where it makes no sense: width or height of 0, a denominator of 0, nothing of the picture in it.
+    None if clap is invalid: width or height of 0, a denominator of 0, or no pixel of the picture inside.
     """
     numbers = struct.unpack_from(">iiiiiiii", body)
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
@@ -260,15 +263,15 @@ def _clean_aperture(body: bytes, size: Size) -> Box | None:
 
 
 def _span(side: int, clean: tuple[int, int], offset: tuple[int, int]) -> tuple[int, int]:
-    """Begin and end of the clean aperture along a side of the picture, from fractions."""
+    """Start and end of the clean aperture along one side of the picture, from fractions."""
     begin = floor(Fraction(*offset) + (side - Fraction(*clean)) / 2)
     return max(begin, 0), min(begin + floor(Fraction(*clean) + Fraction(1, 2)), side)
 
 
 def _profile(container: bmff.Container) -> bytes | None:
-    """The ICC profile that the main picture's colour numbers mean; None for sRGB, and where a profile stands instead.
+    """The ICC profile for the main picture's colour numbers; None for sRGB, or if the file has a profile.
 
-    Raises: UnsupportedFormat for pictures made for a screen brighter than white: shown as sRGB they look gray.
+    Raises UnsupportedFormat for high dynamic range: such pictures look gray when shown as sRGB.
     """
     said = [body for kind, body in container.items[container.primary].properties if kind == b"colr"]
     numbers = next((body for body in said if body[:4] == b"nclx" and len(body) >= 8), b"")

@@ -1,4 +1,4 @@
-"""TIFF's directories (TIFF 6.0, section 2): the tags of a TIFF file, and of the EXIF block of any other."""
+"""Reads and writes TIFF directories (TIFF 6.0, section 2): the tags of a TIFF file or of any file's EXIF block."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 _KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
 TEXT, SHORT, LONG, UNDEFINED = 2, 3, 4, 7
 _WHOLE = {1: "B", SHORT: "H", LONG: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
-# A camera writes about sixty; 65,535 fit.
+# A camera writes about 60; a directory can hold 65,535.
 _MAX_ENTRIES = 1000
-_MAX_NUMBERS = 1_000_000  # the smallest tiles, 16 px, of 64 megapixels have 250,000 offsets
+_MAX_NUMBERS = 1_000_000  # 64 megapixels in the smallest tiles, 16 px, have 250,000 offsets
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag. value: its bytes, in the block's own byte order; `count` values of a `kind`."""
+    """One tag. value: the bytes of `count` values of type `kind`, in the block's byte order."""
 
     tag: int
     kind: int
@@ -25,30 +25,30 @@ class Entry:
     value: bytes
 
     def numbers(self, order: str) -> tuple[int, ...]:
-        """The values of whole numbers; () where it holds other things, or more of them than any file needs."""
+        """The values, if they are whole numbers; () for other types, or for more values than any file needs."""
         letter = {1: "B", SHORT: "H", LONG: "I"}.get(self.kind)
         if letter is None or self.count > _MAX_NUMBERS:
             return ()
         return struct.unpack(f"{order}{self.count}{letter}", self.value)
 
     def whole(self, order: str) -> int | None:
-        """The first of its whole numbers, of any width, signed or not; None where it holds other things."""
+        """The first value, if it is a whole number of any width, signed or not; None for other types."""
         letter = _WHOLE.get(self.kind)
         return None if letter is None else int(struct.unpack_from(order + letter, self.value)[0])
 
 
 def byte_order(block: bytes) -> str | None:
-    """struct's letter for the order in which a block that begins with a TIFF header is written, or None."""
+    """struct's letter for the byte order of a block that begins with a TIFF header; None for other blocks."""
     return {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
 
 
 def entries(block: bytes, order: str, start: int | None = None) -> Iterator[Entry]:
-    """The tags of the directory at `start`, or of the first, without those whose value lies outside of the block.
+    """The tags of the directory at `start`, or of the first one, without tags whose value is outside the block.
 
-    It ends where the values together are longer than the block: a thousand that all lie on the same megabytes, which
-    each would be copied, are nobody's photo.
+    Stops when the values together are longer than the block. Otherwise a thousand values on the same megabytes would
+    all be copied, and no photo has these.
 
-    Raises: struct.error where the directory ends early, after what came before.
+    Raises struct.error if the directory ends early, after the tags before that point.
     """
     if start is None:
         (start,) = struct.unpack_from(order + "I", block, 4)
@@ -68,7 +68,7 @@ def entries(block: bytes, order: str, start: int | None = None) -> Iterator[Entr
 
 
 def directory(found: Mapping[int, Entry], order: str, start: int) -> bytes:
-    """Tags as a directory that will stand at `start`, the last of its block; values that do not fit in it follow it."""
+    """Encode tags as the last directory of a block, for offset `start`. Values that do not fit inside follow it."""
     table, values = struct.pack(order + "H", len(found)), b""
     heap = start + 2 + 12 * len(found) + 4
     for tag in sorted(found):

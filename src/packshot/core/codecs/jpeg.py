@@ -1,4 +1,4 @@
-"""JPEG (ITU-T T.81): pixels by libjpeg-turbo, through simplejpeg, or through Pillow for unusual sampling factors."""
+"""JPEG (ITU-T T.81), by libjpeg-turbo: through simplejpeg, or through Pillow for unusual sampling factors."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from packshot.core.picture import UInt8
 
 _NO_NAME = "Could not determine subsampling"
 _SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
-# Bytes behind the coded ones, to see whether a decoder needs more than there are. Past their end it reads zeros. The
-# last zeros of arithmetic coding are left out by encoders, and its decoders look a few bytes ahead.
+# Bytes appended to the coded ones, to test whether a decoder needs more than the file has. At the end it reads zeros.
+# Encoders leave out the last zeros of arithmetic coding, and its decoders look a few bytes ahead.
 _TAIL, _ZEROS = b"\xaa" * 64, bytes(8)
 
 
 def header(data: bytes) -> Header:
-    """Size from the frame header and the EXIF block. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
+    """Read the size from frame header and EXIF. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
     found = list(segments(data))
     frame = next((each for each in found if each.marker in FRAMES), None)
     if frame is None:
@@ -42,7 +42,7 @@ def header(data: bytes) -> Header:
 
 
 def pixels(data: bytes, header: Header) -> Raster:
-    """Decode. Raises UnreadableImage also where data is missing that a decoder would quietly fill with gray."""
+    """Decode. Raises UnreadableImage, also for missing data that a decoder would silently fill with gray."""
     found = list(segments(data))
     stream = read_stream(data, found)
     samples = _decode(stream, header)
@@ -54,8 +54,8 @@ def pixels(data: bytes, header: Header) -> Raster:
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
     """Encode with colour at full resolution, or as gray.
 
-    Beside a yellow product on pure white, 1 white pixel in 100 is off by 7 of 255 or more; with colour at half the
-    resolution, as most encoders have it, by 35: a visible halo, to save a quarter of the bytes.
+    Next to a yellow product on pure white, 1 white pixel in 100 is off by 7 of 255 or more. Colour at half the
+    resolution, the default of most encoders, raises this to 35: a visible halo. It saves a quarter of the bytes.
     """
     gray = rgb.ndim == 2
     samples = np.ascontiguousarray(rgb[..., None] if gray else rgb)
@@ -76,15 +76,15 @@ def _decode(stream: Stream, header: Header) -> UInt8:
             return _by_pillow(stream, header)
         raise damaged("JPEG", f"is damaged or cut off ({error})") from error
     if space == "CMYK":
-        # Every program that writes CMYK into a JPEG writes it inverted, since Adobe's did.
+        # All programs write CMYK inverted into a JPEG, following Adobe.
         return np.bitwise_not(samples)
     return samples[..., 0] if space == "GRAY" else samples
 
 
 def _strictly(stream: Stream, space: str) -> UInt8:
-    """libjpeg fills what is missing with gray and only warns: every warning is an error, but for bytes left over.
+    """Decode; treat every warning of libjpeg as an error, except for leftover bytes.
 
-    Raises: ValueError, RuntimeError, UnreadableImage.
+    libjpeg fills missing data with gray, and only warns. Raises ValueError, RuntimeError, UnreadableImage.
     """
     whole = stream.joined()
     try:
@@ -96,19 +96,19 @@ def _strictly(stream: Stream, space: str) -> UInt8:
             return without_strays(stream, space, error)
         if "extraneous bytes before marker 0xd9" not in str(error):
             raise
-        # Decoding stops at the first warning: all pixels had been decoded before this one.
+        # Strict decoding stops at the first warning. All pixels come before this one.
         samples = np.asarray(simplejpeg.decode_jpeg(whole, space, strict=False))
     if stream.frame.arithmetic:
-        # Bytes that are missing draw no warning here.
+        # Missing bytes cause no warning here.
         more = _with_tails(stream, _ZEROS + _TAIL).joined()
         _compare(samples, np.asarray(simplejpeg.decode_jpeg(more, space, strict=False)))
     return samples
 
 
 def _by_pillow(stream: Stream, header: Header) -> UInt8:
-    """Pillow knows all sampling factors, and tells of no warning.
+    """Decode with Pillow, which supports all sampling factors but reports no warnings.
 
-    Whether data are missing is seen from a second decoding, with other bytes behind the coded ones.
+    A second decoding, with other bytes behind the coded ones, shows whether data are missing.
     """
     whole, more = (_with_tails(stream, tail) for tail in (b"", _ZEROS + _TAIL if stream.frame.arithmetic else _TAIL))
     with opened(whole.joined(), header) as image:
@@ -133,10 +133,10 @@ def _exif(found: Sequence[Segment]) -> bytes | None:
 
 
 def _profile(found: Sequence[Segment]) -> bytes | None:
-    """The ICC profile from its numbered pieces (ICC.1:2010, B.4), or None where one is missing.
+    """The ICC profile from its numbered pieces (ICC.1:2010, B.4), or None if a piece is missing.
 
-    Some writers count from 0, write all pieces twice, give a wrong total, or number them all alike. The profile says
-    its own length, so it is seen when the pieces make a whole; if they do not, the numbers must be right.
+    Some programs count from 0, write all pieces twice, give a wrong total, or give all the same number. The profile's
+    own length shows whether the pieces are complete. If it does not, the numbers must be right.
     """
     magic = b"ICC_PROFILE\0"
     pieces = [each.body[12:] for each in found if each.marker == APP2 and each.body.startswith(magic)]
@@ -152,6 +152,6 @@ def _profile(found: Sequence[Segment]) -> bytes | None:
 
 
 def _first_profile(joined: bytes) -> bytes | None:
-    """The profile that begins the bytes, if they are as many as it says (ICC.1:2010, 7.2)."""
+    """The profile at the start of the bytes, if they are as many as it declares (ICC.1:2010, 7.2); else None."""
     length = int.from_bytes(joined[:4], "big")
     return joined[:length] if joined[36:40] == b"acsp" and 132 <= length <= len(joined) else None

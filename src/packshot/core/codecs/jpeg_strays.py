@@ -1,7 +1,7 @@
-"""Bytes in a JPEG's scans that belong to no picture: proven to be left over, and taken out.
+"""Removes stray bytes from a JPEG's scans, after proving that no pixel needs them.
 
-Cameras leave some before a restart marker or before the end, and trailers without an end marker follow a scan. Damage
-leaves bytes over as well, as decoding that has lost its place may end early: that is told apart here.
+Cameras leave some before a restart marker or before the end; trailers without an end marker follow a scan. Damage also
+leaves bytes over, because a decoder that loses its place may end early. This module tells the two cases apart.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
 
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
-# libjpeg holds up to 8 bytes that it has not used, does not count them, and leaves out the 0 behind each 0xff.
+# libjpeg holds up to 8 unused bytes that it does not count, without the 0 behind each 0xff.
 _READ_AHEAD = 17
 _MAX_SIDE_PX = 65_500
-# Each try decodes at least one interval, at 40 us; 12 tell its end. A webcam's picture has some hundred intervals. At
-# 10 ns per pixel, all take 6 s at most: enough for one interval of 50 megapixels.
+# Each try decodes at least one interval, in 40 us; 12 tries find its end. A webcam's picture has a few hundred
+# intervals. At 10 ns per pixel, all tries take at most 6 s: enough for one interval of 50 megapixels.
 _MAX_TRIES = 20_000
 _MAX_PIXELS = 600_000_000
 _FILL = 4
 
 
 def without_strays(stream: Stream, space: str, fault: Exception) -> UInt8:
-    """Decode a picture of one pass and of Huffman coding without the bytes that are left over in its intervals.
+    """Decode a sequential, Huffman-coded picture without the stray bytes in its intervals.
 
-    Parameters: space, of simplejpeg; fault, why it could not be decoded with them. Returns: the samples. Raises:
+    space: simplejpeg's colour space. fault: the error of decoding with these bytes. Returns the samples. Raises
     UnreadableImage.
     """
     tries = _Tries()
     intervals = [stream.intervals(scan) for scan in stream.scans]
-    # A decoder may come across one interval's bytes in the next: where only those that it names were trimmed and it
-    # still names some, all are.
+    # A decoder may report one interval's bytes in the next. The first pass trims only the reported intervals. If
+    # stray bytes remain, the second pass trims every interval.
     for every in (False, True):
         trimmed = [_trimmed(stream, number, parts, tries, every) for number, parts in enumerate(intervals)]
         try:
@@ -53,7 +53,7 @@ class _Tries:
         self._left, self._pixels_left = _MAX_TRIES, _MAX_PIXELS
 
     def decode(self, data: bytes, size: Size) -> tuple[UInt8 | None, str]:
-        """The samples, or why there are none."""
+        """The samples and "", or None and the error."""
         self._left -= 1
         self._pixels_left -= size.width * size.height
         if min(self._left, self._pixels_left) < 0:
@@ -65,10 +65,10 @@ class _Tries:
 
 
 def _trimmed(stream: Stream, number: int, parts: list[bytes], tries: _Tries, every: bool) -> list[bytes]:
-    """The intervals of a scan without what is left over in them."""
+    """The intervals of a scan without their stray bytes."""
     scan = stream.scans[number]
     if len(scan.components) not in {1, len(stream.frame.components)}:
-        return parts  # there is no picture of two channels
+        return parts  # a picture of two channels cannot be made
     across, down = stream.frame.mcus(scan.components)
     last = across * down - scan.restart_mcus * (len(parts) - 1)
     rest = _Intervals(stream, number, last, across, tries)
@@ -81,9 +81,9 @@ def _trimmed(stream: Stream, number: int, parts: list[bytes], tries: _Tries, eve
 
 
 class _Intervals:
-    """Intervals of equal length as a picture of their own, in which each is some rows of MCUs.
+    """Intervals of equal length as a separate picture, in which each interval fills some rows of MCUs.
 
-    An interval depends on no other, and its bytes mean the same wherever its MCUs lie.
+    An interval depends on no other interval, and its bytes do not depend on the position of its MCUs.
     """
 
     def __init__(self, stream: Stream, number: int, mcus: int, across: int, tries: _Tries) -> None:
@@ -101,7 +101,7 @@ class _Intervals:
         self._head = scan.head
 
     def trimmed(self, parts: list[bytes], every: bool) -> list[bytes]:
-        """Raises UnreadableImage where one of them is damaged."""
+        """The intervals without stray bytes. Raises UnreadableImage if one of them is damaged."""
         if not every and self._decode(parts)[0] is not None:
             return parts
         if len(parts) == 1:
@@ -110,7 +110,7 @@ class _Intervals:
         return [*self.trimmed(parts[:half], every), *self.trimmed(parts[half:], every)]
 
     def _without_rest(self, part: bytes) -> bytes:
-        # Some more bytes, so that it counts them where there is but one.
+        # Extra bytes, so that the decoder reports even a single stray byte.
         _, fault = self._decode([part + bytes(2 * _READ_AHEAD)])
         named = _LEFT_OVER.search(fault)
         longest = len(part) + 2 * _READ_AHEAD - (int(named[1]) if named else 0)
@@ -127,13 +127,13 @@ class _Intervals:
         return used
 
     def _check(self, used: bytes, following: int) -> None:
-        """Whether an interval ends where its encoder ended it: with 1 in all bits of its last byte that are not used.
+        """Check that an interval ends at its encoder's end: all unused bits of its last byte are 1.
 
-        Of 200 photos with 64 bytes of noise or zeros in them, decoding of which left bytes over, that was so in 15. And
-        where zeros fill up what was cut off, they may be as good as any code.
+        Only 15 passed of 200 photos with 64 bytes of noise or zeros, whose decoding left bytes over. Zeros in place of
+        missing data may also be valid codes. Raises UnreadableImage.
         """
         if not used or used[-_FILL:] == bytes([following]) * _FILL:
-            raise damaged("JPEG", "is damaged or cut off: its picture data end in filling")
+            raise damaged("JPEG", "is damaged or cut off: its picture data end in fill bytes")
         last = used[-1]
         zero = ~last & (last + 1)  # its lowest bit that is 0
         if used.endswith(b"\xff\0") or zero > 255:

@@ -16,36 +16,36 @@ from packshot.errors import UnsupportedDepth, UnsupportedFormat
 EOI, SOS, APP0, APP1, APP2, APP14 = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 _DRI = 0xDD
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-# Start-of-frame markers; C4, C8 and CC, which lie among them, are not. The rest is lossless or hierarchical.
+# Start-of-frame markers: C0 to CF without C4, C8 and CC. The unreadable ones are lossless or hierarchical.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _READABLE_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE, _ARITHMETIC = frozenset({0xC2, 0xCA}), frozenset({0xC9, 0xCA})
 # Quantization and Huffman tables, arithmetic conditioning, restart interval.
 _TABLES = frozenset({0xDB, 0xC4, 0xCC, _DRI})
 
-# A camera writes ten to thirty segments; a large profile or XMP block a few hundred.
+# A camera writes 10 to 30 segments. A large profile or XMP block adds a few hundred.
 _MAX_SEGMENTS = 2000
-# Progressive encoders write about 10 scans, which pass over the whole picture 5 times; those that search for the
-# smallest file up to 40, in 8. At 50 megapixels a pass costs up to 0.2 s, and of arithmetic coding 0.8 s, in which
-# nobody writes more than the usual script. Bytes do not count: a scan of ten bytes can say that nothing changes.
+# Progressive encoders write about 10 scans, which make 5 passes over the whole picture. Encoders that search for the
+# smallest file write up to 40 scans in 8 passes. At 50 megapixels a pass costs up to 0.2 s, or 0.8 s with arithmetic
+# coding, where encoders write only the usual scans. Bytes do not show the cost: an empty scan takes ten bytes.
 _MAX_SCANS = 100
 _MAX_PASSES = {False: 16.0, True: 6.0}
 _MAX_FILL = 1 << 20
-_NOT_FILL = re.compile(rb"[^\xff]")  # any number of 0xff may stand before a marker's code
-# Inside a scan, 0xff is followed by 0 or by a restart marker. Codes below C0 mean nothing: noise between intervals.
+_NOT_FILL = re.compile(rb"[^\xff]")  # any number of 0xff may precede a marker's code
+# Inside a scan, 0 or a restart marker follows 0xff. Codes below C0 have no meaning: they are noise between intervals.
 _SCAN_END = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _IN_SCAN = re.compile(rb"\xff+([\x01-\xbf\xd0-\xd7])")
 _MAX_NOISE = 1000
 
-# JFIF decides how colours are stored. Versions that libjpeg does not know draw a warning: all become 1.01.
+# JFIF determines how colours are stored. libjpeg warns about unknown versions, so all become 1.01.
 _JFIF = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
-# Adobe's numbers for how colours are stored, and the one that libjpeg takes any other for: YCbCr, YCCK.
+# By number of channels: Adobe's valid colour transforms, and the one that libjpeg uses for any other (YCbCr, YCCK).
 _ADOBE_TRANSFORMS = {3: (frozenset({0, 1}), 1), 4: (frozenset({0, 2}), 2)}
 
 
 @dataclass(frozen=True)
 class Segment:
-    """start: of its marker. end: behind its body."""
+    """A marker segment. start: offset of its marker. end: offset behind its body."""
 
     marker: int
     start: int
@@ -55,7 +55,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Component:
-    """One colour channel. number: its place in the frame. name: not always its own. across, down: sampling factors."""
+    """One colour channel. number: its index in the frame. name: not always unique. across, down: sampling factors."""
 
     number: int
     name: int
@@ -81,13 +81,13 @@ class Frame:
         return self.marker in _ARITHMETIC
 
     def segment(self) -> bytes:
-        """It as a file has it."""
+        """The header as a file stores it."""
         fields = (bytes([each.name, each.across << 4 | each.down, each.table]) for each in self.components)
         body = struct.pack(">BHHB", 8, self.size.height, self.size.width, len(self.components)) + b"".join(fields)
         return segment(self.marker, body)
 
     def mcus(self, components: Sequence[Component]) -> Size:
-        """How many MCUs (minimum coded units) a scan of these components has across and down (T.81, A.2)."""
+        """The number of MCUs (minimum coded units) across and down in a scan of these components (T.81, A.2)."""
         widest, tallest = (max(getattr(each, way) for each in self.components) for way in ("across", "down"))
         if len(components) > 1:
             return Size(-(-self.size.width // (8 * widest)), -(-self.size.height // (8 * tallest)))
@@ -98,10 +98,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan, ready to be written again.
+    """One scan, ready to write again.
 
-    tables: the segments before it. components: in the order of its header. restart_mcus: its restart interval, 0 for
-    none. head: its header. coded: its entropy-coded bytes, restart markers included.
+    tables: the segments before it. components: in the order of its header. restart_mcus: its restart interval; 0 for
+    none. head: its header. coded: its entropy-coded bytes with restart markers.
     """
 
     tables: bytes
@@ -113,17 +113,16 @@ class Scan:
 
 @dataclass(frozen=True)
 class Stream:
-    """The parts of a file that make pixels, put right where what is odd about them says nothing of the pixels.
+    """The parts of a file that produce pixels, with harmless faults corrected.
 
-    A broken profile or thumbnail must not cost the picture, and metadata is the larger part of the surface that a
-    hostile file could aim at.
+    A broken profile or thumbnail must not cost the picture. Metadata is also the larger part of the attack surface.
     """
 
     frame: Frame
     scans: tuple[Scan, ...]
 
     def joined(self) -> bytes:
-        """The file again, with an end marker whether or not it had one."""
+        """The cleaned file, always with an end marker."""
         head, *others = self.scans
         parts = [b"\xff\xd8", head.tables, self.frame.segment(), head.head, head.coded]
         for scan in others:
@@ -131,11 +130,10 @@ class Stream:
         return b"".join([*parts, b"\xff\xd9"])
 
     def intervals(self, scan: Scan) -> list[bytes]:
-        """The coded bytes of a scan between its restart markers, without these.
+        """The coded bytes of a scan, split at its restart markers, without the markers.
 
-        Noise between an interval and the restart marker that must follow is left out from its first marker on; so is a
-        marker that stands twice. Raises UnreadableImage where an interval is missing: their number is known, and their
-        markers are in order.
+        Leaves out noise before a restart marker, from the first marker in the noise on, and repeated markers. Raises
+        UnreadableImage if an interval is missing: the number of intervals is known, and markers are in order.
         """
         across, down = self.frame.mcus(scan.components)
         count = -(-across * down // scan.restart_mcus) if scan.restart_mcus else 1
@@ -154,7 +152,7 @@ class Stream:
         return found
 
     def with_intervals(self, intervals: Sequence[Sequence[bytes]]) -> Stream:
-        """It with other coded bytes in each scan."""
+        """A copy with other coded bytes in each scan."""
         pairs = zip(self.scans, intervals, strict=True)
         return replace(self, scans=tuple(replace(scan, coded=with_restarts(parts)) for scan, parts in pairs))
 
@@ -165,20 +163,20 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def with_restarts(intervals: Sequence[bytes]) -> bytes:
-    """Coded bytes with a restart marker between each two intervals."""
+    """Join intervals of coded bytes, with a restart marker between them."""
     parts = [part for number, each in enumerate(intervals) for part in (each, bytes([0xFF, 0xD0 + number % 8]))]
     return b"".join(parts[:-1])
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """All up to and including the first start of scan, as `_segments_from` has them."""
+    """The segments up to and including the first start of scan; see `_segments_from`."""
     return _segments_from(data, 2, _MAX_SEGMENTS)
 
 
 def _segments_from(data: bytes, position: int, most: int) -> Iterator[Segment]:
-    """The segments up to and including the next start of scan or the end marker, which also stands for the file's end.
+    """The segments up to and including the next start of scan or end marker. The file's end counts as an end marker.
 
-    Bytes between segments are skipped, as libjpeg does. Raises: UnreadableImage.
+    Skips bytes between segments, as libjpeg does. Raises UnreadableImage.
     """
     for _ in range(most):
         start = data.find(b"\xff", position)
@@ -199,22 +197,22 @@ def _segments_from(data: bytes, position: int, most: int) -> Iterator[Segment]:
         if marker == SOS:
             return
         position += length
-    raise damaged("JPEG", f"has more than {_MAX_SEGMENTS:,} segments beside its picture data")
+    raise damaged("JPEG", f"has more than {_MAX_SEGMENTS:,} segments besides its picture data")
 
 
 def read_frame(found: Segment) -> Frame:
-    """Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
+    """Read and check a frame header. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
     if len(found.body) < 6 or len(found.body) != 6 + 3 * found.body[5]:
         raise damaged("JPEG", "has a frame header of the wrong length")
     precision, height, width, count = struct.unpack_from(">BHHB", found.body)
     if found.marker not in _READABLE_FRAMES:
         raise UnsupportedFormat(
-            f"This JPEG is of a rare kind (lossless or hierarchical, marker {found.marker:02X}).",
-            hint="Save it as a usual JPEG (baseline or progressive), or as a PNG.",
+            f"This JPEG uses a rare coding (lossless or hierarchical, marker {found.marker:02X}).",
+            hint="Save it as a baseline or progressive JPEG, or as a PNG.",
         )
     if precision != 8:
         raise UnsupportedDepth(
-            f"This JPEG has {precision} bits per channel; 8 are read.", hint="Save it with 8 bits per channel."
+            f"This JPEG has {precision} bits per channel; only 8 are read.", hint="Save it with 8 bits per channel."
         )
     if count not in {1, 3, 4} or 0 in {width, height}:
         raise damaged("JPEG", f"claims {width}x{height} px in {count} colour channels")
@@ -224,23 +222,23 @@ def read_frame(found: Segment) -> Frame:
         for number, (name, factors, table) in enumerate(fields)
     )
     if not all(0 < factor <= 4 for each in components for factor in (each.across, each.down)):
-        raise damaged("JPEG", "has sampling factors out of 1 to 4")
+        raise damaged("JPEG", "has sampling factors outside 1 to 4")
     for way in ("across", "down"):
         factors = [getattr(each, way) for each in components]
         if any(max(factors) % factor for factor in factors):
             raise UnsupportedFormat(
-                f"This JPEG has colours at {min(factors)} to {max(factors)} of the full resolution {way}; "
-                "whole parts of it are read.",
-                hint="Save it as a usual JPEG (baseline or progressive), or as a PNG.",
+                f"This JPEG has sampling factors of {min(factors)} to {max(factors)} {way}; "
+                "colours are read at the full resolution, or 1/2, 1/3 or 1/4 of it.",
+                hint="Save it as a baseline or progressive JPEG, or as a PNG.",
             )
     return Frame(found.marker, Size(width, height), components)
 
 
 def read_stream(data: bytes, before: Sequence[Segment]) -> Stream:
-    """The scans of a file. before: its segments up to and including the first start of scan.
+    """Read the scans of a file. before: its segments up to and including the first start of scan.
 
-    A picture that is not progressive ends with the scan that gives its last colour channel, whatever follows. Raises:
-    UnreadableImage where a part is missing, or where the scans are more work than a picture is worth.
+    A picture that is not progressive ends with the scan of its last colour channel; later bytes are ignored. Raises
+    UnreadableImage if a part is missing, or if the scans cost too much work.
     """
     frames = [each for each in before if each.marker in FRAMES]
     if before[-1].marker != SOS or len(frames) != 1:
@@ -269,7 +267,7 @@ def read_stream(data: bytes, before: Sequence[Segment]) -> Stream:
 
 
 class _Progress:
-    """Which coefficients of which components the scans have given so far, to which bit (T.81, G.1.1.1)."""
+    """Tracks the coefficients that the scans have given so far, by component and bit (T.81, G.1.1.1)."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame, self._scans, self._passes = frame, 0, 0.0
@@ -281,7 +279,7 @@ class _Progress:
         self._scans += 1
         self._passes += sum(each.across * each.down for each in components) / self._blocks
         if self._scans > _MAX_SCANS or self._passes > _MAX_PASSES[self._frame.arithmetic]:
-            raise damaged("JPEG", f"has {self._scans} scans or more; real ones have about 10")
+            raise damaged("JPEG", f"has {self._scans} scans or more; real JPEGs have about 10")
         if last > 63 or first > last:
             raise damaged("JPEG", "has a scan of coefficients that do not exist")
         for each in components:
@@ -292,11 +290,11 @@ class _Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether no scan can follow. A progressive picture may always have one more."""
+        """Whether no scan can follow. False for a progressive picture, which may always have one more."""
         return not self._frame.progressive and not any(each.any() for each in self._missing_bits)
 
     def check(self, *, ended: bool) -> None:
-        """Raises UnreadableImage where something is missing."""
+        """Raise UnreadableImage if something is missing."""
         if any(each.any() for each in self._missing_bits) or (self._frame.progressive and not ended):
             raise damaged("JPEG", f"is cut off: its picture data end after {self._scans} scans, and more must follow")
 
@@ -304,12 +302,12 @@ class _Progress:
 def _scan_header(frame: Frame, body: bytes) -> tuple[tuple[Component, ...], bytes]:
     """The components of a scan, and its header. Raises UnreadableImage.
 
-    Outside of progressive files the last three bytes can have one value only, which some cameras get wrong.
+    Outside progressive files the last three bytes have one valid value. It is set here, as some cameras get it wrong.
     """
     count = body[0] if body else 0
     chosen = list[Component]()
     for name in body[1 : 1 + 2 * count : 2]:
-        # Where all channels have one name, they are meant in their order, as libjpeg takes them.
+        # If all channels have the same name, they count in their order, as in libjpeg.
         chosen += [each for each in frame.components if each.name == name and each not in chosen][:1]
     if not 0 < count <= 4 or len(chosen) != count or len(body) < (4 if frame.progressive else 1) + 2 * count:
         raise damaged("JPEG", "has a broken scan header")
@@ -317,9 +315,9 @@ def _scan_header(frame: Frame, body: bytes) -> tuple[tuple[Component, ...], byte
 
 
 def _coded(data: bytes, start: int, end: int) -> bytes | memoryview:
-    """The coded bytes of a scan: without copying them, as they are nearly all of the file, where they end as usual.
+    """The coded bytes of a scan. Usually not a copy, as they are nearly the whole file.
 
-    A fill byte at their end is none of them; nor is half of a pair that a cut has parted.
+    Leaves out fill bytes at the end, and half of a two-byte code that was cut.
     """
     coded = memoryview(data)[start:end]
     return bytes(coded).rstrip(b"\xff") if data[end - 1] == 0xFF else coded
@@ -341,7 +339,7 @@ def _kept(found: Segment, channels: int) -> bytes:
 
 
 def _adobe(body: bytes, channels: int) -> bytes:
-    """Adobe's segment, if libjpeg would obey it, with a number for how colours are stored that is one of Adobe's."""
+    """Adobe's segment with a valid colour transform; empty if libjpeg would ignore the segment."""
     if len(body) < 12 or channels == 1:
         return b""
     known, usual = _ADOBE_TRANSFORMS[channels]

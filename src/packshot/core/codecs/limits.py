@@ -1,4 +1,4 @@
-"""What an entry point accepts, and the checks that need nothing but the header."""
+"""The limits of an entry point, and the checks that need only the header."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from packshot.errors import (
     UnsupportedGrayscale,
 )
 
-# PNG colour types (PNG specification, third edition, table 9) and what people call them.
+# PNG colour types (PNG specification, third edition, table 9) and their names in messages.
 PNG_COLOUR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGBA"}
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an entry point accepts; checked on header bytes, before any pixel is decoded.
+    """The limits of an entry point, checked on header bytes before any pixel is decoded. Figures are inclusive.
 
-    max_bytes: size of the file, inclusive. None: no limit.
-    max_side_px: longest side allowed, inclusive. None: no limit.
-    min_side_px: shortest side allowed, inclusive. Below 32 px there is nothing for a network to see.
-    max_pixels: width x height allowed, inclusive: 50 million decode to 150 MB.
+    max_bytes: size of the file. None: no limit.
+    max_side_px: longest side allowed. None: no limit.
+    min_side_px: shortest side allowed. A network sees nothing in less than 32 px.
+    max_pixels: width x height allowed. 50 million pixels decode to 150 MB.
     formats: names in FORMATS.
     png_depths: allowed (colour type, bit depth) pairs of a PNG. None: every pair that the PNG specification allows.
     """
@@ -46,21 +46,21 @@ LIBRARY_LIMITS = Limits()
 
 
 def damaged(name: str, fault: str) -> UnreadableImage:
-    """The error for a file of the right kind that cannot be read: `fault` completes "This JPEG ..."."""
+    """The error for a file of the right format that cannot be read. `fault` completes "This JPEG ..."."""
     return UnreadableImage(
         f"This {name} {fault}.", hint="Export the picture again from its source and send the new file.", format=name
     )
 
 
 def letters(kind: bytes) -> str:
-    """The four letters by which a file names one of its parts, for a message; other bytes in hex."""
+    """The four-letter name of a part of a file, for messages; unprintable bytes in hex."""
     return "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in kind)
 
 
 def check_bytes(data: bytes, limits: Limits) -> None:
-    """Refuse an empty file and one over max_bytes. Raises EmptyFile, FileTooLarge."""
+    """Reject an empty file, and a file over max_bytes. Raises EmptyFile, FileTooLarge."""
     if not data:
-        raise EmptyFile("The file is empty: 0 bytes arrived.", hint="Choose the picture again and send it whole.")
+        raise EmptyFile("The file is empty: 0 bytes arrived.", hint="Choose the picture again and send the whole file.")
     if limits.max_bytes is not None and len(data) > limits.max_bytes:
         raise FileTooLarge(
             f"The file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted.",
@@ -71,7 +71,7 @@ def check_bytes(data: bytes, limits: Limits) -> None:
 
 
 def unsupported(kind: str, limits: Limits, **fields: str) -> UnsupportedFormat:
-    """The error for a file whose content is of a kind that is not accepted: `kind` completes "This file is ..."."""
+    """The error for a file whose kind is not accepted. `kind` completes "This file is ..."."""
     accepted = [row.title for name, row in FORMATS.items() if name in limits.formats and row.available]
     return UnsupportedFormat(
         f"This file is {kind}; accepted are {', '.join(accepted)}.",
@@ -82,7 +82,7 @@ def unsupported(kind: str, limits: Limits, **fields: str) -> UnsupportedFormat:
 
 
 def check_header(header: Header, limits: Limits) -> None:
-    """Raises UnsupportedDepth, UnsupportedGrayscale, ImageTooLarge, ImageTooSmall."""
+    """Check a header. Raises UnsupportedDepth, UnsupportedGrayscale, ImageTooLarge, ImageTooSmall."""
     if header.png_depth is not None and limits.png_depths is not None and header.png_depth not in limits.png_depths:
         raise _refused_depth(*header.png_depth)
     _check_size(header.size, limits)
@@ -114,7 +114,7 @@ def _check_size(size: Size, limits: Limits) -> None:
     if min(size) < limits.min_side_px:
         raise ImageTooSmall(
             f"The picture is {size} px; both sides must be at least {limits.min_side_px} px.",
-            hint="Send the original, or a larger version of it.",
+            hint="Send the original or a larger version.",
             min_side_px=limits.min_side_px,
             **figures,
         )
@@ -125,7 +125,7 @@ def _check_pixels(size: Size, limits: Limits) -> None:
     if pixels > limits.max_pixels:
         raise ImageTooLarge(
             f"The picture is {size} px, {pixels:,} in all; at most {limits.max_pixels:,} are accepted.",
-            hint="Scale it down.",
+            hint="Scale it down and send it again.",
             max_pixels=limits.max_pixels,
             width=size.width,
             height=size.height,

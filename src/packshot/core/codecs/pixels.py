@@ -1,6 +1,6 @@
-"""Pixels that a program holds already, PIL images and numpy arrays, as the rasters that files give.
+"""Converts PIL images and numpy arrays to the same rasters that files give.
 
-So a photo is treated alike however it comes: its colour profile, its orientation, its transparency.
+Colour profile, orientation and transparency are then treated alike for every kind of input.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from packshot.errors import UnreadableImage, UnsupportedFormat
 _AS_THEY_ARE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
 _PREMULTIPLIED = frozenset({"La", "RGBa"})
 _DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-# Modes without a loss on the way to another one, and that one.
+# Modes that convert without loss, and their target modes.
 _CONVERTED = {"1": "L", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
 _REFUSED = {
-    "I": 'It has no fixed white: make 16 bits of it, with image.convert("I;16"), or 8, with image.convert("L").',
-    "F": "It has no fixed white: scale it to 0..255 and make an array of numpy.uint8 of it.",
+    "I": 'It has no fixed white: convert it to 16 bits with image.convert("I;16"), or to 8 with image.convert("L").',
+    "F": "It has no fixed white: scale it to 0..255 and convert it to an array of numpy.uint8.",
 }
-# What PIL keeps of a PNG's colours, as the chunks that it has read them from.
+# PIL's names for a PNG's colours, and how to rebuild the chunks that they came from.
 _COLOUR_CHUNKS: Mapping[str, tuple[bytes, Callable[[Any], bytes] | None]] = {
     "icc_profile": (b"iCCP", None),
     "srgb": (b"sRGB", lambda intent: bytes([intent])),
     "gamma": (b"gAMA", lambda value: struct.pack(">I", round(100_000 * value))),
     "chromaticity": (b"cHRM", lambda values: struct.pack(">8I", *(round(100_000 * value) for value in values))),
 }
-# Values of one colour that is transparent, beside gray or RGB.
+# PIL's name for the one transparent colour of a gray or RGB picture.
 _KEY_COLOUR = "transparency"
 
 
 def raster_from_image(image: Image.Image, limits: Limits) -> Raster:
-    """The pixels of a PIL image: the frame that it shows, with the colour profile and the EXIF block that it carries.
+    """The pixels of a PIL image: its current frame, with its colour profile and EXIF block.
 
-    Its size is checked before it is loaded. It is not changed, but for being loaded.
+    Checks the size, then loads the image and changes nothing else about it.
 
-    Raises: ImageTooLarge, ImageTooSmall, UnreadableImage where it is damaged or closed, UnsupportedFormat for a mode
+    Raises ImageTooLarge, ImageTooSmall, UnreadableImage if the image is damaged or closed, UnsupportedFormat for a mode
     without a fixed white.
     """
     check_header(pixels_header(image), limits)
@@ -64,9 +64,10 @@ def raster_from_image(image: Image.Image, limits: Limits) -> Raster:
 
 
 def raster_from_array(array: npt.NDArray[Any], limits: Limits) -> Raster:
-    """The pixels of an array in sRGB: uint8, uint16 or bool; (H, W) or (H, W, 1) gray, (H, W, 3) RGB, (H, W, 4) RGBA.
+    """The pixels of an array in sRGB.
 
-    Raises: ImageTooLarge, ImageTooSmall; TypeError for any other array, which says how to convert it.
+    array: uint8, uint16 or bool; (H, W) or (H, W, 1) gray, (H, W, 3) RGB, (H, W, 4) RGBA. Raises ImageTooLarge,
+    ImageTooSmall; for any other array TypeError, whose message says how to convert it.
     """
     _check_array(array)
     check_header(pixels_header(array), limits)
@@ -91,7 +92,7 @@ def pixels_header(photo: Image.Image | npt.NDArray[Any] | Raster) -> Header:
 def _loading() -> Iterator[None]:
     try:
         yield
-    except (*DECODER_ERRORS, AssertionError) as error:  # the last one where its file was closed
+    except (*DECODER_ERRORS, AssertionError) as error:  # AssertionError: its file was closed
         raise UnreadableImage(
             f"This PIL image cannot be loaded: {str(error) or 'its file is closed'}.",
             hint="It may be damaged or cut off, or its file was closed before it was loaded.",
@@ -99,7 +100,7 @@ def _loading() -> Iterator[None]:
 
 
 def _samples(image: Image.Image) -> tuple[UInt8, UInt8 | None]:
-    """Samples and alpha as Raster has them."""
+    """Samples and alpha, as in Raster."""
     mode = image.mode
     if mode in _REFUSED:
         raise UnsupportedFormat(f"This PIL image has the mode {mode}.", hint=_REFUSED[mode], kind=mode)
@@ -117,13 +118,13 @@ def _samples(image: Image.Image) -> tuple[UInt8, UInt8 | None]:
         image = image.convert({"L": "LA", "RGB": "RGBA"}[image.mode])
     if image.mode not in _AS_THEY_ARE:
         raise UnsupportedFormat(
-            f"This PIL image has the mode {mode}, which is not read.", hint='Use image.convert("RGB").', kind=mode
+            f"This PIL image has the mode {mode}, which is not supported.", hint='Use image.convert("RGB").', kind=mode
         )
     return split(np.asarray(image)) if image.mode != "CMYK" else (np.asarray(image), None)
 
 
 def _colours(info: Mapping[Any, Any], samples: UInt8) -> tuple[bytes | None, Space | None]:
-    """The profile that the image carries, or the colours that a PNG gave by numbers."""
+    """The image's profile, or the colour space that a PNG gave by numbers."""
     mode = "L" if samples.ndim == 2 else "RGB" if samples.shape[2] == 3 else "CMYK"
     icc = info.get("icc_profile") or None
     if mode == "CMYK" or (icc is not None and fits(icc, mode)):
@@ -137,7 +138,7 @@ def _where_not(values: npt.NDArray[Any], key: object) -> UInt8:
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """The block that the image carries. PIL keeps that of a TIFF, and a PNG's older kind, elsewhere than the others."""
+    """The image's EXIF block. PIL keeps it in another place for TIFF, and for the older kind of block in PNG."""
     block = image.info.get("exif")
     if block is None and (hasattr(image, "tag_v2") or "Raw profile type exif" in image.info):
         block = image.getexif().tobytes()
@@ -148,22 +149,22 @@ def _check_array(array: npt.NDArray[Any]) -> None:
     gray_or_colour = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {1, 3, 4})
     if not gray_or_colour:
         raise TypeError(
-            f"An array of shape {array.shape} is no photo: give (height, width), (height, width, 3) in RGB or "
+            f"An array of shape {array.shape} is not a photo: pass (height, width), (height, width, 3) in RGB or "
             f"(height, width, 4) in RGBA{_mend_shape(array)}."
         )
     if array.dtype.kind == "f":
         raise TypeError(
-            f"An array of {array.dtype} has no fixed white: where white is 1, give "
+            f"An array of {array.dtype} has no fixed white: if white is 1, pass "
             "(255 * array).round().astype(numpy.uint8)."
         )
     if array.dtype.newbyteorder("=") not in {np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_)}:
         raise TypeError(
-            f"An array of {array.dtype} is no photo: give numpy.uint8 or numpy.uint16, such as "
-            "array.astype(numpy.uint8) where white is 255."
+            f"An array of {array.dtype} is not a photo: pass numpy.uint8 or numpy.uint16, such as "
+            "array.astype(numpy.uint8) if white is 255."
         )
 
 
 def _mend_shape(array: npt.NDArray[Any]) -> str:
     if array.ndim == 3 and array.shape[0] in {1, 3, 4}:
         return ", such as array.transpose(1, 2, 0)"
-    return "; for several photos there is packshot.remove_many" if array.ndim == 4 else ""
+    return "; for several photos, use packshot.remove_many" if array.ndim == 4 else ""

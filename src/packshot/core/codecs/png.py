@@ -1,9 +1,9 @@
-"""PNG (W3C, third edition): chunks are checked here, pixels are decoded by Pillow from the chunks that make pixels.
+"""PNG (W3C, third edition): checks the chunks; Pillow decodes only the chunks that produce pixels.
 
-Damage outside of the pixels costs nothing but the chunk that has it. Half a picture is never taken for a whole one.
+Damage outside the pixels costs only the damaged chunk. Half a picture never counts as a whole one.
 
-PNG is written here, because encoding is the largest cost outside the network: one filter for all rows and ISA-L's
-deflate take 22 ms for a cutout of 1999x1999 px where Pillow takes 120 at its fastest (docs/decisions/0002-codecs.md).
+This module also writes PNG, because encoding is the largest cost outside the network. One filter for all rows and
+ISA-L's deflate take 22 ms for a cutout of 1999x1999 px. Pillow takes at least 120 ms (docs/decisions/0002-codecs.md).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from packshot.errors import UnreadableImage
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depths by colour type: gray, RGB, palette, gray with alpha, RGBA (table 9 of the specification).
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
-# The chunks that make pixels. Text, profiles and animation never reach the decoder, whatever they inflate to.
+# The chunks that produce pixels. Text, profiles and animation never reach the decoder, however large they inflate.
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
-_MAX_CHUNKS = 50_000  # 50 MB in the 8 kB of libpng are 6,400; four million empty ones took 1 GB and 11 s
+_MAX_CHUNKS = 50_000  # 50 MB in libpng's 8 kB chunks are 6,400; four million empty chunks took 1 GB and 11 s
 _HEADER_END = 33
 _PIECE_BYTES = 1 << 20
-_SPARE_BYTES = 1 << 20  # some writers put more bytes into the stream than the rows have
+_SPARE_BYTES = 1 << 20  # some writers store more bytes than the rows have
 _PALETTE, _FILTER_UP = 3, 2
 # Left, top, and steps across and down of each pass (section 8.2).
 _ONE_PASS = ((0, 0, 1, 1),)
@@ -45,7 +45,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def header(data: bytes) -> Header:
-    """Size and depth from IHDR, and the EXIF block's orientation. Raises UnreadableImage."""
+    """Read size and depth from IHDR, and the orientation from EXIF. Raises UnreadableImage."""
     first = next(_chunks(data[:_HEADER_END]), None)
     if first is None or first.name != b"IHDR" or len(first.body) != 13:
         raise damaged("PNG", "does not begin with its header chunk")
@@ -72,11 +72,11 @@ def pixels(data: bytes, header: Header) -> Raster:
     interlaced = first[b"IHDR"][-1] == 1
     expected_bytes = _inflated_bytes(header, interlaced)
     if len(intact) < len(every):
-        # A damaged chunk may have been one of pixels whose name is damaged, which the pixels' own checksum tells.
+        # The damage may have hit the name of a pixel chunk. The checksum of the pixels' own stream shows that.
         _check_all_rows_came(chunks, expected_bytes, by_checksum=True)
     colours = png_metadata.colours(first, gray=_depth(header)[0] in {0, 4})
     samples, alpha = _decoded(chunks, header, first.get(b"tRNS"), expected_bytes, colours)
-    # Rows that never came stay 0. Palette indices are colours by now, and interlaced rows come in another order.
+    # Missing rows stay 0. The test cannot use palettes (already colours) or interlaced rows (in another order).
     rows_tell = not interlaced and _depth(header)[0] != _PALETTE and samples[-1].any()
     if chunks[-1].name != b"IEND" or not rows_tell:
         _check_all_rows_came(chunks, expected_bytes)
@@ -86,14 +86,14 @@ def pixels(data: bytes, header: Header) -> Raster:
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
-    """Encode as gray, RGB or RGBA of straight alpha, 8 bits per channel."""
+    """Encode as gray, RGB or straight-alpha RGBA, 8 bits per channel."""
     samples = join(rgb, alpha)
     height, width = samples.shape[:2]
     colour_type = {1: 0, 3: 2, 4: 6}[samples.size // (height * width)]
     chunks = [
         _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)),
-        # sRGB with rendering intent 1, relative colorimetric: 13 bytes which keep colour-managed editors from asking,
-        # and shops with wide-gamut screens from guessing.
+        # sRGB with rendering intent 1, relative colorimetric. Without these 13 bytes, colour-managed editors ask for a
+        # colour space, and wide-gamut screens guess one.
         b"" if colour_type == 0 else _chunk(b"sRGB", b"\x01"),
         _chunk(b"eXIf", exif) if exif else b"",
         _chunk(b"IDAT", deflate(_filtered(samples.reshape(height, -1)))),
@@ -103,10 +103,10 @@ def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) 
 
 
 def _filtered(rows: UInt8) -> UInt8:
-    """Each row as its difference, modulo 256, to the one above; the filter's number before each row.
+    """The difference of each row to the row above, modulo 256, with the filter's number before each row.
 
-    The one filter that vectorises whole and never loses by much on photos: "average" and "Paeth" save 4 % and cost
-    more than the deflate itself in numpy.
+    Only this filter vectorises completely and never loses much on photos. "Average" and "Paeth" save 4 %, and in numpy
+    they cost more than the deflate itself.
     """
     filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _FILTER_UP
@@ -116,7 +116,7 @@ def _filtered(rows: UInt8) -> UInt8:
 
 
 class _Chunk(NamedTuple):
-    """intact: whether its checksum is right."""
+    """A chunk with its length and checksum. intact: whether the checksum is right."""
 
     name: bytes
     raw: bytes
@@ -128,7 +128,7 @@ class _Chunk(NamedTuple):
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
-    """One chunk, its length before it and its checksum after."""
+    """The bytes of a chunk, with its length and checksum."""
     return b"".join([struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))])
 
 
@@ -136,10 +136,10 @@ _END = _chunk(b"IEND", b"")
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Every chunk up to IEND, checksums verified (Pillow does not verify those of the pixels).
+    """Every chunk up to IEND, with its checksum verified (Pillow does not verify those of the pixels).
 
-    Behind pixels the file may end in any way: the pixels tell whether they are all there. A wrong checksum before IEND
-    is passed on with a chunk that makes no pixels, and raised with any other.
+    Behind the first pixels the file may end anywhere: the pixels show whether they are complete. A chunk with a wrong
+    checksum is yielded as not intact if it holds no pixels. Any other raises UnreadableImage.
     """
     position, name, count, pixels_begun = len(_SIGNATURE), b"", 0, False
     while name != b"IEND" and position < len(data):
@@ -151,7 +151,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
             if pixels_begun and (not is_chunk or name == b"IEND" or (end > len(data) and name != b"IDAT")):
                 return
             if end > len(data):
-                raise damaged("PNG", f"is cut off: it goes on to byte {end:,} at least, and the file has {len(data):,}")
+                raise damaged("PNG", f"is cut off: it needs at least {end:,} bytes, and the file has {len(data):,}")
             if not (is_chunk and is_ancillary):
                 raise damaged(
                     "PNG", f"is damaged: the checksum of its chunk {letters(name)} at byte {position:,} is wrong"
@@ -163,9 +163,9 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _in_their_place(chunks: Iterable[_Chunk]) -> Iterator[_Chunk]:
-    """All but colours behind the palette or the pixels, and a key colour behind the pixels (section 5.6).
+    """Drop chunks of colours behind the palette or pixels, and a key colour behind the pixels (section 5.6).
 
-    They say nothing there: most programs have shown the pixels by then.
+    They have no effect there: most programs have shown the pixels by then.
     """
     too_late: frozenset[bytes] = frozenset()
     for chunk in chunks:
@@ -178,7 +178,7 @@ def _in_their_place(chunks: Iterable[_Chunk]) -> Iterator[_Chunk]:
 
 
 def _orientation(data: bytes) -> int:
-    """EXIF's orientation, from chunks whose own checksum is right. Those with pixels are passed over unread."""
+    """EXIF's orientation, from chunks with a correct checksum. Skips chunks of pixels unread."""
     position, found = len(_SIGNATURE), []
     for _ in range(_MAX_CHUNKS):
         name = data[position + 4 : position + 8]
@@ -201,26 +201,27 @@ def _zlib_stream(chunks: list[_Chunk]) -> bytes:
 
 
 def _check_all_rows_came(chunks: list[_Chunk], expected: int, *, by_checksum: bool = False) -> None:
-    """Count what the pixels' zlib stream inflates to, a piece at a time; by_checksum: to its own end.
+    """Check that no row is missing: inflate the zlib stream of the pixels in pieces, and count the bytes.
 
-    Pillow takes a stream that ends early for a whole picture, if it ends between two rows. The count costs 27 ms at
-    1999x1999 px beside 110 for decoding, so it is made only where rows may be missing.
+    by_checksum: inflate to the stream's end and verify its checksum. Pillow accepts a stream that ends early between
+    two rows. The count costs 27 ms at 1999x1999 px, next to 110 ms for decoding, so it runs only if rows may be
+    missing. Raises UnreadableImage.
     """
     found, stream, most = 0, _zlib_stream(chunks), expected + (_SPARE_BYTES if by_checksum else 0)
-    # Behind zlib's header of two bytes comes plain deflate, which has no checksum.
+    # Behind zlib's two-byte header comes raw deflate, which has no checksum.
     inflate = isal_zlib.decompressobj() if by_checksum else isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     stream = stream if by_checksum else stream[2:]
     try:
         for start in range(0, len(stream), _PIECE_BYTES):
             piece, came = stream[start : start + _PIECE_BYTES], 0
-            # The bytes that came may be all that there was room for, with no byte left to read but more to come.
+            # A full output piece may leave more bytes to come, even without any input left.
             while found < most and (piece or came == _PIECE_BYTES) and not inflate.eof:
                 came = len(inflate.decompress(piece, _PIECE_BYTES))
                 found, piece = found + came, inflate.unconsumed_tail
-    except isal_zlib.error as error:  # type: ignore[misc]  # the stub has an instance where the class is meant
+    except isal_zlib.error as error:  # type: ignore[misc]  # the stub declares an instance, not the class
         raise damaged("PNG", f"is damaged ({error})") from error
     if found < expected or (by_checksum and not inflate.eof):
-        raise damaged("PNG", f"is cut off: {found:,} of {expected:,} bytes of its pixels are there")
+        raise damaged("PNG", f"is cut off: {found:,} of {expected:,} bytes of its pixels are present")
 
 
 def _inflated_bytes(header: Header, interlaced: bool) -> int:
@@ -236,12 +237,12 @@ def _inflated_bytes(header: Header, interlaced: bool) -> int:
 def _decoded(
     chunks: list[_Chunk], header: Header, trns: bytes | None, expected: int, colours: Colours
 ) -> tuple[UInt8, UInt8 | None]:
-    """What `_samples` returns. Raises UnreadableImage."""
+    """Decode the pixels; returns what `_samples` returns. Raises UnreadableImage."""
     parts = [chunk.raw for chunk in chunks if chunk.name in _PIXEL_CHUNKS]
     try:
         return _samples(b"".join([_SIGNATURE, *parts, _END]), header, trns, colours)
     except UnreadableImage:
-        # All chunks are as they were written. If all rows are there, only the end of their zlib stream is wrong.
+        # All chunks are intact. If no row is missing, only the end of their zlib stream is wrong.
         rows = _rows(chunks, expected)
         if rows is None:
             raise
@@ -251,7 +252,7 @@ def _decoded(
 
 
 def _rows(chunks: list[_Chunk], expected: int) -> bytes | None:
-    """The filtered rows without a look at the checksum behind them; None where they are not all there."""
+    """The filtered rows, without verifying the checksum behind them; None if some are missing."""
     try:
         rows = zlib.decompressobj(-zlib.MAX_WBITS).decompress(_zlib_stream(chunks)[2:], expected)
     except zlib.error:
@@ -262,7 +263,7 @@ def _rows(chunks: list[_Chunk], expected: int) -> bytes | None:
 def _samples(stream: bytes, header: Header, trns: bytes | None, colours: Colours) -> tuple[UInt8, UInt8 | None]:
     """Samples, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None, of a PNG that holds only pixels.
 
-    trns: the body of its tRNS chunk, which makes one colour transparent. Raises: UnreadableImage.
+    trns: the body of its tRNS chunk, which makes one colour transparent. Raises UnreadableImage.
     """
     colour_type, bit_depth = _depth(header)
     if colour_type == _PALETTE:
@@ -292,10 +293,10 @@ def _shallow(stream: bytes, header: Header) -> UInt8:
 
 
 def _deep(stream: bytes, header: Header) -> npt.NDArray[np.uint16]:
-    """All 16 bits of each sample. Pillow has no such pictures in colour, but it unpacks what it is told to.
+    """All 16 bits of each sample. Pillow has no 16-bit colour pictures, but its raw modes can unpack them.
 
-    A gray sample and its alpha are four bytes, as an RGBA pixel's are; RGB and RGBA are read twice, once for the upper
-    bytes and once for the lower, which "16L" (little endian) takes for the upper ones.
+    A gray sample and its alpha have four bytes, like an RGBA pixel. RGB and RGBA are read twice: once for the upper
+    bytes, and once for the lower ones, which "16L" (little endian) reads as the upper ones.
     """
     depth = _depth(header)
     if depth == (0, 16):
@@ -318,7 +319,7 @@ def _unpacked(stream: bytes, header: Header, raw_mode: str | None) -> npt.NDArra
 
 
 def _key(samples: npt.NDArray[Any], trns: bytes, bit_depth: int) -> UInt8 | None:
-    """Alpha of a picture in which one colour, given at the file's own depth, means "transparent"."""
+    """Alpha of a picture with one transparent colour, which `trns` gives at the file's own depth."""
     channels = 1 if samples.ndim == 2 else 3
     if len(trns) < 2 * channels:
         return None

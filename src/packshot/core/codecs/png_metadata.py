@@ -1,4 +1,4 @@
-"""A PNG's colours and its EXIF block, from the chunks beside its pixels (PNG specification, third edition)."""
+"""Reads a PNG's colours and its EXIF block from the chunks without pixels (PNG specification, third edition)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from packshot.core.codecs.exif import without_prefix
 from packshot.core.codecs.ifd import byte_order
 
 COLOUR_CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
-# ImageMagick and others write "Raw profile type exif" and "... APP1": a name, a number of bytes, and these in hex.
+# ImageMagick and others write "Raw profile type exif" and "... APP1": a name, a number of bytes, and the bytes in hex.
 _RAW_PROFILE = re.compile(rb"\s{0,9}[^\n]{1,80}\n\s{0,20}\d{1,10}\n")
 _RAW_EXIF = frozenset({b"raw profile type exif", b"raw profile type app1"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 EXIF_CHUNKS = _TEXTS | {b"eXIf"}
-_MOST_INFLATED = 1032  # bytes that deflate can make of one
+_MOST_INFLATED = 1032  # the most bytes that deflate can make from one byte
 _MAX_TEXT_BYTES = 4 << 20  # of all such texts of a file together; a camera's block in hex has 130 kB
-# The exponent that is meant by sRGB (100,000 / 2.2), and how far others write it. Displays reach from 1 to 2.8.
+# The exponent for sRGB (100,000 / 2.2), and how far programs deviate from it. Displays range from 1 to 2.8.
 _SRGB_GAMA, _NEAR_SRGB_GAMA = 45_455, 909
 _LEAST_GAMA, _MOST_GAMA = 20_000, 400_000
 _SAME_XY = 0.003
 
 
 class Colours(NamedTuple):
-    """The colours that a file says it has; all None is sRGB.
+    """The colours that a file declares; with neither space nor profile: sRGB.
 
-    space: to convert from; narrow: its black and white are 16 and 235 of 256. icc: a profile, instead of a space.
+    space: to convert from. narrow: its black and white are 16 and 235 of 256. icc: a profile, in place of a space.
     """
 
     space: Space | None = None
@@ -38,13 +38,13 @@ class Colours(NamedTuple):
 
 
 def colours(chunks: Mapping[bytes, bytes], *, gray: bool) -> Colours:
-    """The first of cICP, iCCP, sRGB and gAMA with cHRM that says something is obeyed (section 4.3); nothing is sRGB.
+    """The colours from the first valid source: cICP, iCCP, sRGB, or gAMA with cHRM (section 4.3); else sRGB.
 
-    Parameters: chunks, the bodies of a file's chunks by name; gray, whether it has no colours.
-    Raises: UnsupportedFormat for high dynamic range.
+    chunks: the bodies of a file's chunks by name. gray: whether the file is gray. Raises UnsupportedFormat for high
+    dynamic range.
     """
     numbers = chunks.get(b"cICP", b"")
-    # The third number is the matrix: RGB is 0, and a PNG has nothing else. The fourth says whether black is 0.
+    # The third number is the matrix: 0 is RGB, the only one in a PNG. The fourth says whether black is 0.
     space = by_number(numbers[0], numbers[1]) if len(numbers) == 4 and numbers[2] == 0 else None
     if space is not None:
         return _without_srgb(space, narrow=numbers[3] == 0, gray=gray)
@@ -70,7 +70,7 @@ def _profile(iccp: bytes) -> bytes | None:
 
 
 def _inflated(stream: bytes, most: int) -> tuple[bytes, bool]:
-    """The content of a zlib stream, `most` bytes of it, and whether that is all."""
+    """The first `most` bytes of a zlib stream's content, and whether they are all."""
     inflate = zlib.decompressobj()
     try:
         return inflate.decompress(stream, most), inflate.eof
@@ -79,11 +79,11 @@ def _inflated(stream: bytes, most: int) -> tuple[bytes, bool]:
 
 
 def _space(gama: bytes, chrm: bytes) -> Space:
-    """The colours of gAMA and cHRM, each of which counts without the other. What makes no sense is passed over."""
+    """The colour space from gAMA and cHRM, which count independently. Skips invalid values."""
     primaries, white = _primaries(chrm)
     value = int.from_bytes(gama, "big") if len(gama) == 4 else 0
     space = Space("gAMA and cHRM", primaries, white, 100_000 / value if _LEAST_GAMA <= value <= _MOST_GAMA else None)
-    # 1/2.2 beside sRGB's primaries, or beside none, has always been written for sRGB itself.
+    # Programs have always written 1/2.2 with sRGB's primaries, or without primaries, for sRGB itself.
     near = abs(value - _SRGB_GAMA) <= _NEAR_SRGB_GAMA and space.has_srgb_primaries
     return space._replace(gamma=None) if near else space
 
@@ -100,9 +100,9 @@ def _primaries(chrm: bytes) -> tuple[Primaries, tuple[float, float]]:
 
 
 def exif(chunks: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """The EXIF block, from its TIFF header on, of eXIf, or of a text in which older programs kept it.
+    """The EXIF block, from its TIFF header on, in eXIf or in a text of older programs; else None.
 
-    chunks: names and bodies of a file's chunks, in its order.
+    chunks: names and bodies of a file's chunks, in the file's order.
     """
     found = list(chunks)
     blocks = [without_prefix(body) for name, body in found if name == b"eXIf"]
@@ -116,7 +116,7 @@ def _raw_profiles(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
         keyword, _, rest = body.partition(b"\0") if name in _TEXTS else (b"", b"", b"")
         if keyword.lower() in _RAW_EXIF and room > 0:
             text = _text(name, rest, room)
-            # A stream that turns out to be broken has cost the work and given nothing.
+            # A broken stream gives no text, but has cost the work.
             room -= len(text) or min(room, _MOST_INFLATED * len(rest))
             start = _RAW_PROFILE.match(text)
             block = _from_hex(text[start.end() :]) if start else None
@@ -125,7 +125,7 @@ def _raw_profiles(chunks: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
 
 
 def _text(name: bytes, body: bytes, most: int) -> bytes:
-    """The text behind the keyword of a tEXt, zTXt or iTXt chunk (section 11.3.3), if it has `most` bytes at most."""
+    """The first `most` bytes of the text behind the keyword in a tEXt, zTXt or iTXt chunk (section 11.3.3)."""
     packed = name == b"zTXt"
     if name == b"iTXt":
         packed = body[:1] == b"\1"

@@ -1,7 +1,7 @@
-"""The EXIF tag Software of a file: the program that made it. packshot's command line knows its own outputs by it.
+"""Reads the EXIF tag Software, which names the program that made a file. The command line finds its own outputs by it.
 
-It is found by its way from the file's beginning: a few small pieces are read and nothing is decoded, so that a folder
-of photos can be looked through. What may be read of one file is bounded, whatever the file claims.
+Reads a few small pieces from the file's start and decodes nothing, so that it can check a whole folder of photos. The
+amount read per file is limited, regardless of the file's claims.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from packshot.core.codecs.formats import sniff
 from packshot.core.codecs.ifd import TEXT, byte_order
 
 PACKSHOT = "packshot"
-"""The name in outputs of the command line. It has no version: outputs stay the same from release to release."""
+"""The program name in outputs of the command line. Without a version, outputs stay the same between releases."""
 
 Read = Callable[[int, int], bytes]
-"""Bytes of a file: from an offset, at most so many; fewer at its end."""
+"""Reads bytes of a file: from an offset, at most a number of bytes; fewer at the file's end."""
 
 _TAG = 0x0131
-# The name is among the first tags, in the order of their numbers. A longer name than this is not packshot's.
+# Tags are sorted by number, so Software is among the first. A longer name is not packshot's.
 _MAX_TAGS, _MAX_NAME_BYTES = 100, 64
-# Segments of a JPEG, chunks of a PNG or WebP before the block. packshot's own files have 1, 2 and at most 3.
+# Segments of a JPEG, or chunks of a PNG or WebP, up to EXIF. packshot's own files have 1, 2 and at most 3.
 _MAX_BLOCKS = 16
-_META_BYTES = 4096  # of an AVIF, in which its parts are listed; in packshot's own files they take 400
+_META_BYTES = 4096  # of an AVIF, for the list of its parts; packshot's own files need 400
 _PNG_SIGNATURE_BYTES, _RIFF_HEADER_BYTES = 8, 12
 
 
 def read_software(read: Read) -> str | None:
-    """The tag Software of a file in a format of outputs; None where it has none, or is no such file.
+    """The tag Software of a file in an output format; None without the tag, or for any other file.
 
-    Read are the first KB for the format, and then:
-    JPEG: the marker and length of up to 16 segments, up to the one with EXIF. PNG and WebP: name and length of up to
-    16 chunks, a PNG's before its pixels. TIFF: the first directory. AVIF: 4 KiB, in which its parts are listed.
-    Of the block with EXIF: its header, up to 100 tags of its first directory, and the name.
+    Reads the first KB to find the format, and then:
+    JPEG: marker and length of up to 16 segments, up to the one with EXIF. PNG and WebP: name and length of up to 16
+    chunks, in a PNG only before its pixels. TIFF: the first directory. AVIF: 4 KiB, for the list of its parts.
+    EXIF block: its header, up to 100 tags of its first directory, and the name.
     """
     kind = sniff(read(0, 1024))
     find = _BLOCKS.get(kind.name) if kind else None
@@ -102,7 +102,7 @@ _BLOCKS: dict[str, Callable[[Read], int | None]] = {
 
 
 def _software(read: Read, start: int) -> str | None:
-    """The tag in the block that begins at `start` of the file. Raises struct.error where the block ends early."""
+    """The tag in the block at offset `start` of the file. Raises struct.error if the block ends early."""
     head = read(start, 8)
     order = byte_order(head)
     if order is None:

@@ -1,7 +1,7 @@
-"""TIFF (revision 6.0): the first page, from a directory that is written anew out of values that were checked here.
+"""TIFF (revision 6.0): reads the first page, through a new directory that holds only checked values.
 
-Pillow and libtiff see no other tag and no other page: the file's own directory may name a thousand pages, tiles of
-gigabytes, or kinds of compression that nobody fuzzed. TIFFs are written here too, without any library.
+Pillow and libtiff see no other tag and no other page. The file's own directory may name a thousand pages, tiles of
+gigabytes, or kinds of compression that were never fuzzed. This module also writes TIFFs, without any library.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ _WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE_KIND, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _DEPTHS = {0: (1, 2, 4, 8, 16), _GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE_KIND: (1, 2, 4, 8), _CMYK: (8, 16)}
 _DEPTHS[_YCBCR] = (8,)
 _CHANNELS = {0: 1, _GRAY: 1, _RGB: 3, _PALETTE_KIND: 1, _CMYK: 4, _YCBCR: 3}
-_MAX_EXTRAS = 3  # samples beside the colours
+_MAX_EXTRAS = 3  # samples besides the colours
 _MAX_TILE_PX = 4096
 _MAX_PIECES = 1_000_000
-_MAX_VALUES = 16  # of tags that say something of each channel
-# Pieces that look the same may share their bytes, which are then read, and counted, once for each of them.
+_MAX_VALUES = 16  # of tags with one value per channel
+# Identical pieces may share their bytes. These are read, and counted here, once per piece.
 _SPARE_BYTES = 4_000_000
-# A progressive JPEG is decoded once for each of its scans, of which encoders write ten.
+# A progressive JPEG is decoded once per scan. Encoders write ten scans.
 _MAX_SCANS, _MAX_SCANS_OF_ALL_PAGES, _SCAN = 16, 200_000, re.compile(rb"\xff\xda")
-# The same two bytes of a sample with the other one taken for the upper.
+# Pillow's byte orders, swapped: they read a sample's lower byte as its upper byte.
 _OTHER_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 _HEADER_BYTES, _HORIZONTAL, _STRAIGHT = 8, 2, 2
-_STRIP_BYTES = 256 << 10  # before compression; readers hold a strip whole, and smaller ones compress as well
+_STRIP_BYTES = 256 << 10  # before compression; readers hold a whole strip, and larger strips compress no better
 
 
 _Places = npt.NDArray[np.int64]
@@ -67,7 +67,7 @@ class _Tags:
     found: dict[int, Entry]
 
     def all(self, tag: int) -> tuple[int, ...]:
-        """The values of a tag that has a few."""
+        """The values of a tag, at most _MAX_VALUES of them."""
         if tag not in self.found:
             return ()
         entry = self.found[tag]
@@ -80,7 +80,7 @@ class _Tags:
         return next(iter(self.all(tag)), default)
 
     def many(self, tag: int) -> _Places:
-        """The values of a tag that may have one for each piece."""
+        """The values of a tag that may have one per piece; empty if the tag is missing or has too many."""
         entry = self.found.get(tag)
         kind = {SHORT: "u2", LONG: "u4"}.get(entry.kind) if entry else None
         if entry is None or kind is None or entry.count > _MAX_PIECES:
@@ -90,10 +90,10 @@ class _Tags:
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """How samples lie in a file, all of it checked.
+    """The checked layout of the samples in a file.
 
-    kind: photometric number. alpha: None, "straight" or "premultiplied". size: of the picture; piece: of a strip or a
-    tile, px. offsets, counts: place and length in bytes of each.
+    kind: photometric number. alpha: None, "straight" or "premultiplied". size: of the picture, in px. piece: size of a
+    strip or tile, in px. offsets, counts: position and length of each piece, in bytes.
     """
 
     kind: int
@@ -111,12 +111,12 @@ class _Layout:
 
     @property
     def shown(self) -> int:
-        """How many of a pixel's samples make its colour and alpha."""
+        """The number of samples per pixel that hold its colour and alpha."""
         return _CHANNELS[self.kind] + (self.alpha is not None)
 
 
 def header(data: bytes) -> Header:
-    """Size, and that all the pixels' bytes are there. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
+    """Read the size; check that no pixels are missing. Raises UnreadableImage, UnsupportedFormat, UnsupportedDepth."""
     return Header("tiff", _layout(data, _tags(data)).size).turned(exif_block.read_orientation(data))
 
 
@@ -125,7 +125,7 @@ def pixels(data: bytes, header: Header) -> Raster:
     tags = _tags(data)
     layout = _layout(data, tags)
     unpack = _deep if layout.bits == 16 else _shallow
-    # Pillow turns the indices of a palette to colours, but not where another sample stands beside each.
+    # Pillow converts palette indices to colours, but not if each index comes with another sample.
     indexed = layout.kind == _PALETTE_KIND and layout.channels > 1
     stored = replace(layout, kind=_GRAY) if indexed else layout
     if _is_known(stored):
@@ -136,15 +136,15 @@ def pixels(data: bytes, header: Header) -> Raster:
         read = _by_pixel(unpack(_stream(data, tags, row), replace(header, size=row.size)), stored)
     samples, alpha = _finish(_in_colour(read, tags) if indexed else read, layout)
     profile = tags.found.get(_ICC)
-    # A TIFF is laid out as an EXIF block is.
+    # A TIFF has the structure of an EXIF block.
     return Raster(samples, alpha, icc=profile.value if profile else None, exif=data)
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
-    """Encode as gray, RGB or RGBA of straight alpha, 8 bits per channel, with an sRGB profile unless gray.
+    """Encode as gray, RGB or straight-alpha RGBA, 8 bits per channel, with an sRGB profile unless gray.
 
-    Deflate after differences along the rows: on three cutouts of 2000 px it takes 15 to 32 ms by ISA-L and makes 1.0 to
-    3.1 MB, where LZW by libtiff takes 61 to 104 ms and makes 1.1 to 3.5 MB, and Deflate by libtiff 146 to 278 ms.
+    Compresses differences along the rows with ISA-L's Deflate. On three cutouts of 2000 px it takes 15 to 32 ms and
+    makes 1.0 to 3.1 MB. libtiff's LZW takes 61 to 104 ms and makes 1.1 to 3.5 MB; its Deflate takes 146 to 278 ms.
     """
     samples = join(rgb, alpha)
     height, width = samples.shape[:2]
@@ -201,7 +201,7 @@ def _layout(data: bytes, tags: _Tags) -> _Layout:
     kind, compression = tags.one(_PHOTOMETRIC, -1), tags.one(_COMPRESSION, _NONE)
     _check_kind(kind, compression, tags)
     bits, channels = _depth(kind, tags)
-    # As libtiff has it: the places of tiles may stand where those of strips do.
+    # As in libtiff: the offsets of tiles may be stored under the tags of strips.
     tiled = _TILE_WIDTH in tags.found or _TILE_OFFSETS in tags.found
     planar = tags.one(_PLANAR, 1) == 2 and channels > 1
     piece = _piece(size, tags, tiled)
@@ -229,7 +229,7 @@ def _check_kind(kind: int, compression: int, tags: _Tags) -> None:
 def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
     """Bits per sample and samples per pixel."""
     channels = tags.one(_SAMPLES, 1)
-    each = set(tags.all(_BITS)[: max(channels, 1)] or (1,))  # some writers give one more
+    each = set(tags.all(_BITS)[: max(channels, 1)] or (1,))  # some writers give one value too many
     extra = channels - _CHANNELS[kind]
     if not 0 <= extra <= _MAX_EXTRAS:
         raise damaged("TIFF", f"claims {channels} samples for each pixel")
@@ -238,7 +238,7 @@ def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
     readable = len(each) == 1 and bits in _DEPTHS[kind] and extra <= (0 if kind == _YCBCR else most)
     if not readable or set(tags.all(_SAMPLE_FORMAT)) - {1}:
         raise UnsupportedDepth(
-            f"This TIFF has {channels} samples of {bits} bits for each pixel, in a way that is not read.",
+            f"This TIFF has {channels} samples of {bits} bits for each pixel, a layout that is not supported.",
             hint="Save it as RGB with 8 or 16 bits per channel, or as a PNG.",
         )
     return bits, channels
@@ -247,7 +247,7 @@ def _depth(kind: int, tags: _Tags) -> tuple[int, int]:
 def _alpha(kind: int, channels: int, tags: _Tags) -> str | None:
     if kind not in {0, _GRAY, _RGB, _PALETTE_KIND} or channels == _CHANNELS[kind]:
         return None
-    # A fourth sample that nothing explains is meant as alpha by those who write it so.
+    # Programs that write an unexplained fourth sample mean alpha.
     return {0: None, 1: "premultiplied"}.get(tags.one(_EXTRAS, 2), "straight")
 
 
@@ -268,16 +268,16 @@ def _with_pieces(layout: _Layout, data: bytes, tags: _Tags) -> _Layout:
     across, down = -(-layout.size.width // layout.piece.width), -(-layout.size.height // layout.piece.height)
     needed = across * down * (layout.channels if layout.planar else 1)
     if needed > min(len(offsets), _MAX_PIECES):
-        raise damaged("TIFF", f"has {len(offsets):,} of the {needed:,} pieces that its size asks for")
+        raise damaged("TIFF", f"has {len(offsets):,} of the {needed:,} pieces that its size requires")
     counts = tags.many(_TILE_COUNTS if layout.tiled and _TILE_COUNTS in tags.found else _COUNTS)
     if not len(counts):
         counts = np.array([len(data) - offsets[0]])
     if len(counts) < needed:
-        raise damaged("TIFF", f"says of {len(counts):,} of its {needed:,} pieces how long they are")
+        raise damaged("TIFF", f"gives the length of {len(counts):,} of its {needed:,} pieces")
     offsets, counts, least = offsets[:needed], counts[:needed], _least_bytes(layout, across, down, needed)
     ends = offsets + np.maximum(counts, least)
     if (counts < least).any() or ends.max() > len(data):
-        raise damaged("TIFF", f"is cut off: it goes on to byte {ends.max():,} of {len(data):,}")
+        raise damaged("TIFF", f"is cut off: it needs {ends.max():,} bytes, and the file has {len(data):,}")
     counts = least if layout.compression == _NONE else counts
     if counts.sum() > len(data) + _SPARE_BYTES:
         raise damaged("TIFF", f"claims {counts.sum():,} bytes of pixels in a file of {len(data):,}")
@@ -287,7 +287,7 @@ def _with_pieces(layout: _Layout, data: bytes, tags: _Tags) -> _Layout:
 
 
 def _least_bytes(layout: _Layout, across: int, down: int, needed: int) -> _Places:
-    """How long each piece is at least."""
+    """The minimum length of each piece, in bytes."""
     if layout.compression != _NONE:
         return np.ones(needed, np.int64)
     rows = np.full(down, layout.piece.height, np.int64)
@@ -298,16 +298,16 @@ def _least_bytes(layout: _Layout, across: int, down: int, needed: int) -> _Place
 
 
 def _check_scans(data: bytes, offsets: _Places, counts: _Places) -> None:
-    """Refuse JPEGs of so many scans that each costs more than a picture. Their markers do not occur in other data."""
+    """Reject JPEGs whose many scans cost more than a picture. Scan markers occur in no other data."""
     matches = islice(_SCAN.finditer(data), _MAX_SCANS_OF_ALL_PAGES + 1)
     found = np.fromiter((match.start() for match in matches), np.int64)
     scans = np.searchsorted(found, offsets + counts) - np.searchsorted(found, offsets)
     if len(found) > _MAX_SCANS_OF_ALL_PAGES or scans.max() > _MAX_SCANS:
-        raise damaged("TIFF", "has a JPEG of too many scans inside")
+        raise damaged("TIFF", "contains a JPEG with too many scans")
 
 
 def _planes(layout: _Layout) -> list[_Layout]:
-    """The layout itself, or where channels are stored apart, a gray one of each that is colour or alpha."""
+    """The layout itself; if channels are stored separately, one gray layout per colour or alpha channel."""
     if not layout.planar:
         return [layout]
     gray = replace(layout, kind=_GRAY, channels=1, alpha=None, planar=False)
@@ -316,24 +316,24 @@ def _planes(layout: _Layout) -> list[_Layout]:
 
 
 def _is_known(layout: _Layout) -> bool:
-    """Whether Pillow knows pixels of so many samples."""
+    """Whether Pillow supports pixels with this number of samples."""
     extras = layout.channels - _CHANNELS[layout.kind]
     return layout.planar or layout.compression == _JPEG or extras <= _known_extras(layout.kind, layout.bits)
 
 
 def _known_extras(kind: int, bits: int) -> int:
-    """Up to how many samples Pillow knows beside the colours."""
+    """The number of samples besides the colours that Pillow supports."""
     return {_RGB: 3 if bits == 8 else 1, _CMYK: 2 if bits == 8 else 0}.get(kind, 1 if bits == 8 else 0)
 
 
 def _in_a_row(layout: _Layout) -> _Layout:
-    """The same bytes as gray pixels, one for each sample, and as many times as wide."""
+    """A layout of the same bytes as gray pixels, one per sample: `channels` times as wide."""
     size, piece = (Size(each.width * layout.channels, each.height) for each in (layout.size, layout.piece))
     return replace(layout, kind=_GRAY, channels=1, alpha=None, predictor=1, size=size, piece=piece)
 
 
 def _by_pixel(row: npt.NDArray[Any], layout: _Layout) -> npt.NDArray[Any]:
-    """From what was read by `_in_a_row`, (H, W * channels), colour and alpha: (H, W), or (H, W, samples)."""
+    """Colour and alpha, (H, W) or (H, W, samples), from rows of `_in_a_row`, (H, W * channels)."""
     samples = row.reshape(layout.size.height, layout.size.width, layout.channels)[..., : layout.shown].copy()
     if layout.predictor == _HORIZONTAL:
         for left in range(0, layout.size.width, layout.piece.width):
@@ -343,14 +343,14 @@ def _by_pixel(row: npt.NDArray[Any], layout: _Layout) -> npt.NDArray[Any]:
 
 
 def _stream(data: bytes, tags: _Tags, layout: _Layout) -> bytes:
-    """The file with another first directory, behind all the rest."""
+    """The file with a new first directory at its end."""
     start = len(data) + len(data) % 2
     clean = data[:4] + struct.pack(tags.order + "I", start) + data[8:].ljust(start - 8, b"\0")
     return clean + directory(_clean(tags, layout), tags.order, start)
 
 
 def _clean(tags: _Tags, layout: _Layout) -> dict[int, Entry]:
-    """A directory that says what `layout` says; alpha is called straight, and gray black-is-zero."""
+    """A directory that describes `layout`, but declares alpha as straight and gray as black-is-zero."""
     extras = layout.channels - _CHANNELS[layout.kind]
     places = (_TILE_OFFSETS, _TILE_COUNTS) if layout.tiled else (_OFFSETS, _COUNTS)
     plain: dict[int, Iterable[int]] = {
@@ -383,7 +383,7 @@ def _entry(tag: int, values: list[int], order: str) -> Entry:
 
 
 def _in_colour(indices: npt.NDArray[Any], tags: _Tags) -> UInt8:
-    """(H, W, 3) or with alpha (H, W, 4) by the palette, from its indices, (H, W), or these and alpha, (H, W, 2)."""
+    """Apply the palette: indices (H, W) become RGB (H, W, 3); indices with alpha (H, W, 2) become (H, W, 4)."""
     palette = tags.many(_PALETTE)
     if len(palette) != 3 << 8:
         raise damaged("TIFF", f"has a palette of {len(palette):,} numbers")
@@ -394,7 +394,7 @@ def _in_colour(indices: npt.NDArray[Any], tags: _Tags) -> UInt8:
 
 
 def _finish(samples: npt.NDArray[Any], layout: _Layout) -> tuple[UInt8, UInt8 | None]:
-    """Samples, uint8 (H, W), (H, W, 3) or (H, W, 4) of CMYK, and alpha, from those that were read."""
+    """Convert decoded samples to uint8: colour, (H, W), (H, W, 3) or CMYK (H, W, 4), and alpha."""
     if layout.kind == _WHITE_IS_ZERO:
         colours = slice(None) if samples.ndim == 2 else (..., slice(0, -1))
         samples = samples.copy()
@@ -406,14 +406,17 @@ def _finish(samples: npt.NDArray[Any], layout: _Layout) -> tuple[UInt8, UInt8 | 
 
 
 def _shallow(stream: bytes, header: Header) -> UInt8:
-    """All samples of a TIFF with a clean directory, of up to 8 bits. Raises: UnreadableImage."""
+    """All samples, of up to 8 bits, of a TIFF with a clean directory. Raises UnreadableImage."""
     with opened(stream, header) as image:
         plain = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
         return np.asarray(image if plain == image.mode else image.convert(plain))
 
 
 def _deep(stream: bytes, header: Header) -> npt.NDArray[Any]:
-    """All 16 bits, as uint16: Pillow has such pictures in gray; of others it gives the upper bytes, then the lower."""
+    """All 16 bits of each sample, as uint16.
+
+    Pillow supports 16 bits in gray only. Colours are read twice: first the upper bytes, then the lower bytes.
+    """
     upper = _unpacked(stream, header, lower=False)
     if upper.dtype != np.uint8:
         return upper.astype(np.uint16)  # in native byte order

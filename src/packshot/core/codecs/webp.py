@@ -1,4 +1,4 @@
-"""WebP (RFC 9649): the size is read here, because Pillow reserves memory for the whole canvas when it opens a file."""
+"""WebP (RFC 9649): reads the size itself, because Pillow allocates the whole canvas when it opens a file."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from packshot.core.codecs.samples import join, opened, saved, split
 from packshot.core.geometry import Size
 from packshot.core.picture import UInt8
 
-# Beyond method 2 libwebp trades away details that are hardly seen: white far from the product comes back as 253.
+# Beyond method 2, libwebp drops details that are hard to see: white far from the product becomes 253.
 _METHOD = 2
 # Fast and nearly as small as level 100 on mattes, at 38 ms for 2000x2000 px (docs/decisions/0021-more-formats.md).
 _LOSSLESS_EFFORT = 20
 _HAS_EXIF = 8  # among the flags of VP8X
-_MAX_CHUNKS = 10_000  # a frame of an animation is one; the longest have some thousands
+_MAX_CHUNKS = 10_000  # each frame of an animation is one; the longest have a few thousand
 
 
 def header(data: bytes) -> Header:
-    """Size of the canvas, turned by the EXIF block. Raises UnreadableImage."""
-    # Up to the size. A whole lossless file of one colour has 28 bytes.
+    """Read the size of the canvas, turned by EXIF. Raises UnreadableImage."""
+    # Enough bytes to hold the size. A complete lossless file of one colour has 28 bytes.
     if len(data) < (25 if data[12:16] == b"VP8L" else 30):
         raise damaged("WebP", f"ends after {len(data)} bytes, inside its header")
     claimed = 8 + int.from_bytes(data[4:8], "little")
     if claimed > len(data):
-        raise damaged("WebP", f"is cut off: its header asks for {claimed:,} bytes, and the file has {len(data):,}")
+        raise damaged("WebP", f"is cut off: its header requires {claimed:,} bytes, and the file has {len(data):,}")
     size = _size(data)
     if size is None or 0 in size:
         raise damaged("WebP", "has a header that gives no size")
@@ -34,7 +34,7 @@ def header(data: bytes) -> Header:
 
 
 def _exif(data: bytes) -> bytes | None:
-    """The EXIF chunk of a file of the extended kind that says that it has one: libwebp gives no other."""
+    """The EXIF chunk, if the file is extended and declares one; libwebp returns no other."""
     if data[12:16] != b"VP8X" or not data[20] & _HAS_EXIF:
         return None
     position = 12
@@ -68,10 +68,10 @@ def pixels(data: bytes, header: Header) -> Raster:
 
 
 def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) -> bytes:
-    """Encode; masks, and everything at quality 100, without loss."""
+    """Encode. Masks, and all pictures at quality 100, are lossless."""
     if rgb.ndim == 2 or quality == 100:
         settings = {"lossless": True, "exact": True, "quality": _LOSSLESS_EFFORT}
     else:
-        # Not "exact": libwebp then fills hidden pixels with the colours beside them, and no black bleeds into the edge.
+        # Without "exact", libwebp fills hidden pixels with nearby colours, so that no black bleeds into the edge.
         settings = {"quality": quality}
     return saved(join(rgb, alpha), "WebP", method=_METHOD, exif=exif or b"", **settings)
