@@ -7,16 +7,16 @@
     result = packshot.remove("mug.jpg", preset="amazon", margin="5%")   # options are keywords
     result.image, result.matte, result.confidence                       # PIL, numpy, 0 to 1
 
-    packshot.remove_for("mug.jpg", ["amazon", "etsy"])                  # a picture for each marketplace, by its name
+    packshot.remove_for("mug.jpg", ["amazon", "etsy"])                  # one picture per marketplace, by its name
 
     for result in packshot.remove_many(Path("photos").glob("*.jpg"), background="white"):
-        ...                                                             # many photos, by threads
+        ...                                                             # many photos, in threads
 
-A photo is a path, bytes, an open file, a PIL image or a numpy array. help(packshot.remove) says all that goes in and
-comes out, and what every option does. Whatever goes wrong with a photo or an option is a packshot.PackshotError, of a
-kind in packshot.errors, whose message says what to do.
+A photo is a path, bytes, an open file, a PIL image or a numpy array. help(packshot.remove) describes the inputs, the
+results and every option. Any problem with a photo or an option raises a packshot.PackshotError, of a kind in
+packshot.errors. Its message says what to do.
 
-Importing loads no model and prints nothing; the network is loaded by the first call and shared by all threads.
+Importing loads no model and prints nothing. The first call loads the network, and all threads share it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from packshot.engine.result import Result as Result
     from packshot.errors import PackshotError as PackshotError
 
-# Nobody is told that there are photos here. ONNX Runtime since 1.29 would report every session to its makers, from its
-# import on, and keep an identifier of the machine in the home folder; Ray would report its clusters.
+# Turns off telemetry. From 1.29 on, ONNX Runtime would report every session to its makers, starting with its import. It
+# would also store an identifier of the machine in the home folder. Ray would report its clusters.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 

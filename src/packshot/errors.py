@@ -3,47 +3,47 @@
     PackshotError
      |- InputError             the caller's file or option; nothing was computed
      |   |- EmptyFile          no bytes at all
-     |   |- UnreadableImage    the right kind of file, but damaged or lying
-     |   |- UnsupportedFormat  not a kind of file that is read here
-     |   |   |- UnsupportedDepth     the right kind, but a pixel depth that is refused
-     |   |   '- UnsupportedGrayscale the right kind, but gray where colour is asked for
+     |   |- UnreadableImage    a supported format, but damaged or with false claims
+     |   |- UnsupportedFormat  not a supported kind of file
+     |   |   |- UnsupportedDepth     a supported format, but a rejected pixel depth
+     |   |   '- UnsupportedGrayscale a supported format, but gray where colour is required
      |   |- FileTooLarge       too many bytes
      |   |- ImageTooLarge      too many pixels
      |   |- ImageTooSmall      too few pixels
      |   |- InvalidOption      an option's name or value
      |   |   '- UrlRefused     a URL that the service does not open
      |   |- UrlFailed          a URL that gives no picture
-     |   |   '- UrlTooSlow     or not in time
-     |   '- PhotoUnknown       a photo that is named and not kept: send it again
-     |- NoForeground           the picture was read, and nothing in it stands out
-     |- AccessError            keys and what they allow
+     |   |   '- UrlTooSlow     a URL that gives no picture in time
+     |   '- PhotoUnknown       a named photo that is no longer kept: send it again
+     |- NoForeground           the picture was read, but nothing in it stands out
+     |- AccessError            keys and their permissions
      |   |- MissingKey, UnknownKey, LockedKey, OutOfCredits
      |   '- RateLimited        retry_after_s
-     |- ConflictError          the same idempotency key: another request, or still running
-     |- CapacityError          not now; the same request later will do
+     |- ConflictError          the same idempotency key: another request, or one still running
+     |- CapacityError          not now; try the same request later
      |   |- QueueFull          retry_after_s
      |   |- ShuttingDown       retry_after_s
-     |   |- DatabaseUnavailable    retry_after_s; accounts cannot be read, so nobody is let in
-     |   |- LimiterUnavailable     retry_after_s; requests cannot be counted, where the setting asks for that
+     |   |- DatabaseUnavailable    retry_after_s; accounts cannot be read, so no key is accepted
+     |   |- LimiterUnavailable     retry_after_s; requests cannot be counted, and the setting requires that
      |   |- DeadlineExceeded
-     |   '- ClusterStalled     a cluster that gives no results any more
+     |   '- ClusterStalled     a cluster that returns no more results
      |- StorageError           results
-     |   |- BadSignature       a result URL that was not made here, or was altered
-     |   |- ResultExpired      past its life
-     |   |- ResultUnknown      never existed
-     |   |   '- JobUnknown     a job that the key has not
-     |   |- StoreUnavailable   the place that holds results failed
-     |   '- StorageRefused     a place or file that may not be read or written: waiting does not help
-     |       |- FileMissing    a file that is not there
-     |       '- StorageFull    no space is left, or nothing may be written: the next file fails as this one
-     '- SetupError             the installation: operators, not callers
+     |   |- BadSignature       a result URL that was altered, or not made here
+     |   |- ResultExpired      a result that has expired
+     |   |- ResultUnknown      a result that never existed
+     |   |   '- JobUnknown     a job that does not exist for this key
+     |   |- StoreUnavailable   the store of results failed
+     |   '- StorageRefused     a place or file that cannot be read or written: waiting does not help
+     |       |- FileMissing    a file that does not exist
+     |       '- StorageFull    no space is left, or the place is read-only: further files would also fail
+     '- SetupError             the installation: for operators, not callers
          |- BadSettings, ModelMissing
-         |- NotReachable       a server that the service needs is away at its start
+         |- NotReachable       a server that the service needs does not respond at startup
          '- ChecksumMismatch
 
-An error knows no HTTP and no exit code: each dialect of the API and the command line has one table of its own,
-looked up along the class's MRO. `slug` is stable and meant for programs, `message` says what happened, `hint` what to
-do about it, `fields` carries the figures behind the words.
+An error has no HTTP status and no exit code. Each dialect of the API, and the command line, has its own table for
+these, looked up along the class's MRO. `slug` is stable and meant for programs. `message` says what happened, `hint`
+says what to do, and `fields` holds the values in the message.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from typing import Any, ClassVar
 
 
 class PackshotError(Exception):
-    """Base of all. `message` for people, `hint` says what to do, `fields` holds the values that are named."""
+    """Base of all errors. `message` is for people, `hint` says what to do, `fields` holds the values in the message."""
 
     slug: ClassVar[str] = "error"
 
@@ -67,7 +67,7 @@ class PackshotError(Exception):
         return f"{self.message} {self.hint}".strip()
 
     def to_dict(self) -> dict[str, Any]:
-        """The error as JSON can hold it, for another process or a later time: `from_dict` makes it again."""
+        """The error as JSON values, for another process or a later time; `from_dict` restores it."""
         return {"kind": type(self).__name__, "message": self.message, "hint": self.hint, "fields": self.fields}
 
 
@@ -152,7 +152,7 @@ class OutOfCredits(AccessError):
 
 
 class _RetryLater(PackshotError):
-    """Mixed into errors that end by themselves; `retry_after_s` is a whole number of seconds, at least 1."""
+    """Mixin for temporary errors; `retry_after_s` is a whole number of seconds, at least 1."""
 
     def __init__(self, message: str, *, retry_after_s: int, hint: str = "", **fields: object) -> None:
         super().__init__(message, hint=hint, retry_after_s=retry_after_s, **fields)
@@ -252,7 +252,7 @@ class ChecksumMismatch(SetupError):
 
 
 def from_dict(said: Mapping[str, Any]) -> PackshotError:
-    """The error that `to_dict` wrote down; one of a kind that is not known here is a plain PackshotError."""
+    """Restore the error from `to_dict`. An unknown kind becomes a plain PackshotError."""
     kind = globals().get(str(said["kind"]))
     if not (isinstance(kind, type) and issubclass(kind, PackshotError)):
         kind = PackshotError

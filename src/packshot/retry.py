@@ -1,4 +1,4 @@
-"""One policy for trying again and one deadline: for storage, downloads and the client. Only the standard library."""
+"""Retry policy and deadline for storage, downloads and the client. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a call is tried, and how long the pauses between two tries are.
+    """The number of attempts, and the pauses between them.
 
-    attempts: with the first. first_pause_s: each further pause is `factor` times as long, up to longest_pause_s.
-    jitter: a pause is multiplied by a random number between these two, so that callers that failed together do not
-    come back together.
+    attempts: with the first one. first_pause_s: each further pause is `factor` times as long, up to longest_pause_s.
+    jitter: each pause is multiplied by a random number from this range. Callers that failed together then retry at
+    different times.
     """
 
     attempts: int
@@ -27,14 +27,14 @@ class RetryPolicy:
     jitter: tuple[float, float] = (1.0, 1.0)
 
     def pause_s(self, failures: int) -> float | None:
-        """The pause after so many failures in a row, from 1 on; None when no attempt is left."""
+        """The pause after a number of failures in a row, from 1 on; None if no attempt is left."""
         if failures >= self.attempts:
             return None
         pause_s = min(self.longest_pause_s, self.first_pause_s * self.factor ** (failures - 1))
         return pause_s * random.uniform(*self.jitter)  # noqa: S311 - no secret
 
     def call(self, function: Callable[[], T], again: type[Exception]) -> T:
-        """The result of the function, which is called again after an error of the kind `again`. Raises the last one."""
+        """Call the function, and again after each error of type `again`. Raises the last error."""
         failures = 0
         while True:
             try:
@@ -47,12 +47,12 @@ class RetryPolicy:
 
 
 class Deadline:
-    """The end of a call with all its attempts and pauses: so many seconds after the deadline was made."""
+    """The time limit for a call with all its attempts and pauses. The seconds count from its creation."""
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._ends_at = now() + seconds
 
     def left_s(self) -> float:
-        """Seconds until then; 0 afterwards."""
+        """Seconds until the deadline; 0 after it."""
         return max(0.0, self._ends_at - self._now())

@@ -17,7 +17,7 @@ from packshot.storage.folder import FolderStorage
 
 @pytest.mark.parametrize("url", ["ftp://host/folder", "s3://", "s3://bucket?x=1", "http://host/a"])
 def test_places_that_are_none(url: str) -> None:
-    with pytest.raises(InvalidOption, match="no place for photos"):
+    with pytest.raises(InvalidOption, match="is not a folder or bucket"):
         open_storage(url)
 
 

@@ -1,1 +1,1 @@
-"""Files in folders and buckets, behind one interface: photos and outputs of a batch, results of a service."""
+"""Files in folders and buckets behind one interface: a batch's photos and outputs, a service's results."""

@@ -1,4 +1,4 @@
-"""The interface of a place that holds files: a folder (folder.py) or a bucket (bucket.py)."""
+"""The interface of file storage: a folder (folder.py) or a bucket (bucket.py)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Protocol
 from packshot.errors import StorageRefused
 
 STATE = ".packshot"
-"""The folder in a place that is packshot's own: half-written files, the journal of a batch. Listings leave it out."""
+"""packshot's own folder in a storage: half-written files and the journal of a batch. Listings leave it out."""
 
 PAGE_ENTRIES = 1000
-"""Entries of a page of a listing: S3 answers no more at once."""
+"""Entries per page of a listing: the most that S3 returns at once."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file as a listing shows it.
+    """A file in a listing.
 
-    key: its path below the place, with slashes. version: changes when the file changes: size and time of the last
-    change in a folder, the ETag in object storage. modified: of the last change, seconds since 1970. fault: why it
-    cannot be read, where the listing found that out; a folder that cannot be listed has a key that ends with a slash.
+    key: its path below the storage, with slashes. version: changes with the file. In a folder it is the size and the
+    time of the last change; in object storage, the ETag. modified: time of the last change, in seconds since 1970.
+    fault: why the entry cannot be read, if the listing found out. The key of an unlistable folder ends with a slash.
     """
 
     key: str
@@ -37,21 +37,21 @@ Page = list[Entry]
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that was found. `chunks` can be gone through once; it holds nothing open between two chunks."""
+    """A file that was found. `chunks` can be iterated once, and holds nothing open between chunks."""
 
     size_bytes: int
     chunks: AsyncIterator[bytes]
 
     async def read(self) -> bytes:
-        """All of it."""
+        """The whole file."""
         return b"".join([chunk async for chunk in self.chunks])
 
 
 class Storage(Protocol):
     """A folder or a bucket.
 
-    Every method raises StoreUnavailable for a failure that may pass by itself, StorageRefused for one that does not,
-    and FileMissing, a kind of StorageRefused, for a file that is not there.
+    Every method raises StoreUnavailable for a temporary failure, and StorageRefused for a permanent one. For a missing
+    file it raises FileMissing, a kind of StorageRefused.
     """
 
     @property
@@ -59,72 +59,72 @@ class Storage(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """Where the files lie in this machine's file system; None for a bucket."""
+        """The folder of the files in the local file system; None for a bucket."""
         ...
 
     async def find(self, key: str) -> Entry | None:
-        """One file as a listing would show it; None where there is none."""
+        """The entry of one file, as in a listing; None if the file does not exist."""
         ...
 
     async def read(self, key: str) -> bytes:
-        """All of a file."""
+        """The content of a file."""
         ...
 
     async def open(self, key: str) -> StoredFile:
-        """A file in pieces. A failure before the first piece is raised here."""
+        """Open a file to read in pieces. Raises any failure before the first piece."""
         ...
 
     async def write(
         self, key: str, data: bytes | Path, media_type: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Write a file, from bytes or from another file: whole, or not at all.
+        """Write a file, from bytes or from another file, completely or not at all.
 
-        headers: of HTTP, for downloads from the bucket itself; a folder keeps neither them nor the media type.
+        headers: HTTP headers for downloads directly from the bucket. A folder stores neither headers nor media type.
         """
         ...
 
     async def create(self, key: str, data: bytes, media_type: str) -> bool:
-        """Write a file under a name that no file has yet: whole, or not at all. False where one has it.
+        """Write a new file, completely or not at all. Returns False if the name exists.
 
-        Of several that create the same file at once, in whatever processes, one gets True. Where a bucket knows no
-        conditional writes this is only likely: it is looked first.
+        If several processes create the same file at once, only one gets True. In a bucket without conditional writes
+        this is only likely, because the check comes before the write.
         """
         ...
 
     async def remove(self, keys: Sequence[str]) -> None:
-        """Remove files; one that is not there is no error."""
+        """Remove files; ignores missing ones."""
         ...
 
     def list(self, under: str = "") -> AsyncIterator[Page]:
-        """The files below `under`, however many, in pages. Hidden ones (.name) are left out.
+        """All files below `under`, in pages, without hidden ones (.name).
 
-        An entry that cannot be read has a fault, and the listing goes on behind it.
+        An entry that cannot be read has a fault, and the listing continues.
         """
         ...
 
     async def link(self, key: str, life_s: int) -> str | None:
-        """An address that serves the file without us for `life_s` seconds; None where the place has none."""
+        """A URL that serves the file directly from the storage for `life_s` seconds; None without such URLs."""
         ...
 
     async def check(self) -> None:
-        """Return if a file could be written now."""
+        """Return if a file can be written now; otherwise raise the error."""
         ...
 
     async def remove_leftovers(self, before: float | None = None) -> int:
-        """Remove what killed processes left half written before `before`, seconds since 1970; how many went.
+        """Remove the half-written files of killed processes; returns their number.
 
-        before: None for all, where nobody else writes.
+        before: only files from before this time, in seconds since 1970; None for all, if there is no other writer.
         """
         ...
 
 
 def check_key(key: str) -> str:
-    """The key itself. Raises StorageRefused for one that would lead out of its place, as a manifest may hold it."""
+    """The key itself. Raises StorageRefused for a key that leads outside the storage, as in a hostile manifest."""
     if not key or "\0" in key or any(part in {"", ".", ".."} for part in key.split("/")):
-        raise StorageRefused(f"{key!r} is no name of a file in this place.", hint="Give names as a listing shows them.")
+        raise StorageRefused(f"{key!r} is not a valid file name in this storage.", hint="Use names as in a listing.")
     return key
 
 
 def is_hidden(key: str) -> bool:
-    """Whether a part of the key begins with a dot."""
+    """Whether any part of the key begins with a dot."""
     return key.startswith(".") or "/." in key

@@ -1,4 +1,4 @@
-"""Storage for threads: each call waits, and trouble that passes by itself is waited for too."""
+"""Storage for threads: every call blocks, and is tried again after a temporary failure."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 DEADLINE_S = 60.0
-"""Of one call to a bucket, its own tries included."""
+"""For one call to a bucket, with its own tries."""
 RETRIES = RetryPolicy(attempts=5, first_pause_s=0.5, longest_pause_s=30.0, factor=4.0, jitter=(0.75, 1.25))
 _OBJECT_SCHEMES = ("s3", "gs", "az", "memory")
 
 
 class BlockingStorage:
-    """A Storage for threads: a bucket, whose coroutines run on an event loop in a thread of its own, or a folder that
-    works in place, whose coroutines never wait for anything.
+    """A Storage for threads: a bucket or a folder.
+
+    A bucket's coroutines run on an event loop in a separate thread. A folder works in place: its coroutines never wait.
 
     A call that raises StoreUnavailable is tried again, by RETRIES; a listing is not.
 
-    name: of the place, as the user wrote it, for messages.
+    name: of the storage, as the user wrote it, for messages.
     """
 
     def __init__(self, storage: Storage, name: str | None = None) -> None:
@@ -44,7 +45,7 @@ class BlockingStorage:
         self.folder = storage.folder
 
     def list(self, under: str = "") -> Iterator[Entry]:
-        """The files below `under`, one after the other, however many, as Storage.list has them."""
+        """The files below `under`, one at a time, from Storage.list."""
         pages = self._storage.list(under)
         while page := self._wait(_next(pages)):
             yield from page
@@ -59,7 +60,7 @@ class BlockingStorage:
         self._patiently(lambda: self._storage.write(key, data, media_type))
 
     def create(self, key: str, data: bytes, media_type: str) -> bool:
-        """As Storage.create has it. A write whose answer was lost and that is tried again counts as ours."""
+        """Like Storage.create. A repeated write counts as ours if the first response was lost."""
         if self._patiently(lambda: self._storage.create(key, data, media_type)):
             return True
         with suppress(FileMissing):
@@ -70,7 +71,7 @@ class BlockingStorage:
         self._patiently(lambda: self._storage.remove(keys))
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed run left half written, if it can be. Only for whoever is the only one to write here."""
+        """Try to remove the half-written files of a killed run. Only safe without any other writer."""
         with suppress(StorageError):
             self._wait(self._storage.remove_leftovers())
 
@@ -85,11 +86,11 @@ class BlockingStorage:
         except StopIteration as end:
             result: T = end.value
             return result
-        raise AssertionError("a folder that does not work in place")
+        raise AssertionError("the folder does not work in place")
 
 
 def local_folder(url: str) -> Path | None:
-    """The folder that a place names; None for object storage."""
+    """The folder of a path or URL; None for object storage."""
     scheme, found, rest = url.partition("://")
     if not found:
         return Path(url)
@@ -97,12 +98,12 @@ def local_folder(url: str) -> Path | None:
 
 
 def open_storage(url: str) -> BlockingStorage:
-    """The storage behind a path or URL; the same object for the same words, so that threads share its connections.
+    """The storage of a path or URL. The same text returns the same object, so that threads share its connections.
 
     Raises
     ------
     InvalidOption
-        The URL is of a kind that is not known.
+        The URL is of an unknown kind.
     BadSettings
         The extra packshot[batch] is not installed, or the environment's options cannot be used.
     """
@@ -116,7 +117,7 @@ def _resolved(folder: Path) -> Path:
         return folder.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         raise InvalidOption(
-            f"{folder} is no folder: {getattr(error, 'strerror', None) or error}.", hint="Check its name."
+            f"{folder} cannot be used as a folder: {getattr(error, 'strerror', None) or error}.", hint="Check its name."
         ) from error
 
 
@@ -133,8 +134,8 @@ def _open_objects(url: str) -> BlockingStorage:
     parts = urlsplit(url)
     if parts.scheme not in _OBJECT_SCHEMES or not parts.netloc or parts.query or parts.fragment:
         raise InvalidOption(
-            f"{url!r} is no place for photos.",
-            hint="Give a folder, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER.",
+            f"{url!r} is not a folder or bucket.",
+            hint="Use a folder, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER.",
             value=url,
             allowed=("folder", *(f"{scheme}://" for scheme in _OBJECT_SCHEMES)),
         )
@@ -161,7 +162,7 @@ async def _next(pages: AsyncIterator[Page]) -> Page:
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """The event loop that waits for all storages of this process, in a thread of its own."""
+    """The event loop for all storages of this process, in a separate thread."""
     loop = _Loop()
     atexit.register(loop.wait_for_other_threads)
     threading.Thread(target=loop.run_forever, name="storage", daemon=True).start()
@@ -169,10 +170,10 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that knows which threads are just handing it a result.
+    """An event loop that tracks the threads that are handing it a result.
 
-    obstore hands results over from Rust threads. Python aborts the process (SIGABRT) when it ends while one of them is
-    still inside this call.
+    obstore hands over results from Rust threads. If Python ends while one of them is still inside this call, the
+    process aborts (SIGABRT).
     """
 
     def __init__(self) -> None:
@@ -190,7 +191,7 @@ class _Loop(asyncio.SelectorEventLoop):
             self._callers.discard(caller)
 
     def wait_for_other_threads(self) -> None:
-        """Return once no thread is inside the call; after a second in any case."""
+        """Wait until no thread is inside the call, for at most 1 s."""
         end = time.monotonic() + 1
         while self._callers and time.monotonic() < end:
             time.sleep(0.001)

@@ -1,7 +1,7 @@
-"""Files in a bucket, through obstore: S3 and what speaks like it, Google, Azure; and in memory, for tests.
+"""Files in a bucket, through obstore: S3 and compatible stores, Google, Azure; and in memory, for tests.
 
-A file is one object: it is there as a whole or not at all. The SHA-256 of what is written from memory travels with it
-and is compared when it is read. A large file is read by one request for each piece, so that a slow reader holds no
+A file is one object, which exists whole or not at all. Data written from memory carries its SHA-256 as metadata, and
+every read verifies the checksum. A large file is read with one request per piece, so that a slow reader holds no
 connection open.
 """
 
@@ -28,10 +28,10 @@ from packshot.storage.base import PAGE_ENTRIES, Entry, Page, StoredFile, check_k
 from packshot.storage.threads import Threads
 
 PIECE_BYTES = 2 * 1024 * 1024
-MAX_SKEW_S = 300.0  # S3 itself refuses what is signed more than 15 minutes off
-PROOF_S = 10.0  # how long a write that worked stands for the next
+MAX_SKEW_S = 300.0  # S3 itself rejects signatures that are more than 15 minutes off
+PROOF_S = 10.0  # how long a successful write counts as proof that the bucket is writable
 PROBE = "probe"
-# A name that nobody else gives to metadata of a photo. Azure takes no hyphen in it, some proxies drop underscores.
+# A metadata name that no other program uses. Azure allows no hyphen in it, and some proxies drop underscores.
 _DIGEST = "packshotsha256"
 
 Bucket = S3Store | GCSStore | AzureStore | MemoryStore
@@ -44,25 +44,25 @@ _REFUSED = (
     FileNotFoundError,
     ValueError,
 )
-# The library's text for an answer that it has no class for, such as any to a listing.
+# The library's text for a response without its own error class, such as any response to a listing.
 _STATUS = re.compile(r"status code: (\d{3}) ?([A-Z][A-Za-z ]*)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-_PASSING = {408, 429}  # of the statuses 4xx
+_PASSING = {408, 429}  # the temporary ones of the statuses 4xx
 
 
 def open_bucket(url: str, *, deadline_s: float, page: str, endpoint: str | None = None) -> Bucket:
-    """The bucket of s3://BUCKET/PREFIX (and what speaks like S3), gs://, az:// or memory://.
+    """Open the bucket of s3://BUCKET/PREFIX (S3 and compatible stores), gs://, az:// or memory://.
 
-    Its options come from the environment, under the names that each vendor uses. obstore itself waits 30 s on a host
-    that swallows packets and then tries ten times: here a try has half of `deadline_s`, so that one that hangs leaves
-    time for a second, and there are three at most.
+    The options come from the environment, under each vendor's own names. By default, obstore waits 30 s on a host that
+    drops packets, and tries ten times. Here each try gets half of `deadline_s`, so that a hanging try leaves time for a
+    second one. There are at most three tries.
 
     Parameters
     ----------
     page
-        Which page of the documentation names the variables.
+        The page of the documentation that names the variables.
     endpoint
-        S3 alone: an address in place of the environment's.
+        S3 only: an address in place of the environment's.
 
     Raises
     ------
@@ -89,10 +89,10 @@ def open_bucket(url: str, *, deadline_s: float, page: str, endpoint: str | None 
 
 
 class BucketStorage:
-    """A Storage below the prefix of a bucket. Every call has `deadline_s` in all, tries and waits included.
+    """A Storage below the prefix of a bucket. Every call takes at most `deadline_s`, with all tries and pauses.
 
-    url: of the prefix; nothing secret is in it. signing: the same bucket at the address that callers know, for links.
-    private: errors name no file.
+    url: of the prefix, without secrets. signing: the same bucket at its public address, for links. private: errors
+    name no file.
     """
 
     folder = None
@@ -133,7 +133,7 @@ class BucketStorage:
             answer = await obstore.get_async(self._bucket, path, options=options)
             first = bytes(await answer.bytes_async())
         pieces = self._pieces(key, answer.meta, first, answer.attributes.get(_DIGEST))
-        # A file of one piece is compared here, where a wrong one is still an answer of its own.
+        # Verifies a file of one piece here, where a wrong checksum can still be reported as an error.
         return StoredFile(answer.meta["size"], _chained(await anext(pieces), pieces))
 
     async def write(
@@ -143,15 +143,15 @@ class BucketStorage:
         attributes: Any = {"Content-Type": media_type, **(headers or {})}
         multipart = None
         if isinstance(data, bytes):
-            multipart = False  # one request, never parts: nothing half-written can stay behind, at any size up to 5 GB
+            multipart = False  # one request for up to 5 GB, so that no partial upload can remain
             attributes[_DIGEST] = await self._threads.run(_digest, data)
-        self._proved_at = float("-inf")  # until this one has worked
+        self._proved_at = float("-inf")  # until this write succeeds
         async with self._call(key):
             await obstore.put_async(self._bucket, path, data, attributes=attributes, use_multipart=multipart)
         self._proved_at = time.monotonic()
 
     async def create(self, key: str, data: bytes, media_type: str) -> bool:
-        """By a put with If-None-Match, after a look: some stores pass over that header."""
+        """Looks first, then puts with If-None-Match, because some stores ignore that header."""
         if await self.find(key) is not None:
             return False
         path = self._path(key)
@@ -172,11 +172,11 @@ class BucketStorage:
         try:
             async with self._call(""):
                 await obstore.delete_async(self._bucket, paths)
-        except FileMissing:  # S3 does not say so, others do
+        except FileMissing:  # only stores other than S3 report this
             return
 
     async def list(self, under: str = "") -> AsyncIterator[Page]:
-        """In the order of the bucket, each page by one request."""
+        """Lists in the bucket's order, with one request per page."""
         start = f"{self._prefix}{under}".rstrip("/")
         stream = obstore.list(self._bucket, start or None, chunk_size=PAGE_ENTRIES)
         while found := await self._next(stream, under):
@@ -189,18 +189,18 @@ class BucketStorage:
         if not self.url.startswith("s3://"):
             return None
         async with self._call(key):
-            # A byte of it: the answer to a HEAD would not tell a bucket that is gone from an object that is.
+            # Reads one byte: the response to a HEAD is the same for a missing bucket and a missing object.
             byte: Any = {"range": (0, 1)}
             await obstore.get_async(self._bucket, path, options=byte)
             return await obstore.sign_async(self._signing, "GET", path, timedelta(seconds=life_s))
 
     def check_signing(self) -> None:
-        """Raise StorageRefused or StoreUnavailable where no link can be signed."""
+        """Raise StorageRefused or StoreUnavailable if links cannot be signed."""
         with _translated(self.url):
             obstore.sign(self._signing, "GET", f"{self._prefix}{PROBE}", timedelta(seconds=60))
 
     async def check(self) -> None:
-        """Return if a file could be written now: one was within PROOF_S, or a probe is, and the clocks agree."""
+        """Return if a file can be written now: a write within PROOF_S, or a probe, succeeded, and the clocks agree."""
         if time.monotonic() - self._proved_at < PROOF_S:
             return
         await self.write(PROBE, b"ready?", "text/plain")
@@ -208,8 +208,8 @@ class BucketStorage:
             meta = await obstore.head_async(self._bucket, self._path(PROBE))
         skew_s = time.time() - meta["last_modified"].timestamp()
         if abs(skew_s) > MAX_SKEW_S:
-            self._proved_at = float("-inf")  # the probe's own write was no proof
-            raise StoreUnavailable(f"{self.url}: its clock and ours are {skew_s:+.0f} s apart.")
+            self._proved_at = float("-inf")  # the probe's own write does not count as proof
+            raise StoreUnavailable(f"{self.url}: its clock and this machine's are {skew_s:+.0f} s apart.")
 
     async def remove_leftovers(self, before: float | None = None) -> int:
         return 0
@@ -217,12 +217,12 @@ class BucketStorage:
     async def _next(self, stream: Any, under: str) -> Any:
         async with self._call(under):
             try:
-                return await stream.__anext__()  # anext() with a default does not know what to do with it
+                return await stream.__anext__()  # anext() with a default does not support it
             except StopAsyncIteration:
                 return []
 
     async def _pieces(self, key: str, meta: Any, piece: bytes, digest: str | None) -> AsyncIterator[bytes]:
-        """The pieces from the first on; the last only when all of them together are what was written."""
+        """The pieces from the first on. Yields the last one only if the checksum of all pieces is right."""
         whole, offset, size = hashlib.sha256(), 0, meta["size"]
         while True:
             await self._threads.run(whole.update, piece)
@@ -253,11 +253,13 @@ class BucketStorage:
         return self.url if self._private or not key else f"{self.url}/{key}"
 
     def _altered(self, key: str) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._named(key)}: this is not what was written there.", hint="Try again later.")
+        return StoreUnavailable(
+            f"{self._named(key)}: the content differs from what was written.", hint="Try again later."
+        )
 
     @asynccontextmanager
     async def _call(self, key: str) -> AsyncIterator[None]:
-        """One request: within the deadline, and its failure in our words."""
+        """Runs one request within the deadline, and translates its errors."""
         with _translated(self._named(key)):
             async with asyncio.timeout(self._deadline_s):
                 yield
@@ -279,23 +281,25 @@ def _digest(data: bytes) -> str:
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
-    """Failures inside, in our words: StoreUnavailable for what may pass by itself, StorageRefused for the rest."""
+    """Translate errors inside the block: StoreUnavailable for temporary ones, StorageRefused for the others."""
     try:
         yield
     except TimeoutError as error:
-        raise StoreUnavailable(f"{name}: no answer in time.", hint="Is the storage there? Try again later.") from error
+        raise StoreUnavailable(
+            f"{name}: no response in time.", hint="Check that the storage is reachable, or try again later."
+        ) from error
     except (*_REFUSED, exceptions.BaseError) as error:
         status = _STATUS.search(str(error))
         refuses = status is not None and 400 <= int(status[1]) < 500 and int(status[1]) not in _PASSING
         if refuses or isinstance(error, _REFUSED):
             missing = isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error)
-            hint = "Check the name, the credentials and what they allow."
+            hint = "Check the name, the credentials and their permissions."
             raise (FileMissing if missing else StorageRefused)(f"{name}: {_words(error)}.", hint=hint) from error
         raise StoreUnavailable(f"{name}: {_words(error)}.", hint="Try again later.") from error
 
 
 def _words(error: Exception) -> str:
-    """The answer in short, such as 403 Forbidden, SignatureDoesNotMatch; else the library's words without its dump."""
+    """The response in short, such as 403 Forbidden, SignatureDoesNotMatch; else the library's text without its dump."""
     text = str(error)
     if status := _STATUS.search(text):
         code = _CODE.search(text)
@@ -304,7 +308,7 @@ def _words(error: Exception) -> str:
 
 
 def _plain(endpoint: str | None) -> dict[str, bool]:
-    # An address with http:// was written down on purpose; obstore wants to be told twice.
+    # An http:// address is set on purpose, but obstore needs a second option to allow it.
     names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
     endpoints = [endpoint] if endpoint else [os.environ.get(name, "") for name in names]
     return {"allow_http": True} if any(address.startswith("http://") for address in endpoints) else {}

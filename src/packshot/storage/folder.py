@@ -1,4 +1,4 @@
-"""Files in a local folder. Pure Python: it needs no extra."""
+"""Files in a local folder. Pure Python: needs no extra."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Stack = list[tuple[str, Iterator[os.DirEntry[str] | Entry]]]
-"""Folders that are being listed, each in the one before it: prefix of the keys, and what is still to come."""
+"""Open folders of a listing, each inside the one before it: prefix of the keys, and remaining entries."""
 
 CHUNK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the quota is used up", errno.EROFS: "it is read-only"}
-# What a network file system says while its server is away, and what too many open files look like.
+# Temporary errors: a network file system without its server, and too many open files.
 _PASSING = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
-# What file systems without hard links say, such as FAT.
+# Errors of file systems without hard links, such as FAT.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def _threaded(
     method: Callable[Concatenate[FolderStorage, P], T],
 ) -> Callable[Concatenate[FolderStorage, P], Coroutine[Any, Any, T]]:
-    """The method as a coroutine that runs it in a thread, or where it is if the storage works in place."""
+    """A coroutine that runs the method in a thread, or in the calling thread if the storage works in place."""
 
     @functools.wraps(method)
     async def call(storage: FolderStorage, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -50,12 +50,12 @@ def _threaded(
 class FolderStorage:
     """A Storage below a folder.
 
-    A file is written in FOLDER/.packshot/incoming and renamed: a name leads to a whole file or to none, whenever the
-    process dies. A power cut may still leave an empty file behind a name.
+    Writes each file in FOLDER/.packshot/incoming, then renames it. Even if the process dies, a name has a whole file or
+    none. A power cut may still leave an empty file.
 
-    private: folders that it makes are for this user alone (mode 0700), errors name no file, and listings leave out
-    what cannot be read. name: of the folder in errors, as the user wrote it. in_place: the caller is a thread that may
-    wait, so that nothing is handed to another thread, which takes 0.5 ms a call.
+    private: new folders are for this user only (mode 0700), errors name no file, and listings leave out unreadable
+    entries. name: of the folder in errors, as the user wrote it. in_place: the caller is a thread that may block, so
+    that calls run there. Another thread would cost 0.5 ms a call.
     """
 
     def __init__(self, folder: Path, *, private: bool = False, name: str | None = None, in_place: bool = False) -> None:
@@ -77,7 +77,7 @@ class FolderStorage:
     async def open(self, key: str) -> StoredFile:
         entry = await self.find(key)
         if entry is None:
-            raise FileMissing(f"{self._named(key)}: there is no such file.", hint="Was it removed?")
+            raise FileMissing(f"{self._named(key)}: the file does not exist.", hint="Check whether it was removed.")
         return StoredFile(entry.size_bytes, self._chunks(key))
 
     @_threaded
@@ -111,7 +111,7 @@ class FolderStorage:
                 self._path(key).unlink(missing_ok=True)
 
     async def list(self, under: str = "") -> AsyncIterator[Page]:
-        """Folder by folder, each sorted by name. Links to folders are not followed: they may lead in a circle."""
+        """Lists folder by folder, each sorted by name. Does not follow links to folders, as they may form a circle."""
         entries = self._walk(self.folder / under, f"{under}/" if under else "")
         while page := await self._page(entries, under):
             yield page
@@ -140,7 +140,7 @@ class FolderStorage:
         return count
 
     async def _chunks(self, key: str) -> AsyncIterator[bytes]:
-        # Opened anew for each chunk (20 us): a client that goes away in between leaves no file open behind it.
+        # Opens the file again for each chunk (20 us), so that a client that disconnects leaves no file open.
         offset = 0
         while chunk := await self._chunk(key, offset):
             yield chunk
@@ -158,7 +158,7 @@ class FolderStorage:
             return [*islice(entries, PAGE_ENTRIES)]
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[Entry]:
-        # No recursion: paths of 4096 characters hold more folders than Python calls fit in each other.
+        # No recursion: a path of 4096 characters can have more folders than Python's call depth allows.
         open_folders: Stack = [(prefix, iter(self._scanned(str(folder), prefix)))]
         while open_folders:
             prefix, items = open_folders[-1]
@@ -174,7 +174,7 @@ class FolderStorage:
                 yield entry
 
     def _scanned(self, folder: str, prefix: str) -> Sequence[os.DirEntry[str] | Entry]:
-        """The entries of a folder, sorted by name; one with a fault where the folder cannot be read."""
+        """The entries of a folder, sorted by name; a single entry with a fault if the folder cannot be read."""
         try:
             with os.scandir(folder) as scan:
                 return sorted((item for item in scan if not item.name.startswith(".")), key=lambda item: item.name)
@@ -183,7 +183,7 @@ class FolderStorage:
         except OSError as error:
             if not prefix or error.errno in _PASSING:
                 raise
-            # In a private place: one that was not made here, such as lost+found.
+            # In private storage, other programs made this folder, such as lost+found.
             return [] if self._private else [_faulty(prefix, error)]
 
     def _listed(self, key: str, item: os.DirEntry[str]) -> Entry | None:
@@ -196,7 +196,7 @@ class FolderStorage:
 
     @contextmanager
     def _beside(self, data: bytes | Path) -> Iterator[Path]:
-        """A file in incoming/ with these bytes; gone at the end unless it was renamed."""
+        """Write these bytes to a file in incoming/, and delete it at the end unless it was renamed."""
         self._make(self._incoming)
         path = self._incoming / uuid.uuid4().hex
         try:
@@ -206,7 +206,7 @@ class FolderStorage:
             path.unlink(missing_ok=True)
 
     def _make(self, folder: Path) -> None:
-        # mkdir(parents=True) would give its mode to the last folder alone.
+        # mkdir(parents=True) would set the mode only on the last folder.
         if not folder.is_dir():
             self._make(folder.parent)
             folder.mkdir(mode=0o700 if self._private else 0o777, exist_ok=True)
@@ -222,7 +222,7 @@ class FolderStorage:
 
 
 def _entry(key: str, file: os.DirEntry[str] | Path) -> Entry | None:
-    """None for what is no file, and for a file that was removed since it was listed."""
+    """The entry of a file; None if it is no regular file, or was removed since the listing."""
     try:
         about = file.stat()
     except FileNotFoundError:
@@ -233,7 +233,7 @@ def _entry(key: str, file: os.DirEntry[str] | Path) -> Entry | None:
 
 
 def _created(path: Path, data: bytes) -> bool:
-    """Create a file where it is, for a file system without hard links: whoever reads meanwhile may find half of it."""
+    """Create a file in place, for file systems without hard links. A concurrent reader may find half of it."""
     try:
         with path.open("xb") as file:
             file.write(data)
@@ -251,9 +251,9 @@ def _faulty(key: str, error: OSError) -> Entry:
 
 @contextmanager
 def file_errors(name: str, folder: Path) -> Iterator[None]:
-    """The system's errors as ours: those that pass by themselves, and those that do not.
+    """Translate the system's errors inside the block, both temporary and permanent ones.
 
-    name: of the file that is worked on. folder: where it lies, for the error of a full disk.
+    name: of the file in use. folder: the folder that holds it, for the error of a full disk.
     """
     try:
         yield
@@ -268,9 +268,9 @@ def file_errors(name: str, folder: Path) -> Iterator[None]:
 
 
 def full_error(error: OSError, folder: Path) -> StorageFull | None:
-    """The error for a folder in which no file can be written any more; None for all other errors of the system."""
+    """The error for a folder that accepts no more files; None for all other errors of the system."""
     reason = _FULL.get(error.errno or 0)
     if reason is None:
         return None
-    hint = "Make room there, or name another folder; what is finished stays."
+    hint = "Free some space there, or choose another folder; finished files are kept."
     return StorageFull(f"Nothing can be written in {folder.absolute()}: {reason}.", hint=hint)

@@ -1,4 +1,4 @@
-"""Threads of a storage's own: those of asyncio.to_thread wait for databases, and no download shall wait with them."""
+"""A storage's own threads. Those of asyncio.to_thread may wait for databases, which would delay downloads."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-COUNT = 16  # a local disk is busy with fewer; on a network's they hide the way there and back
+COUNT = 16  # fewer keep a local disk busy; on a network file system, 16 hide the round trips
 
 
 class Threads:
-    """They start when they are needed, and end with the storage."""
+    """A thread pool that starts on first use and ends with the storage."""
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a blocking call in one of them, with this task's context variables."""
+        """Run a blocking call in one of the threads, with this task's context variables."""
         work = partial(contextvars.copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 

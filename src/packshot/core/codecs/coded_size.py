@@ -38,8 +38,8 @@ class Coded:
 def av1(settings: bytes, stream: Stream, units: Count) -> Coded:
     """Read the headers of an item's OBUs (AV1 specification, 5.3 to 5.9). `units` counts each OBU.
 
-    Raises ValueError if the stream is cut, has more frames than a picture has layers, or has a frame that is larger
-    than its sequence header says.
+    Raises ValueError if the stream is cut, or has more frames than a picture has layers. Also raises ValueError if a
+    frame is larger than its sequence header says.
     """
     sizes, frames, sequence = [], 0, None
     for kind, layers, body in _obus(stream, units):

@@ -189,8 +189,8 @@ _ROWS = (
         remark=" (the iPhone's own format)",
         media_type="image/heic",
         suffixes=(".heic", ".heif"),
-        # Matches the main brand, or one of the brands that follow it, in any order: a file with a still and a film may
-        # have the film's brand first. With both kinds of brands, the file is an AVIF.
+        # Matches the main brand, or one of the following brands in any order. A file with a still and a film may have
+        # the film's brand first. With both kinds of brands, the file is an AVIF.
         magic=re.compile(
             rb".{4}ftyp(?:he[iv][cxms]|(?!avi[fs])(?!(?:.{4}){2,}avi[fs])(?:.{4}){2,}he[iv][cxms])", re.DOTALL
         ),

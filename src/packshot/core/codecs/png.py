@@ -105,8 +105,8 @@ def write(rgb: UInt8, alpha: UInt8 | None, *, quality: int, exif: bytes | None) 
 def _filtered(rows: UInt8) -> UInt8:
     """The difference of each row to the row above, modulo 256, with the filter's number before each row.
 
-    Only this filter vectorises completely and never loses much on photos. "Average" and "Paeth" save 4 %, and in numpy
-    they cost more than the deflate itself.
+    Only this filter vectorises completely and never loses much on photos. The filters "average" and "Paeth" save 4 %.
+    In numpy they cost more than the deflate itself.
     """
     filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _FILTER_UP
@@ -295,8 +295,8 @@ def _shallow(stream: bytes, header: Header) -> UInt8:
 def _deep(stream: bytes, header: Header) -> npt.NDArray[np.uint16]:
     """All 16 bits of each sample. Pillow has no 16-bit colour pictures, but its raw modes can unpack them.
 
-    A gray sample and its alpha have four bytes, like an RGBA pixel. RGB and RGBA are read twice: once for the upper
-    bytes, and once for the lower ones, which "16L" (little endian) reads as the upper ones.
+    A gray sample and its alpha have four bytes, like an RGBA pixel. RGB and RGBA are read twice, for the upper and for
+    the lower bytes. "16L" (little endian) reads the lower bytes as the upper ones.
     """
     depth = _depth(header)
     if depth == (0, 16):
