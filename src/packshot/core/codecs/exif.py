@@ -16,8 +16,8 @@ from packshot.core.picture import UInt8
 
 _PREFIX = b"Exif\0\0"  # of a JPEG's segment
 _ORIENTATION, _SOFTWARE = 0x0112, 0x0131
-# Steps that turn a stored picture upright, by the tag's value (EXIF 2.32, section 4.6.4). The first says whether to swap
-# rows and columns. The second is cv2's flip code: 1 left-right, 0 upside down, -1 both.
+# Steps that turn a stored picture upright, by the tag's value (EXIF 2.32, section 4.6.4). The first tells whether to
+# swap rows and columns. The second is cv2's flip code: 1 left-right, 0 upside down, -1 both.
 _TURNS: dict[int, tuple[bool, int | None]] = {
     1: (False, None),
     2: (False, 1),
