@@ -1,3 +1,3 @@
-"""How good a network is, measured on the very line that serves: `python -m evaluation`, and sheets to look at."""
+"""Measures the quality of a network on the serving pipeline: `python -m evaluation`, and contact sheets."""
 
-import packshot  # noqa: F401 - before ONNX Runtime, whose reports to its makers it turns off
+import packshot  # noqa: F401 - before ONNX Runtime: it turns the runtime's telemetry off

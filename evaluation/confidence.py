@@ -1,10 +1,10 @@
 """Fit a card's confidence: `python -m evaluation.confidence REPORT ... --model NAME --write`.
 
-REPORT is what `python -m evaluation` wrote with --out for that model. Several are pooled, MOST pictures of each: a
-curve that holds for what a shop sends must have seen some. It is a logistic curve from the signs of a matte
-(core.confidence.Signs) to its quality: IoU, halved where a part is lost or a hole is torn, which IoU hides. The figures
-are those of pictures that a curve was not fitted to: five curves, each from four fifths, predict the fifth that is left
-out. The curve on the card is fitted to all.
+REPORT is the --out file of `python -m evaluation` for that model. Several reports are pooled, with MOST pictures from
+each: a curve for shops' photos must have seen such photos. The curve is logistic, from the signs of a matte
+(core.confidence.Signs) to its quality: IoU, halved where a part is lost or a hole is torn, since IoU hides both. The
+figures are out-of-fold: five curves, each fitted to four fifths of the pictures, predict the remaining fifth. The curve
+on the card is fitted to all pictures.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from packshot.engine.weights import DEFAULT_MODEL, find_card
 
 FOLDS = 5
 EXTREME = 1e-3  # no curve reaches a quality of 0 or 1
-RIDGE = 1e-3  # on the weight per standard deviation: keeps it finite where a threshold divides good from bad
-MOST = 200  # pictures of one report that count, evenly spaced: a large set of scenes must not outweigh products
+RIDGE = 1e-3  # on the weight per standard deviation: keeps it finite where a threshold separates good from bad
+MOST = 200  # pictures used from one report, evenly spaced: a large set of scenes must not outweigh products
 LARGER_IS_BETTER = np.array([name == "stability" for name in SIGNS])
 
 
@@ -52,22 +52,22 @@ class Curve:
 
 
 def logistic(x: Figures) -> Figures:
-    """1 / (1 + exp(-x)), by tanh, which does not overflow."""
+    """1 / (1 + exp(-x)), computed by tanh, which does not overflow."""
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def fit(signs: Figures, quality: Figures) -> Curve:
-    """The curve of the least cross entropy against quality taken as a share, by Newton's method.
+    """The curve with the least cross entropy, with quality as a share, by Newton's method.
 
-    Its mean is then that of the quality. A sign whose weight would say that more of a fault makes a matte better says
-    nothing, and is left out. Source: Papke and Wooldridge 1996, "Econometric methods for fractional response
-    variables". Parameters: signs, float64 (n, signs), quality, float64 (n,), in 0..1.
+    The curve's mean equals the mean quality. A sign is left out if its weight would mean that more of a fault makes a
+    matte better. Source: Papke and Wooldridge 1996, "Econometric methods for fractional response variables".
+    Parameters: signs, float64 (n, signs), quality, float64 (n,), in 0..1.
     """
     used = np.ones(signs.shape[1], bool)
     while True:
         curve = _fit(signs * used, quality)
         wrong = used & (np.where(LARGER_IS_BETTER, -1, 1) * curve.weights > 0)
-        wrong &= ~LARGER_IS_BETTER  # the calibration refuses a stability that says nothing
+        wrong &= ~LARGER_IS_BETTER  # the calibration rejects a stability without weight
         if not wrong.any():
             return Curve(curve.intercept, np.where(used, curve.weights, 0))
         used &= ~wrong
@@ -90,7 +90,7 @@ def _fit(signs: Figures, quality: Figures) -> Curve:
         slope = design.T @ (said - quality) / len(quality) + ridge @ weights
         bend = (design.T * (said * (1 - said))) @ design / len(quality) + ridge
         step = np.linalg.solve(bend, slope)
-        # A full step overshoots where nearly all mattes are good: there the curve is flat, and hardly bends.
+        # A full step overshoots where nearly all mattes are good: the curve is almost flat there.
         while np.abs(step).max() > 1e-10 and loss(weights - step) > loss(weights):
             step /= 2
         weights -= step
@@ -101,7 +101,7 @@ def _fit(signs: Figures, quality: Figures) -> Curve:
 
 
 def predicted(signs: Figures, quality: Figures) -> Figures:
-    """The confidence in each picture by a curve fitted without its fifth of the pictures."""
+    """The confidence of each picture, from a curve fitted without its fifth of the pictures."""
     order = np.random.default_rng(1).permutation(len(quality))
     said = np.empty_like(quality)
     for fold in range(FOLDS):
@@ -113,10 +113,10 @@ def predicted(signs: Figures, quality: Figures) -> Figures:
 
 @dataclass(frozen=True)
 class Measured:
-    """What reports of one model say of their pictures, those whose truth has foreground.
+    """The figures from one model's reports, for pictures whose truth has foreground.
 
     signs: float64 (n, signs), in the order of SIGNS. ious: float64 (n,). damaged: bool (n,), whether a part is lost or
-    a hole torn. groups: the set of each.
+    a hole is torn. groups: the test set of each picture.
     """
 
     signs: Figures
@@ -130,7 +130,7 @@ class Measured:
 
 
 def calibrate(found: Measured, sha256: str) -> tuple[Calibration, Figures]:
-    """The calibration for a card, and the out-of-fold confidences that its figures come from."""
+    """The calibration for a card, and the out-of-fold confidences behind its figures."""
     curve, said = fit(found.signs, found.quality), predicted(found.signs, found.quality)
     flagged = curve(found.signs)[reviewed(said)]
     calibration = Calibration(
@@ -149,12 +149,12 @@ def calibrate(found: Measured, sha256: str) -> tuple[Calibration, Figures]:
 
 
 def measured(reports: Sequence[Path], card: ModelCard) -> Measured:
-    """Raises: SystemExit when a report is of another file or side, or all have too few pictures."""
+    """Raises: SystemExit if a report is for another file or side, or if the pictures are too few."""
     pictures = []
     for path in reports:
         report = json.loads(path.read_text(encoding="utf-8"))
         if (report["model"]["sha256"], report["model"]["side_px"]) != (card.sha256, card.input.side_px):
-            raise SystemExit(f"{path} was measured on another file than {card.file}, or at another side")
+            raise SystemExit(f"{path} was measured with another file than {card.file}, or at another side")
         own = [each for each in report["pictures"] if each["iou"] is not None and each["signs"]]
         pictures += [own[round(at)] for at in np.linspace(0, len(own) - 1, min(MOST, len(own)))]
     if len(pictures) < 10 * FOLDS:
@@ -168,7 +168,7 @@ def measured(reports: Sequence[Path], card: ModelCard) -> Measured:
 
 
 def table(said: Figures, found: Measured) -> str:
-    """The reliability table: tenths of the pictures, the least sure first."""
+    """The reliability table: tenths of the pictures, the least confident first."""
     lines = ["pictures  confidence     mean  quality  under .80"]
     for each in bins(said, found.quality):
         span = f"{each.lowest:.3f}-{each.highest:.3f}"
@@ -181,7 +181,7 @@ def table(said: Figures, found: Measured) -> str:
 
 
 def by_set(said: Figures, found: Measured) -> str:
-    """What each set was promised, and what it got."""
+    """The mean confidence and the mean quality of each set."""
     lines = []
     for name in sorted(set(found.groups)):
         own = np.array(found.groups) == name
@@ -195,14 +195,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("reports", type=Path, nargs="+", help="reports of `python -m evaluation ... --out REPORT`")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of a model, or path of an .onnx file")
     parser.add_argument("--picture", type=Path, help="write the reliability as an SVG")
-    parser.add_argument("--write", action="store_true", help="put the calibration on the model's card")
+    parser.add_argument("--write", action="store_true", help="write the calibration to the model's card")
     options = parser.parse_args(arguments)
     card, path = find_card(options.model)
     found = measured(options.reports, card)
     try:
         calibration, said = calibrate(found, card.sha256)
     except ValueError as error:
-        raise SystemExit(f"these pictures give no calibration: {error}") from error
+        raise SystemExit(f"no calibration from these pictures: {error}") from error
     print(f"confidence of {card.name}, each picture by a curve fitted without it")
     print(table(said, found))
     print(by_set(said, found))

@@ -1,4 +1,4 @@
-"""docs/pictures/confidence.svg: what a confidence promised and what came of it, and what looking at some finds."""
+"""docs/pictures/confidence.svg: confidence against quality, and damaged mattes found by reviewing some pictures."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from evaluation.svg import document, polyline, text
 
 WIDTH, HEIGHT = 860, 400
 SIDE, TOP, LEFT, APART = 280, 50, 70, 420
-LOOKED_AT = 0.3  # share of the pictures up to which the right panel goes
-# Told apart by lightness too, for those who see no colours and for printers.
+LOOKED_AT = 0.3  # greatest share of the pictures in the right panel
+# The colours also differ in lightness, for colour-blind readers and for printers.
 COLOURS = ("#0b3c5d", "#c9772b")
 EVEN = "#999999"
 
 
 def svg(said: Figures, quality: Figures, ways: Mapping[str, Figures], damaged: Flags) -> str:
-    """Left: tenths of the pictures, their confidence against their quality. Right: share of the damaged mattes found
-    by looking at the least sure ones, by each of the ways to tell (two), float64 (n,) each."""
+    """Left: tenths of the pictures, confidence against quality. Right: share of the damaged mattes found by reviewing
+    the least confident pictures, for each of two methods, float64 (n,) each."""
     deciles = [(each.confidence, each.iou) for each in bins(said, quality)]
     parts = [
-        text(LEFT, 26, "A tenth of the pictures each: promised, and got", size=15),
+        text(LEFT, 26, "Tenths of the pictures: expected and measured quality", size=15),
         *_panel(LEFT, "confidence", [0.0, 0.5, 1.0]),
         _line(LEFT, [(0, 0), (1, 1)], EVEN),
         _line(LEFT, deciles, COLOURS[0]),
         *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[0]}"/>' for x, y in _placed(LEFT, deciles)),
-        text(LEFT + APART, 26, "Damaged mattes found, by how many are looked at", size=15),
-        *_panel(LEFT + APART, "least sure pictures, looked at", [0.0, LOOKED_AT / 3, 2 * LOOKED_AT / 3, LOOKED_AT]),
+        text(LEFT + APART, 26, "Damaged mattes found, by share reviewed", size=15),
+        *_panel(LEFT + APART, "least confident pictures, reviewed", [0.0, LOOKED_AT / 3, 2 * LOOKED_AT / 3, LOOKED_AT]),
     ]
     shown = {"at most": -damaged.astype(np.float64), **ways}
     for number, ((name, way), colour) in enumerate(zip(shown.items(), (EVEN, *COLOURS), strict=True)):
@@ -39,7 +39,7 @@ def svg(said: Figures, quality: Figures, ways: Mapping[str, Figures], damaged: F
 
 
 def found_by(said: Figures, damaged: Flags) -> list[tuple[float, float]]:
-    """Shares of the damaged mattes among the least sure 0 to LOOKED_AT of all."""
+    """Shares of the damaged mattes among the 0 to LOOKED_AT least confident pictures."""
     order = np.argsort(said, kind="stable")
     found = np.concatenate([[0], np.cumsum(damaged[order])]) / max(int(damaged.sum()), 1)
     shares = np.linspace(0, LOOKED_AT, 31)
@@ -55,7 +55,7 @@ def _line(left: float, points: Sequence[tuple[float, float]], colour: str) -> st
 
 
 def _panel(left: float, name: str, ticks: Sequence[float]) -> list[str]:
-    """A square from 0 to 1 up; across, the first tick to the last."""
+    """A square axis frame: 0 to 1 vertically, the first to the last tick horizontally."""
     parts = [f'<path d="M{left} {TOP}V{TOP + SIDE}H{left + SIDE}" fill="none" stroke="#333333"/>']
     parts += [text(left - 10, TOP + SIDE * (1 - each) + 4, f"{each:g}", "end") for each in (0.0, 0.5, 1.0)]
     shown = [f"{tick:g}" if ticks[-1] == 1 else f"{100 * tick:.0f} %" for tick in ticks]

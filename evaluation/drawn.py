@@ -1,7 +1,7 @@
 """Write drawn scenes as pairs: `python -m evaluation.drawn --out FOLDER`.
 
-Flat shapes on white, which a network that has learned from photos may lose, and things cut through by a band as white
-as their ground, which nothing but a human can mend. `python -m evaluation FOLDER` judges a network on them.
+The scenes are flat shapes on white, which a network trained on photos may lose, and blocks with a band as white as the
+ground, which only a human can correct. `python -m evaluation FOLDER` scores a network on them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from packshot.core.picture import UInt8
 
 WIDTH, HEIGHT = 800, 600
-SHAPE_LEAST = 0.006  # of the picture: a shape that is smaller may pass for a speck
+SHAPE_LEAST = 0.006  # of the picture: a smaller shape may count as a speck
 APART_PX = 12
 CONTRAST = 70  # levels of a channel between a shape and the ground
 GROUND = (255, 255, 255)
@@ -24,7 +24,7 @@ FINER = 2  # drawn at twice the size and reduced, for soft edges
 
 
 def shapes(seed: int) -> tuple[UInt8, UInt8]:
-    """Two to four discs, boxes, triangles and ellipses, apart: uint8 (600, 800, 3) and their alpha (600, 800)."""
+    """Two to four separate discs, boxes, triangles and ellipses: uint8 (600, 800, 3) and their alpha (600, 800)."""
     random = np.random.default_rng(seed)
     alpha = np.zeros((HEIGHT * FINER, WIDTH * FINER), np.uint8)
     rgb = np.full((*alpha.shape, 3), GROUND, np.uint8)
@@ -45,7 +45,7 @@ def shapes(seed: int) -> tuple[UInt8, UInt8]:
 
 
 def labelled(seed: int) -> tuple[UInt8, UInt8]:
-    """A block with a label of the ground's colour all across it: uint8 (600, 800, 3) and its alpha (600, 800)."""
+    """A block with a full-width label in the ground's colour: uint8 (600, 800, 3) and its alpha (600, 800)."""
     random = np.random.default_rng(seed)
     alpha = np.zeros((HEIGHT * FINER, WIDTH * FINER), np.uint8)
     long, wide = random.uniform(0.5, 0.85) * HEIGHT, random.uniform(0.15, 0.35) * HEIGHT
@@ -89,7 +89,7 @@ def _colour(random: np.random.Generator) -> UInt8:
 
 
 def _box(middle: np.ndarray, wide: float, top: float, bottom: float, angle: float) -> np.ndarray:
-    """Corners of an upright box, turned about the middle, int32 (4, 2)."""
+    """Corners of an upright box, rotated about its middle, int32 (4, 2)."""
     turn = np.deg2rad(angle)
     corners = np.array([(-wide / 2, top), (wide / 2, top), (wide / 2, bottom), (-wide / 2, bottom)])
     turned = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])

@@ -1,8 +1,8 @@
-"""The measures of the field: F over all thresholds, weighted F, S and E, of a matte against a binary truth.
+"""The field's standard measures for a matte against a binary truth: F over all thresholds, weighted F, S and E.
 
-Written from the papers and equal to pysodmetrics with normalize=False to 1e-9 (tests/evaluation/test_field.py holds
-them together). Nothing is stretched: that library's default scales every matte to 0..1 by its own extremes first, which
-turns a network that is unsure, or a haze over the whole picture, into a perfect score.
+Implemented from the papers, and equal to pysodmetrics with normalize=False to 1e-9 (tests/evaluation/test_field.py
+checks this). Nothing is rescaled. That library's default first scales every matte to 0..1 by its own extremes, which
+turns an uncertain network, or a haze over the whole picture, into a perfect score.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Matte = npt.NDArray[np.float64]
 Curve = npt.NDArray[np.float64]
 
 F_BETA_SQUARED = 0.3  # Achanta et al. 2009: precision counts more
-NEAR = cv2.getGaussianKernel(7, 5)  # Margolin et al. 2014: how far an error reaches inside the object, px
-FADE_PX = 5.0  # there too: how far from the object an error's weight is half way to its greatest
+NEAR = cv2.getGaussianKernel(7, 5)  # Margolin et al. 2014: reach of an error inside the object, px
+FADE_PX = 5.0  # as above: distance from the object at which an error's weight is half way to its maximum
 TINY = float(np.spacing(1))
 
 
 @dataclass(frozen=True)
 class Levels:
-    """How many pixels reach each of 256 thresholds, from 1 down to 0, inside and outside the true foreground."""
+    """Pixels that reach each of 256 thresholds, from 1 down to 0, inside and outside the true foreground."""
 
     hits: Curve
     false_alarms: Curve
@@ -35,7 +35,7 @@ class Levels:
 
 
 def levels(matte: Matte, truth: Mask) -> Levels:
-    """Counts from which F and E follow at every threshold. matte (H, W) in 0..1, truth (H, W)."""
+    """The counts for F and E at every threshold. matte (H, W) in 0..1, truth (H, W)."""
     steps = (matte * 255).astype(np.uint8)
     hits = np.bincount(steps[truth], minlength=256)
     every = np.bincount(steps.reshape(-1), minlength=256)
@@ -59,7 +59,7 @@ def f_curve(at: Levels) -> Curve:
 def e_measure(at: Levels) -> float:
     """Enhanced-alignment measure (Fan et al. 2018), the mean over the 256 thresholds.
 
-    Binary masks, less their means, are compared pixel by pixel; there are only four kinds of pixel, so counts suffice.
+    Compares binary masks, less their means, pixel by pixel. Only four kinds of pixel exist, so counts suffice.
     """
     size, kept = at.foreground + at.background, at.hits + at.false_alarms
     if not at.background:
@@ -76,7 +76,7 @@ def e_measure(at: Levels) -> float:
 
 
 def s_measure(matte: Matte, truth: Mask) -> float:
-    """Structure measure (Fan et al. 2017), alpha 1/2: likeness of the object, and of the quarters round its centre."""
+    """Structure measure (Fan et al. 2017), alpha 1/2: similarity of the object and of the quarters round its centre."""
     share = float(truth.mean())
     if share == 1:
         return float(matte.mean())
@@ -85,7 +85,7 @@ def s_measure(matte: Matte, truth: Mask) -> float:
 
 
 def _likeness(values: Matte) -> float:
-    """How near to an even 1 the values of a region are."""
+    """How close a region's values are to a uniform 1."""
     mean = float(values.mean())
     spread = float(values.std(ddof=1)) if values.size > 1 else 0.0
     return 2 * mean / (mean**2 + 1 + spread + TINY)
@@ -100,14 +100,14 @@ def _quarters(matte: Matte, truth: Mask) -> float:
 
 
 def _similarity(matte: Matte, truth: Mask) -> float:
-    """Structural similarity of two regions, each taken as one window."""
+    """Structural similarity of two regions, each as a single window."""
     size = matte.size
     if not size:
         return 0.0
     mean, mean_truth = float(matte.mean()), float(truth.mean())
     variance = size * float(matte.var())
     variance_truth = size * mean_truth * (1 - mean_truth)
-    # Where the truth is even it is 0, and what a sum of floats leaves of it must not be divided by another such rest.
+    # A uniform truth has covariance 0: otherwise one rounding residue would be divided by another.
     covariance = float(matte[truth].sum()) - size * mean * mean_truth if 0 < mean_truth < 1 else 0.0
     above = 4 * mean * mean_truth * covariance
     below = (mean**2 + mean_truth**2) * (variance + variance_truth)
@@ -115,10 +115,10 @@ def _similarity(matte: Matte, truth: Mask) -> float:
 
 
 def weighted_f(matte: Matte, truth: Mask) -> float:
-    """Weighted F (Margolin et al. 2014), beta 1: an error counts less where its neighbours are right, more far off.
+    """Weighted F (Margolin et al. 2014), beta 1: an error counts less next to correct pixels, and more at a distance.
 
-    Inside the object an error is at most the Gaussian mean of those around it, where pixels outside count with the
-    error of the nearest pixel inside. Outside its weight grows with the distance, from 1 to 2.
+    Inside the object, an error is at most the Gaussian mean of its neighbourhood, where pixels outside count with the
+    error of the nearest pixel inside. Outside, its weight grows with the distance, from 1 to 2.
     """
     distance, nearest = distance_transform_edt(~truth, return_indices=True)
     error = np.abs(matte - truth)

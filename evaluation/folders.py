@@ -1,4 +1,4 @@
-"""Which file is whose truth, in a folder of pairs that someone else laid out."""
+"""Pairs photos with their truths in a folder of any common layout."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 TRUTH_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg")  # the most exact first
 
-# A word of a folder's name says what is in it: im, DUTS-TE-Image, ground_truth_mask, input_training_lowres. Truth comes
-# first: an "image mask" is a mask. The more a word promises, the earlier it stands.
+# A word in a folder's name gives its content: im, DUTS-TE-Image, ground_truth_mask, input_training_lowres. Truth words
+# win: an "image mask" is a mask. The more reliable a word, the earlier it stands.
 TRUTH_WORDS = ("gt", "gts", "groundtruth", "truth", "alpha", "alphas", "matte", "mattes", "mask", "masks",
                "annotation", "annotations", "segmentation", "segmentations", "label", "labels")  # fmt: skip
 PHOTO_WORDS = ("im", "ims", "image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures",
                "input", "inputs", "rgb", "original", "originals", "src", "source")  # fmt: skip
 
-# The folders of corrections that `packshot review` keeps. Below them are a shop's own names, which may be any of the
-# words above.
+# The folders of corrections that `packshot review` writes. A shop's own folder names below them may be any of the words
+# above.
 REVIEW = {"photos": "photo", "mattes": "truth"}
 
 _TRUTH_ENDING = re.compile(rf"[-_. ]({'|'.join(TRUTH_WORDS)})$", re.IGNORECASE)
@@ -25,7 +25,7 @@ _TRUTH_ENDING = re.compile(rf"[-_. ]({'|'.join(TRUTH_WORDS)})$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Files:
-    """A photo, its truth, and what to call them: the name within the folder, and the set that they belong to."""
+    """A photo, its truth, and their labels: the name within the folder, and the set."""
 
     name: str
     group: str
@@ -38,7 +38,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found in a folder: pairs by name, and the files that have no partner."""
+    """The content of a folder: pairs by name, and files without a partner."""
 
     pairs: list[Files]
     lonely_photos: list[Path]
@@ -47,7 +47,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a file lies: the folder that says its kind, what holds that folder, and its path inside, no suffix."""
+    """A file's place: the folder that gives its kind, the parent of that folder, and the path inside without suffix."""
 
     kind: str
     rank: int
@@ -58,7 +58,7 @@ class _Place:
 def list_pairs(folder: Path) -> Listing:
     """Pair the pictures below a folder with their truths, by equal paths inside folders such as im/ and gt/.
 
-    Raises: SystemExit when there is no pair, saying what was looked for.
+    Raises: SystemExit if there is no pair; the message says what was expected.
     """
     if not folder.is_dir():
         raise SystemExit(f"{folder} is not a folder")
@@ -78,9 +78,9 @@ def list_pairs(folder: Path) -> Listing:
     pairs = [_files(folder, key, photos[key], truths[key][2]) for key in sorted(photos.keys() & truths.keys())]
     if not pairs:
         raise SystemExit(
-            f"no pair in {folder}: {len(photos)} pictures and {len(truths)} truths were found. Pictures must lie in "
-            "a folder named im, image, img, photos or the like, their truths under the same names beside it, in one "
-            "named gt, mask, alpha or the like"
+            f"no pair in {folder}: found {len(photos)} pictures and {len(truths)} truths. Put the pictures in a folder "
+            "named im, image, img, photos or similar, and their truths under the same names next to it, in a folder "
+            "named gt, mask, alpha or similar"
         )
     return Listing(
         pairs,
@@ -96,7 +96,7 @@ def _files(folder: Path, key: tuple[Path, str], photo: Path, truth: Path) -> Fil
 
 
 def _place(folder: Path, path: Path) -> _Place | None:
-    """The place of a file by the innermost folder whose name says a kind; None where none does, or it is no picture."""
+    """A file's place, by the innermost folder whose name gives a kind; None if there is none, or for other files."""
     if path.name.startswith((".", "_")) or path.suffix.lower() not in PHOTO_SUFFIXES or not path.is_file():
         return None
     within = path.relative_to(folder)
@@ -111,7 +111,7 @@ def _place(folder: Path, path: Path) -> _Place | None:
 
 
 def _kept_place(folder: Path, path: Path) -> _Place | None:
-    """The place of a file that a review has kept, by the outermost folder alone."""
+    """The place of a file from a review, by the outermost folder alone."""
     within = path.relative_to(folder)
     if within.parts[0] not in REVIEW or path.suffix.lower() not in PHOTO_SUFFIXES or not path.is_file():
         return None
@@ -119,7 +119,7 @@ def _kept_place(folder: Path, path: Path) -> _Place | None:
 
 
 def _kind(name: str) -> tuple[str, int]:
-    """What a folder of this name holds, "photo", "truth" or "", and how early its word stands."""
+    """The content of a folder of this name, "photo", "truth" or "", and the position of its word."""
     words = re.split(r"[^a-z]+", name.lower())
     for kind, known in (("truth", TRUTH_WORDS), ("photo", PHOTO_WORDS)):
         if ranks := [known.index(word) for word in words if word in known]:

@@ -1,4 +1,4 @@
-"""What a run was made on: without it a time says nothing."""
+"""The machine of a run: a time means nothing without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import packshot
 
 
 def machine() -> dict[str, str]:
-    """The processor, and the versions of what computes."""
+    """The processor, and the versions of the libraries that compute."""
     return {
         "processor": f"{processor()}, {os.cpu_count()} cores",
         "system": f"{platform.system()} {platform.machine()}",
@@ -25,7 +25,7 @@ def machine() -> dict[str, str]:
 
 
 def processor() -> str:
-    """Its name where the system tells it."""
+    """The processor's name, where the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

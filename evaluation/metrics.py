@@ -1,4 +1,4 @@
-"""Figures for one matte against its truth: the field's, those of soft edges, and those that a shop would notice."""
+"""Figures for one matte against its truth: the standard ones, those for soft edges, and those that matter to a shop."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from evaluation.soft import BAND_SHARE, band_mae, connectivity_error, gradient_e
 from packshot.core.picture import Float32
 
 BOUNDARY_SHARE = 0.02  # of the diagonal: Cheng et al. 2021
-DAMAGED = 0.5  # of the quality: what is left of a matte with a part lost or a hole torn
-EDGE_SHARE = 0.01  # of the diagonal: nearer to the edge, kept background is a matter of boundary_iou
+DAMAGED = 0.5  # factor on the quality of a matte with a lost part or a torn hole
+EDGE_SHARE = 0.01  # of the diagonal: closer to the edge, boundary_iou measures kept background
 HOLE_SHARE = 0.001  # of the picture: smaller holes are noise in hand-made masks
 PART_SHARE = 0.0004  # of the picture: 192 px of 800x600; a rung of 4x60 px has 200 that count
 TEAR_SHARE = 0.0002  # of the picture: 96 px of 800x600
-NOISE_PX = 9  # a blot of 3x3, which is over those shares only in pictures under 212x212
+NOISE_PX = 9  # a blot of 3x3, which exceeds those shares only in pictures under 212x212
 
 
 @dataclass(frozen=True)
 class Score:
-    """Figures of one picture; NaN where one has no meaning. Higher is better but for errors and background_kept.
+    """Figures of one picture; NaN if a figure is undefined. Higher is better, except for errors and background_kept.
 
-    mae, mse: over all pixels, against the soft truth. sad: sum of absolute differences / 1000, as matting papers do.
+    mae, mse: over all pixels, against the soft truth. sad: sum of absolute differences / 1000, as in matting papers.
     background_kept: share of the true background, off the edge, that the matte at 1/2 keeps.
-    These four are all there is for a truth without foreground.
+    A truth without foreground has only these four.
     weighted_f, s_measure, e_measure, f_curve: of field.py, against the truth at 1/2; f_curve over 256 thresholds.
-    iou, boundary_iou: of the matte at 1/2. holes: enclosed background regions in the truth, holes_opened: those that
+    iou, boundary_iou: of the matte at 1/2. holes: enclosed background regions in the truth. holes_opened: those that
     are mostly removed. band_mae: mae within 0.5 % of the diagonal of the true edge. gradient, connectivity: of soft.py,
     where the truth is soft. parts_lost, holes_torn: of count_damage.
     """
@@ -55,12 +55,12 @@ class Score:
 
     @property
     def has_foreground(self) -> bool:
-        """Whether the truth has any, so that figures about its shape have a meaning."""
+        """Whether the truth has foreground, so that figures about its shape are defined."""
         return self.f_curve is not None
 
     @property
     def quality(self) -> float:
-        """IoU, halved where a part is lost or a hole is torn: what a confidence promises."""
+        """IoU, halved where a part is lost or a hole is torn: the quality that a confidence predicts."""
         return self.iou * (DAMAGED if self.damaged else 1)
 
     @property
@@ -69,11 +69,11 @@ class Score:
 
     @property
     def damaged(self) -> bool:
-        """Whether the product itself is hurt, which no shop can show: a part lost, or a hole torn."""
+        """Whether the product itself is damaged, so that no shop can show it: a part lost, or a hole torn."""
         return self.parts_lost + self.holes_torn > 0
 
     def row(self) -> dict[str, float | None]:
-        """All figures but the curve, which is represented by its maximum; None where one has no meaning."""
+        """All figures; the curve is replaced by its maximum. None for an undefined figure."""
         figures = asdict(self) | {"max_f": self.max_f}
         del figures["f_curve"]
         return {name: None if isnan(value) else round(float(value), 5) for name, value in figures.items()}
@@ -118,7 +118,7 @@ def iou(mask: Mask, truth: Mask) -> float:
 
 
 def boundary_iou(mask: Mask, truth: Mask) -> float:
-    """IoU of the inner boundary bands, 2 % of the diagonal wide: sees edges that IoU drowns in the inside.
+    """IoU of the inner boundary bands, 2 % of the diagonal wide: shows edge errors that the inside hides in IoU.
 
     Source: Cheng et al. 2021, "Boundary IoU", arXiv:2103.16562. Outside the picture counts as background, as there.
     """
@@ -127,13 +127,13 @@ def boundary_iou(mask: Mask, truth: Mask) -> float:
 
 
 def background_kept(mask: Mask, truth: Mask) -> float:
-    """Share of the true background that is kept, 0 when there is none, leaving out 1 % of the diagonal at the edge."""
+    """Share of the true background that is kept, without 1 % of the diagonal at the edge; 0 if there is none."""
     background = eroded(~truth, band_px(truth, EDGE_SHARE), outside=True)
     return int(np.count_nonzero(mask & background)) / max(int(np.count_nonzero(background)), 1)
 
 
 def count_holes(mask: Mask, truth: Mask) -> tuple[int, int]:
-    """How many holes the truth has (background that touches no border), and how many are at least half removed."""
+    """Number of holes in the truth (background that touches no border), and how many are at least half removed."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~truth).astype(np.uint8), connectivity=4)
     height, width = truth.shape
     left, top, across, down, area = stats[1:].T
@@ -144,29 +144,28 @@ def count_holes(mask: Mask, truth: Mask) -> tuple[int, int]:
 
 
 def count_damage(mask: Mask, truth: Mask) -> tuple[int, int]:
-    """How many parts of the product are lost, and how many holes are torn into it: pieces of truth & ~mask.
+    """Number of lost parts of the product, and of holes torn into it: pieces of truth & ~mask.
 
-    A hole is torn where a piece lies inside the product. A part is lost where a piece touches the true background or
-    the border, and is no error of the edge: one pixel is farther than 1 % of the diagonal from all that is kept of the
-    product, and only pixels farther than 0.5 % count towards its area. So an edge drawn too far inside is no loss, nor
-    are the tips of a fringe that hang together along it. A rung between two legs is lost if it is longer than 2 % of
-    the diagonal: its middle is then far from what is kept at its ends. A slit from outside that is narrower than
-    that is neither.
+    A torn hole is a piece inside the product. A lost part is a piece that touches the true background or the border and
+    is more than an edge error: one pixel is farther than 1 % of the diagonal from every kept pixel of the product.
+    Only pixels farther than 0.5 % count towards its area. So an edge drawn too far inside is no loss, and neither are
+    connected tips of a fringe along it. A rung between two legs is lost if it is longer than 2 % of the diagonal: its
+    middle is then far from the kept pixels at its ends. A narrower slit from outside is neither.
     """
     missing, kept = truth & ~mask, truth & mask
     count, labels = cv2.connectedComponents(missing.view(np.uint8), connectivity=8)
     piece = labels[missing]
-    area = np.bincount(piece, minlength=count)  # OpenCV's statistics take 1 ms more at 400x300
+    area = np.bincount(piece, minlength=count)  # OpenCV's statistics take 1 ms longer at 400x300
     large = area >= max(TEAR_SHARE * truth.size, NOISE_PX)
     if not large.any():
         return 0, 0
 
     def pixels(where: Mask) -> npt.NDArray[np.intp]:
-        """Of each piece, how many are there."""
+        """The number of pixels of each piece in `where`."""
         return np.bincount(piece[where[missing]], minlength=count)
 
-    outer = pixels(~eroded(truth, 1)) > 0  # has pixels beside the background or the border
-    # Where nothing is kept, all is endlessly far.
+    outer = pixels(~eroded(truth, 1)) > 0  # has pixels next to the background or the border
+    # If nothing is kept, every distance is infinite.
     away = cv2.distanceTransform((~kept).view(np.uint8), cv2.DIST_L2, 5)
     off_edge, far = pixels(away > band_px(truth, BAND_SHARE)), pixels(away > band_px(truth, EDGE_SHARE))
     lost = outer & (far > 0) & (off_edge >= max(PART_SHARE * truth.size, NOISE_PX))

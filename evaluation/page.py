@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: table, histogram, reliability, the worst pictures."""
+"""The report as one self-contained HTML file: table, histogram, reliability, the worst pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ svg { max-width: 40rem; width: 100%; } rect { fill: #4a7fb5; } text { font-size:
 
 
 def page(report: Mapping[str, Any], rows: list[Row], worst: Sequence[tuple[str, Sequence[UInt8]]]) -> str:
-    """report: as in the JSON; rows: the pictures; worst: captions and panels of the pictures to show."""
+    """report: as in the JSON; rows: the pictures; worst: captions and panels of the worst pictures."""
     model, machine = report["model"], "; ".join(f"{name} {value}" for name, value in report["machine"].items())
     parts = [
         f"<h1>{escape(report['title'])}</h1>",
@@ -47,7 +47,7 @@ def page(report: Mapping[str, Any], rows: list[Row], worst: Sequence[tuple[str, 
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
-    """What was left out or changed, to be unfolded."""
+    """Skipped or changed files, in foldable sections."""
     lonely, problems = report["without_partner"], report["problems"]
     notes = [f"<p>truths resized to their picture: {report['resized']}</p>"] if report["resized"] else []
     if lonely:
@@ -75,7 +75,7 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _histogram(ious: Sequence[float]) -> str:
-    """How many pictures lie in each twentieth of IoU."""
+    """The number of pictures in each twentieth of IoU."""
     counts = np.histogram(ious, bins=20, range=(0, 1))[0]
     tallest = max(1, int(counts.max()))
     bars = []
@@ -89,7 +89,7 @@ def _histogram(ious: Sequence[float]) -> str:
 
 
 def _reliability(rows: list[Row]) -> list[str]:
-    """Confidence against quality, where the card has a calibration."""
+    """Confidence against quality, if the card has a calibration."""
     pairs = [
         (row.confidence, row.score.quality) for row in rows if row.confidence is not None and row.score.has_foreground
     ]

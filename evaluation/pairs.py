@@ -1,4 +1,4 @@
-"""Where test pictures come from: a folder of pairs, a data folder of zips, or photos without any truth."""
+"""Sources of test pictures: a folder of pairs, a data folder of zips, or photos without truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from packshot.errors import UnsupportedFormat
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A picture with its true matte, float32 (H, W) in 0..1 of the picture's size; `group` is the set it belongs to."""
+    """A picture with its true matte, float32 (H, W) in 0..1 at the picture's size; `group` is its test set."""
 
     name: str
     group: str
@@ -32,14 +32,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Pair:
-    """An example not yet read: thousands are listed at once, and read where they are scored."""
+    """An example that is not loaded yet: thousands are listed at once, and each is read when it is scored."""
 
     name: str
     group: str
     read: Callable[[], tuple[bytes, bytes]]
 
     def load(self) -> Example:
-        """Raises: InputError, OSError or ValueError when a file cannot be read, or they do not belong together."""
+        """Raises: InputError, OSError or ValueError if a file cannot be read, or if the two files do not match."""
         photo, mask = self.read()
         picture, truth = read_picture(photo), read_truth(mask)
         fitted = fit_truth(truth, picture.size)
@@ -48,14 +48,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Source:
-    """Pairs in the order of their names, and the names of files that have no partner."""
+    """Pairs sorted by name, and the names of files without a partner."""
 
     pairs: list[Pair]
     lonely: list[str]
 
 
 def from_folder(folder: Path) -> Source:
-    """The pairs of a folder, wherever in it they are: see folders.py. Raises: SystemExit when there is none."""
+    """The pairs anywhere below a folder, as folders.py finds them. Raises: SystemExit if there is none."""
     found = list_pairs(folder)
     pairs = [Pair(files.name, files.group, files.read) for files in found.pairs]
     return Source(pairs, [str(path.relative_to(folder)) for path in [*found.lonely_photos, *found.lonely_truths]])
@@ -64,7 +64,7 @@ def from_folder(folder: Path) -> Source:
 def from_data(data: Path, *, split: str, sets: tuple[str, ...], stack: ExitStack) -> Source:
     """Pairs of a data folder: pairs.csv names them, SHARD.zip holds im/SET/STEM.webp and gt/SET/STEM.png.
 
-    stack: closes the zips, which must stay open for as long as pairs are read.
+    stack: closes the zips, which must stay open while pairs are read.
     """
     with (data / "pairs.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split and row["set"] in sets]
@@ -80,8 +80,8 @@ def from_data(data: Path, *, split: str, sets: tuple[str, ...], stack: ExitStack
 
 
 def read_picture(photo: bytes) -> Picture:
-    """Decode as the pipeline does; what it refuses by its kind, such as TIFF, by Pillow, for test sets hold
-    everything."""
+    """Decode with the pipeline's decoder; formats that it rejects, such as TIFF variants, with Pillow, since test sets
+    hold all kinds."""
     try:
         return decode(photo)
     except UnsupportedFormat:
@@ -89,7 +89,7 @@ def read_picture(photo: bytes) -> Picture:
 
 
 def photos(source: Path, *, count: int, seed: int) -> Iterator[tuple[str, Picture]]:
-    """A seeded choice of the photos in a folder or a zip, subfolders included, in the order of their names."""
+    """A seeded choice of the photos in a folder or a zip, including subfolders, sorted by name."""
     with nullcontext() if source.is_dir() else zipfile.ZipFile(source) as archive:
         names = archive.namelist() if archive else [str(path.relative_to(source)) for path in source.rglob("*")]
         names = sorted(name for name in names if Path(name).suffix.lower() in PHOTO_SUFFIXES)

@@ -1,4 +1,4 @@
-"""From the figures of single pictures to what is said about a network: a summary, strata, and a table."""
+"""From the figures of single pictures to a report on a network: a summary, strata, and a table."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Summary = dict[str, float | None]
 
 
 class Column(NamedTuple):
-    """How a figure is shown."""
+    """Display format of a figure."""
 
     heading: str
     decimals: int
 
 
-# Order: the field's figures, mattes, edges, then what a shop would notice.
+# Order: standard figures, mattes, edges, then figures that matter to a shop.
 COLUMNS = {
     "pictures": Column("n", 0),
     "mae": Column("MAE", 4),
@@ -43,16 +43,16 @@ COLUMNS = {
     "holes_torn": Column("torn", 3),
     "holes_opened": Column("holes", 3),
 }
-COUNTS = ("parts_lost", "holes_torn", "holes_opened")  # of each picture; a summary has shares of them
+COUNTS = ("parts_lost", "holes_torn", "holes_opened")  # counts of each picture; a summary has their shares
 MEANS = tuple(name for name in COLUMNS if name in Score.__dataclass_fields__ and name not in COUNTS)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One scored picture: its name, its strata, its figures, the time that its matte took, and the confidence in it.
+    """One scored picture: its name, its strata, its figures, the matte's time, and its confidence.
 
-    signs: those from which a confidence is fitted, by name (packshot.core.confidence.Signs); none where a file's own
-    alpha was its matte.
+    signs: the inputs for fitting a confidence, by name (packshot.core.confidence.Signs); none where a file's own alpha
+    was its matte.
     """
 
     name: str
@@ -70,9 +70,9 @@ class Row:
 
 
 def summarise(rows: Iterable[Row]) -> Summary:
-    """Means over pictures; max_f is the maximum of the mean curve, as the field has it; shares where it says so.
+    """Means over pictures; max_f is the maximum of the mean curve, as usual in the field; some figures are shares.
 
-    A figure is the mean over the pictures for which it has a meaning, None where there is no such picture.
+    Each figure is the mean over the pictures where it is defined, None if there is no such picture.
     """
     scores = [row.score for row in rows]
     shaped = [score for score in scores if score.has_foreground]
@@ -93,7 +93,7 @@ def summarise(rows: Iterable[Row]) -> Summary:
 
 
 def mean(values: list[float]) -> float:
-    """Over those that are numbers; NaN when none is."""
+    """The mean without NaNs; NaN if all values are NaN."""
     known = [value for value in values if not isnan(value)]
     return float(np.mean(known)) if known else nan
 
@@ -103,7 +103,7 @@ def share(scores: list[Score], holds: Callable[[Score], bool]) -> float:
 
 
 def overall(rows: list[Row]) -> Summary:
-    """The summary of all pictures whose truth has foreground; where none has, of all."""
+    """The summary of all pictures whose truth has foreground; if none has, of all pictures."""
     return summarise([row for row in rows if row.score.has_foreground] or rows)
 
 
@@ -114,12 +114,12 @@ def by_stratum(rows: list[Row]) -> dict[str, Summary]:
 
 
 def cell(figure: str, value: float | None) -> str:
-    """A figure as it is shown: with its decimals, or a dash."""
+    """A figure as text, with its decimals, or a dash."""
     return "-" if value is None else f"{value:.{COLUMNS[figure].decimals}f}"
 
 
 def table(summaries: Mapping[str, Summary]) -> str:
-    """Summaries as a text table: a line for each, figures across."""
+    """Summaries as a text table: one row for each, figures in columns."""
     widths = {name: max(7, len(column.heading)) for name, column in COLUMNS.items()}
     width = max(map(len, summaries))
     lines = [" " * width + "".join(f"{COLUMNS[name].heading:>{widths[name] + 1}}" for name in COLUMNS)]

@@ -1,7 +1,7 @@
 """Score a network: `python -m evaluation FOLDER`, or `python -m evaluation --pairs DATA --split val`.
 
-FOLDER has pairs in im/ and gt/ or the like (folders.py); DATA has pairs.csv and zips. Each picture goes through the
-line that serves (packshot.engine.pipeline.find_matte), so what is measured is what users get, refinement included.
+FOLDER has pairs in im/ and gt/ or similar (folders.py); DATA has pairs.csv and zips. Each picture runs through the
+serving pipeline (packshot.engine.pipeline.find_matte), so the figures include refinement, as users get it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from packshot.errors import InputError
 
 @dataclass(frozen=True)
 class Problem:
-    """A pair that could not be scored, and why."""
+    """A pair that could not be scored, and the reason."""
 
     name: str
     reason: str
@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """What became of all pairs: rows in their order, problems, and how many truths were resized to their picture."""
+    """The results of all pairs: rows in order, problems, and the number of truths resized to their picture."""
 
     rows: list[Row]
     problems: list[Problem]
@@ -56,19 +56,19 @@ MOST_LISTED = 20
 
 
 def evaluate(network: Network, pairs: Iterable[Pair], *, threads: int = 1, worst: Worst | None = None) -> Run:
-    """Score every pair, `threads` at a time: decoding, the network and most of the figures release Python's lock."""
+    """Score every pair, `threads` in parallel: decoding, the network and most of the figures release the GIL."""
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(lambda pair: _outcome(network, pair, worst), pairs))
     rows = [row for row, _ in found if isinstance(row, Row)]
     problems = [row for row, _ in found if isinstance(row, Problem)]
     if not rows:
-        raise SystemExit(_listed("nothing could be scored:", [f"{p.name}: {p.reason}" for p in problems]))
+        raise SystemExit(_listed("no pair could be scored:", [f"{p.name}: {p.reason}" for p in problems]))
     return Run(rows, problems, sum(was_resized for _, was_resized in found), time.perf_counter() - started)
 
 
 def _outcome(network: Network, pair: Pair, worst: Worst | None) -> tuple[Row | Problem, bool]:
-    """A row, or what is wrong with the pair; and whether its truth was resized. The time is that of the matte alone."""
+    """A row, or the pair's problem; and whether its truth was resized. The time covers the matte alone."""
     try:
         example = pair.load()
     except (InputError, OSError, ValueError) as error:
@@ -86,7 +86,7 @@ def _outcome(network: Network, pair: Pair, worst: Worst | None) -> tuple[Row | P
 
 
 def load(model: str, side: int | None = None) -> OnnxNetwork:
-    """A network by name or path, at its card's side or at another one, for which its calibration does not hold."""
+    """A network by name or path, at its card's side or at another side, where its calibration is not valid."""
     card, path = find_card(model)
     verify(card, path)
     if side and side != card.input.side_px:
@@ -96,7 +96,7 @@ def load(model: str, side: int | None = None) -> OnnxNetwork:
 
 @contextmanager
 def source_of(options: argparse.Namespace) -> Iterator[Source]:
-    """The pairs that the options name; says on stderr which files have no partner."""
+    """The pairs that the options name; lists files without a partner on stderr."""
     with ExitStack() as stack:
         if options.folder:
             source = from_folder(options.folder)
@@ -113,13 +113,13 @@ def _listed(what: str, names: Sequence[str]) -> str:
 
 
 def title_of(options: argparse.Namespace) -> str:
-    """What was measured, in the words that a card and a report use."""
+    """The name of the measured set, as used in cards and reports."""
     name = options.folder.resolve().name if options.folder else f"{' '.join(options.sets)} {options.split}"
     return name if options.limit is None else f"{name}, first {options.limit}"
 
 
 def report(title: str, network: Network, source: Source, run: Run) -> dict[str, Any]:
-    """All that was found, as plain values: the JSON."""
+    """All results as plain values, for the JSON."""
     card = network.card
     return {
         "title": title,
@@ -136,16 +136,16 @@ def report(title: str, network: Network, source: Source, run: Run) -> dict[str, 
 
 
 def source_parser(description: str | None) -> argparse.ArgumentParser:
-    """The options that say what is measured, on what."""
+    """The options for the network and the test set."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("folder", type=Path, nargs="?", help="folder with im/ and gt/ or the like, subfolders included")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with im/ and gt/ or similar, including subfolders")
     parser.add_argument("--pairs", type=Path, help="data folder with pairs.csv and zips, instead of a folder")
     parser.add_argument("--split", default="val")
     parser.add_argument("--sets", nargs="+", default=["duts_tr"])
     parser.add_argument("--limit", type=int, help="only the first N pictures")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of a model, or path of an .onnx file")
     threads = min(2, os.cpu_count() or 1)
-    parser.add_argument("--threads", type=int, default=threads, help=f"pictures at a time, by default {threads}")
+    parser.add_argument("--threads", type=int, default=threads, help=f"pictures in parallel, by default {threads}")
     return parser
 
 
@@ -153,14 +153,14 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     options = parser.parse_args(arguments)
     if bool(options.folder) == bool(options.pairs):
         parser.error("give a FOLDER, or --pairs DATA")
-    cv2.setNumThreads(1)  # the pictures are the parallel work
+    cv2.setNumThreads(1)  # pictures run in parallel instead
     return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = source_parser(__doc__)
-    parser.add_argument("--side", type=int, help="longest side of the network input, px; the card's by default")
-    parser.add_argument("--out", type=Path, help="write the report as JSON, with a row for each picture")
+    parser.add_argument("--side", type=int, help="longest side of the network input, px; default: the card's")
+    parser.add_argument("--out", type=Path, help="write the report as JSON, with one row per picture")
     parser.add_argument("--page", type=Path, help="write the report as one HTML file")
     parser.add_argument("--sheet", type=Path, help=f"write a contact sheet of the {WORST} worst")
     options = parse(parser, arguments)
@@ -178,17 +178,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def say(found: dict[str, Any], run: Run, threads: int) -> None:
-    """The table, the time, and what went wrong."""
+    """Print the table, the time, and the problems."""
     print(f"{found['title']}: " + " ".join(map(str, found["model"].values())))
     print(table({"all": overall(run.rows), **by_stratum(run.rows)}))
     times = sorted(row.seconds for row in run.rows)
     print(
-        f"{len(run.rows)} pictures in {run.seconds:.0f} s, {threads} at a time; a matte takes "
+        f"{len(run.rows)} pictures in {run.seconds:.0f} s, {threads} in parallel; a matte takes "
         f"{1000 * times[len(times) // 2]:.0f} ms in the median, {1000 * times[len(times) * 95 // 100]:.0f} at 95 %"
     )
     print("; ".join(f"{name} {value}" for name, value in machine().items()))
     if run.resized:
-        print(f"truths of another size than their picture, resized to it: {run.resized}", file=sys.stderr)
+        print(f"truths resized to their picture's size: {run.resized}", file=sys.stderr)
     if run.problems:
         names = [f"{problem.name}: {problem.reason}" for problem in run.problems]
         print(_listed(f"pairs that could not be read: {len(names)}", names), file=sys.stderr)

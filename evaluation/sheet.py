@@ -1,6 +1,6 @@
 """Contact sheets: `python -m evaluation.sheet FOLDER_OR_ZIP --out sheet.png` shows mattes and cutouts of any photos.
 
-Figures hide what an eye sees at once. Each row of a sheet is one picture, its panels side by side.
+Figures hide visible faults. Each row of a sheet is one picture, with its panels side by side.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ def panel(image: UInt8) -> UInt8:
 
 
 def cutout_over(picture: Picture, matte: Float32, backdrop: UInt8) -> UInt8:
-    """The cutout that users get, over a backdrop (H, W, 1 or 3)."""
+    """The user's cutout over a backdrop (H, W, 1 or 3)."""
     rgb, alpha = cutout(estimate_foreground(picture, matte), matte)
     opacity = alpha[..., None] / np.float32(255)
     return np.rint(rgb * opacity + backdrop * (1 - opacity)).astype(np.uint8)
 
 
 def gray(picture: Picture) -> UInt8:
-    """A backdrop on which both dark and light fringes show."""
+    """A backdrop that shows both dark and light fringes."""
     return np.full((picture.size.height, picture.size.width, 1), GRAY, np.uint8)
 
 
 def checkerboard(picture: Picture) -> UInt8:
-    """The usual sign of transparency, 16 squares along the longest side."""
+    """The usual transparency pattern, with 16 squares along the longest side."""
     square = max(1, picture.size.longest // 16)
     y, x = np.ogrid[: picture.size.height, : picture.size.width]
     light = (y // square + x // square) % 2 == 0
@@ -59,10 +59,10 @@ def checkerboard(picture: Picture) -> UInt8:
 
 
 def sheet(rows: Iterable[tuple[str, Sequence[UInt8]]], *, columns: int = 2) -> UInt8:
-    """Rows of panels with a caption each, laid out in `columns` -> RGB uint8 (H, W, 3)."""
+    """Rows of panels with captions, laid out in `columns` -> RGB uint8 (H, W, 3)."""
     strips = [captioned(caption, [panel(image) for image in images]) for caption, images in rows]
     if not strips:
-        raise SystemExit("there is nothing to put on the sheet")
+        raise SystemExit("there are no pictures for the sheet")
     blank = np.zeros_like(strips[0])
     strips += [blank] * (-len(strips) % columns)
     lines = [np.hstack(strips[start : start + columns]) for start in range(0, len(strips), columns)]

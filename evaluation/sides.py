@@ -1,6 +1,6 @@
-"""Which input size suits a network: `python -m evaluation.sides --pairs DATA --sides 256 320 384 448 512`.
+"""Compares input sizes for a network: `python -m evaluation.sides --pairs DATA --sides 256 320 384 448 512`.
 
-One line for each side, with the median time of a matte. The best goes to `python -m training.export --side`.
+Prints one line per side, with the median time of a matte. Pass the best to `python -m training.export --side`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The groups that a picture is reported in, measured on the picture and its truth alone: what is hard about it."""
+"""The strata of a report, measured on the picture and its truth alone: they describe a picture's difficulty."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from evaluation.metrics import HOLE_SHARE, band_px, count_holes, eroded
 from evaluation.soft import is_soft
 from packshot.core.picture import Float32, UInt8
 
-RING_SHARE = 0.02  # of the diagonal: how far on either side of the edge colours are compared
-THIN_SHARE = 0.01  # of the diagonal: half of a part's width below which it counts as thin
+RING_SHARE = 0.02  # of the diagonal: width on either side of the edge where colours are compared
+THIN_SHARE = 0.01  # of the diagonal: a part counts as thin below twice this width
 THIN_LEAST = 0.1  # of the foreground
 SOLID_LEVELS = 8  # of 255: paper under even light
-NOISE_LEVELS = 6  # of 255, mean local change: the noise of a photo by night
-PLAIN_LEVELS = 3  # of 255, mean local change: wood grain and cloth are over it, a blurred room is under it
+NOISE_LEVELS = 6  # of 255, mean local change: the noise of a night photo
+PLAIN_LEVELS = 3  # of 255, mean local change: wood grain and cloth are above it, a blurred room is below it
 ALIKE_LEVELS = 40  # of 255, the distance of two colours in RGB
-LOOKED_AT_PX = 256  # backgrounds are judged at this side
+LOOKED_AT_PX = 256  # longest side at which backgrounds are classified
 
 NO_FOREGROUND = "no foreground"
 
 
 def strata(group: str, rgb: UInt8, truth: Float32) -> tuple[str, ...]:
-    """Its set, size, place, number of objects, holes, thin parts, softness, background and contrast.
+    """The picture's set, size, place, number of objects, holes, thin parts, softness, background and contrast.
 
-    rgb (H, W, 3) and truth (H, W). A truth without foreground belongs to no stratum but its own.
+    rgb (H, W, 3) and truth (H, W). A truth without foreground has a single stratum of its own.
     """
     binary = truth >= 0.5
     if not binary.any():
@@ -53,27 +53,27 @@ def touches_border(truth: Mask) -> bool:
 
 
 def object_count(truth: Mask) -> int:
-    """Separate pieces, without those under 0.1 % of the picture."""
+    """The number of separate pieces, without those under 0.1 % of the picture."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(truth.view(np.uint8), connectivity=8)
     return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= HOLE_SHARE * truth.size))
 
 
 def thin_share(truth: Mask) -> float:
-    """Share of the foreground in parts narrower than 2 % of the diagonal: gone when it is opened by a square."""
+    """Share of the foreground in parts narrower than 2 % of the diagonal: a morphological opening removes them."""
     side = 2 * band_px(truth, THIN_SHARE) + 1
-    # The picture goes on beyond its border, and so does what touches it.
+    # The picture continues beyond its border, and so does an object that touches it.
     framed = cv2.copyMakeBorder(truth.view(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))[side:-side, side:-side]
     return 1 - int(np.count_nonzero(opened.astype(bool) & truth)) / int(np.count_nonzero(truth))
 
 
 def background_kind(rgb: UInt8, truth: Mask) -> str:
-    """Solid: of one colour. Plain: of several that run into each other. Busy: with texture or things."""
+    """Solid: of one colour. Plain: of several colours that blend into each other. Busy: with texture or objects."""
     scale = LOOKED_AT_PX / max(truth.shape)
     size = [max(1, round(side * scale)) for side in truth.shape[::-1]]
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     near = cv2.resize(truth.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
-    outside = eroded(near == 0, 6, outside=True)  # out of the blur's reach
+    outside = eroded(near == 0, 6, outside=True)  # outside the blur
     if not outside.any():
         return "background hidden"
     smooth = cv2.GaussianBlur(small, (0, 0), 2)

@@ -1,4 +1,4 @@
-"""A true matte from whatever file a data set keeps it in: 0/255, 0/1, 16 bits, a palette, colours, an alpha channel."""
+"""A true matte from any file format of a data set: 0/255, 0/1, 16 bits, a palette, colours, an alpha channel."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_SKEW = 1.05  # a truth whose aspect differs by more does not belong to its 
 
 
 def read_truth(data: bytes) -> Float32:
-    """float32 (H, W) in 0..1, on the scale of the file's kind; only masks of 0 and 1 are brought to full scale.
+    """float32 (H, W) in 0..1, on the scale of the file's type; only masks of 0 and 1 are scaled up.
 
-    An alpha channel that is not even is the truth; so is every colour of a palette but black, for palettes name
-    objects; of other colours the brightest channel. Sixteen bits may hold eight.
-    Raises: ValueError when it is no image, or not a whole one.
+    The truth is the alpha channel, unless it is uniform. In a palette, every colour but black counts, since palettes
+    name objects. Otherwise the brightest colour channel counts. Sixteen bits may hold eight-bit values.
+    Raises: ValueError if the file is not an image, or is incomplete.
     """
     image = open_image(data)
     if image.mode == "P":
@@ -35,7 +35,7 @@ def read_truth(data: bytes) -> Float32:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """An image with its pixels loaded, of any kind that Pillow reads.
+    """An image with its pixels loaded, in any format that Pillow reads.
 
     Raises: ValueError.
     """
@@ -43,14 +43,14 @@ def open_image(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data))
         image.load()
     except UnidentifiedImageError as error:
-        raise ValueError("a file that is no image") from error
-    except (OSError, SyntaxError) as error:  # a SyntaxError is what a broken PNG raises
+        raise ValueError("the file is not an image") from error
+    except (OSError, SyntaxError) as error:  # a broken PNG raises a SyntaxError
         raise ValueError(f"a broken image: {error}") from error
     return image
 
 
 def _of_palette(image: Image.Image) -> Float32:
-    """Gray palettes are gray values; in others each colour but black is an object."""
+    """A gray palette holds gray values; in other palettes each colour but black is an object."""
     rgb = np.asarray(image.convert("RGB"))
     is_gray = bool((rgb == rgb[..., :1]).all())
     brightest = rgb.max(axis=2)
@@ -58,7 +58,7 @@ def _of_palette(image: Image.Image) -> Float32:
 
 
 def _to_unit(values: npt.NDArray[np.generic]) -> Float32:
-    """Values of any type by the greatest that their type, or what was put into it, can hold."""
+    """Values of any type, divided by the greatest value of the type, or of the stored data."""
     if values.dtype == bool:
         return values.astype(np.float32)
     greatest = float(values.max())
@@ -70,15 +70,15 @@ def _to_unit(values: npt.NDArray[np.generic]) -> Float32:
 
 
 def fit_truth(truth: Float32, size: Size) -> Float32:
-    """The truth at its picture's size.
+    """The truth, resized to its picture.
 
-    Raises: ValueError when it has another aspect, or its sides are swapped, as by a turned photo.
+    Raises: ValueError if its aspect differs, or its sides are swapped, as in a rotated photo.
     """
     height, width = truth.shape
     if (width, height) == size:
         return truth
     skew = width * size.height / (height * size.width)
     if max(skew, 1 / skew) > MOST_SKEW:
-        raise ValueError(f"the picture is {size}, its truth {width}x{height}: another aspect, or turned")
+        raise ValueError(f"the picture is {size}, its truth {width}x{height}: a different aspect, or rotated")
     shrinks = width > size.width
     return np.asarray(cv2.resize(truth, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))

@@ -1,4 +1,4 @@
-"""The worst pictures of a run, kept as small panels: a sheet shows these, never the best."""
+"""The worst pictures of a run, as small panels: a contact sheet shows these, never the best."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORST = 24
 
 
 class Worst:
-    """The pictures with the lowest IoU so far: photo, truth, matte and cutout on gray. Safe from threads."""
+    """The pictures with the lowest IoU so far: photo, truth, matte and cutout on gray. Thread-safe."""
 
     def __init__(self, count: int = WORST) -> None:
         self._count = count
@@ -38,6 +38,6 @@ class Worst:
         return [(f"IoU {-negative:.3f}  {name}", panels) for negative, name, panels in worst]
 
     def _bar(self) -> float:
-        """What a picture's -IoU must exceed."""
+        """The -IoU that a picture must exceed."""
         with self._lock:
             return self._heap[0][0] if len(self._heap) == self._count else -inf

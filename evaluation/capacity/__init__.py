@@ -1,5 +1,5 @@
-"""Capacity on paper: `python -m evaluation.capacity`. How many replicas, at what cost, for how many pictures a second.
+"""Capacity planning: `python -m evaluation.capacity`. Computes replicas and cost for a number of pictures a second.
 
-measure.py measures (the pipeline's times, and a service of one and of two replicas under load), simulate.py is the
-service as a simulation, validate.py holds one against the other, plan.py asks it what has not been built yet.
+measure.py measures the pipeline's times, and a service of one and of two replicas under load. simulate.py simulates
+the service. validate.py compares both, and plan.py simulates larger services.
 """

@@ -1,6 +1,6 @@
-"""`python -m evaluation.capacity`: the simulation held against the measurement, and plans for what it foretells.
+"""`python -m evaluation.capacity`: compares the simulation with the measurement, and plans from the simulation.
 
-With --write also docs/explanation/capacity.md's figures and picture.
+With --write it also updates the figures and the picture of docs/explanation/capacity.md.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ def page(found: Measurements, aim: plan.Aim) -> str:
     line_ms = {count: 1000 * sum(times) / len(times) for count, times in found.line.items()}
     told = ", ".join(f"{mean:.0f} ms with {count} at once" for count, mean in line_ms.items())
     load = f"{min(found.load_average):.0f} to {max(found.load_average):.0f}"
-    return f"""On {found.machine["processor"]}, at a load average of {load}, the load itself included.
+    return f"""On {found.machine["processor"]}, at a load average of {load}, including the measured load.
 
 A photo takes a core {told} (mean of {sum(map(len, found.line.values())):,} photos, 640 to 2000 px). A request takes
-{1000 * found.loop_s:.0f} ms beside it.
+{1000 * found.loop_s:.0f} ms in addition.
 
-### Foretold and measured
+### Predicted and measured
 
 {validate.table(validate.compare(found))}
 
 ### Plans
 
-Aim: 95 of 100 pictures within {1000 * aim.p95_s:.0f} ms, and workers that are busy for {aim.busiest:.0%} of their time
-at most. A replica has {aim.cores} cores, and a core costs {aim.price:g} an hour.
+Aim: 95 of 100 pictures within {1000 * aim.p95_s:.0f} ms, and workers that are busy at most {aim.busiest:.0%} of their
+time. A replica has {aim.cores} cores, and a core costs {aim.price:g} an hour.
 
 {plan.table([plan.plan(found, aim, rate) for rate in RATES])}
 
-### What stands behind the replicas
+### Load on the backing services
 
 {plan.backing(found, RATES)}
 """
@@ -46,12 +46,12 @@ at most. A replica has {aim.cores} cores, and a core costs {aim.price:g} an hour
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m evaluation.capacity", description=__doc__)
     default = plan.Aim()
-    parser.add_argument("--measured", type=Path, default=MEASURED, help="what evaluation.capacity.measure wrote")
+    parser.add_argument("--measured", type=Path, default=MEASURED, help="output file of evaluation.capacity.measure")
     parser.add_argument("--p95", type=float, default=default.p95_s, help="seconds")
-    parser.add_argument("--price", type=float, default=default.price, help="of a core for an hour, in your currency")
-    parser.add_argument("--cores", type=int, default=default.cores, help="of a replica")
-    parser.add_argument("--busiest", type=float, default=default.busiest, help="share of workers' time to plan away")
-    parser.add_argument("--write", action="store_true", help="into docs/explanation/capacity.md and its picture")
+    parser.add_argument("--price", type=float, default=default.price, help="price of a core per hour, in your currency")
+    parser.add_argument("--cores", type=int, default=default.cores, help="cores of a replica")
+    parser.add_argument("--busiest", type=float, default=default.busiest, help="highest planned load of workers")
+    parser.add_argument("--write", action="store_true", help="update docs/explanation/capacity.md and its picture")
     options = parser.parse_args()
     found, aim = read(options.measured), plan.Aim(options.p95, options.price, options.cores, options.busiest)
     text = page(found, aim)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def write(text: str, drawing: str, docs: Path = DOCS) -> None:
-    """Put the figures between the two marks of docs/explanation/capacity.md, and draw the picture."""
+    """Write the figures between the two marks of docs/explanation/capacity.md, and draw the picture."""
     (docs / "pictures" / "capacity.svg").write_text(drawing, encoding="utf-8")
     old = (docs / "explanation/capacity.md").read_text(encoding="utf-8")
     before, _, rest = old.partition(BEGIN)

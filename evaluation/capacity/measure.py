@@ -1,8 +1,8 @@
 """`python -m evaluation.capacity.measure`: the pipeline's times, and a service of one and two replicas under load.
 
-Everything is measured in short rounds that follow one another, so that what else happens on the machine reaches all of
-it alike. The simulation is fed with one replica's workers and with a single client's overhead; what it must foretell is
-what clients see, of one replica and of two. The pipeline is measured for plans, in processor time.
+The measurements alternate in short rounds, so that other work on the machine affects all of them alike. The inputs of
+the simulation are the worker times of one replica and the overhead of a single client. It must predict the clients'
+times, for one replica and for two. For plans, the pipeline is measured in processor time.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from packshot.engine.network import load_network
 from packshot.engine.process import tune_process
 
 MEASURED = Path(__file__).with_name("measured.json")
-# Two workers in all, as the machine that this was first measured on has two cores.
+# Two workers in total: the machine of the first measurement has two cores.
 LOADS = {"alone": (1, 2, 1), "one": (1, 2, 4), "one, busy": (1, 2, 8), "two": (2, 1, 4), "two, busy": (2, 1, 8)}
 """By name: replicas, workers in each, clients of a closed loop."""
 FED, ALONE = "one, busy", "alone"
-"""The load whose workers' times the simulation is fed with; the load that says what a request takes beside them."""
+"""The load whose worker times are the simulation's input; the load that measures a request's overhead."""
 
 
 @dataclass
 class Load:
-    """What one service did, round by round. seconds: of the round. took_s: of each request, as its client saw it.
-    worked_s: what the workers said they took.
+    """Measurements of one service, by round. seconds: of the round. took_s: of each request, seen by its client.
+    worked_s: the times that the workers report.
     """
 
     replicas: int
@@ -55,11 +55,11 @@ class Load:
 
 @dataclass
 class Measurements:
-    """All that was measured; measured.json is this.
+    """All measurements; measured.json holds them.
 
-    line: of single photos, by how many were computed at once, the processor's seconds: what they take on an idle
-    machine. loop_s: what a request takes beside the pipeline.
-    think_s: what a client of the load does between two requests. photo_bytes, result_bytes: means.
+    line: processor seconds of single photos, which is their time on an idle machine, by how many ran in parallel.
+    loop_s: a request's time outside the pipeline.
+    think_s: a client's pause between two requests. photo_bytes, result_bytes: means.
     """
 
     machine: dict[str, str] = field(default_factory=dict)
@@ -73,9 +73,9 @@ class Measurements:
 
 
 def line_seconds(files: Mapping[str, bytes], threads: int, seconds: float, seed: int) -> list[float]:
-    """Every photo's processor time while `threads` of them are computed at once; mixed as clients mix them.
+    """Every photo's processor time while `threads` of them run in parallel, in the same mix as the clients use.
 
-    Each photo stays on its thread, so that this is its time on a core of its own, whatever else the machine does.
+    Each photo stays on its thread, so this is its time on its own core, independent of other work on the machine.
     """
     network, ends = load_network(), time.monotonic() + seconds
 
@@ -93,7 +93,7 @@ def line_seconds(files: Mapping[str, bytes], threads: int, seconds: float, seed:
 
 
 def measure(rounds: int, seconds: float, cores: int) -> Measurements:
-    """Rounds of: the pipeline on 1 to `cores` threads, then every load."""
+    """Rounds: each runs the pipeline on 1 to `cores` threads, then every load."""
     files = {size: photos.photo("bottle", int(size)) for size in WEIGHTS}
     found = Measurements(machine=machine(), photo_bytes=_mean({size: len(data) for size, data in files.items()}))
     found.result_bytes = _mean({size: len(remove(data).data) for size, data in files.items()})
@@ -117,7 +117,7 @@ def measure(rounds: int, seconds: float, cores: int) -> Measurements:
             found.load_average.append(os.getloadavg()[0])
             for count in found.line:
                 found.line[count] += line_seconds(files, count, seconds / 2, number)
-            for name in random.Random(number).sample(list(LOADS), len(LOADS)):  # noqa: S311 - no load is always the last
+            for name in random.Random(number).sample(list(LOADS), len(LOADS)):  # noqa: S311 - no load is always last
                 load = found.loads[name]
                 traffic = replace(traffics[load.replicas], clients=load.clients, seed=number)
                 driven = pool.submit(drive, traffic).result()
@@ -142,14 +142,14 @@ def _add(load: Load, driven: Drive) -> None:
 
 
 def _note_overhead(found: Measurements, alone: Sequence[Drive]) -> None:
-    """From a service that has one client and so no queue: what its time is made of beside the pipeline's own."""
+    """A request's overhead outside the pipeline, from a service with one client and therefore no queue."""
     good = [each for driven in alone for each in driven.outcomes if each.status == 200]
     found.loop_s = statistics.median(each.took_s - each.served_s for each in good)
     found.think_s = max(0.0, (sum(each.wall_s for each in alone) - sum(each.took_s for each in good)) / len(good))
 
 
 def write(found: Measurements, path: Path) -> None:
-    """Times in tenths of milliseconds: nothing here is known better."""
+    """Writes times in tenths of milliseconds: the measurement is no more exact."""
     told = asdict(found)
     told["line"] = {count: [round(each, 4) for each in times] for count, times in found.line.items()}
     path.write_text(json.dumps(told) + "\n", encoding="utf-8")
@@ -165,8 +165,8 @@ def read(path: Path = MEASURED) -> Measurements:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m evaluation.capacity.measure", description=__doc__)
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each load in a round; the pipeline gets half")
-    parser.add_argument("--cores", type=int, default=2, help="the most photos at once; not more than there are cores")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds per load and round; the pipeline gets half")
+    parser.add_argument("--cores", type=int, default=2, help="most photos in parallel; at most the number of cores")
     parser.add_argument("--out", type=Path, default=MEASURED)
     options = parser.parse_args()
     tune_process()

@@ -1,4 +1,4 @@
-"""docs/pictures/capacity.svg: what clients wait, by how much is asked of fleets of several sizes."""
+"""docs/pictures/capacity.svg: the clients' p95 against the load, for fleets of several sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 50, 60
 FLEETS = (1, 2, 4, 12)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
-# Told apart by lightness too, for those who see no colours and for printers.
+# The colours also differ in lightness, for colour-blind readers and for printers.
 COLOURS = ("#0b3c5d", "#2a7f9e", "#c9772b", "#e8a94f")
 LONGEST_S = 2.0
 
@@ -20,7 +20,7 @@ Line = list[tuple[float, float]]
 
 
 def curves(found: Measurements, aim: Aim) -> dict[int, Line]:
-    """p95 in seconds by the share of what a fleet can carry, for each size of fleet."""
+    """p95 in seconds against the share of a fleet's capacity, for each fleet size."""
     each_s = times_of(found, aim.cores).mean_s(1)
     return {
         count: [
@@ -31,7 +31,7 @@ def curves(found: Measurements, aim: Aim) -> dict[int, Line]:
 
 
 def svg(lines: Mapping[int, Line], aim: Aim) -> str:
-    """The picture, to be looked at on white or on black paper."""
+    """The picture as SVG, for light and dark pages."""
     parts = [
         text(LEFT, 26, "The time within which 95 of 100 pictures are answered (simulated)", size=15),
         *_grid(),
@@ -41,9 +41,7 @@ def svg(lines: Mapping[int, Line], aim: Aim) -> str:
     for line, colour in zip(lines.values(), COLOURS, strict=True):
         parts.append(_curve(line, colour))
     parts += _legend(lines, aim)
-    parts.append(
-        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, "share of the workers' time that is asked for", "middle")
-    )
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, "load as a share of the workers' time", "middle"))
     return document(parts, WIDTH, HEIGHT)
 
 

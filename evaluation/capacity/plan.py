@@ -1,7 +1,7 @@
 """Replicas and cost for a number of pictures a second, by the simulation.
 
-A large fleet is not simulated whole: SLICE replicas with their share of the arrivals stand for it. A balancer over all
-of them does no worse than one over a slice, so the plan errs on the side of more replicas.
+A large fleet is not simulated as a whole: SLICE replicas with their share of the arrivals represent it. A balancer over
+all replicas does at least as well as one over a slice, so the plan has rather too many replicas than too few.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from evaluation.capacity.times import Measured, measured
 
 SLICE = 12
 SPARE = 0.1
-"""Of the replicas, at least one: what a deploy or a dead machine takes away."""
+"""Spare replicas as a share of all, at least one: they cover a deploy or a failed machine."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """p95_s: from the body's last byte to the answer. price: of a core for an hour. cores: workers of a replica.
-    busiest: the most of the workers' time that is planned away: minutes differ from the mean, and from one another.
+    """p95_s: from the body's last byte to the response. price: of a core per hour. cores: workers of a replica.
+    busiest: the greatest planned share of the workers' time, since the load varies from minute to minute.
     requests: in each simulation.
     """
 
@@ -35,7 +35,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Plan:
-    """replicas: with the spare ones. p95_s: simulated, without them."""
+    """replicas: including the spare ones. p95_s: simulated, without them."""
 
     rate: float
     needed: int
@@ -48,21 +48,22 @@ class Plan:
 
 
 def times_of(found: Measurements, cores: int) -> Measured:
-    """What a photo takes where all cores of a replica are busy; more cores than were measured are taken to be alike."""
+    """A photo's times with all cores of a replica busy. Above the measured number of cores, the last measurement is
+    used."""
     return measured({1: found.line[min(cores, max(found.line))]})
 
 
 def fleet(found: Measurements, aim: Aim, rate: float, replicas: int) -> Outcome:
-    """This many replicas at this rate, or a slice of them."""
+    """The simulation of this many replicas at this rate, or of a slice of them."""
     part = min(1.0, SLICE / replicas)
     service = Fleet(times_of(found, aim.cores), min(replicas, SLICE), aim.cores, loop_s=found.loop_s)
     return simulate(service, Demand(aim.requests, rate * part))
 
 
 def plan(found: Measurements, aim: Aim, rate: float) -> Plan:
-    """The fewest replicas that keep the aim and turn no more than one photo in a thousand away.
+    """The fewest replicas that meet the aim and reject at most one photo in a thousand.
 
-    Raises: ValueError where no number does, because a single photo takes longer than the aim.
+    Raises: ValueError if no number does, because a single photo takes longer than the aim.
     """
     alone = fleet(found, aim, aim.cores * 0.01 / times_of(found, aim.cores).mean_s(1), 1)
     if alone.percentile(0.95) > aim.p95_s:
@@ -74,7 +75,7 @@ def plan(found: Measurements, aim: Aim, rate: float) -> Plan:
 
     work_s = rate * times_of(found, aim.cores).mean_s(1)
     least = math.ceil(work_s / (aim.cores * aim.busiest))
-    low = least - 1  # too few, as their workers would be too busy
+    low = least - 1  # too few: their workers would be too busy
     high = least
     while not keeps(high):
         low, high = high, math.ceil(1.1 * high)
@@ -112,9 +113,9 @@ def table(plans: Sequence[Plan]) -> str:
     return "\n".join(lines)
 
 
-# Of the service as it is: POST /v1/packshots with a key with credits and a rate, its result fetched once.
+# For the current service: POST /v1/packshots, with a key with credits and a rate limit, and one fetch of the result.
 _A_PICTURE = {
-    "account transactions (PostgreSQL)": 2,  # whose key it is; one credit taken
+    "account transactions (PostgreSQL)": 2,  # key lookup; charge of one credit
     "rate-limit hits (Redis)": 1,
     "objects written (S3)": 1,
     "objects read (S3)": 1,
@@ -122,7 +123,7 @@ _A_PICTURE = {
 
 
 def backing(found: Measurements, rates: Sequence[float]) -> str:
-    """What the parts behind the replicas have to carry."""
+    """The load on the services behind the replicas."""
     lines = [f"| a second | {' | '.join(f'{rate:,.0f}' for rate in rates)} |", "|---" * (len(rates) + 1) + "|"]
     flows = {
         "photos in": found.photo_bytes,
@@ -133,5 +134,5 @@ def backing(found: Measurements, rates: Sequence[float]) -> str:
     for name, each in _A_PICTURE.items():
         lines.append(f"| {name} | {' | '.join(f'{each * rate:,.0f}' for rate in rates)} |")
     kept_tb = [found.result_bytes * rate * 86400 / 1e12 for rate in rates]
-    lines.append(f"| results kept for a day | {' | '.join(f'{each:,.1f} TB' for each in kept_tb)} |")
+    lines.append(f"| results stored for a day | {' | '.join(f'{each:,.1f} TB' for each in kept_tb)} |")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
 """The service as a simulation of its events (simpy): clients, balancer, event loop, queue, workers, 503 and retries.
 
-What is in it is what packshot.service.admission and packshot.api do: a body is read and an answer is written by one
-event loop for each replica; a photo waits for one of `workers` slots, in the order of arrival; where `queue_limit`
-photos wait already, the answer is 503 with a Retry-After that follows from the last 32 durations, and the client obeys.
+It models packshot.service.admission and packshot.api. One event loop per replica reads the bodies and writes the
+responses. A photo waits for one of `workers` slots, in order of arrival. If `queue_limit` photos already wait, the
+response is 503 with a Retry-After computed from the last 32 durations, and the client obeys it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 2, 60
 
 @dataclass(frozen=True)
 class Fleet:
-    """replicas of `workers` threads each. queue_limit None: no limit. loop_s: of the event loop for a request, half
+    """replicas of `workers` threads each. queue_limit None: no limit. loop_s: the event loop's time for a request, half
     before and half after the work. on_one_machine: replicas share their cores, as in the measurement.
     """
 
@@ -39,10 +39,10 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Demand:
-    """Poisson arrivals at `rate`, or `clients` that send the next photo think_s after they have their result.
+    """Poisson arrivals at `rate`, or `clients` that send the next photo think_s after their result.
 
-    upload_s: of a body, before the service does anything. retries: how often a client comes again after 503. settling:
-    the share of photos, from the first, that outcomes leave out because they found the service empty.
+    upload_s: of a body, before the service starts work. retries: most retries of a client after 503. settling: the
+    share of photos, from the first, that the outcome excludes because they found the service empty.
     """
 
     requests: int
@@ -57,9 +57,9 @@ class Demand:
 
 @dataclass(frozen=True)
 class Outcome:
-    """took_s: from the body's first byte to the answer, retries and all, of each photo that was served. waited_s: for a
-    worker. refused: answers 503. lost: photos whose client gave up. seconds: until the last photo was answered.
-    present: photos in the service, the mean over time. busy: the share of the workers' time.
+    """took_s: from the body's first byte to the response, with retries, for each served photo. waited_s: for a worker.
+    refused: 503 responses. lost: photos whose client gave up. seconds: until the last photo was served.
+    present: mean number of photos in the service. busy: share of the workers' time.
     """
 
     took_s: Floats
@@ -84,7 +84,7 @@ class _Replica:
 
     @property
     def held(self) -> int:
-        """Photos at work or in the queue."""
+        """Photos in work or in the queue."""
         return self.slots.count + len(self.slots.queue)
 
 
@@ -136,7 +136,7 @@ class _Run:
         self.count(-1)
 
     def attempt(self, replica: _Replica, number: int) -> Process:
-        """One request, to its answer; a refused one leaves waited_s as it was."""
+        """One request until its response; a rejected request leaves waited_s unchanged."""
         limit = self.service.queue_limit
         yield from self.on_loop(replica)
         if limit is None or replica.held < self.service.workers + limit:
@@ -157,11 +157,11 @@ class _Run:
                 yield self.env.timeout(self.service.loop_s / 2)
 
     def busy_beside(self, replica: _Replica) -> int:
-        """Photos that are computed on the same machine, this one among them."""
+        """Photos in work on the same machine, including this one."""
         return sum(each.slots.count for each in (self.replicas if self.service.on_one_machine else [replica]))
 
     def choose(self) -> _Replica:
-        """nginx's two ways. Least connections goes round among equals."""
+        """nginx's two methods. Least connections uses round robin among equals."""
         self.turn += 1
         first = self.turn % len(self.replicas)
         if self.service.balance == "round robin":
@@ -169,7 +169,7 @@ class _Run:
         return min(self.replicas[first:] + self.replicas[:first], key=lambda replica: replica.present)
 
     def retry_after_s(self, replica: _Replica) -> float:
-        """As service.admission computes it."""
+        """The value that service.admission computes."""
         if not replica.durations_s:
             return FIRST_RETRY_S
         each_s = sum(replica.durations_s) / len(replica.durations_s)
@@ -184,7 +184,7 @@ class _Run:
 def simulate(service: Fleet, demand: Demand) -> Outcome:
     """Run until every photo is served or lost. The same demand and seed send the same photos at the same times."""
     if bool(demand.rate) == bool(demand.clients):
-        raise ValueError("either a rate or a number of clients")
+        raise ValueError("give either a rate or a number of clients")
     run = _Run(service, demand)
     if demand.rate:
         run.env.process(run.arrivals())

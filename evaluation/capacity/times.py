@@ -1,4 +1,4 @@
-"""How long a photo takes a worker: measured, or by a formula."""
+"""A photo's time on a worker: measured, or from a formula."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 Times = Callable[[float, int], float]
-"""A photo's seconds, from its rank among all photos (0..1) and how many are computed at the same time.
+"""A photo's seconds, from its rank among all photos (0..1) and the number of photos in parallel.
 
-A rank rather than a random number: the same photo is the same photo in every simulation, whatever happens around it.
+A rank instead of a random number: the same photo then has the same cost in every simulation.
 """
 
 
 @dataclass(frozen=True)
 class Measured:
-    """seconds: sorted, by the number of photos that were computed at the same time on one machine."""
+    """seconds: sorted, by the number of photos that ran in parallel on one machine."""
 
     seconds: Mapping[int, Floats]
 
@@ -29,7 +29,7 @@ class Measured:
 
     @property
     def cores(self) -> int:
-        """The most that were computed at once."""
+        """The greatest measured number of photos in parallel."""
         return max(self.seconds)
 
     def mean_s(self, busy: int) -> float:
@@ -37,5 +37,5 @@ class Measured:
 
 
 def measured(seconds: Mapping[int, list[float]]) -> Measured:
-    """Of lists in any order."""
+    """Measured times from lists in any order."""
     return Measured({count: np.sort(np.asarray(values, np.float64)) for count, values in seconds.items()})

@@ -1,10 +1,10 @@
-"""The simulation held against what was measured: the same replicas, the same clients, nothing fitted.
+"""Compares the simulation with the measurement: the same replicas and the same clients, without fitting.
 
-It is fed with the times that the workers of one busy replica took, and must foretell what clients saw: of that replica,
-of the same with fewer clients, and of two replicas behind nginx with as many workers in all. Other work on the machine
-comes and goes, so each round is simulated with its own times, and as many photos as it had, from an empty service on.
-Beside it stands what the load's own workers would have foretold: what is left there is the simulation's error, and the
-rest is the machine's, which was not as fast for one load as for the other.
+The simulation's input is the worker times of one busy replica. It must predict the clients' times for this replica, for
+the same replica with fewer clients, and for two replicas behind nginx with the same number of workers in total. Other
+work on the machine varies, so each round is simulated with its own times and its own number of photos, from an empty
+service. A second column predicts from the load's own worker times. Its error is the simulation's; the rest comes from
+the machine, whose speed varied between the loads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REPEATS = 20
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure, both ways."""
+    """One figure, measured and simulated."""
 
     measured: float
     simulated: float
@@ -35,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One load. own_p95_s: foretold from its own workers' times, not from those of one busy replica."""
+    """One load. own_p95_s: predicted from its own worker times instead of those of one busy replica."""
 
     name: str
     load: Load
@@ -46,7 +46,7 @@ class Comparison:
 
 
 def compare(found: Measurements) -> list[Comparison]:
-    """Every load of several clients."""
+    """Every load with several clients."""
     return [_one(name, load, found) for name, load in found.loads.items() if name != ALONE]
 
 
@@ -71,7 +71,7 @@ def _foretold(found: Measurements, load: Load, worked_s: list[list[float]]) -> l
 
 
 def simulated(found: Measurements, load: Load, worked_s: list[float], photos: int) -> list[Outcome]:
-    """One round of a load, several times with other luck."""
+    """One round of a load, simulated several times with different seeds."""
     times = measured({load.replicas * load.workers: worked_s})
     service = Fleet(times, load.replicas, load.workers, queue_limit=64, loop_s=found.loop_s, on_one_machine=True)
     think_s, clients = found.think_s, load.clients
@@ -83,7 +83,7 @@ def simulated(found: Measurements, load: Load, worked_s: list[float], photos: in
 
 def table(comparisons: Sequence[Comparison]) -> str:
     lines = [
-        "| replicas | clients | photos | p50 seen, foretold | p95 seen, foretold | photos a second | p95, own times |",
+        "| replicas | clients | photos | p50 seen, predicted | p95 seen, predicted | photos a second | p95, own times |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

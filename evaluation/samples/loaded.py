@@ -1,4 +1,4 @@
-"""Loaded once by the process that all children are forked from: every codec of both readers, and Pillow's HEIC."""
+"""Imports for the process that all children are forked from: every codec of both readers, and Pillow's HEIC."""
 
 import pillow_heif
 from PIL import Image

@@ -1,4 +1,4 @@
-"""One file as two readers see it, and how far apart these pictures are."""
+"""Reads one file with two readers, and measures how far the pictures differ."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from packshot.core.picture import Bool, UInt8
 # A picture too small for a network is still a sample of its format.
 LIMITS = Limits(min_side_px=1)
 MEAN, CELL_MEAN, GRID = 1.0, 4.0, 8
-"""Two pictures are the same with a mean error under MEAN of 255, and under CELL_MEAN in each cell of GRID x GRID."""
+"""Two pictures count as equal with a mean error under MEAN of 255, and under CELL_MEAN in each cell of GRID x GRID."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """Upright, in sRGB. rgb: uint8 (H, W, 3). alpha: uint8 (H, W), 255 throughout where the file has none."""
+    """An upright picture in sRGB. rgb: uint8 (H, W, 3). alpha: uint8 (H, W), 255 everywhere if the file has none."""
 
     rgb: UInt8
     alpha: UInt8
@@ -29,8 +29,8 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of 255. mean, cell and most: of the colours where both show something, on average, in the worst cell, and in the
-    worst pixel. alpha_mean, alpha_cell: of the alphas.
+    """Differences, of 255. mean, cell and most: of the colours where both pictures are visible, as the mean, in the
+    worst cell, and in the worst pixel. alpha_mean, alpha_cell: of the alphas.
     """
 
     mean: float
@@ -41,7 +41,7 @@ class Difference:
 
     @property
     def is_small(self) -> bool:
-        """Whether the two are one picture for people."""
+        """Whether people would see two equal pictures."""
         return max(self.mean, self.alpha_mean) < MEAN and max(self.cell, self.alpha_cell) < CELL_MEAN
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Difference:
 
 
 def compare(ours: Pixels, theirs: Pixels) -> Difference:
-    """The difference of two pictures of one size."""
+    """The difference of two pictures of equal size."""
     seen = np.minimum(ours.alpha, theirs.alpha) > 0
     error = np.asarray(cv2.absdiff(ours.rgb, theirs.rgb).max(axis=2) * seen, np.uint8)
     mean, cell = _means(error, seen)
@@ -60,7 +60,7 @@ def compare(ours: Pixels, theirs: Pixels) -> Difference:
 
 
 def _means(error: UInt8, counted: Bool) -> tuple[float, float]:
-    """Over all that is counted, and in the worst cell. A cell in which little counts weighs as if a tenth of it did."""
+    """The mean over all counted pixels, and the mean of the worst cell. A cell's weight is at least a tenth of it."""
     grid = (min(GRID, error.shape[1]), min(GRID, error.shape[0]))
     sums, shares = (
         cv2.resize(each.astype(np.float32), grid, interpolation=cv2.INTER_AREA) for each in (error, counted)
@@ -69,7 +69,7 @@ def _means(error: UInt8, counted: Bool) -> tuple[float, float]:
 
 
 def by_packshot(data: bytes) -> tuple[Pixels, float, str]:
-    """The picture, the processor time of its header in seconds, and words where the header gave another size."""
+    """The picture, the processor time of its header in seconds, and a message if the header gave another size."""
     started = time.process_time()
     header = probe(data, LIMITS)
     seconds = time.process_time() - started
@@ -80,13 +80,13 @@ def by_packshot(data: bytes) -> tuple[Pixels, float, str]:
 
 
 def by_pillow(data: bytes) -> Pixels:
-    """The reference; of a HEIC where pillow_heif is registered (loaded.py).
+    """The reference reader; for a HEIC if pillow_heif is registered (loaded.py).
 
-    Raises: whatever Pillow raises, and ValueError for samples whose range the file does not say.
+    Raises: any exception of Pillow, and ValueError for samples whose range the file does not give.
     """
     with Image.open(io.BytesIO(data)) as opened:
         if opened.width * opened.height > LIMITS.max_pixels:
-            raise ValueError(f"{opened.width}x{opened.height} px are too many")
+            raise ValueError(f"{opened.width}x{opened.height} px is too large")
         icc = opened.info.get("icc_profile")
         image = ImageOps.exif_transpose(opened)
     if image.mode in {"F", "I", "LAB", "HSV"}:
@@ -115,5 +115,5 @@ def _in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
             )
             return transform.apply(image)
         except (OSError, ImageCms.PyCMSError):
-            pass  # a broken profile, or one for samples of another kind
+            pass  # a broken profile, or a profile for another colour space
     return image.convert("RGB")

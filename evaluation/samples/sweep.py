@@ -1,9 +1,9 @@
-"""Read sample files with packshot and with Pillow, and list where they differ: `python -m evaluation.samples FOLDER`.
+"""Read sample files with packshot and with Pillow, and list the differences: `python -m evaluation.samples FOLDER`.
 
-FOLDER has a folder for each project, such as checkouts of Pillow, libavif or libvips, whose tests bring odd files.
-Every picture file is read by both, in a child process with bounds of time and memory, and compared upright and in sRGB.
-Pillow is a reference and no judge: it ignores a PNG's gAMA and cICP, for one. Printed are a table for each project and
-format, and every file that is not the same in both, with the reason. The exit status is 1 where packshot breaks.
+FOLDER has a folder for each project, such as checkouts of Pillow, libavif or libvips with their unusual test files.
+Both read every picture file, in a child process with limits on time and memory. Pictures are compared upright, in sRGB.
+Pillow is a reference, not the truth: for example, it ignores a PNG's gAMA and cICP. The output is a table for each
+project and format, and every file that differs, with the reason. The exit status is 1 if packshot breaks.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from packshot.core.codecs import BY_SUFFIX
 from packshot.core.codecs.formats import sniff
 from packshot.errors import PackshotError
 
-# Of one file, in both readers together. The clock is for what waits; a busy machine must not look like a hang.
+# For one file, in both readers together. The clock limit catches waiting; a busy machine must not look like a hang.
 PROCESSOR_SECONDS, SECONDS, MEMORY_BYTES = 30, 300.0, 6 << 30
 SLOW_PROBE_S = 0.02
 SUFFIXES = {*BY_SUFFIX, ".apng", ".avifs", ".dib", ".heics", ".hif", ".jfif"}
 KINDS = {
-    "broken": "packshot crashes, hangs, raises anything but a PackshotError, or its header gives another size",
-    "refused": "packshot refuses what Pillow reads",
+    "broken": "packshot crashes, hangs, raises an error other than PackshotError, or its header gives another size",
+    "refused": "packshot rejects a file that Pillow reads",
     "differs": "the pictures differ, the worst first",
-    "alone": "Pillow refuses what packshot reads",
+    "alone": "Pillow rejects a file that packshot reads",
     "neither": "both refuse",
     "same": "the same picture",
 }
@@ -46,8 +46,8 @@ _LISTED = ("broken", "refused", "differs", "alone")
 
 @dataclass(frozen=True)
 class Finding:
-    """kind: a key of KINDS, or "" while only packshot has read the file. worst: the mean error that findings are sorted
-    by. probe_s: processor time of the header.
+    """kind: a key of KINDS, or "" while only packshot has read the file. worst: the mean error, the sort key. probe_s:
+    processor time of the header.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Row:
-    """One file and what became of it. path: within the folder. project: the first part of path."""
+    """One file and its finding. path: within the folder. project: the first part of path."""
 
     project: str
     format: str
@@ -70,7 +70,7 @@ class Row:
 
 
 def samples(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Path and format of every picture file, by first bytes or else by the name; hidden folders are passed over."""
+    """Path and format of every picture file, by first bytes or else by name; hidden folders are skipped."""
     for path in sorted(folder.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts) or not path.is_file():
             continue
@@ -81,7 +81,7 @@ def samples(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def examine(path: Path) -> Finding:
-    """Read one file in a process of its own, which a server forks that has everything loaded."""
+    """Read one file in its own process, forked from a server that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["evaluation.samples.loaded"])
     here, there = context.Pipe(duplex=False)
@@ -92,7 +92,7 @@ def examine(path: Path) -> Finding:
     try:
         while (found is None or not found.kind) and here.poll(max(0.0, ends - time.monotonic())):
             found = here.recv()
-        how = f"no answer in {SECONDS:g} s"
+        how = f"no result in {SECONDS:g} s"
         child.kill()
     except EOFError:
         child.join()
@@ -104,7 +104,7 @@ def examine(path: Path) -> Finding:
 
 
 def _work(path: str, pipe: Connection) -> None:
-    """In the child: one finding after packshot has read the file, and a last one after Pillow has."""
+    """In the child: sends one finding after packshot has read the file, and a last one after Pillow has."""
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     warnings.simplefilter("ignore")
@@ -114,14 +114,14 @@ def _work(path: str, pipe: Connection) -> None:
         ours, seconds, fault = by_packshot(data)
     except PackshotError as error:
         refusal, fault = error.message, ""
-    except Exception as error:  # noqa: BLE001 - any other is what is looked for
+    except Exception as error:  # noqa: BLE001 - every other exception is a finding
         fault = f"{type(error).__name__}: {error}"
     pipe.send(Finding("broken" if fault else "", fault, 0.0, seconds))
     if fault:
         return
     try:
         theirs = by_pillow(data)
-    except Exception as error:  # noqa: BLE001 - Pillow has no list of what it raises
+    except Exception as error:  # noqa: BLE001 - Pillow does not document its exceptions
         reason = f"{type(error).__name__}: {error}"
         pipe.send(Finding("alone", reason, 0.0, seconds) if ours else Finding("neither", f"{refusal} ({reason})"))
         return
@@ -138,9 +138,9 @@ def _judged(ours: Pixels, theirs: Pixels, probe_s: float) -> Finding:
 
 
 def sweep(folder: Path, formats: Sequence[str] = (), kept: Path | None = None, jobs: int = 1) -> list[Row]:
-    """Examine all files of `formats`, or of any, `jobs` at a time.
+    """Examine all files of `formats`, or of any format, `jobs` in parallel.
 
-    kept: a file of rows. Files that have a row there are not tried again, new rows are added.
+    kept: a file of rows. Files with a row are skipped; new rows are appended.
     """
 
     def row_of(path: Path, name: str) -> Row:
@@ -164,7 +164,7 @@ def sweep(folder: Path, formats: Sequence[str] = (), kept: Path | None = None, j
 
 
 def report(rows: Sequence[Row]) -> str:
-    """The table, slow headers, and all that is not the same in both."""
+    """The table, slow headers, and every file that differs."""
     lines = [f"{'project':28} {'format':6}" + "".join(f"{kind:>9}" for kind in KINDS)]
     for project in sorted({row.project for row in rows}):
         lines += _counted(project, [row for row in rows if row.project == project])
@@ -193,8 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--format", nargs="+", default=[], help="only these, as packshot names them: jpeg png tiff ...")
-    parser.add_argument("--rows", type=Path, help="file of rows as JSON lines; a later run goes on where it ends")
-    parser.add_argument("--jobs", type=int, default=1, help="files at a time, by default 1")
+    parser.add_argument("--rows", type=Path, help="file of rows as JSON lines; a later run resumes from it")
+    parser.add_argument("--jobs", type=int, default=1, help="files in parallel, by default 1")
     chosen = parser.parse_args(arguments)
     rows = sweep(chosen.folder, chosen.format, chosen.rows, chosen.jobs)
     print(report(rows))

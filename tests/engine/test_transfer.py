@@ -133,7 +133,7 @@ def test_a_refusal_is_final_and_says_what_else_can_be_done(tmp_path: Path, code:
 
 def test_patience_ends_and_what_came_stays_for_the_next_run(tmp_path: Path) -> None:
     with faulty_server(DATA, http.cut(1000), http.status(502), http.status(502)) as server:
-        with pytest.raises(ModelMissing, match="goes on where it stopped"):
+        with pytest.raises(ModelMissing, match="resumes where it stopped"):
             fetch(server.url, tmp_path / "part")
         assert (tmp_path / "part").read_bytes() == DATA[:1000]
         fetch(server.url, tmp_path / "part")

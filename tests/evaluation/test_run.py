@@ -94,7 +94,7 @@ def test_a_foreign_folder_is_scored_as_far_as_it_goes(
     assert found["without_partner"] == ["their set/TE-Image/alone.jpg"]
     assert list(found["problems"]) == ["their set/broken"]
     assert found["pictures"][1]["iou"] is None
-    assert "broken: a file that is no image" in said.err
+    assert "broken: the file is not an image" in said.err
     assert "alone.jpg" in said.err
     assert "their set/broken" in page.read_text()
 
@@ -103,7 +103,7 @@ def test_a_folder_of_which_nothing_can_be_read_ends_with_the_reason(tmp_path: Pa
     for name in ("im", "gt"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(b"no picture")
-    with pytest.raises(SystemExit, match=r"nothing could be scored:\s+a: a file that is no image"):
+    with pytest.raises(SystemExit, match=r"no pair could be scored:\s+a: the file is not an image"):
         run.main([str(tmp_path)])
 
 

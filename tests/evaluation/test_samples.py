@@ -118,4 +118,4 @@ def test_a_reader_that_dies_or_hangs_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("evaluation.samples.sweep.SECONDS", 0.5)
     os.mkfifo(tmp_path / "pipe")  # nobody writes into it
     hung = examine(tmp_path / "pipe")
-    assert (hung.kind, hung.reason) == ("broken", "no answer in 0.5 s")
+    assert (hung.kind, hung.reason) == ("broken", "no result in 0.5 s")

@@ -1,1 +1,1 @@
-"""Networks and the pipeline: a card says what a graph wants, a network runs it, pipeline.py lists every step."""
+"""Networks and the pipeline. A card describes a graph, a network runs it, and pipeline.py lists every step."""

@@ -1,4 +1,4 @@
-"""The library's calls: photos as a program holds them in, results out.
+"""The library's calls: they take photos in any form that a program holds, and return results.
 
 Importing this module loads no image library and no runtime; the first call does.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class BinaryFile(Protocol):
-    """A file that is open for reading in binary, or anything with such a `read`."""
+    """A binary file that is open for reading, or any object with such a `read`."""
 
     def read(self) -> bytes: ...
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class OptionFields(TypedDict, total=False):
-    """Every option as a keyword; `help(packshot.Options)` explains each. None means "not said"."""
+    """Every option as a keyword; `help(packshot.Options)` explains each. None means "not given"."""
 
     preset: str | list[str] | tuple[str, ...] | None
     repair: bool | None
@@ -80,7 +80,7 @@ _Call = TypeVar("_Call", bound=Callable[..., object])
 
 
 def _explained(call: _Call) -> _Call:
-    """Adds to a call's help what its options are."""
+    """Appends the list of options to a call's docstring."""
     call.__doc__ = f"{call.__doc__}\n    Options\n    -------\n{options_help()}\n"
     return call
 
@@ -94,7 +94,7 @@ def remove(
     limits: Limits | None = None,
     **said: Unpack[OptionFields],
 ) -> Result:
-    """Make a cutout, a mask or a packshot of a photo, with all that is known of it. Safe from threads.
+    """Make a cutout, a mask or a packshot of a photo, with its metadata. Thread-safe.
 
         result = packshot.remove("mug.jpg", background="white", crop=True, margin="5%")
         result.save("mug-white.jpg")
@@ -102,33 +102,34 @@ def remove(
     Parameters
     ----------
     photo
-        A path (str or Path), the bytes of a file, an open binary file (read from where it stands), a PIL image, or a
-        numpy array in sRGB: (height, width) gray, (height, width, 3) RGB or (height, width, 4) RGBA, of uint8, uint16
-        or bool. OpenCV has BGR: give image[..., ::-1]. Files may be JPEG, PNG, WebP, HEIC, TIFF, AVIF, GIF and BMP.
-        Colour profile and EXIF orientation are followed, also those that a PIL image carries.
+        A path (str or Path), the bytes of a file, an open binary file (read from its current position), a PIL image,
+        or a numpy array in sRGB. Arrays are (height, width) gray, (height, width, 3) RGB or (height, width, 4) RGBA,
+        of uint8, uint16 or bool. OpenCV uses BGR: pass image[..., ::-1]. Files may be JPEG, PNG, WebP, HEIC, TIFF,
+        AVIF, GIF and BMP. The colour profile and the EXIF orientation are applied, also those of a PIL image.
     options
         All options as one object; by default a cutout: a PNG with straight alpha, of the photo's size.
     network
-        By default the one that `packshot models use` chose, else the embedded one; as packshot.load_network gives it.
+        A network from packshot.load_network. Default: the choice of `packshot models use`, else the embedded network.
     limits
-        What photos are accepted; by default up to 50 million pixels, with sides of 32 px at least.
+        Limits for photos. Default: up to 50 million pixels, with sides of at least 32 px.
     said
-        Options as keywords, which go over those of `options`. The pictures among them may be anything that `photo` may.
+        Options as keywords, which override those of `options`. Picture options take the same types as `photo`.
 
     Returns
     -------
-    The output: `.data` (bytes), `.image` (PIL), `.matte` (numpy), `.save(path)`, and what is known of it.
+    The output: `.data` (bytes), `.image` (PIL), `.matte` (numpy), `.save(path)`, and its metadata.
 
     Raises
     ------
     TypeError
-        `photo` or `options` is nothing that is taken.
+        `photo` or `options` has an unsupported type.
     packshot.errors.InputError
         The photo or an option cannot be used; the message says what to do. InvalidOption names the option.
     packshot.errors.NoForeground
-        Nothing in the photo stands out.
+        The photo shows no product.
     packshot.errors.StorageRefused
-        The path cannot be read; FileMissing: it is not there. As all the above but TypeError, a PackshotError.
+        The path cannot be read; FileMissing: the file does not exist. Every error above except TypeError is a
+        PackshotError.
     """
     from packshot.engine.network import default_network  # noqa: PLC0415 - loads all of the pipeline
 
@@ -147,12 +148,12 @@ def remove_for(
     limits: Limits | None = None,
     **said: Unpack[OptionFields],
 ) -> dict[str, Result]:
-    """A picture of a photo for each of several marketplaces, of one matte: by the presets' names.
+    """Make one picture of a photo for each of several marketplaces, from one matte. Returns results by preset name.
 
         for name, result in packshot.remove_for("mug.jpg", ["amazon", "etsy"]).items():
             result.save(f"{name}/mug.jpg")
 
-    Takes and raises what `packshot.remove` takes and raises.
+    Takes the parameters of `packshot.remove` and raises its errors.
     """
     from packshot.engine.network import default_network  # noqa: PLC0415 - loads all of the pipeline
     from packshot.engine.presets import recipes_for  # noqa: PLC0415
@@ -173,11 +174,11 @@ def remove_background(
     limits: Limits | None = None,
     **said: Unpack[OptionFields],
 ) -> bytes:
-    """The bytes of `packshot.remove`'s output: by default those of a PNG with straight alpha.
+    """Return the bytes of `packshot.remove`'s output: by default a PNG with straight alpha.
 
         png = packshot.remove_background("mug.jpg")
 
-    Takes and raises what `packshot.remove` takes and raises.
+    Takes the parameters of `packshot.remove` and raises its errors.
     """
     return remove(photo, options, network=network, limits=limits, **said).data
 
@@ -219,24 +220,24 @@ def remove_many(
     limits: Limits | None = None,
     **said: Unpack[OptionFields],
 ) -> Generator[Result | Exception]:
-    """What `packshot.remove` makes of many photos, in their order, by several threads.
+    """Run `packshot.remove` on many photos in several threads. Yields the results in order.
 
         photos = sorted(Path("photos").glob("*.jpg"))
         for photo, result in zip(photos, packshot.remove_many(photos, preset="amazon"), strict=True):
             result.save(photo.with_suffix(".packshot.jpg"))
 
-    Photos are taken as they are needed, at most twice `jobs` ahead of the results, so that there may be any number of
-    them. A photo must not be changed before its result has come. Leaving the loop, or closing the generator, ends the
-    threads. For a folder that is to be gone through once and resumed there is `packshot batch`.
+    Photos are read on demand, at most twice `jobs` ahead of the results, so any number is possible. Do not change a
+    photo before its result has arrived. Leaving the loop, or closing the generator, ends the threads. To process a
+    whole folder with resume, use `packshot batch`.
 
     Parameters
     ----------
     photos
-        What `packshot.remove` takes, one after the other: a list, a generator, Path(folder).glob("*.jpg").
+        An iterable of photos as `packshot.remove` takes them: a list, a generator, Path(folder).glob("*.jpg").
     jobs
-        Photos at a time; by default one for each processor.
+        Photos in parallel; by default one for each processor.
     return_exceptions
-        Whether the error of a photo that fails comes in the place of its result. Else it is raised there, and ends it.
+        True yields a failed photo's error in place of its result. False raises the error there and stops.
     options, network, limits, said
         As in `packshot.remove`, for all photos.
 
@@ -246,7 +247,7 @@ def remove_many(
 
     Raises
     ------
-    What `packshot.remove` raises: of the options at once, of a photo in its place, with a note that says which one.
+    The errors of `packshot.remove`: for options at once, for a photo in its place, with a note that names the photo.
     """
     from packshot.engine.photos import check_photos  # noqa: PLC0415 - loads all of the pipeline
 
@@ -289,7 +290,7 @@ def _results(
             waiting.append(pool.submit(make, number, photo))
             if len(waiting) == 2 * jobs:
                 yield _outcome(waiting.popleft(), keep_errors=keep_errors)
-        pool.shutdown(wait=False)  # threads end with the last photo, also where nobody asks for more after its result
+        pool.shutdown(wait=False)  # threads end with the last photo, even if the caller stops reading after its result
         while waiting:
             yield _outcome(waiting.popleft(), keep_errors=keep_errors)
     finally:
@@ -322,7 +323,7 @@ def _run(
 
 
 def _recipe(options: Options | None, said: Mapping[str, Any], limits: Limits) -> Recipe:
-    """What to make, one picture of each photo. Raises TypeError, InvalidOption, StorageRefused."""
+    """The recipe for one picture of each photo. Raises TypeError, InvalidOption, StorageRefused."""
     from packshot.engine.presets import recipe_for  # noqa: PLC0415 - loads all of the pipeline
 
     return recipe_for(_options(options, said, limits))
@@ -347,14 +348,14 @@ def _options(options: Options | None, said: Mapping[str, Any], limits: Limits) -
 def _no_options(options: object) -> TypeError:
     kind = type(options).__name__
     if isinstance(options, Mapping):
-        return TypeError(f"The options are keywords, not a {kind}: packshot.remove(photo, **options).")
+        return TypeError(f"Pass options as keywords, not as a {kind}: packshot.remove(photo, **options).")
     if isinstance(options, str | os.PathLike) and Path(options).suffix.lower() in BY_SUFFIX:
-        return TypeError("Behind the photo come options, and no path: packshot.remove(photo).save(path) writes a file.")
+        return TypeError("The second argument is for options, not a path. To save: packshot.remove(photo).save(path).")
     return TypeError(
-        f'The options are a packshot.Options or keywords, such as packshot.remove(photo, preset="amazon"), not {kind}.'
+        f'Pass a packshot.Options or keywords, such as packshot.remove(photo, preset="amazon"), not {kind}.'
     )
 
 
 def _processors() -> int:
-    """Those that this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,6 @@
-"""ModelCard <-> NAME.json beside NAME.onnx: what a graph wants, what it gives, and where it comes from.
+"""ModelCard <-> NAME.json next to NAME.onnx: the graph's input, its output, and its origin.
 
-A model is data, never a class: any ONNX graph with a card of its own runs without a line of code.
+A model is data, never a class: any ONNX graph with its own card runs without new code.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True)
 class InputRule:
-    """How a picture becomes the network input: sizes in px, then (rgb - mean) / std on values in 0..1.
+    """The rule that makes the network input: sizes in px, then (rgb - mean) / std on values in 0..1.
 
-    The defaults of mean and std change nothing: they are for graphs that normalise by themselves, as ours do.
+    The defaults of mean and std change nothing: they are for graphs that normalise internally, as ours do.
     """
 
     side_px: int
@@ -44,7 +44,7 @@ class InputRule:
 
 @dataclass(frozen=True)
 class DataSource:
-    """One set that the network learned from: where it was found, under which terms, how many pictures."""
+    """One data set that the network was trained on: its origin, its terms, its number of pictures."""
 
     name: str
     count: int
@@ -54,7 +54,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Graph:
-    """Facts about the ONNX file. `weights` is how they are stored; they are computed with in float32 either way."""
+    """Facts about the ONNX file. `weights` is the storage type; the computation uses float32 either way."""
 
     opset: int
     parameters: int
@@ -63,12 +63,12 @@ class Graph:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that is known of a network. Everything after `edges` is for people, and may be left out.
+    """The facts about a network. Every field after `edges` is for people and may be omitted.
 
-    `sha256` and `bytes` pin the file, which lies beside the card. `output` is what output 0 of the graph holds:
-    a matte ("probability") or its logit; an edge refiner's holds the "change" of that logit. `edges` names the edge
-    refiner that follows a coarse network, None for none. `confidence` turns the stability of its mattes into a
-    confidence; it belongs to this very file. `scores` maps the name of a test set to its figures.
+    `sha256` and `bytes` pin the file next to the card. `output` describes output 0 of the graph: a matte
+    ("probability") or its logit; for an edge refiner, the "change" of that logit. `edges` names the edge refiner that
+    follows a coarse network, None for none. `confidence` maps the stability of its mattes to a confidence; it is valid
+    for this file only. `scores` maps the name of a test set to its figures.
     """
 
     name: str
@@ -90,27 +90,27 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if Path(self.file).name != self.file:
-            raise ValueError(f"file {self.file!r} must be a bare file name: the graph lies beside its card")
+            raise ValueError(f"file {self.file!r} must be a bare file name: the graph must lie next to its card")
         if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
             raise ValueError("sha256 must be 64 lower-case hexadecimal digits")
         if self.confidence and self.confidence.sha256 != self.sha256:
-            raise ValueError("confidence was fitted to another file: fit it anew, or leave it out")
+            raise ValueError("confidence was fitted to another file: refit it, or remove it")
 
     def to_json(self) -> str:
-        """The text of NAME.json; `read_card` of it gives an equal card."""
+        """The text of NAME.json; `read_card` turns it back into an equal card."""
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read and check a card. Strict: an unknown field or a value of the wrong type is refused by name.
+    """Read and check a card. Rejects unknown fields and wrong types, by name.
 
-    Raises: ModelMissing when there is no such file, BadSettings when it is not a well-formed card.
+    Raises: ModelMissing if the file does not exist, BadSettings if it is not a valid card.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelMissing(
-            f"There is no model card {path}.", hint="Each NAME.onnx needs a NAME.json beside it."
+            f"There is no model card {path}.", hint="Each NAME.onnx needs a NAME.json next to it."
         ) from error
     except (OSError, ValueError) as error:
         raise BadSettings(f"The model card {path} cannot be read: {error}.") from error
@@ -121,7 +121,7 @@ def read_card(path: Path) -> ModelCard:
 
 
 def _record(kind: type[Record], value: Any, where: str) -> Record:
-    """A dataclass from a JSON object, field by field, with nothing missing and nothing to spare."""
+    """A dataclass from a JSON object, without missing or unknown fields."""
     if not isinstance(value, dict):
         raise ValueError(f"{where} must be an object")
     hints = get_type_hints(kind)
@@ -137,7 +137,7 @@ def _required(kind: Any) -> set[str]:
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
-    """A value of one of the types that the records above use; nothing is cast but whole numbers to float."""
+    """A value of one of the types that the records above use. Casts only whole numbers to float."""
     origin, inner = get_origin(kind) or kind, get_args(kind)
     if origin is UnionType:
         return None if value is None else _value(inner[0], value, where)

@@ -1,4 +1,4 @@
-"""A published network becomes a model that is here: fetched, checked, pinned by a card, only then given its name."""
+"""Downloads a published network: fetch, verify, pin it with a card, and only then give the file its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packshot.retry import RetryPolicy
 
 
 def is_here(entry: ModelEntry, folder: Path) -> bool:
-    """Whether the network lies in the folder with a right checksum, so that nothing need be downloaded."""
+    """Whether the folder already has the network with the right checksum, so that no download is needed."""
     try:
         card, path = find_card(entry.name, folder)
         verify(card, path)
@@ -35,24 +35,24 @@ def download(
     retries: RetryPolicy = RETRIES,
     watcher: Watcher | None = None,
 ) -> ModelCard:
-    """Bring a published network into the folder, unless it is there already; safe in several processes at once.
+    """Download a published network into the folder, unless it exists there. Safe in several processes at once.
 
-    It grows as NAME.onnx.part, which a later run goes on with, and becomes NAME.onnx when its checksums fit: the
-    SHA-256 and size where they are known, else the publisher's MD5. NAME.json beside it then pins SHA-256 and size.
+    The download goes to NAME.onnx.part, which a later run resumes. The file becomes NAME.onnx when its checksums fit:
+    the SHA-256 and size where they are known, else the publisher's MD5. NAME.json then pins SHA-256 and size.
 
     Parameters
     ----------
     entry
         Which network.
     source
-        None for the publisher's own address, or a mirror's URL, a folder, or the file itself.
+        None for the publisher's own URL; or a mirror's URL, a folder, or the file itself.
 
     Raises
     ------
     ModelMissing
-        The network cannot be had.
+        The network cannot be fetched.
     ChecksumMismatch
-        What came is not what was published; nothing of it is kept.
+        The data is not the published file; it was deleted.
     BadSettings
         The folder cannot be written.
     """
@@ -72,10 +72,10 @@ def _install(entry: ModelEntry, folder: Path, source: str, retries: RetryPolicy,
     except ChecksumMismatch:
         if not begun:
             raise
-        watcher.notice("what an earlier run had left does not fit; beginning again")
+        watcher.notice("the rest of an earlier download does not fit; starting again")
         _bring(entry, source, part, retries, watcher)
         card = _checked(entry, part, source)
-    # The graph first: without its card it is no model, and a crash in between leaves nothing that loads.
+    # The graph first: without its card it does not count as a model, so a crash in between leaves nothing to load.
     part.replace(folder / card.file)
     written = folder / f"{entry.name}.json.part"
     written.write_text(card.to_json(), encoding="utf-8")
@@ -83,7 +83,7 @@ def _install(entry: ModelEntry, folder: Path, source: str, retries: RetryPolicy,
 
 
 def _bring(entry: ModelEntry, source: str, part: Path, retries: RetryPolicy, watcher: Watcher) -> None:
-    """From a URL, a file, or a folder that holds it under the publisher's name or under ours."""
+    """Fetch from a URL, a file, or a folder that holds the file under the publisher's name or ours."""
     if urlsplit(source).scheme in {"http", "https"}:
         url = source if source.endswith(".onnx") else f"{source.rstrip('/')}/{quote(entry.file)}"
         Transfer(url, part, entry.bytes, watcher, retries=retries).run()
@@ -91,12 +91,12 @@ def _bring(entry: ModelEntry, source: str, part: Path, retries: RetryPolicy, wat
     files = [Path(source), Path(source) / entry.file, Path(source) / part.stem]
     found = next((file for file in files if file.is_file()), None)
     if found is None:
-        raise ModelMissing(f"{source} holds no {entry.file}.", hint=f"Fetch it from {entry.url}.", model=entry.name)
+        raise ModelMissing(f"{source} has no {entry.file}.", hint=f"Download it from {entry.url}.", model=entry.name)
     shutil.copyfile(found, part)
 
 
 def _checked(entry: ModelEntry, part: Path, source: str) -> ModelCard:
-    """The card of the fetched file, if it is the published one; else the file is gone."""
+    """The card of the fetched file, if it is the published one; otherwise deletes the file."""
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
@@ -114,8 +114,8 @@ def _checked(entry: ModelEntry, part: Path, source: str) -> ModelCard:
     if wrong:
         part.unlink()
         raise ChecksumMismatch(
-            f"What {source} holds is not {entry.name}: {', '.join(wrong)}.",
-            hint=f"It was not kept. {BY_HAND}",
+            f"The file from {source} is not {entry.name}: {', '.join(wrong)}.",
+            hint=f"The file was deleted. {BY_HAND}",
             model=entry.name,
         )
     return entry.card_for(sha256, size_bytes)
@@ -123,9 +123,9 @@ def _checked(entry: ModelEntry, part: Path, source: str) -> ModelCard:
 
 @contextlib.contextmanager
 def _alone(folder: Path, name: str, watcher: Watcher) -> Iterator[None]:
-    """One process at a time for one model. The lock's file stays: to remove it would be a race of its own."""
+    """Allows one process at a time per model. The lock file stays, since deleting it would cause a race."""
     if not folder.is_absolute():
-        raise BadSettings("This user has no home folder for models.", hint="Set PACKSHOT_MODELS_DIR to a folder.")
+        raise BadSettings("This user has no home directory for models.", hint="Set PACKSHOT_MODELS_DIR to a folder.")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{name}.lock").open("w") as lock:
         try:
@@ -138,11 +138,11 @@ def _alone(folder: Path, name: str, watcher: Watcher) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Trouble with files, in words; that with the network has become a PackshotError before."""
+    """Turns file errors into BadSettings. Network errors are already PackshotErrors here."""
     try:
         yield
     except OSError as error:
         raise BadSettings(
             f"The models folder {folder} cannot be written: {error.strerror}.",
-            hint="Make room or change its permissions, or set PACKSHOT_MODELS_DIR to another folder.",
+            hint="Free disk space or change its permissions, or set PACKSHOT_MODELS_DIR to another folder.",
         ) from error

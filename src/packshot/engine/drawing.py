@@ -1,4 +1,4 @@
-"""Drawing: from a product and its matte to the bytes of a picture, judged and put right. DRAWING lists every step."""
+"""Drawing: from a product and its matte to the bytes of a picture, checked and repaired. DRAWING lists every step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_lacking(work: Work) -> bool:
 
 
 def take_backdrop(work: Work) -> None:
-    """The picture behind the product, if there is one. Raises InvalidOption."""
+    """Decode the picture behind the product, if there is one. Raises InvalidOption."""
     background = work.recipe.background
     work.backdrop = (
         decode_auxiliary("background_picture", background, work.codecs) if isinstance(background, bytes) else None
@@ -32,12 +32,12 @@ def take_backdrop(work: Work) -> None:
 
 
 def lay_out(work: Work) -> None:
-    """The frame; with a preset, as large as its rules ask for."""
+    """Plan the frame; with a preset, as large as its rules require."""
     work.repairs = []
     if work.recipe.preset is None or "size" not in work.recipe.mends:
         work.frame = _frame(work, work.recipe.framing)
         return
-    from packshot.core.repair import fit_size  # noqa: PLC0415 - with the kinds of rules 20 ms
+    from packshot.core.repair import fit_size  # noqa: PLC0415 - 20 ms with the rule kinds
     from packshot.engine.presets import find_preset  # noqa: PLC0415
 
     fitted = fit_size(work.recipe.framing, find_preset(work.recipe.preset).rules, partial(_frame, work))
@@ -46,7 +46,7 @@ def lay_out(work: Work) -> None:
 
 
 def draw_again(work: Work) -> None:
-    """Frame, colours and file of a recipe that a repair has changed."""
+    """Draw the frame, colours and file again after a repair has changed the recipe."""
     work.frame = _frame(work, work.recipe.framing)
     if work.foreground is None:
         decontaminate(work)
@@ -66,7 +66,7 @@ def decontaminate(work: Work) -> None:
 def draw(work: Work) -> None:
     colours = None if work.recipe.form == "mask" else work.foreground
     work.rendering = render(work.recipe, work.picture, work.found.matte, work.frame, work.backdrop, foreground=colours)
-    work.backdrop = work.foreground = None  # up to 23 bytes a pixel, which the encoder may need
+    work.backdrop = work.foreground = None  # frees up to 23 bytes a pixel for the encoder
 
 
 def encode(work: Work) -> None:
@@ -82,7 +82,7 @@ def encode_with(work: Work, quality: int | None) -> bytes:
 
 
 def check_rules(work: Work) -> None:
-    """The rules of the preset, on the encoded file."""
+    """Check the preset's rules on the encoded file."""
     from packshot.engine.judging import judge  # noqa: PLC0415 - 20 ms, and most photos have no preset
     from packshot.engine.presets import find_preset  # noqa: PLC0415
 
@@ -97,14 +97,14 @@ def check_rules(work: Work) -> None:
 
 
 def repair(work: Work) -> None:
-    """Put right what breaks a rule, as far as that is honest, and judge the picture again."""
+    """Repair broken rules, as far as that is honest, and check the picture again."""
     from packshot.engine.repairing import put_right  # noqa: PLC0415 - as above
 
     put_right(work)
 
 
 def name_repairs(work: Work) -> None:
-    """The report names what was put right, in the photo's file too."""
+    """Add the repairs to the report, also those in the photo's file."""
     from packshot.core.codecs.file_facts import read_file_facts  # noqa: PLC0415 - as above
     from packshot.core.repair import done_to_photo  # noqa: PLC0415
     from packshot.engine.presets import find_preset  # noqa: PLC0415
@@ -125,4 +125,4 @@ DRAWING: tuple[Stage, ...] = (
     Stage("repair", "rules", repair, is_lacking),
     Stage("repairs", "rules", name_repairs, is_judged),
 )
-"""From the product to a packshot's bytes: for each picture."""
+"""The stages from the product to a packshot's bytes, run for each picture."""

@@ -1,7 +1,7 @@
-"""The edge refiner: a small network that looks at the picture itself, tile by tile, where the matte is undecided.
+"""The edge refiner: a small network that reads the picture itself, tile by tile, where the matte is undecided.
 
-The guided filter moves an edge to where colours change; this network has seen what edges look like: hair against hair,
-white on white, a contour that is out of focus. Its layers are not padded, so tiles meet without seams.
+The guided filter moves an edge to a change of colours. This network was trained on edges: hair against hair, white on
+white, a contour out of focus. Its layers have no padding, so tiles join without seams.
 """
 
 from __future__ import annotations
@@ -23,32 +23,33 @@ from packshot.engine.session import open_session, run_session
 from packshot.engine.weights import find_card, verify
 
 LEAST_PX = 640
-"""Longest side below which a picture is as coarse as the network's own matte, and nothing is left to refine."""
+"""Longest side below which a picture is as coarse as the network's own matte, so there is nothing to refine."""
 
 TILE_PX = 64
-"""Side of what one tile answers. Smaller ones follow an edge more closely, but each pays for its halo."""
+"""Side of a tile's output. Smaller tiles follow an edge more closely, but each also has to compute its halo."""
 
 HALO_PX = 24
-"""How far around a pixel the network sees, and so how much of the picture a tile needs around it."""
+"""The network's receptive radius: a tile needs this many extra pixels of the picture on each side."""
 
 MOST_TILES = 128
-"""Beyond that the picture is refined at half its size, and so on: time is bounded, and no edge is left half done."""
+"""Above this number the picture is refined at half its size, and so on. This bounds the time, and every edge is
+refined."""
 
 BATCH = 8
-"""Tiles in one run: what 8 of them need stays in a core's cache."""
+"""Tiles per run: the data of 8 tiles fits in a core's cache."""
 
 FAINT = np.float32(0.04)
-"""Where the coarse matte is nearer than that to 0 or 1 nothing changes, and up to twice that less does: a quarter fewer
-tiles for the same error, and no step where the transition region ends (decision 0017)."""
+"""Nothing changes where the coarse matte is closer than this to 0 or 1, and the change fades in up to twice this value.
+A quarter fewer tiles for the same error, and no step where the transition region ends (decision 0017)."""
 
 MARGIN = np.float32(0.02)
-"""Keeps the logit of a matte of 0 or 1 finite; undone afterwards, so that both can be reached."""
+"""Keeps the logit of a matte of 0 or 1 finite; undone afterwards, so that the result can reach both."""
 
 
 class EdgeRefiner:
     """A graph from (n, 5, h, w), RGB, guided and coarse matte in 0..1, to the change of the matte's logit.
 
-    The answer, (n, 1, h - 2*HALO_PX, w - 2*HALO_PX), belongs to the middle. One session serves all threads.
+    The output, (n, 1, h - 2*HALO_PX, w - 2*HALO_PX), covers the middle of the input. All threads share one session.
     """
 
     def __init__(self, card: ModelCard, path: Path) -> None:
@@ -56,7 +57,7 @@ class EdgeRefiner:
         self.card = card
 
     def refine(self, picture: Picture, coarse: Float32, matte: Float32) -> Float32:
-        """The matte with its edges redrawn where the coarse matte is undecided; elsewhere it stays as it is.
+        """The matte with its edges redrawn where the coarse matte is undecided; other pixels keep their values.
 
         Parameters: picture, opaque; coarse, float32 (h, w) in 0..1; matte, float32 (H, W) in 0..1, from
         core.matte.refine. Returns: float32 (H, W) in 0..1.
@@ -76,7 +77,7 @@ class EdgeRefiner:
         return refined
 
     def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
-        """The change of the logit, float32 (H, W), 0 where no tile is; at half the size if it takes too many tiles."""
+        """The change of the logit, float32 (H, W), 0 outside the tiles; at half the size if it needs too many tiles."""
         size = size_of(soft)
         places = undecided_tiles(soft)
         if len(places) > MOST_TILES:
@@ -111,18 +112,18 @@ _load = cache(load_edge_refiner)
 
 
 def edge_refiner(name: str) -> EdgeRefiner:
-    """The edge refiner of a name, loaded by the first call and kept; one session serves all threads."""
+    """The edge refiner of a name, loaded on the first call and kept; all threads share one session."""
     with _loading:  # cache alone would let two first calls load it twice
         return _load(name)
 
 
 def enlarge(coarse: Float32, size: Size) -> Float32:
-    """The coarse matte at the picture's size, bilinear, its decided values at exactly 0 and 1."""
+    """The coarse matte at the picture's size, bilinear; its decided values become exactly 0 and 1."""
     return np.asarray(cv2.resize(snap_alpha(coarse), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def apply_logit_delta(values: Float32, change: Float32) -> Float32:
-    """Matte values in 0..1 with their logit changed; a change of 0 changes nothing."""
+    """Matte values in 0..1 after adding `change` to their logit; a change of 0 changes nothing."""
     inner = MARGIN + (1 - 2 * MARGIN) * values
     odds = (1 - inner) / inner * np.exp(-np.clip(change, -20, 20))
     return np.asarray((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), np.float32)
@@ -133,7 +134,7 @@ def _undecided(soft: Float32) -> Bool:
 
 
 def undecided_tiles(soft: Float32) -> Index:
-    """Rows and columns of the tiles that hold something undecided, (n, 2)."""
+    """Rows and columns of the tiles with undecided pixels, (n, 2)."""
     height, width = (-(-length // TILE_PX) for length in soft.shape)
     padded = np.zeros((height * TILE_PX, width * TILE_PX), np.bool_)
     padded[: soft.shape[0], : soft.shape[1]] = _undecided(soft)
@@ -141,7 +142,7 @@ def undecided_tiles(soft: Float32) -> Index:
 
 
 def _windows(plane: Array) -> Array:
-    """Every tile with its halo, a view of shape (rows, columns, channels, side, side); borders are repeated."""
+    """Every tile with its halo, a view of shape (rows, columns, channels, side, side); borders are replicated."""
     height, width = plane.shape[:2]
     beyond = (-height % TILE_PX, -width % TILE_PX)
     edges = (HALO_PX, HALO_PX + beyond[0], HALO_PX, HALO_PX + beyond[1])

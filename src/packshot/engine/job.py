@@ -1,4 +1,4 @@
-"""A job, decided at the entry point before any pixel is decoded, and the work on it, stage by stage."""
+"""A job, checked at the entry point before any pixel is decoded, and its work, stage by stage."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _OPAQUE = frozenset({"jpeg"})  # formats that hold no alpha
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One photo and its recipes, checked as far as it can be checked without decoding pixels.
+    """One photo and its recipes, checked without decoding pixels.
 
-    recipes: what to make, a picture for each; they differ only in what comes after the matte. header: what `probe` said
-    of the photo. data: the bytes of the photo's file; or its pixels, where a program that uses the library has no file.
+    recipes: one for each picture to make; they differ only in the steps after the matte. header: `probe`'s result for
+    the photo. data: the bytes of the photo's file, or its pixels where a program that uses the library has no file.
     beside_px: pixels of the pictures that came as options.
     """
 
@@ -51,15 +51,15 @@ class Job:
 
     @property
     def recipe(self) -> Recipe:
-        """The first, for all that the recipes share."""
+        """The first recipe, for everything that all recipes share."""
         return self.recipes[0]
 
     def memory_bytes(self) -> int:
-        """The most that the work will take, beside the bytes of the files.
+        """The peak memory of the work, in bytes, without the files themselves.
 
-        By bytes for each pixel of the photo or of the output, whichever has more (`python -m bench.memory`): most where
-        all of the photo is a veil, which takes alpha or a touch-up, and in libaom. The colours of a product wait for
-        the next picture of several.
+        Computed as bytes per pixel of the photo or of the output, whichever has more (`python -m bench.memory`). The
+        worst cases are a photo that is semi-transparent everywhere, from alpha or a touch-up, and libaom. With several
+        pictures, the product's colours stay in memory for the next one.
         """
         waiting = _COLOUR_BYTES if len(self.recipes) > 1 else 0
         size = self.header.size
@@ -84,14 +84,14 @@ def make_job(
     *,
     header: Header | None = None,
 ) -> Job:
-    """Check a photo, and the pictures that came as options beside it, by their first bytes.
+    """Check a photo and the pictures that came as options, by their first bytes.
 
     Parameters
     ----------
     data
         As in Job.
     limits
-        What the entry point accepts. A picture among the options may be smaller than a photo.
+        The entry point's limits. A picture among the options may be smaller than a photo.
     header
         The photo's header, where the caller has probed it already.
 
@@ -119,7 +119,7 @@ def _checked_header(raster: Raster, limits: Limits) -> Header:
 
 
 class Codecs(Protocol):
-    """Where files become pictures and pictures files: core.codecs itself, or processes that run it."""
+    """Decodes files to pictures and encodes pictures to files: core.codecs itself, or processes that run it."""
 
     def read(self, data: bytes, header: Header) -> Picture:
         """As core.codecs.read."""
@@ -138,14 +138,14 @@ class Codecs(Protocol):
         ...
 
 
-# A catalogue lays the same picture behind every product. A larger one is not kept: it would hold its memory for ever.
+# A batch puts the same picture behind every product. A larger one is not cached: the process would never free it.
 _KEPT_AUXILIARIES, _KEPT_BYTES = 2, 40 << 20
 _auxiliaries: OrderedDict[tuple[str, bytes], Picture] = OrderedDict()
 _auxiliaries_lock = threading.Lock()
 
 
 def decode_auxiliary(name: str, data: bytes, decoder: Codecs = codecs) -> Picture:
-    """Decode a picture that came as the option `name`. It may be small: a brush layer is scaled to the photo.
+    """Decode a picture that came as the option `name`. It may be small: a touch-up layer is scaled to the photo.
 
     Raises: InvalidOption.
     """
@@ -165,12 +165,12 @@ def decode_auxiliary(name: str, data: bytes, decoder: Codecs = codecs) -> Pictur
 
 @dataclass(frozen=True, eq=False)
 class Submission:
-    """A photo as it came, with what is wanted of it. No byte of it has been looked at.
+    """A photo as it came, with the requested outputs. Nothing has been parsed yet.
 
-    data: the bytes of the photo's file. recipe: what to make, one picture or several, or how that follows from the
+    data: the bytes of the photo's file. recipe: one or several recipes, or a function that derives them from the
     photo's header.
-    limits: what the entry point accepts. photo_id: what the photo is called where it is kept for its key, and paid for
-    once; None where every call is a photo of its own.
+    limits: the entry point's limits. photo_id: the photo's id where it is stored for its key and paid for once; None
+    where every call counts as a new photo.
     """
 
     data: bytes
@@ -187,7 +187,7 @@ class Submission:
 
 
 class Cancellation:
-    """Tells work on another thread that nobody waits for it any more. Safe from threads."""
+    """Tells work on another thread to stop because no client waits for it. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -195,7 +195,7 @@ class Cancellation:
         self._stops: set[Callable[[], None]] = set()
 
     def cancel(self) -> None:
-        """Ends the work at its next stage, and what `stopped_by` has named at once."""
+        """Ends the work before its next stage, and calls the functions given to `stopped_by` at once."""
         with self._lock:
             self._cancelled = True
             for stop in self._stops:
@@ -208,7 +208,7 @@ class Cancellation:
 
     @contextmanager
     def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """While this is open, `stop` is called when the work is cancelled. Raises: Cancelled."""
+        """Calls `stop` if the work is cancelled inside this context. Raises: Cancelled."""
         with self._lock:
             self.check()
             self._stops.add(stop)
@@ -220,12 +220,12 @@ class Cancellation:
 
 
 class Cancelled(Exception):
-    """Nobody waits for this work any more: its deadline has passed, or its client has left."""
+    """The work was cancelled: its deadline has passed, or its client has disconnected."""
 
 
 @contextmanager
 def as_option(name: str, verb: str) -> Iterator[None]:
-    """What is wrong with a picture that came as the option `name` becomes an InvalidOption that says so."""
+    """Turns an error of a picture that came as the option `name` into an InvalidOption."""
     try:
         yield
     except InputError as error:
@@ -236,11 +236,11 @@ def as_option(name: str, verb: str) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class MatteResult:
-    """A matte, and all that was found out with it.
+    """A matte, with the measurements made along the way.
 
     matte: float32 (H, W) in 0..1, at the picture's size. confidence: as in Result. most: the greatest alpha of the
     picture, in 0..1, which the matte cannot exceed. ground: the colours behind the product, where those are plain.
-    signs: what the confidence was told by; None where no network was asked.
+    signs: the measurements behind the confidence; None where no network ran.
     """
 
     matte: Float32
@@ -251,30 +251,30 @@ class MatteResult:
 
 
 class Mattes(Protocol):
-    """The mattes of one photo that were found before. Safe from threads.
+    """The cached mattes of one photo. Thread-safe.
 
-    Beside photo and network a matte depends on two options alone: `roi` and `touch_up`.
+    Apart from photo and network, a matte depends on two options alone: `roi` and `touch_up`.
     """
 
     def find(self, recipe: Recipe) -> MatteResult | None:
-        """The very matte that a recipe leads to; None where it is not known."""
+        """The cached matte for a recipe; None if it is not cached."""
         ...
 
     def keep(self, recipe: Recipe, matte: MatteResult) -> None:
-        """Remember a matte, if there is room."""
+        """Cache a matte, if there is room."""
         ...
 
 
 class Work:
-    """All that is known of one photo so far. Each stage reads what earlier ones left and adds its own.
+    """The state of one photo's work. Each stage reads the results of earlier stages and adds its own.
 
-    `codecs` reads and writes files; `cancellation` is looked at before each stage. `software` is the program that the
-    output names as its maker; None for none. `mattes` are those of the photo that were found before, if any are kept;
-    `recalled` says that the matte is one of them.
-    Until a stage has run, what it adds is not there. `part` is the picture or its region of interest, which lies at
-    `box`. `hints` belong to the part: a human's corrections, as core/touch_up.py reads them. `own` is the part's own
-    alpha where that separates anything; `cut_out` says that it cuts the product out. `asks` says whether the network
-    has something to look at: `view`, which is opaque; `rgb`, its network input; and `seen`, the same in 0..255.
+    `codecs` reads and writes files; `cancellation` is checked before each stage. `software` is the program name for
+    the output's metadata; None for none. `mattes` are the photo's cached mattes, if caching is on; `recalled` says
+    that the matte came from this cache.
+    A stage's attributes do not exist before the stage has run. `part` is the picture or its region of interest, which
+    lies at `box`. `hints` belong to the part: a human's corrections, as core/touch_up.py reads them. `own` is the
+    part's own alpha where that separates anything; `cut_out` says that it cuts the product out. `asks` says whether
+    the network runs. Its inputs are `view`, which is opaque; `rgb`, the network input; and `seen`, the same in 0..255.
     """
 
     job: Job
@@ -325,21 +325,21 @@ class Work:
         self.laps_ms: dict[str, float] = {}
 
     def for_picture(self, recipe: Recipe) -> Work:
-        """The work on one more picture: all that is known of the photo, and nothing of another picture."""
+        """The work on one more picture: keeps the photo's state, drops the state of other pictures."""
         other = copy(self)
         other.recipe, other.laps_ms = recipe, {}
         return other
 
     @property
     def around(self) -> Box:
-        """The box that the frame is made for: that of all foreground, or of what is visible where a share is asked."""
+        """The box to frame: of all foreground, or of the visible part where an option gives the product's share."""
         return self.product if self.recipe.framing.fill is None else self.visible
 
 
 class Stage(NamedTuple):
-    """name: of the stage, for the benchmark. step: the word under which its time is told to callers and metrics.
+    """name: of the stage, for the benchmark. step: the name of its timing for callers and metrics.
 
-    when: whether it has anything to do; None for always.
+    when: whether the stage has work to do; None for always.
     """
 
     name: str
@@ -349,7 +349,7 @@ class Stage(NamedTuple):
 
 
 def unless(condition: Callable[[Work], bool], stages: Iterable[Stage]) -> Iterator[Stage]:
-    """The same stages, which have nothing to do where the condition holds."""
+    """The same stages, skipped where the condition holds."""
     for stage in stages:
         yield stage._replace(when=partial(_has_use, condition, stage.when))
 
@@ -359,7 +359,7 @@ def _has_use(condition: Callable[[Work], bool], when: Callable[[Work], bool] | N
 
 
 def follow(stages: Iterable[Stage], work: Work) -> Work:
-    """Run the stages that have something to do, one after the other, and note how long each took. Raises: Cancelled."""
+    """Run the stages that have work to do, in order, and record how long each took. Raises: Cancelled."""
     for stage in stages:
         if stage.when is None or stage.when(work):
             work.cancellation.check()

@@ -1,4 +1,4 @@
-"""Pictures against the rules of a preset: the pipeline's own outputs, and pictures made anywhere."""
+"""Checks pictures against a preset's rules: the pipeline's own outputs, and pictures from any source."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from packshot.engine.presets import Preset, find_preset
 from packshot.errors import InvalidOption, NoForeground
 
 OUR_OWN = Limits(max_pixels=100_000_000, min_side_px=1)
-"""Canvases that the pipeline itself makes: up to the largest canvas, and a crop as small as its product."""
+"""Limits for the pipeline's own canvases: up to the largest canvas, and a crop as small as its product."""
 
 VISIBLE = 26
-"""Of 255: from here on a matte shows product."""
+"""Of 255: from this value on a matte counts as visible product."""
 
 
 def check(
     job: Job, network: Network | None = None, codec: Codecs = codecs, cancellation: Cancellation | None = None
 ) -> Report:
-    """What the first of a job's presets says of a finished picture, as `check_all` judges it."""
+    """The report of a job's first preset for a finished picture, as in `check_all`."""
     return check_all(job, network, codec, cancellation)[0]
 
 
 def check_all(
     job: Job, network: Network | None = None, codec: Codecs = codecs, cancellation: Cancellation | None = None
 ) -> tuple[Report, ...]:
-    """Judge a finished picture, made anywhere, by the rules of each of its recipes' presets.
+    """Check a finished picture from any source against the presets of all recipes.
 
-    On a background of one colour the product is what differs from it; elsewhere the network finds it.
+    On a background of one colour, every pixel that differs counts as product; elsewhere the network finds the product.
 
     Raises
     ------
     packshot.errors.InputError
         The file cannot be used; the message says what to do.
     packshot.errors.NoForeground
-        Nothing in the picture stands out.
+        The picture shows no product.
     """
     names = [recipe.preset for recipe in job.recipes if recipe.preset is not None]
     if not names:
-        raise InvalidOption("No preset was named.", hint="Say whose rules to check.", field="preset")
+        raise InvalidOption("No preset was named.", hint="Name the preset to check.", field="preset")
     if isinstance(job.data, Raster):
-        raise TypeError("only a file can be judged: its kind and its length are among the rules")
+        raise TypeError("only a file can be checked: the rules cover its format and its length")
     picture = codec.read(job.data, job.header)
     mask = find_on_plain(picture.rgb, picture.alpha)
     if mask is None:
-        # Product is what is at least as likely product as background: haze would blow up its box.
+        # The threshold is 0.5: haze below it would enlarge the product's box.
         matte = find_matte(picture, network or default_network(), cancellation).matte
         mask = (matte >= 0.5).astype(np.uint8)
     product = box_of(mask)
@@ -68,7 +68,7 @@ def check_all(
 
 
 def judge(preset: Preset, data: bytes, product: Box, *, mask: UInt8, edges: tuple[str, ...] = ()) -> Report:
-    """What a preset's rules say of an encoded picture whose product is known: the file is measured, not the plan.
+    """Check an encoded picture whose product is known: the rules apply to the file, not to the plan.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def judge(preset: Preset, data: bytes, product: Box, *, mask: UInt8, edges: tupl
     product
         The box of the product in it, px.
     mask
-        uint8 (H, W), the product's matte in the picture. What is fainter than a tenth counts as background: on white it
-        is dirt.
+        uint8 (H, W), the product's matte in the picture. Values below a tenth count as background: on white they are
+        dirt.
     edges
         Edges of the photo that the product reached (core.geometry.reached_edges), where it may be cut off.
     """
@@ -98,7 +98,7 @@ def judge_picture(
     header: Header,
     edges: tuple[str, ...] = (),
 ) -> Report:
-    """The same of a picture that is decoded already, with its file and that file's header.
+    """As `judge`, for a decoded picture with its file and that file's header.
 
     mask: uint8 (H, W), 1 where the product is.
     """

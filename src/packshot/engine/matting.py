@@ -1,4 +1,4 @@
-"""Finding the product in a picture: the network's answer, decided and refined on the picture, within its own alpha."""
+"""Finds the product in a picture: the network's matte, cleaned up, refined on the picture, within the own alpha."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from packshot.engine.network import Network
 from packshot.errors import InvalidOption
 
 OWN_CONFIDENCE = 0.99
-"""In a matte that is the file's own alpha, no network asked: somebody has cut this product out."""
+"""Confidence of a matte that is the file's own alpha, without the network: a human has already cut this product out."""
 
 WHOLE = 0.8
-"""Share of what a transparent picture shows from which on the network has found all of it: its alpha leads."""
+"""If the network finds at least this share of what a transparent picture shows, the picture's own alpha is used."""
 
 MIN_ROI_PX = 32
-"""Least side of a region of interest: below it there is nothing for a network to see."""
+"""Least side of a region of interest: a smaller one shows a network nothing."""
 
 
 def find_matte(picture: Picture, network: Network, cancellation: Cancellation | None = None) -> MatteResult:
@@ -51,7 +51,7 @@ def is_plain(work: Work) -> bool:
 
 
 def choose_part(work: Work) -> None:
-    """The part of the picture that is looked at, and whether its own alpha already cuts the product out.
+    """Choose the part of the picture to work on, and check whether its own alpha already cuts the product out.
 
     Raises: InvalidOption where the region of interest lies outside the picture, or the touch-up cannot be read.
     """
@@ -85,7 +85,7 @@ def decide_coarse(work: Work) -> None:
 
 
 def settle_ground(work: Work) -> None:
-    """By what a plain ground tells, if it is one: lost parts come back, enclosed ground opens."""
+    """Use a plain ground, if there is one: restore lost parts and open enclosed ground."""
     work.seen = np.multiply(cv2.merge(list(work.rgb[0])), 255, dtype=np.float32)
     work.ground, work.contested = find_plain_ground(work.seen, work.coarse), None
     if work.ground is not None:
@@ -94,14 +94,14 @@ def settle_ground(work: Work) -> None:
 
 
 def filter_edges(work: Work) -> None:
-    """The guided filter. A human's corrections come before it, so that their edges follow the picture's."""
+    """The guided filter. A human's corrections are applied first, so that their edges follow the picture's edges."""
     if work.hints is not None:
         work.coarse = apply_to_coarse(work.coarse, work.hints)
     work.matte = refine(work.view, work.coarse)
 
 
 def refine_edges(work: Work) -> None:
-    """The edge refiner that the network's card names, if any."""
+    """The edge refiner that the network's card names, if it names one."""
     if work.network.card.edges:
         work.matte = edge_refiner(work.network.card.edges).refine(work.view, work.coarse, work.matte)
 
@@ -121,7 +121,7 @@ def read_signs(work: Work) -> None:
 
 
 def finish_matte(work: Work) -> None:
-    """The matte of the whole picture: nowhere more than its alpha, which leads unless it may frame a scene."""
+    """The matte of the whole picture, limited by its alpha. The alpha is the matte unless it may frame a scene."""
     alpha = work.part.alpha
     most = 1.0 if alpha is None else float(alpha.max()) / 255
     if work.own is not None and work.cut_out:
@@ -133,9 +133,9 @@ def finish_matte(work: Work) -> None:
     if work.recipe.roi is not None:
         matte = np.zeros(work.picture.rgb.shape[:2], np.float32)
         matte[work.box.slices] = found.matte
-        found = replace(found, matte=matte, ground=None)  # it is that of the region
+        found = replace(found, matte=matte, ground=None)  # the ground was measured in the region only
     work.found = found
-    for name in ("view", "matte", "own", "hints"):  # up to 15 bytes a pixel, which nothing asks for any more
+    for name in ("view", "matte", "own", "hints"):  # up to 15 bytes a pixel that no later stage reads
         work.__dict__.pop(name, None)
 
 
@@ -152,7 +152,7 @@ MATTING: tuple[Stage, ...] = (
     Stage("signs", "matte", read_signs, asks_network),
     Stage("alpha", "matte", finish_matte),
 )
-"""From a picture to its matte."""
+"""The stages from a picture to its matte."""
 
 
 def _region(roi: Region, size: Size) -> Box:
@@ -167,7 +167,7 @@ def _region(roi: Region, size: Size) -> Box:
 
 
 def _by_network(work: Work) -> MatteResult:
-    """What the stages before have found in the part; nothing, where all of it has one colour."""
+    """The result of the earlier stages; an empty matte where the part has a single colour."""
     if not work.asks:
         return MatteResult(_clamped(np.zeros(work.part.rgb.shape[:2], np.float32), work.hints), None)
     sure = confidence(work.signs, work.network.card.confidence)
@@ -176,7 +176,7 @@ def _by_network(work: Work) -> MatteResult:
 
 
 def _within_alpha(work: Work, found: MatteResult, alpha: UInt8) -> MatteResult:
-    """The part's own alpha, unless the network has found a product that is a part of what it shows."""
+    """The part's own alpha, unless the network found a product that is only a part of the visible picture."""
     leads = work.own is not None and not _is_part(found.matte, work.own)
     matte = work.own if work.own is not None and leads else np.minimum(found.matte, to_unit(alpha))
     return MatteResult(_clamped(matte, work.hints), found.confidence)
@@ -187,6 +187,6 @@ def _clamped(matte: Float32, hints: Float32 | None) -> Float32:
 
 
 def _is_part(matte: Float32, own: Float32) -> bool:
-    """Whether a network has found a product within what a picture shows, not all of it and not nothing."""
+    """Whether the network found a product that is a part of the visible picture: neither all of it nor nothing."""
     share = float(np.minimum(matte, own).sum()) / float(own.sum())
     return not is_empty(matte) and share < WHOLE

@@ -17,7 +17,7 @@ from packshot.errors import BadSettings
 
 
 class Network(Protocol):
-    """Anything that turns a network input into a coarse matte. Safe to call from several threads at once."""
+    """Anything that turns a network input into a coarse matte. Thread-safe."""
 
     @property
     def card(self) -> ModelCard: ...
@@ -28,11 +28,11 @@ class Network(Protocol):
 
 
 class OnnxNetwork:
-    """A graph in one ONNX Runtime session, which all threads share: run() releases the GIL and keeps no state.
+    """A graph in one ONNX Runtime session for all threads: run() releases the GIL and keeps no state.
 
-    threads: cores for one prediction. 1 gives the most pictures per second when each core has a worker;
-    as many as there are cores gives a single user the shortest wait.
-    device: "cuda" or an error; never another device than the one that was asked for.
+    threads: cores for one prediction. 1 gives the highest throughput when each core has a worker; as many as there
+    are cores gives a single user the lowest latency.
+    device: "cuda" uses CUDA or raises an error; it never falls back to another device.
     """
 
     def __init__(self, card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> None:
@@ -41,20 +41,20 @@ class OnnxNetwork:
 
     @property
     def provider(self) -> str:
-        """ONNX Runtime's name of what runs the graph, such as CPUExecutionProvider."""
+        """ONNX Runtime's name of the execution provider, such as CPUExecutionProvider."""
         return str(self._session.get_providers()[0])
 
     def predict(self, rgb: Float32) -> Float32:
         """RGB float32 (1, 3, h, w) in 0..1 -> coarse matte float32 (h, w) in 0..1.
 
-        Only the card's mean and std touch the input and only its output rule the result. Nothing is stretched by
-        its own minimum or maximum: a network that is unsure must be seen to be unsure.
-        Raises: BadSettings when the graph refuses the input or answers with another shape than it promised.
+        Only the card's mean and std change the input, and only its output rule changes the result. The result is not
+        stretched to its own minimum or maximum, so that an uncertain network stays visibly uncertain.
+        Raises: BadSettings if the graph rejects the input or returns an unexpected shape.
         """
         values = run_session(self._session, self.card, self._normalised(rgb))
         if values.shape != (1, 1, *rgb.shape[2:]):
             raise BadSettings(
-                f"Model {self.card.name!r} answers {values.shape} to an input of {rgb.shape}.", model=self.card.name
+                f"Model {self.card.name!r} returned {values.shape} for an input of {rgb.shape}.", model=self.card.name
             )
         return np.clip(logistic(values[0, 0]) if self.card.output == "logit" else values[0, 0], 0, 1)
 
@@ -74,18 +74,18 @@ def load_network(
     Parameters
     ----------
     name_or_path
-        None for the default model: the one that `packshot models use` chose, else the embedded one.
+        None for the default model: the choice of `packshot models use`, else the embedded model.
     threads
         Cores for one prediction on the CPU.
     device
         "cpu" or "cuda".
     folder
-        Where downloaded models lie; None for the user's own folder.
+        Folder of downloaded models; None for the user's own folder.
 
     Raises
     ------
     ModelMissing, ChecksumMismatch, BadSettings
-        The model or the device cannot be used; the message says how to mend it.
+        The model or the device cannot be used; the message says how to fix this.
     """
     card, path = find_card(name_or_path or default_model(folder, device), folder)
     verify(card, path)
@@ -97,6 +97,6 @@ _load_default = cache(load_network)
 
 
 def default_network() -> Network:
-    """The network that `packshot models use` chose, else the embedded one; loaded once, one session for all threads."""
+    """The default network, loaded once, with one session for all threads: the user's choice, else the embedded one."""
     with _loading:  # cache alone would let two first calls load it twice
         return _load_default()

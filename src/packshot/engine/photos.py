@@ -1,4 +1,4 @@
-"""What a library's caller holds, a path, a file, bytes, a PIL image or an array, as what the pipeline reads."""
+"""Converts a library caller's photo (path, file, bytes, PIL image or array) to the pipeline's input."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _URL, _DATA_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://"), re.compile(r"data:[
 
 
 def read_photo(photo: object, limits: Limits, name: str = "photo") -> bytes | Raster:
-    """A file's bytes, or the pixels where there is no file.
+    """The bytes of a file, or the pixels where there is no file.
 
     Parameters
     ----------
     name
-        What it is, for messages: "photo", or an option's name.
+        The name for messages: "photo", or an option's name.
 
     Raises
     ------
     TypeError
-        It is nothing that can be a photo, or an array of another shape or type.
+        The type cannot be a photo, or an array has an unsupported shape or type.
     packshot.errors.InputError
-        A text that is no path; an image that is damaged or of a size that the limits refuse; a file at its end.
+        The text is not a path; the image is damaged, or the limits reject its size; the file is at its end.
     packshot.errors.StorageRefused
-        The path cannot be read (FileMissing: it is not there).
+        The path cannot be read (FileMissing: the file does not exist).
     """
     if isinstance(photo, bytes | bytearray | memoryview):
         return bytes(photo)
@@ -53,9 +53,9 @@ def read_photo(photo: object, limits: Limits, name: str = "photo") -> bytes | Ra
 
 
 def as_file(picture: object, limits: Limits, name: str) -> bytes:
-    """A picture that comes as an option, as the bytes of a file; pixels without a file are written without loss.
+    """A picture option as the bytes of a file; pixels without a file are encoded without loss.
 
-    Raises what `read_photo` raises.
+    Raises the errors of `read_photo`.
     """
     read = read_photo(picture, limits, name)
     if isinstance(read, bytes):
@@ -65,10 +65,10 @@ def as_file(picture: object, limits: Limits, name: str) -> bytes:
 
 
 def check_photos(photos: object) -> None:
-    """Raises: TypeError where `photos` is one photo or nothing to go through, instead of several photos."""
+    """Raises: TypeError if `photos` is a single photo or not iterable."""
     one = isinstance(photos, _PHOTO) or hasattr(photos, "read") or (isinstance(photos, np.ndarray) and photos.ndim < 4)
     if one or not isinstance(photos, Iterable):
-        came = "one photo, for which there is packshot.remove" if one else _named(photos)
+        came = "a single photo; use packshot.remove for it" if one else _named(photos)
         raise TypeError(f"remove_many takes several photos, a list or Path(folder).glob('*.jpg'), not {came}.")
 
 
@@ -79,7 +79,7 @@ def _read_path(photo: str | os.PathLike[str], name: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise FileMissing(f"There is no file {path}.", hint=f"The current folder is {Path.cwd()}.") from error
+        raise FileMissing(f"The file {path} does not exist.", hint=f"The current folder is {Path.cwd()}.") from error
     except IsADirectoryError as error:
         raise StorageRefused(
             f"{path} is a folder.", hint=f"For all its photos: packshot.remove_many(Path({str(path)!r}).glob('*.jpg'))."
@@ -91,23 +91,23 @@ def _read_path(photo: str | os.PathLike[str], name: str) -> bytes:
 
 
 def _check_path(text: str, name: str) -> None:
-    """Raises: InputError for what other text is given instead of a path."""
+    """Raises: InputError for a text that is not a path."""
     fault = hint = ""
     if _DATA_URL.match(text):
         fault, hint = "a data URL", "Decode it first: base64.b64decode(text.partition(',')[2])."
     elif _URL.match(text):
-        fault, hint = "a URL", "Download it first and give its bytes: packshot opens no URLs."
+        fault, hint = "a URL", "Download it first and pass its bytes: packshot opens no URLs."
     elif len(text) > _LONGEST_PATH:
         fault, hint = f"{len(text):,} characters of text", "If it is base64, decode it first: base64.b64decode(text)."
     elif not text or "\0" in text:
         fault, hint = "a text" if text else "an empty text", "Give the path of a picture file, or its bytes."
     if fault:
-        raise InputError(f"The {name} is {fault}, which is no path of a file.", hint=hint)
+        raise InputError(f"The {name} is {fault}, not the path of a file.", hint=hint)
 
 
 def _read_file(file: object, name: str) -> bytes:
     if isinstance(file, io.TextIOBase):
-        raise TypeError(f'The {name} is a file that was opened as text: use open(path, "rb").')
+        raise TypeError(f'The {name} is a file opened in text mode: use open(path, "rb").')
     try:
         data = file.read()  # type: ignore[attr-defined]  # the caller has looked
     except OSError as error:
@@ -115,9 +115,9 @@ def _read_file(file: object, name: str) -> bytes:
     if isinstance(data, bytearray | memoryview):
         data = bytes(data)
     if not isinstance(data, bytes):
-        raise TypeError(f"The {name} is a file whose read() gives {_named(data)} and not bytes.")
+        raise TypeError(f"The {name} is a file whose read() returns {_named(data)}, not bytes.")
     if not data and _stands_behind_its_begin(file):
-        raise EmptyFile(f"The {name} is an open file that stands at its end.", hint="Go back first: file.seek(0).")
+        raise EmptyFile(f"The {name} is an open file at its end.", hint="Go back first: file.seek(0).")
     return data
 
 
@@ -131,11 +131,11 @@ def _stands_behind_its_begin(file: object) -> bool:
 def _wrong_type(photo: object, name: str) -> TypeError:
     advice = ""
     if photo is None:
-        advice = " (cv2.imread gives None for a file that it cannot read)"
+        advice = " (cv2.imread returns None for a file that it cannot read)"
     elif hasattr(photo, "__array__"):
-        advice = "; numpy.asarray makes an array of it"
+        advice = "; convert it with numpy.asarray"
     elif isinstance(photo, Iterable) and name == "photo":
-        advice = "; for several photos there is packshot.remove_many"
+        advice = "; use packshot.remove_many for several photos"
     return TypeError(f"A {name} is {TAKEN}, not {_named(photo)}{advice}.")
 
 

@@ -1,4 +1,4 @@
-"""The pipeline: the bytes of a photo in, the bytes of packshots out. PIPELINE lists every step of a request."""
+"""The pipeline: from a photo's bytes to the bytes of packshots. PIPELINE lists every step of a request."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def is_new(work: Work) -> bool:
 
 
 def recall_matte(work: Work) -> None:
-    """Take the matte that was found when this photo came before, with the same region and touch-up."""
+    """Take the cached matte of this photo, from an earlier request with the same region and touch-up."""
     assert work.mattes is not None  # noqa: S101 - for the type checker: the stage's condition
     known = work.mattes.find(work.recipe)
     if known is not None:
@@ -57,7 +57,7 @@ def keep_matte(work: Work) -> None:
 
 
 def measure_product(work: Work) -> None:
-    """Raises: NoForeground where nothing in the matte is foreground."""
+    """Raises: NoForeground if no pixel of the matte is foreground."""
     if is_empty(work.found.matte, work.found.most):
         raise _no_foreground()
     _measure(work)
@@ -66,7 +66,7 @@ def measure_product(work: Work) -> None:
 
 
 def turn(work: Work) -> None:
-    """Turn all that later stages read. The edges that the product reaches are still those of the photo as it came."""
+    """Rotate everything that later stages read. The recorded edges still refer to the original photo."""
     degrees, found, size = work.recipe.rotate, work.found, work.picture.size
     ground = None if found.ground is None else turn_ground(found.ground, size, degrees)
     work.found = replace(found, matte=turn_matte(found.matte, degrees), ground=ground)
@@ -87,8 +87,8 @@ def _measure(work: Work) -> None:
 
 def _no_foreground() -> NoForeground:
     return NoForeground(
-        "Nothing in this picture stands out as a product.",
-        hint="Send a photo in which the product is in full view and differs from what is behind it.",
+        "No product was found in this picture.",
+        hint="Send a photo in which the product is in full view and differs from its background.",
     )
 
 
@@ -101,7 +101,7 @@ FINDING: tuple[Stage, ...] = (
     Stage("turn", "render", turn, is_turned),
     Stage("foreground", "render", decontaminate, shows_colours),
 )
-"""From a photo's bytes to its product: once, however many pictures are made of it."""
+"""The stages from a photo's bytes to its product: run once, for any number of pictures."""
 
 PIPELINE = (*FINDING, *DRAWING)
 
@@ -116,7 +116,7 @@ def run(
     software: str | None = None,
     mattes: Mattes | None = None,
 ) -> Result:
-    """The picture that a job asks for, the first one of several. `run_all` has the parameters and errors."""
+    """Make the first picture of a job. `run_all` has the parameters and errors."""
     first = replace(job, recipes=job.recipes[:1])
     return run_all(first, network, codec, cancellation, keep_matte=keep_matte, software=software, mattes=mattes)[0]
 
@@ -131,20 +131,20 @@ def run_all(
     software: str | None = None,
     mattes: Mattes | None = None,
 ) -> tuple[Result, ...]:
-    """Make what a job asks for: a picture for each of its recipes, of one matte. Safe from threads.
+    """Make a picture for each recipe of a job, from one matte. Thread-safe.
 
     Parameters
     ----------
     codec
-        Reads the photo and writes the output.
+        Reads the photo and encodes the output.
     cancellation
-        Ends the work before its next stage.
+        Stops the work before its next stage.
     keep_matte
         Whether the result holds the matte, four bytes for each pixel of the photo.
     software
-        The program that the output's EXIF tag Software names, such as "packshot"; None for no such tag.
+        The program name for the output's EXIF tag Software, such as "packshot"; None omits the tag.
     mattes
-        Those of this photo that were found before: one that fits is taken, else the new one is kept.
+        Cached mattes of this photo: a fitting one is used, otherwise the new one is cached.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def run_all(
     packshot.errors.InputError
         The photo or an option cannot be used; the message says what to do.
     packshot.errors.NoForeground
-        Nothing in the photo stands out.
+        The photo shows no product.
     """
     work = Work(job.recipe, network, codec, cancellation, software)
     work.job, work.mattes = job, mattes
@@ -161,9 +161,9 @@ def run_all(
     results = []
     for recipe in others:
         picture = work.for_picture(recipe)
-        picture.laps_ms, work.laps_ms = work.laps_ms, {}  # the first picture's times are those of the photo, too
+        picture.laps_ms, work.laps_ms = work.laps_ms, {}  # the first picture's times include those of the photo
         results.append(_result(follow(DRAWING, picture), keep_matte=keep_matte))
-    work.recipe = last  # the last one takes what the others have left, and gives it free
+    work.recipe = last  # the last one uses the shared state and may free it
     return (*results, _result(follow(DRAWING, work), keep_matte=keep_matte))
 
 

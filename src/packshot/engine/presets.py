@@ -1,4 +1,4 @@
-"""Presets: the rules of marketplaces as data files, and what they make of options."""
+"""Presets: the rules of marketplaces as data files, and the recipes that they make from options."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preset:
-    """What a marketplace asks of a main image.
+    """A marketplace's requirements for a main image.
 
-    source: address of its own page; empty for a preset that is ours. checked: the day as of which the rules are known,
-    and evidence: how. options: what makes a picture that keeps them. rules: what is checked. hints: what it asks and no
-    pixel tells, a sentence each, for people to look at.
+    source: URL of its own page; empty for packshot's own preset. checked: the date of the last check of the rules;
+    evidence: how they were checked. options: the options for a compliant picture. rules: the automatic checks. hints:
+    requirements that pixels cannot show, one sentence each, for people to check.
     """
 
     name: str
@@ -49,7 +49,7 @@ def find_preset(name: str) -> Preset:
     Raises
     ------
     InvalidOption
-        There is none; the hint has the nearest name, or all of them.
+        The preset does not exist; the hint names the nearest one, or all of them.
     """
     presets = _presets()
     if name not in presets:
@@ -65,30 +65,30 @@ def find_preset(name: str) -> Preset:
 
 
 def outdated(today: datetime.date, days: int = 365) -> tuple[Preset, ...]:
-    """The presets whose rules were last checked more than so many days ago, the oldest first. Ours has no age."""
+    """The presets whose rules were last checked more than `days` ago, oldest first. Excludes packshot's own."""
     presets = sorted(_presets().values(), key=lambda preset: preset.checked)
     return tuple(each for each in presets if each.source and (today - each.checked).days > days)
 
 
 def recipes_for(options: Options) -> tuple[Recipe, ...]:
-    """A recipe for each preset that the options name, in that order; the only one where they name none.
+    """One recipe for each preset in the options, in that order; a single recipe if they name none.
 
     Raises
     ------
     InvalidOption
-        There is no such preset, or two options contradict each other.
+        A preset does not exist, or two options contradict each other.
     """
     names = options.meaning("preset")
     return tuple(recipe_for(replace(options, preset=name)) for name in names or (None,))
 
 
 def recipe_for(options: Options) -> Recipe:
-    """The options, with their preset's wherever nothing else was said, decided in full.
+    """The full recipe: the options, completed by their preset.
 
     Raises
     ------
     InvalidOption
-        There is no such preset, or they name several; or two options contradict each other.
+        The preset does not exist, or the options name several; or two options contradict each other.
     """
     names = options.meaning("preset")
     if names is None or len(names) > 1:
@@ -99,7 +99,7 @@ def recipe_for(options: Options) -> Recipe:
 
 
 def _overruled(options: Options) -> set[str]:
-    """Options of a preset that what the caller says leaves no room for."""
+    """The preset's options that the caller's options override."""
     names: set[str] = set()
     if options.margin is not None:
         names |= {"fill"}
@@ -118,7 +118,7 @@ def _overruled(options: Options) -> set[str]:
 
 
 def _mends(options: Options) -> frozenset[Mend]:
-    """Repairs that change nothing that the caller has said. Each stands with the options that rule it out."""
+    """The repairs that change nothing the caller set. The table lists the options that exclude each repair."""
     if options.repair is False or options.form == "mask":
         return frozenset()
     said = options.given()
@@ -135,7 +135,7 @@ def _mends(options: Options) -> frozenset[Mend]:
 
 @cache
 def _presets() -> Mapping[str, Preset]:
-    import tomllib  # noqa: PLC0415 - with the kinds of rules 20 ms, and most photos have no preset
+    import tomllib  # noqa: PLC0415 - 20 ms with the rule kinds, and most photos have no preset
 
     folder = resources.files("packshot").joinpath("presets")
     files = sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda each: each.name)

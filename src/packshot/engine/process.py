@@ -1,6 +1,6 @@
-"""What a process that works on many pictures at once sets for itself, and what its processor is good at.
+"""Settings for a process that works on many pictures in parallel, and what its processor supports.
 
-Nothing is set on import: it is the process's own.
+Importing this module sets nothing; the process calls it.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# From malloc.h. By default glibc gives each of a picture's planes back to the system and has it zeroed again for the
-# next: 3,000 page faults a photo of 1999 px on two threads. In one arena that keeps blocks up to 32 MiB (the largest
-# threshold that every glibc takes) it is 100, and two threads make a tenth more photos a second. Threads do not queue
-# for the arena: what is allocated often is small and comes from their own caches.
+# From malloc.h. By default glibc returns each picture's planes to the system and has them zeroed again for the next
+# picture: 3,000 page faults a photo of 1999 px on two threads. One arena that keeps blocks up to 32 MiB (the largest
+# threshold that every glibc accepts) has 100, and two threads make a tenth more photos a second. Threads do not queue
+# for the arena: frequent allocations are small and come from per-thread caches.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _MMAP_THRESHOLD_BYTES = 32 * 1024 * 1024
 _KEEP_BYTES = 512 * 1024 * 1024
 
 _DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp"}
-"""Flags of processors that multiply and add four bytes in one step: Intel and AMD (VNNI), 64-bit Arm. Without them
-eight bits gain little, and x86 saturates in between, which changes the matte."""
+"""Flags of processors that multiply and add four bytes in one step: Intel and AMD (VNNI), 64-bit Arm. On other
+processors eight bits gain little, and x86 saturates in between, which changes the matte."""
 
 
 def tune_process() -> None:
-    """One thread per picture, and an allocator that keeps the blocks that every picture needs again."""
-    import cv2  # noqa: PLC0415 - the network can be loaded meanwhile, where a command begins with it
+    """Sets one thread per picture, and an allocator that keeps freed blocks for the next picture."""
+    import cv2  # noqa: PLC0415 - a command that loads the network first can load it meanwhile
 
-    cv2.setNumThreads(1)  # the pictures are the parallel work; OpenCV's own threads would only get in their way
+    cv2.setNumThreads(1)  # pictures run in parallel already; OpenCV's own threads would compete with them
     keep_memory()
 
 
 def keep_memory() -> None:
-    """An allocator that keeps blocks for the next need. It makes the first photo of a process faster, too."""
+    """Sets an allocator that keeps freed blocks. It also makes the first photo of a process faster."""
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)
@@ -41,7 +41,7 @@ def keep_memory() -> None:
 
 @cache
 def computes_eight_bits(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether eight-bit networks are faster here. Where the system does not say (anything but Linux): no."""
+    """Whether eight-bit networks are faster on this processor. False where the system does not say (not Linux)."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:

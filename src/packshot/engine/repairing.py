@@ -1,4 +1,4 @@
-"""Putting right what breaks a preset's rules: draw, encode and judge again until they are kept, or nothing is left."""
+"""Repairs a picture that breaks preset rules: draws, encodes and checks again until it passes or no repair helps."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from packshot.engine.judging import VISIBLE
 from packshot.engine.presets import find_preset
 
 ROUNDS = 4
-"""Repairs of one picture at most: a rule that is kept only by breaking another one ends here."""
+"""Most repairs of one picture: the limit ends a loop where fixing one rule breaks another."""
 
 CLEAN_QUALITY = 97
 LARGER_QUALITIES = (97, 100)
-"""One after the other, where a marketplace takes no file that is so small: bol's 30 KB refuse thin things on white."""
+"""Tried in this order where a marketplace rejects small files: bol's minimum of 30 KB fails thin products on white."""
 
 
 def put_right(work: Work) -> None:
-    """Repair what the report finds, one rule after the other. The report is that of the picture as it is then."""
+    """Repair the broken rules in the report, one after the other. Each repair updates the report."""
     tried: set[tuple[str, object]] = set()
     for _ in range(ROUNDS):
         assert work.report is not None  # noqa: S101 - for the type checker: the stage's condition
@@ -75,7 +75,7 @@ def _ground(work: Work) -> bool:
         work.repairs.append(ground_cleaned(share))
         encode(work)
         return True
-    return _higher_quality(work, CLEAN_QUALITY, Background.name)  # the file's own traces
+    return _higher_quality(work, CLEAN_QUALITY, Background.name)  # compression artefacts of the file
 
 
 def _higher_quality(work: Work, quality: int, rule: str) -> bool:
@@ -89,7 +89,7 @@ def _higher_quality(work: Work, quality: int, rule: str) -> bool:
 
 
 def _file_size(work: Work) -> bool:
-    """A lower quality, and where that does not do a smaller picture. A higher one where the file is too small."""
+    """Lower the quality; if that is not enough, shrink the picture. Raise the quality where the file is too small."""
     bounds = [rule for rule in _rules(work) if isinstance(rule, FileSize) and rule.required]
     most_bytes, quality = int(1e6 * min(rule.most_mb for rule in bounds)), work.recipe.quality
     if len(work.encoded) <= most_bytes:
@@ -110,7 +110,7 @@ def _file_size(work: Work) -> bool:
 
 
 _REPAIRS: Mapping[str, Callable[[Work], bool]] = {"fill": _fill, "background": _ground, "file-size": _file_size}
-"""By the rule that is broken: whether something was put right."""
+"""Repair functions by broken rule; each returns whether it changed something."""
 
 
 def _rules(work: Work) -> tuple[Rule, ...]:

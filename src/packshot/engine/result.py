@@ -1,4 +1,4 @@
-"""What comes out of the pipeline: an encoded output, and what is known of it. Importing it loads no image library."""
+"""The pipeline's result: an encoded output with its metadata. Importing this module loads no image library."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """An encoded output and what is known of it.
+    """An encoded output with its metadata.
 
     `save(path)` writes the file, `image` is the output for PIL, `matte` is an array, and a notebook shows the picture.
 
     data: the bytes of the file. media_type: of the file, such as "image/png".
-    size: of the output, px. photo_size: of the photo, upright and turned as asked (`rotate`), px.
+    size: of the output, px. photo_size: of the photo, upright and rotated by `rotate`, px.
     box: where the product lies in that photo, px. product: where it lies in the output, px.
-    confidence: how good the matte is likely to be, 0..1: the quality that mattes like it have in the mean, which is
-        IoU, halved where a part is lost or a hole is torn. None when the network's card has no calibration.
-    review: whether a human should look at it.
-    notes: what could not be done as asked: `str(note)` is for people, `note.code` and `note.facts` are for programs.
-    report: the preset's rules, checked; None without a preset.
+    confidence: the expected quality of the matte, 0..1: the mean quality of similar mattes. Quality is IoU, halved
+        where a part is lost or a hole is torn. None when the network's card has no calibration.
+    review: whether a human should check the result.
+    notes: options that could not be fully met: `str(note)` is for people, `note.code` and `note.facts` for programs.
+    report: the results of the preset's rules; None without a preset.
+    timings_ms: milliseconds per step, by its name.
     timings_ms: how long each step took, by its name.
     """
 
@@ -55,12 +56,12 @@ class Result:
     notes: tuple[Note, ...] = ()
     report: Report | None = None
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
-    _matte: Any = field(default=None, compare=False)  # Float32, a name that costs numpy, or None
+    _matte: Any = field(default=None, compare=False)  # Float32 or None; naming Float32 here would import numpy
 
     @cached_property
     def image(self) -> Image:
-        """The output as a PIL image, decoded once: RGBA for a cutout, L for a mask, RGB for what is flattened."""
-        from PIL import Image  # noqa: PLC0415 - the service and the batch write results and look at none
+        """The output as a PIL image, decoded once: RGBA for a cutout, L for a mask, RGB for a flattened output."""
+        from PIL import Image  # noqa: PLC0415 - the service and the batch write results without decoding them
 
         with Image.open(io.BytesIO(self.data), formats=[self._format.title]) as image:
             image.load()
@@ -68,9 +69,9 @@ class Result:
 
     @property
     def matte(self) -> Float32:
-        """The matte of the whole photo, turned as it is: float32 (height, width) of photo_size, 1 = product, 0 = not.
+        """The matte of the whole photo, rotated like it: float32 (height, width) of photo_size, 1 = product, 0 = not.
 
-        Raises: ValueError for a result that the service or the command line made, which keep none.
+        Raises: ValueError for a result from the service or the command line, which keep no matte.
         """
         if self._matte is None:
             raise ValueError("The matte was not kept: only packshot.remove and packshot.remove_many do that.")
@@ -78,13 +79,12 @@ class Result:
         return matte
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the output to a file, whole or not at all. A file that is there already is replaced.
+        """Write the output to a file, atomically. Replaces an existing file.
 
         Parameters
         ----------
         path
-            Where to write. Its suffix must be one of the output's format; one that is missing is added. Its folder must
-            be there.
+            The target. Its suffix must fit the output's format; a missing suffix is added. The folder must exist.
 
         Returns
         -------
@@ -93,14 +93,14 @@ class Result:
         Raises
         ------
         packshot.errors.InvalidOption
-            The suffix is that of another format, or of none that is written here.
+            The suffix belongs to another format, or to a format that packshot does not write.
         packshot.errors.StorageRefused
             The file cannot be written (StorageFull: no space is left).
         """
         target = Path(path)
         try:
             if target.is_dir():
-                raise StorageRefused(f"{target} is a folder.", hint="Give the name of a file in it.")
+                raise StorageRefused(f"{target} is a folder.", hint="Give a file name inside the folder.")
             if not target.suffix:
                 target = target.with_name(target.name + self._format.suffix)
             self._check_suffix(target)
@@ -122,7 +122,7 @@ class Result:
         return f"<Result: {', '.join(parts)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """As a notebook shows it: the picture itself."""
+        """The picture itself, for a notebook."""
         return {"text/plain": repr(self), self.media_type: base64.b64encode(self.data).decode()}
 
     @property
@@ -145,8 +145,8 @@ class Result:
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Write beside the target, then rename: a reader, or a killed process, sees no half picture. Raises: OSError."""
-    # No longer than a name may be, whatever the target's.
+    """Write next to the target, then rename: no reader or killed process leaves half a picture. Raises: OSError."""
+    # The temporary name has a fixed length: one derived from the target's name could exceed the limit.
     beside = target.with_name(f".{os.urandom(16).hex()}.part")
     try:
         beside.write_bytes(data)
@@ -158,11 +158,11 @@ def write_whole(target: Path, data: bytes) -> None:
 
 def _write_error(target: Path, error: OSError) -> StorageRefused:
     if error.errno in _FULL:
-        return StorageFull(f"No space is left for {target}.", hint="Make room, or save it elsewhere.")
+        return StorageFull(f"No space is left for {target}.", hint="Free disk space, or save the file elsewhere.")
     if error.errno == errno.ENOENT and not target.parent.exists():
         return StorageRefused(
-            f"{target} cannot be written: there is no folder {target.parent}.",
-            hint="Make it first: Path(path).parent.mkdir(parents=True, exist_ok=True).",
+            f"{target} cannot be written: the folder {target.parent} does not exist.",
+            hint="Create it first: Path(path).parent.mkdir(parents=True, exist_ok=True).",
         )
     return StorageRefused(f"{target} cannot be written: {error.strerror}.", hint="Check its folder's permissions.")
 

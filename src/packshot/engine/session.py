@@ -1,6 +1,6 @@
-"""ONNX Runtime sessions: how they run, and where. What is asked for is what runs, or an error says why not.
+"""ONNX Runtime sessions: their settings and their device. The requested device runs, or an error says why not.
 
-The runtime is loaded for the first session and not before: that takes as long as all else that packshot imports.
+The first session loads the runtime, not the import: loading takes as long as all of packshot's other imports.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def _runtime() -> Any:
 
 @cache
 def _runtime_errors() -> tuple[type[Exception], ...]:
-    """What the runtime raises where a graph does not run as its card says.
+    """The exceptions of the runtime for a graph that does not match its card.
 
-    Its exceptions have no base of their own, and its Python part raises Python's.
+    The runtime's exceptions have no common base class, and its Python part raises Python's.
     """
     kinds = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
     own = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
@@ -45,14 +45,14 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
 
 
 def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device = "cpu") -> ort.InferenceSession:
-    """A session of a graph, for all threads to share: run() releases the GIL and keeps no state.
+    """A session of a graph for all threads: run() releases the GIL and keeps no state.
 
     Parameters
     ----------
     threads
         Cores for one run on the CPU.
     device
-        "cpu" or "cuda". Operators that a GPU lacks run on the CPU beside it; that is no fall-back.
+        "cpu" or "cuda". Operators that a GPU lacks run on the CPU next to it; this does not count as a fall-back.
 
     Raises
     ------
@@ -64,23 +64,23 @@ def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device =
         _prepare_cuda()
     providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
     try:
-        # Without this argument it would print to stdout, which may be the picture, and go on with the CPU.
+        # Without this argument, the runtime would print to stdout, which may be the picture, and continue on the CPU.
         session = ort.InferenceSession(str(path), _options(threads), providers=providers, enable_fallback=0)
     except _runtime_errors() as error:
         raise BadSettings(f"The graph {path} cannot be loaded on {device}: {error}", model=card.name) from error
-    # With it, 1.31 still hands out a CPU session where CUDA's or the driver's libraries are missing.
+    # Even so, 1.31 still returns a CPU session where CUDA's or the driver's libraries are missing.
     if session.get_providers()[0] != PROVIDERS[device]:
         raise BadSettings(
-            "CUDA was asked for, and ONNX Runtime could not start it; its own words stand above.",
-            hint="`nvidia-smi` must show a GPU, and the CUDA and cuDNN libraries that onnxruntime-gpu wants must be "
-            "there: pip install 'onnxruntime-gpu[cuda,cudnn]'. See docs/models.md.",
+            "CUDA was requested, but ONNX Runtime could not start it; its own message is above.",
+            hint="`nvidia-smi` must show a GPU, and the CUDA and cuDNN libraries that onnxruntime-gpu needs must be "
+            "installed: pip install 'onnxruntime-gpu[cuda,cudnn]'. See docs/models.md.",
             device=device,
         )
     return session
 
 
 def run_session(session: ort.InferenceSession, card: ModelCard, values: Float32) -> Float32:
-    """Output 0 of a graph for its one input. Raises: BadSettings when the graph refuses the input."""
+    """Output 0 of a graph for its one input. Raises: BadSettings if the graph rejects the input."""
     try:
         (answer,) = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: values})
     except _runtime_errors() as error:
@@ -95,8 +95,8 @@ def _options(threads: int) -> ort.SessionOptions:
     options.enable_cpu_mem_arena = True
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors: warnings of a graph's optimiser are no user's business
-    # Spinning threads eat the cores that codecs and other sessions need.
+    options.log_severity_level = 3  # errors only: warnings of a graph's optimiser do not help a user
+    # Spinning threads occupy the cores that codecs and other sessions need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
@@ -104,19 +104,20 @@ def _options(threads: int) -> ort.SessionOptions:
 def _prepare_cuda() -> None:
     ort = _runtime()
     if PROVIDERS["cuda"] not in ort.get_available_providers():
-        message = "CUDA was asked for, and the ONNX Runtime that is installed has none."
+        message = "CUDA was requested, but the installed ONNX Runtime does not support it."
         raise BadSettings(message, hint=f"{_how_to_mend()} See docs/models.md.", device="cuda")
-    # NVIDIA's packages lie where no linker looks. The function prints what it misses, and stdout may be the picture.
+    # NVIDIA's packages are outside the linker's path. The function prints missing libraries, and stdout may be the
+    # picture.
     with contextlib.redirect_stdout(sys.stderr):
         ort.preload_dlls()
 
 
 def _how_to_mend() -> str:
-    """onnxruntime and onnxruntime-gpu fill one and the same folder: the one that was installed last is what runs."""
+    """The repair command. onnxruntime and onnxruntime-gpu use the same folder, so the last installed one wins."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 60 ms, for a message
 
     try:
         version("onnxruntime-gpu")
     except PackageNotFoundError:
         return _INSTALL
-    return f"onnxruntime was installed over onnxruntime-gpu; put it in place: {_PUT_IN_PLACE}."
+    return f"onnxruntime was installed over onnxruntime-gpu; reinstall the latter: {_PUT_IN_PLACE}."

@@ -1,7 +1,7 @@
-"""Bring the bytes of a URL into a file: go on where it ends, try again after a cut. Knows nothing of models.
+"""Download a URL into a file: resumes where the file ends, and retries after a cut. Knows nothing of models.
 
-Only `packshot models download` comes here, with a URL of published.toml or of the operator. urllib is enough, and it
-honours http_proxy, https_proxy and no_proxy. Whether the bytes are the right ones is for the caller's checksum to say.
+Only `packshot models download` uses it, with a URL from published.toml or from the operator. urllib is enough, and it
+honours http_proxy, https_proxy and no_proxy. The caller compares the checksum.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing
 from packshot.retry import RetryPolicy
 
 CHUNK_BYTES = 1 << 20
-BY_HAND = "Or fetch the file by another way and use `--from FOLDER`."
+BY_HAND = "Or download the file another way and use `--from FOLDER`."
 RETRIES = RetryPolicy(attempts=5, first_pause_s=1.0, longest_pause_s=30.0)
-"""Of attempts that bring nothing new."""
+"""For attempts that bring no new bytes."""
 SILENCE_S = 30.0
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Watcher:
-    """Is told how a download goes. This one keeps it to itself."""
+    """Receives the progress of a download. This base class ignores it."""
 
     def progress(self, done_bytes: int, total_bytes: int | None) -> None:
-        """So much is on disk, of so much where the server said."""
+        """Bytes on disk, and the total where the server gave one."""
 
     def notice(self, text: str) -> None:
-        """Something a person may want to know: a second attempt, waiting for another process."""
+        """A message for a person: a second attempt, or waiting for another process."""
 
 
 class _Again(Exception):
-    """This attempt failed, the next may not. `pause_s` is what the server asked for, 0 if nothing."""
+    """This attempt failed; a retry may succeed. `pause_s` is the pause that the server requested, 0 for none."""
 
     def __init__(self, why: str, pause_s: float = 0.0) -> None:
         super().__init__(why)
@@ -48,7 +48,7 @@ class _Again(Exception):
 
 
 class Transfer:
-    """One URL on its way into one file, over as many connections as it takes."""
+    """One download of a URL into a file, over as many connections as needed."""
 
     def __init__(
         self,
@@ -62,17 +62,17 @@ class Transfer:
     ) -> None:
         self._url, self._file, self._expected_bytes = url, file, expected_bytes
         self._watcher, self._retries, self._silence_s = watcher, retries, silence_s
-        self._etag = ""  # of the last answer: the next one must go on with the same file
+        self._etag = ""  # of the last response: the next one must continue the same file
 
     def run(self) -> None:
-        """Return when the file is as long as the server says that it is.
+        """Return when the file has the length that the server gave.
 
         Raises
         ------
         ModelMissing
-            The server refuses, or cannot be reached in all attempts.
+            The server refuses, or every attempt failed to reach it.
         ChecksumMismatch
-            The server's file has another size than expected; nothing of it was fetched.
+            The server's file has another size than expected; nothing was downloaded.
         BadSettings
             The disk is full or the file cannot be written.
         """
@@ -85,19 +85,19 @@ class Transfer:
                 failures = 1 if self._have() >= before + CHUNK_BYTES else failures + 1
                 pause_s = self._retries.pause_s(failures)
                 if pause_s is None:
-                    hint = f"Run the same command again later: it goes on where it stopped. {BY_HAND}"
-                    raise ModelMissing(f"{self._url} could not be fetched: {error}.", hint=hint) from error
+                    hint = f"Run the same command again later: it resumes where it stopped. {BY_HAND}"
+                    raise ModelMissing(f"{self._url} could not be downloaded: {error}.", hint=hint) from error
                 pause_s = min(max(pause_s, error.pause_s), self._retries.longest_pause_s)
                 self._watcher.notice(f"{error}; attempt {failures + 1} of {self._retries.attempts} in {pause_s:.1f} s")
                 time.sleep(pause_s)
 
     def _attempt(self, have: int) -> None:
         with self._answer(have) as answer:
-            if answer is None:  # the server says that all of it is here
+            if answer is None:  # the server says that the file is complete
                 return
             start = _start(answer) if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
             if start not in {0, have}:
-                raise _Again(f"the server went on at byte {start} instead of {have}")
+                raise _Again(f"the server continued at byte {start} instead of {have}")
             self._etag = answer.headers.get("ETag", "")
             total = _total(answer, start)
             if total is not None:
@@ -109,7 +109,7 @@ class Transfer:
 
     @contextlib.contextmanager
     def _answer(self, have: int) -> Iterator[http.client.HTTPResponse | None]:
-        """The server's answer; every trouble with the network in it becomes _Again or, where that is no use, final."""
+        """The server's response. Network errors become _Again, or a final error where a retry cannot help."""
         try:
             with urllib.request.urlopen(self._request(have), timeout=self._silence_s) as answer:  # noqa: S310
                 yield answer
@@ -120,7 +120,7 @@ class Transfer:
                     yield None
                     return
                 self._file.unlink()
-                raise _Again("the server has a shorter file than what was here") from error
+                raise _Again("the server's file is shorter than the part already downloaded") from error
             if error.code in _AGAIN:
                 raise _Again(f"the server answered {error.code}", _retry_after_s(error)) from error
             raise ModelMissing(f"{self._url} answered {error.code} {error.reason}.", hint=BY_HAND) from error
@@ -135,12 +135,12 @@ class Transfer:
         headers = {"User-Agent": f"packshot/{version('packshot')}", "Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
-            if self._etag.startswith('"'):  # a weak one may not be compared with
+            if self._etag.startswith('"'):  # a weak ETag does not identify the bytes
                 headers["If-Range"] = self._etag
         return urllib.request.Request(self._url, headers=headers)  # noqa: S310 - the caller's is http or https
 
     def _copy(self, answer: http.client.HTTPResponse, start: int, total: int | None) -> int:
-        """Write what comes from byte `start` on, and return where it ended: at the total, or before it."""
+        """Write the body from byte `start` on, and return where it ended: at the total, or earlier."""
         done = start
         with _disk(self._file), self._file.open("ab") as file:
             file.truncate(start)
@@ -154,7 +154,7 @@ class Transfer:
         if self._expected_bytes not in {None, total}:
             raise ChecksumMismatch(
                 f"{self._url} has {total} bytes; this model has {self._expected_bytes}.",
-                hint="The server answers with something else: a proxy's page, or another file of that name.",
+                hint="The server sent something else: a proxy's page, or another file of that name.",
             )
         free = shutil.disk_usage(self._file.parent).free
         if free < total - start:
@@ -169,7 +169,7 @@ class Transfer:
 
 @contextlib.contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Trouble with the disk is not trouble with the network, though both are OSErrors: no attempt can mend it."""
+    """Turns disk errors into BadSettings: disk and network errors are both OSErrors, but a retry cannot fix a disk."""
     try:
         yield
     except OSError as error:
@@ -179,7 +179,7 @@ def _disk(path: Path) -> Iterator[None]:
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
-    """What has come, up to CHUNK_BYTES; nothing at the end, or where the connection was closed."""
+    """The bytes available, up to CHUNK_BYTES; empty at the end, or after the connection closed."""
     try:
         return answer.read1(CHUNK_BYTES)
     except (http.client.HTTPException, OSError) as error:
@@ -193,12 +193,12 @@ def _again(error: Exception) -> _Again:
 def _start(answer: http.client.HTTPResponse) -> int:
     found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
     if found is None:
-        raise _Again("the server sent a part without saying which")
+        raise _Again("the server sent a partial file without its range")
     return int(found[1])
 
 
 def _total(answer: http.client.HTTPResponse, start: int) -> int | None:
-    """Bytes of the whole file, where the server says so: it need not when it sends in chunks."""
+    """Bytes of the whole file; None if unknown, as in a chunked response."""
     length = answer.headers.get("Content-Length", "")
     return start + int(length) if length.isdecimal() else None
 

@@ -1,6 +1,6 @@
-"""Find models and make sure of them: embedded, downloaded or a user's own, each a NAME.onnx with its card NAME.json.
+"""Find and verify models: embedded, downloaded or a user's own, each a NAME.onnx with its card NAME.json.
 
-Those that can be downloaded are the values of models/published.toml. No line of code knows one by name.
+models/published.toml lists the models that can be downloaded. The code knows none of them by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from packshot.errors import BadSettings, ChecksumMismatch, ModelMissing, Packsho
 
 DEFAULT_MODEL = "packshot-3"
 EIGHT_BIT_MODEL = f"{DEFAULT_MODEL}-int8"
-"""The same network in eight bits, at half the time: the default where the processor gains (decision 0020)."""
+"""The same network in eight bits, in half the time: the default where the processor supports it (decision 0020)."""
 
 CHOICE = "default"
 """The file in the models folder that names the user's default model; `packshot models use` writes it."""
@@ -28,9 +28,9 @@ CHOICE = "default"
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """What is known of a network before its file is here; `card_for` makes its card once the file is.
+    """The facts about a network before its file is downloaded; `card_for` makes its card afterwards.
 
-    `sha256` and `bytes` are empty or None where the publisher does not say. `about_mb` is for people only.
+    `sha256` is empty and `bytes` None where the publisher gives none. `about_mb` is for people only.
     """
 
     name: str
@@ -48,11 +48,11 @@ class ModelEntry:
 
     @property
     def file(self) -> str:
-        """The publisher's name of the file, by which a mirror or a folder holds it too."""
+        """The publisher's file name, which a mirror or a folder uses too."""
         return self.url.rsplit("/", 1)[-1]
 
     def card_for(self, sha256: str, size_bytes: int) -> ModelCard:
-        """The card of the downloaded file, which pins it: from here on it is a model like any other."""
+        """The card of the downloaded file, which pins its checksum: from now on it is an ordinary model."""
         return ModelCard(
             name=self.name,
             file=f"{self.name}.onnx",
@@ -67,10 +67,10 @@ class ModelEntry:
 
 
 def models_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where downloaded models lie: PACKSHOT_MODELS_DIR, else packshot/models in the user's data folder.
+    """The folder of downloaded models: PACKSHOT_MODELS_DIR, else packshot/models in the user's data folder.
 
-    The library needs it as well as the service, so it is read here and not in the settings. A user without a home
-    has no such folder; the path is then one that does not exist, and the embedded models are all there is.
+    Both the library and the service need it, so it is read here and not in the settings. A user without a home
+    directory has no such folder. The path then does not exist, and only the embedded models are available.
     """
     named = environ.get("PACKSHOT_MODELS_DIR", "").strip()
     folder = Path(named) if named else Path(environ.get("XDG_DATA_HOME") or "~/.local/share") / "packshot" / "models"
@@ -81,7 +81,7 @@ def models_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def default_model(folder: Path | None = None, device: str = "cpu") -> str:
-    """The name or path that `packshot models use` chose; without a choice, the embedded model that suits the device.
+    """The name or path chosen by `packshot models use`; without a choice, the embedded model that suits the device.
 
     Raises: BadSettings when the choice cannot be read.
     """
@@ -100,7 +100,7 @@ def embedded_model(device: str = "cpu") -> str:
 
 
 def choose_default(name_or_path: str | None, folder: Path | None = None) -> None:
-    """Keep the user's default model; None goes back to the embedded one.
+    """Store the user's default model; None restores the embedded one.
 
     Raises: BadSettings when the folder cannot be written.
     """
@@ -113,8 +113,8 @@ def choose_default(name_or_path: str | None, folder: Path | None = None) -> None
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{Path(name_or_path).expanduser().absolute() if own else name_or_path}\n", encoding="utf-8")
     except OSError as error:
-        hint = "Set PACKSHOT_MODEL instead, or PACKSHOT_MODELS_DIR to a folder that can be written."
-        raise BadSettings(f"The choice cannot be kept in {path}: {error.strerror}.", hint=hint) from error
+        hint = "Set PACKSHOT_MODEL instead, or PACKSHOT_MODELS_DIR to a writable folder."
+        raise BadSettings(f"The choice cannot be saved in {path}: {error.strerror}.", hint=hint) from error
 
 
 def embedded_cards() -> list[ModelCard]:
@@ -123,7 +123,7 @@ def embedded_cards() -> list[ModelCard]:
 
 
 def downloaded_cards(folder: Path | None = None) -> list[ModelCard | PackshotError]:
-    """The cards in the models folder by name, and in place of a card that cannot be used what is wrong with it."""
+    """The cards in the models folder, sorted by name; for an unusable card, its error."""
     found: list[ModelCard | PackshotError] = []
     for path in sorted((folder or models_folder()).glob("*.json")):
         try:
@@ -134,17 +134,17 @@ def downloaded_cards(folder: Path | None = None) -> list[ModelCard | PackshotErr
 
 
 def find_card(name_or_path: str, folder: Path | None = None) -> tuple[ModelCard, Path]:
-    """The card of a model and the path of its graph, which `verify` then checks.
+    """The card of a model and the path of its graph. Call `verify` next to check the graph.
 
-    A name is that of an embedded model or of one in the models folder; anything that ends in .onnx is the path of a
-    user's own.
+    A name means an embedded model or one in the models folder; a value that ends in .onnx is the path of a user's own
+    model.
     Raises: ModelMissing, BadSettings.
     """
     if name_or_path.endswith(".onnx"):
         path = Path(name_or_path).expanduser()
         if _exists(path) and not path.with_suffix(".json").exists():
             hint = f"`packshot models card {path}` writes one."
-            raise ModelMissing(f"{path} has no card {path.with_suffix('.json').name} beside it.", hint=hint)
+            raise ModelMissing(f"{path} has no card {path.with_suffix('.json').name} next to it.", hint=hint)
         return _beside(path.with_suffix(".json"), graph=path)
     if Path(name_or_path).name == name_or_path:
         for place in (_embedded(), folder or models_folder()):
@@ -154,7 +154,7 @@ def find_card(name_or_path: str, folder: Path | None = None) -> tuple[ModelCard,
 
 
 def verify(card: ModelCard, path: Path) -> None:
-    """Compare the file's size and SHA-256 with the card: a cut download or an altered graph never runs.
+    """Compare the file's size and SHA-256 with the card, so that a truncated or altered graph never runs.
 
     Raises: ModelMissing when there is no file, ChecksumMismatch.
     """
@@ -172,7 +172,7 @@ def verify(card: ModelCard, path: Path) -> None:
 
 @cache
 def published() -> Mapping[str, ModelEntry]:
-    """Every entry by its name, in the order of the file."""
+    """All entries by name, in the order of the file."""
     import tomllib  # noqa: PLC0415 - 5 ms, and the embedded network needs none
 
     text = (_embedded() / "published.toml").read_text(encoding="utf-8")
@@ -197,11 +197,11 @@ def _exists(path: Path) -> bool:
 
 
 def _beside(card_path: Path, graph: Path | None = None) -> tuple[ModelCard, Path]:
-    """A card and the graph beside it, which has the card's name."""
+    """A card and the graph next to it, which has the card's name."""
     card, graph = read_card(card_path), graph or card_path.with_suffix(".onnx")
     if card.file != graph.name:
         hint = "Its field `file` must name the graph."
-        raise BadSettings(f"The card {card_path} beside {graph.name} is for {card.file}.", hint=hint)
+        raise BadSettings(f"The card {card_path} next to {graph.name} is for {card.file}.", hint=hint)
     return card, graph
 
 
@@ -215,5 +215,5 @@ def _missing(name: str, folder: Path | None) -> ModelMissing:
     here = [card.name for card in [*embedded_cards(), *downloaded_cards(folder)] if isinstance(card, ModelCard)]
     near = difflib.get_close_matches(name, [*here, *published()], n=1)
     guess = f" Did you mean {near[0]}?" if near else ""
-    hint = f"Models here: {', '.join(here)}. Or give the path of an .onnx file with its card beside it."
+    hint = f"Models here: {', '.join(here)}. Or give the path of an .onnx file with its card next to it."
     return ModelMissing(f"There is no model named {name!r}.{guess}", hint=hint, model=name)
