@@ -1,4 +1,4 @@
-"""Crop, flip and turn in one resampling, then what a camera does. All in torch, on the device."""
+"""Crop, flip and rotate in one resampling, then simulate a camera. All in torch, on the device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.data import CANVAS_PX
 
 @dataclass(frozen=True)
 class Augment:
-    """How far each change may go; the defaults are the recipe of the first network."""
+    """Limits of each change; the defaults are the recipe of the first network."""
 
     whole_share: float = 0.4
     scale: tuple[float, float] = (0.5, 1.1)
@@ -29,7 +29,7 @@ class Augment:
 
 
 def affine(sizes: Tensor, options: Augment, generator: torch.Generator) -> Tensor:
-    """(N, 2, 3) maps from output coordinates in [-1, 1] to the canvas's: a turned, mirrored window on each picture."""
+    """(N, 2, 3) maps from output coordinates in [-1, 1] to the canvas's: a rotated, mirrored window on each picture."""
     count = len(sizes)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -64,12 +64,12 @@ def camera(picture: Tensor, options: Augment, generator: torch.Generator) -> Ten
     gain = 1 + options.gain * (2 * uniform(count, 1, 1, 1) - 1) + 0.08 * (2 * uniform(count, 3, 1, 1) - 1)
     gamma = torch.exp(options.gamma * (2 * uniform(count, 1, 1, 1) - 1))
     picture = picture.clamp(1e-4, 1).pow_(gamma.to(device)).mul_(gain.to(device))
-    # The costly changes run on the pictures that they hit only: on a CPU they were a fifth of a step.
+    # The costly changes run only on the pictures that they change: on a CPU they were a fifth of a step.
     for row in torch.nonzero(uniform(count) < options.gray_share).flatten():
         picture[row] = picture[row].mean(0, keepdim=True)
     for row in torch.nonzero(uniform(count) < options.blur_share).flatten():
         picture[row] = F.avg_pool2d(picture[row], 3, 1, 1, count_include_pad=False)
-    # Made on the device, from a seed of the stream's generator: on a GPU, numbers from the CPU would take longer.
+    # Drawn on the device, from a seed of the stream's generator: copying numbers from the CPU to a GPU would be slower.
     seed = int(torch.randint(2**31, (), generator=generator))
     sensor = torch.Generator(device).manual_seed(seed)
     for row in torch.nonzero(uniform(count) < options.noise_share).flatten():
@@ -81,7 +81,7 @@ def camera(picture: Tensor, options: Augment, generator: torch.Generator) -> Ten
 
 
 def jpeg(picture: Tensor, quality: float) -> Tensor:
-    """What JPEG of a quality in 1..100 leaves of (3, H, W) in 0..1, H and W multiples of 16: 8x8 DCT, halved chroma."""
+    """(3, H, W) in 0..1 after JPEG of a quality in 1..100, H and W multiples of 16: 8x8 DCT, halved chroma."""
     red, green, blue = picture
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     chroma = torch.stack([0.5 + (blue - luma) / 1.772, 0.5 + (red - luma) / 1.402])
@@ -94,7 +94,7 @@ def jpeg(picture: Tensor, quality: float) -> Tensor:
     return torch.stack([red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue]).clamp(0, 1)
 
 
-# Annex K of ITU-T T.81: how coarsely each frequency of brightness is kept at quality 50.
+# Annex K of ITU-T T.81: the quantisation of each luma frequency at quality 50.
 LUMA_STEPS = [
     *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56),
     *(14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),

@@ -1,8 +1,8 @@
-"""Products put on other grounds: solid and graded sweeps, photos, textures; with shadows that are not foreground.
+"""Composites: products on solid and graded sweeps, photos and textures, with shadows that are not foreground.
 
-Made on the fly from objects whose true matte is known. Any statistic that differs between an object and its new
-ground is what a network would learn, so blur, noise and compression come after compositing (augment.camera), and
-objects come with colours that are carried beyond their edge (data.clean_colours).
+They are made during training from objects with a true matte. The network would learn any statistic that differs between
+an object and its new ground. So blur, noise and compression come after compositing (augment.camera), and the objects'
+colours are extended beyond their edge (data.clean_colours).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from training.pool import Pool
 
 @dataclass(frozen=True)
 class Recipe:
-    """How composites are made; shares are probabilities."""
+    """Parameters of composites; shares are probabilities."""
 
     several_share: float = 0.4
     photo_share: float = 0.4  # of the grounds; the rest is solid or graded
@@ -46,7 +46,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Placed:
-    """Objects laid out in a frame: colours (N, 3, h, w), alpha (N, 1, h, w), and the bottoms of their boxes (N,)
+    """Objects placed in a frame: colours (N, 3, h, w), alpha (N, 1, h, w), and the bottoms of their boxes (N,)
     in -1..1."""
 
     colours: Tensor
@@ -55,7 +55,7 @@ class Placed:
 
 
 class Compositor:
-    """Draws objects and grounds with the generator of the batches, so that a resumed run continues the stream."""
+    """Draws objects and grounds with the batches' generator, so that a resumed run continues the stream."""
 
     def __init__(self, pool: Pool, grounds: list[np.ndarray], recipe: Recipe, generator: torch.Generator) -> None:
         self.pool, self.recipe, self.generator = pool, recipe, generator
@@ -85,7 +85,7 @@ class Compositor:
         return torch.rand(count, generator=self.generator) < share
 
     def _layer(self, count: int, shape: tuple[int, int], slot: int) -> Placed:
-        """One object each; the first may fill the frame, the others stand beside it and are smaller."""
+        """One object each; the first may fill the frame, the others stand next to it and are smaller."""
         rows = self.pool.draw(count, self.generator)
         maps, bottom = self._place(self.pool.boxes[rows].float(), shape, slot)
         window = self.pool.windows(rows, maps, shape, zeros=True)
@@ -98,7 +98,7 @@ class Compositor:
         box_w, box_h = right - left, bottom - top
         fill = self._uniform(0.3, 0.95, count) if slot == 0 else self._uniform(0.2, 0.5, count)
         scale = torch.minimum(width / box_w, height / box_h) * fill
-        scale = scale.clamp(max=1.6 * max(shape) / CANVAS_PX)  # enlarged objects would be known by their blur
+        scale = scale.clamp(max=1.6 * max(shape) / CANVAS_PX)  # blur would reveal enlarged objects
         room_x, room_y = 1 - scale * box_w / width, 1 - scale * box_h / height
         side = (-1.0, 1.0)[slot % 2]
         x = room_x * (self._uniform(-1, 1, count) if slot == 0 else side * self._uniform(0.4, 1, count))
@@ -115,7 +115,7 @@ class Compositor:
         return torch.cat([linear, offset[..., None]], 2) / (CANVAS_PX / 2), y + scale * box_h / height
 
     def _grounds(self, first: Placed, shape: tuple[int, int]) -> Tensor:
-        """(N, 3, h, w): photos and textures, or sweeps of a colour under uneven light."""
+        """(N, 3, h, w): photos and textures, or sweeps of one colour under uneven light."""
         grounds = [
             self._photo(shape) if chosen else self._sweep(colours, alpha, shape)
             for chosen, colours, alpha in zip(
@@ -160,7 +160,7 @@ class Compositor:
         return (colour[:, None, None] * light).clamp(0, 1).to(self.pool.device)
 
     def _lay(self, ground: Tensor, layer: Placed, visible: Tensor) -> Tensor:
-        """An object over a ground that it shades; light wraps round some edges. `visible` is where ground still is."""
+        """An object over a ground with its shadow; light wraps round some edges. `visible` marks the visible ground."""
         count = len(ground)
         if len(chosen := torch.nonzero(self._chance(count, self.recipe.reflection_share)).flatten()):
             ground = self._reflected(ground, layer, chosen.to(ground.device), visible)
@@ -181,11 +181,11 @@ class Compositor:
         return colours + strength * around[:, 3:] * (around[:, :3] - colours)
 
     def _shadows(self, layer: Placed) -> Tensor:
-        """(N, 1, h, w): the object's alpha moved, laid down or sheared about its bottom, then blurred."""
+        """(N, 1, h, w): the object's alpha, moved, flattened or sheared about its bottom, then blurred."""
         count, (height, width) = len(layer.alpha), layer.alpha.shape[-2:]
         lying = self._chance(count, 0.5)
         squash = torch.where(lying, self._uniform(0.1, 0.6, count), torch.ones(count))
-        squash = torch.where(self._chance(count, 0.2), -squash, squash)  # light from behind: it falls to the front
+        squash = torch.where(self._chance(count, 0.2), -squash, squash)  # lit from behind: shadow to the front
         shear = torch.where(lying, self._uniform(-1.5, 1.5, count), torch.zeros(count))
         shift = torch.where(lying[:, None], torch.zeros(count, 2), self._uniform(-0.08, 0.08, count, 2))
         bottom = layer.bottom.cpu()
@@ -204,7 +204,7 @@ class Compositor:
         return F.interpolate(shade, (height, width), mode="bilinear")
 
     def _reflected(self, ground: Tensor, layer: Placed, rows: Tensor, visible: Tensor) -> Tensor:
-        """A glossy table: the object upside down below its bottom, faint and fading."""
+        """A glossy table: the object mirrored below its bottom, faint and fading."""
         bottom = layer.bottom[rows]
         zero, one = torch.zeros_like(bottom), torch.ones_like(bottom)
         maps = torch.stack([torch.stack([one, zero, zero], 1), torch.stack([zero, -one, 2 * bottom], 1)], 1)
@@ -235,7 +235,7 @@ def object_pool(
     device: torch.device,
     excluded: frozenset[str] = frozenset(),
 ) -> Pool:
-    """The objects of a split: whole ones of DUTS-TR's photos, cutouts with true alpha, and products on white."""
+    """The objects of a split: whole objects from DUTS-TR, cutouts with true alpha, and products on white."""
     data, cache, caches = folders.data, folders.cache, {}
     for name in shares:
         if name == WHITE_SET:

@@ -1,7 +1,7 @@
 """Find wrong labels: `python -m training.contradictions --data DATA --cache runs/cache --out sheet.png`.
 
-Prints the training pairs that a trained network contradicts most, and shows them: picture, label, matte. Most are
-the network's fault or a matter of taste; what is plainly wrong goes into training/excluded.txt.
+Prints the training pairs that a trained network contradicts most, and shows picture, label and matte. Most of these are
+errors of the network or open to debate; clearly wrong labels go into training/excluded.txt.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from packshot.engine.network import Network, load_network
 from packshot.engine.weights import DEFAULT_MODEL
 from training.data import PairCache, build_cache
 
-SIDE_PX = 256  # a label is wrong at any size
+SIDE_PX = 256  # this size is enough to see a wrong label
 
 
 def disagreement(cache: PairCache, network: Network) -> np.ndarray:
@@ -43,7 +43,7 @@ def look(cache: PairCache, row: int, network: Network) -> tuple[np.ndarray, np.n
 
 
 def sheet(cache: PairCache, rows: np.ndarray, network: Network, columns: int = 6) -> Image.Image:
-    """Picture, label and matte of each row side by side, row numbers by reading order."""
+    """Picture, label and matte of each row side by side; row numbers follow the reading order."""
     side = 128
     page = Image.new("RGB", (columns * 3 * side + 8 * columns, -(-len(rows) // columns) * side))
     for place, row in enumerate(rows):
@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument(
-        "--cache", type=Path, required=True, help="folder of decoded pairs, as training/train.py makes it"
+        "--cache", type=Path, required=True, help="folder of decoded pairs, as written by training/train.py"
     )
     parser.add_argument("--set", default="duts_tr")
     parser.add_argument("--model", default=DEFAULT_MODEL)

@@ -1,7 +1,7 @@
-"""`python -m training.corrections OUT/packshot-review --out DATA`: corrections of a review as a set of a data folder.
+"""`python -m training.corrections OUT/packshot-review --out DATA`: adds a review's corrections to a data folder.
 
 Writes DATA/SET.zip and the rows of the set in DATA/pairs.csv; rows of other sets stay. One photo in ten is for
-validation. Its content decides that: it is the same one each time, whatever the photo is called.
+validation. The photo's content decides this, so the choice does not depend on its name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from packshot.core.codecs import LIBRARY_LIMITS, probe, read
 from packshot.errors import InputError
 
 COLUMNS = ("shard", "set", "stem", "width", "height", "split", "grade")
-FINE = "A"  # a person has looked at its edge
+FINE = "A"  # a human has checked its edge
 LONGEST_PX = 2000
 VALIDATION_OF = 10
 PHOTOS, MATTES = "photos", "mattes"
@@ -31,7 +31,7 @@ PHOTOS, MATTES = "photos", "mattes"
 
 @dataclass(frozen=True)
 class Correction:
-    """A photo and its corrected matte: uint8 (H, W, 3) and (H, W). stem: of its content."""
+    """A photo and its corrected matte: uint8 (H, W, 3) and (H, W). stem: a hash of its content."""
 
     stem: str
     photo: Image.Image
@@ -43,7 +43,7 @@ class Correction:
 
 
 def corrections(review: Path) -> Iterator[Correction]:
-    """The pairs that a review has kept, by the names of their photos. One that cannot be read is told and left out."""
+    """The pairs of a review, sorted by photo name. Unreadable pairs are reported and skipped."""
     photos = {path.relative_to(review / PHOTOS).with_suffix(""): path for path in (review / PHOTOS).rglob("*.*")}
     seen = set[str]()
     for name in sorted(photos):
@@ -57,10 +57,10 @@ def corrections(review: Path) -> Iterator[Correction]:
             with Image.open(matte_path) as file:
                 matte = file.convert("L")
         except (InputError, OSError, ValueError) as error:
-            print(f"{photos[name]}: left out: {error}", file=sys.stderr)
+            print(f"{photos[name]}: skipped: {error}", file=sys.stderr)
             continue
         if matte.size != tuple(picture.size):
-            print(f"{photos[name]}: left out: its matte is of another size", file=sys.stderr)
+            print(f"{photos[name]}: skipped: its matte has another size", file=sys.stderr)
             continue
         if stem not in seen:
             seen.add(stem)
@@ -71,10 +71,10 @@ def corrections(review: Path) -> Iterator[Correction]:
 
 
 def write(review: Path, data: Path, name: str) -> list[dict[str, str]]:
-    """Write a set, in place of an earlier one of the name; its rows of pairs.csv. Raises: SystemExit for no pair."""
+    """Write a set, replacing an earlier set of this name; returns its rows of pairs.csv. Raises SystemExit if empty."""
     data.mkdir(parents=True, exist_ok=True)
     rows, beside = [], data / f"{name}.zip.part"
-    with zipfile.ZipFile(beside, "w") as archive:  # the files in it are compressed already
+    with zipfile.ZipFile(beside, "w") as archive:  # its files are compressed already
         for pair in corrections(review):
             archive.writestr(f"im/{name}/{pair.stem}.webp", _encoded(pair.photo, "WEBP", quality=95, method=4))
             archive.writestr(f"gt/{name}/{pair.stem}.png", _encoded(pair.matte, "PNG"))
@@ -83,7 +83,7 @@ def write(review: Path, data: Path, name: str) -> list[dict[str, str]]:
     if not rows:
         beside.unlink()
         raise SystemExit(
-            f"no correction in {review}: it should have {PHOTOS}/ and {MATTES}/, as packshot review makes them"
+            f"no correction in {review}: it should have {PHOTOS}/ and {MATTES}/, as packshot review writes them"
         )
     index = data / "pairs.csv"
     columns, others = _other_rows(index, name)
@@ -113,8 +113,8 @@ def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("review", type=Path, help="OUT/packshot-review of a batch")
-    parser.add_argument("--out", type=Path, required=True, help="the data folder; it is made if need be")
-    parser.add_argument("--set", default="corrections", help="what to call the set (default: corrections)")
+    parser.add_argument("--out", type=Path, required=True, help="the data folder; created if missing")
+    parser.add_argument("--set", default="corrections", help="name of the set (default: corrections)")
     options = parser.parse_args()
     rows = write(options.review, options.out, options.set)
     held = sum(row["split"] == "val" for row in rows)

@@ -1,7 +1,7 @@
 """Pairs of pictures and masks: read from the data folder's zips, decoded once into uint8 memory maps.
 
 The data folder holds pairs.csv (shard, set, stem, width, height, split, ..., grade) and SHARD.zip files with
-im/SET/STEM.webp and gt/SET/STEM.png. Its split column is the law: `val` pairs are never trained on.
+im/SET/STEM.webp and gt/SET/STEM.png. The split column is binding: `val` pairs are never trained on.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from training.white import unmixed, white_matte
 Decoded = tuple[np.ndarray, np.ndarray]
 Source = TypeVar("Source")
 
-CANVAS_PX = 384  # the longest side of the stored pictures; each lies in the top left corner of its canvas
+CANVAS_PX = 384  # the longest side of the stored pictures; each is in the top left corner of its canvas
 GROUND_PX = 512  # the shorter side of a ground for composites
 
-LEAST_OBJECT_PX = 64  # the longer side of a foreground that is worth laying elsewhere
+LEAST_OBJECT_PX = 64  # the least longer side of a foreground for composites
 
 CUTOUT_SETS = ("cutouts-00", "cutouts-01")
 WHITE_SET = "white-00"
@@ -37,12 +37,12 @@ GROUND_SETS = ("backgrounds-00", "rooms-00")
 
 VALIDATION = "validation-00"
 
-MANY_CORES = 4  # from here on pictures are decoded in a process for each core
+MANY_CORES = 4  # from this number on, one process per core decodes pictures
 
 
 @dataclass(frozen=True)
 class Folders:
-    """data: pairs.csv and the zips. cache: decoded data, made once. scenes: rendered ones, im/ and gt/, if any."""
+    """data: pairs.csv and the zips. cache: decoded data. scenes: rendered scenes, im/ and gt/, if any."""
 
     data: Path
     cache: Path
@@ -63,9 +63,9 @@ class Pair:
 
 
 class Item(NamedTuple):
-    """A pair as it is stored: picture uint8 (H, W, 3), mask uint8 (H, W), both of CANVAS_PX at most.
+    """A stored pair: picture uint8 (H, W, 3), mask uint8 (H, W), both at most CANVAS_PX.
 
-    fine: whether the mask is good enough for losses at its edge.
+    fine: whether the mask is good enough for the edge losses.
     """
 
     stem: str
@@ -78,7 +78,7 @@ class Item(NamedTuple):
 class PairCache:
     """Decoded pairs: pictures (N, 384, 384, 3) and masks (N, 384, 384), uint8, and sizes (N, 2) as height, width.
 
-    stems: (N,) str. fine: (N,) bool. boxes: (N, 4), left, top, right and bottom of what is foreground, px.
+    stems: (N,) str. fine: (N,) bool. boxes: (N, 4), left, top, right and bottom of the foreground, px.
     """
 
     pictures: np.ndarray
@@ -93,7 +93,7 @@ class PairCache:
 
 
 def read_index(data: Path, *, split: str, name: str) -> list[Pair]:
-    """The pairs of a split ("train" or "val") that belong to a set, in the order of pairs.csv."""
+    """The pairs of a split ("train" or "val") and a set, in the order of pairs.csv."""
     with (data / "pairs.csv").open(newline="") as file:
         rows = [
             Pair(
@@ -108,7 +108,7 @@ def read_index(data: Path, *, split: str, name: str) -> list[Pair]:
 
 
 def read_pairs(data: Path, pairs: list[Pair]) -> Iterator[tuple[str, bytes, bytes, bool]]:
-    """Stem, picture file, mask file and grade of index rows, in their order: what `pair_item` takes."""
+    """Stem, picture file, mask file and grade of index rows, in their order: the input of `pair_item`."""
     for shard, group in groupby(pairs, key=lambda pair: pair.shard):
         with zipfile.ZipFile(data / f"{shard}.zip") as archive:
             for pair in group:
@@ -140,9 +140,9 @@ def decoded(picture: Image.Image, mask: Image.Image) -> Decoded:
 def cached(
     folder: Path, name: str, sources: Callable[[], Iterable[Source]], make: Callable[[Source], Item | None]
 ) -> PairCache:
-    """Items made once, by all cores, into folder/NAME.*, and mapped from there: 0.6 MB each.
+    """Items that all cores compute once into folder/NAME.*, then memory-mapped: 0.6 MB each.
 
-    A source for which `make` gives None is left out. Delete the files to make them anew.
+    Sources for which `make` returns None are skipped. Delete the files to compute them again.
     """
     index = folder / f"{name}.npz"
     if not index.exists():
@@ -165,7 +165,7 @@ def cached(
             sizes=np.array(sizes, np.int32).reshape(-1, 2),
             boxes=np.array(boxes, np.int32).reshape(-1, 4),
         )
-        beside.replace(index)  # written last: its presence says that the cache is whole
+        beside.replace(index)  # written last: the cache is complete if this file exists
     with np.load(index) as facts:
         found = {key: facts[key] for key in ("stems", "fine", "sizes", "boxes")}
     shape = (len(found["sizes"]), CANVAS_PX, CANVAS_PX)
@@ -180,25 +180,25 @@ def _made(sources: Iterable[Source], make: Callable[[Source], Item | None]) -> I
     if cores < MANY_CORES:
         yield from filter(None, map(make, sources))
         return
-    # Forked before anything runs on a GPU; each process with one thread, as there is one for each core.
+    # Forked before anything runs on a GPU. Each process uses one thread, since each core has a process.
     with multiprocessing.get_context("fork").Pool(cores, cv2.setNumThreads, (1,)) as pool:
         yield from filter(None, pool.imap(make, sources, chunksize=16))
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the values over 1/2; zeros where there are none."""
+    """Left, top, right, bottom of the values over 1/2; zeros if there are none."""
     columns, rows = np.flatnonzero((mask > 127).any(0)), np.flatnonzero((mask > 127).any(1))
     return (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) if len(columns) else (0, 0, 0, 0)
 
 
 def build_cache(data: Path, folder: Path, *, split: str, name: str) -> PairCache:
-    """The pairs of a split that belong to a set, decoded under `folder`."""
+    """The pairs of a split and a set, decoded under `folder`."""
     pairs = read_index(data, split=split, name=name)
     return cached(folder, f"{name}.{split}", lambda: read_pairs(data, pairs), pair_item)
 
 
 def build_scene_cache(source: Path, folder: Path, name: str) -> PairCache:
-    """Rendered scenes: source/im/STEM.* with source/gt/STEM.png. As many as there were when it was first called."""
+    """Rendered scenes: source/im/STEM.* with source/gt/STEM.png. Later scenes are not added to an existing cache."""
 
     def scenes() -> Iterator[tuple[str, bytes, bytes, bool]]:
         for picture in sorted((source / "im").iterdir()):
@@ -210,7 +210,7 @@ def build_scene_cache(source: Path, folder: Path, name: str) -> PairCache:
 
 
 def build_validation_cache(data: Path, folder: Path, name: str) -> PairCache:
-    """A set of the archive that is for validation only."""
+    """A set of the validation archive."""
 
     def pairs() -> Iterator[tuple[str, bytes, bytes, bool]]:
         with zipfile.ZipFile(data / f"{VALIDATION}.zip") as archive:
@@ -222,18 +222,18 @@ def build_validation_cache(data: Path, folder: Path, name: str) -> PairCache:
 
 
 def build_cutout_cache(archive: Path, folder: Path, *, split: str) -> PairCache:
-    """Cutouts with true alpha from a zip of RGBA pictures: objects for composites; never shown on their own ground."""
+    """Cutouts with true alpha from a zip of RGBA pictures: objects for composites, never used on their own ground."""
     return cached(folder, f"{archive.stem}.{split}", lambda: pictures_of(archive, split), cutout_item)
 
 
 def build_white_cache(archive: Path, folder: Path, *, split: str, objects: bool) -> PairCache:
-    """Photos on pure white whose matte is certain (white.py): as they are, or as objects for composites."""
+    """Photos on pure white with a certain matte (white.py): unchanged, or as objects for composites."""
     name = f"{archive.stem}.{'objects.' * objects}{split}"
     return cached(folder, name, lambda: pictures_of(archive, split), white_object if objects else white_photo)
 
 
 def build_object_cache(cache: PairCache, folder: Path, name: str, excluded: frozenset[str] = frozenset()) -> PairCache:
-    """The foregrounds of a set's photos that lie whole inside them, as objects for composites."""
+    """The foregrounds that lie fully inside a set's photos, as objects for composites."""
 
     def photos() -> Iterator[Item]:
         for row in np.flatnonzero(whole_objects(cache)):
@@ -245,7 +245,7 @@ def build_object_cache(cache: PairCache, folder: Path, name: str, excluded: froz
 
 
 def pictures_of(archive: Path, split: str) -> Iterator[tuple[str, bytes]]:
-    """Stem and file of a zip's pictures; those whose number ends in 9 are the `val` split."""
+    """Stem and file of a zip's pictures; numbers that end in 9 form the `val` split."""
     with zipfile.ZipFile(archive) as file:
         for name in sorted(name for name in file.namelist() if name.endswith((".webp", ".png"))):
             if Path(name).stem.endswith("9") == (split == "val"):
@@ -272,13 +272,13 @@ def white_object(source: tuple[str, bytes]) -> Item | None:
 
 
 def object_item(photo: Item) -> Item:
-    # Masks of photos are a pixel too wide in places: what they take along of their old ground is cut off.
+    # Masks of photos are a pixel too wide in places: erosion removes the strip of old ground.
     alpha = cv2.GaussianBlur(cv2.erode(photo.mask, np.ones((3, 3), np.uint8)), (0, 0), 0.7)
     return Item(photo.stem, clean_colours(photo.picture, alpha), alpha)
 
 
 def cutout(rgba: Image.Image, *, reach_px: int = 5) -> Decoded:
-    """Colours and alpha without the soft shadow that shops put under a product: alpha counts near solid parts only."""
+    """Colours and alpha without a shop's soft shadow under the product: only alpha near solid parts counts."""
     rgba = rgba.convert("RGBA")
     rgba.thumbnail((CANVAS_PX, CANVAS_PX), Image.Resampling.BOX)
     alpha = rgba.getchannel("A")
@@ -288,12 +288,12 @@ def cutout(rgba: Image.Image, *, reach_px: int = 5) -> Decoded:
 
 
 def clean_colours(rgb: np.ndarray, alpha: np.ndarray, *, inner: int = 3) -> np.ndarray:
-    """Colours with those of the solid inside carried outward over the soft edge: no old ground shows.
+    """Colours of the solid inside, extended outward over the soft edge, so that no old ground shows.
 
     rgb, uint8 (H, W, 3); alpha, uint8 (H, W); inner: side of the square that must be solid, px.
     """
     solid = cv2.erode((alpha > 242).astype(np.float32), np.ones((inner, inner), np.uint8))[..., None]
-    filled = np.concatenate([rgb * solid, solid], 2)  # colours and where they are known
+    filled = np.concatenate([rgb * solid, solid], 2)  # colours and a mask of known colours
     for side in (3, 5, 9, 17):  # the nearest colours first
         near = cv2.blur(filled, (side, side))
         reached = (filled[..., 3] == 0) & (near[..., 3] > 1e-3)
@@ -302,7 +302,7 @@ def clean_colours(rgb: np.ndarray, alpha: np.ndarray, *, inner: int = 3) -> np.n
 
 
 def whole_objects(cache: PairCache, margin_px: int = 3) -> np.ndarray:
-    """(N,) bool: the mask's box touches no border, and is not tiny."""
+    """(N,) bool: the mask's box touches no border and is not tiny."""
     left, top, right, bottom = cache.boxes.T
     inside = (left >= margin_px) & (top >= margin_px)
     inside &= (right <= cache.sizes[:, 1] - margin_px) & (bottom <= cache.sizes[:, 0] - margin_px)
@@ -310,7 +310,7 @@ def whole_objects(cache: PairCache, margin_px: int = 3) -> np.ndarray:
 
 
 def load_grounds(data: Path) -> list[np.ndarray]:
-    """Rooms, photos and textures without a subject, uint8 (H, W, 3), the shorter side GROUND_PX."""
+    """Rooms, photos and textures without a subject, uint8 (H, W, 3), with the shorter side GROUND_PX."""
     found = []
     for archive in GROUND_SETS:
         with zipfile.ZipFile(data / f"{archive}.zip") as file:

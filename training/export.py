@@ -1,8 +1,8 @@
 """Export a run: `python -m training.export --run RUN --out FOLDER --name NAME` writes NAME.onnx and NAME.json.
 
-The averaged weights become one graph, RGB in 0..1 to a matte in 0..1, with kernels stored as float16. It is written
-only when torch and ONNX Runtime agree on it. `--scores REPORT ...` puts figures of `python -m evaluation` on the card.
-The graph keeps every weight under its own name, so that training can go on from the file (`restored`).
+The averaged weights become one graph, RGB in 0..1 to a matte in 0..1, with kernels stored as float16. The files are
+only written if torch and ONNX Runtime agree. `--scores REPORT ...` adds figures of `python -m evaluation` to the card.
+The graph keeps every weight under its own name, so that training can continue from the file (`restored`).
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from packshot.engine.network import load_network
 from training.network import MULTIPLE_PX, MatteNetwork, Shape
 
 OPSET = 17
-HALF = ".half"  # ends the name of a kernel that is stored as float16
+HALF = ".half"  # suffix of kernels stored as float16
 UNSHIPPED = ("sides.", "num_batches_tracked")
 PARITY_SHAPES = ((512, 512), (512, 384), (320, 512))
-PARITY_LIMIT = 1e-4  # torch and ONNX Runtime, both float32: only the order of additions differs
+PARITY_LIMIT = 1e-4  # torch against ONNX Runtime, both float32: only the order of additions differs
 STORAGE_LIMIT = 1e-2  # float16 kernels against float32 ones, the worst pixel
 STORAGE_MEAN_LIMIT = 1e-3
 
 
 class Matte(nn.Module):
-    """The network as it ships: no side outputs, and the logistic function inside."""
+    """The network as shipped: without side outputs, with the logistic function inside."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Matte(nn.Module):
 
 
 def averaged(state: dict[str, Any]) -> Matte:
-    """The moving average of a checkpoint, ready to infer."""
+    """The moving average of a checkpoint, ready for inference."""
     config = state["config"]
     network = MatteNetwork(Shape(config["backbone"], config["widths"]))
     network.load_state_dict(state["average"])
@@ -58,9 +58,9 @@ def averaged(state: dict[str, Any]) -> Matte:
 
 
 def restored(path: Path) -> dict[str, Tensor]:
-    """The state dict of an exported network, from its graph: kernels as float16 kept them, all else exact.
+    """The state dict of an exported network, from its graph: kernels in float16 precision, everything else exact.
 
-    UNSHIPPED names what is not in it: outputs that only training has, and counters.
+    UNSHIPPED names the missing parts: outputs for training only, and counters.
     """
     prefix = "network."
     found = {}
@@ -74,20 +74,20 @@ def restored(path: Path) -> dict[str, Tensor]:
 def to_graph(network: Matte) -> onnx.ModelProto:
     """The ONNX graph with free height and width. Norms and scales stay: the runtime folds them.
 
-    The TorchScript exporter, on purpose: in torch 2.13 the newer one took 62 s instead of 3, asked for another
+    It uses the TorchScript exporter on purpose. In torch 2.13 the newer one took 62 s instead of 3, needed another
     package and opset 18, and its graph ran at the same speed.
     """
     buffer = io.BytesIO()
     free = {2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # the runtime folds what the exporter cannot
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # the runtime folds what remains
         torch.onnx.export(
             network,
             (torch.rand(1, 3, 256, 192),),
             buffer,
             dynamo=False,
-            training=torch.onnx.TrainingMode.PRESERVE,  # of a network in evaluation: norms are not folded
+            training=torch.onnx.TrainingMode.PRESERVE,  # the network is in evaluation mode: norms are not folded
             do_constant_folding=False,
             opset_version=OPSET,
             input_names=["rgb"],
@@ -101,9 +101,9 @@ def to_graph(network: Matte) -> onnx.ModelProto:
 
 
 def join_padding(model: onnx.ModelProto) -> None:
-    """Give each convolution the padding of the Pad before it: a tenth less time, as Pad leaves the runtime's layout.
+    """Move each Pad into the convolution after it: this saves a tenth of the time, as Pad leaves the runtime's layout.
 
-    The sides are those of FrozenConv. Nodes that nothing uses any more are dropped.
+    The sides are those of FrozenConv. Unused nodes are removed.
     """
     graph = model.graph
     pads = {node.output[0]: node for node in graph.node if node.op_type == "Pad"}
@@ -124,7 +124,7 @@ def join_padding(model: onnx.ModelProto) -> None:
 
 
 def with_half_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store kernels as float16 and cast them back: half the bytes. The runtime folds the casts when it loads."""
+    """Store kernels as float16 and cast them back: half the bytes. The runtime folds the casts on loading."""
     slim = onnx.ModelProto()
     slim.CopyFrom(model)
     casts = []
@@ -141,8 +141,8 @@ def with_half_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def pictures() -> list[np.ndarray]:
-    """Seeded inputs for the gates, one of each shape: a disc with noise before blobs of colour, so that something is
-    found and not all is."""
+    """Seeded inputs for the gates, one per shape: a disc with noise before blobs of colour. The matte is then neither
+    empty nor full."""
     generator = torch.Generator().manual_seed(7)
     found = []
     for height, width in PARITY_SHAPES:
@@ -161,7 +161,7 @@ def run(model: onnx.ModelProto, rgb: np.ndarray) -> np.ndarray:
 
 
 def differences(network: Matte, graph: onnx.ModelProto, slim: onnx.ModelProto) -> dict[str, float]:
-    """Both gates. Returns the worst pixel of torch against the graph, and worst and mean of the slim graph."""
+    """Check both gates. Returns the worst pixel of torch against the graph, and worst and mean of the slim graph."""
     worst = storage = storage_mean = 0.0
     for rgb in pictures():
         exact = run(graph, rgb)
@@ -184,7 +184,7 @@ def write_model(slim: onnx.ModelProto, folder: Path, name: str) -> Path:
 
 
 def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
-    """The card's account of the run: how long, with which configuration, and how exact the export is."""
+    """The run's summary for the card: its length, its configuration, and the accuracy of the export."""
     rounded = {key: float(f"{value:.2g}") for key, value in figures.items()}
     progress = dict(state["progress"])
     progress["elapsed_s"] = round(progress["elapsed_s"])
@@ -193,12 +193,12 @@ def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
 
 
 def scores(reports: Sequence[Path], sha256: str, side_px: int) -> dict[str, dict[str, float]]:
-    """Figures of evaluation reports by title, refused when they belong to another file or another side."""
+    """Figures of evaluation reports by title. Rejects reports for another file or another side."""
     found = {}
     for path in reports:
         report = json.loads(path.read_text())
         if report["model"]["sha256"] != sha256:
-            raise SystemExit(f"{path} was measured on another model file; evaluate this one first")
+            raise SystemExit(f"{path} was measured with another model file; evaluate this one first")
         if report["model"]["side_px"] != side_px:
             raise SystemExit(f"{path} was measured at {report['model']['side_px']} px; this card says {side_px}")
         found[report["title"]] = {name: value for name, value in report["summary"].items() if value is not None}
@@ -206,7 +206,7 @@ def scores(reports: Sequence[Path], sha256: str, side_px: int) -> dict[str, dict
 
 
 def kept_confidence(path: Path, sha256: str, side_px: int) -> Calibration | None:
-    """The calibration of the card that is about to be replaced, where it belongs to this very file and side."""
+    """The calibration of the card to be replaced, if it belongs to the same file and side."""
     if not path.exists():
         return None
     card = read_card(path)
@@ -214,7 +214,7 @@ def kept_confidence(path: Path, sha256: str, side_px: int) -> Calibration | None
 
 
 def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, graph: Graph, gates: Any) -> ModelCard:
-    """NAME.json beside the graph at `path`: what the run learned from, and what was measured on this very file."""
+    """NAME.json next to the graph at `path`: the training data, and the measurements of this file."""
     about = tomllib.loads(options.about.read_text())
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     card = ModelCard(
@@ -250,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gates = differences(network, graph, slim)
     path = write_model(slim, options.out, options.name)
     card = write_card(state, path, options, Graph(OPSET, count_parameters(network), "float16"), gates)
-    matte = load_network(str(path)).predict(pictures()[0])  # the way it will be loaded: card, checksum, session
+    matte = load_network(str(path)).predict(pictures()[0])  # loaded as in use: card, checksum, session
     print(f"{path}: {card.bytes / 1e6:.2f} MB, {state['progress']['samples']} samples, side {options.side} px")
     print(f"gates: {card.training['export']}; a matte from {matte.min():.3f} to {matte.max():.3f}")
 
@@ -264,7 +264,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """The options that every export has."""
+    """The options shared by all exports."""
     common = argparse.ArgumentParser(description=description)
     common.add_argument("--run", type=Path, required=True, help="folder with average.pt")
     common.add_argument("--out", type=Path, required=True, help="folder for NAME.onnx and NAME.json")
@@ -272,7 +272,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     common.add_argument("--side", type=int, default=384, help="the card's input rule: longest side, px")
     common.add_argument("--about", type=Path, default=Path("training/configs/packshot-3.card.toml"))
     common.add_argument(
-        "--scores", type=Path, nargs="+", default=[], help="reports of `python -m evaluation`, of this very model"
+        "--scores", type=Path, nargs="+", default=[], help="reports of `python -m evaluation` for this model"
     )
     return common
 

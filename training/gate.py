@@ -1,7 +1,7 @@
-"""May the eight-bit network be the default? `python -m training.gate --float REPORT ... --int8 REPORT ...`
+"""Decides if the eight-bit network may be the default: `python -m training.gate --float REPORT ... --int8 REPORT ...`
 
-The reports are of `python -m evaluation`, in pairs on the same pictures. Exit code 1 when the eight-bit network costs
-too much over all pictures together.
+The reports are those of `python -m evaluation`, in pairs on the same pictures. The exit code is 1 if the eight-bit
+network loses too much over all pictures together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Losses on logits against soft targets in [0, 1]. Every function takes and returns torch tensors, (N, 1, H, W)."""
+"""Losses on logits against soft targets in [0, 1]. All functions take and return torch tensors, (N, 1, H, W)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SIDE_WEIGHTS = (1.0, 1.0, 1 / 2, 1 / 4, 1 / 8)
-"""Of the matte, and of the outputs at /4, /8, /16 and /32."""
+"""Weights of the matte, and of the outputs at /4, /8, /16 and /32."""
 
 WEIGHED_AT = 4
-"""The weight map is made at a quarter of the size, where its window costs a thirtieth."""
+"""The weight map is computed at a quarter of the size, where its window costs a thirtieth."""
 
 
 def edge_weight(target: Tensor) -> Tensor:
-    """1 + 5*|mean31(target) - target| at /4: pixels near an edge count up to six times (F3Net, Wei et al. 2020).
+    """1 + 5*|mean31(target) - target| at /4: pixels near an edge weigh up to 6 (F3Net, Wei et al. 2020).
 
     The window is 31 px at 352 px and scales with the picture.
     """
@@ -27,7 +27,7 @@ def edge_weight(target: Tensor) -> Tensor:
 
 
 def structure_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted BCE plus weighted IoU of F3Net (arXiv:1911.11445): pixels and region at once."""
+    """Weighted BCE plus weighted IoU of F3Net (arXiv:1911.11445): covers pixels and region."""
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     bce = (weight * bce).sum((2, 3)) / weight.sum((2, 3))
     matte = torch.sigmoid(logits)
@@ -54,13 +54,13 @@ def trusted(target: Tensor, fine: Tensor, share: float = 0.012) -> Tensor:
 def sharp_loss(matte: Tensor, target: Tensor, levels: int = 3) -> Tensor:
     """L1, a quarter of gradient L1, and L1 of `levels` Laplacian bands, on mattes in [0, 1].
 
-    It sharpens the edge once the region is right: coarse bands keep thin parts from fading, fine ones draw the line.
+    It sharpens the edge once the region is right: coarse bands keep thin parts from fading, fine bands place the line.
     """
     error = matte - target
     loss = error.abs().mean()
     for axis in (2, 3):
         loss = loss + 0.25 * error.diff(dim=axis).abs().mean()
-    for level in range(levels):  # bands are linear: those of the error are the error's of the bands
+    for level in range(levels):  # bands are linear: the bands of the error equal the errors of the bands
         small = F.avg_pool2d(error, 2)
         band = error - F.interpolate(small, size=error.shape[-2:], mode="bilinear")
         loss = loss + 2**level * 0.25 * band.abs().mean()
@@ -69,9 +69,9 @@ def sharp_loss(matte: Tensor, target: Tensor, levels: int = 3) -> Tensor:
 
 
 def total_loss(outputs: list[Tensor], target: Tensor, fine: Tensor, *, sharp: bool) -> Tensor:
-    """Deep supervision: the matte and the sides, each against the target at its own size.
+    """Deep supervision: the matte and the side outputs, each against the target at its own size.
 
-    fine, (N,) bool: where it is False the label's edge is not to be learned from. sharp: add the losses of the edge.
+    fine, (N,) bool: False excludes the label's edge from the loss. sharp: add the edge losses.
     """
     weight, known = edge_weight(target), trusted(target, fine)
     loss = target.new_zeros(())
@@ -85,7 +85,7 @@ def total_loss(outputs: list[Tensor], target: Tensor, fine: Tensor, *, sharp: bo
 
 
 def resized(plane: Tensor, size: torch.Size) -> Tensor:
-    """(N, 1, h, w): means where it becomes smaller, bilinear where it becomes larger."""
+    """(N, 1, h, w): area means when shrinking, bilinear when enlarging."""
     if plane.shape[-2:] == size:
         return plane
     factor = plane.shape[-1] // size[-1]

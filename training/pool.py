@@ -1,4 +1,4 @@
-"""Several caches of pairs as one pool to draw from: each set has its share of the samples, bad labels are left out."""
+"""Combines several caches of pairs in one pool: each set has its share of the samples; bad labels are excluded."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch import Tensor
 from training.data import CANVAS_PX, PairCache
 from training.sampling import px_matrices, sample_array, sample_canvas
 
-# width / height of the three shapes a batch can have: real photos are mostly 4:3, and no shape needs padding.
+# width / height of the three batch shapes: real photos are mostly 4:3, and none of the shapes needs padding.
 ASPECTS = (4 / 3, 1.0, 3 / 4)
 
 
 def batch_shape(size_px: int, bucket: int) -> tuple[int, int]:
-    """Height and width, multiples of 32, the longer one size_px."""
+    """Height and width, multiples of 32, with size_px as the longer side."""
     aspect = ASPECTS[bucket]
     width, height = (size_px, size_px / aspect) if aspect >= 1 else (size_px * aspect, size_px)
     return 32 * round(height / 32), 32 * round(width / 32)
 
 
 def nearest_aspect(sizes: np.ndarray) -> np.ndarray:
-    """For sizes (N, 2), height and width, the index of the nearest of ASPECTS."""
+    """The index of the nearest of ASPECTS, for sizes (N, 2) as height and width."""
     return np.abs(np.log(sizes[:, 1] / sizes[:, 0])[:, None] - np.log(ASPECTS)[None]).argmin(1)
 
 
 def read_excluded(path: Path) -> set[str]:
-    """Stems of pairs whose label is wrong, one a line; what follows # says why."""
+    """Stems of pairs with a wrong label, one per line; the reason follows a #."""
     lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
     return {line for line in lines if line}
 
 
 class Pool:
-    """Rows of all sets under one numbering. `shares` maps a set to its share of the draws, of any total.
+    """Rows of all sets under one numbering. `shares` maps a set to its share of the draws; the total is arbitrary.
 
     counts: pairs by set. sizes: (R, 2), height and width, px. fine: (R,) bool. boxes: (R, 4), left, top, right and
     bottom of the mask, px.
@@ -52,7 +52,7 @@ class Pool:
         self.device = device
         self.counts = {name: len(cache) for name, cache in caches.items()}
         self._caches = list(caches.values())
-        # On a GPU all of it lies there: copies would take longer than the steps. On a CPU it stays mapped.
+        # A GPU holds all data: copies would take longer than the steps. On a CPU the data stays memory-mapped.
         self._resident = _resident(self._caches, device) if device.type == "cuda" else None
         self._set = np.concatenate([np.full(len(c), i) for i, c in enumerate(self._caches)])
         self._row = np.concatenate([np.arange(len(c)) for c in self._caches])
@@ -67,14 +67,14 @@ class Pool:
         self.bucket_shares = torch.stack([self._draws[self._bucket == b].sum() for b in range(len(ASPECTS))])
 
     def draw(self, count: int, generator: torch.Generator, bucket: int | None = None) -> Tensor:
-        """Row numbers (count,), each set by its share; of pictures whose shape suits the bucket, if one is given."""
+        """Row numbers (count,), with each set by its share; with a bucket, only pictures of a suitable shape."""
         draws = self._draws if bucket is None else self._draws * (self._bucket == bucket)
         return torch.multinomial(draws, count, replacement=True, generator=generator)
 
     def windows(self, rows: Tensor, maps: Tensor, shape: tuple[int, int], *, zeros: bool = False) -> Tensor:
         """RGB and mask, float32 (N, 4, *shape) in 0..1 on the device, of rows through maps (sampling.py).
 
-        Outside of its picture a window repeats the border; with `zeros` the mask is 0 there.
+        Outside its picture a window repeats the border; with `zeros` the mask is 0 there.
         """
         if self._resident is not None:
             canvas = self._resident[rows.to(self.device)].permute(0, 3, 1, 2).float()

@@ -1,7 +1,7 @@
 """Export a run in eight bits: `python -m training.quantize --run RUN --data DATA --out FOLDER --name NAME-int8`.
 
 Convolutions compute on uint8 activations and int8 kernels (QDQ, per channel, ranges from training pictures). The
-encoder down to /8 and the last convolution stay in float. gate.py says whether it may be the default.
+encoder down to /8 and the last convolution stay in float. gate.py decides whether the result may be the default.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FLOAT_BLOCKS = 6
 
 
 class Calibration(CalibrationDataReader):
-    """Training pictures as the network sees them in service, one by one."""
+    """Training pictures as network inputs, one at a time."""
 
     def __init__(self, cache: PairCache, side_px: int, count: int = CALIBRATION_PICTURES, seed: int = 1) -> None:
         rows = np.random.default_rng(seed).choice(len(cache), min(count, len(cache)), replace=False)
@@ -58,11 +58,11 @@ class Calibration(CalibrationDataReader):
 
 
 def quantized(graph: onnx.ModelProto, calibration: CalibrationDataReader) -> onnx.ModelProto:
-    """The graph with all convolutions but those of the encoder down to /8 and the last in eight bits.
+    """The graph with its convolutions in eight bits, except those of the encoder down to /8 and the last.
 
-    The channels of the first blocks have very different ranges, and one scale for all of them costs more than all the
-    rest: mean change of a matte .0077 with them in eight bits, .0027 without the first three, .0015 without six.
-    Only convolutions: with joins and resizes in eight bits as well it is 6 to 14 % faster and errs more.
+    The channels of the first blocks have very different ranges, and one scale for all of them costs more than all other
+    layers: mean change of a matte .0077 with them in eight bits, .0027 without the first three, .0015 without six.
+    Only convolutions: with joins and resizes in eight bits as well it is 6 to 14 % faster but less accurate.
     """
     with tempfile.TemporaryDirectory() as folder:
         exact, inferred, result = (Path(folder) / name for name in ("exact.onnx", "inferred.onnx", "int8.onnx"))
@@ -86,7 +86,7 @@ def quantized(graph: onnx.ModelProto, calibration: CalibrationDataReader) -> onn
 
 
 def change(graph: onnx.ModelProto, small: onnx.ModelProto, inputs: CalibrationDataReader) -> dict[str, float]:
-    """Mean and worst difference of the two graphs' mattes on some pictures."""
+    """Mean and worst difference between the two graphs' mattes on some pictures."""
     feeds = (feed["rgb"] for feed in iter(inputs.get_next, None))
     differences = [np.abs(run(graph, rgb) - run(small, rgb)) for rgb in feeds]
     return {

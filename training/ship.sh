@@ -1,8 +1,8 @@
 #!/bin/sh
 # From a run to the two networks of the package, with scores and calibrations on their cards:
 #   training/ship.sh DATA RUN NAME SIDE FOLDER ...   e.g. training/ship.sh DATA runs/p3 packshot-3 384 runs/val/pascal_s runs/composites
-# Each FOLDER of pairs is scored. The gate and the calibration pool them all. Stops where a gate fails: parity, float16, or
-# eight bits as the default. Reports and sheets of the worst are in RUN.
+# Each FOLDER of pairs is scored. The gate and the calibration pool them all. Stops if a gate fails: parity, float16, or
+# eight bits as the default. RUN gets the reports and the sheets of the worst pictures.
 set -eu
 data=$1 run=$2 name=$3 side=$4
 shift 4

@@ -17,7 +17,7 @@ from training.pool import Pool, batch_shape, read_excluded
 
 @dataclass(frozen=True)
 class Batch:
-    """picture (N, 3, H, W) and target (N, 1, H, W), float32 in 0..1; fine (N,) bool: whose edges can be trusted."""
+    """picture (N, 3, H, W) and target (N, 1, H, W), float32 in 0..1; fine (N,) bool: whether the edge is reliable."""
 
     picture: Tensor
     target: Tensor
@@ -25,7 +25,7 @@ class Batch:
 
 
 class Batches:
-    """An endless, seeded stream of augmented batches. State is a generator: resuming continues the stream."""
+    """An endless, seeded stream of augmented batches. Its state is a generator: a resumed run continues it."""
 
     def __init__(
         self,
@@ -42,13 +42,13 @@ class Batches:
         self.composites = round(batch * composite_share) if compositor else 0
 
     def counts(self) -> dict[str, int]:
-        """How many pictures of each source the stream draws from."""
+        """The number of pictures in each source of the stream."""
         if not self.compositor:
             return self.pool.counts
         return self.compositor.pool.counts | self.pool.counts | {"grounds": len(self.compositor.grounds)}
 
     def next(self, size_px: int) -> Batch:
-        """A batch of one shape, the longer side size_px; its last pictures are composites."""
+        """A batch of one shape, with size_px as the longer side; its last pictures are composites."""
         bucket = int(torch.multinomial(self.pool.bucket_shares, 1, generator=self.generator))
         rows = self.pool.draw(self.batch - self.composites, self.generator, bucket)
         shape = batch_shape(size_px, bucket)
@@ -65,9 +65,9 @@ class Batches:
 
 
 def batches_of(config: dict[str, Any], folders: Folders, batch: int, device: torch.device) -> Batches:
-    """The stream that a configuration describes: its sets by their shares, and composites of their objects.
+    """The stream of a configuration: its sets by their shares, and composites of their objects.
 
-    The studio's share counts where there are scenes.
+    The studio's share applies only if there are scenes.
     """
     excluded = frozenset(read_excluded(Path(config["excluded"])))
     data, cache, caches = folders.data, folders.cache, {}

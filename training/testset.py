@@ -1,9 +1,8 @@
 """Write held-out composites as pairs: `python -m training.testset --data DATA --cache runs/cache --out FOLDER`.
 
-Objects of the val split, most of them product cutouts and furniture, on solid and graded grounds, which are half of
-what shops send, or with --photos in rooms and on textures; with shadows and reflections that are not foreground, and
-grounds of the object's own colour.
-`python -m evaluation FOLDER` judges a network on them.
+Objects of the val split, mostly product cutouts and furniture, on solid and graded grounds, which are half of a
+shop's photos. With --photos the grounds are rooms and textures. Shadows and reflections are not foreground, and some
+grounds have the object's own colour. `python -m evaluation FOLDER` scores a network on them.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ PHOTOS = Recipe(photo_share=1, several_share=0.3)
 
 
 def composites(folders: Folders, side_px: int, *, photos: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pictures (3, h, w) and mattes (1, h, w), float32 in 0..1, the longer side side_px; the same ones each time."""
+    """Pictures (3, h, w) and mattes (1, h, w), float32 in 0..1, with side_px as the longer side; always the same."""
     pool = object_pool(folders, "val", SHARES, torch.device("cpu"))
     grounds, recipe = (load_grounds(folders.data), PHOTOS) if photos else ([], SOLID)
     maker = Compositor(pool, grounds, recipe, torch.Generator().manual_seed(SEED))
@@ -54,12 +53,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument(
-        "--cache", type=Path, required=True, help="folder of decoded pairs, as training/train.py makes it"
+        "--cache", type=Path, required=True, help="folder of decoded pairs, as written by training/train.py"
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--side", type=int, default=512)
-    parser.add_argument("--photos", action="store_true", help="in rooms and on textures, not on plain grounds")
+    parser.add_argument("--photos", action="store_true", help="rooms and textures as grounds, instead of plain grounds")
     options = parser.parse_args()
     torch.set_num_threads(1)
     made = composites(Folders(options.data, options.cache), options.side, photos=options.photos)

@@ -1,8 +1,8 @@
 """Train the network: `python -m training.train CONFIG --data DATA --run RUN --samples 30000` or `--minutes 120`.
 
-Resumes from RUN/checkpoint.pt when there is one; SIGTERM keeps one and ends. The schedule follows the share of the run
-that is over, measured in samples (it is then repeatable) or in training time (--minutes; a run then fits the time there
-is).
+Resumes from RUN/checkpoint.pt if it exists; SIGTERM writes one and ends. The schedule follows the finished share of the
+run, measured in samples (the run is then repeatable) or in training time (--minutes; the run then fits the available
+time).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from training.validation import Validation
 
 @dataclass
 class Progress:
-    """What has been done so far; all that a resumed run needs besides the tensors."""
+    """The progress of a run; besides the tensors, a resumed run needs nothing else."""
 
     step: int = 0
     samples: int = 0
@@ -47,7 +47,7 @@ class Progress:
 
 
 class Stopwatch:
-    """Seconds by part of a step, for the log: where a step's time goes."""
+    """Seconds for each part of a step, for the log."""
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -69,14 +69,14 @@ class Stopwatch:
 
 
 def learning_rate(share: float, config: dict[str, Any]) -> float:
-    """Of the peak: linear warm-up, constant, then linear down to zero from `decay_from` to the end of the run."""
+    """Share of the peak rate: linear warm-up, constant, then linear to zero from `decay_from` to the end of the run."""
     if share < config["warmup"]:
         return max(share / config["warmup"], 0.01)
     return min(1.0, (1 - share) / (1 - config["decay_from"]))
 
 
 def optimizer_for(network: MatteNetwork, config: dict[str, Any], batch: int) -> torch.optim.Optimizer:
-    """AdamW: the encoder at its own, lower rate; weight decay on kernels only, as decayed norms do nothing but harm."""
+    """AdamW: the encoder has its own, lower rate; weight decay on kernels only, because it harms norms."""
     factor = math.sqrt(batch / 16)
     groups = []
     for name, module in network.named_children():
@@ -93,7 +93,7 @@ def optimizer_for(network: MatteNetwork, config: dict[str, Any], batch: int) -> 
 
 @torch.no_grad()
 def update_ema(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average of the parameters; buffers (batch norm statistics) likewise, counters copied."""
+    """Exponential moving average of parameters and buffers (batch norm statistics); counters are copied."""
     for kept, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
         if kept.dtype.is_floating_point:
             kept.lerp_(now, 1 - decay)
@@ -102,14 +102,14 @@ def update_ema(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write beside, then rename: a killed run keeps its last whole checkpoint."""
+    """Write to a temporary file, then rename: a killed run keeps its last complete checkpoint."""
     beside = path.with_suffix(".part")
     torch.save(state, beside)
     beside.replace(path)
 
 
 def choice(config: dict[str, Any], share: float, batches: Batches) -> int:
-    """The longest side of the next batch, px: one of those that the configuration names for this part of the run."""
+    """The longest side of the next batch, px: one of the configuration's sides for this part of the run."""
     sides = next(sides for start, sides in reversed(config["sizes"]) if share >= start)
     return sides[int(torch.randint(len(sides), (), generator=batches.generator))]
 
@@ -141,12 +141,12 @@ class Run:
             self._resume(torch.load(self.checkpoint, map_location=self.device, weights_only=True))
 
     def _start(self) -> None:
-        """From ImageNet's weights, from a network that shipped, or from another run's average."""
+        """Start from ImageNet's weights, from a shipped network, or from another run's average."""
         first = self.options.init
         if first is None:
             load_pretrained(self.network.encoder, self.config["backbone"], self.options.weights)
         elif first.suffix == ".onnx":
-            from packshot.engine.card import read_card  # noqa: PLC0415 - a lent GPU has no ONNX Runtime
+            from packshot.engine.card import read_card  # noqa: PLC0415 - a borrowed GPU machine has no ONNX Runtime
             from training.export import UNSHIPPED, restored  # noqa: PLC0415
 
             missing = self.network.load_state_dict(restored(first), strict=False).missing_keys
@@ -190,7 +190,7 @@ class Run:
         with watch.part("optimizer"):
             nn.utils.clip_grad_norm_(self.network.parameters(), config["clip"])
             self.optimizer.step()
-            # Young averages would be stuck near the start: let the horizon grow with the run.
+            # Early averages would stay near the start: the horizon grows with the run.
             decay = config["ema"] ** (self.batch / 16)
             update_ema(self.average, self.network, min(decay, (1 + self.progress.step) / (10 + self.progress.step)))
         self.progress.step += 1
@@ -199,7 +199,7 @@ class Run:
         return float(loss.detach()), size_px
 
     def keep(self) -> None:
-        """checkpoint.pt, to resume from, and average.pt, to ship or to start from, which is a tenth of it."""
+        """Write checkpoint.pt, to resume, and average.pt, to ship or to start from, a tenth of its size."""
         about = {"progress": vars(self.progress), "config": self.config}
         about |= {"sets": self.batches.counts(), "before": self.before}
         average = self.average.state_dict()
@@ -220,7 +220,7 @@ class Run:
 
 
 def half_is_faster(device: torch.device) -> bool:
-    """Whether bf16 is computed as such: on every GPU that is used today, and on processors with AVX-512 BF16 or AMX."""
+    """Whether the hardware computes bf16: true on all current GPUs, and on CPUs with AVX-512 BF16 or AMX."""
     if device.type == "cuda":
         return True
     return bool(torch.cpu._is_avx512_bf16_supported())
@@ -235,12 +235,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="length of the run in minutes of training time")
     parser.add_argument("--samples", type=int, help="length of the run in samples")
     parser.add_argument("--init", type=Path, help="average.pt of a run, or NAME.onnx, to start from")
-    parser.add_argument("--weights", type=Path, help="the backbone's .pth, where its package is not installed")
-    parser.add_argument("--batch", type=int, help="batch size, when the machine suits another one")
+    parser.add_argument("--weights", type=Path, help="the backbone's .pth, if its package is not installed")
+    parser.add_argument("--batch", type=int, help="batch size, to override the machine's")
     parser.add_argument("--threads", type=int, help="CPU threads")
-    parser.add_argument(
-        "--copy-to", type=Path, help="folder for a copy of average.pt and the log, each time it is kept"
-    )
+    parser.add_argument("--copy-to", type=Path, help="folder for copies of average.pt and the log, at each save")
     parser.add_argument("--save-every-s", type=float, default=300)
     parser.add_argument("--validate-every-s", type=float, default=900)
     options = parser.parse_args()
@@ -277,7 +275,7 @@ def main() -> None:
     run.keep()
     if not stopped.is_set():
         run.log(final=True, **validation.figures(run.average))
-        run.keep()  # with the last line of the log
+        run.keep()  # includes the last line of the log
 
 
 if __name__ == "__main__":

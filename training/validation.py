@@ -1,7 +1,7 @@
-"""Quick figures for the log, of the bare network: photos of another source, held-out composites, and DUTS-TR's val.
+"""Quick figures for the log, without the pipeline: photos from another source, held-out composites, and DUTS-TR's val.
 
-The first two are what choices are made by. The last only shows that training runs: its photos are of the training
-set's makers. `python -m evaluation` has the full figures, through the whole pipeline.
+Choices are based on the first two. The last only shows that training works: its photos have the same origin as the
+training set. `python -m evaluation` gives the full figures, through the whole pipeline.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Validation:
             yield from ((picture[None], truth[None]) for picture, truth in self._made)
             return
         cache = self._caches[name]
-        step = max(1, len(cache) // PICTURES[name])  # spread over the set, whose order is by kind in places
+        step = max(1, len(cache) // PICTURES[name])  # spread over the set, which is partly sorted by kind
         for row in range(0, len(cache), step)[: PICTURES[name]]:
             height, width = cache.sizes[row]
             picture = torch.from_numpy(cache.pictures[row, :height, :width].copy()).permute(2, 0, 1)

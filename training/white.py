@@ -1,6 +1,7 @@
-"""Mattes of products on pure white: the ground is known, so what differs from it is product, and holes are white again.
+"""Mattes of products on pure white: the ground is known, so pixels that differ from it are product; holes are white.
 
-Only photos of which that is certain are kept: no soft shadow, no part as white as the ground, no doubtful hole.
+Only photos with a certain matte are kept: without soft shadow, without parts as white as the ground, without a doubtful
+hole.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ import cv2
 import numpy as np
 
 PLAIN = 22
-"""Levels below white, in the darkest channel, from which a pixel is product for sure."""
+"""Levels below white, in the darkest channel: from this value on a pixel is certainly product."""
 
 NOISE = 8
-"""Levels that compression puts around an edge."""
+"""Levels of compression noise around an edge."""
 
 _PIXEL = np.ones((3, 3), np.uint8)
 
 
 def white_matte(rgb: np.ndarray) -> np.ndarray | None:
-    """The matte, uint8 (H, W), of a photo on white, uint8 (H, W, 3); None where it would be a guess."""
+    """The matte, uint8 (H, W), of a photo on white, uint8 (H, W, 3); None if it would be a guess."""
     distance = 255 - rgb.min(2).astype(np.float32)
     soft = cv2.blur(distance, (3, 3))
     frame = np.concatenate([distance[0], distance[-1], distance[:, 0], distance[:, -1]])
@@ -32,7 +33,7 @@ def white_matte(rgb: np.ndarray) -> np.ndarray | None:
     product = _without_specks(~ground)
     if product.mean() < 0.01 or _is_doubtful(product, distance, soft):
         return None
-    # On white, I = aF + (1-a): the distance is a share of that of the solid product beside it.
+    # On white, I = aF + (1-a): the distance is a share of the distance of the solid product next to it.
     nearby = cv2.dilate(np.where(product, distance, 0).astype(np.float32), np.ones((5, 5), np.uint8))
     edge = product & (cv2.dilate((~product).astype(np.uint8), _PIXEL) > 0)
     alpha = np.where(edge, np.clip(distance / np.maximum(nearby, 1), 0, 1), product)
@@ -40,7 +41,7 @@ def white_matte(rgb: np.ndarray) -> np.ndarray | None:
 
 
 def _ground(open_: np.ndarray, soft: np.ndarray) -> np.ndarray | None:
-    """What is ground, bool (H, W): open regions at the border and holes. None when a large region could be either."""
+    """The ground, bool (H, W): open regions at the border, and holes. None if a large region could be either."""
     height, width = open_.shape
     count, labels, stats, _ = cv2.connectedComponentsWithStats(open_.astype(np.uint8), connectivity=4)
     left, top, across, down, area = stats.T
@@ -52,7 +53,7 @@ def _ground(open_: np.ndarray, soft: np.ndarray) -> np.ndarray | None:
     narrow = np.bincount(labels.ravel(), soft.ravel(), count) / np.maximum(area, 1) < 2 * NOISE
     hole = ~at_border & (area >= 10) & np.where(core_area >= 6, (mean < 2.2) & (tinted < 0.06), narrow)
     doubtful = ~at_border & ~hole & (area > 0.002 * open_.size) & (mean < 4)
-    inside_product = 0  # the label of what is not open
+    inside_product = 0  # the label of pixels that are not open
     hole[inside_product] = doubtful[inside_product] = at_border[inside_product] = False
     return None if doubtful.any() else (at_border | hole)[labels]
 
@@ -75,6 +76,6 @@ def _is_doubtful(product: np.ndarray, distance: np.ndarray, soft: np.ndarray) ->
 
 
 def unmixed(rgb: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """Colours of the product itself, uint8 (H, W, 3): the white that shines through its edge is taken out."""
+    """Colours of the product itself, uint8 (H, W, 3), with the white of the ground removed from its edge."""
     alpha = np.maximum(matte, 1)[..., None].astype(np.float32) / 255
     return np.clip(255 - (255 - rgb.astype(np.float32)) / alpha, 0, 255).astype(np.uint8)

@@ -83,7 +83,7 @@ def simulated(found: Measurements, load: Load, worked_s: list[float], photos: in
 
 def table(comparisons: Sequence[Comparison]) -> str:
     lines = [
-        "| replicas | clients | photos | p50 seen, predicted | p95 seen, predicted | photos a second | p95, own times |",
+        "| replicas | clients | photos | p50 seen, predicted | p95 seen, predicted | photos a second | p95, own load |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

@@ -89,7 +89,7 @@ def test_the_encoder_sees_what_the_published_network_sees(backbone: str, size_px
 
 
 def test_weights_of_another_backbone_are_refused() -> None:
-    with pytest.raises(SystemExit, match="not those of this backbone"):
+    with pytest.raises(SystemExit, match="do not fit this backbone"):
         fill(Encoder("lite2"), weights("lite0"))
     state = weights("lite0")
     with pytest.raises(SystemExit, match="left over"):

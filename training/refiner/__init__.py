@@ -1,6 +1,6 @@
 """The edge refiner: scenes with exact mattes, tiles along their edges, the network, its training and its export.
 
-    scenes -> coarse mattes as they occur -> tiles -> training -> packshot-edges-1.onnx
+    scenes -> realistic coarse mattes -> tiles -> training -> packshot-edges-1.onnx
 
-See training/README.md for the commands and docs/decisions/0017-edge-refiner.md for what was chosen.
+See training/README.md for the commands and docs/decisions/0017-edge-refiner.md for the design.
 """

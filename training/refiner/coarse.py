@@ -1,4 +1,4 @@
-"""Coarse mattes as they occur: the shipped network's own where it finds the object, else a degraded truth."""
+"""Realistic coarse mattes: the shipped network's own if it finds the object, else a degraded truth."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from training.refiner.scenes import Scene
 from training.refiner.shapes import Rng
 
 EXACT_SHARE = 0.5
-LEAST_IOU = 0.85  # below it the network has found something else, from which nothing is to be learned about edges
+LEAST_IOU = 0.85  # below it the network has found another object, and its edges are useless for training
 
 
 def coarse_matte(rng: Rng, scene: Scene, network: Network, side_px: int) -> tuple[np.ndarray, bool]:
-    """A coarse matte float32 (h, w) of the side, and whether it is the network's own."""
+    """A coarse matte float32 (h, w) of the given side, and whether it comes from the network."""
     rule = network.card.input
     size = network_size(
         Size(scene.truth.shape[1], scene.truth.shape[0]), side_px=side_px, multiple=rule.multiple, fit=rule.fit
@@ -33,10 +33,10 @@ def coarse_matte(rng: Rng, scene: Scene, network: Network, side_px: int) -> tupl
 
 
 def degraded(rng: Rng, small: np.ndarray) -> np.ndarray:
-    """What a network that sees the object makes of its edge: moved by a pixel or so, softened, thin parts half lost.
+    """Simulates a network's errors at the edge: moved by about a pixel, softened, thin parts half lost.
 
-    Half the time it is softened only, as by a network that is right: a refiner that never sees one learns to trust no
-    soft edge, and cuts fur and defocused edges hard (decision 0017).
+    Half the time the truth is only softened, as by a correct network. Without such examples a refiner learns to
+    distrust every soft edge, and cuts fur and defocused edges hard (decision 0017).
     """
     if rng.random() < EXACT_SHARE:
         return np.clip(cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 1.2)), 0, 1)
@@ -51,5 +51,5 @@ def degraded(rng: Rng, small: np.ndarray) -> np.ndarray:
         moved += rng.uniform(0, 1) * (grow(moved, np.ones((3, 3), np.uint8)) - moved)
     soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.5, 2.0))
     logit = np.log((soft + 0.01) / (1.01 - soft)) * rng.uniform(1, 1.8) + rng.uniform(-0.7, 0.7) + 0.4 * waves[2]
-    # A network is sure far from the edge: what the logits' noise leaves there is below what it calls decided.
+    # A network is certain far from the edge: noise of the logits is below its decision limits there.
     return np.where((soft > 0.003) & (soft < 0.997), 1 / (1 + np.exp(-logit)), soft).astype(np.float32)

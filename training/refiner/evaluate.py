@@ -1,8 +1,8 @@
 """Measure a refiner on held-out scenes: `python -m training.refiner.evaluate --data DATA --refiner NAME_OR_PATH`.
 
-Scenes of 2000 px from cutouts, photos and seeds that training never saw. The figure is the mean absolute error x1000 in
-a band of 20 px along the true edge, of the enlarged coarse matte, the guided filter, the refiner on either, and the
-refiner at half size; the milliseconds are CPU time.
+The scenes have 2000 px and come from cutouts, photos and seeds outside the training. The figure is the mean absolute
+error x1000 in a band of 20 px along the true edge. It covers the enlarged coarse matte, the guided filter, the refiner
+on either, and the refiner at half size; the milliseconds are CPU time.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ EVERY_TILE = 10**6
 
 
 def edge_band(truth: np.ndarray) -> np.ndarray:
-    """Within BAND_PX / 2 of the true edge, bool (H, W)."""
+    """Pixels within BAND_PX / 2 of the true edge, bool (H, W)."""
     solid = (truth > 0.5).astype(np.uint8)
     edge = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     return cv2.dilate(edge, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (BAND_PX + 1, BAND_PX + 1))) > 0
 
 
 def group(scene: Scene) -> str:
-    """What a scene's edge is: rendered, strands, defocused, or hard."""
+    """A scene's kind of edge: rendered, strands, defocused, or hard."""
     if scene.kind == "studio":
         return "studio"
     if scene.kind in STRANDS:
@@ -56,7 +56,7 @@ def group(scene: Scene) -> str:
 
 @contextmanager
 def at_most(tiles: int) -> Iterator[None]:
-    """Another limit than the engine's, from which the picture is refined at half its size."""
+    """Lowers the engine's tile limit, above which a picture is refined at half its size."""
     limit, edges.MOST_TILES = edges.MOST_TILES, tiles
     yield
     edges.MOST_TILES = limit
@@ -65,7 +65,7 @@ def at_most(tiles: int) -> Iterator[None]:
 def mattes(
     picture: Picture, coarse: np.ndarray, refiner: EdgeRefiner
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """The matte of each method, and the CPU time that it took in ms."""
+    """Each method's matte, and its CPU time in ms."""
     found, taken = {}, {}
 
     def add(name: str, compute: Callable[..., np.ndarray], *inputs: object) -> None:
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def save_crop(path: Path, scene: Scene, found: dict[str, np.ndarray], side: int = 320) -> None:
-    """Picture, truth and mattes side by side at 100 %, where the shipped matte is furthest from the truth."""
+    """Picture, truth and mattes side by side at 100 %, at the shipped matte's largest error."""
     error = cv2.boxFilter(np.abs(found["as shipped"] - scene.truth), -1, (side, side))
     y, x = np.unravel_index(error.argmax(), error.shape)
     top, left = (int(np.clip(c - side // 2, 0, n - side)) for c, n in zip((y, x), error.shape, strict=True))

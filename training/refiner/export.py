@@ -1,6 +1,6 @@
 """Export the refiner: `python -m training.refiner.export --run RUN/edges --out FOLDER --name packshot-edges-1`.
 
-Batch norms are folded, kernels stored as float16. It is written only when torch and ONNX Runtime agree on it.
+Batch norms are folded, kernels stored as float16. The files are only written if torch and ONNX Runtime agree.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from training.export import OPSET, with_half_kernels, write_model
 from training.refiner.network import INPUTS, EdgeRefiner
 
 PARITY_LIMIT = 1e-4  # of the logit's change: torch and ONNX Runtime, float32
-STORAGE_LIMIT = 0.1  # of the logit's change, the worst pixel: 0.025 of a matte at most
+STORAGE_LIMIT = 0.1  # of the logit's change, in the worst pixel: at most 0.025 of a matte
 
 
 def averaged(state: dict[str, Any]) -> EdgeRefiner:
-    """The moving average of a checkpoint, ready to infer."""
+    """The moving average of a checkpoint, ready for inference."""
     network = EdgeRefiner(**state["config"]["network"])
     network.load_state_dict(state["average"])
     if network.halo != HALO_PX:
-        raise SystemExit(f"this network sees {network.halo} px around; the engine gives it {HALO_PX}")
+        raise SystemExit(f"this network needs a halo of {network.halo} px; the engine gives it {HALO_PX}")
     return network.eval().requires_grad_(False)
 
 
 def to_graph(network: EdgeRefiner) -> onnx.ModelProto:
-    """The ONNX graph, for any number of tiles of any size. The exporter is the older one: see training.export."""
+    """The ONNX graph, for any number of tiles of any size. It uses the older exporter: see training.export."""
     buffer = io.BytesIO()
     side = TILE_PX + 2 * HALO_PX
     free = {0: "tiles", 2: "height", 3: "width"}
@@ -60,7 +60,7 @@ def to_graph(network: EdgeRefiner) -> onnx.ModelProto:
 
 
 def differences(network: EdgeRefiner, graph: onnx.ModelProto, slim: onnx.ModelProto) -> dict[str, float]:
-    """Both gates, on tiles of two sizes."""
+    """Check both gates, on tiles of two sizes."""
     generator = np.random.default_rng(7)
     figures = {"parity_max": 0.0, "float16_max": 0.0}
     for shape in ((3, INPUTS, 112, 112), (1, INPUTS, 176, 144)):
@@ -104,7 +104,7 @@ def export(state: dict[str, Any], folder: Path, name: str, about: dict[str, Any]
         known_failures=tuple(about["known_failures"]),
     )
     path.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
-    load_edge_refiner(str(path))  # the way it will be loaded: card, checksum, session
+    load_edge_refiner(str(path))  # loaded as in use: card, checksum, session
     return card
 
 

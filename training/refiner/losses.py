@@ -1,4 +1,4 @@
-"""The refiner's loss: what counts is the band, the pixels that it may change."""
+"""The refiner's loss, limited to the band: the pixels that it may change."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch.nn import functional as F
 def edge_loss(matte: Tensor, truth: Tensor, band: Tensor) -> Tensor:
     """L1 and L2 of the value, L1 of its gradient, at full size and two coarser ones, in the band. (N, 1, H, W) in 0..1.
 
-    L1 alone asks for the median: fur would get the edge of a pair of scissors. L2, and the coarser sizes, ask for the
-    right average where a pixel's own value cannot be known.
+    L1 alone leads to the median, which would cut fur with a hard edge. L2 and the coarser sizes lead to the right
+    average where a pixel's own value cannot be known.
     """
     loss = matte.new_zeros(())
     for level in range(3):

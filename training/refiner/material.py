@@ -1,4 +1,4 @@
-"""What scenes are made of: photos for textures, and product cutouts with their own alpha."""
+"""Material for scenes: photos as textures, and product cutouts with their own alpha."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image
 
 from training.data import read_index
 
-HELD_OUT_EVERY = 7  # each seventh cutout and each seventh photo is never trained on
-SOLID = 230  # alpha from which a cutout's pixel is the product itself and not its soft shadow
+HELD_OUT_EVERY = 7  # every seventh cutout and every seventh photo is held out
+SOLID = 230  # from this alpha on, a cutout's pixel is product, not soft shadow
 DUTS_PHOTOS = {"train": 240, "val": 60}
 
 
@@ -34,7 +34,7 @@ def load_material(data: Path, split: str) -> Material:
 
 
 def without_shadow(cutout: np.ndarray) -> np.ndarray:
-    """Drop what is further than 3 px from the solid product, such as the soft shadow below it; crop to the rest."""
+    """Remove pixels further than 3 px from the solid product, such as the soft shadow below it; crop to the rest."""
     solid = (cutout[..., 3] >= SOLID).astype(np.uint8)
     count, island, stats, _ = cv2.connectedComponentsWithStats(solid)
     large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] > 0.01 * solid.sum()]
@@ -57,7 +57,7 @@ def _decoded(data: bytes) -> np.ndarray:
 
 
 def _duts(data: Path, split: str) -> list[np.ndarray]:
-    """Photos of everyday things, spread evenly over the split; their masks are not used."""
+    """Photos of everyday objects, spread evenly over the split; their masks are not used."""
     pairs = read_index(data, split=split, name="duts_tr")
     chosen = pairs[:: max(1, len(pairs) // DUTS_PHOTOS[split])]
     photos = []

@@ -1,4 +1,4 @@
-"""The edge refiner: a handful of convolutions on folded pixels, which sees 24 px around each of its own."""
+"""The edge refiner: a few convolutions on folded pixels, with a receptive radius of 24 px."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn import functional as F
 from packshot.engine import edges
 
 INPUTS = 5  # RGB, the guided matte, the coarse matte
-GAIN = 4.0  # the last layer starts at zero and learns slowly: 4 logits a unit let it reach any matte
+GAIN = 4.0  # the last layer starts at zero and learns slowly: 4 logits per unit let it reach any matte
 MARGIN = float(edges.MARGIN)
 
 
 class Residual(nn.Module):
-    """3x3 convolution without padding, batch norm, added to its input's middle, ReLU."""
+    """3x3 convolution without padding, batch norm, added to the middle of its input, ReLU."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
@@ -32,10 +32,10 @@ class Residual(nn.Module):
 class EdgeRefiner(nn.Module):
     """Layers (N, 5, h, w) in 0..1 -> change of the matte's logit (N, 1, h - 2*halo, w - 2*halo).
 
-    No layer is padded: a tile's answer is the same as the whole picture's, so tiles have no seams. h and w are
-    multiples of `fold`. The first layer folds fold x fold pixels into one, which makes the others fold² times cheaper
-    and lets them see fold times as far. It is a convolution and no pixel_unshuffle before a 1x1 one, which is the same
-    function: ONNX Runtime spent a third of the time on that transpose.
+    No layer is padded: a tile's output equals that of the whole picture, so tiles have no seams. h and w are multiples
+    of `fold`. The first layer folds fold x fold pixels into one, which makes the others fold² times cheaper and widens
+    their field fold times. It is a convolution, not a pixel_unshuffle before a 1x1 convolution. Both are the same
+    function, but ONNX Runtime spent a third of the time on that transpose.
     """
 
     def __init__(self, fold: int = 4, width: int = 32, dilations: Sequence[int] = (1, 1, 2, 1, 1)) -> None:
@@ -53,11 +53,11 @@ class EdgeRefiner(nn.Module):
 
 
 def fade(coarse: Tensor) -> Tensor:
-    """How much of a change counts, 0..1: all of it where the coarse matte is undecided, none where it is decided."""
+    """The weight of a change, 0..1: 1 where the coarse matte is undecided, 0 where it is decided."""
     return (torch.minimum(coarse, 1 - coarse) / float(edges.FAINT) - 1).clamp(0, 1)
 
 
 def changed(matte: Tensor, change: Tensor) -> Tensor:
-    """The matte with its logit moved; no change leaves it exactly as it is."""
+    """The matte after adding `change` to its logit; zero leaves it exactly unchanged."""
     logit = torch.logit(MARGIN + (1 - 2 * MARGIN) * matte)
     return ((torch.sigmoid(logit + change) - MARGIN) / (1 - 2 * MARGIN)).clamp(0, 1)

@@ -1,7 +1,7 @@
-"""Pictures with exact mattes at full size: a body or a cutout over a photo, then what a camera does to both.
+"""Pictures with exact mattes at full size: a shape or a cutout over a photo, then a simulated camera.
 
-Noise, sharpening and JPEG come after compositing, so that the edge shows no other trace than colour and texture. What
-moves the edge itself (blur, resizing) is done to the matte as well: the truth is what a perfect eye could see.
+Noise, sharpening and JPEG come after compositing, so that only colour and texture mark the edge. Blur and resizing move
+the edge, so the matte gets them as well: the truth is what a perfect eye could see.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Scene:
 
 
 def make_scene(rng: Rng, material: Material, *, kind: str = "", longest_px: int = 0) -> Scene:
-    """A scene of a kind and size, or of random ones."""
+    """A scene of the given kind and size, or of random ones."""
     kind = kind or str(rng.choice(KINDS, p=SHARES))
     longest_px = longest_px or int(rng.integers(700, 2001))
     aspect = rng.choice(ASPECTS)
@@ -47,7 +47,7 @@ def make_scene(rng: Rng, material: Material, *, kind: str = "", longest_px: int 
 
 
 def texture(rng: Rng, material: Material, height: int, width: int) -> np.ndarray:
-    """Float32 (height, width, 3) in 0..255: a turned, mirrored, enlarged piece of a photo, or a plain paper."""
+    """Float32 (height, width, 3) in 0..255: a rotated, mirrored, enlarged piece of a photo, or a plain paper."""
     if rng.random() < 0.3:
         return _paper(rng, height, width)
     photo = material.photos[rng.integers(len(material.photos))]
@@ -61,7 +61,7 @@ def texture(rng: Rng, material: Material, height: int, width: int) -> np.ndarray
 
 
 def camera(rng: Rng, rgb: np.ndarray, matte: np.ndarray, kind: str) -> Scene:
-    """Blur and resizing of picture and matte; sharpening, noise and JPEG of the picture alone."""
+    """Blur and resize picture and matte; sharpen the picture alone, and add noise and JPEG to it."""
     if rng.random() < 0.5:
         sigma = rng.uniform(0.3, 1.2)
         rgb, matte = cv2.GaussianBlur(rgb, (0, 0), sigma), cv2.GaussianBlur(matte, (0, 0), sigma)
@@ -81,7 +81,7 @@ def camera(rng: Rng, rgb: np.ndarray, matte: np.ndarray, kind: str) -> Scene:
 
 
 def _noise(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
-    """Unit noise, half the time in grains of two pixels; one tile repeated, because drawing it all is half the time."""
+    """Unit noise, half the time in grains of two pixels. One tile is repeated: drawing it all takes half the time."""
     tile = rng.standard_normal((256, 256, 3), np.float32)
     if rng.random() < 0.5:
         tile = 2 * cv2.GaussianBlur(tile, (0, 0), 0.8)
@@ -95,14 +95,14 @@ def _jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _paper(rng: Rng, height: int, width: int) -> np.ndarray:
-    """A smooth sweep between a few near colours, white more often than not."""
+    """A smooth sweep between a few similar colours, usually white."""
     base = rng.uniform(215, 255) * np.ones(3) if rng.random() < 0.5 else rng.uniform(10, 245, 3)
     sweep = (base + rng.normal(0, rng.uniform(1, 18), (3, 3, 1)) + rng.normal(0, 2, (3, 3, 3))).astype(np.float32)
     return np.clip(cv2.resize(sweep, (width, height), interpolation=cv2.INTER_CUBIC), 0, 255)
 
 
 def _cutout(rng: Rng, material: Material, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A product's colours, extended outward, and its matte; hardly enlarged, so that its edge stays sharp."""
+    """A product's colours, extended outward, and its matte; enlarged only slightly, so that its edge stays sharp."""
     cutout = material.cutouts[rng.integers(len(material.cutouts))].astype(np.float32)
     cutout[..., 3:] /= 255
     cutout[..., :3] *= cutout[..., 3:]
@@ -110,12 +110,12 @@ def _cutout(rng: Rng, material: Material, height: int, width: int) -> tuple[np.n
     centre = np.array([cutout.shape[1], cutout.shape[0]]) / 2
     turn = cv2.getRotationMatrix2D(tuple(centre), rng.normal(0, 20), scale)
     turn[:, 2] += np.array([width, height]) * rng.uniform(0.45, 0.55, 2) - centre
-    if scale < 0.6:  # a bilinear step of more than that would alias
+    if scale < 0.6:  # a larger bilinear step would alias
         cutout = cv2.GaussianBlur(cutout, (0, 0), 0.35 / scale)
     placed = cv2.warpAffine(cutout, turn, (width, height), flags=cv2.INTER_LINEAR)
     matte = np.clip(placed[..., 3], 0, 1)
     colours = placed[..., :3][..., rng.permutation(3)] * rng.uniform(0.8, 1.1, 3).astype(np.float32)
-    # Colours are only known where alpha is: spread them outward for the pixels that a blur will reach.
+    # Colours are only known where alpha is: extend them outward for pixels that a blur will reach.
     small = cv2.GaussianBlur(placed, (0, 0), 6)
     spread = small[..., :3] / np.maximum(small[..., 3:], 1e-3)
     mixed = colours + (1 - matte[..., None]) * spread
@@ -123,7 +123,7 @@ def _cutout(rng: Rng, material: Material, height: int, width: int) -> tuple[np.n
 
 
 def _background(rng: Rng, material: Material, colours: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """A texture; at times a paper of the product's own colour, as white on white is."""
+    """A texture; sometimes a paper in the product's own colour, as with white on white."""
     height, width = matte.shape
     back = texture(rng, material, height, width)
     if rng.random() < 0.12:
@@ -135,13 +135,13 @@ def _background(rng: Rng, material: Material, colours: np.ndarray, matte: np.nda
 
 
 def _low_contrast(rng: Rng, colours: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """Pull the product's colours towards the background's average, keeping their detail."""
+    """Move the product's colours towards the background's mean, keeping their detail."""
     offset = (back - colours).mean((0, 1)) + rng.uniform(-25, 25, 3)
     return np.clip(colours + rng.uniform(0.6, 1) * offset, 0, 255).astype(np.float32)
 
 
 def _defocus(rng: Rng, matte: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nothing, the same blur everywhere, or one that grows across the picture as depth of field does."""
+    """No blur, a uniform blur, or one that grows across the picture like depth of field."""
     choice = rng.random()
     if choice < 0.5:
         return matte, colours
@@ -156,7 +156,7 @@ def _defocus(rng: Rng, matte: np.ndarray, colours: np.ndarray) -> tuple[np.ndarr
 
 
 def _cast_shadow(rng: Rng, back: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """Darken the background beside the product: a shadow that is not foreground."""
+    """Darken the background next to the product: a shadow that is not foreground."""
     if rng.random() < 0.5:
         return back
     small = cv2.resize(matte, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)

@@ -1,11 +1,11 @@
-"""Mattes of drawn things: smooth and angular bodies with holes, fur, wires, meshes; anti-aliased by supersampling."""
+"""Mattes of drawn shapes: smooth and angular bodies with holes, fur, wires, meshes; anti-aliased by supersampling."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-SUPERSAMPLING = 3  # 10 grey levels across an edge; blur and resizing of the scene make the rest
+SUPERSAMPLING = 3  # 10 grey levels across an edge; blur and resizing of the scene add the rest
 STRANDS = ("fur", "plush", "wires", "mesh")
 BODIES = ("blob", "polygon", "box")
 
@@ -44,7 +44,7 @@ def _outline(rng: Rng, kind: str) -> np.ndarray:
 
 
 def _place(rng: Rng, outline: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Scale, stretch, turn and move an outline onto a canvas, so that most of it stays in view."""
+    """Scale, stretch, rotate and move an outline onto a canvas, so that most of it stays in view."""
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     size = np.array([shape[1], shape[0]])
@@ -68,7 +68,7 @@ def _fill(rng: Rng, canvas: np.ndarray, outline: np.ndarray, kind: str) -> None:
 
 
 def _roots(rng: Rng, outline: np.ndarray, density: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points on an outline, so many for each supersampled px of it, and the directions away from its middle."""
+    """Points on an outline, `density` per supersampled px, and the directions away from its middle."""
     closed = np.concatenate([outline, outline[:1]])
     steps = np.linalg.norm(np.diff(closed, axis=0), axis=1)
     along = np.concatenate([[0], np.cumsum(steps)])
@@ -79,7 +79,7 @@ def _roots(rng: Rng, outline: np.ndarray, density: float) -> tuple[np.ndarray, n
 
 
 def _plush(rng: Rng, canvas: np.ndarray, outline: np.ndarray) -> None:
-    """Short hair, so fine and dense that no strand is a pixel wide: the matte fades out in tufts."""
+    """Short hair, so fine and dense that each strand is under a pixel wide: the matte fades out in tufts."""
     starts, outward = _roots(rng, outline, rng.choice([0.15, 0.4, 0.9]))
     count, length = len(starts), rng.uniform(6, 30) * SUPERSAMPLING
     comb = rng.normal(0, 0.5, 2)
@@ -91,7 +91,7 @@ def _plush(rng: Rng, canvas: np.ndarray, outline: np.ndarray) -> None:
 
 
 def _fur(rng: Rng, canvas: np.ndarray, outline: np.ndarray) -> None:
-    """Strands that leave the outline, more or less combed."""
+    """Strands that leave the outline, combed to varying degrees."""
     starts, outward = _roots(rng, outline, rng.choice([0.01, 0.03, 0.08]))
     comb = rng.normal(0, 0.6, 2)
     length = rng.uniform(10, 70) * SUPERSAMPLING

@@ -20,7 +20,7 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def studio_scenes(rng: Rng, folders: list[Path]) -> Scene:
-    """One rendering of any folder, seen by the same camera as the composites are."""
+    """One rendering from any of the folders, through the same camera as the composites."""
     pairs = [pair for folder in folders for pair in _pairs(folder)]
     picture, truth = pairs[rng.integers(len(pairs))]
     rgb = cv2.imread(str(picture), cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32)

@@ -1,8 +1,7 @@
 """Make the tiles: `python -m training.refiner.tiles --data DATA --run runs/refiner --scenes 500`.
 
-Scenes are made one by one, each from its own seed, so that an interrupted making resumes where it stopped. Each
-gives up to PER_SCENE tiles along what is undecided, stored as uint8: the picture, the guided matte, the coarse one, the
-truth.
+Each scene has its own seed, so an interrupted run resumes where it stopped. A scene gives up to PER_SCENE tiles along
+undecided pixels, stored as uint8: the picture, the guided matte, the coarse matte, the truth.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from training.refiner.scenes import Scene, make_scene
 from training.refiner.shapes import Rng
 from training.refiner.studio import studio_scenes
 
-TILE_PX = 96  # what is learned from: the middle of a tile
-HALO_PX = 24  # what the network sees around it
+TILE_PX = 96  # side of the trained part: the middle of a tile
+HALO_PX = 24  # margin that the network sees around it
 SIDE_PX = TILE_PX + 2 * HALO_PX
 PER_SCENE = 16
 SIDES = (256, 320, 384, 512)
 SIDE_SHARES = (0.15, 0.5, 0.25, 0.1)
-WRONG_SHARE = 0.03  # a tile in which the coarse matte is sure and wrong on more than this teaches nothing about edges
+WRONG_SHARE = 0.03  # above this share of decided but wrong pixels, a tile teaches nothing about edges
 
 
 def tiles_of(rng: Rng, scene: Scene, coarse: np.ndarray) -> np.ndarray:
-    """Up to PER_SCENE tiles, uint8 (n, SIDE_PX, SIDE_PX, 6), those with most that is undecided more likely."""
+    """Up to PER_SCENE tiles, uint8 (n, SIDE_PX, SIDE_PX, 6); tiles with more undecided pixels are more likely."""
     soft = enlarge(coarse, size_of(scene.truth))
     guided = refine(Picture(scene.rgb), coarse)
     layers = np.dstack([scene.rgb, *(np.rint(255 * m).astype(np.uint8) for m in (guided, soft, scene.truth))])
@@ -65,7 +64,7 @@ def tiles_of(rng: Rng, scene: Scene, coarse: np.ndarray) -> np.ndarray:
 
 
 def seeded_scene(seed: int, index: int, material: Material, studio: list[Path]) -> tuple[Rng, Scene]:
-    """The scene of a number; every third one is rendered, where there are renderings."""
+    """The scene of a number; every third one is rendered, if there are renderings."""
     rng = np.random.default_rng([seed, index])
     if studio and index % 3 == 2:
         return rng, studio_scenes(rng, studio)
@@ -73,7 +72,7 @@ def seeded_scene(seed: int, index: int, material: Material, studio: list[Path]) 
 
 
 def make(folder: Path, count: int, material: Material, studio: list[Path], network: Network, *, seed: int = 1) -> None:
-    """Write folder/NNNNN.npy, one file a scene, those that are not there yet."""
+    """Write the missing files among folder/NNNNN.npy, one per scene."""
     folder.mkdir(parents=True, exist_ok=True)
     own = made = 0
     started = time.perf_counter()

@@ -29,7 +29,7 @@ def layers_of(tiles: np.ndarray) -> Tensor:
 
 
 def augmented(layers: Tensor, config: dict[str, Any], generator: torch.Generator) -> Tensor:
-    """Mirror and turn the batch; of each tile shift the colours, and by chance exchange layers."""
+    """Mirror and rotate the batch; shift each tile's colours, and randomly exchange layers."""
     count = len(layers)
 
     def uniform(*shape: int) -> Tensor:
@@ -60,7 +60,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("config", type=Path)
     parser.add_argument("--run", type=Path, required=True, help="folder with tiles/")
     parser.add_argument("--name", default="edges", help="folder of the checkpoint, within the run's")
-    parser.add_argument("--steps", type=int, default=3600, help="length of the run, the steps done so far included")
+    parser.add_argument("--steps", type=int, default=3600, help="length of the run, including the steps done so far")
     parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights this run starts from")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""The files that scenes draw on: scans, scenery, floors and light probes, unpacked once from DATA's zips."""
+"""Asset files for scenes: scans, scenery, floors and light probes, unpacked once from DATA's zips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ZIPS = ("models-00.zip", "backgrounds-00.zip")
-# Scans with holes, ragged walls or fused neighbours, by eye on a sheet of all 78.
+# Scans with holes, ragged walls or merged neighbours, found by eye on a sheet of all 78.
 BROKEN = frozenset(
     {
         "022_windex_bottle",
@@ -20,13 +20,13 @@ BROKEN = frozenset(
         "073-f_lego_duplo",
     }
 )
-# clic2025 is left out: most of its photos show people, and a person behind a product would be wrongly background.
+# Without clic2025: most of its photos show people, and a person behind a product would wrongly count as background.
 SCENERY = ("budgie", "elementary", "popos")
 
 
 @dataclass(frozen=True)
 class Assets:
-    """Sorted paths, so that a pick in 0..1 means the same file on every machine."""
+    """Sorted paths, so that a pick in 0..1 gives the same file on every machine."""
 
     scans: tuple[Path, ...]
     scenery: tuple[Path, ...]
@@ -35,12 +35,12 @@ class Assets:
 
 
 def choose(paths: tuple[Path, ...], pick: float) -> Path:
-    """The path at a share in [0, 1) of the list."""
+    """The path at a position in [0, 1) of the list."""
     return paths[int(pick * len(paths))]
 
 
 def unpack(data: Path, folder: Path) -> Assets:
-    """Unpack DATA's zips into a folder unless they are there, and list them."""
+    """Unpack DATA's zips into a folder unless they are there already, and list them."""
     for name in ZIPS:
         done = folder / f"{name}.done"
         if not done.exists():

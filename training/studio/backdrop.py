@@ -1,4 +1,4 @@
-"""What is behind and below the products: paper, floors, table tops, walls and scenery."""
+"""The background and the floor: paper, floors, table tops, walls and scenery."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def put_up(backdrop: Backdrop, assets: Assets, centre: np.ndarray, radius: float
 
 
 def _paper(backdrop: Backdrop, radius: float) -> Material:
-    """One colour, or a gradient from bottom to top; glossy when asked for."""
+    """One colour, or a gradient from bottom to top; optionally glossy."""
     s = Surface()
     height = s.node("SeparateXYZ", 2, Vector=s.node("TexCoord", "Object"))
     share = s.between(height, 0.0, 5 * radius)
@@ -40,7 +40,7 @@ def _paper(backdrop: Backdrop, radius: float) -> Material:
 
 
 def _sweep(backdrop: Backdrop, radius: float, far: float, *, hung: bool) -> None:
-    """Paper that runs along the floor and curves up; for what hangs, the wall part alone counts."""
+    """Paper that runs along the floor and curves up; for a hanging product only the wall part."""
     bend = radius * 1.5
     floor = -4 * radius if hung else 0.0
     turn = np.linspace(0, math.pi / 2, 16)
@@ -51,7 +51,7 @@ def _sweep(backdrop: Backdrop, radius: float, far: float, *, hung: bool) -> None
 
 
 def _ground(backdrop: Backdrop, assets: Assets, radius: float, pick: float) -> Material:
-    """A photographed floor, or a made-up surface."""
+    """A photographed floor, or a synthetic surface."""
     chance = random.Random(int(pick * 1e9))
     if chance.random() < 0.3:
         return any_solid(chance)
@@ -63,7 +63,7 @@ def _ground(backdrop: Backdrop, assets: Assets, radius: float, pick: float) -> M
 
 
 def _floor(backdrop: Backdrop, assets: Assets, radius: float, *, slab: bool) -> None:
-    """A floor without an end, or a table top: round or straight-edged."""
+    """An endless floor, or a table top: round or straight-edged."""
     material = _ground(backdrop, assets, radius, backdrop.floor_pick)
     chance = random.Random(int(backdrop.wall_pick * 1e9))
     if not slab:
@@ -95,7 +95,7 @@ def _wall(backdrop: Backdrop, assets: Assets, centre: np.ndarray, radius: float,
 
 
 def _scenery(backdrop: Backdrop, assets: Assets, centre: np.ndarray, radius: float) -> None:
-    """A photo far behind, blurred as a lens would blur it, glowing so that no shadow falls on it."""
+    """A photo far behind, blurred as by a lens, and emissive, so that no shadow falls on it."""
     chance = random.Random(int(backdrop.wall_pick * 1e9))
     with Image.open(choose(assets.scenery, backdrop.wall_pick)) as photo:
         small = photo.convert("RGB").resize((768, 512)).filter(ImageFilter.GaussianBlur(chance.choice((0, 2, 6, 14))))

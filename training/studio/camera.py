@@ -1,4 +1,4 @@
-"""The camera: as far off as the framing asks, off centre by lens shift, as open as the blur asks."""
+"""The camera: the framing sets its distance, lens shift moves it off centre, and the blur sets its aperture."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SENSOR_MM = 36.0
 
 
 def point_camera(lens: Lens, points: np.ndarray, centre: np.ndarray, radius: float, chance: random.Random) -> None:
-    """Look at the products from the front, as far off as the framing asks; the lens shift puts them off centre."""
+    """Look at the products from the front, at the framing's distance; the lens shift moves them off centre."""
     data = bpy.data.cameras.new("camera")
     data.lens, data.sensor_width, data.clip_start, data.clip_end = lens.focal_mm, SENSOR_MM, 0.01, 1000
     body = link("camera", data)
     bpy.context.scene.camera = body
     e, a = math.radians(lens.elevation_degrees), chance.gauss(0, 0.12)
     way = Vector((math.sin(a) * math.cos(e), -math.cos(a) * math.cos(e), math.sin(e)))
-    frame = np.array([min(1, lens.aspect), min(1, 1 / lens.aspect)])  # of the long side, which the sensor's width spans
+    frame = np.array([min(1, lens.aspect), min(1, 1 / lens.aspect)])  # of the long side, equal to the sensor's width
     distance = max(1.6 * radius, 2 * radius * lens.focal_mm / SENSOR_MM)
     for _ in range(5):
         low, high = _extent(body, Vector(centre) + way * distance, centre, points)
@@ -37,7 +37,7 @@ def point_camera(lens: Lens, points: np.ndarray, centre: np.ndarray, radius: flo
 
 
 def _extent(body: Thing, place: Vector, centre: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stand at a place and look at the centre: where the points then lie, (low, high) of (x, y) in frame widths."""
+    """The points' extent, (low, high) of (x, y) in frame widths, seen from a place towards the centre."""
     body.location = place
     aim(body, centre)
     bpy.context.view_layer.update()
@@ -48,7 +48,7 @@ def _extent(body: Thing, place: Vector, centre: np.ndarray, points: np.ndarray) 
 
 
 def _open_up(dof: bpy.types.CameraDOFSettings, lens: Lens, distance: float, radius: float) -> None:
-    """Choose the aperture for the blur asked for, one radius behind the focus (thin lens, a unit as a metre)."""
+    """Choose the aperture for the requested blur, one radius behind the focus (thin lens, one unit as one metre)."""
     focus = max(distance - 0.4 * radius, 0.5 * distance)
     focal = lens.focal_mm / 1000
     circle = lens.blur * SENSOR_MM / 1000

@@ -12,9 +12,9 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 def develop(light: np.ndarray, matte: np.ndarray, film: Film, backdrop: Backdrop, seed: int) -> np.ndarray:
     """Develop `light` (H, W, 3), linear float32, to sRGB uint8.
 
-    Shops expose for a white background, so that is the anchor where there is one; else the brightest tenth of the
-    product and of the whole. Grain comes last, and the same on product and background: a network would learn the
-    difference.
+    Shops expose for a white background, so a white background is the anchor. Otherwise the brightest tenth of the
+    product and of the whole picture is. Grain comes last, and is the same on product and background: a network would
+    learn any difference.
     """
     grey = np.nan_to_num(light, nan=0.0, posinf=50.0).clip(0, 50) @ LUMINANCE
     gain = film.exposure * _gain(grey, matte, backdrop)
@@ -29,7 +29,7 @@ def develop(light: np.ndarray, matte: np.ndarray, film: Film, backdrop: Backdrop
 
 
 def _gain(grey: np.ndarray, matte: np.ndarray, backdrop: Backdrop) -> float:
-    """Bring a white background to 1 but burn no white product out before it; or the highlights that matter to 0.8."""
+    """The gain that brings a white background to 1 without clipping a white product, or the main highlights to 0.8."""
     behind, front = grey[matte < 0.05], grey[matte > 0.95]
     if backdrop.kind in {"flat", "sweep"} and min(backdrop.colour) > 0.8 and behind.size:
         product = float(np.percentile(front, 60)) if front.size else 0.0
@@ -39,7 +39,7 @@ def _gain(grey: np.ndarray, matte: np.ndarray, backdrop: Backdrop) -> float:
 
 
 def _shoulder(light: np.ndarray) -> np.ndarray:
-    """Identity below 0.7, then rolling off to 1 at about 1.6, as films and phones do."""
+    """Identity below 0.7, then rolling off to 1 at about 1.6, like film and phones."""
     over = np.maximum(light - 0.7, 0)
     return np.where(light > 0.7, 0.7 + 0.3 * (1 - np.exp(-over / 0.3)), light)
 

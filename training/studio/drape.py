@@ -1,4 +1,4 @@
-"""Cloth that hangs and falls: position-based dynamics on a grid, in NumPy. No Blender."""
+"""Cloth that hangs and falls: position-based dynamics on a grid, in NumPy, without Blender."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Neighbours to hold at their distance: threads, diagonals, and every second thread against sharp folds.
+# Neighbours whose distance is kept: threads, diagonals, and every second thread against sharp folds.
 LINKS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.6), (1, -1, 0.6), (0, 2, 0.25), (2, 0, 0.25))
 
 
 @dataclass(frozen=True)
 class Support:
-    """What cloth meets: a floor at a height, and an upright cylinder with a round rim, (radius, top)."""
+    """Obstacles for cloth: a floor at a height, and an upright cylinder with a round rim, (radius, top)."""
 
     floor: float | None = None
     drum: tuple[float, float] | None = None
@@ -23,7 +23,7 @@ def settle(
 ) -> np.ndarray:
     """Let cloth fall for some steps.
 
-    `points` (R, C, 3) float; `pinned` (R, C) bool stays where it is. Lengths are those of `points`.
+    `points` (R, C, 3) float; points where `pinned` (R, C) bool is True do not move. Lengths are those of `points`.
     Source: Müller et al., Position Based Dynamics, 2007 (Jacobi form, four sweeps a step).
     """
     now, before = points.copy(), points.copy()
@@ -50,7 +50,7 @@ def _behind(points: np.ndarray, dr: int, dc: int) -> np.ndarray:
 
 
 def _pull(points: np.ndarray, lengths: list[np.ndarray]) -> np.ndarray:
-    """The mean of what each link asks of each point."""
+    """The mean correction of each point over its links."""
     shift = np.zeros_like(points)
     for (dr, dc, stiff), rest in zip(LINKS, lengths, strict=True):
         apart = _ahead(points, dr, dc) - _behind(points, dr, dc)
@@ -70,7 +70,7 @@ def _keep_out(points: np.ndarray, before: np.ndarray, support: Support) -> None:
         points[..., 2] = np.where(up, top, points[..., 2])
         out = (inside & ~up)[..., None]
         points[..., :2] = np.where(out, points[..., :2] * (radius / np.maximum(away, 1e-6))[..., None], points[..., :2])
-        before[up] = points[up]  # friction holds what lies on top
+        before[up] = points[up]  # friction holds points on top
     if support.floor is not None:
         low = points[..., 2] < support.floor
         points[..., 2] = np.maximum(points[..., 2], support.floor)

@@ -1,4 +1,4 @@
-"""Light: a probe or even light all round, and softboxes."""
+"""Light: an environment probe or uniform light, and softboxes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from training.studio.surfaces import linear
 
 
 def surround(scene: Scene, assets: Assets) -> None:
-    """Light from all round: a probe brought to the mean radiance asked for, or even light.
+    """Environment light: a probe scaled to the requested mean radiance, or uniform light.
 
-    On a flat backdrop the camera, and glass, see its colour instead.
+    With a flat backdrop, the camera and glass see the backdrop's colour instead.
     """
     light, backdrop = scene.light, scene.backdrop
     world = bpy.data.worlds.new("world")
@@ -36,7 +36,7 @@ def surround(scene: Scene, assets: Assets) -> None:
         probe.pixels.foreach_get(pixels)
         mean = float(np.minimum(pixels.reshape(-1, 4)[:, :3].mean(1), 20).mean())
         if backdrop.kind != "room":
-            probe.scale(512, 256)  # nobody sees it: a quarter of the cost of its importance map
+            probe.scale(512, 256)  # the probe is invisible: its importance map costs a quarter
         texture = tree.nodes.new("ShaderNodeTexEnvironment")
         texture.image = probe
         turned = tree.nodes.new("ShaderNodeMapping")

@@ -1,4 +1,4 @@
-"""What a scene will be, drawn from its seed alone: the same seed is the same plan, with or without Blender."""
+"""The plan of a scene, drawn from its seed alone: the same seed gives the same plan, with or without Blender."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 VAL_SEEDS = 1_000_000  # scenes from this seed on are studio-val: never trained on
 
-# What real masks lack gets the larger shares; "set" is two to five products of other classes.
+# Classes that real masks lack get the larger shares; "set" is two to five products of other classes.
 SHARES = {
     "scan": 0.11,
     "vessel": 0.08,
@@ -27,9 +27,9 @@ SHARES = {
 CLASSES = tuple(SHARES)
 SET_KINDS = ("scan", "vessel", "glass", "metal", "cup", "pack")
 BACKDROPS = {"flat": 0.12, "sweep": 0.40, "table": 0.30, "room": 0.18}
-SAME_COLOUR_SHARE = 0.40  # of the scenes before a single colour: a fifth of all is white on white or its like
+SAME_COLOUR_SHARE = 0.40  # of the scenes before a single colour: a fifth of all scenes is white on white or similar
 
-# How each class is presented, with weights. What hangs has no floor under it.
+# Poses of each class, with weights. Hanging products have no floor.
 POSES = {
     "cloth": {"hang": 0.45, "lay": 0.35, "stand": 0.20},
     "chain": {"hang": 0.25, "lay": 0.75},
@@ -45,7 +45,7 @@ Colour = tuple[float, float, float]  # sRGB in 0..1
 
 @dataclass(frozen=True)
 class Item:
-    """One product: its builder, the seed of its shape, how it is presented, and a colour it must take, if any."""
+    """One product: its builder, the seed of its shape, its pose, and a required colour, if any."""
 
     kind: str
     seed: int
@@ -55,7 +55,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Backdrop:
-    """What is behind and below. `pick` values in 0..1 choose a file among those there are."""
+    """The background and the floor. `pick` values in 0..1 choose a file from those available."""
 
     kind: str
     colour: Colour
@@ -81,7 +81,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Lens:
-    """Framing: `fill` is the product's share of the frame, `offset` its place in what is left, in -1..1."""
+    """Framing: `fill` is the product's share of the frame, `offset` its place in the remaining space, in -1..1."""
 
     aspect: float
     focal_mm: float
@@ -93,7 +93,7 @@ class Lens:
 
 @dataclass(frozen=True)
 class Film:
-    """What happens between light and file: brightness of the anchor, white balance, contrast, grain, JPEG quality."""
+    """Steps from light to file: brightness of the anchor, white balance, contrast, grain, JPEG quality."""
 
     exposure: float
     balance: tuple[float, float]  # gains of red and blue
@@ -104,7 +104,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Scene:
-    """The whole plan. `same` says that the products have the colour of what is behind them."""
+    """The whole plan. `same` says that the products have the colour of their background."""
 
     seed: int
     name: str
@@ -117,7 +117,7 @@ class Scene:
 
     @property
     def stem(self) -> str:
-        """The file name that this scene is kept under."""
+        """The scene's file name without suffix."""
         return f"{self.name}-{self.seed:07d}"
 
 
@@ -146,12 +146,12 @@ def plan(seed: int) -> Scene:
 
 
 def pick(chance: random.Random, shares: dict[str, float]) -> str:
-    """Draw a key by its weight."""
+    """Draw a key with its weight."""
     return chance.choices(list(shares), list(shares.values()))[0]
 
 
 def paint(chance: random.Random) -> Colour:
-    """A colour that goods have: a fifth white, an eighth black, the rest grey, earthen, pastel or strong."""
+    """A typical product colour: a fifth white, an eighth black, the rest grey, earthen, pastel or strong."""
     how = pick(chance, {"white": 0.20, "black": 0.12, "grey": 0.10, "earth": 0.15, "pastel": 0.15, "strong": 0.28})
     if how in {"white", "black", "grey"}:
         low, high = {"white": (0.86, 0.97), "black": (0.03, 0.14), "grey": (0.25, 0.75)}[how]

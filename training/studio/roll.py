@@ -1,4 +1,4 @@
-"""The folder that a run fills: pairs of files that are whole or absent, and a line about each scene."""
+"""The output folder of a run: pairs of files, written atomically, and a line about each scene."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from training.studio.plan import VAL_SEEDS, Scene, plan
 
-COVER = (0.01, 0.85)  # a scene whose product covers less or more of the frame is not kept
+COVER = (0.01, 0.85)  # scenes outside this range of the product's share of the frame are not kept
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Roll:
     folder: Path
 
     def done(self) -> set[str]:
-        """Stems that need no more work: kept, or found to be unusable. Failures are tried again."""
+        """Stems that are finished: kept, or found unusable. Failures are tried again."""
         log = self.folder / "scenes.jsonl"
         if not log.exists():
             return set()
         lines = log.read_text().splitlines()
-        rows = (json.loads(line) for line in lines if line.endswith("}"))  # a run may have been cut within a line
+        rows = (json.loads(line) for line in lines if line.endswith("}"))  # a killed run may leave half a line
         return {row["stem"] for row in rows if "error" not in row}
 
     def keep(self, scene: Scene, photo: np.ndarray, matte: np.ndarray) -> None:
@@ -48,7 +48,7 @@ class Roll:
 
 
 def _write(image: Image.Image, path: Path, **options: object) -> None:
-    """Write beside, then rename: a file with its final name is whole."""
+    """Write to a temporary file, then rename: a file with its final name is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}")
     image.save(beside, path.suffix[1:].replace("jpg", "jpeg"), **options)
@@ -61,10 +61,10 @@ def usable(matte: np.ndarray) -> bool:
 
 
 def wanted(seeds: Iterable[int], classes: frozenset[str], *, val: bool, done: set[str]) -> Iterator[Scene]:
-    """The scenes still to take. `val` moves the seeds to the held-out range; without it that range is refused."""
+    """The scenes still to render. `val` moves the seeds to the held-out range; without it that range is rejected."""
     for seed in seeds:
         scene = plan(seed + VAL_SEEDS if val else seed)
         if not val and seed >= VAL_SEEDS:
-            raise ValueError(f"seed {seed} is held out: ask for it with val")
+            raise ValueError(f"seed {seed} is held out: use val")
         if (not classes or scene.name in classes) and scene.stem not in done:
             yield scene

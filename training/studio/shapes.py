@@ -1,4 +1,4 @@
-"""Meshes and curves for the products, which are about one unit tall. Coarse: the pictures are small."""
+"""Meshes and curves for the products, which are about one unit tall. They are coarse, since the pictures are small."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Thing = bpy.types.Object
 
 
 def link(name: str, data: bpy.types.ID | None) -> Thing:
-    """Make an object of mesh, curve, light or camera data."""
+    """Make an object from mesh, curve, light or camera data."""
     thing = bpy.data.objects.new(name, data)
     bpy.context.collection.objects.link(thing)
     return thing
@@ -42,7 +42,7 @@ def grid(rows: int, columns: int, *, closed: bool = False) -> np.ndarray:
 
 
 def lathe(outline: Sequence[Sequence[float]], material: Material | None, *, sides: int = 72) -> Thing:
-    """Turn an outline of (radius, height), listed outside first from the bottom up, about the z axis."""
+    """Rotate an outline of (radius, height), outside first from the bottom up, about the z axis."""
     outline = np.maximum(np.asarray(outline, float), (1e-4, -1e9))
     angles = np.arange(sides) * 2 * math.pi / sides
     radius, height = outline[:, :1], outline[:, 1:]
@@ -88,7 +88,7 @@ def _cap(thing: Thing, rings: tuple[range, range]) -> None:
 def wire(
     paths: Sequence[Sequence], radius: float, material: Material | None, *, closed: bool = False, sides: int = 2
 ) -> Thing:
-    """Round wire along each of the paths, all one object; 4 + 2 * `sides` corners."""
+    """Round wire along each of the paths, as one object; 4 + 2 * `sides` corners."""
     curve = bpy.data.curves.new("wire", "CURVE")
     curve.dimensions, curve.bevel_depth, curve.bevel_resolution, curve.use_fill_caps = "3D", radius, sides, True
     for path in paths:
@@ -103,7 +103,7 @@ def wire(
 
 
 def ring(radius: float, height: float = 0.0, *, count: int = 48, squash: float = 1.0) -> np.ndarray:
-    """Points (count, 3) of a level circle; closed by whoever draws it."""
+    """Points (count, 3) of a level circle; the caller closes it."""
     angles = np.arange(count) * 2 * math.pi / count
     return np.stack([radius * np.cos(angles), squash * radius * np.sin(angles), np.full(count, height)], -1)
 
@@ -135,7 +135,7 @@ def ball(radius: Sequence[float], at: Sequence[float], material: Material | None
 
 
 def smooth(points: Sequence[Sequence[float]], steps: int = 8) -> np.ndarray:
-    """Thread a Catmull-Rom curve through points of any dimension."""
+    """A Catmull-Rom curve through points of any dimension."""
     points = np.asarray(points, float)
     ends = np.concatenate([points[:1], points, points[-1:]])
     t = (np.arange(steps) / steps)[:, None]
@@ -147,13 +147,13 @@ def smooth(points: Sequence[Sequence[float]], steps: int = 8) -> np.ndarray:
 
 
 def place(things: Sequence[Thing], matrix: Matrix) -> None:
-    """Move things as one, in world space."""
+    """Move objects together, in world space."""
     for thing in things:
         thing.matrix_world = matrix @ thing.matrix_basis
 
 
 def cloud(things: Sequence[Thing]) -> np.ndarray:
-    """Points (N, 3) on the things, in world space, with modifiers and bevels applied."""
+    """Points (N, 3) on the objects, in world space, with modifiers and bevels applied."""
     bpy.context.view_layer.update()
     graph = bpy.context.evaluated_depsgraph_get()
     parts = []
@@ -172,7 +172,7 @@ def cloud(things: Sequence[Thing]) -> np.ndarray:
 
 
 def _outwards(data: bpy.types.Mesh, world: np.ndarray) -> np.ndarray:
-    """Unit normals (N, 3) in world space; hair is as long in the world as it says, whatever its object's scale."""
+    """Unit normals (N, 3) in world space: hair lengths are world lengths, independent of the object's scale."""
     normals = np.empty(3 * len(data.vertices), np.float32)
     data.vertex_normals.foreach_get("vector", normals)
     turned = normals.reshape(-1, 3) @ np.linalg.inv(world[:3, :3])
@@ -180,5 +180,5 @@ def _outwards(data: bpy.types.Mesh, world: np.ndarray) -> np.ndarray:
 
 
 def aim(thing: Thing, point: Sequence[float]) -> None:
-    """Turn a camera or a lamp, which look along -z, towards a point."""
+    """Rotate a camera or a lamp, which look along -z, towards a point."""
     thing.rotation_euler = (Vector(point) - thing.location).to_track_quat("-Z", "Y").to_euler()

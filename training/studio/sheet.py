@@ -1,4 +1,4 @@
-"""A contact sheet of a roll, a row for each class: each photo beside its matte."""
+"""A contact sheet of a roll, with a row for each class: each photo next to its matte."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--columns", type=int, default=5)
-    parser.add_argument("--start", type=int, default=0, help="pairs of each class to pass over")
+    parser.add_argument("--start", type=int, default=0, help="pairs of each class to skip")
     parser.add_argument("--classes", default="", metavar="A,B")
     options = parser.parse_args()
     chosen = frozenset(filter(None, options.classes.split(",")))

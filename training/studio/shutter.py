@@ -1,4 +1,4 @@
-"""Take a scene twice: how much of each pixel is product, then the light in linear values."""
+"""Render a scene twice: the product's coverage of each pixel, then the light in linear values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.studio.shapes import Thing
 
 
 def load(size: tuple[int, int], threads: int) -> None:
-    """Set the renderer up for pictures of `size` (width, height)."""
+    """Set up the renderer for pictures of `size` (width, height)."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.render.resolution_x, scene.render.resolution_y = size
@@ -21,7 +21,7 @@ def load(size: tuple[int, int], threads: int) -> None:
     scene.render.image_settings.exr_codec = "NONE"
     scene.render.hair_type = "STRIP"
     cycles = scene.cycles
-    cycles.seed, cycles.use_light_tree = 7, False  # a handful of lamps: the tree costs a fifth of the time
+    cycles.seed, cycles.use_light_tree = 7, False  # with so few lamps the tree costs a fifth of the time
     cycles.use_adaptive_sampling = True
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 7, 1, 3
     cycles.transmission_bounces, cycles.transparent_max_bounces = 7, 6
@@ -31,7 +31,7 @@ def load(size: tuple[int, int], threads: int) -> None:
 
 
 def coverage(product: list[Thing], samples: int) -> np.ndarray:
-    """The matte (H, W) float32 in [0, 1]: everything else is a hole, and glass is as solid as steel."""
+    """The matte (H, W) float32 in [0, 1]: everything but the product is a hole, and glass counts as opaque."""
     scene, cycles = bpy.context.scene, bpy.context.scene.cycles
     mine = set(product)
     for thing in scene.objects:
@@ -64,7 +64,7 @@ def light(samples: int) -> np.ndarray:
 def _white() -> bpy.types.Material:
     material = bpy.data.materials.new("white")
     material.use_nodes = True
-    material.cycles.emission_sampling = "NONE"  # or every surface joins the lamps
+    material.cycles.emission_sampling = "NONE"  # otherwise every surface counts as a lamp
     glow = material.node_tree.nodes.new("ShaderNodeEmission")
     material.node_tree.links.new(glow.outputs[0], material.node_tree.nodes["Material Output"].inputs["Surface"])
     return material

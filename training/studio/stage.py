@@ -1,4 +1,4 @@
-"""Set up a plan: the products, what is behind and below them, the lights and the camera."""
+"""Build a plan: the products, the background and the floor, the lights and the camera."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.studio.shapes import Thing, cloud, place
 
 
 def build(scene: Scene, assets: Assets) -> list[Thing]:
-    """Build everything of a plan into an empty Blender file, and return the parts of the products."""
+    """Build all parts of a plan in an empty Blender file, and return the parts of the products."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     chance = random.Random(scene.seed + 1)
     product = _arrange(scene, assets, chance)
@@ -39,7 +39,7 @@ def build(scene: Scene, assets: Assets) -> list[Thing]:
 
 
 def _arrange(scene: Scene, assets: Assets, chance: random.Random) -> list[Thing]:
-    """Stand the products on z = 0, turned by chance; those of a set beside each other, none through another."""
+    """Stand the products on z = 0, rotated at random; those of a set next to each other without overlap."""
     product: list[Thing] = []
     taken: list[tuple[float, float, float]] = []
     for item in scene.items:
@@ -64,14 +64,14 @@ def _stood(item: Item, assets: Assets, size: float, chance: random.Random) -> li
 
 
 def _move(parts: list[Thing], matrix: Matrix) -> None:
-    """Move things that have been placed before."""
+    """Move objects that already have a place."""
     for part in parts:
         part.matrix_world = matrix @ part.matrix_world
     bpy.context.view_layer.update()
 
 
 def _free_spot(taken: list[tuple[float, float, float]], reach: float, chance: random.Random) -> tuple[float, float]:
-    """The first spot, going outwards in random directions, that touches nobody's circle."""
+    """The first free spot, going outwards in random directions, that touches no other circle."""
     if not taken:
         return (0.0, 0.0)
     for step in range(400):
@@ -83,7 +83,7 @@ def _free_spot(taken: list[tuple[float, float, float]], reach: float, chance: ra
 
 
 def _distractors(backdrop: Backdrop, assets: Assets, centre: np.ndarray, radius: float, chance: random.Random) -> None:
-    """Things far behind, out of focus: part of the picture, not of the product."""
+    """Objects far behind, out of focus: part of the picture, not of the product."""
     for _ in range(backdrop.distractors):
         item = Item(chance.choice(("vessel", "pack", "scan", "furniture")), chance.getrandbits(32), "stand")
         parts = _stood(item, assets, radius * chance.uniform(0.6, 1.6), chance)

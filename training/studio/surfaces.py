@@ -1,4 +1,4 @@
-"""Materials, each a little uneven, because evenness gives a render away; of one or two noises, because they cost."""
+"""Materials. Each is slightly uneven, because evenness reveals a render, with one or two noises, which cost time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Surface:
         self.output = self.tree.nodes["Material Output"]
 
     def node(self, kind: str, out: int | str = 0, settings: dict | None = None, **inputs: object) -> Socket:
-        """Add a node; inputs are sockets or values, underscores standing for spaces, `_3` for input number 3."""
+        """Add a node; inputs are sockets or values. Underscores in names mean spaces, `_3` means input number 3."""
         node = self.tree.nodes.new(f"ShaderNode{kind}")
         for name, value in (settings or {}).items():
             setattr(node, name, value)
@@ -47,7 +47,7 @@ class Surface:
                 socket.default_value = linear(value) if socket.type == "RGBA" else value
 
     def finish(self, colour: object, rough: object = 0.5, normal: Socket | None = None) -> Material:
-        """Close as a dielectric: a diffuse base under a reflection that grows at grazing angles, or diffuse alone.
+        """Finish as a dielectric: a diffuse base under a reflection that grows at grazing angles, or diffuse alone.
 
         The principled shader would cost twice as much for the whole picture.
         """
@@ -59,7 +59,7 @@ class Surface:
         return self.close(self.node("MixShader", _0=self.node("Fresnel", IOR=1.45, **bent), _1=base, _2=gloss))
 
     def close(self, shader: Socket) -> Material:
-        """Plug a shader into the output and return the material."""
+        """Connect a shader to the output and return the material."""
         self.tree.links.new(shader, self.output.inputs["Surface"])
         return self.material
 
@@ -79,11 +79,11 @@ class Surface:
         return self.node("Mix", 2, {"data_type": "RGBA", "blend_type": how}, _0=share, _6=first, _7=second)
 
     def bump(self, height: Socket, depth: float) -> Socket:
-        """Tilt the normal as relief of `depth` units would."""
+        """Tilt the normal like a relief of `depth` units."""
         return self.node("Bump", Height=height, Distance=depth)
 
     def picture(self, image: bpy.types.Image, *, scale: float | None = None) -> Socket:
-        """An image on the UVs or, with `scale` repeats a unit, on object space from above, mirrored at its edges."""
+        """An image on the UVs. With `scale` repeats per unit: on object space from above, mirrored at its edges."""
         settings = {"image": image, "extension": "MIRROR" if scale else "EXTEND"}
         if scale is None:
             return self.node("TexImage", 0, settings)
@@ -92,7 +92,7 @@ class Surface:
 
 
 def image(pixels: np.ndarray) -> bpy.types.Image:
-    """Hand uint8 RGB (H, W, 3), top row first, to Blender."""
+    """Pass uint8 RGB (H, W, 3), top row first, to Blender."""
     height, width = pixels.shape[:2]
     made = bpy.data.images.new("print", width, height)
     rgba = np.ones((height, width, 4), np.float32)
@@ -150,7 +150,7 @@ def metal(chance: random.Random, tone: Colour | None = None) -> Material:
 
 
 def glass(colour: Colour = (1, 1, 1), rough: float = 0.0) -> Material:
-    """Glass that lets light through to the shadow, which caustics would have to do at a hundred times the cost."""
+    """Glass that lets light through to its shadow; caustics would do this at a hundred times the cost."""
     s = Surface()
     clear = s.node("BsdfGlass", Color=colour, Roughness=rough, IOR=1.45)
     through = s.node("BsdfTransparent", Color=shade(colour, 0.9))
@@ -188,5 +188,5 @@ def printed(pixels: np.ndarray, *, rough: float = 0.4, foil: bool = False) -> Ma
 
 
 def any_solid(chance: random.Random, tone: Colour | None = None) -> Material:
-    """A surface for things that may be made of anything opaque."""
+    """A surface for objects of any opaque material."""
     return chance.choices((solid, speckled, metal), (0.6, 0.25, 0.15))[0](chance, tone)

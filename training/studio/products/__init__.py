@@ -1,1 +1,1 @@
-"""What the studio photographs. A builder makes one product, about a unit tall, round the z axis, as loose parts."""
+"""The studio's products. A builder makes one product, about one unit tall, round the z axis, as loose parts."""

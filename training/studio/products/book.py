@@ -1,4 +1,4 @@
-"""The builder of each class but "set", which is made of the others."""
+"""The builder of each class except "set", which combines the others."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def cable(order: Order) -> list[Thing]:
 
 
 def _coil(chance: random.Random, order: Order) -> list[Thing]:
-    """Loops that wander, and two ends that lead away."""
+    """Wandering loops, with two ends that lead away."""
     turns, thick = chance.uniform(1.5, 5), chance.uniform(0.008, 0.022)
     t = np.linspace(0, 1, 260)
     angle = 2 * math.pi * turns * t

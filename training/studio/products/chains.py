@@ -1,4 +1,4 @@
-"""Chains and jewellery: links, beads, pendants and rings, lying or worn by nobody."""
+"""Chains and jewellery: links, beads, pendants and rings, lying or hanging."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chain(order: Order) -> list[Thing]:
 
 
 def _hanging(chance: random.Random) -> np.ndarray:
-    """A catenary between two points, open behind, as on a neck."""
+    """A catenary between two points, open at the back, as on a neck."""
     x = np.linspace(-1, 1, 120)
     drop, wide = chance.uniform(0.5, 1.0), chance.uniform(0.2, 0.4)
     return np.column_stack(
@@ -51,7 +51,7 @@ def _lying(chance: random.Random) -> np.ndarray:
 
 
 def _along(path: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points every `step` of length, and directions."""
+    """Points at every `step` of length, and directions."""
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     at = np.arange(0, length[-1], step)[:400]
     points = np.column_stack([np.interp(at, length, axis) for axis in path.T])
@@ -60,7 +60,7 @@ def _along(path: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _links(path: np.ndarray, size: float, material: Material) -> list[Thing]:
-    """Links that share one mesh, every second one turned by a right angle."""
+    """Links that share one mesh, every second one rotated by a right angle."""
     oval = ring(size, squash=0.62, count=20)
     first = wire([oval], size * 0.2, material, closed=True, sides=1)
     parts = []

@@ -46,7 +46,7 @@ def _sheet(points: np.ndarray, material: Material, *, keep: np.ndarray | None = 
 
 
 def _trim(thing: Thing) -> None:
-    """Drop the points that the cut left over and take the steps out of its edge."""
+    """Remove the points left over by the cut, and smooth the steps in its edge."""
     work = bmesh.new()
     work.from_mesh(thing.data)
     bmesh.ops.delete(work, geom=[v for v in work.verts if not v.link_faces], context="VERTS")
@@ -78,13 +78,13 @@ def _hung(order: Order) -> list[Thing]:
     at = [round(t * (COLUMNS - 1)) for t in np.linspace(0, 1, pegs)]
     pinned[0, at] = True
     start = flat.copy()
-    start[..., 0] *= chance.uniform(0.7, 0.95)  # closer pegs than cloth: the slack makes the folds
+    start[..., 0] *= chance.uniform(0.7, 0.95)  # the pegs are closer than the cloth is wide: the slack makes the folds
     start[..., 1] += 0.03 * np.sin(u * chance.uniform(20, 50))
     return [_sheet(_relax(flat, start, pinned, Support(), 90), fabric(chance, order.tone))]
 
 
 def _relax(flat: np.ndarray, start: np.ndarray, pinned: np.ndarray, support: Support, steps: int) -> np.ndarray:
-    """Settle from a start whose lengths are longer than they should be: those of a pinched grid, scaled back."""
+    """Settle from a start with too large lengths: those of a pinched grid, scaled back."""
     stretch = np.abs(flat[0, -1, 0] - flat[0, 0, 0]) / np.abs(start[0, -1, 0] - start[0, 0, 0])
     wavy = start.copy()
     wavy[..., 1] *= stretch
@@ -121,7 +121,7 @@ def _shirt(order: Order) -> list[Thing]:
 
 
 def _flat(parts: list[Thing], order: Order, chance: random.Random) -> list[Thing]:
-    """Lay things that were made upright on their backs."""
+    """Lay upright parts on their backs."""
     if order.pose == "lay":
         for part in parts:
             part.rotation_euler = (-math.pi / 2, 0, 0)
@@ -130,7 +130,7 @@ def _flat(parts: list[Thing], order: Order, chance: random.Random) -> list[Thing
 
 
 def _spread(order: Order) -> list[Thing]:
-    """A towel or mat laid out, not quite flat, edges not quite straight, perhaps with fringes."""
+    """A towel or mat laid out, slightly uneven, with slightly curved edges, perhaps with fringes."""
     chance = order.chance
     wide, tall = chance.uniform(0.4, 1.0), chance.uniform(0.6, 1.1)
     v, u = np.meshgrid(np.linspace(-0.5, 0.5, ROWS), np.linspace(-0.5, 0.5, COLUMNS), indexing="ij")
@@ -152,7 +152,7 @@ def _spread(order: Order) -> list[Thing]:
 
 
 def _crumpled(order: Order) -> list[Thing]:
-    """A cloth that has been let fall on a low drum and slid off."""
+    """A cloth dropped on a low drum, from which it slid off."""
     chance = order.chance
     return [_fallen(chance, 0.9, (0.16, 0.10), fabric(chance, order.tone), hang=0.6)]
 
@@ -198,7 +198,7 @@ def _folded(order: Order) -> list[Thing]:
 
 
 def _bag(order: Order) -> list[Thing]:
-    """A tote bag with two handles, whose loops are open."""
+    """A tote bag with two handles; the loops are open."""
     chance = order.chance
     wide, tall = chance.uniform(0.5, 0.8), chance.uniform(0.5, 0.75)
     material = fabric(chance, order.tone) if chance.random() < 0.6 else solid(chance, order.tone)

@@ -23,7 +23,7 @@ def _frame(order: Order) -> Material:
 
 
 def _legs(chance: random.Random, corners: list[tuple[float, float]], top: float, material: Material) -> list[Thing]:
-    """Legs that splay and taper, with rails between them now and then."""
+    """Legs that splay and taper, sometimes with rails between them."""
     splay, thick = chance.uniform(1.0, 1.35), chance.uniform(0.009, 0.024)
     round_legs = chance.random() < 0.6
     parts = []
@@ -146,7 +146,7 @@ def _lamp(order: Order) -> list[Thing]:
 
 
 def _shelf(order: Order) -> list[Thing]:
-    """Boards in an open frame: what is seen through it is background."""
+    """Boards in an open frame: the background shows through."""
     chance, frame = order.chance, _frame(order)
     x, y, tall, thin = (
         chance.uniform(0.2, 0.4),

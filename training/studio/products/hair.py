@@ -1,4 +1,4 @@
-"""Things with pile: plush toys, pompoms, brushes, brooms, fur rugs and tassels."""
+"""Objects with pile: plush toys, pompoms, brushes, brooms, fur rugs and tassels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.studio.surfaces import Surface, metal, shade, solid, speckled
 
 
 def furry(order: Order) -> list[Thing]:
-    """One thing with hair."""
+    """One object with hair."""
     return order.chance.choice((_plush, _plush, _pompom, _brush, _brush, _tassel, _rug))(order)
 
 
@@ -27,7 +27,7 @@ def _coat(colour: Colour) -> Material:
 
 
 def _pile(thing: Thing, order: Order, length: float, count: int, *, straight: bool = False) -> Thing:
-    """Grow hair: `count` parents with ten children each, clumped and curled unless straight."""
+    """Grow hair: `count` parents with ten children each, clumped and curled unless `straight`."""
     chance = order.chance
     system = thing.modifiers.new("pile", "PARTICLE_SYSTEM").particle_system
     system.seed = chance.randrange(1000)
@@ -48,7 +48,7 @@ def _pile(thing: Thing, order: Order, length: float, count: int, *, straight: bo
 
 
 def _plush(order: Order) -> list[Thing]:
-    """A bear or a rabbit, sitting, of ellipsoids."""
+    """A sitting bear or rabbit, made of ellipsoids."""
     chance = order.chance
     colour = order.tone or paint(chance)
     coat, patch = _coat(colour), _coat(shade(colour, 1.25))
@@ -75,7 +75,7 @@ def _plush(order: Order) -> list[Thing]:
 
 
 def _pompom(order: Order) -> list[Thing]:
-    """A furry ball, with a loop to hang it by."""
+    """A furry ball, with a hanging loop."""
     chance = order.chance
     body = ball((0.3, 0.3, chance.uniform(0.2, 0.32)), (0, 0, 0.35), _coat(order.tone or paint(chance)), rings=16)
     _pile(body, order, chance.uniform(0.06, 0.22), 2200)
@@ -104,7 +104,7 @@ def _brush(order: Order) -> list[Thing]:
 
 
 def _cut(thing: Thing, cuts: int) -> None:
-    """Divide a box so that hair spreads over it, and keep only its top."""
+    """Subdivide a box so that hair spreads over it, and keep only its top."""
     work = bmesh.new()
     work.from_mesh(thing.data)
     work.faces.ensure_lookup_table()
@@ -115,7 +115,7 @@ def _cut(thing: Thing, cuts: int) -> None:
 
 
 def _tassel(order: Order) -> list[Thing]:
-    """A tassel, wig or mop: sparse strands that spring from a knob and hang."""
+    """A tassel, wig or mop: sparse strands that hang from a knob."""
     chance = order.chance
     strand = _coat(order.tone or paint(chance))
     wide, length = chance.uniform(0.05, 0.16), chance.uniform(0.5, 0.85)

@@ -1,4 +1,4 @@
-"""What a builder is asked for."""
+"""The input of a builder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.studio.plan import Colour, Item
 
 @dataclass(frozen=True)
 class Order:
-    """An item with the chance that its seed gives: all that a builder may depend on."""
+    """An item with the random generator of its seed: a builder may depend on nothing else."""
 
     chance: random.Random
     pose: str

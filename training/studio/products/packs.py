@@ -21,7 +21,7 @@ def pack(order: Order) -> list[Thing]:
 
 
 def label(chance: random.Random, aspect: float, base: Colour | None = None) -> np.ndarray:
-    """A print, uint8 RGB (H, W, 3) : a ground, shapes, a name in large type and lines of small."""
+    """A print, uint8 RGB (H, W, 3): a ground, shapes, a name in large type and lines of small type."""
     width = 320
     height = max(64, round(width / aspect))
     ground = base or paint(chance)
@@ -50,7 +50,7 @@ def _word(chance: random.Random) -> str:
 
 
 def _shapes(chance: random.Random, draw: ImageDraw.ImageDraw, size: tuple[int, int], inks: list[Colour]) -> None:
-    """Bars, discs, stripes: what a designer fills a panel with."""
+    """Bars, discs, stripes: typical decoration of a panel."""
     width, height = size
     how = chance.choice(("bars", "discs", "stripes", "none", "band"))
     for number in range({"bars": 3, "discs": 8, "stripes": 12, "none": 0, "band": 1}[how]):
@@ -123,7 +123,7 @@ def _tube(order: Order) -> list[Thing]:
 
 
 def _stack(order: Order) -> list[Thing]:
-    """One to five books or boxes on each other, each turned a little."""
+    """A stack of one to five books or boxes, each slightly rotated."""
     chance = order.chance
     parts, height = [], 0.0
     for _ in range(chance.randint(1, 5)):

@@ -1,4 +1,4 @@
-"""Turned things: bottles, jars, vases, pots, glasses and cups with their handles."""
+"""Turned objects: bottles, jars, vases, pots, glasses and cups with their handles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.studio.products.packs import label
 from training.studio.shapes import Material, Thing, ball, lathe, loft, place, smooth
 from training.studio.surfaces import any_solid, glass, metal, printed, solid
 
-# Outer outlines as (radius, height) from the foot to the lip, before chance bends them.
+# Outer outlines as (radius, height) from the foot to the lip, before random bending.
 BOTTLE = (
     (0.17, 0.0),
     (0.19, 0.02),
@@ -49,7 +49,7 @@ TEACUP = ((0.14, 0.0), (0.15, 0.03), (0.28, 0.15), (0.36, 0.36))
 
 
 def outline(chance: random.Random, form: tuple, *, bend: float = 0.12) -> np.ndarray:
-    """A form bent by chance and threaded with a curve: radii by up to `bend`, and the whole wider or slimmer."""
+    """A form bent at random and smoothed to a curve: radii by up to `bend`, and the whole wider or slimmer."""
     points = np.asarray(form)
     wide = chance.uniform(0.8, 1.25)
     radii = points[:, 0] * wide * [1 + chance.uniform(-bend, bend) for _ in points]
@@ -57,7 +57,7 @@ def outline(chance: random.Random, form: tuple, *, bend: float = 0.12) -> np.nda
 
 
 def hollow(outer: np.ndarray, wall: float) -> np.ndarray:
-    """Add the inside: down from the lip to a floor one wall above the foot."""
+    """Add the inside: from the lip down to a floor one wall above the foot."""
     inner = outer[::-1] - [wall, 0]
     inner = inner[inner[:, 1] > 1.5 * wall]
     inner[:, 0] = np.maximum(inner[:, 0], 0.004)
@@ -74,7 +74,7 @@ def vessel(order: Order) -> list[Thing]:
 
 
 def metalware(order: Order) -> list[Thing]:
-    """A polished vase, pot, bowl, flask, cup or cutlery-smooth ball: the room is in its surface."""
+    """A polished vase, pot, bowl, flask, cup or smooth ball that reflects the room."""
     chance = order.chance
     form = chance.choice((VASE, POT, BOWL, FLASK, BOTTLE, TUMBLER, GOBLET))
     steel = metal(chance, order.tone if chance.random() < 0.5 else None)

@@ -1,4 +1,4 @@
-"""Wirework: baskets, bins, racks, whisks, cages, spectacles and wheels. What is between the wires is background."""
+"""Wirework: baskets, bins, racks, whisks, cages, spectacles and wheels. The gaps between the wires are background."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _rack(chance: random.Random, material: Material) -> list[Thing]:
 
 
 def _whisk(chance: random.Random, material: Material) -> list[Thing]:
-    """Loops of wire in a handle, lying or standing on its end."""
+    """Loops of wire in a handle, lying or upright."""
     loops, wide = chance.randint(4, 7), chance.uniform(0.10, 0.16)
     t = np.linspace(0, 1, 32)
     paths = []
