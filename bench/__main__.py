@@ -1,4 +1,4 @@
-"""`python -m bench`: all tables. Run it on an idle machine."""
+"""`python -m bench`: prints all tables. Run it on an idle machine."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`python -m bench.install`: the first minute of a new user, from the wheel to a cutout; needs uv and the registry.
+"""`python -m bench.install`: measures the first minute of a new user, from wheel to cutout. Needs uv and the registry.
 
-Each kind of installation gets an environment of its own. Its size is without compiled files. The time of an import and
-of a process is the processor's, the median of several, once Python has compiled everything; the first cutout is the
-clock's, from a command that has never run.
+Each kind of installation gets its own environment. Its size excludes compiled files. Imports and processes are measured
+in processor time, as the median of several runs after Python has compiled everything. The first cutout is measured in
+wall time, from a command that has never run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _IMPORT = "from packshot import Options, Result, remove"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wheel", type=Path, help="a wheel that was built already; by default one of this checkout")
+    parser.add_argument("--wheel", type=Path, help="an existing wheel; by default one built from this checkout")
     parser.add_argument("--kind", action="append", help=f"by default {' and '.join(KINDS)}")
     parser.add_argument("--repeats", type=int, default=9)
     asked = parser.parse_args()

@@ -1,8 +1,8 @@
-"""How many photos become main images that Amazon takes, with repairs and without: `python -m bench.listings FOLDER`.
+"""Counts photos that become main images by Amazon's rules, with and without repairs: `python -m bench.listings FOLDER`.
 
-The written files are measured here with Pillow and numpy alone, by Amazon's rules as they stand on its pages: nothing
-of packshot's own rules is used. What no pixel of a picture tells, that the photo itself cuts the product, is taken from
-where the product lies in the photo.
+The written files are measured with Pillow and numpy alone, against the rules on Amazon's pages, without any of
+packshot's own rules. Pixels cannot show whether the photo itself cuts the product off. The product's place in the photo
+decides this.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RINGING_PX = 33  # the window of pixels that a JPEG's edge may colour
 
 
 def faults(result: packshot.Result) -> Iterator[str]:
-    """Why Amazon would refuse a picture; nothing where it would not."""
+    """The reasons why Amazon would reject a picture; empty if it would accept it."""
     picture = Image.open(io.BytesIO(result.data))
     if picture.format not in {"JPEG", "PNG", "TIFF", "GIF"} or getattr(picture, "n_frames", 1) > 1:
         yield "format"
@@ -51,7 +51,7 @@ def faults(result: packshot.Result) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.listings", description=__doc__)
     parser.add_argument("folder", type=Path, help="photos")
-    parser.add_argument("--out", type=Path, help="where the pictures go, to be looked at")
+    parser.add_argument("--out", type=Path, help="folder for the pictures, for a visual check")
     asked = parser.parse_args()
     photos = sorted(path for path in asked.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     ready, reasons = Counter[bool](), Counter[str]()

@@ -1,7 +1,7 @@
-"""`python -m bench.memory`: bytes for each pixel that a photo takes at most, for the kinds of work that take most.
+"""`python -m bench.memory`: peak bytes per pixel of a photo, for the kinds of work that need most.
 
-Linux only: the peak is the kernel's, of the whole process, over what it held before. Each kind has its own process.
-`Job.memory_bytes` estimates by these figures, and the service shares memory by that estimate.
+Linux only: the peak is the kernel's, for the whole process, above its memory before. Each kind has its own process.
+`Job.memory_bytes` uses these figures for its estimates, and the service allots memory by these estimates.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def product() -> UInt8:
 
 
 def kinds() -> dict[str, tuple[bool, dict[str, object]]]:
-    """By a name: whether the photo is a veil, half transparent all over, and the options."""
+    """By name: whether the photo is a veil (half transparent everywhere), and the options."""
     frame = {"canvas": f"{WIDTH}x{HEIGHT}"}
     picture = codecs.encode(product(), format="jpeg")
     half = codecs.encode(np.full((16, 16), 192, np.uint8), format="png")

@@ -1,15 +1,15 @@
-"""`python -m bench.page`: the page under the hands of a shop owner with twenty photos, or with a hundred in the list.
+"""`python -m bench.page`: measures the web page in use, with twenty photos or with a hundred in the list.
 
-A real Chromium drives the page of a service that is started for it. Without --hundred: twenty photos, a marketplace,
-another one, a light gray ground, a shadow, download all. For each step: clicks, key presses, seconds from the act until
-every card is settled, requests that ask for pictures, bytes sent and received, credits. A file dialog counts as two
-clicks, a menu as two, a colour as one click and its seven characters.
+A real Chromium drives the page of a service started for this. Without --hundred, the session has twenty photos, a
+marketplace, another one, a light gray ground, a shadow, download all. For each step it counts clicks, key presses,
+seconds until every card is settled, requests for pictures, bytes sent and received, and credits. A file dialog counts
+as two clicks, a menu as two, a colour as one click and its seven characters.
 
-With --hundred: the memory of the tab, and the frames while the whole list scrolls, before there is a result and when
-all are there.
+With --hundred it measures the memory of the tab, and the frames while the whole list scrolls: before there is a result,
+and with all results.
 
---source measures the page of another checkout with this script, for a comparison. Photos come from a folder, again and
-again under other names; each file is another one by its bytes, so that no cache of the service knows it.
+--source measures the page of another checkout with this script, for a comparison. Photos come from a folder and are
+reused under other names; each file has different bytes, so that no cache of the service knows it.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ EXAMPLES = ROOT / "examples"
 CHROMIUM = "/usr/bin/chromium"
 PICTURES = "**/v1/packshots*"
 QUIET_S = 1.5
-"""So long nothing happens when all is settled; the page waits up to 0.5 s before it acts on a changed setting."""
+"""Seconds without activity that count as settled; the page waits up to 0.5 s before it acts on a changed setting."""
 PATIENCE_S = 600.0
 GRAY = "#f2f2f2"
 LATE_MS = 33.4
-"""A frame later than that was missed at 30 a second."""
+"""A later frame was missed at 30 frames a second."""
 _WATCH = """() => {
     globalThis.lastBusy = Date.now();
     const busy = () => document.querySelector(".card progress:not([hidden])");
@@ -95,7 +95,7 @@ class Look:
 
 @dataclass
 class Traffic:
-    """Counts requests that ask for pictures, and what goes over the wire with them and with what they link to."""
+    """Counts requests for pictures, and the bytes of these requests and of their links."""
 
     requests: int = 0
     sent_bytes: int = 0
@@ -113,7 +113,7 @@ class Traffic:
         network.on("Network.loadingFinished", self._received)
 
     def _begin(self, request: Request) -> None:
-        # Of the account and the like the page looks at the status alone: such requests never finish.
+        # The page reads only the status of account requests and similar ones, which therefore never finish.
         if request.resource_type not in {"xhr", "fetch"} or not (
             "/v1/packshots" in request.url or "/results/" in request.url
         ):
@@ -127,7 +127,7 @@ class Traffic:
             self.in_flight.remove(request)
             self.last_s = time.time()
 
-    # As the browser's network says, since a form with files has no body that a script could measure.
+    # Sizes come from the browser's network layer, since a script cannot measure the body of a form with files.
     def _sent(self, said: dict[str, dict[str, str]]) -> None:
         sizes = [value for name, value in said["headers"].items() if name.lower() == "content-length"]
         self.sent_bytes += sum(int(size) for size in sizes)
@@ -137,12 +137,12 @@ class Traffic:
 
 
 def is_for_a_picture(request: Request) -> bool:
-    """Whether the service is asked to make a picture."""
+    """Whether the request asks the service to make a picture."""
     return request.method == "POST" and "/v1/packshots" in request.url
 
 
 class Visit:
-    """The page in a tab, its steps measured. key: of the service at `address`."""
+    """The page in a tab, with its measured steps. key: of the service at `address`."""
 
     def __init__(self, page: Page, address: str, key: str) -> None:
         self.page, self.address, self.key = page, address, key
@@ -151,14 +151,14 @@ class Visit:
         page.set_default_timeout(1000 * PATIENCE_S)
 
     def open(self) -> None:
-        """Load the page with the key, as by the link that packshot prints."""
+        """Load the page with the key, like the link that packshot prints."""
         self.traffic.follow(self.page)
         self.page.goto(f"{self.address}/#key={self.key}")
         self.page.locator("input[name=preset][value=amazon]").wait_for(state="attached")
         self.page.evaluate(_WATCH)
 
     def step(self, name: str, act: Callable[[], object], *, clicks: int, keys: int = 0) -> Step:
-        """Do it, and wait until every card is settled and nothing is on its way."""
+        """Do the step, and wait until every card is settled and no request is in flight."""
         traffic = self.traffic
         before = traffic.requests, traffic.sent_bytes, traffic.received_bytes, self.credits
         step = Step(name, clicks, keys)
@@ -176,7 +176,7 @@ class Visit:
         return step
 
     def settle(self) -> None:
-        """Return when nothing has happened for a while."""
+        """Return after a period without activity."""
         ends = time.time() + PATIENCE_S
         quiet_since = time.time()
         while time.time() - max(quiet_since, self.traffic.last_s) < QUIET_S:
@@ -184,7 +184,7 @@ class Visit:
             if self.traffic.in_flight or self.page.evaluate("() => isBusy()"):
                 quiet_since = time.time()
             if time.time() > ends:
-                raise TimeoutError(f"After {PATIENCE_S:.0f} s the page is not done: {self.tally}")
+                raise TimeoutError(f"The page is not done after {PATIENCE_S:.0f} s: {self.tally}")
 
     @property
     def tally(self) -> str:
@@ -192,12 +192,12 @@ class Visit:
 
     @property
     def credits(self) -> int:
-        """Left on the key."""
+        """Credits left on the key."""
         account = httpx.get(f"{self.address}/v1/account", headers={"Authorization": f"Bearer {self.key}"})
         return int(account.raise_for_status().json()["credits"])
 
     def choose(self, name: str, value: str) -> None:
-        """Click a pill: its words, since the button itself is not to be seen."""
+        """Click a pill by its label, since the input itself is hidden."""
         self.page.locator(f"label:has(input[name={name}][value={value}])").click()
 
     def choose_colour(self, colour: str) -> None:
@@ -218,7 +218,7 @@ class Visit:
 
 
 def twenty(visit: Visit, photos: Sequence[Path]) -> list[Step]:
-    """The session of a shop owner. Twenty is how many photos one has; any number will do."""
+    """A shop owner's session. The name stands for the usual number of photos; any number works."""
     visit.step(f"{len(photos)} photos", lambda: visit.page.set_input_files("#pick", photos), clicks=2)
     visit.step("ready for Amazon", lambda: visit.choose("preset", "amazon"), clicks=1)
     visit.step("ready for eBay, too", lambda: visit.choose("preset", "ebay"), clicks=1)
@@ -230,7 +230,7 @@ def twenty(visit: Visit, photos: Sequence[Path]) -> list[Step]:
 
 
 def hundred(visit: Visit, photos: Sequence[Path], profile: Path) -> list[Look]:
-    """The list with many photos: while no result is there, since requests are held back, and when all are."""
+    """The list with many photos: first without results, since requests are held back, then with all results."""
     held: list[Route] = []
 
     is_open = False
@@ -244,7 +244,7 @@ def hundred(visit: Visit, photos: Sequence[Path], profile: Path) -> list[Look]:
     visit.page.route(PICTURES, hold)
     visit.page.set_input_files("#pick", photos)
     visit.page.locator(".card").nth(len(photos) - 1).wait_for(state="attached")
-    visit.page.wait_for_timeout(1000 * QUIET_S + 50 * len(photos))  # the small pictures are drawn
+    visit.page.wait_for_timeout(1000 * QUIET_S + 50 * len(photos))  # time to draw the small pictures
     looks = [look(visit.page, profile, "no result is there")]
     is_open = True
     for route in held:
@@ -255,7 +255,7 @@ def hundred(visit: Visit, photos: Sequence[Path], profile: Path) -> list[Look]:
 
 
 def look(page: Page, profile: Path, moment: str) -> Look:
-    """Scroll down and up again, then count the memory."""
+    """Scroll down and up again, then measure the memory."""
     frames = scroll(page)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
@@ -275,7 +275,7 @@ def look(page: Page, profile: Path, moment: str) -> Look:
 
 
 def processes_of(profile: Path) -> dict[int, str]:
-    """The processes of the browser with this profile, and their command lines."""
+    """The processes of the browser with this profile, with their command lines."""
     commands, parents = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -290,7 +290,7 @@ def processes_of(profile: Path) -> dict[int, str]:
 
 
 def resident_mb(process: int) -> float:
-    """Of a process, pages that it shares with others included; 0 for one that has ended."""
+    """Resident memory of a process, including shared pages; 0 if it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -299,7 +299,7 @@ def resident_mb(process: int) -> float:
 
 
 def scroll(page: Page, px_a_second: int = 4000) -> Frames:
-    """The times between frames while a finger goes through the whole list, down and up."""
+    """The times between frames while a swipe scrolls the whole list, down and up."""
     page.evaluate(_TO_TOP)
     page.wait_for_timeout(300)
     height = page.evaluate("() => document.documentElement.scrollHeight - innerHeight")
@@ -328,7 +328,7 @@ def frames_of(at_ms: Sequence[float]) -> Frames:
 
 
 def photos_from(folder: Path, count: int, target: Path) -> list[Path]:
-    """So many JPEG files in `target`, made from a folder's in turn; each is another one by its bytes."""
+    """`count` JPEG files in `target`, made from a folder's files in turn; each has different bytes."""
     sources = sorted(folder.glob("*.jp*g"))
     if not sources:
         raise SystemExit(f"{folder} holds no JPEG file.")
@@ -344,7 +344,7 @@ def photos_from(folder: Path, count: int, target: Path) -> list[Path]:
 
 @contextmanager
 def chromium(profile: Path, width: int = 1440, height: int = 900) -> Iterator[Page]:
-    """A tab of a browser with its profile on the disk, as people have it: what the page keeps goes there."""
+    """A tab of a browser with its profile on disk, as users have it: the page's stored data goes there."""
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile,
@@ -360,7 +360,7 @@ def chromium(profile: Path, width: int = 1440, height: int = 900) -> Iterator[Pa
 
 
 def table(steps: Sequence[Step]) -> str:
-    """As Markdown, with the sum."""
+    """The steps as Markdown, with their sum."""
     total = Step("**all**", *(sum(getattr(each, name) for each in steps) for name in list(asdict(steps[0]))[1:]))
     rows = ["| step | clicks | keys | s | requests | MB sent | MB received | credits |", "|---|" + "---:|" * 7]
     for each in [*steps, total]:
@@ -371,7 +371,7 @@ def table(steps: Sequence[Step]) -> str:
 
 
 def looks_table(looks: Sequence[Look]) -> str:
-    """As Markdown, a column for each look."""
+    """The looks as Markdown, one column for each."""
     rows = {
         "cards": [str(each.cards) for each in looks],
         "nodes of the document": [str(each.nodes) for each in looks],
@@ -419,10 +419,10 @@ def _options() -> argparse.Namespace:
         "--hundred", action="store_true", help="memory and frames of a long list instead of the session"
     )
     parser.add_argument("--photos", type=Path, default=EXAMPLES, help="a folder of JPEG files")
-    parser.add_argument("--count", type=int, help="of photos; by default 20, and 100 with --hundred")
-    parser.add_argument("--size", type=int, nargs=2, default=(1440, 900), metavar=("W", "H"), help="of the window, px")
-    parser.add_argument("--source", type=Path, help="another checkout, whose service and page are measured")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--count", type=int, help="number of photos; by default 20, and 100 with --hundred")
+    parser.add_argument("--size", type=int, nargs=2, default=(1440, 900), metavar=("W", "H"), help="window size, px")
+    parser.add_argument("--source", type=Path, help="another checkout, to measure its service and page")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""The photos that the benchmarks work on: of examples/, at the sizes of the tables."""
+"""The benchmarks' photos: from examples/, at the sizes of the tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXAMPLES = ("bottle", "mug", "stool" + ON_WHITE)  # a narrow transition region, 
 
 
 def photo(name: str, side_px: int) -> bytes:
-    """A square JPEG from the middle of an example, enlarged, with the grain that enlarging took away."""
+    """A square JPEG from the middle of an example, enlarged, with the lost grain added again."""
     rgb: UInt8 = codecs.decode((FOLDER / f"{name.removesuffix(ON_WHITE)}.jpg").read_bytes()).rgb
     if name.endswith(ON_WHITE):
         truth = codecs.decode((FOLDER / "truth" / f"{name.removesuffix(ON_WHITE)}.png").read_bytes()).rgb

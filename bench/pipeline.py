@@ -1,4 +1,4 @@
-"""The pipeline stage by stage, with the network alone and the codec-only floor beside it in the same run."""
+"""The pipeline stage by stage, next to the network alone and the codec-only floor, in the same run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stopwatch:
     laps: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, laps_ms: Mapping[str, float]) -> None:
-        """Add what one run took; a stage that it did not need took nothing."""
+        """Add the times of one run; a skipped stage counts as zero."""
         for stage in PIPELINE:
             self.laps.setdefault(stage.name, []).append(laps_ms.get(stage.name, 0.0))
 
@@ -37,7 +37,7 @@ class Stopwatch:
 
 
 def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
-    """A cutout by the pipeline, its stages noted."""
+    """A cutout by the pipeline; records its stages."""
     work = Work(CUTOUT, network)
     work.job = make_job(data, CUTOUT)
     watch.note(follow(PIPELINE, work).laps_ms)
@@ -45,7 +45,7 @@ def staged(data: bytes, network: Network, watch: Stopwatch) -> bytes:
 
 
 def codec_floor_ms(data: bytes, repeats: int) -> float:
-    """Decoding the photo and encoding its own cutout, nothing between: what no line can go below."""
+    """Decoding the photo and encoding its cutout, without other work: the lower limit of any pipeline."""
     result = codecs.decode(remove(data).data)
     assert result.alpha is not None  # noqa: S101 - a cutout has one
     return median_ms(lambda: (codecs.decode(data), codecs.encode(result.rgb, result.alpha, format="png")), repeats)
@@ -61,7 +61,7 @@ def median_ms(work: Callable[[], object], repeats: int) -> float:
 
 
 def photos_a_second(data: bytes, network: Network, threads: int, repeats: int) -> float:
-    """Throughput of whole lines on a number of threads, one thread per photo."""
+    """Throughput of whole pipelines on a number of threads, one thread per photo."""
     with ThreadPoolExecutor(threads) as pool:
         started = time.perf_counter()
         list(pool.map(lambda _: remove(data, network=network), range(repeats * threads)))

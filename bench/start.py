@@ -35,7 +35,7 @@ print(json.dumps({'load_ms': 1000 * loaded, 'first_ms': 1000 * first, 'resting_m
 
 
 def command_ms(*command: str) -> float:
-    """Median wall time of a whole process, after one run that warms the disk's cache."""
+    """Median wall time of a whole process, after one run that warms the disk cache."""
     times = []
     for _ in range(REPEATS + 1):
         started = time.perf_counter()

@@ -1,13 +1,13 @@
-"""Packshots of all product pictures of a Shopify shop, written back in their places; `undo` brings the old ones.
+"""Makes packshots of a Shopify shop's product pictures and writes them back; `undo` restores the old pictures.
 
     export SHOPIFY_TOKEN=shpat_...
-    python examples/shopify.py run https://your-shop.myshopify.com            # makes them, and changes nothing there
+    python examples/shopify.py run https://your-shop.myshopify.com            # makes them, without changing the shop
     python examples/shopify.py run https://your-shop.myshopify.com --write
     python examples/shopify.py undo https://your-shop.myshopify.com --write
 
-The token is that of a custom app with the scopes read_products, read_files and write_files. The content of each picture
-is replaced (fileUpdate): its place, its alternative text and the variants that show it stay. So a picture keeps its
-format, and the old content is nowhere but in the folder of the journal: keep it. Videos and 3D models are not touched.
+The token belongs to a custom app with the scopes read_products, read_files and write_files. The content of each picture
+is replaced (fileUpdate); its place, its alternative text and its variants stay. So a picture keeps its format, and only
+the journal's folder has the old content: keep this folder. Videos and 3D models stay unchanged.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _STATUS = "query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on MediaImage { file
 
 
 class Shopify:
-    """A shop by Shopify's Admin API, GraphQL."""
+    """A shop through Shopify's Admin API, GraphQL."""
 
     replaces_content = True
 
@@ -71,11 +71,11 @@ class Shopify:
     def output_format(self, picture: Picture) -> str | None:
         suffix = PurePosixPath(urlsplit(picture.url).path).suffix.lower()
         if suffix not in _FORMATS:
-            raise ShopError(f"a file {suffix or 'without an ending'} keeps its format, and packshot does not write it")
+            raise ShopError(f"a file {suffix or 'without an ending'} keeps its format, which packshot does not write")
         return _FORMATS[suffix]
 
     def upload(self, picture: Picture, made: Made) -> str:
-        """To a place that Shopify names for it; the answer is its address there."""
+        """Upload to a place that Shopify assigns; returns the address there."""
         wanted = {
             "filename": made.file_name,
             "mimeType": made.media_type,
@@ -86,7 +86,7 @@ class Shopify:
         (target,) = self._do(_STAGE, "stagedUploadsCreate", input=[wanted])["stagedTargets"]
         fields = {each["name"]: each["value"] for each in target["parameters"]}
         file = {"file": (made.file_name, made.data, made.media_type)}
-        self._http.send("POST", target["url"], data=fields, files=file)  # without the token: it is another server
+        self._http.send("POST", target["url"], data=fields, files=file)  # without the token: this is another server
         address: str = target["resourceUrl"]
         return address
 
@@ -96,24 +96,24 @@ class Shopify:
 
     def restore(self, before: Product, originals: Mapping[str, Path]) -> None:
         pictures = [picture for picture in before.pictures if picture.id in originals]
-        # Shopify locks a file that it works on. One whose new content it could not take in is free.
+        # Shopify locks a file while it works on it. A file whose new content was rejected is not locked.
         self._wait_for([picture.id for picture in pictures], ends={"READY", "FAILED"})
         new = {picture.id: self.upload(picture, _original(originals[picture.id])) for picture in pictures}
         self.write(before, new)
 
     def discard(self, upload: str) -> None:
-        """Shopify forgets uploads that nothing uses."""
+        """Nothing to do: Shopify deletes unused uploads."""
 
     def _wait_for(self, ids: list[str], ends: frozenset[str] | set[str] = frozenset({"READY"})) -> None:
-        """Until Shopify works on none of them any more."""
+        """Wait until Shopify no longer works on any of them."""
         for _ in range(_POLLS):
             states = {each["fileStatus"] for each in self._ask(_STATUS, ids=ids)["nodes"] if each}
             if states <= ends:
                 return
             if states <= {"READY", "FAILED"}:
-                raise ShopError("Shopify could not take in a picture.")
+                raise ShopError("Shopify could not process a picture.")
             self._http.pause(_POLL_S)
-        raise ShopError("Shopify has not taken in a picture in time.")
+        raise ShopError("Shopify did not process a picture in time.")
 
     def _do(self, mutation: str, name: str, **variables: Any) -> Any:
         said = self._ask(mutation, **variables)[name]
@@ -122,7 +122,7 @@ class Shopify:
         return said
 
     def _ask(self, query: str, **variables: Any) -> Any:
-        """The data of an answer. Where the shop's points are used up, it is asked again once there are enough."""
+        """The data of a response. If the shop's points are used up, waits for enough points and sends again."""
         for _ in range(TRIES):
             headers = {"X-Shopify-Access-Token": self._token}
             body = {"query": query, "variables": variables}
@@ -137,7 +137,7 @@ class Shopify:
 
 
 def _points_after_s(said: Mapping[str, Any]) -> float:
-    """Seconds until a request's points are there."""
+    """Seconds until the shop has the points for a request."""
     cost = said.get("extensions", {}).get("cost")
     if cost is None:
         return 1.0
@@ -158,7 +158,7 @@ def _product(said: Mapping[str, Any]) -> Product:
 
 def main() -> None:
     parser = program.arguments(__doc__, preset="shopify")
-    parser.add_argument("--api-version", default=API, help="of the Admin API (default: %(default)s)")
+    parser.add_argument("--api-version", default=API, help="version of the Admin API (default: %(default)s)")
     given = parser.parse_args()
     token = os.environ["SHOPIFY_TOKEN"]
     program.main(given, lambda http: Shopify(http, given.address, token, given.api_version))

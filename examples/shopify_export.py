@@ -1,20 +1,19 @@
-"""Give every product of a Shopify shop square packshots: from its CSV export and its photos to a CSV to import.
+"""Square packshots for every product of a Shopify shop: from its CSV export and its photos to a CSV for the import.
 
     python examples/shopify_export.py products_export.csv photos/ packshots/ \\
         --address https://cdn.shopify.com/s/files/1/0123/4567/8901/files
 
-1. In the admin, Products > Export gives products_export.csv. Each picture stands in it as a URL, whose last part is the
-   name of a file: put the photos under these names into one folder (another ending, .png for .jpg, is fine).
+1. In the admin, Products > Export gives products_export.csv. It has each picture as a URL that ends in a file name: put
+   the photos under these names into one folder (another suffix, .png for .jpg, is fine).
 2. Run this. packshots/ then holds NAME-packshot.jpg for each photo, and products_import.csv.
-3. In the admin, Content > Files takes all the pictures at once. Copy the link of one of them: what comes before its
-   name is the --address. (Any public address will do: Shopify fetches the pictures from there while it imports.)
+3. In the admin, Content > Files takes all the pictures at once. Copy the link of one of them: the part before its name
+   is the --address. (Any public address works: Shopify fetches the pictures from there during the import.)
 4. Products > Import takes products_import.csv, with "Overwrite products with matching handles" ticked. Begin with a
    copy that has one product only.
 
-Every row and column of the export is kept and only the addresses of pictures change: Shopify takes a missing option
-column for a wish to delete variants. A product whose photo is missing or cannot be used keeps the picture that it has.
-Both namings of the columns are understood: Handle, Image Src, Variant Image, and since 2025 URL handle, Product image
-URL, Variant image URL.
+Every row and column of the export stays, and only the addresses of pictures change: Shopify treats a missing option
+column as a request to delete variants. A product keeps its picture if its photo is missing or unusable. Both sets of
+column names work: Handle, Image Src, Variant Image, and since 2025 URL handle, Product image URL, Variant image URL.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ VARIANT = ("Variant Image", "Variant image URL")
 
 @dataclass
 class Shop:
-    """The pictures of an export on their way: each is made once, however many rows show it."""
+    """The pictures of an export; each is made once, even if several rows show it."""
 
     photos: dict[str, Path]
     folder: Path
@@ -46,7 +45,7 @@ class Shop:
     trouble: list[str] = field(default_factory=list)
 
     def new_address(self, url: str) -> str:
-        """Where the packshot of the picture at `url` will be, or `url` itself when there is none."""
+        """The future address of the packshot of the picture at `url`, or `url` itself if there is none."""
         if url not in self.made:
             self.made[url] = self._make(url)
         return self.made[url]
@@ -62,9 +61,9 @@ class Shop:
         except packshot.PackshotError as error:
             self.trouble.append(f"{name}: {error}")
             return url
-        self.trouble += [f"{name}: look at it, the outline is not sure"] * result.review
+        self.trouble += [f"{name}: check it, the outline is uncertain"] * result.review
         self.trouble += [f"{name}: {note}" for note in result.notes]
-        # Another name than the photo's, and a plain one, so that Shopify has no reason to change it.
+        # A plain name that differs from the photo's, so that Shopify has no reason to change it.
         file = self.folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-packshot.jpg"
         result.save(file)
         return f"{self.address.rstrip('/')}/{file.name}"
@@ -81,7 +80,7 @@ def convert(rows: list[dict[str, str]], shop: Shop) -> None:
 
 
 def column(row: dict[str, str], names: tuple[str, ...]) -> str | None:
-    """The name that this export has for a column. Without handles or pictures it is no product export."""
+    """This export's name for a column. Exits if the CSV has no handles or pictures."""
     found = next((name for name in names if name in row), None)
     if found is None and names != VARIANT:
         sys.exit(f"The CSV has no column {' or '.join(names)}: is it an export of products?")
@@ -91,9 +90,9 @@ def column(row: dict[str, str], names: tuple[str, ...]) -> str | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", type=Path, help="the CSV that Shopify exported")
-    parser.add_argument("photos", type=Path, help="folder of photos, named as the export's pictures are")
+    parser.add_argument("photos", type=Path, help="folder of photos, named like the export's pictures")
     parser.add_argument("packshots", type=Path, help="folder for the packshots and products_import.csv")
-    parser.add_argument("--address", required=True, help="where the packshots will lie on the web")
+    parser.add_argument("--address", required=True, help="web address of the packshots' folder")
     parser.add_argument("--preset", default="shopify", help="or square, or any other (default: %(default)s)")
     given = parser.parse_args()
 

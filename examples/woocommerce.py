@@ -1,13 +1,13 @@
-"""Packshots of all pictures of a WooCommerce shop, written back in their places; `undo` brings the old ones.
+"""Makes packshots of a WooCommerce shop's pictures and writes them back; `undo` restores the old pictures.
 
     export WORDPRESS_USER=anna WORDPRESS_APP_PASSWORD="abcd efgh ijkl mnop qrst uvwx"
-    python examples/woocommerce.py run https://shop.example.com            # makes them, and changes nothing there
+    python examples/woocommerce.py run https://shop.example.com            # makes them, without changing the shop
     python examples/woocommerce.py run https://shop.example.com --write
     python examples/woocommerce.py undo https://shop.example.com --write
 
-The password is an application password of a shop manager: in WordPress under Users, Profile, Application Passwords.
+The password is a shop manager's application password: in WordPress under Users, Profile, Application Passwords.
 New pictures go into the media library, and products show them in the same order, with the same name and alternative
-text. The old ones stay in the library until you delete them. Pictures of variations are not touched.
+text. The old ones stay in the library until you delete them. Pictures of variations stay unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PAGE = 50
 
 
 class WooCommerce:
-    """A shop by WooCommerce's REST API (wc/v3) and WordPress's for media (wp/v2)."""
+    """A shop through WooCommerce's REST API (wc/v3) and WordPress's for media (wp/v2)."""
 
     replaces_content = False
 

@@ -1,1 +1,1 @@
-"""What the service carries: clients in processes of their own, one and two replicas, up to four times its capacity."""
+"""Load tests of the service: clients in separate processes, one and two replicas, up to four times the capacity."""

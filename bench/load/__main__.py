@@ -1,9 +1,9 @@
-"""`python -m bench.load`: capacity first, then open loop up to four times as much, one replica and two behind nginx.
+"""`python -m bench.load`: finds the capacity, then sends up to four times as much in an open loop.
 
-In the last phases the service has jobs to do beside the requests.
+It measures one replica, and two behind nginx. In the last phases the service also has jobs to do.
 
-Every 200 is checked: its result is downloaded at once and opened after the phase. The clients run in processes of their
-own; on the machine that also serves, the share of a processor that they take is in the table.
+Every 200 is checked: its result is downloaded at once and opened after the phase. The clients run in separate
+processes. They share the machine with the service, so the table shows their share of a processor.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ WEIGHTS = {"640": 0.5, "1200": 0.35, "2000": 0.15}
 OPEN = (0.7, 1.0, 2.0, 4.0)
 BESIDE_JOBS = (0.35, 0.7)
 _LOOPS = len(OPEN) + len(BESIDE_JOBS)
-# Parts of a service's time for each phase: one client, as many as are needed to keep the threads busy, the open loops.
+# Shares of a service's time per phase: one client, enough clients to keep all threads busy, the open loops.
 PARTS = (0.1, 0.2, *(0.7 / _LOOPS for _ in range(_LOOPS)))
 
 
 @dataclass(frozen=True)
 class Stand:
-    """What the phases of one service share."""
+    """Shared state of the phases of one service."""
 
     name: str
     traffic: Traffic
@@ -46,7 +46,7 @@ class Stand:
     processes: int
 
     def run(self, clients: str, traffic: Traffic) -> Phase:
-        """Clients in all processes at the same time, each with its share of the traffic."""
+        """Run the clients in all processes at the same time, each with its share of the traffic."""
         peak = _Peak(self.replicas)
         share = [
             replace(
@@ -71,7 +71,7 @@ class Stand:
 
 
 class _Peak(threading.Thread):
-    """The most memory that replicas had together, looked at twice a second."""
+    """The peak of the replicas' total memory, sampled twice a second."""
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         super().__init__(daemon=True)
@@ -91,7 +91,7 @@ class _Peak(threading.Thread):
 
 
 def measure(stand: Stand, seconds: float, workers: int) -> list[Phase]:
-    """One client; enough clients to find the capacity; then arrivals that do not wait, as shares of it."""
+    """Run one client, then enough clients to find the capacity, then open loops at multiples of it."""
     durations = [part * seconds for part in PARTS]
     phases = [
         stand.run(f"{count} in a closed loop", replace(stand.traffic, clients=count, seconds=duration))
@@ -105,7 +105,7 @@ def measure(stand: Stand, seconds: float, workers: int) -> list[Phase]:
     for times, duration in zip(BESIDE_JOBS, durations[2 + len(OPEN) :], strict=True):
         traffic = replace(stand.traffic, rate=times * capacity, seconds=duration)
         with jobs_beside(traffic, int(2 * capacity * duration)) as beside:
-            phase = stand.run(f"{times:g} x capacity, open, beside jobs", traffic)
+            phase = stand.run(f"{times:g} x capacity, open, with jobs", traffic)
         phases.append(replace(phase, beside=beside.photos))
         print(table(phases).splitlines()[-1], file=sys.stderr, flush=True)
     return phases
@@ -149,15 +149,17 @@ def _one_service(count: int, options: argparse.Namespace, files: Mapping[str, by
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.5, help="of load in all, without the starts")
-    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2], help="services to measure, by replicas")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker threads of a service in all")
+    parser.add_argument("--minutes", type=float, default=1.5, help="total minutes of load, without the starts")
+    parser.add_argument(
+        "--replicas", type=int, nargs="+", default=[1, 2], help="services to measure, as replica counts"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="total worker threads of a service")
     parser.add_argument("--queue", type=int, default=16, help="requests that may wait in each replica")
     parser.add_argument(
         "--inherit", action="store_true", help="keep the PACKSHOT_ variables: a database, Redis, a bucket"
     )
     parser.add_argument("--processes", type=int, default=1, help="processes of clients")
-    parser.add_argument("--json", type=Path, help="write the table's figures here too")
+    parser.add_argument("--json", type=Path, help="also write the table's figures to this file")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Clients in a process of their own, closed or open loop; every result is downloaded, and opened when all is over."""
+"""Clients in a separate process, closed or open loop; every result is downloaded, and opened after the run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one process of clients does.
+    """The work of one client process.
 
-    photos: file by size class. weights: how often each class is sent. clients: of a closed loop, each sends again when
-    it has its result. rate: of an open loop, requests a second that come whether or not the last ones were answered.
+    photos: file by size class. weights: relative frequency of each class. clients: of a closed loop; each sends again
+    after it has its result. rate: of an open loop, requests a second, sent without waiting for earlier responses.
     """
 
     address: str
@@ -40,7 +40,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One request. status: NO_ANSWER when the connection broke. took_s: from when it was due to its answer."""
+    """One request. status: NO_ANSWER if the connection broke. took_s: from the scheduled time to the response."""
 
     status: int
     took_s: float
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass
 class Drive:
-    """All requests of a traffic; busy: the share of one processor that the clients took."""
+    """All requests of a traffic; busy: the clients' share of one processor."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     wall_s: float = 0.0
@@ -60,7 +60,7 @@ class Drive:
 
 
 def drive(traffic: Traffic) -> Drive:
-    """Carry out a traffic, to the answer of its last request."""
+    """Send a traffic, and wait for the response of its last request."""
     began, cpu = time.monotonic(), time.process_time()
     done = asyncio.run(_closed(traffic) if traffic.clients else _open(traffic))
     wall_s = time.monotonic() - began
@@ -94,7 +94,7 @@ async def _closed(traffic: Traffic) -> list[Outcome]:
 
 
 async def _open(traffic: Traffic) -> list[Outcome]:
-    """Poisson arrivals. A request's time counts from when it was due: a client that lags hides no waiting."""
+    """Poisson arrivals. A request's time starts when it was due, so that a slow client hides no waiting."""
     chance, due, tasks = random.Random(traffic.seed), time.monotonic(), []
     ends = due + traffic.seconds
     async with _http(traffic) as http:
@@ -120,12 +120,12 @@ async def _send(traffic: Traffic, http: httpx.AsyncClient, size: str, due: float
 
 
 async def _fetch(traffic: Traffic, http: httpx.AsyncClient, told: dict[str, object], answered: Outcome) -> Outcome:
-    """The promised result as a file; it is opened later, so that the check takes no time from the service."""
+    """The linked result as a file; it is opened later, so that the check takes no time from the service."""
     timings = told["timings_ms"]
     assert isinstance(timings, dict)  # noqa: S101 - the API's own model
     served_s = sum(value for name, value in timings.items() if name != "wait") / 1000
     link = urlsplit(str(told["url"]))
-    download = await http.get(f"{link.path}?{link.query}")  # by the way that the request took: nginx, where it is
+    download = await http.get(f"{link.path}?{link.query}")  # on the path of the request: through nginx, if there is one
     fault = ""
     if download.status_code != 200 or len(download.content) != told["bytes"]:
         fault = f"promised result: status {download.status_code}, {len(download.content)} of {told['bytes']} bytes"
@@ -136,7 +136,7 @@ async def _fetch(traffic: Traffic, http: httpx.AsyncClient, told: dict[str, obje
 
 
 def _opened(outcome: Outcome) -> Outcome:
-    """The same with what is wrong with its result, which is then removed."""
+    """The outcome with any fault of its result; the result's file is deleted."""
     if outcome.result is None or outcome.fault:
         return outcome
     data = outcome.result.read_bytes()

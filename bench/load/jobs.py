@@ -1,4 +1,4 @@
-"""Jobs beside the direct requests of a phase: enough of them that the service never runs out, cancelled at its end."""
+"""Jobs in parallel with the direct requests of a phase: enough to keep the service busy, cancelled at its end."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import httpx
 from bench.load.client import Traffic
 
 PHOTOS = 60
-"""Of one job: about 15 MB."""
+"""Photos of one job: about 15 MB."""
 
 
 @dataclass
 class Beside:
-    """What jobs did while the phase ran. photos: that were done."""
+    """The jobs of a phase. photos: number of finished photos."""
 
     photos: int = 0
 
 
 @contextmanager
 def jobs_beside(traffic: Traffic, photos: int) -> Iterator[Beside]:
-    """Jobs of at least so many photos in the background. The same photo costs nothing twice, but is made each time."""
+    """Jobs of at least this many photos in the background. A repeated photo is not charged again, but is made again."""
     beside, ids = Beside(), list[str]()
     sizes = list(traffic.weights)
     with httpx.Client(

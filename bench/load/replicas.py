@@ -1,4 +1,4 @@
-"""`packshot serve` as processes, with nginx before them where there are several."""
+"""`packshot serve` as processes, behind nginx if there are several."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import httpx
 PATIENCE_S = 60.0
 _PREFIX = "PACKSHOT_"
 
-# No request is sent to a second replica once it has reached the first: what a POST has begun may cost a credit.
+# A request that has reached one replica is never sent to another: a POST may already have cost a credit.
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; {user} worker_processes 1;
 events {{ worker_connections 4096; }}
@@ -38,7 +38,7 @@ http {{
 
 @dataclass(frozen=True)
 class Replica:
-    """One process of the service that runs, and what the system says of it."""
+    """One running process of the service, with figures from the system."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -53,12 +53,12 @@ class Replica:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def kill(self) -> None:
-        """As the kernel does when memory runs out: nothing is finished, nothing is said."""
+        """Kill it as the kernel does when memory runs out: it finishes nothing and logs nothing."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """Ask it to drain, and return how it ended."""
+        """Ask it to drain, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
@@ -76,9 +76,9 @@ def free_port() -> int:
 def replica(
     state_dir: Path, *, port: int = 0, descriptors: int | None = None, settings: Mapping[str, object] | None = None
 ) -> Iterator[Replica]:
-    """Start one and wait until it is ready; at the end it is gone, however it was left.
+    """Start a replica and wait until it is ready; it is always stopped at the end.
 
-    descriptors: how many it may have open. settings: of packshot, under their names in Settings.
+    descriptors: limit of open files. settings: of packshot, under their names in Settings.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     chosen = {"port": port or free_port(), "state_dir": state_dir, **(settings or {})}
@@ -102,18 +102,18 @@ def replica(
 
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
-    """Of a process of packshot with these settings and no others."""
+    """The environment of a packshot process with these settings and no others."""
     ours = {_PREFIX + name.upper(): str(value) for name, value in settings.items()}
     return {**{name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}, **ours}
 
 
 def inherited() -> dict[str, str]:
-    """The settings of this very process, under their names in Settings."""
+    """The settings of the current process, under their names in Settings."""
     return {name.removeprefix(_PREFIX).lower(): text for name, text in os.environ.items() if name.startswith(_PREFIX)}
 
 
 def wait_ready(started: Replica) -> float:
-    """Return when it answers that it is ready, and how many seconds that took."""
+    """Wait until the replica reports that it is ready, and return the seconds that this took."""
     began = time.monotonic()
     while time.monotonic() - began < PATIENCE_S:
         if started.process.poll() is not None:
@@ -128,7 +128,7 @@ def wait_ready(started: Replica) -> float:
 
 
 def new_key(state_dir: Path, credit_count: int | None = None, settings: Mapping[str, object] | None = None) -> str:
-    """A key made by the command line, as an operator makes one. settings: where its database is another."""
+    """A key from the command line, as an operator creates it. settings: needed for another database."""
     command = [sys.executable, "-m", "packshot", "keys", "create", "load"]
     command += [] if credit_count is None else ["--credits", str(credit_count)]
     made = subprocess.run(
@@ -143,7 +143,7 @@ def new_key(state_dir: Path, credit_count: int | None = None, settings: Mapping[
 
 @contextmanager
 def nginx(replicas: Sequence[Replica], folder: Path) -> Iterator[str]:
-    """A proxy before replicas; its address."""
+    """A proxy before the replicas; returns its address."""
     port = free_port()
     (folder / "nginx.conf").write_text(
         NGINX.format(
@@ -164,11 +164,11 @@ def nginx(replicas: Sequence[Replica], folder: Path) -> Iterator[str]:
 
 @contextmanager
 def fleet(count: int, folder: Path, settings: Mapping[str, object]) -> Iterator[tuple[str, list[Replica]]]:
-    """`count` replicas over one state folder, and the address to send to: of the one, or of nginx before several."""
+    """`count` replicas with one state folder, and the address for requests: the replica's, or nginx's for several."""
     state = folder / "state"
     ports = [free_port() for _ in range(count)]
     with ExitStack() as stack:
-        # One after the other: links must lead through nginx, so the settings of each are the same but for the port.
+        # One after the other: links must lead through nginx, so the settings differ only in the port.
         front = f"http://127.0.0.1:{ports[0]}"
         replicas = [stack.enter_context(replica(state, port=port, settings=settings)) for port in ports]
         if count > 1:

@@ -16,9 +16,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Phase:
-    """What came of one phase: all its requests, the most memory the replicas had together, and the clients' CPU.
+    """The results of one phase: all its requests, the replicas' peak memory in total, and the clients' CPU.
 
-    beside: photos of jobs that were done meanwhile.
+    beside: photos of jobs that finished meanwhile.
     """
 
     service: str
@@ -36,12 +36,12 @@ class Phase:
 
     @property
     def served(self) -> float:
-        """Good answers a second, to the last one."""
+        """Good responses a second, up to the last one."""
         return len(self.good) / self.wall_s
 
     @property
     def faults(self) -> list[str]:
-        """What must never be: a promised result that is missing or broken, a connection that broke, a 5xx but 503."""
+        """Faults that must never occur: a missing or broken result, a broken connection, a 5xx other than 503."""
         broken = [each.fault for each in self.outcomes if each.fault]
         return broken + [f"status {each.status}" for each in self.outcomes if each.status in {500, 502, 504}]
 

@@ -1,9 +1,9 @@
-"""A page with an upload form, before a packshot service: the smallest whole application of packshot.client.
+"""An upload form before a packshot service: the smallest complete application of packshot.client.
 
     pip install flask 'packshot[client]'
     PACKSHOT_URL=http://127.0.0.1:8000 PACKSHOT_KEY=YOUR_KEY flask --app examples/flask_upload/app run
 
-The key stays on the server; whoever opens the page never sees it.
+The key stays on the server; visitors of the page never see it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PAGE = """<!doctype html>
 {% if shot %}
   <h2>{{ shot.report.title }}: {{ "passed" if shot.report.passed else "not passed" }}</h2>
   <p><a download="packshot{{ shot.suffix }}" href="{{ address }}"><img src="{{ address }}" alt="The packshot"></a>
-  {% if shot.review %}<p>Look at the outline: it is not sure.{% endif %}
+  {% if shot.review %}<p>Check the outline: it is uncertain.{% endif %}
   <ul>{% for check in shot.report.checks %}
     <li>{{ "&#10003;"|safe if check.passed else "&#10007;"|safe }}
       {{ "" if check.required else "Advice:" }} {{ check.message }}
@@ -46,7 +46,7 @@ PAGE = """<!doctype html>
 
 
 def create_app(client: Client | None = None) -> Flask:
-    """The application, over a client that all its threads share; by default one from the environment."""
+    """The application, with one client for all its threads; by default a client from the environment."""
     client = client or Client(os.environ.get("PACKSHOT_URL", "http://127.0.0.1:8000"), os.environ["PACKSHOT_KEY"])
     app = Flask(__name__)
     about = client.about()
@@ -68,7 +68,7 @@ def create_app(client: Client | None = None) -> Flask:
 
 
 def _status(error: ClientError) -> int:
-    """The visitor's photo, too many visitors, or something that the visitor cannot change."""
+    """HTTP status by cause: the visitor's photo, too many visitors, or a problem outside the visitor's control."""
     if isinstance(error, Busy):
         return 503
     return error.status if isinstance(error, Problem) and error.status in {400, 413, 415, 422} else 502

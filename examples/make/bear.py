@@ -1,4 +1,4 @@
-"""A plush bear on a linen sofa: an outline of fine hair, of which no two pixels agree on where it ends."""
+"""A plush bear on a linen sofa: an outline of fine hair without a sharp edge."""
 
 import math
 import random

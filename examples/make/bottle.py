@@ -45,7 +45,7 @@ def bottle() -> list:
     )
     collar = fillet(mm("0 140 0, 8 140 2, 9 136 3, 15.5 135 2, 15.8 115 1, 12.5 114.6 0"))
     ring = lathe("collar", collar, black, sides=192)
-    for vertex in ring.data.vertices:  # ribs for wet fingers
+    for vertex in ring.data.vertices:  # ribs for grip with wet fingers
         x, y, z = vertex.co
         if math.hypot(x, y) > 0.0148 and z < 0.134:
             squeeze = 1 - 0.016 * (0.5 + 0.5 * math.cos(48 * math.atan2(y, x)))
@@ -65,7 +65,7 @@ def bottle() -> list:
 
 
 def label(ink: bpy.types.Material) -> list:
-    """A paper label round two thirds of the bottle; the type stands 0.05 mm proud, as silk-screened ink nearly does."""
+    """A paper label round two thirds of the bottle; the type is 0.05 mm proud, about like silk-screened ink."""
     outside = RADIUS + 0.0002
     rows, columns = (0.020, 0.082), 96
     angles = [math.radians(-90 + (column / columns - 0.5) * 240) for column in range(columns + 1)]
@@ -93,7 +93,7 @@ def label(ink: bpy.types.Material) -> list:
 
 
 def bathroom() -> None:
-    """Hand-made tiles, none quite flat or quite the same colour, over a stone ledge."""
+    """Hand-made tiles, slightly uneven in shape and colour, over a stone ledge."""
     chance = dice()
     room((3.2, 3.0, 2.5), plaster("wall", "#dcd8cf"), plain("floor", "#7d776e", 0.4))
     back, wide, tall = 0.17, 0.148, 0.073

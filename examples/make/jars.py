@@ -11,7 +11,7 @@ TOP = 0.75  # height of the cloth, m
 
 
 def stand(parts: list, at: tuple[float, float], turn: float) -> list:
-    """Turn things made round the origin by `turn` degrees and stand them on the table."""
+    """Rotate parts made round the origin by `turn` degrees and stand them on the table."""
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     for part in parts:
         x, y, z = part.location
@@ -21,7 +21,7 @@ def stand(parts: list, at: tuple[float, float], turn: float) -> list:
 
 
 def brushed(name: str, colour: str) -> bpy.types.Material:
-    """Spun metal: the lines run round it."""
+    """Spun metal: its lines run round the part."""
     s = Surface(name)
     lines = s.noise(s.place((2, 2, 1200)), 1.0, detail=2)
     rough = s.between(lines, 0.3, 0.7, (0.20, 0.34))
@@ -90,7 +90,7 @@ def tube(ink) -> list:
     body = loft(
         "tube", [(0, 0, z) for z, _, _ in profile], [(w, d) for _, w, d in profile], skin, across=(1, 0, 0), sides=96
     )
-    for vertex in body.data.vertices:  # pressed in a little where a thumb was
+    for vertex in body.data.vertices:  # a slight dent from a thumb
         x, y, z = vertex.co
         dent = 0.0022 * math.exp(-(((x - 0.006) / 0.011) ** 2) - ((z - 0.078) / 0.016) ** 2)
         vertex.co.y += dent if y < 0 else 0

@@ -1,4 +1,4 @@
-"""Procedural surfaces. Every one has a grain, a wear or a smudge: an even surface is what gives a render away."""
+"""Procedural surfaces. Each has grain, wear or smudges, because an even surface reveals a render."""
 
 from collections.abc import Sequence
 

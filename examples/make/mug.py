@@ -33,7 +33,7 @@ def stoneware() -> bpy.types.Material:
 
 
 def mug() -> list:
-    """9.8 cm tall, 4 mm of wall, a handle one finger fits through."""
+    """9.8 cm tall, with walls of 4 mm and a handle for one finger."""
     clay = stoneware()
     outside = mm("0 3, 27 3, 28.5 0.5, 31 0, 33.5 2, 38.5 10, 41.8 24")
     outside += mm("43.2 45, 42.8 68, 41.5 86, 41.3 95.5, 40.4 98, 38.8 97.5")
@@ -49,7 +49,7 @@ def mug() -> list:
 
 
 def kitchen() -> None:
-    """What stands about: out of focus, but a room without things in it looks rendered."""
+    """Objects in the background, out of focus: an empty room looks rendered."""
     chance = dice()
     oak = wood("oak", "#6b4526", "#a87a4b", "#c79f6e")
     wall, grey = plaster("wall", "#d9d2c5"), plain("floor", "#6d6256", 0.5)

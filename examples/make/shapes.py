@@ -1,4 +1,4 @@
-"""Solid shapes with no sharp edge, because nothing that was ever made has one."""
+"""Solid shapes without sharp edges, because real objects have none."""
 
 import math
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def box(
 
 
 def fillet(points: Sequence[tuple[float, float, float]], steps: int = 6) -> list[Point2]:
-    """Round the corners of an open outline; each point is (x, y, radius), the radius cut back to half of a side."""
+    """Round the corners of an open outline; each point is (x, y, radius), with radii limited to half a side."""
     outline = [points[0][:2]]
     for before, (x, y, radius), after in zip(points, points[1:], points[2:], strict=False):
         corner = Vector((x, y))
@@ -66,7 +66,7 @@ def fillet(points: Sequence[tuple[float, float, float]], steps: int = 6) -> list
 
 
 def smooth(points: Sequence[Sequence[float]], steps: int = 12) -> list[tuple[float, ...]]:
-    """Thread a Catmull-Rom curve through `points` of any dimension."""
+    """A Catmull-Rom curve through `points` of any dimension."""
     ends = [points[0], *points, points[-1]]
     curve = []
     for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
@@ -79,7 +79,7 @@ def smooth(points: Sequence[Sequence[float]], steps: int = 12) -> list[tuple[flo
 
 
 def lathe(name: str, outline: Sequence[Point2], material: bpy.types.Material, *, sides: int = 160) -> bpy.types.Object:
-    """Turn an outline of (radius, height) about the z axis."""
+    """Rotate an outline of (radius, height) about the z axis."""
     angles = [2 * math.pi * side / sides for side in range(sides)]
     vertices = [(r * math.cos(a), r * math.sin(a), z) for r, z in outline for a in angles]
     thing = mesh(name, vertices, _rings(len(outline), sides), material)
@@ -124,7 +124,7 @@ def ball(name: str, radius: Point3, at: Point3, material: bpy.types.Material, *,
 
 
 def lettering(text: str, height: float, material: bpy.types.Material, *, radius: float = 0.0, spacing: float = 1.0):
-    """Set a centred line of type in the xz plane facing -y, printed round a cylinder of `radius` if one is given."""
+    """Set a centred line of type in the xz plane facing -y, round a cylinder if `radius` is given."""
     curve = bpy.data.curves.new("text", "FONT")
     curve.body, curve.size, curve.align_x, curve.space_character = text, height, "CENTER", spacing
     curve.resolution_u = 6
@@ -153,7 +153,7 @@ def grid(rows: int, columns: int) -> list[tuple[int, int, int, int]]:
 
 
 def _slice(data: bpy.types.Mesh, step: float) -> None:
-    """Cut faces at every `step` metres of x: bent round a bottle, the bar of a T would else run below the paper."""
+    """Cut faces at every `step` metres of x: bent round a bottle, a long face would otherwise dip below the paper."""
     work = bmesh.new()
     work.from_mesh(data)
     reach = max(abs(vertex.co.x) for vertex in work.verts)
@@ -174,7 +174,7 @@ def _rings(count: int, sides: int) -> list[tuple[int, int, int, int]]:
 
 
 def _tidy(thing: bpy.types.Object) -> None:
-    """Weld the poles of a lathe and turn every face outwards."""
+    """Weld the poles of a lathe and orient every face outwards."""
     work = bmesh.new()
     work.from_mesh(thing.data)
     bmesh.ops.remove_doubles(work, verts=work.verts, dist=1e-7)

@@ -1,4 +1,4 @@
-"""A beech stool in the sun on a parquet floor: thin legs and rungs, with the room showing between them."""
+"""A beech stool in the sun on a parquet floor: thin legs and rungs, with the room visible between them."""
 
 import math
 import random
@@ -13,7 +13,7 @@ SEAT = 0.45
 
 
 def turned(name: str, start, end, radii, material) -> bpy.types.Object:
-    """A turned stick from `start` to `end`, its grain running along it."""
+    """A turned stick from `start` to `end`, with its grain along its length."""
     start, end = Vector(start), Vector(end)
     length = (end - start).length
     steps = len(radii) - 1
@@ -54,7 +54,7 @@ def stool() -> list:
 
 
 def parquet(chance: random.Random) -> None:
-    """Herringbone of 60 x 300 mm oak blocks, each a hair higher or lower than the next."""
+    """Herringbone of 60 x 300 mm oak blocks with slightly different heights."""
     oaks = [
         wood("oak", *tones, sheen=0.36)
         for tones in (("#5a3a20", "#8f6439", "#b08754"), ("#4e321c", "#83592f", "#a37b4b"))

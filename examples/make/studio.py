@@ -1,7 +1,7 @@
-"""The studio the example pictures share: a room, its window, a camera, the shutter and the darkroom.
+"""The shared studio of the example pictures: a room, its window, a camera, the shutter and the darkroom.
 
-Run with Blender as a Python module (`pip install bpy==4.5.15 pillow`, Python 3.11). Everything is procedural, so the
-pictures carry nobody else's rights: no scans, no light probes, no photographs.
+Run with Blender as a Python module (`pip install bpy==4.5.15 pillow`, Python 3.11). Everything is procedural, so no
+third party has rights in the pictures: no scans, no light probes, no photographs.
 """
 
 import argparse
@@ -25,12 +25,12 @@ Build = Callable[[], list[bpy.types.Object]]
 
 
 def dice() -> random.Random:
-    """Give the scene its seeded chance: the same picture every time."""
+    """The scene's seeded random generator: the same picture every time."""
     return random.Random(SEED)  # noqa: S311
 
 
 def room(size: tuple[float, float, float], wall: bpy.types.Material, floor: bpy.types.Material) -> None:
-    """Close a box of `size` metres round the origin, floor at z = 0: light must bounce as it does indoors."""
+    """Close a box of `size` metres round the origin, floor at z = 0, so that light bounces as it does indoors."""
     width, depth, height = size
     thick = 0.1
     for sign in (-1, 1):
@@ -49,7 +49,7 @@ def window(
     tint: tuple[float, float, float] = (0.86, 0.93, 1.0),
     bars: bpy.types.Material | None = None,
 ) -> None:
-    """Hang a window of diffuse daylight; with `bars` it gets a cross of glazing bars, which glossy things reflect."""
+    """Hang a window of diffuse daylight; `bars` adds a cross of glazing bars, visible in reflections."""
     light = bpy.data.lights.new("window", "AREA")
     light.shape, (light.size, light.size_y) = "RECTANGLE", size
     light.energy, light.color = watts, tint
@@ -70,7 +70,7 @@ def window(
 
 
 def sun(direction: tuple[float, float, float], strength: float, *, degrees: float = 1.5) -> None:
-    """Let direct sun shine along `direction`; `degrees` is its apparent width, larger through haze."""
+    """Add direct sun along `direction`; `degrees` is its apparent width, larger through haze."""
     light = bpy.data.lights.new("sun", "SUN")
     light.energy, light.angle, light.color = strength, math.radians(degrees), (1.0, 0.87, 0.7)
     look_at(_add("sun", light, (0, 0, 0)), direction)
@@ -84,7 +84,7 @@ def camera(
     f_number: float,
     focus_at: tuple[float, float, float] | None = None,
 ) -> None:
-    """Set up a full-frame camera with a seven-bladed lens; it focuses on `focus_at`, or else where it looks."""
+    """Set up a full-frame camera with a seven-bladed lens; it focuses on `focus_at`, or else on its target."""
     data = bpy.data.cameras.new("camera")
     data.lens, data.sensor_width, data.clip_start = focal_mm, 36, 0.01
     data.dof.use_dof, data.dof.aperture_fstop, data.dof.aperture_blades = True, f_number, 7
@@ -95,13 +95,13 @@ def camera(
 
 
 def look_at(thing: bpy.types.Object, point: tuple[float, float, float]) -> None:
-    """Turn a camera or a lamp, which look along -z, towards `point`."""
+    """Rotate a camera or a lamp, which look along -z, towards `point`."""
     thing.rotation_euler = (Vector(point) - thing.location).to_track_quat("-Z", "Y").to_euler()
     bpy.context.view_layer.update()
 
 
 def ambient(strength: float, tint: tuple[float, float, float] = (0.9, 0.95, 1.0)) -> None:
-    """Set the even light that stands in for everything that reaches a surface after more than one bounce."""
+    """Set a uniform light that replaces all light after more than one bounce."""
     world = bpy.data.worlds.new("world")
     world.use_nodes = True
     background = world.node_tree.nodes["Background"]
@@ -110,15 +110,15 @@ def ambient(strength: float, tint: tuple[float, float, float] = (0.9, 0.95, 1.0)
 
 
 def shoot(name: str, build: Build, size: tuple[int, int], *, samples: int = 20, exposure: float = 0.0) -> None:
-    """Build the scene, take the picture, and save NAME.jpg and truth/NAME.png; `--preview PATH` saves a sketch only.
+    """Build the scene, render the picture, and save NAME.jpg and truth/NAME.png; `--preview PATH` only saves a sketch.
 
-    `build` returns the objects that are the product: the truth is their coverage of each pixel through the same lens.
+    `build` returns the objects of the product: the truth is their coverage of each pixel through the same lens.
     """
     arguments = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     arguments.add_argument("--preview", type=Path, help="save a quick small PNG here instead")
-    arguments.add_argument("--width", type=int, default=360, help="of the preview, in pixels")
+    arguments.add_argument("--width", type=int, default=360, help="width of the preview, in pixels")
     arguments.add_argument("--samples", type=int, help="paths per pixel")
-    arguments.add_argument("--truth", action="store_true", help="take only the truth again")
+    arguments.add_argument("--truth", action="store_true", help="only render the truth again")
     options = arguments.parse_args()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     product = set(build())
@@ -135,7 +135,7 @@ def shoot(name: str, build: Build, size: tuple[int, int], *, samples: int = 20, 
 
 
 def developed(frame: Image.Image) -> Image.Image:
-    """Give a clean render what a camera adds: a little sharpening, vignetting and luminance grain."""
+    """Add a camera's effects to a clean render: slight sharpening, vignetting and luminance grain."""
     crisp = frame.filter(ImageFilter.UnsharpMask(radius=1.2, percent=45, threshold=1))
     pixels = np.asarray(crisp, np.float32) / 255
     height, width = pixels.shape[:2]
@@ -158,7 +158,7 @@ def _expose(size: tuple[int, int], samples: int, exposure: float) -> None:
     cycles.use_adaptive_sampling, cycles.adaptive_threshold, cycles.adaptive_min_samples = True, 0.05, 8
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 8, 2, 3
-    cycles.use_fast_gi, cycles.ao_bounces_render = True, 1  # ambient() stands in for later bounces: half the time
+    cycles.use_fast_gi, cycles.ao_bounces_render = True, 1  # ambient() replaces later bounces: half the time
     scene.world.light_settings.distance = 0.6
     cycles.transmission_bounces, cycles.transparent_max_bounces = 8, 8
     cycles.caustics_reflective = cycles.caustics_refractive = False
@@ -179,7 +179,7 @@ def _render() -> Image.Image:
 
 
 def _coverage(product: set[bpy.types.Object]) -> Image.Image:
-    """Render once more with everything else as a holdout: the alpha is how much of each pixel shows the product."""
+    """Render again with everything else as a holdout: the alpha is the product's share of each pixel."""
     scene = bpy.context.scene
     for thing in scene.objects:
         thing.is_holdout = thing not in product
@@ -188,7 +188,7 @@ def _coverage(product: set[bpy.types.Object]) -> Image.Image:
     scene.cycles.samples, scene.cycles.max_bounces = 64, 0
     opaque = bpy.data.materials.new("opaque")  # glass counts as product: the shop sells the bottle, not its refraction
     opaque.use_nodes = True
-    opaque.cycles.emission_sampling = "NONE"  # else every surface joins the lamps
+    opaque.cycles.emission_sampling = "NONE"  # otherwise every surface counts as a lamp
     glow = opaque.node_tree.nodes.new("ShaderNodeEmission")
     opaque.node_tree.links.new(glow.outputs[0], opaque.node_tree.nodes["Material Output"].inputs["Surface"])
     bpy.context.view_layer.material_override = opaque

@@ -20,7 +20,7 @@ def porcelain() -> bpy.types.Material:
 
 
 def teapot() -> list:
-    """A litre: belly, spout, looped handle, lid with a knob and a gold line."""
+    """One litre: belly, spout, looped handle, lid with a knob and a gold line."""
     clay, gold = porcelain(), plain("gold", "#c99a45", 0.22, metal=1)
     belly = mm("0 4, 40 4, 43 0, 47 1, 48 6, 62 20, 77 46, 77.5 74, 64 102, 46 115.5, 41.5 118")
     lip = mm("40.5 122.5, 38.5 123.5, 37 121.5, 37 114, 0 112")
@@ -47,7 +47,7 @@ def teapot() -> list:
 
 
 def sweep() -> bpy.types.Object:
-    """Paper from a roll: flat, curving up behind; faint waves because it has been used before."""
+    """Paper from a roll: flat, curving up behind, with faint waves of use."""
     outline = mm("-900 0 0, 420 0 300, 750 1600 0")
     track = [(-0.9 + 0.01 * step, 0.0) for step in range(90)] + fillet(outline, 24)[1:]
     columns = 60

@@ -1,4 +1,4 @@
-"""What was done: a line of JSON before and after each change, so that it can go on and be undone after anything."""
+"""The journal: a line of JSON before and after each change, for resuming and undoing after any interruption."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from write_back.shops import Picture, Product
 
 @dataclass
 class State:
-    """What the journal says of one product. before: as it was. after: the ids of its pictures once it was written.
+    """The journal's state of one product. before: the original product. after: the ids of its pictures after writing.
 
-    originals: files of pictures that are replaced, by their ids. uploads: what was brought to the shop.
+    originals: files of replaced pictures, by their ids. uploads: files uploaded to the shop.
     """
 
     before: Product
@@ -27,7 +27,7 @@ class State:
 
 
 class Journal:
-    """journal.jsonl in a folder, beside the original pictures (originals/) and the new ones (packshots/)."""
+    """journal.jsonl in a folder, next to the original pictures (originals/) and the new ones (packshots/)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,18 +37,18 @@ class Journal:
             for line in self._file.read_text(encoding="utf-8").splitlines():
                 try:
                     self._take(json.loads(line))
-                except ValueError:  # the end of a line that was cut off
+                except ValueError:  # the rest of a truncated line
                     continue
 
     def keep(self, kind: str, name: str, data: bytes) -> Path:
-        """Write a picture beside the journal. kind: originals or packshots."""
+        """Write a picture next to the journal. kind: originals or packshots."""
         file = self.folder / kind / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
         return file
 
     def before(self, product: Product, originals: dict[str, Path]) -> None:
-        """Pictures of this product will be replaced."""
+        """Record that pictures of this product will be replaced."""
         names = {each: str(path.relative_to(self.folder)) for each, path in originals.items()}
         self._add(product.id, "before", title=product.title, pictures=list(map(asdict, product.pictures)), files=names)
 
@@ -56,21 +56,21 @@ class Journal:
         self._add(product.id, "uploaded", upload=upload)
 
     def writing(self, product: Product) -> None:
-        """From here on the product may be changed."""
+        """Record that the product may change from now on."""
         self._add(product.id, "writing")
 
     def written(self, product: Product, after: list[str]) -> None:
         self._add(product.id, "written", after=after)
 
     def undoing(self, product: Product) -> None:
-        """From here on the product is neither as it was nor as it was written."""
+        """Record that the product is between its original and its written state from now on."""
         self._add(product.id, "undoing")
 
     def undone(self, product: Product) -> None:
         self._add(product.id, "undone")
 
     def _add(self, product: str, step: str, **more: Any) -> None:
-        """With the disk before anything else happens."""
+        """Append a line, and flush it to disk before returning."""
         row = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "product": product, "step": step, **more}
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._file.open("a+b") as file:

@@ -1,4 +1,4 @@
-"""The two commands of both programs: `run` makes packshots of a shop's pictures, `undo` puts the old ones back."""
+"""The two commands of both programs: `run` makes packshots of a shop's pictures, `undo` restores the old ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Maker = Callable[[bytes, str | None], "packshot.Result | packshot.client.Packsho
 
 @dataclass
 class Work:
-    """writes: whether the shop is changed. all_pictures: whether those are written that a person should look at."""
+    """writes: whether to change the shop. all_pictures: whether to write pictures that a human should check, too."""
 
     shop: Shop
     http: Http
@@ -39,32 +39,32 @@ class Work:
         for product in self.shop.products():
             state = self.journal.states.get(product.id)
             if state is not None and state.after is not None:
-                continue  # an earlier run has done it
-            if state is not None and self.writes:  # an earlier run has begun it
+                continue  # finished by an earlier run
+            if state is not None and self.writes:  # started by an earlier run
                 self._put_back(state)
             self._product(product if state is None else state.before, {} if state is None else state.originals)
 
     def _product(self, product: Product, kept: Mapping[str, Path]) -> None:
-        """kept: files of pictures that an earlier run has fetched, by the picture's id."""
+        """kept: picture files fetched by an earlier run, by the picture's id."""
         originals: dict[str, Path] = {}
         made: dict[str, Made] = {}
         for number, picture in enumerate(product.pictures, 1):
             if self.shop.replaces_content and picture.id in self._replaced():
-                continue  # another product shows it too
+                continue  # another product shows this picture too
             name = f"{_plain(product.id)}-{number}"
             try:
                 file = kept.get(picture.id)
                 data = self.http.download(picture.url) if file is None else file.read_bytes()
                 result = self.make(data, self.shop.output_format(picture))
             except (packshot.PackshotError, ClientError, ShopError) as error:
-                self._say(product, number, f"left as it is: {error}")
+                self._say(product, number, f"unchanged: {error}")
                 continue
             suffix = f".{result.media_type.partition('/')[2].replace('jpeg', 'jpg')}"
             shown = self.journal.keep("packshots", name + suffix, result.data)
-            self._say(product, number, f"{shown}{' - look at it' * result.review}", *map(str, result.notes))
+            self._say(product, number, f"{shown}{' - check it' * result.review}", *map(str, result.notes))
             if result.review and not self.all_pictures:
                 continue
-            if self.writes:  # under a name that no other content ever has: the shop may have none but this
+            if self.writes:  # the name is unique to the content: this may become the only copy
                 name = f"{name}-{hashlib.sha256(data).hexdigest()[:8]}{_suffix_of(picture)}"
                 originals[picture.id] = self.journal.keep("originals", name, data)
             made[picture.id] = Made(result.data, result.media_type, f"{_stem_of(picture)}-packshot{suffix}")
@@ -83,22 +83,22 @@ class Work:
         self.shop.write(product, new)
         now = self.shop.find(product.id)
         if now is None:
-            raise ShopError(f"{product.title} is gone.")
+            raise ShopError(f"{product.title} no longer exists.")
         self.journal.written(product, [picture.id for picture in now.pictures])
 
     def undo(self, *, force: bool) -> None:
-        """Put back what was written, the last one first. force: also where somebody has changed pictures since."""
+        """Restore the written products, the last one first. force: also where pictures have changed since."""
         for state in list(reversed(self.journal.states.values())):
             product = state.before
             now = self.shop.find(product.id)
             if now is None:
-                print(f"{product.title}: is gone")
+                print(f"{product.title}: no longer exists")
                 continue
             ids = [picture.id for picture in now.pictures]
             if state.after is not None and ids != state.after and not force:
-                print(f"{product.title}: somebody has changed its pictures since; --force puts back the old ones")
+                print(f"{product.title}: its pictures have changed since; --force restores the old ones")
                 continue
-            print(f"{product.title}: {len(product.pictures)} pictures as they were")
+            print(f"{product.title}: {len(product.pictures)} pictures restored")
             if self.writes:
                 self._put_back(state)
             self.changed += 1
@@ -120,21 +120,21 @@ class Work:
 
 
 def arguments(description: str | None, preset: str) -> argparse.ArgumentParser:
-    """The arguments that both programs have."""
+    """The common arguments of both programs."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["run", "undo"])
-    parser.add_argument("address", help="the shop's, such as https://shop.example.com")
-    parser.add_argument("--write", action="store_true", help="change the shop; without it nothing is written there")
+    parser.add_argument("address", help="address of the shop, such as https://shop.example.com")
+    parser.add_argument("--write", action="store_true", help="change the shop; by default nothing is written there")
     parser.add_argument("--state", type=Path, help="folder of the journal and all pictures: keep it (default: by shop)")
     parser.add_argument("--preset", default=preset, help="what to make (default: %(default)s)")
-    parser.add_argument("--all", action="store_true", help="write also those that a person should look at")
-    parser.add_argument("--force", action="store_true", help="undo also where pictures were changed since")
-    parser.add_argument("--service", help="a packshot service that does the work, with PACKSHOT_KEY; else this machine")
+    parser.add_argument("--all", action="store_true", help="also write pictures that a human should check")
+    parser.add_argument("--force", action="store_true", help="also undo products whose pictures have changed since")
+    parser.add_argument("--service", help="a packshot service for the work, with PACKSHOT_KEY; default: this machine")
     return parser
 
 
 def main(given: argparse.Namespace, make_shop: Callable[[Http], Shop]) -> None:
-    """Do what the arguments say. Leaves with code 1 where the shop refuses something: the same command goes on."""
+    """Run the command of the arguments. Exits with code 1 if the shop rejects a request; the same command resumes."""
     state = given.state or Path(f"packshot-{urlsplit(given.address).hostname}")
     try:
         with httpx.Client(timeout=60) as client, _maker(given) as make:
@@ -145,7 +145,7 @@ def main(given: argparse.Namespace, make_shop: Callable[[Http], Shop]) -> None:
             else:
                 work.undo(force=given.force)
     except (ShopError, httpx.TransportError) as error:
-        sys.exit(f"Stopped: {error}\nThe same command goes on.")
+        sys.exit(f"Stopped: {error}\nRun the same command again to resume.")
     done = "changed" if given.write else "would be changed; --write does it"
     print(f"{work.changed} products {done}. The journal is in {state}.")
 
@@ -172,5 +172,5 @@ def _stem_of(picture: Picture) -> str:
 
 
 def _plain(text: str) -> str:
-    """A name that is safe as a file's: also an id such as gid://shopify/Product/17."""
+    """A name that is safe as a file name, also for an id such as gid://shopify/Product/17."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text.rpartition("/")[2])[:80]

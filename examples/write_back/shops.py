@@ -1,4 +1,4 @@
-"""The shop, as both programs see it: products with pictures in order, and five things that can be done with them."""
+"""The common interface of both shops: products with pictures in order, and operations on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRIES = 6
 
 
 class ShopError(Exception):
-    """The shop refuses something, or cannot be understood. status: of its answer, or 0."""
+    """The shop rejected a request, or its response is invalid. status: of the response, or 0."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class ShopError(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """id: the shop's own, as text. url: where its file is."""
+    """id: the shop's own, as text. url: address of its file."""
 
     id: str
     url: str
@@ -33,7 +33,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Product:
-    """pictures: in the order in which the shop shows them."""
+    """pictures: in the shop's display order."""
 
     id: str
     title: str
@@ -42,7 +42,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Made:
-    """A packshot: the bytes of its file, which is to have this name."""
+    """A packshot: the bytes of its file, and the file's name."""
 
     data: bytes
     media_type: str
@@ -50,7 +50,7 @@ class Made:
 
 
 class Shop(Protocol):
-    """replaces_content: whether a picture keeps its id and changes wherever it is shown."""
+    """replaces_content: whether a picture keeps its id and changes in every place that shows it."""
 
     replaces_content: bool
 
@@ -59,41 +59,41 @@ class Shop(Protocol):
         ...
 
     def find(self, product_id: str) -> Product | None:
-        """A product as it is now; None where it is gone."""
+        """The product's current state; None if it no longer exists."""
         ...
 
     def output_format(self, picture: Picture) -> str | None:
-        """The format that the new picture must have; None for the preset's. Raises ShopError where there is none."""
+        """The required format of the new picture; None for the preset's. Raises ShopError for an unsupported format."""
         ...
 
     def upload(self, picture: Picture, made: Made) -> str:
-        """Bring a packshot to the shop. No product shows it yet. The answer is the shop's word for it."""
+        """Upload a packshot, which no product shows yet. Returns the shop's identifier for the upload."""
         ...
 
     def write(self, product: Product, new: Mapping[str, str]) -> None:
-        """Show uploads in place of pictures. new: from a picture's id to what `upload` answered."""
+        """Show uploads in place of pictures. new: from a picture's id to the result of `upload`."""
         ...
 
     def restore(self, before: Product, originals: Mapping[str, Path]) -> None:
-        """Show the pictures as they were. originals: the files of those that were replaced, by the picture's id."""
+        """Show the original pictures again. originals: the files of replaced pictures, by the picture's id."""
         ...
 
     def discard(self, upload: str) -> None:
-        """Take back an upload that no product shows; one that is gone already, too."""
+        """Delete an upload that no product shows; also accepts an upload that no longer exists."""
         ...
 
 
 class Http:
-    """Requests to a shop. Where it says that they are too many, they are sent again when it says.
+    """Requests to a shop. Waits and retries after "too many requests", as the shop says.
 
-    client: without credentials, since it goes to other servers too; each request to the shop brings them.
+    client: without credentials, since it also talks to other servers; each request to the shop adds them.
     """
 
     def __init__(self, client: httpx.Client, pause: Callable[[float], None] = time.sleep) -> None:
         self._client, self.pause = client, pause
 
     def send(self, method: str, url: str, **more: Any) -> httpx.Response:
-        """Raises: ShopError for an answer that is none of success; httpx.TransportError without an answer."""
+        """Raises: ShopError for a response without success; httpx.TransportError without a response."""
         for number in range(TRIES):
             response = self._client.request(method, url, **more)
             if response.status_code != 429 and not (response.status_code == 503 and "retry-after" in response.headers):
@@ -105,12 +105,12 @@ class Http:
         return response
 
     def download(self, url: str) -> bytes:
-        """A picture's file, which may lie on another server: no credentials go with it."""
+        """A picture's file, possibly from another server, so without credentials."""
         return self.send("GET", url, follow_redirects=True).content
 
 
 def _wait_s(response: httpx.Response, number: int) -> float:
-    """As the shop says; else 1, 2, 4 ... seconds."""
+    """The shop's pause; otherwise 1, 2, 4 ... seconds."""
     try:
         return float(response.headers["retry-after"])
     except (KeyError, ValueError):

@@ -119,7 +119,7 @@ def test_pictures_that_a_person_should_look_at_are_not_written(
     run: Run, woo: FakeWooCommerce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packshot, "remove", lambda *photo, **said: replace(made_once(*photo, **said), review=True))
-    assert "look at it" in run("woocommerce.py", "run", woo.address, "--write")
+    assert "check it" in run("woocommerce.py", "run", woo.address, "--write")
     assert woo.writes == []
 
 
@@ -165,7 +165,7 @@ def test_undo_leaves_alone_what_somebody_has_changed_since(run: Run, woo: FakeWo
     run("woocommerce.py", "run", woo.address, "--all", "--write")
     woo.products[1].reverse()
     changed = woo.shown()[1]
-    assert "changed its pictures since" in run("woocommerce.py", "undo", woo.address, "--write")
+    assert "pictures have changed since" in run("woocommerce.py", "undo", woo.address, "--write")
     assert (woo.shown()[1], woo.shown()[7]) == (changed, before[7])
     run("woocommerce.py", "undo", woo.address, "--write", "--force")
     assert woo.shown() == before

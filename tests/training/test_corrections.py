@@ -84,4 +84,4 @@ def test_a_file_that_is_damaged_is_left_out(tmp_path: Path, capsys: pytest.Captu
     review = kept(tmp_path)
     (review / "photos" / "a.b" / "c.webp").write_bytes(b"no picture")
     assert len(write(review, tmp_path / "data", "corrections")) == len(NAMES) - 1
-    assert "c.webp: left out" in capsys.readouterr().err
+    assert "c.webp: skipped" in capsys.readouterr().err
