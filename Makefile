@@ -1,4 +1,4 @@
-# Each target brings what it needs: uv comes from the registry into .venv when none is on the PATH.
+# Each target installs its requirements: uv comes from the registry into .venv if the PATH has none.
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,service postgresql redis storage tracing url)
@@ -20,18 +20,18 @@ load: .venv/.dev ; $(RUN) python -m bench.load
 faults: .venv/.dev ; $(RUN) python -m tests.faults
 fuzz: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group proof && $(RUN) python -m tests.fuzz --minutes 10
 dist: .venv/.uv ; $(UV) build --quiet --out-dir dist
-# What a plain installation and the extras of a service bring, as a list that scanners read (CycloneDX).
+# The packages of a plain installation and of the service's extras, as a list for scanners (CycloneDX).
 sbom: .venv/.dev
 	@mkdir -p dist && $(UV) sync --quiet --locked --inexact --group proof
 	@$(SERVED) --output-file dist/requirements.txt >/dev/null
 	@$(RUN) cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
 		--output-file dist/sbom.cdx.json dist/requirements.txt && echo dist/sbom.cdx.json
-# --strict: without its data source it would audit nothing and still exit with 0.
+# --strict: without its data source the audit would check nothing and still exit with 0.
 audit: .venv/.uv
 	@mkdir -p dist && $(SERVED) --output-file dist/requirements.txt >/dev/null
 	$(UV) tool run pip-audit --strict --disable-pip --requirement dist/requirements.txt
 
-# --inexact: uv itself may live in there.
+# --inexact: .venv may contain uv itself.
 .venv/.serve: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact --no-default-groups --extra service && touch $@
 .venv/.dev: .venv/.uv pyproject.toml uv.lock ; $(UV) sync --quiet --locked --inexact && touch $@ .venv/.serve
 .venv/.docs: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group docs && touch $@

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the secrets that compose.yaml reads, in deploy/secrets (which git does not see). Leaves those that are there.
+# Creates the secrets for compose.yaml in deploy/secrets (ignored by git). Keeps existing secrets.
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 077
 mkdir -p secrets
 
-# Kept readable for uid 10001 of the container; the folder itself is for its owner only.
+# The files are readable for uid 10001 of the container; only the owner can enter the folder itself.
 make() {
     [ -e "secrets/$1" ] && return
     cat >"secrets/$1"

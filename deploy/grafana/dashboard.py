@@ -1,4 +1,4 @@
-"""Makes dashboard.json, which Grafana imports, of panels.toml: `python deploy/grafana/dashboard.py`."""
+"""Builds dashboard.json for Grafana's import from panels.toml: `python deploy/grafana/dashboard.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOURCE = {"type": "prometheus", "uid": "${source}"}
 
 
 def dashboard() -> dict[str, Any]:
-    """What Grafana imports."""
+    """The dashboard for Grafana's import."""
     panels: list[dict[str, Any]] = []
     y = 0
     for row in tomllib.loads(PANELS.read_text(encoding="utf-8"))["row"]:
