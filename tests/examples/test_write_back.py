@@ -90,7 +90,7 @@ def is_square(data: bytes) -> bool:
 def test_nothing_is_written_unless_it_is_asked(run: Run, woo: FakeWooCommerce, tmp_path: Path) -> None:
     said = run("woocommerce.py", "run", woo.address, "--all")
     assert woo.writes == []
-    assert "2 products would be changed" in said and "Product 1, picture 2: left as it is" in said
+    assert "2 products would be changed" in said and "Product 1, picture 2: unchanged" in said
     assert len(list((tmp_path / "state/packshots").iterdir())) == 3
     assert not (tmp_path / "state/journal.jsonl").exists()
 
@@ -140,7 +140,7 @@ def test_a_run_goes_on_after_a_failure_and_can_still_be_undone(
     before = woo.shown()
     broken = as_json({"code": "internal_server_error"}, 500)
     woo.faults.append(Fault(lambda asked: asked.method == method and path in asked.path, broken, done))
-    assert "The same command goes on" in run("woocommerce.py", "run", woo.address, "--all", "--write")
+    assert "Run the same command again" in run("woocommerce.py", "run", woo.address, "--all", "--write")
     run("woocommerce.py", "run", woo.address, "--all", "--write")
     after = woo.shown()
     assert all(is_square(after[product][place][3]) for product, place in ((1, 0), (1, 2), (7, 0)))
@@ -215,7 +215,7 @@ def test_shopify_goes_on_after_a_failure_and_can_still_be_undone(
 ) -> None:
     before = shopify.shown()
     shopify.faults.append(Fault(lambda asked: word in asked.body, (502, {}, b"Bad gateway"), done))
-    assert "The same command goes on" in run("shopify.py", "run", shopify.address, "--all", "--write")
+    assert "Run the same command again" in run("shopify.py", "run", shopify.address, "--all", "--write")
     run("shopify.py", "run", shopify.address, "--all", "--write")
     assert is_square(shopify.files["a.jpg"]) and is_square(shopify.files["c.jpg"])
     run("shopify.py", "undo", shopify.address, "--write")

@@ -52,7 +52,7 @@ def download(
     ModelMissing
         The network cannot be fetched.
     ChecksumMismatch
-        The data is not the published file; it was deleted.
+        The data is not the published file; nothing of it is kept.
     BadSettings
         The folder cannot be written.
     """
@@ -115,7 +115,7 @@ def _checked(entry: ModelEntry, part: Path, source: str) -> ModelCard:
         part.unlink()
         raise ChecksumMismatch(
             f"The file from {source} is not {entry.name}: {', '.join(wrong)}.",
-            hint=f"The file was deleted. {BY_HAND}",
+            hint=f"The copy was deleted. {BY_HAND}",
             model=entry.name,
         )
     return entry.card_for(sha256, size_bytes)

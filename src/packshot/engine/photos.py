@@ -68,7 +68,7 @@ def check_photos(photos: object) -> None:
     """Raises: TypeError if `photos` is a single photo or not iterable."""
     one = isinstance(photos, _PHOTO) or hasattr(photos, "read") or (isinstance(photos, np.ndarray) and photos.ndim < 4)
     if one or not isinstance(photos, Iterable):
-        came = "a single photo; use packshot.remove for it" if one else _named(photos)
+        came = "one photo (use packshot.remove for it)" if one else _named(photos)
         raise TypeError(f"remove_many takes several photos, a list or Path(folder).glob('*.jpg'), not {came}.")
 
 
