@@ -35,12 +35,12 @@ class Reviewed:
 
 
 @contextmanager
-def reviewing(photos: Path, out: Path) -> Iterator[Reviewed]:
-    """Serve the review of a folder as `packshot review` does."""
+def reviewing(photos: Path, out: Path, name: str | None = None) -> Iterator[Reviewed]:
+    """Serve the review of a folder as `packshot review` does. name: as the page shows the folder; its path by default."""
     review = Review(open_storage(str(out)), photos=str(photos), model=embedded_model())
     token = new_token()
     with listen(0) as listening:
-        server = make_server(review, name=str(out), token=token, port=listening.getsockname()[1])
+        server = make_server(review, name=name or str(out), token=token, port=listening.getsockname()[1])
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="review")
         thread.start()
         try:
