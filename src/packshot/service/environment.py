@@ -1,6 +1,6 @@
-"""A model's values from environment variables, and what is wrong with them in words, all of it at once.
+"""Reads a pydantic model from environment variables, and reports all faults at once.
 
-Knows the form of the variables (PACKSHOT_ + FIELD, *_FILE for secrets), not their meaning. Reads what it is given;
+Knows the form of the variables (PACKSHOT_ + FIELD, *_FILE for secrets), not their meaning. Callers pass the variables:
 only settings.py touches the real environment.
 """
 
@@ -23,17 +23,20 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Fault(ValueError):
-    """Raised by a model's validators with words for the operator; any other ValueError is answered with the form."""
+    """Raised by validators, with a message for the operator. For any other ValueError, the message shows the form."""
 
 
 def setting(about: str, form: str, *, shown: str = "", secret: bool = False, **field: Any) -> Any:
-    """A field with the words of its fault message and of its page; `shown` replaces a default that is computed."""
+    """A field with its description and expected form, for messages and docs/settings.md.
+
+    shown: the text for a default that is computed. secret: also read from the variable with _FILE, and never shown.
+    """
     extra: JsonDict = {"form": form, "shown": shown, "secret": secret}
     return Field(description=about, json_schema_extra=extra, validate_default=True, **field)
 
 
 def words(model: type[BaseModel], name: str) -> Mapping[str, Any]:
-    """What `setting` kept with a field: form, shown, secret."""
+    """The texts that `setting` stored with a field: form, shown, secret."""
     extra = model.model_fields[name].json_schema_extra
     return extra if isinstance(extra, dict) else {}
 
@@ -44,22 +47,22 @@ def variable_of(name: str) -> str:
 
 
 def cannot_listen(error: OSError, host: str, port: int, *, host_setting: str, port_setting: str) -> BadSettings:
-    """The system's reason, and which of the two settings mends it."""
+    """The error for a port that cannot be opened. Its hint names the setting to change."""
     another = f"Choose another port with {variable_of(port_setting)}"
     hint = {
-        errno.EADDRINUSE: f"{another}, or stop what uses this one.",
+        errno.EADDRINUSE: f"{another}, or stop the program that uses this one.",
         errno.EACCES: f"{another}, above 1023.",
-    }.get(error.errno or 0, f"{variable_of(host_setting)} must be an address of this machine, or a name of one.")
-    return BadSettings(f"{host}:{port} cannot be listened on: {error.strerror}.", hint=hint)
+    }.get(error.errno or 0, f"{variable_of(host_setting)} must be an address or a name of this machine.")
+    return BadSettings(f"The service cannot listen on {host}:{port}: {error.strerror}.", hint=hint)
 
 
 def read_environment(model: type[Model], environ: Mapping[str, str], computed: Mapping[str, Any]) -> Model:
-    """Make a model from its variables. An empty variable counts as not set; `computed` holds values for that case.
+    """Build a model from its variables. An empty variable counts as not set; `computed` holds values for that case.
 
     Raises
     ------
     BadSettings
-        A line for each fault. Values of secrets are never in it.
+        All faults, one per line, without the values of secrets.
     """
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value.strip()}
     faults = _unknown(model, ours)
@@ -83,7 +86,7 @@ def read_environment(model: type[Model], environ: Mapping[str, str], computed: M
 
 
 def _source(model: type[BaseModel], name: str, ours: Mapping[str, str]) -> str:
-    """The variable that a field is read from: for a secret its *_FILE, when there is one."""
+    """The variable that holds a field: for a secret its *_FILE, if that is set."""
     file = variable_of(name) + "_FILE"
     return file if words(model, name)["secret"] and file in ours else variable_of(name)
 
@@ -92,12 +95,12 @@ def _value(variable: str, name: str, ours: Mapping[str, str]) -> str:
     if variable == variable_of(name):
         return ours[variable]
     if variable_of(name) in ours:
-        raise Fault(f"{variable_of(name)} is set too; set only one of them.")
+        raise Fault(f"{variable_of(name)} is also set; set only one of them.")
     try:
         text = Path(ours[variable]).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise Fault(f"{ours[variable]} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError:  # its text would show what is in the file
+    except UnicodeDecodeError:  # its message would show the file's content
         raise Fault(f"{ours[variable]} is not a text file.") from None
     if not text:
         raise Fault(f"{ours[variable]} is empty.")
@@ -105,18 +108,18 @@ def _value(variable: str, name: str, ours: Mapping[str, str]) -> str:
 
 
 def _unknown(model: type[BaseModel], ours: Mapping[str, str]) -> dict[str, str]:
-    """Faults for variables that no field has: a misspelt limit would be a limit that nobody set."""
+    """Faults for variables without a field. Otherwise a misspelt limit would silently have no effect."""
     known = [variable_of(name) for name in model.model_fields]
     known += [variable_of(name) + "_FILE" for name in model.model_fields if words(model, name)["secret"]]
     near = {name: difflib.get_close_matches(name, known, n=1) for name in ours if name not in known}
     return {
-        name: "there is no such setting" + (f"; did you mean {found[0]}?" if found else f". See {PAGE}.")
+        name: "no such setting" + (f"; did you mean {found[0]}?" if found else f". See {PAGE}.")
         for name, found in near.items()
     }
 
 
 def _complaints(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
-    """(field, what is wrong) for each error: a validator's own words where it has some, else the form."""
+    """(field, message) for each error: the validator's own message if it raised a Fault, else the expected form."""
     found = []
     for fault in error.errors(include_url=False, include_input=False):
         name = str(fault["loc"][0])
@@ -134,6 +137,6 @@ def _came(model: type[BaseModel], name: str, variable: str, ours: Mapping[str, s
 def _message(faults: Mapping[str, str], environ: Mapping[str, str]) -> str:
     head = "One setting cannot be used:" if len(faults) == 1 else f"{len(faults)} settings cannot be used:"
     lines = [head, *(f"  {name}: {why}" for name, why in faults.items())]
-    if "PACKSHOT_SERVICE_HOST" in environ:  # made, with a dozen more, by a Kubernetes Service named packshot
-        lines.append("Kubernetes made some of them from its Service: set enableServiceLinks: false in the pod.")
+    if "PACKSHOT_SERVICE_HOST" in environ:  # Kubernetes sets it and a dozen more for a Service named packshot
+        lines.append("Kubernetes set some of them for its Service: set enableServiceLinks: false in the pod.")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
-"""Types of settings that are written as text: lists, hosts, networks, origins, named places. Each reads and checks.
+"""Types of settings that are written as text: lists, hosts, networks, origins, named places. Each parses and checks.
 
-A validator raises Fault with words for the operator, or any other ValueError where the form of the setting says it all.
+A validator raises Fault with a message for the operator. Any other ValueError means that the setting's form suffices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from packshot.service.environment import Fault
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PLACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-# `https://HOST`, with a port, or with `*.` for every host below one. The scheme may be that of an app or an extension.
+# `https://HOST`, with an optional port, or with `*.` for every host below. Apps and extensions have their own schemes.
 _ORIGIN = re.compile(
     r"([a-z][a-z0-9+.-]*)://((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
 )
@@ -23,7 +23,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}  # browsers leave these out
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a name or an address can only lead to this machine."""
+    """Whether a host name or an address always means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -59,17 +59,17 @@ def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    """An origin as browsers send it: lower case, without a default port. Raises Fault for what is none."""
+    """An origin as browsers send it: lower case, without a default port. Raises Fault for any other text."""
     if text.lower() == "null":
-        raise Fault("any page can have the origin null, in a frame of its own; set * to let all pages in.")
+        raise Fault("any page can have the origin null, in a sandboxed frame; set * to allow every page.")
     found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
     if found is None:
-        raise Fault(f"{text} is no origin. Write scheme://host or scheme://host:port, with no path and in ASCII.")
+        raise Fault(f"{text} is no origin. Write scheme://host or scheme://host:port, in ASCII and without a path.")
     scheme, host, port = found.groups()
     if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"
     if not 1 <= int(port) <= 65535:
-        raise Fault(f"{text} has no port from 1 to 65535.")
+        raise Fault(f"{text} has a port outside 1 to 65535.")
     return f"{scheme}://{host}:{int(port)}"
 
 
@@ -86,20 +86,20 @@ def _pairs(value: object) -> object:
 
 def _named(value: dict[str, str]) -> dict[str, str]:
     if not all(map(_PLACE_NAME.fullmatch, value)):
-        raise Fault("a name has letters, digits, dots, hyphens and underscores.")
+        raise Fault("a name consists of letters, digits, dots, hyphens and underscores.")
     return value
 
 
 ANY_CASE = BeforeValidator(_lower)
-"""Of a word: its case does not matter."""
+"""For a word: ignores case."""
 LISTED = BeforeValidator(_split)
-"""Of a tuple: it is written with commas or line ends between its values."""
+"""For a tuple: splits the text at commas and line ends."""
 ONCE_EACH = AfterValidator(_once_each)
-"""Of a tuple: a value that is named twice counts once."""
+"""For a tuple: drops repeated values."""
 Hosts = Annotated[tuple[str, ...], LISTED, AfterValidator(_hosts)]
-"""Names; one that begins with a dot stands for every name below it too."""
+"""Host names. A name that begins with a dot also stands for every name below it."""
 Networks = Annotated[tuple[str, ...], LISTED, AfterValidator(_networks)]
 Origins = Annotated[tuple[str, ...], LISTED, AfterValidator(_origins)]
 """Origins of web pages as browsers send them, or `*`."""
 Places = Annotated[dict[str, str], BeforeValidator(_pairs), AfterValidator(_named)]
-"""Places by their names: `NAME=PLACE` each."""
+"""Places by name, written as `NAME=PLACE`."""
