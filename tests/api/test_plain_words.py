@@ -78,7 +78,7 @@ def test_a_refused_key_is_told_where_one_comes_from(running: Running, path: str,
     answer = running.http.get(path, headers=headers)
     assert answer.status_code in {401, 403}
     assert "`packshot keys link`" in answer.text
-    assert "ask whoever runs this service" in answer.text
+    assert "ask the operator of this service" in answer.text
 
 
 def test_the_page_is_whole_whatever_its_help() -> None:

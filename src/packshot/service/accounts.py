@@ -1,14 +1,13 @@
-"""API keys: who may come in. An id stands for a key everywhere else; the key itself is shown once.
+"""API keys and their authentication. A key's text is shown once; everywhere else its id names it.
 
-The one key whose text is kept is that of the link by which the owner of a machine opens the page: service/state.py.
+Only one key's text is stored: that of the link by which a machine's owner opens the page (service/state.py).
 
-Its text is pk_, 43 random characters (256 bits), 6 characters of checksum. The prefix lets scanners find leaked keys.
-The checksum tells a mistyped key from a wrong one and refuses rubbish without a look into the database; it protects
-nothing else. The SHA-256 is stored: with 256 random bits there is nothing to guess, and a slow hash would only cost
-time.
+The text is pk_, 43 random characters (256 bits) and 6 characters of checksum. Scanners find leaked keys by the prefix.
+The checksum tells a mistyped key from an unknown one, and rejects garbage without a database query. It adds no
+security. The database stores the SHA-256: 256 random bits cannot be guessed, so a slow hash would only cost time.
 """
 
-# ruff: noqa: A002 - `credits` is the word for it; the builtin of that name exists for the interactive prompt alone
+# ruff: noqa: A002 - `credits` is the domain's word; the builtin of that name is for the interactive prompt only
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ from packshot.service.tables import CHARGES, IDEMPOTENCY, KEYS, PAID_PHOTOS, USA
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select, Update
 
-# last_used_at is for people who wonder whether a key is still in use: a write a minute is enough.
+# last_used_at shows whether a key is still in use: one write a minute is enough.
 LAST_USED_STEP_S = 60
 ROTATION_GRACE_S = 7 * 86_400
 
@@ -45,7 +44,7 @@ _IMPORTED_AT_ONCE = 500  # rows of one INSERT
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key that was just made. `key` is its text, which is kept nowhere."""
+    """A new key. `key` is its text, which is not stored."""
 
     key: str
     id: str
@@ -56,10 +55,10 @@ class NewKey:
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """What is known of a key. Times are seconds since 1970.
+    """The facts about a key. Times are seconds since 1970.
 
-    credits: None means no end of them. rate: its own limit, such as "10/second"; None means the service's.
-    previous_until: until when the text before the last rotation still works.
+    credits: None means unlimited. rate: the key's own limit, such as "10/second"; None means the service's limit.
+    previous_until: when the text before the last rotation stops working.
     """
 
     id: str
@@ -76,7 +75,7 @@ class KeyInfo:
 
 @dataclass(frozen=True)
 class KeptKey:
-    """A key whose text is kept by whoever asked for it. info: at the time of asking."""
+    """A key whose text the caller stores. info: the facts at the time of the call."""
 
     key: str = field(repr=False)
     info: KeyInfo
@@ -84,11 +83,11 @@ class KeptKey:
 
 _COLUMNS = tuple(KEYS.c[name] for name in KeyInfo.__dataclass_fields__)
 _NOT_REVOKED = KEYS.c.state != "revoked"
-_WHERE_FROM = "On your own machine `packshot keys link` shows one; elsewhere ask whoever runs this service."
+_WHERE_FROM = "On your own machine, `packshot keys link` shows one; elsewhere, ask the operator of this service."
 
 
 class Accounts:
-    """Keys and what is known of them. Safe from threads, from several processes and from several machines."""
+    """Keys and their facts. Safe for threads, for several processes and for several machines."""
 
     def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -97,7 +96,7 @@ class Accounts:
     def create(
         self, name: str, credits: int | None = None, expires_at: float | None = None, rate: str | None = None
     ) -> NewKey:
-        """Make a key. An owner may have several, so that one can be replaced without a gap.
+        """Create a key. An owner may have several, so that one can be replaced without a gap.
 
         Raises: InvalidOption.
         """
@@ -108,10 +107,10 @@ class Accounts:
     def keep(
         self, name: str, credits: int | None, *, read: Callable[[], str | None], write: Callable[[str], None]
     ) -> KeptKey:
-        """The key whose text `read` finds. Where it finds none that lives, a new one, whose text goes to `write`.
+        """The key whose text `read` returns. If it has none, or is revoked or expired, creates a key for `write`.
 
-        A key that is locked or has no credits left lives: somebody means that, and can take it back. Of processes that
-        start at once, one makes the key, and the others find it.
+        A key that is locked or has no credits left is still returned: the operator chose that state and can undo it.
+        Of several processes that start together, one creates the key and the others find it.
         """
         with self._database.transaction(alone="keys") as connection:
             text = read()
@@ -125,14 +124,14 @@ class Accounts:
             return KeptKey(new.key, _info(connection.execute(self._owner(new.key)).one()))
 
     def find(self, key: str) -> KeyInfo | None:
-        """Whose key this is, whatever its state. It does not count as used."""
+        """The owner of a key, in any state. Does not count as a use of the key."""
         rows = self._database.rows(self._owner(key))
         return _info(rows[0]) if rows else None
 
     def rotate(self, key_id: str, grace_s: float = ROTATION_GRACE_S) -> NewKey:
-        """Give a key a new text. The old one works for a while yet; the one before that ends now.
+        """Give a key a new text. The old text works for `grace_s` seconds; the text before that ends now.
 
-        Id, credits, rate and usage stay: it is the same key to everybody but its owner.
+        Id, credits, rate and usage stay.
         """
         new = NewKey(new_api_key(), key_id)
         values = {
@@ -144,64 +143,64 @@ class Accounts:
         return new
 
     def revoke(self, key_id: str) -> None:
-        """End a key for good. Raises UnknownKey when there is none with this id, as the methods below do."""
+        """Revoke a key for good. Raises UnknownKey for an unknown id, as the methods below do."""
         self._change(key_id, {"state": "revoked"})
 
     def lock(self, key_id: str) -> None:
-        """Refuse a key until it is unlocked."""
+        """Reject a key until it is unlocked."""
         self._change(key_id, {"state": "locked"}, _NOT_REVOKED)
 
     def unlock(self, key_id: str) -> None:
-        """Let a locked key in again."""
+        """Accept a locked key again."""
         self._change(key_id, {"state": "active"}, _NOT_REVOKED)
 
     def label(self, key_id: str, name: str) -> None:
-        """Call a key something else."""
+        """Rename a key."""
         self._change(key_id, {"name": name})
 
     def expire(self, key_id: str, expires_at: float | None) -> None:
-        """Set when a key ends; None for never."""
+        """Set when a key expires; None for never."""
         self._change(key_id, {"expires_at": expires_at}, _NOT_REVOKED)
 
     def set_rate(self, key_id: str, rate: str | None) -> None:
-        """Give a key a limit of its own, such as "10/second"; None for the service's."""
+        """Set a key's own rate limit, such as "10/second"; None for the service's limit."""
         self._change(key_id, {"rate": _checked_rate(rate)}, _NOT_REVOKED)
 
     def add_credits(self, key_id: str, credits: int) -> None:
-        """Add to what a key may spend; one that has no end of them keeps that."""
+        """Add credits to a key. Unlimited credits stay unlimited."""
         if credits < 1:
-            raise InvalidOption(f"{credits} credits cannot be added.", hint="Give a number of at least 1.")
+            raise InvalidOption(f"{credits} credits cannot be added.", hint="Add at least 1.")
         self._change(key_id, {"credits": KEYS.c.credits + credits})
 
     def set_credits(self, key_id: str, credits: int | None) -> None:
-        """Set what a key may spend from now on; None for no end of it."""
+        """Set a key's remaining credits; None for unlimited."""
         self._change(key_id, {"credits": _checked_credits(credits)})
 
     def authenticate(self, key: str | None) -> KeyInfo:
-        """Find out whose key this is.
+        """Find the owner of a key.
 
         Raises
         ------
         MissingKey
-            No key came.
+            The request has no key.
         UnknownKey
-            It was mistyped, was never made here, was replaced, or has expired.
+            The key is mistyped, was never made here, was replaced, or has expired.
         LockedKey
-            It is locked or revoked.
+            The key is locked or revoked.
         DatabaseUnavailable
-            It cannot be looked up now: nobody is let in on trust.
+            The key cannot be looked up now. No request passes without this check.
         """
         if not key:
-            raise MissingKey("No API key came with the request.", hint=f"Send your key in its header. {_WHERE_FROM}")
+            raise MissingKey("The request has no API key.", hint=f"Send your key in its header. {_WHERE_FROM}")
         if not is_well_formed(key):
             raise UnknownKey("This is not an API key.", hint=f"Look for a missing or mistyped character. {_WHERE_FROM}")
         info = self.find(key)
         if info is None:
-            raise UnknownKey("This API key is not known here.", hint=_WHERE_FROM)
+            raise UnknownKey("This service does not know this API key.", hint=_WHERE_FROM)
         return self._let_in(info)
 
     def authenticate_id(self, key_id: str) -> KeyInfo:
-        """The same for a key that is named by its id: for requests without a key, and for work in the background.
+        """Like `authenticate`, for a key that is named by its id: for requests without a key, and for background work.
 
         Raises
         ------
@@ -210,14 +209,14 @@ class Accounts:
         rows = self._database.rows(select(*_COLUMNS).where(KEYS.c.id == key_id))
         if not rows:
             raise UnknownKey(
-                f"There is no API key with the id {key_id}.",
-                hint="Send a key of your own, or ask who runs this service.",
+                f"No API key has the id {key_id}.",
+                hint="Send a key of your own, or ask the operator of this service.",
                 key_id=key_id,
             )
         return self._let_in(_info(rows[0]))
 
     def list(self) -> Sequence[KeyInfo]:
-        """All keys that were ever made, oldest first."""
+        """All keys ever created, oldest first."""
         rows = self._database.rows(select(*_COLUMNS).order_by(KEYS.c.created_at, KEYS.c.id))
         return [_info(row) for row in rows]
 
@@ -228,7 +227,7 @@ class Accounts:
         return new
 
     def _owner(self, key: str) -> Select[Any]:
-        """The row of a key, by its text or by the one before the last rotation, for as long as that works."""
+        """Selects a key's row by its text, or by the text before the last rotation while that still works."""
         digest = digest_of(key)
         replaced = and_(KEYS.c.previous_digest == digest, KEYS.c.previous_until > self._now())
         return select(*_COLUMNS).where(or_(KEYS.c.digest == digest, replaced))
@@ -243,9 +242,9 @@ class Accounts:
 
     def _check(self, info: KeyInfo) -> None:
         if info.state != "active":
-            raise LockedKey(f"This API key is {info.state}.", hint="Ask who runs this service.", key_id=info.id)
+            raise LockedKey(f"This API key is {info.state}.", hint="Ask the operator of this service.", key_id=info.id)
         if self._has_expired(info):
-            raise UnknownKey("This API key has expired.", hint="Ask for a new one.", key_id=info.id)
+            raise UnknownKey("This API key has expired.", hint="Ask the operator for a new one.", key_id=info.id)
 
     def _note_use(self, info: KeyInfo) -> None:
         now = self._now()
@@ -257,24 +256,26 @@ class Accounts:
             return
         if self._database.rows(select(KEYS.c.id).where(KEYS.c.id == key_id)):
             raise InvalidOption(f"The key {key_id} is revoked for good.", hint="Create another one.", key_id=key_id)
-        raise UnknownKey(f"There is no key with the id {key_id}.", hint="`packshot keys list` shows them.")
+        raise UnknownKey(f"No key has the id {key_id}.", hint="`packshot keys list` shows all ids.")
 
 
 def import_keys(source: Database, target: Database) -> int:
-    """Copy keys, credits, usage, open charges, paid photos and remembered requests, all or nothing; how many keys.
+    """Copy keys, credits, usage, open charges, paid photos and remembered requests, all or nothing.
 
-    What the target holds stays. `source` must be at rest: what it does meanwhile would count in both.
+    Existing rows of the target stay. Nothing may use `source` meanwhile: its changes would count in both databases.
+
+    Returns: the number of keys.
 
     Raises
     ------
     InvalidOption
-        The target has some of these keys already, or is the source.
+        The target already has some of these keys, or is the source.
     DatabaseUnavailable
-        One of the two cannot be read or written.
+        One of the two databases cannot be read or written.
     """
     if source.name == target.name:
-        hint = "Set PACKSHOT_DATABASE_URL, or another PACKSHOT_STATE_DIR, for where they shall go."
-        raise InvalidOption(f"{source.name} is itself the database that would take the keys.", hint=hint)
+        hint = "Set PACKSHOT_DATABASE_URL, or another PACKSHOT_STATE_DIR, to name the target."
+        raise InvalidOption(f"{source.name} is both the source and the target of the keys.", hint=hint)
     tables = (KEYS, USAGE, CHARGES, PAID_PHOTOS, IDEMPOTENCY)
     rows = {table: [dict(row._mapping) for row in source.rows(select(table))] for table in tables}
     ids = [key["id"] for key in rows[KEYS]]
@@ -283,7 +284,8 @@ def import_keys(source: Database, target: Database) -> int:
             known = select(func.count()).where(KEYS.c.id.in_(ids[first : first + _IMPORTED_AT_ONCE]))
             if connection.execute(known).scalar_one():
                 raise InvalidOption(
-                    f"Keys of {source.name} are in {target.name} already.", hint="Nothing was changed: import once."
+                    f"Keys of {source.name} are already in {target.name}.",
+                    hint="Nothing was changed: import only once.",
                 )
         for table, all_rows in rows.items():
             for first in range(0, len(all_rows), _IMPORTED_AT_ONCE):
@@ -292,20 +294,20 @@ def import_keys(source: Database, target: Database) -> int:
 
 
 def new_api_key() -> str:
-    """A fresh key, 52 characters."""
+    """A new random key, 52 characters."""
     body = _PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))
     return body + _checksum(body)
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether the text can be a key at all: form and checksum."""
+    """Whether the text has the form and the checksum of a key."""
     if not _FORM.fullmatch(key):
         return False
     return _checksum(key[:-_CHECKSUM_CHARACTERS]) == key[-_CHECKSUM_CHARACTERS:]
 
 
 def digest_of(key: str) -> bytes:
-    """What is stored of a key."""
+    """The SHA-256 of a key, as the database stores it."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -319,19 +321,19 @@ def _update(key_id: str) -> Update:
 
 def _checked_credits(credits: int | None) -> int | None:
     if credits is not None and credits < 0:
-        raise InvalidOption(f"A key cannot have {credits} credits.", hint="Give 0 or more, or none for no end.")
+        raise InvalidOption(f"A key cannot have {credits} credits.", hint="Give 0 or more, or none for unlimited.")
     return credits
 
 
 def _checked_rate(rate: str | None) -> str | None:
     if rate is not None:
-        from packshot.service.rate_limit import parse_rate  # noqa: PLC0415 - 0.2 s, and most keys have none
+        from packshot.service.rate_limit import parse_rate  # noqa: PLC0415 - 0.2 s, and most keys have no rate
 
         try:
             parse_rate(rate)
         except ValueError as error:
             raise InvalidOption(
-                f"{rate!r} is no rate.", hint="Write one limit such as 600/minute or 10/second.", field="rate"
+                f"{rate!r} is not a rate.", hint="Write one limit such as 600/minute or 10/second.", field="rate"
             ) from error
     return rate
 

@@ -1,7 +1,7 @@
-"""Jobs: photos that are made in the background, for hours if need be, on whichever replica has a worker free.
+"""Jobs: photos processed in the background, for hours if necessary, on any replica with a free worker.
 
-Here is what a caller may ask of them: begin one, look at it, cancel it. background_worker.py does the work. (The Job of
-engine/job.py is one photo in work; a job here has many.)
+This module has the callers' operations: begin a job, read it, cancel it. background_worker.py does the work. A job here
+has many photos; the Job of engine/job.py is one photo in work.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ HINT = "Send the photo as a file in `image`."
 
 @dataclass(frozen=True)
 class Source:
-    """A photo as it came: the bytes of a file, or a URL. name: what the caller calls it."""
+    """A photo as received: the bytes of a file, or a URL. name: the caller's name for it."""
 
     name: str
     data: bytes = b""
@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of a job. result: where it is done. error: where it failed."""
+    """A photo of a job. result: set if it is done. error: set if it failed."""
 
     number: int
     name: str
@@ -68,7 +68,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Notice:
-    """The webhook of a job. status: waiting also before the job has finished. problem: of the last try."""
+    """The webhook of a job. status: also waiting while the job runs. problem: the failure of the last attempt."""
 
     url: str
     status: Literal["waiting", "delivered", "failed"] = "waiting"
@@ -78,7 +78,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class BackgroundJob:
-    """A job as it stands. Times are seconds since 1970. counts: photos by status. photos: none in a list of jobs."""
+    """The state of a job. Times are seconds since 1970. counts: photos by status. photos: empty in a list of jobs."""
 
     id: str
     created_at: float
@@ -103,10 +103,10 @@ class BackgroundJob:
 
 @dataclass(kw_only=True, eq=False)
 class BackgroundJobs:
-    """One instance serves all requests.
+    """The operations on jobs. One instance serves all requests.
 
-    most_photos, most_bytes: of one job, and a key may have WAITING_JOBS times as much in work: its photos take the
-    operator's disk until they are done. on_change: told of a new job, and of one that was cancelled.
+    most_photos, most_bytes: limits of one job. A key's unfinished jobs may hold WAITING_JOBS times as much, because
+    their photos occupy the operator's disk. on_change: called for each new or cancelled job.
     """
 
     database: Database
@@ -128,23 +128,27 @@ class BackgroundJobs:
         webhook_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> BackgroundJob:
-        """Put photos into the queue. The same idempotency key and request have one job; one that failed begins again.
+        """Put photos into the queue. A repeated request with the same idempotency key returns its job.
+
+        A job whose photos all failed begins again.
 
         Raises
         ------
         InvalidOption
-            An option, the number of photos or the idempotency key; UrlRefused for a URL that is not opened.
+            An option, the number of photos or the idempotency key is invalid.
+        UrlRefused
+            The service does not open one of the URLs.
         ConflictError
             The idempotency key was used for another request.
         QueueFull
-            The key has as many photos in work as it may.
+            The key has as many photos in work as allowed.
         StoreUnavailable, DatabaseUnavailable
-            Nothing was begun.
+            No job was begun.
         """
         if not 0 < len(sources) <= self.most_photos:
             raise InvalidOption(
                 f"The job has {len(sources):,} photos.",
-                hint=f"Send 1 to {self.most_photos:,} photos in a job.",
+                hint=f"Send 1 to {self.most_photos:,} photos per job.",
                 field="image",
             )
         recipes_for(options)
@@ -164,57 +168,57 @@ class BackgroundJobs:
         return await self.look(key, job_id)
 
     async def look(self, key: KeyInfo, job_id: str) -> BackgroundJob:
-        """A job with its photos. Raises JobUnknown for one that the key has not."""
+        """A job with its photos. Raises JobUnknown, also for a job of another key."""
         return await asyncio.to_thread(lambda: self._whole(self._row(job_id, JOBS.c.key_id == key.id)))
 
     def find(self, job_id: str) -> tuple[str, str, BackgroundJob]:
-        """A job for those who work on it: the id of its key, its webhook's URL or "", and itself. Raises JobUnknown."""
+        """For the worker: the id of the job's key, the URL of its webhook or "", and the job. Raises JobUnknown."""
         row = self._row(job_id)
         return row.key_id, row.webhook_url or "", self._whole(row)
 
     async def latest(self, key: KeyInfo, most: int, before: str | None = None) -> Sequence[BackgroundJob]:
-        """The jobs of a key without their photos, newest first. before: a job, to go on after it."""
+        """The jobs of a key without their photos, newest first. before: the id of the previous page's last job."""
         return await asyncio.to_thread(self._list, key.id, most, before)
 
     async def cancel(self, key: KeyInfo, job_id: str) -> BackgroundJob:
-        """End a job: what is done stays, what is not is not done, and costs nothing. Raises JobUnknown."""
+        """Cancel a job. Finished photos stay; the others are not made and cost nothing. Raises JobUnknown."""
         left = await asyncio.to_thread(self._cancel, key.id, job_id)
         self._tell(job_id)
         await self.drop(left)
         return await self.look(key, job_id)
 
     async def drop_files(self, job_id: str) -> None:
-        """Remove the files among a job's options, where the job has finished."""
+        """Remove the files among the options of a finished job. Leaves those of an unfinished job."""
         row = await asyncio.to_thread(self._row, job_id)
         if row.finished_at is not None:
             await self.drop(list(json.loads(row.wishes)["files"].values()))
 
     def wishes(self, job_id: str) -> tuple[str, Mapping[str, Any]]:
-        """The id of a job's key, and what is wanted: "options", and the inputs that are "files". Raises JobUnknown."""
+        """The id of a job's key, and its "options" and "files" (names of inputs by option). Raises JobUnknown."""
         row = self._row(job_id)
         return row.key_id, json.loads(row.wishes)
 
     def end_photo(self, within: Connection, job_id: str, end: Callable[[], None]) -> None:
-        """`end` ends a photo; where it was the last one, the job has finished, and its webhook is due.
+        """End a photo by calling `end`. After the last photo, finish the job and queue its webhook.
 
-        Raises: what `end` raises.
+        Raises: the errors of `end`.
         """
-        # Two last photos at once would each see the other at work: the job's row lets one in after the other.
+        # Locks the job's row: the last two photos, ending together, would each see the other still in work.
         job = within.execute(select(JOBS).where(JOBS.c.id == job_id).with_for_update()).first()
         end()
         if job is not None and job.finished_at is None and not self.queue.is_open(within, job_id):
             self._finish(within, job)
 
     def forget_old(self) -> int:
-        """Forget jobs whose life is over; returns how many."""
+        """Delete expired jobs. Returns their number."""
         old = JOBS.c.created_at <= self.now() - JOB_LIFE_S
         with self.database.transaction() as connection:
             connection.execute(delete(WORK).where(WORK.c.job_id.in_(select(JOBS.c.id).where(old))))
             return connection.execute(delete(JOBS).where(old)).rowcount
 
     async def _begin(self, row: Mapping[str, Any], sources: Sequence[Source], options: Options) -> None:
-        """The inputs first: no worker ever sees a photo that is not there."""
-        token = secrets.token_urlsafe(16)  # not the job's id: two requests with one idempotency key must not meet
+        """Store the inputs before the job, so that no worker finds a photo missing."""
+        token = secrets.token_urlsafe(16)  # not the job's id: two requests may share one idempotency key
         given = options.given()
         files = {name: f"{token}-{name}" for name in given if OPTIONS[name].kind == "file"}
         inputs = {files[name]: given.pop(name) for name in files}
@@ -250,12 +254,12 @@ class BackgroundJobs:
             await asyncio.gather(*(self.store.put_input(*each) for each in pairs[start : start + PUT_AT_ONCE]))
 
     async def drop(self, inputs: Sequence[str]) -> None:
-        """Remove inputs that nobody needs any more."""
-        with suppress(errors.StoreUnavailable):  # the sweep removes them when their life is over
+        """Remove inputs that are no longer needed."""
+        with suppress(errors.StoreUnavailable):  # the sweep removes them when they expire
             await self.store.remove_inputs(inputs)
 
     def _insert(self, row: Mapping[str, object], photos: Sequence[Mapping[str, str]]) -> bool:
-        """False where another request with the same idempotency key was quicker."""
+        """Insert the job. Returns False if another request with the same idempotency key was faster."""
         new = self.database.insert(JOBS).values(**row).on_conflict_do_nothing().returning(JOBS.c.id)
         with self.database.transaction() as connection:
             if connection.execute(new).first() is None:
@@ -264,19 +268,19 @@ class BackgroundJobs:
         return True
 
     def _check_room(self, key_id: str, photos: int, size_bytes: int) -> None:
-        """Raises QueueFull. Requests at the same moment may each pass, and go a little beyond."""
+        """Raises QueueFull. Simultaneous requests may all pass and slightly exceed the limit."""
         sums = select(func.sum(JOBS.c.photos).label("photos"), func.sum(JOBS.c.input_bytes).label("input_bytes"))
         (row,) = self.database.rows(sums.where(JOBS.c.key_id == key_id, JOBS.c.finished_at.is_(None)))
         most_photos, most_bytes = WAITING_JOBS * self.most_photos, WAITING_JOBS * self.most_bytes
         if (row.photos or 0) + photos > most_photos or (row.input_bytes or 0) + size_bytes > most_bytes:
             raise QueueFull(
-                f"The jobs of this key hold {row.photos:,} photos that are not done.",
+                f"The jobs of this key hold {row.photos:,} unfinished photos.",
                 retry_after_s=RETRY_S,
-                hint="Send this one when some of them are.",
+                hint="Send this job when some of them are finished.",
             )
 
     def _is_known(self, key_id: str, job_id: str, digest: str) -> bool:
-        """Whether there is such a job of the key. One of which nothing came is forgotten, so that it begins again."""
+        """Whether the key has this job. Deletes a job whose photos all failed, so that it can begin again."""
         with self.database.transaction() as connection:
             mine = and_(JOBS.c.id == job_id, JOBS.c.key_id == key_id)
             job = connection.execute(select(JOBS).where(mine).with_for_update()).first()
@@ -284,7 +288,7 @@ class BackgroundJobs:
                 return False
             if job.request_hash != digest:
                 raise ConflictError(
-                    "This idempotency key was used for another job.", hint="Take a fresh key for each job."
+                    "This idempotency key was used for another job.", hint="Use a new key for each job."
                 )
             failed = and_(WORK.c.job_id == job_id, WORK.c.kind == "photo", WORK.c.state == "failed")
             if connection.execute(select(func.count()).where(failed)).scalar() < job.photos:
@@ -294,14 +298,16 @@ class BackgroundJobs:
             return False
 
     def _row(self, job_id: str, *conditions: ColumnElement[bool]) -> Row[Any]:
-        is_one = _ID.fullmatch(job_id)  # no other text gets into the database
+        is_one = _ID.fullmatch(job_id)  # keeps other text out of the database
         rows = self.database.rows(select(JOBS).where(JOBS.c.id == job_id, *conditions)) if is_one else []
         if not rows:
-            raise JobUnknown("There is no such job.", hint="Jobs are kept for 7 days, for the key that began them.")
+            raise JobUnknown(
+                "This job does not exist.", hint="Jobs are kept for 7 days, and only the key that began a job sees it."
+            )
         return rows[0]
 
     def _whole(self, row: Row[Any]) -> BackgroundJob:
-        """A job's row with its photos and its webhook."""
+        """The job of a row, with its photos and its webhook."""
         work = self.database.rows(select(WORK).where(WORK.c.job_id == row.id).order_by(WORK.c.kind, WORK.c.number))
         photos = tuple(_photo(each) for each in work if each.kind == "photo")
         counts: dict[str, int] = {}
@@ -327,7 +333,7 @@ class BackgroundJobs:
         return [_job(row, counts[row.id], notices.get(row.id)) for row in rows]
 
     def _cancel(self, key_id: str, job_id: str) -> list[str]:
-        """The inputs that nobody needs any more."""
+        """Cancel a job in the database. Returns the inputs that are no longer needed."""
         mine = and_(JOBS.c.id == job_id, JOBS.c.key_id == key_id)
         with self.database.transaction() as connection:
             job = connection.execute(select(JOBS).where(mine).with_for_update()).first()
@@ -378,12 +384,12 @@ def _photo(row: Row[Any]) -> Photo:
         return Photo(row.number, name, row.state)
     try:
         return Photo(row.number, name, "done", result=recalled(row.outcome))
-    except PackshotError as error:  # of another release, in another form
+    except PackshotError as error:  # written by another release, in another form
         return Photo(row.number, name, "failed", error=error)
 
 
 def _request_hash(sources: Sequence[Source], options: Options, webhook_url: str | None) -> str:
-    """The same for two requests that are the same, and for no others."""
+    """A hash that is equal only for identical requests."""
     whole = hashlib.sha256(json.dumps([options.key(), webhook_url]).encode())
     for source in sources:
         whole.update(json.dumps([source.name, source.url]).encode())

@@ -1,4 +1,4 @@
-"""The use cases: make a packshot, keep the result, account for it. From the photo's bytes to the signed URL."""
+"""The use cases: make a packshot, store the result, charge for it. From the photo's bytes to the signed URL."""
 
 from __future__ import annotations
 
@@ -50,34 +50,34 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 Remember = Callable[["StoredResult", "Connection"], None]
-"""Writes a result down within a transaction."""
+"""Records a result within a transaction."""
 
 
 class _Work(Protocol[R_co]):
-    """Work on a job, on a worker's thread."""
+    """Work on a job, in a worker thread."""
 
     def __call__(self, job: Job, /, *, codec: Codecs, cancellation: Cancellation) -> R_co: ...
 
 
 @dataclass(frozen=True)
 class ResultLink:
-    """Where a finished job can be fetched: below a prefix of the caller's, with a query that carries the signature."""
+    """The link to a result: a path below a prefix that the endpoint chooses, and a query with the signature."""
 
     name: str
     query: str
     expires: int
 
     def path(self, prefix: str) -> str:
-        """The path below the service's public address, such as "/results/NAME?expires=...&signature=..."."""
+        """The path below the public base URL, such as "/results/NAME?expires=...&signature=..."."""
         return f"{prefix}/{self.name}?{self.query}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What was made of a photo, a picture for each recipe, and what that cost.
+    """The results for a photo, one for each recipe, and their price.
 
-    credits: 0 for a photo that its key had paid for already. photo_id: names the photo for later requests of the same
-    key; None where it is not kept.
+    credits: 0 if the key had already paid for the photo. photo_id: names the photo in later requests of the same key;
+    None if the cache does not hold the photo.
     """
 
     results: tuple[Result, ...]
@@ -86,13 +86,13 @@ class Made:
 
     @property
     def result(self) -> Result:
-        """The first, where one was asked for."""
+        """The first result, for requests with one recipe."""
         return self.results[0]
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a result lies in the store. size_bytes: of the file."""
+    """The link and the file size of a stored result."""
 
     link: ResultLink
     size_bytes: int
@@ -100,24 +100,24 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredResult(Made):
-    """Results in the store, with all that is known of them.
+    """Results in the store, with all their facts.
 
-    results: their `data` is empty when an earlier request's answer is given again. stored: of each result.
+    results: `data` is empty when they repeat the outcome of an earlier request. stored: one entry for each result.
     """
 
     stored: tuple[Stored, ...]
 
     @property
     def link(self) -> ResultLink:
-        """Of the first, where one was asked for."""
+        """The link of the first result, for requests with one recipe."""
         return self.stored[0].link
 
 
 @dataclass
 class _Charge:
-    """The price of a piece of work. credits: that were taken; when it is settled, that were spent.
+    """The price of a piece of work. credits: taken; after settling, spent.
 
-    also: what is written together with their being spent, or not at all; it is told how many.
+    also: runs in the transaction that spends the credits, with their number as its argument.
     """
 
     id: str
@@ -127,7 +127,7 @@ class _Charge:
 
 @dataclass(kw_only=True, eq=False)
 class Jobs:
-    """Use cases over the parts that build.py puts together. One instance serves all requests."""
+    """The use cases, over the parts that build.py assembles. One instance serves all requests."""
 
     network: Network
     codecs: CodecProcesses
@@ -148,13 +148,13 @@ class Jobs:
         self._all_settled.set()
 
     async def make(self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None) -> Made:
-        """Make what a submission asks for, for one credit and within the deadline; keep no result.
+        """Process a submission for one credit and within the deadline, without storing the result.
 
-        With an idempotency key the result is kept all the same, so that it can be given again.
+        With an idempotency key the result is stored, so that a repeated request returns it again.
 
-        A submission with a photo_id costs its key one credit a day, and its photo and matte are kept in memory.
+        A submission with a photo_id costs its key one credit a day, and the cache holds its photo and matte.
 
-        Raises: everything that make_and_keep raises.
+        Raises: the errors of make_and_keep.
         """
         if idempotency_key is None:
             return await self._make(key, photo)
@@ -164,22 +164,22 @@ class Jobs:
     async def make_once(
         self, key: KeyInfo, photo: Submission, *, finish: Callable[[bytes], bytes] | None = None
     ) -> Result:
-        """The result alone. `finish` makes of the file another one, as a part of the work."""
+        """Like `make`, but returns the result alone. `finish` converts the result's file as part of the work."""
         return (await self._make(key, photo, finish)).result
 
     async def make_and_keep(
         self, key: KeyInfo, photo: Submission, *, idempotency_key: str | None = None
     ) -> StoredResult:
-        """The same, and the result can be fetched under its link for as long as results live.
+        """Like `make`, and stores the result under a link for the lifetime of results.
 
-        A repeated idempotency key answers the first call's result and costs nothing.
+        A repeated idempotency key returns the result of the first call and costs nothing.
 
         Raises
         ------
         InputError, NoForeground
-            The photo or the options cannot be used; the credit is given back, as it is for every other failure.
+            The photo or the options are unusable. The credit is given back, as after every other failure.
         ResultExpired
-            The idempotency key is remembered, but what it stands for is not kept any more.
+            The result of this idempotency key has been deleted.
         OutOfCredits, ConflictError, QueueFull, ShuttingDown, DeadlineExceeded, StoreUnavailable, DatabaseUnavailable
         """
         with self._counted():
@@ -191,7 +191,7 @@ class Jobs:
             outcome = await begun(beginning, None, self.idempotency.abandon, *scope)
             if outcome is not None:
                 stored = replace(recalled(outcome), photo_id=self._keep_photo(key, photo))
-                if self.now() >= stored.link.expires:  # results may live for less than the day that keys are remembered
+                if self.now() >= stored.link.expires:  # results may expire before the key's day is over
                     raise _past_its_life()
                 return stored
             try:
@@ -201,10 +201,10 @@ class Jobs:
                 raise
 
     async def make_behind(self, key: KeyInfo, photo: Submission, remember: Remember, charge_id: str) -> StoredResult:
-        """The same for work that no client waits for: it takes no place in the queue, and the photo is not kept.
+        """Like `make_and_keep`, for background work: takes no place in the queue, and does not cache the photo.
 
-        remember: writes the result down in the transaction in which the credit is spent. charge_id: the name of its
-        charge, by which whoever does the work again after this process has died can give it back.
+        remember: records the result in the transaction that spends the credit. charge_id: names the charge. If this
+        process dies, the worker that repeats the work gives the charge back by this name.
         """
         with self._counted():
             return await self._make_and_keep_once(key, photo, remember, charge_id)
@@ -212,9 +212,9 @@ class Jobs:
     async def check(
         self, key: KeyInfo, picture: Submission, count: Callable[[Job], Awaitable[None]] | None = None
     ) -> Report:
-        """Judge a finished picture by a preset's rules. Costs no credit, but a place in the queue as anything else.
+        """Check a finished picture against a preset's rules. Costs no credit, but takes a place in the queue.
 
-        count: called when the picture's header is known, before the work; may refuse it.
+        count: called after the header is read and before the work; may raise an error to reject the picture.
 
         Raises
         ------
@@ -224,7 +224,7 @@ class Jobs:
             return await self._admitted(key, picture, partial(check, network=self.network), count)
 
     async def settled(self) -> None:
-        """Return when nothing is left to settle or to give back, also for those that were cancelled."""
+        """Return when every charge is settled or given back, also those of cancelled requests."""
         await self._all_settled.wait()
 
     @contextmanager
@@ -245,7 +245,7 @@ class Jobs:
             return Made(results=results, credits=charge.credits, photo_id=self._keep_photo(key, photo))
 
     def _keep_photo(self, key: KeyInfo, photo: Submission) -> str | None:
-        """The name of a photo that is kept in memory for its key from now on; None where it is not."""
+        """Put a photo into the cache for its key. Returns the photo's name, or None if the cache does not take it."""
         if photo.photo_id is None or not self.photos.keep(key.id, photo.photo_id, photo.data):
             return None
         return photo.photo_id
@@ -260,7 +260,7 @@ class Jobs:
         remember: Remember | None = None,
         charge_id: str | None = None,
     ) -> StoredResult:
-        """charge_id: of work in the background."""
+        """charge_id: only for background work."""
         async with self._charged(key, photo.photo_id, charge_id) as charge, self._deadline():
             if charge_id is not None:
                 photo = replace(photo, photo_id=None)
@@ -300,7 +300,7 @@ class Jobs:
         *,
         background: bool = False,
     ) -> T:
-        """Check a submission by its first bytes, wait for a worker, work. When this is cancelled, so is the work."""
+        """Check the submission's header, wait for a worker, run the work. Cancelling this call cancels the work."""
         cancellation = Cancellation()
         try:
             job = await self.admission.look(photo.check, background=background)
@@ -341,9 +341,9 @@ class Jobs:
     async def _charged(
         self, key: KeyInfo, photo_id: str | None, charge_id: str | None = None
     ) -> AsyncIterator[_Charge]:
-        """Take a credit; it is spent when the work inside succeeds, and given back when that fails or is cancelled.
+        """Take a credit for the work inside. Success spends the credit; failure or cancellation gives it back.
 
-        A photo that has a name and is paid for takes none.
+        A photo with a name that its key has paid for takes no credit.
         """
         charge, metrics = _Charge(charge_id or new_charge_id()), self.telemetry.metrics
 
@@ -363,7 +363,7 @@ class Jobs:
         try:
             with self.telemetry.photo():
                 yield charge
-                with suppress(asyncio.CancelledError):  # too late to leave: it is done, and its key will answer it
+                with suppress(asyncio.CancelledError):  # too late: the work is done, and a retry will return its result
                     await to_the_end(settle)
         except BaseException:
             await at_last(self.ledger.refund, charge.id)
@@ -372,32 +372,32 @@ class Jobs:
 
     @asynccontextmanager
     async def _deadline(self) -> AsyncIterator[None]:
-        """One deadline over queue, computing and storing."""
+        """One deadline for queueing, computing and storing."""
         deadline = asyncio.timeout(self.deadline_s)
         try:
             async with deadline:
                 yield
         except TimeoutError as error:
-            if not deadline.expired():  # the work's own
+            if not deadline.expired():  # the work's own timeout
                 raise
             raise DeadlineExceeded(
-                f"The work was not done within {self.deadline_s:g} seconds.",
+                f"The work took longer than {self.deadline_s:g} seconds.",
                 hint="Send the photo again later.",
                 deadline_s=self.deadline_s,
             ) from error
 
 
 def request_hash(photo: Submission) -> str:
-    """What makes two requests the same. Takes 0.1 s for the largest photo."""
+    """A hash that is equal for identical requests. Takes 0.1 s for the largest photo."""
     recipes = (photo.recipe,) if isinstance(photo.recipe, Recipe) else photo.recipe
-    assert isinstance(recipes, tuple)  # noqa: S101 - the form whose recipe follows from the photo has no such keys
+    assert isinstance(recipes, tuple)  # noqa: S101 - where the recipe depends on the photo, there are no such keys
     photo_id = photo.photo_id or photo_id_of(photo.data)
     wanted = ",".join(recipe.key for recipe in recipes)
     return hashlib.sha256(f"{wanted}\0{photo_id}".encode()).hexdigest()
 
 
 def named(key_id: str, idempotency_key: str) -> str:
-    """The id of the work in the background that an owner's idempotency key stands for."""
+    """The id of the background job for an owner's idempotency key."""
     return hashlib.sha256(f"{key_id}\0{idempotency_key}".encode()).hexdigest()[:32]
 
 
@@ -406,7 +406,7 @@ def _told_credits(remember: Remember, stored: StoredResult, within: Connection, 
 
 
 def remembered(stored: StoredResult) -> str:
-    """All facts of a finished job, without the picture, as text."""
+    """All facts of a stored result, without the picture, as JSON text."""
     known = asdict(stored)
     for result in known["results"]:
         result["data"] = ""
@@ -419,7 +419,7 @@ def _outcomes() -> TypeAdapter[StoredResult]:
 
 
 def recalled(outcome: str) -> StoredResult:
-    """The job that `remembered` wrote down. Raises ResultExpired for one of another release, in another form."""
+    """The stored result from the text of `remembered`. Raises ResultExpired for another release's form."""
     try:
         return _outcomes().validate_json(outcome)
     except ValidationError as error:
@@ -427,6 +427,4 @@ def recalled(outcome: str) -> StoredResult:
 
 
 def _past_its_life() -> ResultExpired:
-    return ResultExpired(
-        "What this idempotency key stands for is past its life.", hint="Send the photo with a fresh key."
-    )
+    return ResultExpired("The result of this idempotency key has expired.", hint="Send the photo with a new key.")

@@ -1,11 +1,11 @@
-"""What keys spend: a credit is taken before the work, and settled or given back after it, whatever happens between.
+"""The credits that keys spend. A charge takes a credit before the work, and is settled or given back after it.
 
-A photo that is named costs one credit a day and key, however often it is rendered: the first charge that is settled
-pays for it. Further ones are free; one that was taken meanwhile gives its credit back when it is settled.
+A named photo costs one credit per day and key, for any number of renderings: the first settled charge pays for it.
+Later charges are free. A charge taken meanwhile gives its credit back when it is settled.
 
-A charge that was taken is written down until it is settled or given back. So nothing is lost when a process dies in the
-middle or the database is away at the end: what stays open longer than any work can last is given back by whichever
-replica looks next. The figures of `usage` are counted in the same transactions.
+The database holds each charge until it is settled or given back. Any replica gives back charges that stay open longer
+than work can last. So no credit is lost when a process dies or the database is unavailable. The same transactions
+update the figures of `usage`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAID_S = 24 * 3600
-"""So long a photo is paid for."""
+"""Time for which one credit pays for a photo."""
 
 
 @dataclass(frozen=True)
 class DayUsage:
-    """What a key did on a day (UTC). credits: spent on what succeeded or is still being made."""
+    """A key's usage on one day (UTC). credits: spent on photos that succeeded or are still in work."""
 
     key_id: str
     day: date
@@ -46,21 +46,21 @@ class DayUsage:
 
 
 def new_charge_id() -> str:
-    """A name for a charge, made by the caller: whoever is interrupted while taking it can still give it back."""
+    """A new charge id. The caller makes it first, so that an interrupted charge can still be given back."""
     return secrets.token_hex(16)
 
 
 class Ledger:
-    """Credits, taken and given back atomically. Safe from threads, from several processes and from several machines."""
+    """Takes and gives back credits atomically. Safe for threads, several processes and several machines."""
 
     def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now = now
 
     def charge(self, key_id: str, charge_id: str, photo_id: str | None = None) -> int:
-        """Take one credit, or none for a photo that the key has paid for; returns how many.
+        """Take one credit, or none for a photo that the key has paid for. Returns the number taken.
 
-        However many threads and replicas ask, no key spends more than it has.
+        No key spends more than it has, for any number of threads and replicas.
 
         Raises: OutOfCredits, DatabaseUnavailable.
         """
@@ -78,11 +78,11 @@ class Ledger:
         return cost
 
     def settle(self, charge_id: str, also: Callable[[Connection, int], None] | None = None) -> int:
-        """The work succeeded: the credit is spent; returns how many were. A charge that was given back stays so.
+        """Spend the credit of a charge after its work succeeded. Returns the number of credits spent.
 
-        A credit for a photo that another charge has paid for meanwhile is given back.
+        Gives the credit back if another charge has paid for the photo meanwhile. Leaves a returned charge as it is.
 
-        also: what must be true together with it is written in the same transaction. It is told the credits.
+        also: called in the same transaction, with the number of credits spent.
         """
         spent = 0
         with self._database.transaction() as connection:
@@ -97,14 +97,14 @@ class Ledger:
         return spent
 
     def refund(self, charge_id: str) -> None:
-        """The work failed: give the credit back, once; for a charge that was never taken do nothing."""
+        """Give the credit back, once, after the work failed. Does nothing for a charge that was never taken."""
         with self._database.transaction() as connection:
             self._give_back(connection, _close(connection, CHARGES.c.id == charge_id))
 
     def give_back_lost(self, older_than_s: float) -> int:
-        """Give back what was taken so long ago that its process must have died; returns how many credits.
+        """Give back charges so old that their process must have died. Returns the number of credits.
 
-        The same goes for what was taken so far in the future: by a clock that was set back since.
+        Also gives back charges dated equally far in the future: their clock has been set back since.
         """
         now, started_at = self._now(), CHARGES.c.started_at
         with self._database.transaction() as connection:
@@ -113,25 +113,25 @@ class Ledger:
             return sum(closed.credits for closed in lost)
 
     def forget_paid(self) -> None:
-        """Forget the photos whose day is over, and those paid so far in the future: by a clock that was set back."""
+        """Delete paid photos after their day, and those dated in the future by a clock that was set back."""
         self._database.change(delete(PAID_PHOTOS).where(~_is_live(self._now())))
 
     async def run(self, lost_after_s: float, every_s: float = 60.0) -> None:
-        """Give back what is lost and forget what is over, again and again; several replicas may do so at once."""
+        """Repeatedly give back lost charges and delete old paid photos. Several replicas may run this at once."""
         while True:
             try:
                 count = await asyncio.to_thread(self.give_back_lost, lost_after_s)
                 await asyncio.to_thread(self.forget_paid)
                 if count:
-                    log.warning("%d credits were given back: their requests ended without an end", count)
+                    log.warning("%d credits were given back: their requests never finished", count)
             except DatabaseUnavailable as error:
-                log.warning("lost credits are looked for later: %s", error)
+                log.warning("lost credits are searched for later: %s", error)
             except Exception:
-                log.exception("lost credits are looked for later")  # nobody else would say so, or go on
+                log.exception("lost credits are searched for later")  # no caller would log it, and the loop must go on
             await asyncio.sleep(every_s)
 
     def usage(self, days: int = 30, key_id: str | None = None) -> Sequence[DayUsage]:
-        """What one key, or every key, did on the last days up to today: newest day first, no row without any."""
+        """The usage of one key or of all keys in the last `days` days, newest first, without unused days."""
         since = datetime.fromtimestamp(self._now(), UTC).date() - timedelta(days=days - 1)
         columns = (USAGE.c.key_id, USAGE.c.day, USAGE.c.succeeded, USAGE.c.failed, USAGE.c.credits)
         asked = select(*columns).where(USAGE.c.day >= since.isoformat()).order_by(USAGE.c.day.desc(), USAGE.c.key_id)
@@ -141,8 +141,7 @@ class Ledger:
         return [DayUsage(**{**row, "day": date.fromisoformat(row["day"])}) for row in rows]
 
     def _give_back(self, connection: Connection, lost: Sequence[_Closed]) -> None:
-        # In one order everywhere, paid photos before keys before usage, all sorted: no two transactions can wait for
-        # each other.
+        # The same order everywhere, to avoid deadlocks: paid photos, then keys, then usage, each sorted.
         for closed in lost:
             self._return(connection, closed, closed.credits)
             self._count(connection, closed.key_id, closed.day, failed=1, credits=-closed.credits)
@@ -157,7 +156,7 @@ class Ledger:
         return connection.execute(select(PAID_PHOTOS.c.until).where(mine, _is_live(now))).first() is not None
 
     def _pay(self, connection: Connection, key_id: str, photo_id: str) -> bool:
-        """Whether this is what pays for the photo; of several at once, one does, and the others wait for it."""
+        """Whether this charge pays for the photo. Of several at once, one pays and the others wait for it."""
         now = self._now()
         row = self._database.insert(PAID_PHOTOS).values(key_id=key_id, photo_id=photo_id, until=now + PAID_S)
         anew = row.on_conflict_do_update(
@@ -172,12 +171,12 @@ class Ledger:
 
 
 def out_of_credits() -> OutOfCredits:
-    """The error for a key that has no credit for what it asks."""
-    return OutOfCredits("This API key has no credits left.", hint="Ask whoever runs the service for more.")
+    """The error for a key without enough credits."""
+    return OutOfCredits("This API key has no credits left.", hint="Ask the operator of the service for more.")
 
 
 class _Closed(NamedTuple):
-    """A charge that was open."""
+    """A charge that was open until now."""
 
     key_id: str
     day: str
@@ -186,7 +185,7 @@ class _Closed(NamedTuple):
 
 
 def _close(connection: Connection, which: ColumnElement[bool]) -> Sequence[_Closed]:
-    """Remove charges, and tell what they were, sorted: of two that close one charge, one gets it."""
+    """Remove charges and return them, sorted. Of two callers that close the same charge, only one gets it."""
     columns = [CHARGES.c[name] for name in _Closed._fields]
     rows = connection.execute(delete(CHARGES).where(which).returning(*columns))
     return sorted((_Closed(**row._mapping) for row in rows), key=lambda closed: (closed.key_id, closed.day))
