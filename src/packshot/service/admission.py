@@ -1,4 +1,4 @@
-"""Admission to the workers: slots, a queue of limited length before them, and an order in it that is fair to keys."""
+"""Admission to the workers: worker slots, and a queue of limited length that is fair to keys."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from typing import TypeVar
 from packshot.errors import QueueFull, ShuttingDown
 
 T = TypeVar("T")
-FIRST_RETRY_S = 2  # the advice while nothing has been measured yet, and to those who come during a drain
+FIRST_RETRY_S = 2  # Retry-After before any work was measured, and during a drain
 LONGEST_RETRY_S = 60
 LARGE_BYTES = 400 << 20
-"""Work that needs more memory is large: it takes seconds, not parts of one. 16 megapixels as a cutout."""
+"""Work that needs more memory is large: it takes seconds. 400 MiB is a cutout of 16 megapixels."""
 LOOKOUTS = 2
-"""Threads that look at headers, so that one file cannot hold up all others."""
+"""Threads that read headers: with two, one file cannot block all others."""
 BACKGROUND = "background"
-"""The one key of all work that no client waits for."""
+"""The common key of all background work."""
 BACKGROUND_WAITS_S = 5.0
-"""So long at most requests overtake it, so that it goes on under any load."""
+"""Longest time for which requests overtake background work. It ensures progress under any load."""
 REQUESTS_COME_S = 2.0
-"""A request that came within that time may be followed by another, for which a worker is left free."""
+"""Time after a request for which background work leaves one worker free, because another request may follow."""
 IN_USE_S = 600.0
-"""A key that has come within that time may come again: large work of another key leaves it a worker."""
+"""Time for which a key counts as in use: large work of another key then leaves one worker free."""
 
 
 @dataclass(eq=False)
 class _Waiter:
-    """One request before a worker. turn: done when it may start."""
+    """One request that waits for a worker. turn: done when the request may start."""
 
     key: str
     memory_bytes: int
@@ -48,21 +48,20 @@ class _Waiter:
 
 
 class Admission:
-    """Runs work on as many threads as there are workers and lets `queue_limit` requests wait for one.
+    """Runs work on one thread per worker and lets up to `queue_limit` requests wait.
 
-    Of those that wait, the key with the least work running comes first, then the request that came first. Large work
-    shares `memory_bytes`, and while a second key is in use it leaves one worker to what is not large: one caller's
-    slow photos cannot keep another's waiting.
+    The key with the least running work comes first, then the oldest request. All large work shares `memory_bytes`.
+    While a second key is in use, large work leaves one worker free for other work. So one caller's slow photos cannot
+    block another caller.
 
-    Work in the background, whose client is not waiting, takes no place in the queue and is never turned away because
-    that is full. It lets others go first for BACKGROUND_WAITS_S; from then on all of it together is one key among them.
-    While requests come it leaves one worker to them.
+    Background work takes no place in the queue and is never rejected because the queue is full. Requests overtake it
+    for BACKGROUND_WAITS_S; after that, all background work together counts as one key. While requests come, it leaves
+    one worker to them.
 
-    A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up: what
-    `running` says is what the processors do. A request that gives up while it waits is never computed.
-    All of it belongs to one event loop.
+    A thread cannot be stopped. So a slot is free when its thread has ended, not when its request has given up. A
+    request that gives up while waiting is never computed. One instance belongs to one event loop.
 
-    running: threads at work, those whose request has given up among them. draining: whether new work is refused.
+    running: busy threads, including those of requests that gave up. draining: whether new work is refused.
     """
 
     def __init__(self, workers: int, queue_limit: int, memory_bytes: int = 1 << 40) -> None:
@@ -86,21 +85,21 @@ class Admission:
 
     @property
     def queued(self) -> int:
-        """Requests that wait for a worker, or are looked at before they do."""
+        """The number of requests that wait for a worker or whose header is being read."""
         return len(self._waiting) + self._looking
 
     @property
     def draining_s(self) -> float:
-        """For how long new work has been refused; 0 while it is let in."""
+        """Seconds since new work has been refused; 0 while it is accepted."""
         return time.monotonic() - self._closed_s if self.draining else 0.0
 
     async def look(self, work: Callable[[], T], *, background: bool = False) -> T:
-        """Run something that takes milliseconds, whatever the photo, before the real work: a look at its header.
+        """Run a short task before the work: reading a header, which takes milliseconds for any photo.
 
         Raises
         ------
         ShuttingDown, QueueFull
-            At once; nothing was looked at.
+            At once; the task did not run.
         """
         self._refuse_drained() if background else self.refuse_or_pass()
         self._looking += 1
@@ -114,14 +113,14 @@ class Admission:
             self._note_idle()
 
     async def run(self, work: Callable[[], T], *, key: str = "", memory_bytes: int = 0, background: bool = False) -> T:
-        """Run `work` on a worker thread, with this task's context variables. The caller sets a deadline around it.
+        """Run `work` on a worker thread, with this task's context variables. The caller sets the deadline.
 
-        key: whose work it is. memory_bytes: the most that it will take. background: whether no client waits for it.
+        key: the owner of the work. memory_bytes: the most that the work can use. background: whether no client waits.
 
         Raises
         ------
         ShuttingDown, QueueFull
-            At once; nothing was computed.
+            At once; the work did not run.
         """
         self._refuse_drained() if background else self.refuse_or_pass()
         waiter = _Waiter(BACKGROUND if background else key, memory_bytes, background)
@@ -138,7 +137,7 @@ class Admission:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
                 self._behind -= waiter.background
-                self._let_in()  # it may have kept others waiting
+                self._let_in()  # this waiter may have blocked others
                 self._note_idle()
             else:
                 self._leave(waiter)
@@ -151,31 +150,31 @@ class Admission:
             self.draining, self._closed_s = True, time.monotonic()
 
     async def drain(self) -> None:
-        """Refuse new work from now on, and return when all that was let in has ended."""
+        """Refuse new work from now on, and return when all accepted work has ended."""
         self.close()
         await self._idle.wait()
         self._threads.shutdown(wait=False)
         self._lookouts.shutdown(wait=False)
 
     def refuse_or_pass(self) -> None:
-        """Raise what `run` would raise at once. Asked before a photo is read, for there is no need to read it then."""
+        """Raise the errors that `run` would raise at once. Called before a photo's body is read, to save reading it."""
         self._refuse_drained()
         if self.running + self.queued - self._behind >= self._workers + self._queue_limit:
             retry_after_s = self._retry_after_s()
             raise QueueFull(
-                "The service has as much work as it can hold.",
+                "The service has no room for more work.",
                 retry_after_s=retry_after_s,
-                hint=f"Send it again in {retry_after_s} s.",
+                hint=f"Send the request again in {retry_after_s} s.",
             )
 
     def _refuse_drained(self) -> None:
         if self.draining:
             raise ShuttingDown(
-                "The service is shutting down.", retry_after_s=FIRST_RETRY_S, hint="Send it again in a moment."
+                "The service is shutting down.", retry_after_s=FIRST_RETRY_S, hint="Send the request again in a moment."
             )
 
     def _retry_after_s(self) -> int:
-        """When those who are here now will have left, by what recent work took."""
+        """Estimated seconds until all present work is done, from the durations of recent work."""
         if not self._durations_s:
             return FIRST_RETRY_S
         each_s = sum(self._durations_s) / len(self._durations_s)
@@ -193,7 +192,7 @@ class Admission:
         return any(other != key and now_s - came_s < IN_USE_S for other, came_s in self._came_s.items())
 
     def _let_in(self) -> None:
-        """Give the free workers to those whose turn it is."""
+        """Give the free workers to the next waiters."""
         while self.running < self._workers:
             waiter = next(self._fitting(), None)
             if waiter is None:
@@ -204,8 +203,7 @@ class Admission:
             waiter.turn.set_result(None)
 
     def _fitting(self) -> Iterator[_Waiter]:
-        """Those that may start now, in their order. Large ones do not overtake each other, or the largest would wait
-        for ever."""
+        """The waiters that may start now, in order. Large work never overtakes large work: the largest would starve."""
         running, now_s = Counter(each.key for each in self._at_work), time.monotonic()
         large_too, requests_come = True, now_s - self._requested_s < REQUESTS_COME_S
 
@@ -214,7 +212,7 @@ class Admission:
 
         for waiter in sorted((each for each in self._waiting if not each.turn.cancelled()), key=turn):
             if waiter.background and requests_come and running[BACKGROUND] >= self._workers - 1 > 0:
-                continue  # its turn comes with the end of what runs
+                continue  # waits until running work ends
             if not waiter.is_large or (large_too and self._has_room_for(waiter)):
                 yield waiter
             else:
@@ -230,16 +228,16 @@ class Admission:
         started_s = time.monotonic()
         try:
             future = self._on(self._threads, work)
-        except RuntimeError:  # the system grants no thread now; it may for the next
+        except RuntimeError:  # the system has no thread now, but may have one later
             self._leave(waiter)
             raise
         future.add_done_callback(lambda _: self._ended(started_s, waiter))
         return future
 
     def _on(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> asyncio.Future[T]:
-        context = contextvars.copy_context()  # so that the thread's log lines carry the request's id
+        context = contextvars.copy_context()  # the thread's log lines carry the request's id
         future = asyncio.get_running_loop().run_in_executor(threads, context.run, _guarded, work)
-        # Seen: when the request has given up, nobody else will look at it.
+        # Retrieves the exception: otherwise asyncio warns when the request has given up.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return future
 
@@ -260,10 +258,9 @@ class Admission:
 
 
 def _guarded(work: Callable[[], T]) -> T:
-    """The work, without its SystemExit: raised in a task of the event loop, that would end the whole process.
+    """Run the work, but turn SystemExit into an error: in a task of the event loop it would end the process.
 
-    An error that leaves takes no frames along: their pictures would live as long as anyone holds the error, and three
-    failures of 50 MP kept 5.9 GB.
+    Clears the frames of errors: pictures in frames live as long as the error. Three failures of 50 MP kept 5.9 GB.
     """
     try:
         return work()
@@ -276,7 +273,7 @@ def _guarded(work: Callable[[], T]) -> T:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Clear the variables of all frames of an error, and of those that led to it. Its traceback can still be shown."""
+    """Clear the variables in all frames of an error and of its causes. The traceback can still be shown."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

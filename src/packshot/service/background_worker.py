@@ -1,7 +1,7 @@
-"""Does the work of jobs: a lane for photos and one for webhooks, each on as many items at once as it is wide.
+"""Does the work of jobs: one lane for photos and one for webhooks, each with a limit of items at once.
 
-A replica that stops gives its items back. One that is killed says nothing, and its items go to others when their leases
-end. A photo is charged under the name of its claim, so whoever does it again gives the credit of the claim before back.
+A replica that stops gives its items back. If a replica is killed, its items go to other workers when their leases end.
+The name of the claim names a photo's charge, so the worker that repeats the photo gives the earlier credit back.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from packshot.service.webhooks import Webhooks
 
 POLL_S = 1.0
-"""So often an idle replica looks whether another one has begun a job."""
+"""Interval at which an idle replica looks for jobs that another replica has begun."""
 TIDY_S = 600.0
 MOST_TRIES = 3
-"""Of a photo whose work ends without an answer: the process died, it took too long, or its URL did."""
+"""Attempts for a photo whose work ends without a result: the process died, or a deadline passed."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 _WITHIN_TRIES = (DeadlineExceeded, UrlTooSlow)
 _WHEN_BACK = (CapacityError, StoreUnavailable)
@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class _Lane:
-    """Items of one kind, so many at once."""
+    """Items of one kind. width: the most at once."""
 
     kind: Kind
     width: int
@@ -72,10 +72,10 @@ class _Lane:
 
 @dataclass(kw_only=True, eq=False)
 class BackgroundWorker:
-    """One per replica.
+    """Claims and processes items. One per replica.
 
-    limits: what photos are accepted. max_file_bytes: of one that is brought from a URL. ended: told of each item how it
-    ended. describe: set by the API, whose words a webhook has.
+    limits: of accepted photos. max_file_bytes: of a photo that a URL names. ended: called with the kind and outcome of
+    each item. describe: set by the API, which writes the body of a webhook.
     """
 
     jobs: Jobs
@@ -101,22 +101,22 @@ class BackgroundWorker:
 
     @property
     def running(self) -> int:
-        """Items at work here."""
+        """The number of items in work on this replica."""
         return sum(len(lane.running) for lane in self._lanes)
 
     async def run(self) -> None:
-        """Claim and work until this is cancelled. Items at work go on: `close` ends them."""
+        """Claim and process items until cancelled. Items in work go on: `close` ends them."""
         await asyncio.gather(*(self._run(lane) for lane in self._lanes), self._beat(), self._tidy())
 
     async def close(self) -> None:
-        """End the items that are at work, and give them back."""
+        """Cancel the items in work and give them back."""
         running = [task for lane in self._lanes for task in lane.running]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     def _changed(self, job_id: str) -> None:
-        """A job is new, or cancelled: then its photos at work end now."""
+        """Wake the lanes for a new or cancelled job. Cancels the photos in work of a cancelled job."""
         self._news.set()
         for lane in self._lanes:
             for task, item in lane.running.items():
@@ -126,7 +126,7 @@ class BackgroundWorker:
                     checking.add_done_callback(self._checking.discard)
 
     async def _check(self, task: asyncio.Task[None], item: Item) -> None:
-        """End a task whose item is not this worker's any more."""
+        """Cancel a task whose item no longer belongs to this worker."""
         with suppress(DatabaseUnavailable):
             if not await asyncio.to_thread(self.queue.renew, item):
                 task.cancel()
@@ -140,7 +140,7 @@ class BackgroundWorker:
                 except DatabaseUnavailable as error:
                     log.warning("jobs wait: %s", error)
                 except Exception:
-                    log.exception("jobs wait")  # nobody else would say so, or go on
+                    log.exception("jobs wait")  # no caller would log it, and the loop must go on
             if item is None:
                 await self._wait()
                 continue
@@ -149,7 +149,7 @@ class BackgroundWorker:
             task.add_done_callback(partial(self._done, lane))
 
     async def _wait(self) -> None:
-        """Until there may be something to do."""
+        """Wait until there may be work."""
         self._news.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), self.poll_s)
@@ -161,7 +161,7 @@ class BackgroundWorker:
             log.error("unexpected error", exc_info=error)
 
     async def _beat(self) -> None:
-        """Renew the leases of all that is at work, and end what has gone to others."""
+        """Renew the leases of all items in work, and cancel those that went to other workers."""
         while True:
             await asyncio.sleep(self.beat_s)
             for lane in self._lanes:
@@ -173,7 +173,7 @@ class BackgroundWorker:
             try:
                 await asyncio.to_thread(self.background.forget_old)
             except DatabaseUnavailable as error:
-                log.warning("old jobs are forgotten later: %s", error)
+                log.warning("old jobs will be deleted later: %s", error)
             await asyncio.sleep(TIDY_S)
 
     async def _do(self, lane: _Lane, item: Item) -> None:
@@ -181,10 +181,10 @@ class BackgroundWorker:
             try:
                 await lane.work(item)
             except asyncio.CancelledError:
-                await at_last(self.queue.give_back, item)  # where it is still ours: the replica stops
+                await at_last(self.queue.give_back, item)  # the replica stops; does nothing for an item that was lost
                 raise
             except (Superseded, JobUnknown):
-                log.info("%s is somebody else's now, or cancelled", item.id)
+                log.info("%s went to another worker, or was cancelled", item.id)
             except DatabaseUnavailable as error:
                 log.warning("%s waits for its lease to end: %s", item.id, error)
 
@@ -200,7 +200,7 @@ class BackgroundWorker:
             known = error if isinstance(error, PackshotError) else PackshotError("unexpected")
             pause_s = _pause_s(known, item)
             if pause_s is not None:
-                log.info("%s is done again in %g s: %s", item.id, pause_s, known)
+                log.info("%s will be tried again in %g s: %s", item.id, pause_s, known)
                 await at_last(self.queue.give_back, item, pause_s)
                 self.ended("photo", "again")
                 return
@@ -217,7 +217,7 @@ class BackgroundWorker:
             await self.background.drop_files(item.job_id)
 
     async def _make(self, item: Item) -> bool:
-        """Make the photo and write down that it is done. Whether there are files among the job's options."""
+        """Process the photo and record that it is done. Returns whether the job's options include files."""
         if item.claims > 1:
             await asyncio.to_thread(self.ledger.refund, item.earlier_claim_id)
         key_id, wishes = await asyncio.to_thread(self.background.wishes, item.job_id)
@@ -229,7 +229,7 @@ class BackgroundWorker:
             url = item.source.get("url")
             data = await (store.read_input(item.source["input"]) if url is None else self._fetch(key, url))
         except ResultUnknown as error:
-            raise PackshotError("The photo of this job is gone.", hint="Send it again.") from error
+            raise PackshotError("The photo of this job was deleted.", hint="Send the photo again.") from error
         recipes = recipes_for(Options.from_fields({**wishes["options"], **files}))
         photo_id = await asyncio.to_thread(photo_id_of, data)
         submission = Submission(data, recipes, self.limits, photo_id)
@@ -237,7 +237,7 @@ class BackgroundWorker:
         return bool(files)
 
     async def _fetch(self, key: KeyInfo, url: str) -> bytes:
-        """The photo at a URL. As many are held at once as there are workers, so they are not counted."""
+        """The photo at a URL. The number of workers limits how many are in memory, so none is reserved."""
         return await self.background.url_input.fetch(
             url, field="image_url", hint=HINT, key=key, max_bytes=self.max_file_bytes, reserve=lambda _: None
         )
@@ -266,7 +266,7 @@ class BackgroundWorker:
             self.ended("webhook", "failed")
         else:
             pause_s = PAUSES_S[item.claims - 1]
-            log.info("the webhook of %s is sent again in %d s: %s", item.job_id, pause_s, delivery.problem)
+            log.info("the webhook of %s will be sent again in %d s: %s", item.job_id, pause_s, delivery.problem)
             await at_last(self.queue.give_back, item, pause_s, outcome)
             self.ended("webhook", "again")
 
@@ -276,7 +276,7 @@ class BackgroundWorker:
 
 
 def _pause_s(error: PackshotError, item: Item) -> float | None:
-    """When the photo may be tried again; None where that is in vain."""
+    """Seconds until the next attempt at a photo; None if another attempt is useless."""
     if isinstance(error, _WITHIN_TRIES) and item.claims >= MOST_TRIES:
         return None
     if isinstance(error, (*_WITHIN_TRIES, *_WHEN_BACK)):

@@ -1,4 +1,4 @@
-"""The composition root: Settings in, the parts of a running service out. No other module puts parts together."""
+"""The composition root: builds the parts of a running service from Settings. No other module assembles parts."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
     from packshot.service.settings import Settings
 
-# The contract's words are bits per pixel: 24 and 32 are welcome, 8, 16 and 64 are refused. It does not mention 48
-# (RGB-16), which decodes without loss of anything that the rendering keeps, so it is accepted.
+# (colour type, bit depth). The contract counts bits per pixel: it accepts 24 and 32, and rejects 8, 16 and 64. It does
+# not mention 48 (RGB-16). The rendering loses nothing of it, so 48 is accepted.
 CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
 LAST_STAGE_S = 5.0
-"""After the drain, so long may the stage of a pipeline take that was at work when its job was cancelled."""
-CHECK_PIXELS = 4_000_000  # a check counts once for each so many: they take a core 0.6 s, and 25 million take 4 s
+"""Time after the drain for the running pipeline stage of a cancelled job to end."""
+CHECK_PIXELS = 4_000_000  # a check counts once per 4 million pixels: a core takes 0.6 s for them, 4 s for 25 million
 CONTRACT_FORMATS = frozenset({"jpeg", "png", "bmp"})
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Service:
-    """The parts that the HTTP layer needs, and the life they have together."""
+    """The parts that the HTTP layer needs, with their common start and stop."""
 
     settings: Settings
     network: Network
@@ -79,7 +79,7 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Warm the network, sweep expired results meanwhile, and let work in flight finish at the end."""
+        """Warm the network, and run the sweeps and the jobs meanwhile. At the end, drain and close all parts."""
         await asyncio.gather(asyncio.to_thread(self._warm), look_at(self.store))
         self.telemetry.start()
         sweeping = asyncio.gather(self.sweeper.run(), self.photos.run(), self.ledger.run(lost_after_s(self.settings)))
@@ -91,14 +91,13 @@ class Service:
             log.info("stopping: %d requests are finished first", self.admission.running + self.admission.queued)
             sweeping.cancel()
             working.cancel()
-            # Work that the end of the drain has cancelled ends with its stage. A thread that goes on is left behind:
-            # serve ends the process all the same.
-            # Jobs have no request that the server waits for: the rest of the drain is theirs.
+            # Work cancelled at the end of the drain ends with its stage. A thread that runs longer is abandoned: serve
+            # ends the process anyway. The server waits for requests, not for jobs: jobs get the rest of the drain.
             rest_s = max(LAST_STAGE_S, self.settings.drain_s - self.admission.draining_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.admission.drain(), rest_s)
             await self.worker.close()
-            await self.jobs.settled()  # what was cut off at the drain's end still gives its credit back
+            await self.jobs.settled()  # work cut off at the drain's end still gives its credit back
             await asyncio.gather(sweeping, working, return_exceptions=True)
             self.jobs.codecs.close()
             self.url_input.close()
@@ -108,13 +107,13 @@ class Service:
             log.info("stopped")
 
     def _warm(self) -> None:
-        # The first run allocates the arena: 100 ms that the first customer should not pay.
+        # The first run allocates the arena, which would cost the first customer 100 ms.
         rule = self.network.card.input
         size = network_size(Size(4, 3), side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
         self.network.predict(np.zeros((1, 3, size.height, size.width), np.float32))
 
     async def admit(self, api_key: str | None) -> tuple[KeyInfo, Window | None]:
-        """Whose key this is, after its rate limit, and what is left of that.
+        """Authenticate a key and count the request. Returns the key's facts and the rest of its rate limit.
 
         Raises
         ------
@@ -124,11 +123,11 @@ class Service:
 
     @property
     def keyless_id(self) -> str | None:
-        """Id of the key that stands for requests without one; None where those are refused."""
+        """The id of the key that pays for requests without a key; None if those are refused."""
         return self.settings.keyless_key or (self.link.info.id if self.link else None)
 
     async def admit_keyless(self) -> tuple[KeyInfo, Window | None]:
-        """The same for a request without a key, where a key stands for those.
+        """Like `admit`, for a request without a key, if a key pays for those.
 
         Raises
         ------
@@ -136,8 +135,8 @@ class Service:
         """
         if self.keyless_id is None:
             raise MissingKey(
-                "No API key came with the request, and no key stands for requests without one.",
-                hint="Send a key as `x-api-key: YOUR_KEY`. The operator can let such requests in: "
+                "The request has no API key, and no key pays for requests without one.",
+                hint="Send a key as `x-api-key: YOUR_KEY`. The operator can accept such requests: "
                 f"{variable_of('keyless_key')} names a key that pays for them.",
             )
         return await self._counted(await asyncio.to_thread(self.accounts.authenticate_id, self.keyless_id))
@@ -147,7 +146,7 @@ class Service:
         return key, await asyncio.to_thread(self.rate_limiter.hit, key.id, key.rate)
 
     async def count_check(self, key_id: str, pixels: int) -> Window | None:
-        """Count a check of a picture, which costs work and no credit; what is left of the checks' rate limit.
+        """Count a check of a picture, which costs no credit. Returns the rest of the checks' rate limit.
 
         Raises
         ------
@@ -159,7 +158,7 @@ class Service:
         return await asyncio.to_thread(self.rate_limiter.hit_for, "checks", key_id, rate, cost)
 
     def public_url(self, path: str) -> str:
-        """An address for the outside; never made from a request's Host header."""
+        """A public URL for a path. Never uses a request's Host header."""
         return self.settings.base_url + path
 
     async def check_ready(self) -> None:
@@ -171,12 +170,12 @@ class Service:
 
 
 def build(settings: Settings, *, store: ResultStore | None = None, now: Callable[[], float] = time.time) -> Service:
-    """Make the parts of a service; `store` takes the place of the settings' one, `now` is the clock of all expiries.
+    """Build the parts of a service. `store` replaces the store of the settings; `now` is the clock for all expiries.
 
     Raises
     ------
     SetupError
-        The settings, the state folder or the model cannot be used; the message says how to mend it.
+        The settings, the state folder or the model cannot be used; the message says how to fix it.
     """
     state = State(settings)
     network = load_network(settings.model, threads=settings.threads, device=settings.device, folder=settings.models_dir)
@@ -259,12 +258,15 @@ def build(settings: Settings, *, store: ResultStore | None = None, now: Callable
 
 
 def lost_after_s(settings: Settings) -> float:
-    """Age of a charge or an idempotency key that no live work has: the deadline ends it, and clocks differ by less."""
+    """Age at which an open charge or idempotency key counts as lost.
+
+    The deadline has then ended its work, and the clocks of replicas differ by less than the rest.
+    """
     return 2 * settings.deadline_s + 60
 
 
 def contract_limits(settings: Settings) -> Limits:
-    """What the drop-in contract accepts."""
+    """The limits of the drop-in contract."""
     return Limits(
         max_bytes=settings.max_file_bytes,
         max_side_px=settings.max_side_px,
@@ -275,13 +277,13 @@ def contract_limits(settings: Settings) -> Limits:
 
 
 def native_limits(settings: Settings) -> Limits:
-    """What the native API accepts: every format and depth that the codecs read."""
+    """The limits of the native API, which accepts every format and depth that the codecs read."""
     return Limits(
         max_bytes=settings.v1_max_file_bytes, min_side_px=settings.min_side_px, max_pixels=settings.v1_max_pixels
     )
 
 
 def check_limits(settings: Settings) -> Limits:
-    """The files that are accepted where a picture is only looked at."""
+    """The limits for checks of finished pictures."""
     limits = native_limits(settings)
     return replace(limits, max_pixels=min(limits.max_pixels, settings.check_max_pixels))

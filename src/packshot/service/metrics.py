@@ -1,9 +1,7 @@
-"""The figures that operators watch, in Prometheus' terms, and the port where it fetches them.
+"""The service's metrics in Prometheus format, and the server for their port. docs/observability.md explains each.
 
-docs/observability.md says what each is for.
-
-A label never holds what a caller wrote: routes are templates, methods and statuses come from short lists, errors are
-slugs. So the number of series is bounded by the code, not by the traffic, and no key or file name can get into them.
+Labels never hold text from callers: routes are templates, methods and statuses come from short lists, errors are slugs.
+So the code limits the number of series, not the traffic, and no key or file name gets into a label.
 """
 
 from __future__ import annotations
@@ -40,10 +38,10 @@ if TYPE_CHECKING:
 
 OTHER = "other"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# From a probe's milliseconds to the longest deadline that anybody sets.
+# From the milliseconds of a probe to the longest usual deadline.
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60)
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.8, 1.6, 5, 15, 60)
-SILENCE_S = 10  # of a client of the metrics' port
+SILENCE_S = 10  # timeout for clients of the metrics port
 _PARTS = {StoreUnavailable: "store", DatabaseUnavailable: "database"}
 _FETCHES: dict[type, str] = {
     UrlRefused: "refused",
@@ -56,14 +54,14 @@ _FETCHES: dict[type, str] = {
 
 
 class Metrics:
-    """All metrics of one service, in a registry of its own: two services in one process do not mix."""
+    """All metrics of one service. A separate registry keeps two services in one process apart."""
 
     def __init__(self, model: str) -> None:
         self.registry = CollectorRegistry()
         self._make_http()
         self._make_work()
         self._make_gauges()
-        Info("packshot_build", "The release and the network at work.", registry=self.registry).info(
+        Info("packshot_build", "The release and the network in use.", registry=self.registry).info(
             {"version": __version__, "model": model}
         )
         ProcessCollector(registry=self.registry)
@@ -72,46 +70,44 @@ class Metrics:
         self._requests = self._counter("requests", "Requests answered.", "route", "method", "status")
         self._request_s = Histogram(
             "packshot_request_duration_seconds",
-            "From a request's head to the last byte of its answer.",
+            "Time from a request's head to the last byte of its response.",
             ("route",),
             buckets=REQUEST_BUCKETS_S,
             registry=self.registry,
         )
         self._errors = self._counter("errors", "Requests that failed, by the error's slug.", "error")
-        self._rejections = self._counter("queue_rejections", "Requests turned away with 503.", "reason")
-        self._backend_errors = self._counter("backend_errors", "Failures of what the service needs.", "part")
+        self._rejections = self._counter("queue_rejections", "Requests refused with 503.", "reason")
+        self._backend_errors = self._counter("backend_errors", "Failures of the service's backends.", "part")
         for reason in ("queue-full", "uploads-full", "shutting-down"):
-            self._rejections.labels(reason)  # there from the start: rate() does not see a counter's first step
+            self._rejections.labels(reason)  # exists from the start, because rate() misses a counter's first step
         for part in (*_PARTS.values(), "limits"):
             self._backend_errors.labels(part)
 
     def _make_work(self) -> None:
         self._stage_s = Histogram(
             "packshot_stage_duration_seconds",
-            "Each step of a photo, the wait for a worker among them.",
+            "Time of each step of a photo, including the wait for a worker.",
             ("stage",),
             buckets=STAGE_BUCKETS_S,
             registry=self.registry,
         )
-        self._photos = self._counter("photos", "Photos in work, by how they ended.", "outcome")
-        self._reviews = self._counter("reviews", "Photos done that a human should look at.")
+        self._photos = self._counter("photos", "Photos processed, by outcome.", "outcome")
+        self._reviews = self._counter("reviews", "Finished photos that a human should review.")
         self._stored = self._counter("results_stored", "Results put into the store.")
         self._stored_bytes = self._counter("results_stored_bytes", "Bytes of the results put into the store.")
         self._charged = self._counter("credits_charged", "Credits taken.")
         self._refunded = self._counter("credits_refunded", "Credits given back.")
         for outcome in ("done", "refused", "busy", "failed", "abandoned"):
             self._photos.labels(outcome)
-        self._fetches = self._counter("url_fetches", "Pictures asked for by a URL, by how that ended.", "outcome")
+        self._fetches = self._counter("url_fetches", "Pictures fetched from URLs, by outcome.", "outcome")
         for outcome in ("ok", *_FETCHES.values()):
             self._fetches.labels(outcome)
 
-        self._work = self._counter("work", "Photos and webhooks of jobs, by how they ended.", "kind", "outcome")
+        self._work = self._counter("work", "Photos and webhooks of jobs, by outcome.", "kind", "outcome")
         for kind in ("photo", "webhook"):
             for outcome in ("done", "again", "failed"):
                 self._work.labels(kind, outcome)
-        self._looks = self._counter(
-            "mattes_looked_up", "Renderings of photos that are kept, by what was found.", "found"
-        )
+        self._looks = self._counter("mattes_looked_up", "Lookups of mattes in the cache, by result.", "found")
         for found in ("hit", "miss"):
             self._looks.labels(found)
 
@@ -120,25 +116,25 @@ class Metrics:
 
     def _make_gauges(self) -> None:
         self.uploads_bytes = Gauge(
-            "packshot_uploads_in_flight_bytes", "Bytes of request bodies held now.", registry=self.registry
+            "packshot_uploads_in_flight_bytes", "Bytes of request bodies in memory.", registry=self.registry
         )
-        self._in_flight = Gauge("packshot_requests_in_flight", "Requests being answered now.", registry=self.registry)
+        self._in_flight = Gauge("packshot_requests_in_flight", "Requests in progress.", registry=self.registry)
 
     def watch(self, admission: Admission, queue_limit: int, workers: int) -> None:
-        """Read queue and workers when somebody asks: nothing is counted twice, and nothing is paid in between."""
+        """Read queue and workers at each scrape, which costs nothing in between and cannot count twice."""
         self._read("packshot_queue_depth", "Requests that wait for a worker.", lambda: admission.queued)
         self._read("packshot_queue_limit", "Requests that may wait.", lambda: queue_limit)
-        self._read("packshot_workers_busy", "Worker threads at work.", lambda: admission.running)
+        self._read("packshot_workers_busy", "Busy worker threads.", lambda: admission.running)
         self._read("packshot_workers", "Worker threads.", lambda: workers)
         self._read("packshot_draining", "1 while new work is refused.", lambda: admission.draining)
 
     def watch_photos(self, held_bytes: Callable[[], int], max_bytes: int) -> None:
-        """The same for the photos and mattes in memory."""
-        self._read("packshot_photo_cache_bytes", "Bytes of photos and mattes held in memory.", held_bytes)
-        self._read("packshot_photo_cache_limit_bytes", "Bytes that they may take.", lambda: max_bytes)
+        """Read the size of the photo cache at each scrape."""
+        self._read("packshot_photo_cache_bytes", "Bytes of photos and mattes in the cache.", held_bytes)
+        self._read("packshot_photo_cache_limit_bytes", "Bytes that the cache may hold.", lambda: max_bytes)
 
     def matte_looked_up(self, found: bool) -> None:
-        """Whether the matte of a photo was known from an earlier request."""
+        """Count a lookup of a matte. found: whether an earlier request had cached the matte."""
         self._looks.labels("hit" if found else "miss").inc()
 
     def _read(self, name: str, about: str, value: Callable[[], float]) -> None:
@@ -148,13 +144,13 @@ class Metrics:
         self._in_flight.inc()
 
     def request_ended(self, route: str, method: str, status: int, took_s: float) -> None:
-        """`route` is a template of ours or OTHER, `method` comes from METHODS or is OTHER."""
+        """Count a request. route: one of the API's templates, or OTHER. method: from METHODS, or OTHER."""
         self._in_flight.dec()
         self._requests.labels(route, method, str(status)).inc()
         self._request_s.labels(route).observe(took_s)
 
     def error(self, error: PackshotError) -> None:
-        """An error that a caller was told."""
+        """Count an error that was sent to a caller."""
         self._errors.labels(error.slug).inc()
         if isinstance(error, (QueueFull, ShuttingDown)):
             self._rejections.labels(error.slug).inc()
@@ -162,11 +158,11 @@ class Metrics:
             self._backend_errors.labels(part).inc()
 
     def limits_not_shared(self) -> None:
-        """The Redis of the rate limits failed. Callers may not notice, so no error of theirs tells it."""
+        """Count a failure of the rate limits' Redis. Callers may not notice, so no error response counts it."""
         self._backend_errors.labels("limits").inc()
 
     def computed(self, result: Result) -> None:
-        """A photo that went through the pipeline."""
+        """Record a photo that went through the pipeline."""
         for stage, took_ms in result.timings_ms.items():
             self._stage_s.labels(stage).observe(took_ms / 1000)
         if result.review:
@@ -178,14 +174,14 @@ class Metrics:
         self._stored_bytes.inc(size_bytes)
 
     def fetched(self, error: BaseException | None, took_s: float) -> None:
-        """A picture that was asked for by its URL; None where it came."""
+        """Record a fetch from a URL. error: None if the picture arrived."""
         if error is None:
             self._stage_s.labels("fetch").observe(took_s)
         outcome = "ok" if error is None else next(_FETCHES[kind] for kind in type(error).__mro__ if kind in _FETCHES)
         self._fetches.labels(outcome).inc()
 
     def work_ended(self, kind: str, outcome: str) -> None:
-        """A photo or a webhook of a job: done, failed, or to be tried again."""
+        """Count a photo or a webhook of a job: done, failed, or to be tried again."""
         self._work.labels(kind, outcome).inc()
 
     def charged(self, count: int) -> None:
@@ -195,7 +191,7 @@ class Metrics:
         self._refunded.inc(count)
 
     def photo_ended(self, error: BaseException | None) -> None:
-        """A photo that a credit was taken for."""
+        """Count a charged photo by its outcome."""
         self._photos.labels(_outcome(error)).inc()
 
 
@@ -216,14 +212,14 @@ def _outcome(error: BaseException | None) -> str:
 
 
 class MetricsServer:
-    """A small server on a port of its own, away from what callers can reach.
+    """A small server for metrics on a separate port, which callers cannot reach.
 
-    It listens from the moment it is made, and answers from `start` to `close`. Its threads are its own too: it answers
-    while the service has its hands full, which is when the figures matter.
+    Listens after construction, and answers from `start` to `close`. Separate threads let the server answer while the
+    service is busy, which is when metrics matter.
     """
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        """Raises BadSettings when the address cannot be listened on."""
+        """Raises BadSettings if the server cannot listen on the address."""
         kind = _Server6 if ":" in host else _Server
         try:
             self._server = kind((host, port), _Handler)
@@ -244,7 +240,7 @@ class MetricsServer:
 
 
 class _Handler(WSGIRequestHandler):
-    """One that logs nothing and does not wait for ever."""
+    """A handler with a timeout, which logs nothing."""
 
     timeout = SILENCE_S
 
@@ -254,13 +250,13 @@ class _Handler(WSGIRequestHandler):
 
 class _Server(ThreadingWSGIServer):
     def server_bind(self) -> None:
-        # The parents look their own name up in the DNS, which takes seconds where there is none.
+        # The parent class looks up its own name in the DNS, which takes seconds without a name server.
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that leaves in the middle is no event."""
+        """Ignore a client that disconnects early."""
 
 
 class _Server6(_Server):

@@ -1,7 +1,7 @@
-"""How often one key may come: a moving window, counted in this process's memory or, for all replicas, in Redis.
+"""Rate limits for keys: a moving window, counted in this process's memory or, for all replicas, in Redis.
 
-Neither goes by this machine's time of day: a clock that is set back by two days would keep a window full for two days.
-Memory goes by time.monotonic, Redis by its server's clock, which is the same for all replicas.
+Neither uses this machine's time of day: a clock set back by two days would keep a window full for two days. Memory uses
+time.monotonic. Redis uses its server's clock, which is the same for all replicas.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ANSWER_WITHIN_S = 0.5  # a Redis beside the service takes a thousandth of it
-_AWAY_S = 1.0  # after a failure nobody asks for so long: requests need not wait one after the other
+ANSWER_WITHIN_S = 0.5  # a Redis near the service takes a thousandth of it
+_AWAY_S = 1.0  # pause after a failure, so that requests do not each wait for a timeout
 _LOG_EVERY_S = 60.0
 
 
 @lru_cache(maxsize=1024)
 def parse_rate(rate: str) -> RateLimitItem:
-    """One limit of at least one request, such as "600/minute". Raises ValueError."""
+    """Parse one limit of at least one request, such as "600/minute". Raises ValueError."""
     found = parse_many(rate)
     if [limit.amount > 0 for limit in found] != [True]:
         raise ValueError(rate)
@@ -42,7 +42,7 @@ def parse_rate(rate: str) -> RateLimitItem:
 
 @dataclass(frozen=True)
 class Window:
-    """A key's window: how many requests it holds, how many more fit now, and when its oldest one leaves it (s)."""
+    """A key's window. limit, remaining: requests. resets_at: when the oldest request leaves, in seconds since 1970."""
 
     limit: int
     remaining: int
@@ -50,7 +50,7 @@ class Window:
 
 
 class Counted(NamedTuple):
-    """Whether a hit fitted into a window, how many are in it now, and when its oldest one leaves it, s from now."""
+    """The outcome of a hit. held: hits in the window. opens_in_s: seconds until the oldest hit leaves the window."""
 
     passed: bool
     held: int
@@ -61,20 +61,20 @@ class MovingWindows(Protocol):
     """Hits of the last `period_s`, by name."""
 
     def hit(self, name: str, most: int, period_s: int, cost: int) -> Counted:
-        """Count `cost` hits, all or none: none where more than `most` would be in the window. A cost is at most that.
+        """Count `cost` hits if the window then holds at most `most`, else none. cost: at most `most`.
 
-        opens_in_s of a refusal: when so many have left that the same hit fits.
+        opens_in_s of a refusal: seconds until enough hits have left for the same cost.
         """
         ...
 
 
 class RateLimiter:
-    """A limit such as "600/minute" for each key, or None for no limit. The window moves: no burst at its edges."""
+    """A limit such as "600/minute" for each key, or None for no limit. A moving window allows no burst at its edges."""
 
     def __init__(self, rate: str | None, url: str | None = None, *, fail_closed: bool = False) -> None:
         """url: a Redis that counts for all replicas. Raises BadSettings without packshot[redis].
 
-        When Redis is away each process counts for itself, or with `fail_closed` nobody with a limit is let in.
+        fail_closed: while Redis is unavailable, refuse keys with a limit. Otherwise each process counts on its own.
         """
         self._rate = rate
         self._here = WindowsInMemory()
@@ -83,27 +83,27 @@ class RateLimiter:
         self._away_until = 0.0
         self._logged_at = -math.inf
         self.on_failure: Callable[[], None] = lambda: None
-        """Called each time that Redis does not answer."""
+        """Called each time Redis does not answer."""
 
     def hit(self, key_id: str, rate: str | None = None) -> Window | None:
-        """Count a request; returns what is left, or None where there is no limit.
+        """Count a request. Returns the key's window, or None without a limit.
 
-        rate: the key's own, in place of the service's. Blocks for ANSWER_WITHIN_S at most.
+        rate: the key's own limit, which replaces the service's. Blocks for at most ANSWER_WITHIN_S.
 
         Raises
         ------
         RateLimited
-            The window is full; `retry_after_s` says when its oldest request leaves it. A refusal does not count.
+            The window is full. `retry_after_s`: until the oldest request leaves it. A refusal does not count.
         LimiterUnavailable
-            Redis is away, and the operator wants nobody let in uncounted.
+            Redis is unavailable, and `fail_closed` is set.
         """
         rate = rate or self._rate
         return None if rate is None else self.hit_for("requests", key_id, rate)
 
     def hit_for(self, what: str, key_id: str, rate: str, cost: int = 1) -> Window:
-        """Count something that has a window of its own, such as "checks".
+        """Count a hit in a separate window, such as "checks".
 
-        cost: how many it counts for; one over the whole limit takes all of it. Raises the same.
+        cost: number of hits to count; a cost above the limit counts as the whole limit. Raises the errors of `hit`.
         """
         rule = parse_rate(rate)
         windows, cost = self._windows(), min(cost, rule.amount)
@@ -118,7 +118,7 @@ class RateLimiter:
             return window
         retry_after_s = max(1, math.ceil(counted.opens_in_s))
         raise RateLimited(
-            f"More than {rate} {what} came with this API key.",
+            f"This API key has sent more than {rate} {what}.",
             retry_after_s=retry_after_s,
             hint=f"Wait {retry_after_s} s.",
             limit=window.limit,
@@ -127,13 +127,15 @@ class RateLimiter:
         )
 
     def _windows(self) -> MovingWindows:
-        """Where hits are counted now."""
+        """The windows that count hits now. Raises LimiterUnavailable."""
         if self._shared is None:
             return self._here
         if time.monotonic() >= self._away_until:
             return self._shared
         if self._fail_closed:
-            raise LimiterUnavailable("Requests cannot be counted now.", retry_after_s=2, hint="Send the request again.")
+            raise LimiterUnavailable(
+                "The service cannot count requests now.", retry_after_s=2, hint="Send the request again."
+            )
         return self._here
 
     def _note_away(self, error: Exception) -> None:
@@ -148,7 +150,7 @@ class RateLimiter:
 
 @dataclass(slots=True)
 class _Hits:
-    """The hits in one window, oldest first, as (time, cost); the sum of the costs; and when the last one leaves it."""
+    """One window. each: (time, cost) of the hits, oldest first. count: sum of costs. empty_at: when the last leaves."""
 
     each: deque[tuple[float, int]] = field(default_factory=deque)
     count: int = 0
@@ -156,7 +158,7 @@ class _Hits:
 
 
 class WindowsInMemory:
-    """Moving windows of this process. Safe from threads. Holds no more hits than all windows may have together."""
+    """Moving windows of this process. Safe for threads. Memory is limited by the hits that all windows may hold."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -164,7 +166,7 @@ class WindowsInMemory:
         self._windows: OrderedDict[str, _Hits] = OrderedDict()  # in the order of their last hits
 
     def __len__(self) -> int:
-        """How many windows are held."""
+        """The number of windows in memory."""
         return len(self._windows)
 
     def hit(self, name: str, most: int, period_s: int, cost: int) -> Counted:
@@ -184,13 +186,13 @@ class WindowsInMemory:
             return Counted(passed, hits.count, oldest + period_s - now)
 
     def _forget_empty(self, now: float) -> None:
-        """Drop windows at the front that nothing is in any more."""
+        """Drop the empty windows at the front."""
         while next(iter(self._windows.values())).empty_at <= now:
             self._windows.popitem(last=False)
 
 
 def _time_of(hits: Iterable[tuple[float, int]], number: int) -> float:
-    """When the hit came with which the oldest ones together count `number`."""
+    """The time of the first hit at which the summed cost reaches `number`."""
     counts = accumulate(cost for _, cost in hits)
     return next(when for (when, _), count in zip(hits, counts, strict=True) if count >= number)
 
@@ -199,8 +201,8 @@ class _RedisAway(Exception):
     """Redis did not answer."""
 
 
-# A list of the times of hits, newest first, in µs of the server's clock. Hits of the future are those of a clock that
-# was set back meanwhile: the window begins afresh. A list that nobody asks for expires by itself.
+# A list of the times of hits, newest first, in µs of the server's clock. Hits in the future mean that the clock was set
+# back: the window then begins anew. Unused lists expire.
 _SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -238,7 +240,7 @@ class _WindowsInRedis:
         self._script = client.register_script(_SCRIPT)
 
     def hit(self, name: str, most: int, period_s: int, cost: int) -> Counted:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - the extra is there, or _redis had said so
+        from redis.exceptions import RedisError  # noqa: PLC0415 - an extra, which _redis has checked
 
         try:
             passed, count, opens_in_us = self._script(keys=[f"packshot/{name}"], args=[most, period_s, cost])
@@ -254,7 +256,7 @@ def _redis(url: str) -> Redis:
         from redis.retry import Retry  # noqa: PLC0415
     except ImportError as error:
         raise BadSettings("PACKSHOT_RATE_LIMIT_URL needs the Redis driver.", hint="Install packshot[redis].") from error
-    once = Retry(NoBackoff(), 1)  # again, once: connections of before a restart of Redis are dead
+    once = Retry(NoBackoff(), 1)  # one retry: after a restart of Redis, older connections are dead
     return Redis.from_url(
         url, socket_timeout=ANSWER_WITHIN_S / 2, socket_connect_timeout=ANSWER_WITHIN_S / 2, retry=once
     )

@@ -1,6 +1,6 @@
-"""Results: their names, links that expire, and the store that keeps them for the life of a link.
+"""Results: their names, their expiring links, and the store that keeps them for the lifetime of a link.
 
-A result is one file, ab/ID.EXT for an id that begins with ab, in the state folder or in a bucket.
+A result is one file in the state folder or in a bucket: ab/ID.EXT for an id that begins with ab.
 """
 
 from __future__ import annotations
@@ -37,42 +37,42 @@ if TYPE_CHECKING:
     from packshot.service.settings import Settings
 
 SWEEP_EVERY_S = 3600.0
-GRACE_S = 600.0  # downloads that began in a link's last second still get their end
+GRACE_S = 600.0  # lets downloads finish that began in a link's last second
 JOB_LIFE_S = 7 * 24 * 3600.0
-"""So long jobs are kept, whether or not they have finished."""
+"""Lifetime of jobs, finished or not."""
 INPUTS = "jobs/"
-"""Before the names of photos that wait for a job."""
-_SWEPT = "sweep"  # the object whose age says when a bucket was swept last
+"""Prefix of the names of photos that wait for a job."""
+_SWEPT = "sweep"  # the object whose age is the time since the last sweep of a bucket
 _PAUSE_S = 0.2  # between two pages of a listing, 1000 files each
 
 EXTENSIONS = {row.media_type: row.suffix.removeprefix(".") for row in WRITTEN.values()}
-"""The ending of a result by its media type, such as "png"."""
+"""File extensions of results by media type, such as "png"."""
 _MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()}
-# No dot but one, no slash: no name leads out of where results are kept.
+# A single dot and no slash: no name can leave the folder of results.
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{22}}\.({'|'.join(_MEDIA_TYPES)})")
-# Keeps a signature apart from anything else that might ever be signed with the same secret.
+# Separates these signatures from any others made with the same secret.
 _PURPOSE = b"packshot-result-1:"
 
 _log = logging.getLogger(__name__)
 
 
 def content_disposition(media_type: str) -> str:
-    """The header by which browsers show a result, and save it as packshot.EXT."""
+    """The header value that makes browsers show a result inline and save it as packshot.EXT."""
     return f'inline; filename="packshot.{EXTENSIONS[media_type]}"'
 
 
 def new_result_id() -> str:
-    """A fresh id: 22 URL-safe characters from 128 random bits. Nobody finds a result by guessing."""
+    """A new id: 22 URL-safe characters from 128 random bits, which cannot be guessed."""
     return secrets.token_urlsafe(16)
 
 
 def result_name(result_id: str, media_type: str) -> str:
-    """The name under which a result is kept and fetched: ID.EXT."""
+    """The name of a result in the store and in links: ID.EXT."""
     return f"{result_id}.{EXTENSIONS[media_type]}"
 
 
 def media_type_of(name: str) -> str:
-    """The media type of a result, from its name. Raises ResultUnknown for a name that no result can have."""
+    """The media type of a result, from its name. Raises ResultUnknown for an invalid name."""
     found = _NAME.fullmatch(name)
     if found is None:
         raise _unknown()
@@ -80,9 +80,9 @@ def media_type_of(name: str) -> str:
 
 
 class UrlSigner:
-    """Signs result links by HMAC-SHA256 over name and expiry, and checks them.
+    """Signs and verifies result links, by HMAC-SHA256 over name and expiry.
 
-    The first secret signs, all verify, so that a secret can be changed without breaking links.
+    The first secret signs and all verify, so that changing a secret breaks no link.
     """
 
     def __init__(self, secrets: Sequence[str], now: Callable[[], float]) -> None:
@@ -90,27 +90,29 @@ class UrlSigner:
         self._now = now
 
     def sign(self, name: str, expires: int) -> str:
-        """The signature of a result until `expires`, seconds since 1970: 43 URL-safe characters."""
+        """The signature of a result, valid until `expires` (seconds since 1970): 43 URL-safe characters."""
         return _signature(self._secrets[0], name, str(expires))
 
     def verify(self, name: str, expires: str, signature: str) -> None:
-        """Check a link as it came from outside: the signature first, so that only true links learn about expiry.
+        """Verify a link from a request. Checks the signature first: only for a valid link does it report expiry.
 
         Raises
         ------
         BadSignature
-            The link was not made here, or was altered in any character.
+            The link was not made here, or was altered.
         ResultExpired
-            The link is true and its time is over.
+            The signature is valid, but the link has expired.
         """
-        # Digits only: then the text that is signed can be split in one way alone.
+        # Digits only, so that the signed text can be split in only one way.
         canonical = expires.isascii() and expires.isdecimal()
         given = _as_bytes(signature)
         true = [hmac.compare_digest(given, _signature(key, name, expires).encode()) for key in self._secrets]
         if not (canonical and any(true)):
-            raise BadSignature("This link was not made here, or was altered.", hint="Use the link as it was given.")
+            raise BadSignature(
+                "This link was not made here, or was altered.", hint="Use the link exactly as you received it."
+            )
         if self._now() >= int(expires):
-            raise ResultExpired("This result's time is over.", hint="Send the photo again.", expires=int(expires))
+            raise ResultExpired("This result has expired.", hint="Send the photo again.", expires=int(expires))
 
 
 def _signature(secret: bytes, name: str, expires: str) -> str:
@@ -119,13 +121,13 @@ def _signature(secret: bytes, name: str, expires: str) -> str:
 
 
 def _as_bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # any text may stand in a URL; none of it may end in a 500
+    return text.encode("utf-8", "surrogatepass")  # a URL may hold any text, and none may cause a 500
 
 
 class ResultStore:
-    """Keeps results by name. Every method may raise StoreUnavailable; the cause says for the log what failed.
+    """Stores results by name. Every method may raise StoreUnavailable, whose cause has the details for the log.
 
-    sweep_every_s: how often all who share the store remove old results, together; 0 whenever asked, None never.
+    sweep_every_s: interval of sweeps, shared by all replicas of the store. 0 sweeps at every call, None never.
     """
 
     def __init__(self, storage: Storage, *, sweep_every_s: float | None = 0.0) -> None:
@@ -133,47 +135,47 @@ class ResultStore:
         self._sweep_every_s = sweep_every_s
 
     async def put(self, name: str, data: bytes) -> None:
-        """Keep a result: afterwards all of it can be read, or, after an error, nothing."""
+        """Store a result. After an error, nothing of the result can be read."""
         media_type = media_type_of(name)
         headers = {"Content-Disposition": content_disposition(media_type), "Cache-Control": "private"}
         with _failures():
             await self.storage.write(_key(name), data, media_type, headers)
 
     async def open(self, name: str) -> StoredFile:
-        """Find a result. Raises ResultUnknown, also for names that no result can have."""
+        """Open a result. Raises ResultUnknown, also for an invalid name."""
         key = _key(name)
         with _failures(), _unknown_if_missing():
             found = await self.storage.open(key)
             return StoredFile(found.size_bytes, _with_failures(found.chunks))
 
     async def put_input(self, name: str, data: bytes) -> None:
-        """Keep a photo for a job, under a name of the caller's."""
+        """Store a job's photo under a name that the caller chooses."""
         with _failures():
             await self.storage.write(INPUTS + name, data, "application/octet-stream")
 
     async def read_input(self, name: str) -> bytes:
-        """Such a photo. Raises ResultUnknown."""
+        """Read a job's photo. Raises ResultUnknown."""
         with _failures(), _unknown_if_missing():
             return await self.storage.read(INPUTS + name)
 
     async def remove_inputs(self, names: Sequence[str]) -> None:
-        """Remove such photos; one that is not there is no error."""
+        """Remove photos of jobs. Ignores missing ones."""
         with _failures():
             await self.storage.remove([INPUTS + name for name in names])
 
     async def link(self, name: str, life_s: int) -> str | None:
-        """An address that serves a result without us for `life_s`; None where there is none. Raises ResultUnknown."""
+        """A direct URL of the storage for `life_s` seconds; None if the storage has none. Raises ResultUnknown."""
         key = _key(name)
         with _failures(), _unknown_if_missing():
             return await self.storage.link(key, life_s)
 
     async def check(self) -> None:
-        """Return if a result could be put now."""
+        """Return if a result could be stored now."""
         with _failures():
             await self.storage.check()
 
     async def remove_older(self, before: float, inputs_before: float = 0.0) -> int:
-        """Remove results last written before `before`, seconds since 1970, and leftovers; how many went.
+        """Remove leftovers, and results last written before `before` (seconds since 1970). Returns their number.
 
         inputs_before: the same for photos of jobs.
         """
@@ -191,7 +193,7 @@ class ResultStore:
             return count
 
     async def _take_turn(self) -> bool:
-        """Whether nobody has swept lately. Two replicas that ask at once both may: that does no harm."""
+        """Whether a sweep is due. Two replicas may both sweep when they ask at once, which does no harm."""
         if not self._sweep_every_s:
             return self._sweep_every_s is not None
         last = await self.storage.find(_SWEPT)
@@ -202,12 +204,12 @@ class ResultStore:
 
 
 def open_results(settings: Settings, folder: Path) -> ResultStore:
-    """Results in the bucket of PACKSHOT_RESULTS_URL, or else in the folder. No network is asked, but for how to sign.
+    """Opens the bucket of PACKSHOT_RESULTS_URL, or else the folder. Uses the network only to check signing.
 
     Raises
     ------
     BadSettings
-        The extra `storage` is missing, the vendor's variables cannot be used, or links cannot be signed with them.
+        The extra `storage` is missing, the vendor's variables are invalid, or they cannot sign links.
     """
     url, deadline_s, public = settings.results_url, settings.results_deadline_s, settings.results_public_endpoint
     if url is None:
@@ -216,7 +218,7 @@ def open_results(settings: Settings, folder: Path) -> ResultStore:
         from packshot.storage.bucket import BucketStorage, open_bucket  # noqa: PLC0415 - an extra, and 20 ms
     except ImportError as error:
         raise BadSettings(
-            f"PACKSHOT_RESULTS_URL is {url}, which needs obstore, and that is not installed.",
+            f"PACKSHOT_RESULTS_URL is {url}, which needs obstore, but obstore is not installed.",
             hint="pip install 'packshot[storage]'",
         ) from error
     opened = partial(open_bucket, url, deadline_s=deadline_s, page="docs/results.md")
@@ -234,16 +236,16 @@ def open_results(settings: Settings, folder: Path) -> ResultStore:
 
 
 async def look_at(store: ResultStore) -> None:
-    """Say in the log why results cannot be kept, if so. The start goes on: a store may be away when replicas change."""
+    """Log why results cannot be stored, if so. The start goes on, because the store may come back."""
     try:
         await store.check()
     except StoreUnavailable as error:
-        _log.error("results cannot be kept, so the service is not ready: %s", error.__cause__)
+        _log.error("results cannot be stored, so the service is not ready: %s", error.__cause__)
 
 
 @dataclass(frozen=True)
 class Sweeper:
-    """Removes results some time after their links have expired, until it is cancelled."""
+    """Removes results after their links have expired, plus a grace time, until cancelled."""
 
     store: ResultStore
     ttl_s: float
@@ -251,24 +253,24 @@ class Sweeper:
     now: Callable[[], float] = time.time
 
     async def sweep(self) -> int:
-        """Remove results that are old now; returns how many went."""
+        """Remove old results and old photos of jobs. Returns their number."""
         now = self.now()
         return await self.store.remove_older(now - self.ttl_s - GRACE_S, now - JOB_LIFE_S - GRACE_S)
 
     async def run(self) -> None:
-        """Sweep at once and then every `every_s`. A sweep that fails is logged, and the next one tries again."""
+        """Sweep at once and then every `every_s` seconds. Logs a failed sweep and goes on."""
         while True:
             try:
                 await self.sweep()
             except StoreUnavailable as error:
                 _log.warning("expired results could not be removed: %s", error.__cause__)
-            except Exception:  # noqa: BLE001 - nobody else would say so, or go on
+            except Exception:  # noqa: BLE001 - no caller would log it, and the loop must go on
                 _log.exception("expired results could not be removed")
             await asyncio.sleep(self.every_s)
 
 
 def _key(name: str) -> str:
-    media_type_of(name)  # no other name is a result's
+    media_type_of(name)  # rejects invalid names
     return f"{name[:2]}/{name}"
 
 
@@ -286,11 +288,11 @@ def _unknown_if_missing() -> Iterator[None]:
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """One error for every failure. The cause keeps what failed, for the log: the message may go to a caller."""
+    """Raise one error for every failure. Its cause has the details for the log; callers may see its message."""
     try:
         yield
     except (StorageRefused, StoreUnavailable) as error:
-        raise StoreUnavailable("Results cannot be stored or read now.", hint="Try again later.") from error
+        raise StoreUnavailable("Results cannot be stored or read at the moment.", hint="Try again later.") from error
 
 
 async def _with_failures(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -300,4 +302,4 @@ async def _with_failures(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _unknown() -> ResultUnknown:
-    return ResultUnknown("There is no such result.", hint="Use the link as it was given.")
+    return ResultUnknown("This result does not exist.", hint="Use the link exactly as you received it.")
