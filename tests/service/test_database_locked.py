@@ -27,7 +27,7 @@ from tests.kit.locks import locked
 from tests.kit.server import gated, serving, wait_until
 from tests.service.kit import works
 
-WAITED = "another process has locked them"
+WAITED = "another process has locked it"
 """Said by a call that waited for the lock, and not by one that was refused at once."""
 
 

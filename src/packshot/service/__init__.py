@@ -1,6 +1,6 @@
-"""The async shell around the pipeline: settings, accounts, admission, results. Knows no web framework and no vendor.
+"""The async shell around the pipeline: settings, accounts, admission, results. No web framework, no vendor API.
 
-It needs what packshot[service] brings: importing it raises BadSettings where something of that is missing.
+Needs the packages of packshot[service]: importing raises BadSettings if one of them is missing.
 """
 
 from importlib.util import find_spec
@@ -21,6 +21,6 @@ _NEEDED = (
 
 if _missing := [name for name in _NEEDED if find_spec(name) is None]:
     raise BadSettings(
-        f"The service and its keys need {', '.join(_missing)}, which the library alone does not bring.",
+        f"The service and its keys need {', '.join(_missing)}, which the library alone does not install.",
         hint="Install the service: pip install 'packshot[service]'.",
     )

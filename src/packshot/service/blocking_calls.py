@@ -1,4 +1,4 @@
-"""Blocking calls, in threads, that a request which is cancelled meanwhile does not leave half done."""
+"""Runs blocking calls in threads, so that a cancelled request never leaves them half done."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 async def begun(begin: Callable[[], T], ours: T, undo: Callable[..., object], *args: object) -> T:
-    """The outcome of a blocking call in a thread. When this request is cancelled meanwhile, `undo(*args)` follows it.
+    """The outcome of a blocking call in a thread. If this request is cancelled meanwhile, calls `undo(*args)` after it.
 
-    ours: the outcome that says that the work was begun for this request; another one leaves nothing to undo.
+    ours: the outcome that means that this request began the work. Any other outcome needs no undo.
     """
     call = _started(begin)
     try:
@@ -29,14 +29,14 @@ async def begun(begin: Callable[[], T], ours: T, undo: Callable[..., object], *a
 
 
 def _started(function: Callable[..., T], *args: object) -> asyncio.Future[T]:
-    """A blocking call that runs in a thread from now on, whoever waits for it."""
+    """Start a blocking call in a thread. The call runs to its end, even without a caller."""
     return asyncio.ensure_future(asyncio.to_thread(function, *args))
 
 
 async def to_the_end(function: Callable[..., object], *args: object) -> None:
-    """Run a blocking call in a thread and wait for its end even when this request is cancelled meanwhile.
+    """Run a blocking call in a thread and wait for its end, even if this request is cancelled meanwhile.
 
-    When it is cancelled and the call succeeded, CancelledError comes after it; an error of the call comes first.
+    After a cancellation, raises the error of the call, or CancelledError if the call succeeded.
     """
     call = _started(function, *args)
     try:
@@ -47,11 +47,11 @@ async def to_the_end(function: Callable[..., object], *args: object) -> None:
 
 
 async def at_last(function: Callable[..., object], *args: object) -> None:
-    """The same for what comes after the work: without a database it is logged, and the answer is what it would be.
+    """Like `to_the_end`, for calls after the work: logs DatabaseUnavailable and leaves the response unchanged.
 
-    A charge that stays open is given back later (Ledger.give_back_lost), and an idempotency key is free after a while.
+    An open charge is given back later (Ledger.give_back_lost), and a lost idempotency key becomes free after a while.
     """
     try:
         await to_the_end(function, *args)
     except DatabaseUnavailable as error:
-        log.warning("%s is left for later: %s", function.__name__, error)
+        log.warning("%s is postponed: %s", function.__name__, error)

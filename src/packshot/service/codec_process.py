@@ -1,11 +1,11 @@
-"""Decoders and encoders that may take long or break, in processes of their own that can be killed.
+"""Runs slow or fragile decoders and encoders in child processes, which can be killed.
 
-A thread cannot be stopped, and a decoder that crashes takes its process with it. So what libheif, libavif and libtiff
-decode, and large pictures in formats that take seconds to write, are the work of a child: killed when nobody waits for
-it any more, replaced when it has died. JPEG, PNG, BMP, GIF and WebP are read in the service itself: their decoders'
-time is bounded by the pixels, and handing a photo over would cost more than it takes to read one.
+A thread cannot be stopped, and a crash in a decoder ends its process. So a child decodes the formats of libheif,
+libavif and libtiff, and encodes large pictures in slow formats. The service kills a child whose job is cancelled, and
+replaces a dead one. The service itself reads JPEG, PNG, BMP, GIF and WebP. The pixels limit their decoding time, and
+sending a photo to a child would take longer than reading it.
 
-`python -m packshot.service.codec_process FD` is the child. Both sides talk by messages over a socket: a line of JSON,
+`python -m packshot.service.codec_process FD` is the child. Both sides exchange messages over a socket: a line of JSON,
 then buffers of bytes.
 """
 
@@ -38,34 +38,34 @@ log = logging.getLogger(__name__)
 READ = frozenset({"heic", "avif", "tiff"})
 """Formats that are decoded in a child."""
 WRITTEN = frozenset({"avif", "webp"})
-"""Formats that are encoded in a child from LARGE_PX on: 12 megapixels of noise take 25 s as AVIF, 4 s as WebP."""
+"""Formats encoded in a child from LARGE_PX pixels on: 12 megapixels of noise take 25 s as AVIF, 4 s as WebP."""
 LARGE_PX = 4_000_000
 ADDRESS_SPACE_BYTES = 8 << 30
-"""A child may not ask for more. 50 megapixels of any format take less than 2 GB."""
+"""Address space limit of a child. 50 megapixels of any format take less than 2 GB."""
 _EVERYTHING = codecs.Limits(min_side_px=1, max_pixels=1 << 40)  # the service has checked the file already
 _GONE = (EOFError, OSError)
 
 
 class CodecProcesses:
-    """The children of a service: as many as work at the same time, started when they are first needed."""
+    """The children of a service: one for each simultaneous task, started on demand."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[_Child] = []
 
     def for_work(self, cancellation: Cancellation) -> _Codecs:
-        """core.codecs for one job: what runs in a child is killed when the job is cancelled."""
+        """The codecs for one job. Cancelling the job kills its work in a child."""
         return _Codecs(self, cancellation)
 
     def close(self) -> None:
-        """End those that have nothing to do."""
+        """End the idle children."""
         with self._lock:
             children, self._idle = self._idle, []
         for child in children:
             child.end()
 
     def call(self, request: dict[str, Any], buffers: list[Any], cancellation: Cancellation) -> _Answer:
-        """The answer of a child. Raises: Cancelled, PackshotError, UnreadableImage where it died of the file."""
+        """Send a request to a child. Raises Cancelled, PackshotError, or UnreadableImage if the file kills it."""
         child = self._idle_child() or _Child()
         try:
             with cancellation.stopped_by(child.kill):
@@ -88,7 +88,7 @@ class CodecProcesses:
 
 
 class _Codecs:
-    """As packshot.engine.job.Codecs."""
+    """Implements packshot.engine.job.Codecs with the children."""
 
     def __init__(self, processes: CodecProcesses, cancellation: Cancellation) -> None:
         self._processes = processes
@@ -121,14 +121,14 @@ class _Codecs:
 
 
 class _Answer:
-    """A child's answer. said: its JSON. arrays: uint8, of the shapes that it says."""
+    """A child's response. said: its JSON. arrays: uint8, with the shapes in the JSON."""
 
     def __init__(self, said: dict[str, Any], arrays: list[UInt8 | None]) -> None:
         self._said = said
         self.arrays = arrays
 
     def unless_error(self) -> _Answer:
-        """Raises: the PackshotError that the child raised."""
+        """Return the response, or raise the PackshotError that the child raised."""
         error = self._said.get("error")
         if error is not None:
             raise errors.from_dict(error)
@@ -146,7 +146,7 @@ class _Child:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C is the service's, which then ends its children
+                start_new_session=True,  # a Ctrl-C reaches only the service, which then ends its children
             )
         self._connection = Connection(ours.detach())
         self._killed = False
@@ -156,7 +156,7 @@ class _Child:
         return self._process.poll() is None
 
     def call(self, request: dict[str, Any], buffers: list[Any]) -> _Answer:
-        """Raises: Cancelled after `kill`, UnreadableImage where the child died of its own, RuntimeError for a bug."""
+        """Raises Cancelled after `kill`, UnreadableImage if a signal ended the child, RuntimeError for a bug."""
         try:
             _send(self._connection, request, buffers)
             said = json.loads(self._connection.recv_bytes())
@@ -166,17 +166,17 @@ class _Child:
             if self._killed:
                 raise Cancelled from error
             if status >= 0:
-                raise RuntimeError(f"the codec's process ended with status {status}; its words stand above") from error
-            log.error("a decoder was ended by signal %d", -status)
+                raise RuntimeError(f"the codec's process ended with status {status}; its error is above") from error
+            log.error("signal %d ended a decoder", -status)
             raise _hopeless() from error
 
     def kill(self) -> None:
-        """End it in the middle of its work."""
+        """Kill the child in the middle of its work."""
         self._killed = True
         self._process.kill()
 
     def end(self) -> None:
-        """End it and let go of it."""
+        """Kill the child and release its resources."""
         self._connection.close()
         self._process.kill()
         self._process.wait()
@@ -184,7 +184,7 @@ class _Child:
 
 def _hopeless() -> UnreadableImage:
     return UnreadableImage(
-        "The decoder of this format cannot cope with this file.", hint="Save it as JPEG or PNG and send that."
+        "The decoder of this format fails on this file.", hint="Save the picture as JPEG or PNG and send that file."
     )
 
 
@@ -214,7 +214,7 @@ def _as_array(data: bytes) -> UInt8:
 
 
 def serve(connection: Connection) -> None:
-    """The child: answer until the other side is gone."""
+    """Run the child: respond to requests until the other side closes the socket."""
     while True:
         try:
             request = json.loads(connection.recv_bytes())
@@ -241,15 +241,15 @@ def _do(connection: Connection, request: dict[str, Any]) -> tuple[UInt8 | None, 
 
 
 def main() -> None:
-    """Serve the socket whose descriptor is the argument."""
-    from packshot.engine.process import tune_process  # noqa: PLC0415 - loads what the service has loaded
+    """Serve the socket whose file descriptor is the command-line argument."""
+    from packshot.engine.process import tune_process  # noqa: PLC0415 - loads the modules that the service loads
 
     tune_process()
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     with Connection(int(sys.argv[1])) as connection, suppress(BrokenPipeError, ConnectionResetError):
         serve(connection)
-    os._exit(0)  # nothing is to be put away
+    os._exit(0)  # no cleanup is necessary
 
 
 if __name__ == "__main__":

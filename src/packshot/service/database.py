@@ -1,11 +1,11 @@
-"""Short transactions on the database that holds keys, credits and idempotency: a SQLite file, or PostgreSQL.
+"""Short transactions on the accounts database: a SQLite file, or PostgreSQL.
 
-Several processes may use one database. SQLite is for one machine: WAL lets readers pass a writer, writers wait for each
-other, and it needs a local disk; a commit survives the end of the process, and the last ones may be lost when the power
-fails (synchronous=NORMAL), which can cost a credit and never the file. PostgreSQL is for several machines.
+Several processes may share a database. SQLite is for one machine and needs a local disk. Its WAL lets readers pass a
+writer, and writers wait for each other. A commit survives the end of the process. A power failure may lose the last
+commits (synchronous=NORMAL): that can cost a credit, but never the file. PostgreSQL is for several machines.
 
-No call waits for long: connecting, a statement, another process's lock on the file and the whole have deadlines. After
-a call that waited in vain the next ones fail at once for a second, instead of each waiting in turn.
+No call waits long: connecting, a statement, the lock on the file and the whole transaction have deadlines. After a
+call that timed out, further calls fail at once for a second, instead of each waiting in turn.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ if TYPE_CHECKING:
 Place = Path | str
 """A SQLite file, or the URL of a PostgreSQL database."""
 
-DEADLINE_S = 6.0  # of a whole transaction; a statement's own, 3 s, is the server's to keep
+DEADLINE_S = 6.0  # for a whole transaction; the server enforces the 3 s of a statement
 RETRY_AFTER_S = 2
-_AWAY_S = 1.0  # also: what took so long and failed was waited for in vain
-_STALE_S = 1.0  # a connection that rested longer is tried before it is relied on
-_BUSY_TIMEOUT_S = 2.0  # another process writes to the SQLite file; a backup or `packshot keys` takes less than 1 s
-_STILL_BUSY_TIMEOUT_S = 0.1  # after that was not enough: then nobody else waits until a write has succeeded
+_AWAY_S = 1.0  # pause after a failure; a failed call that took this long counts as timed out
+_STALE_S = 1.0  # a connection that was idle longer is tested before use
+_BUSY_TIMEOUT_S = 2.0  # for another writer to the SQLite file; a backup or `packshot keys` takes less than 1 s
+_STILL_BUSY_TIMEOUT_S = 0.1  # after such a timeout, until a write succeeds
 _CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_MS = 3000
-_CONNECTIONS = 16  # as many as threads may ask at once, see asyncio.to_thread; a replica needs no more
+_CONNECTIONS = 16  # the number of threads that may query at once, see asyncio.to_thread
 _TICK_S = 0.2
 
 
 class Database:
-    """Connections, shared by threads. SQLite has one, which they take in turns: a turn takes 0.1 ms."""
+    """Connections, shared by threads. SQLite has a single one, which threads use in turn, for about 0.1 ms each."""
 
     def __init__(self, place: Place) -> None:
-        """Open the database, make the file when it is missing, and bring the tables up to date.
+        """Open the database, create a missing file, and bring the tables up to date.
 
         Raises
         ------
         BadSettings
-            It cannot be made, is no database, or was made by a newer release.
+            The file cannot be created, is no database, or comes from a newer release.
         NotReachable
-            Its server is away, or does not let this user in.
+            The server is unavailable or rejects this user, or another process has locked the file.
         """
         self._is_file = isinstance(place, Path)
         self._turns: AbstractContextManager[object] = threading.RLock() if self._is_file else nullcontext()
@@ -76,7 +76,7 @@ class Database:
                 place.touch(mode=0o600)
             with self._turns, self._engine.connect() as connection:
                 with connection.begin():
-                    current = is_current(connection)  # a command that only reads needs no lock on the file
+                    current = is_current(connection)  # a read-only command then needs no lock on the file
                 if not current:
                     with connection.execution_options(writes=True).begin():
                         migrate(connection, self.name)
@@ -93,15 +93,15 @@ class Database:
             return connection.execute(statement).all()
 
     def change(self, statement: Executable) -> int:
-        """Run one UPDATE or DELETE, atomically; returns how many rows it touched."""
+        """Run one UPDATE or DELETE atomically. Returns the number of affected rows."""
         with self.transaction() as connection:
             return connection.execute(statement).rowcount
 
     @contextmanager
     def transaction(self, *, alone: str | None = None) -> Iterator[Connection]:
-        """Several statements as one; an exception undoes them.
+        """Run several statements in one transaction. An exception rolls it back.
 
-        alone: a word; no other transaction with this word runs meanwhile, on any machine. In SQLite none does anyway.
+        alone: a lock name: no other transaction with this name runs meanwhile, on any machine. SQLite needs no lock.
         """
         with self._connected(writes=True) as connection:
             if alone and not self._is_file:
@@ -110,11 +110,11 @@ class Database:
             yield connection
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that can say what happens where the row is already there."""
+        """An INSERT of the database's dialect, which supports ON CONFLICT."""
         return sqlite.insert(table) if self._is_file else postgresql.insert(table)
 
     def check(self) -> None:
-        """Raise DatabaseUnavailable unless the tables can be read, and written as far as SQLite's lock says."""
+        """Raise DatabaseUnavailable unless the tables can be read. In SQLite, also tests the write lock."""
         with self.transaction() as connection:
             connection.execute(text("SELECT 1 FROM keys LIMIT 1"))
 
@@ -130,12 +130,12 @@ class Database:
             with connection.begin():
                 yield connection
             connection.info["rested_at"] = time.monotonic()
-            if writes:  # a read passes another's lock in SQLite, and proves nothing
+            if writes:  # in SQLite a read passes another process's lock, so it proves nothing
                 self._busy_timeout_s = _BUSY_TIMEOUT_S
 
     @contextmanager
     def _fresh(self) -> Iterator[Connection]:
-        """A connection that works: the server may have been restarted since it was last used."""
+        """A working connection. Tests an idle one, because the server may have restarted meanwhile."""
         connection = self._open()
         rested_at = connection.info.get("rested_at")
         if not self._is_file and rested_at is not None and time.monotonic() - rested_at > _STALE_S:
@@ -143,7 +143,7 @@ class Database:
                 with self._watched(connection), connection.begin():
                     connection.execute(text("SELECT 1"))
             except SQLAlchemyError:
-                connection.invalidate()  # and what else the pool holds from before, by SQLAlchemy
+                connection.invalidate()  # SQLAlchemy then drops the pool's other old connections too
                 connection.close()
                 connection = self._open()
         with connection:
@@ -176,23 +176,25 @@ class Database:
                 self._busy_timeout_s = _STILL_BUSY_TIMEOUT_S
             if busy or ended_s - began_s >= _AWAY_S:
                 self._away_until = ended_s + _AWAY_S
-            raise _unavailable(": another process has locked them" if busy else "") from error
+            raise _unavailable(": another process has locked it" if busy else "") from error
 
 
 def _unavailable(why: str = "") -> DatabaseUnavailable:
     return DatabaseUnavailable(
-        f"The accounts cannot be read or written now{why}.", retry_after_s=RETRY_AFTER_S, hint="Try again in a moment."
+        f"The service cannot use its accounts database now{why}.",
+        retry_after_s=RETRY_AFTER_S,
+        hint="Try again in a moment.",
     )
 
 
 def _is_busy(error: Exception) -> bool:
     """Whether another process holds the lock of a SQLite file."""
-    import sqlite3  # noqa: PLC0415 - a PostgreSQL service needs none
+    import sqlite3  # noqa: PLC0415 - PostgreSQL does not need it
 
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, sqlite3.OperationalError):
         return False
-    return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the low byte: the rest says why
+    return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the higher bytes hold the detailed reason
 
 
 def _unusable(name: str, is_file: bool, error: Exception) -> SetupError:
@@ -200,18 +202,18 @@ def _unusable(name: str, is_file: bool, error: Exception) -> SetupError:
     if _is_busy(error):
         return NotReachable(
             f"The database {name} is locked by another process.",
-            hint="Try again when that has ended, such as a backup.",
+            hint="Try again when that process, such as a backup, has ended.",
         )
-    hint = "PACKSHOT_DATABASE_URL names it: see docs/databases.md."
+    hint = "PACKSHOT_DATABASE_URL names the database: see docs/databases.md."
     if not is_file and isinstance(error, OperationalError):
         return NotReachable(f"The database {name} cannot be reached: {reason}.", hint=hint)
     if is_file:
-        hint = "It must be a file of packshot's on a local disk, in a writable folder: PACKSHOT_STATE_DIR."
+        hint = "It must be packshot's own file, on a local disk and in a writable folder: PACKSHOT_STATE_DIR."
     return BadSettings(f"The database {name} cannot be opened: {reason}.", hint=hint)
 
 
 def database_url(given: str) -> URL:
-    """The URL of a PostgreSQL database, with the one driver that is used here. Raises ValueError on any other."""
+    """Parse the URL of a PostgreSQL database and set its driver, psycopg. Raises ValueError for any other URL."""
     try:
         url = make_url(given)
     except ArgumentError as error:
@@ -227,7 +229,7 @@ def _sqlite(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, below
+        connection.isolation_level = None  # `_begin` begins transactions
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -236,7 +238,7 @@ def _sqlite(path: Path) -> Engine:
         options = connection.get_execution_options()
         timeout_ms = round(1000 * options.get("busy_timeout_s", _BUSY_TIMEOUT_S))
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {timeout_ms}")
-        # Whoever will write says so first: two readers that both go on to write could only fail.
+        # A writing transaction takes the lock at its start: two readers that both go on to write would fail.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
@@ -255,7 +257,7 @@ def _postgresql(url: URL) -> Engine:
         "application_name": "packshot",
         "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} "
         f"-c idle_in_transaction_session_timeout={2 * _STATEMENT_TIMEOUT_MS}",
-        # A pooler in transaction mode (PgBouncer) hands a statement to a connection that never prepared it.
+        # A pooler in transaction mode (PgBouncer) may send a statement over a connection that never prepared it.
         "prepare_threshold": None,
     }
     kept = {name: value for name, value in arguments.items() if name not in url.query}
@@ -264,8 +266,8 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Change a fresh file to WAL. Of several that change it at once SQLite refuses some at once, timeout or not."""
-    import sqlite3  # noqa: PLC0415 - a PostgreSQL service needs none
+    """Switch a new file to WAL, with retries: SQLite rejects simultaneous switches at once, despite its timeout."""
+    import sqlite3  # noqa: PLC0415 - PostgreSQL does not need it
 
     deadline = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
@@ -280,9 +282,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 class _Watchdog:
-    """Shuts sockets down whose time is up: a server that falls silent answers no timeout of its own.
+    """Shuts down sockets after their deadline: a server that stops responding enforces no timeout.
 
-    One thread for all of them: a timer for each call would cost as much as the call.
+    One thread watches all sockets, because a timer for each call would cost as much as the call.
     """
 
     def __init__(self) -> None:
@@ -293,7 +295,7 @@ class _Watchdog:
     @contextmanager
     def over(self, descriptor: int, seconds: float) -> Iterator[None]:
         """Watch a socket while the block runs."""
-        # Its own descriptor: the driver may close the other meanwhile, and the number would be somebody else's.
+        # Duplicates the descriptor: the driver may close its own meanwhile, and the number may be reused.
         entry, mine = object(), os.dup(descriptor)
         with self._change:
             self._ends[entry] = (time.monotonic() + seconds, mine)
@@ -321,5 +323,5 @@ class _Watchdog:
 
 
 def _cut(descriptor: int) -> None:
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:  # closes its own at the end
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:  # closes only the duplicate
         connection.shutdown(socket.SHUT_RDWR)

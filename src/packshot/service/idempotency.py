@@ -1,4 +1,4 @@
-"""The same request sent twice is done once: outcomes by owner and Idempotency-Key, kept for 24 hours."""
+"""Runs a repeated request only once: keeps outcomes by owner and Idempotency-Key for 24 hours."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LONGEST_KEY = 255
 
 
 class Idempotency:
-    """`begin` before the work, then `finish` or `abandon`. In the same database as the accounts.
+    """Remembered requests, in the accounts database. Call `begin` before the work, then `finish` or `abandon`.
 
-    running_s: age of an entry without an outcome whose process must have died.
+    running_s: age at which an entry without an outcome counts as lost, because its process must have died.
     """
 
     def __init__(self, database: Database, now: Callable[[], float], running_s: float) -> None:
@@ -30,12 +30,12 @@ class Idempotency:
         self._running_s = running_s
 
     def begin(self, key_id: str, idempotency_key: str, request_hash: str) -> str | None:
-        """The outcome of the same request, when it was finished before; None when this caller is to do the work.
+        """The outcome of the same request if it has finished; None if this caller must do the work.
 
         Raises
         ------
         ConflictError
-            Another request had this idempotency key, or the same one is still running.
+            Another request used this idempotency key, or the same request is still running.
         InvalidOption
             The idempotency key is empty or longer than 255 characters.
         """
@@ -46,34 +46,34 @@ class Idempotency:
         columns = (IDEMPOTENCY.c.request_hash, IDEMPOTENCY.c.outcome)
         with self._database.transaction() as connection:
             self._forget_old(connection)
-            # Of several at once one inserts; in PostgreSQL the others wait for it and then find its row.
+            # Of several requests at once, one inserts. In PostgreSQL the others wait and then find its row.
             if connection.execute(inserted).first():
                 return None
             found = connection.execute(select(*columns).where(_at(key_id, idempotency_key))).first()
-        # Gone again: the other was abandoned this moment, and who asks in a moment does the work.
+        # No row: the other request was abandoned just now, so the next retry does the work.
         known_hash, outcome = found or (request_hash, None)
         if known_hash != request_hash:
             raise ConflictError(
-                "This idempotency key was used for another request.", hint="Take a fresh key for each photo and form."
+                "This idempotency key was used for another request.", hint="Use a new key for each photo and form."
             )
         if outcome is None:
-            hint = "Ask again in a moment."
+            hint = "Send the request again in a moment."
             raise ConflictError("The request with this idempotency key is still running.", hint=hint)
         return str(outcome)
 
     def finish(self, key_id: str, idempotency_key: str, outcome: str, within: Connection) -> None:
-        """Keep what the request led to, as a part of a transaction on the same database."""
+        """Store the outcome of a request, within a transaction on the same database."""
         within.execute(update(IDEMPOTENCY).where(_at(key_id, idempotency_key)).values(outcome=outcome))
 
     def abandon(self, key_id: str, idempotency_key: str) -> None:
-        """The work failed: the next request with this key starts afresh."""
+        """Forget a request whose work failed, so that the next one with this key starts anew."""
         unfinished = and_(_at(key_id, idempotency_key), IDEMPOTENCY.c.outcome.is_(None))
         self._database.change(delete(IDEMPOTENCY).where(unfinished))
 
     def _forget_old(self, connection: Connection) -> None:
-        """Outcomes of a day ago, and requests without one that began too long ago, or too far in the future, to live.
+        """Delete outcomes older than a day, and lost requests: no outcome, and too old or too far in the future.
 
-        An outcome of the future, by a clock that was set back since, is kept: it was paid for.
+        Keeps an outcome dated in the future by a clock that was set back: it was paid for.
         """
         now, started_at = self._now(), IDEMPOTENCY.c.started_at
         dead = or_(started_at <= now - self._running_s, started_at > now + self._running_s)
@@ -82,9 +82,9 @@ class Idempotency:
 
 
 def check_key(idempotency_key: str) -> None:
-    """Raises InvalidOption unless the key is one."""
+    """Raise InvalidOption unless the length of the key is valid."""
     if not 0 < len(idempotency_key) <= LONGEST_KEY:
-        raise InvalidOption(f"An idempotency key has 1 to {LONGEST_KEY} characters.", hint="A UUID does well.")
+        raise InvalidOption(f"An idempotency key must have 1 to {LONGEST_KEY} characters.", hint="Use a UUID.")
 
 
 def _at(key_id: str, idempotency_key: str) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
-"""Logging of a running service: one line an event on stderr, as text or as JSON, and no secret in any of them.
+"""Logging of a running service: one line per event on stderr, as text or as JSON, without secrets.
 
-What a request is called and whose it is comes along by itself: the lines of every layer and thread that works for it
-carry its request_id. Lines cannot be forged: nothing that a caller sends can begin a line of its own.
+Lines carry the request_id and key_id automatically, in every layer and thread that works for the request. Lines cannot
+be forged: text from callers can never begin a new line.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _key_id: ContextVar[str | None] = ContextVar("key_id", default=None)
 _trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
-# What a line may carry beside its words, in this order: by the context, or as `extra` of the call that logs.
+# The fields of a line besides its message, in this order: from the context, or from `extra` of the logging call.
 _CONTEXT = {"request_id": _request_id, "key_id": _key_id, "trace_id": _trace_id}
 _EXTRA = ("method", "route", "status", "duration_ms", "client")
 SELDOM_S = 60.0
 _SAID_BY_THE_MESSAGE = frozenset({"method", "route", "status"})
 
-# Ends a line, or moves a terminal's cursor: C0, DEL, C1, and what Unicode adds to line ends and writing directions.
+# Characters that end a line or move the cursor: C0, DEL, C1, and Unicode's line ends and writing directions.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-# The net under all care: our keys, whole or cut; signatures and tokens of links, ours and object storage's; the
-# passwords of database addresses, which drivers like to repeat in their errors.
+# The last safety net. It hides packshot's keys, whole or cut, and signatures and tokens in links, also of object
+# storage. It also hides passwords in database URLs, which drivers repeat in their errors.
 _SECRETS = (
     (re.compile(r"pk_[0-9A-Za-z]{8,}"), "pk_[hidden]"),
     (re.compile(r"(?i)((?:signature|credential|token|sig|password|api_?key)=['\"]?)[^&\s'\"]+"), r"\1[hidden]"),
@@ -37,7 +37,7 @@ _SECRETS = (
 
 
 def set_up_logging(level: str, form: str = "text") -> None:
-    """Send all logs, the server's and Python's warnings too, to stderr.
+    """Send all logs to stderr, including the server's and Python's warnings.
 
     `level` is "debug", "info", "warning" or "error"; `form` is "text" or "json".
     """
@@ -46,18 +46,18 @@ def set_up_logging(level: str, form: str = "text") -> None:
     handler.addFilter(RateLimitFilter("opentelemetry"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    # It warns of every form that is cut or forged, which the answer says already and a flood would fill the disk with.
+    # It warns of every cut or forged form. The response says so already, and a flood would fill the disk.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    # It writes the heads of answers, in which addresses with secrets may be.
+    # It logs response heads, which may hold URLs with secrets.
     logging.getLogger("httpcore").setLevel(logging.WARNING)
-    # A dozen lines about its own plug-ins on every first start.
+    # It logs a dozen lines about plug-ins at the first start.
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
-    # uvicorn says at start and end what the service says itself.
+    # It repeats the service's own messages at start and end.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 class RateLimitFilter(logging.Filter):
-    """Lets a line of a library through once a minute: a collector that is away is told of every few seconds."""
+    """Passes one line of a library per minute. Without it, an unavailable collector logs every few seconds."""
 
     def __init__(self, library: str) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class RateLimitFilter(logging.Filter):
 
 @contextmanager
 def bind_request(request_id: str, trace_id: str | None = None) -> Iterator[None]:
-    """Lines that are written inside, in threads too, carry these names, and the key's as soon as it is known."""
+    """Add these ids to all log lines of the block, also in threads. `bind_key` adds the key's id."""
     tokens = [(_request_id, _request_id.set(request_id)), (_trace_id, _trace_id.set(trace_id))]
     tokens.append((_key_id, _key_id.set(None)))
     try:
@@ -85,23 +85,23 @@ def bind_request(request_id: str, trace_id: str | None = None) -> Iterator[None]
 
 
 def bind_key(key_id: str) -> None:
-    """From here on the lines of this request say whose it is: by the key's id, never by the key."""
+    """Add the key's id, never the key, to the following log lines of this request."""
     _key_id.set(key_id)
 
 
 class JsonFormatter(logging.Formatter):
-    """A line as one JSON object: time, level, logger, message, what is known of the request, and the exception."""
+    """Formats a line as one JSON object: time, level, logger, message, the request's fields, and the exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name}
         line["message"] = hide_secrets(record.getMessage())
         trace = _trace_of(self, record)
         known = {**line, **_known(record), **({"exception": trace} if trace else {})}
-        return json.dumps(known, default=str)  # ASCII: control characters and line ends are escaped
+        return json.dumps(known, default=str)  # ASCII, with control characters and line ends escaped
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: time, level, logger, message, name=value. The lines of an exception follow, indented."""
+    """Formats a line for people: time, level, logger, message, name=value. Exceptions follow, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         words = [_time(record), record.levelname, record.name, hide_secrets(record.getMessage())]
@@ -111,7 +111,7 @@ class TextFormatter(logging.Formatter):
 
 
 def hide_secrets(text: str) -> str:
-    """The text without what looks like a key, a signature or a password."""
+    """The text with everything hidden that looks like a key, a signature or a password."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -1,7 +1,7 @@
-"""Photos and their mattes of late, in memory: a photo is rendered again without being sent or computed again.
+"""An in-memory cache of recent photos and mattes, to render a photo again without a new upload or network run.
 
-Everything is kept for one key and found by that key alone: no key can name another's photo, or tell by the time of an
-answer that another has sent the same one. It is a cache: what is missing is sent and computed again, at no credit.
+Each entry belongs to one key, and only that key finds it. No key can name another key's photo, or learn from response
+times that another key sent the same photo. After a cache miss, the photo is sent and computed again for no credit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ID_CHARACTERS = 32
 ENTRY_BYTES = 1024
-"""Counted for each entry beside its bytes: names, objects and places in dictionaries."""
+"""Overhead per entry in addition to its bytes: names, objects and dictionary slots."""
 SWEEP_EVERY_S = 60.0
 
 _FASTEST = 0  # isal's level
@@ -35,14 +35,14 @@ _ONE = np.float32(1).view(np.uint32)
 
 
 def photo_id_of(data: bytes) -> str:
-    """The name of a photo, by its bytes alone. Takes 0.1 s for the largest."""
+    """The name of a photo: a hash of its bytes. Takes 0.1 s for the largest photo."""
     return hashlib.sha256(data).hexdigest()[:ID_CHARACTERS]
 
 
 class Photos:
-    """The cache: files of photos and mattes, each within half of `max_bytes`. Safe from threads.
+    """The cache: photo files and mattes, each within half of `max_bytes`. Safe for threads.
 
-    life_s: how long an entry stays that nobody asks for. on_look: told of every look for a matte, whether it was there.
+    life_s: lifetime of an unused entry, in seconds. on_look: called for each lookup of a matte, with True for a hit.
     """
 
     def __init__(
@@ -65,25 +65,25 @@ class Photos:
         return self._files.held_bytes + self._mattes.held_bytes
 
     def keep(self, key_id: str, photo_id: str, data: bytes) -> bool:
-        """Keep a photo's file; whether there was room for it."""
+        """Keep a photo's file. Returns whether the cache had room."""
         return self._files.put(key_id, photo_id, data, len(data))
 
     def find(self, key_id: str, photo_id: str) -> bytes:
-        """The file of a photo that this key has sent lately.
+        """The file of a photo that this key has sent recently.
 
-        Raises: PhotoUnknown, also for a photo of another key and for words that name none.
+        Raises: PhotoUnknown, also for a photo of another key and for an invalid name.
         """
         data = self._files.get(key_id, photo_id)
         if data is None:
             raise PhotoUnknown(
-                "No photo of this name is kept here for this key.",
-                hint="Send the photo again as `image`; that costs no second credit within a day.",
+                "No photo with this id is kept for this key.",
+                hint="Send the photo again as `image`, which costs no second credit within a day.",
                 field="photo_id",
             )
         return data
 
     def mattes(self, key_id: str, photo_id: str) -> KeptMattes | None:
-        """The mattes of a photo; None where the cache is off."""
+        """The mattes of a photo; None if the cache is off."""
         return KeptMattes(self, key_id, photo_id) if self.is_on else None
 
     def find_matte(self, key_id: str, name: Hashable) -> MatteResult | None:
@@ -96,12 +96,12 @@ class Photos:
         self._mattes.put(key_id, name, packed, packed.size_bytes)
 
     def drop_expired(self) -> None:
-        """Let go of what nobody has asked for within its life."""
+        """Drop entries that were not used within their lifetime."""
         self._files.drop_expired()
         self._mattes.drop_expired()
 
     async def run(self, every_s: float = SWEEP_EVERY_S) -> None:
-        """Do so again and again, for a service that nobody calls."""
+        """Drop expired entries at intervals, so that an idle service frees its memory too."""
         while True:
             self.drop_expired()
             await asyncio.sleep(every_s)
@@ -109,7 +109,7 @@ class Photos:
 
 @dataclass(frozen=True)
 class KeptMattes:
-    """The mattes of one photo of one key, as the pipeline asks for them (engine.job.Mattes)."""
+    """The mattes of one photo of one key, for the pipeline (engine.job.Mattes)."""
 
     photos: Photos
     key_id: str
@@ -128,10 +128,10 @@ class KeptMattes:
 
 @dataclass(frozen=True, eq=False)
 class PackedMatte:
-    """A matte, exactly, in a fiftieth to a ninetieth of its bytes: 0.2 to 0.3 MB at 4 megapixels, 0.5 to 1 MB at 12.
+    """A losslessly packed matte, in 1/50 to 1/90 of its bytes: 0.2 to 0.3 MB at 4 megapixels, 0.5 to 1 MB at 12.
 
-    found: all but the matte. solid, soft: packed planes of its size, where it is 1, and where it is neither 1 nor 0.
-    values: float32, its values there.
+    found: the result without its matte. shape: (height, width). solid, soft: packed bit planes, of pixels that are 1
+    and of pixels strictly between 0 and 1. values: float32, the matte at the soft pixels.
     """
 
     found: MatteResult
@@ -145,7 +145,7 @@ class PackedMatte:
         """Takes 10 to 15 ms at 4 megapixels, 30 to 60 ms at 12."""
         matte = np.ascontiguousarray(found.matte)
         height, width = matte.shape
-        bits = matte.view(np.uint32)  # compared as bits: whatever a value is, it comes back
+        bits = matte.view(np.uint32)  # comparing bits keeps every value exactly
         solid, soft = bits == _ONE, bits != 0
         soft ^= solid
         rest = replace(found, matte=np.empty((0, 0), np.float32))
@@ -182,10 +182,10 @@ class _Entry(Generic[T]):
 
 
 class _Shelf(Generic[T]):
-    """Values by key and name, within a number of bytes and in the order of their last use. Safe from threads.
+    """Values by key and name, within a limit of bytes, in order of last use. Safe for threads.
 
-    Where there is no room, the key that holds the most gives up what it used least lately: a key that sends much
-    pushes out its own.
+    Without room, the shelf evicts the least recently used entry of the key with the most bytes. So a key that sends
+    much evicts its own entries.
     """
 
     def __init__(self, max_bytes: int, life_s: float, now: Callable[[], float]) -> None:
@@ -211,7 +211,7 @@ class _Shelf(Generic[T]):
             return entry.value
 
     def put(self, key_id: str, name: Hashable, value: T, size_bytes: int) -> bool:
-        """Whether it is kept: alone it must not be larger than the shelf. It takes the place of one with its name."""
+        """Put a value in, replacing one of the same name. Returns False for a value larger than the whole shelf."""
         entry = _Entry(value, size_bytes + ENTRY_BYTES, self._now())
         if entry.size_bytes > self._max_bytes:
             return False
@@ -237,7 +237,7 @@ class _Shelf(Generic[T]):
                 self._remove(key_id, name)
 
     def _is_over(self, entry: _Entry[T], now: float) -> bool:
-        return abs(now - entry.used_at) >= self._life_s  # clocks are set back too
+        return abs(now - entry.used_at) >= self._life_s  # abs: a clock may be set back
 
     def _remove(self, key_id: str, name: Hashable) -> None:
         entries = self._entries.get(key_id)

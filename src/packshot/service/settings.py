@@ -244,7 +244,7 @@ class Settings(BaseModel):
         1024**4,
     )
     photo_cache_bytes: int = setting(
-        "Memory cache for photos and mattes, in bytes: up to half of it for each. /v1 renders a cached photo again "
+        "Memory cache for photos and mattes, in bytes; each may take half of it. With it, /v1 renders a photo again "
         "without a second upload. 0 turns the cache off. See docs/api.md.",
         f"a whole number from 0 to {1024**4}",
         default=256 * 1024**2,

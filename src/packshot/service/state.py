@@ -1,7 +1,7 @@
-"""The state folder: where accounts and results lie, and what a start on a loopback address makes by itself.
+"""The state folder: accounts, results, and the files that a start on a loopback address creates automatically.
 
-That is a secret for result links, and a key with the link that opens the page with it. Both are files that their owner
-alone may read. The link is for the people at this machine: where others may reach the service, nothing of it is made.
+These are a secret for result links, and the machine's link: it opens the page with a key. Only the files' owner may
+read them. The link is for people at this machine, so it is not created if other machines may reach the service.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 LINK_NAME = "link of this machine"
-"""What the key behind the link is called in `packshot keys list`."""
+"""Name of the link's key in `packshot keys list`."""
 _FRAGMENT = "/#key="
 _KEPT = re.compile(rf"(http://[0-9A-Za-z.:_\[\]-]+){_FRAGMENT}([0-9A-Za-z_]+)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Link:
-    """The link that opens the page with its key. address: of the service, as in http://127.0.0.1:8000.
+    """The link that opens the page with its key. address: of the service, such as http://127.0.0.1:8000.
 
-    The key is in the fragment, which browsers keep to themselves: it is in no log, no Referer and no proxy.
+    The key is in the fragment, which browsers never send: no log, Referer or proxy sees it.
     """
 
     address: str
@@ -46,10 +46,10 @@ class Link:
 
 
 class State:
-    """Paths in the state folder, which is made when it is missing, and the secret that signs result links."""
+    """Paths in the state folder, and the secret that signs result links. Creates a missing folder."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises BadSettings when the folder cannot be made."""
+        """Raises BadSettings if the folder cannot be created."""
         self.settings = settings
         self._folder = settings.state_dir
         self.database: Path | str = settings.database_url or self._folder / "accounts.sqlite3"
@@ -61,9 +61,9 @@ class State:
 
     @cached_property
     def url_secrets(self) -> tuple[str, ...]:
-        """The configured secrets; with none, on a loopback address, one that was made here and is kept.
+        """The configured secrets; without any, on a loopback address, a secret created and stored here.
 
-        Raises: BadSettings when the secret cannot be kept, or when there is none and others can reach the service.
+        Raises: BadSettings if the secret cannot be stored, or if none is set and other machines can reach the service.
         """
         if self.settings.url_secrets:
             return self.settings.url_secrets
@@ -76,12 +76,12 @@ class State:
             raise _unusable(path, error) from error
 
     def link(self, accounts: Accounts, address: str | None = None) -> Link | None:
-        """The link of this machine, the same at each start; None where others may reach the service.
+        """The machine's link, the same at each start; None if other machines may reach the service.
 
-        It is made when there is none, and anew when its key was revoked, has expired or is unknown to the accounts.
+        Creates a missing link, and a new one if its key is revoked, expired or unknown to the accounts.
 
-        Parameters: address, of a service that starts; without it, that of the last start.
-        Raises: BadSettings when the link cannot be kept.
+        Parameters: address, of a service that starts; without it, the address of the last start.
+        Raises: BadSettings if the link cannot be stored.
         """
         if not self.settings.only_here:
             return None
@@ -98,7 +98,7 @@ class State:
         return Link(address, kept.key, kept.info)
 
     def rotate(self, accounts: Accounts, key_id: str, grace_s: float) -> NewKey:
-        """Give a key a new text, as Accounts.rotate does; where it is the one behind the link, the link has it too."""
+        """Give a key a new text, as Accounts.rotate does. If it is the link's key, update the link too."""
         address, text = self._kept_link()
         info = accounts.find(text) if text is not None else None
         new = accounts.rotate(key_id, grace_s)
@@ -111,7 +111,7 @@ class State:
         return self._folder / "link"
 
     def _kept_link(self) -> tuple[str | None, str | None]:
-        """The address and the key of the link that is kept."""
+        """The address and the key of the stored link; None for both without one."""
         try:
             found = _KEPT.fullmatch(self._link_path.read_text(encoding="utf-8", errors="replace"))
         except FileNotFoundError:
@@ -130,7 +130,7 @@ class State:
 
 @contextmanager
 def _draft(path: Path, content: str) -> Iterator[Path]:
-    """A file beside `path`, whole and of mode 0600, to be put in its place; it is removed where it was not."""
+    """A complete file of mode 0600 next to `path`, for the caller to move into place. Removed if not moved."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     draft.touch(mode=0o600, exist_ok=False)
     try:
@@ -141,13 +141,15 @@ def _draft(path: Path, content: str) -> Iterator[Path]:
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret in a file of mode 0600, which is made whole or not at all; of two processes, one makes it."""
+    """The secret in a file of mode 0600. A missing file is created atomically, by one of several processes."""
     if not path.exists():
         with suppress(FileExistsError), _draft(path, secrets.token_hex(32)) as draft:
-            path.hardlink_to(draft)  # fails where another process was quicker: its secret counts
+            path.hardlink_to(draft)  # fails if another process was faster, whose secret then counts
     secret = path.read_text(encoding="utf-8", errors="replace").strip()
     if len(secret) < SECRET_CHARACTERS:
-        raise BadSettings(f"The secret in {path} is cut.", hint="Remove the file; the next start makes another.")
+        raise BadSettings(
+            f"The secret in {path} is incomplete.", hint="Remove the file. The next start creates another."
+        )
     return secret
 
 

@@ -1,8 +1,7 @@
-"""The tables that outlive a process: keys, their spending by day, charges that are not settled, photos that are paid
-for, remembered requests, and jobs with their work.
+"""The database tables: keys, usage by day, open charges, paid photos, remembered requests, and jobs with their work.
 
-They are the same in SQLite and in PostgreSQL. migrations/ makes them, step by step from release to release; this is
-what its last step leaves. Times are seconds since 1970, days are UTC's, as text: 2026-11-22.
+They are the same in SQLite and in PostgreSQL. migrations/ creates them, one step per release; this module matches its
+last step. Times are seconds since 1970. Days are UTC dates as text: 2026-11-22.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ KEYS = Table(
     Column("name", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("state", String, nullable=False, server_default="active"),
-    Column("credits", BigInteger),  # NULL: no end of them
+    Column("credits", BigInteger),  # NULL: unlimited
     Column("used", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),
     Column("last_used_at", Double),
-    Column("rate", String),  # NULL: the service's own
+    Column("rate", String),  # NULL: the service's limit
     Column("previous_digest", LargeBinary),  # of the text before the last rotation
     Column("previous_until", Double),
     CheckConstraint("state IN ('active', 'locked', 'revoked')", name="keys_state"),
@@ -89,7 +88,7 @@ IDEMPOTENCY = Table(
     Index("idempotency_by_age", "started_at"),
 )
 
-# Of the release before, whose replicas may still run beside ours. The next one drops it.
+# For the previous release, whose replicas may still run next to this one's. The next release drops it.
 TASKS = Table(
     "tasks",
     METADATA,
@@ -97,7 +96,7 @@ TASKS = Table(
     Column("key_id", String, nullable=False),
     Column("request_hash", String, nullable=False),
     Column("started_at", Double, nullable=False),
-    Column("outcome", Text),  # NULL: at work
+    Column("outcome", Text),  # NULL: in work
     Index("tasks_by_age", "started_at"),
 )
 
@@ -107,12 +106,12 @@ JOBS = Table(
     Column("id", String, primary_key=True),
     Column("key_id", String, nullable=False),
     Column("request_hash", String, nullable=False),
-    Column("wishes", Text, nullable=False),  # JSON: options, and where the files among them lie
+    Column("wishes", Text, nullable=False),  # JSON: options, and the names of inputs for those that are files
     Column("webhook_url", Text),
     Column("photos", Integer, nullable=False),
-    Column("input_bytes", BigInteger, nullable=False),  # of the files that it was sent with
+    Column("input_bytes", BigInteger, nullable=False),  # size of the job's files
     Column("created_at", Double, nullable=False),
-    Column("finished_at", Double),  # NULL: work is left
+    Column("finished_at", Double),  # NULL: unfinished
     Column("cancelled_at", Double),
     Index("jobs_by_key", "key_id", "created_at"),
     Index("jobs_by_age", "created_at"),
@@ -125,11 +124,11 @@ WORK = Table(
     Column("job_id", String, nullable=False),
     Column("kind", String, nullable=False),  # photo, webhook
     Column("number", Integer, nullable=False),
-    Column("source", Text, nullable=False),  # JSON: what is to be worked on
+    Column("source", Text, nullable=False),  # JSON: the input of the work
     Column("state", String, nullable=False, server_default="waiting"),
     Column("due_at", Double, nullable=False),  # waiting: when it may begin; working: when it counts as lost
-    Column("claims", Integer, nullable=False, server_default="0"),  # the last one alone may end it
-    Column("losses", Integer, nullable=False, server_default="0"),  # claims whose process has died
+    Column("claims", Integer, nullable=False, server_default="0"),  # only the last claim may end the item
+    Column("losses", Integer, nullable=False, server_default="0"),  # claims whose process died
     Column("outcome", Text),
     CheckConstraint("state IN ('waiting', 'working', 'done', 'failed', 'cancelled')", name="work_state"),
     Index("work_by_turn", "kind", "state", "number", "due_at"),

@@ -1,4 +1,4 @@
-"""What the service tells about its work: figures and traces, behind one small object that the use cases speak to."""
+"""Metrics and traces of the service, behind one small object for the use cases."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Telemetry:
-    """Each method is a hook: it costs microseconds, raises nothing, and changes nothing."""
+    """Hooks for the use cases. Each costs microseconds, raises nothing and does not affect the work."""
 
     metrics: Metrics
     traces: Traces
     server: MetricsServer | None = None
 
     def start(self) -> None:
-        """Answer to Prometheus from now on, if a port is set."""
+        """Serve metrics to Prometheus from now on, if a port is set."""
         if self.server is not None:
             self.server.start()
 
     def close(self) -> None:
-        """The end: what was not sent yet is sent, for a bounded time."""
+        """Send the remaining traces within a time limit, and stop the metrics server."""
         self.traces.close()
         if self.server is not None:
             self.server.close()
 
     @contextmanager
     def request(self, headers: Mapping[str, str]) -> Iterator[RequestSpan]:
-        """A request, from its head to its answer's end."""
+        """Observe a request, from its head to the end of its response."""
         self.metrics.request_began()
         with self.traces.request(headers) as span:
             yield span
 
     def computed(self, result: Result) -> None:
-        """A photo has just gone through the pipeline, in this thread."""
+        """Record a photo that has just gone through the pipeline in this thread."""
         self.metrics.computed(result)
         self.traces.steps(result.timings_ms)
 
     @contextmanager
     def storing(self, size_bytes: int) -> Iterator[None]:
-        """A result is put into the store inside."""
+        """Observe the block that stores a result."""
         started_s = time.perf_counter()
         with self.traces.span("store"):
             yield
@@ -58,7 +58,7 @@ class Telemetry:
 
     @contextmanager
     def fetching(self) -> Iterator[None]:
-        """A picture is brought from a URL inside, however that ends."""
+        """Observe the block that fetches a picture from a URL, with any outcome."""
         started_s = time.perf_counter()
         try:
             with self.traces.span("fetch"):
@@ -70,7 +70,7 @@ class Telemetry:
 
     @contextmanager
     def photo(self) -> Iterator[None]:
-        """The work of a charge happens inside, however it ends."""
+        """Observe the block that does the work of a charge, with any outcome."""
         try:
             yield
         except BaseException as error:
@@ -80,12 +80,12 @@ class Telemetry:
 
 
 def make_telemetry(settings: Settings, model: str, admission: Admission) -> Telemetry:
-    """What the settings ask for.
+    """The telemetry that the settings turn on.
 
     Raises
     ------
     BadSettings
-        The metrics' port is taken, or traces are asked for where OpenTelemetry is not installed.
+        The metrics port is in use, or traces are on and OpenTelemetry is not installed.
     """
     metrics = Metrics(model)
     metrics.watch(admission, settings.queue_limit, settings.workers)

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: a span for each request, and below it the wait, the steps of the pipeline and the store.
+"""OpenTelemetry traces: a span for each request, with child spans for the wait, the pipeline steps and the store.
 
-Off unless asked for, and then set up by the standard OTEL_ variables, which the SDK reads by itself. Provider and
-exporter belong to one service; nothing is registered for the whole process.
+Off by default. The SDK reads its configuration from the standard OTEL_ variables. Provider and exporter belong to one
+service; nothing is registered globally.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.trace import Span
 
-# What a collector that does not answer may cost at shutdown.
+# Longest wait at shutdown for a collector that does not answer.
 FLUSH_S = 2.0
 
 
 class RequestSpan:
-    """The span of one request; without tracing it is nothing."""
+    """The span of one request. Does nothing without tracing."""
 
     def __init__(self, span: Span | None = None) -> None:
         self._span = span
 
     @property
     def trace_id(self) -> str | None:
-        """What the trace is found by: 32 hexadecimal digits."""
+        """The id of the trace: 32 hexadecimal digits. None without tracing."""
         return f"{self._span.get_span_context().trace_id:032x}" if self._span else None
 
     def end(self, method: str, route: str, status: int, request_id: str) -> None:
-        """Say what it was; the route is known only afterwards."""
+        """Name the span and set its attributes, once the route is known."""
         if self._span is None:
             return
         from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415 - an extra
@@ -63,7 +63,7 @@ class Traces:
 
     @contextmanager
     def request(self, headers: Mapping[str, str]) -> Iterator[RequestSpan]:
-        """A span for what happens inside, in the trace that the caller's `traceparent` names, if one came."""
+        """A span for the block, in the trace of the caller's `traceparent` header if it was sent."""
         if self._tracer is None:
             yield RequestSpan()
             return
@@ -77,7 +77,7 @@ class Traces:
             yield RequestSpan(span)
 
     def steps(self, timings_ms: Mapping[str, float]) -> None:
-        """Spans of the steps that have just ended, one after the other, by how long each took."""
+        """Add spans for steps that have just ended, one after the other. timings_ms: duration by name."""
         if self._tracer is None:
             return
         at_ns = time.time_ns() - int(1e6 * sum(timings_ms.values()))
@@ -88,7 +88,7 @@ class Traces:
 
     @contextmanager
     def span(self, name: str) -> Iterator[None]:
-        """A span for what happens inside. Its exceptions are told in the log, not here: they may name files."""
+        """A span for the block. Leaves exceptions to the log, because they may name files."""
         if self._tracer is None:
             yield
             return
@@ -96,7 +96,7 @@ class Traces:
             yield
 
     def close(self) -> None:
-        """Send what is left, for a bounded time: the SDK itself may try for half a minute."""
+        """Send the remaining spans within FLUSH_S. Without this limit the SDK may try for half a minute."""
         if self._provider is not None:
             closing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
             closing.start()
@@ -104,12 +104,12 @@ class Traces:
 
 
 def make_traces(*, wanted: bool) -> Traces:
-    """Traces that go where OTEL_EXPORTER_OTLP_ENDPOINT says; with `wanted` false, none.
+    """Traces to OTEL_EXPORTER_OTLP_ENDPOINT; with `wanted` false, traces that do nothing.
 
     Raises
     ------
     BadSettings
-        They are wanted and the packages are not there.
+        `wanted` is true, but the packages are not installed.
     """
     if not wanted:
         return Traces()
@@ -118,15 +118,14 @@ def make_traces(*, wanted: bool) -> Traces:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
         raise BadSettings(
-            "Traces are asked for by PACKSHOT_TRACING or OTEL_EXPORTER_OTLP_ENDPOINT, and OpenTelemetry is not "
-            "installed.",
+            "PACKSHOT_TRACING or OTEL_EXPORTER_OTLP_ENDPOINT turns traces on, but OpenTelemetry is not installed.",
             hint="Install packshot[tracing], or unset the variable.",
         ) from error
     return traces_to(BatchSpanProcessor(OTLPSpanExporter()))
 
 
 def traces_to(processor: SpanProcessor) -> Traces:
-    """Traces over any processor. The service is called packshot unless OTEL_SERVICE_NAME says otherwise."""
+    """Traces through any processor. The service name is packshot, unless OTEL_SERVICE_NAME sets another."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - an extra
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
 

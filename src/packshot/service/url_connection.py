@@ -1,7 +1,7 @@
-"""One request over HTTP to addresses that were checked, over httpcore, which comes with packshot[url].
+"""One HTTP request to checked addresses, through httpcore, which packshot[url] installs.
 
-httpcore asks a network backend for its connections. The one here knows no names: it connects to the addresses that it
-was made with. TLS checks the certificate against the name in the URL, as ever.
+httpcore gets its connections from a network backend. The backend here resolves no names: it connects to the addresses
+given to it. TLS still checks the certificate against the name in the URL.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from packshot.service.url_target import Address, Target
 
 MAX_HEAD_BYTES = 32 * 1024
-"""Of all that comes before the body, interim answers too. The service's own callers may send as much."""
+"""Limit for everything before the body, interim responses included. The service's own callers have the same limit."""
 _FOR_PICTURES: Mapping[str, str] = {"Accept": "image/*, */*;q=0.1"}
 _FAULTS = (httpcore.NetworkError, httpcore.ProtocolError)
 
 
 def trusted() -> ssl.SSLContext:
-    """The authorities that a server's certificate may come from: certifi's, or those of SSL_CERT_FILE."""
+    """A TLS context that trusts certifi's certificate authorities, or those of SSL_CERT_FILE."""
     return httpx.create_ssl_context()
 
 
@@ -40,17 +40,16 @@ async def answer(
     body: bytes | None = None,
     headers: Mapping[str, str] = _FOR_PICTURES,
 ) -> AsyncIterator[httpcore.Response]:
-    """The head of the answer, and its body as it comes, from the first of these addresses that can be connected to.
+    """Send a GET, or a POST if `body` is set. Yields the response with its head read; its body is a stream.
 
-    A GET, or a POST where there is a body.
+    Connects to the first of the addresses that accepts. patience_s: seconds for connecting, shared by the addresses.
 
-    A pool of its own for each request: no proxy or setting of the environment, no cookies, no connection that was
-    opened under another name. patience_s: for connecting, shared by the addresses.
+    Each request has its own pool: no proxy, no environment variable, no cookie, and no connection of another name.
 
     Raises
     ------
     ConnectionError
-        With words that complete "The URL ..."; also from inside.
+        With a message that completes "The URL ..."; also while the body is read.
     TimeoutError
     """
     backend = _CheckedBackend(addresses, patience_s / len(addresses))
@@ -82,7 +81,7 @@ async def answer(
 
 
 class _CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to one of these addresses, whatever name it is asked for."""
+    """Connects to one of the given addresses and ignores the requested name."""
 
     def __init__(self, addresses: Sequence[Address], connect_s: float) -> None:
         self._addresses = addresses
@@ -113,15 +112,15 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         return _HeadLimit(stream, self._streams)
 
     def head_has_come(self) -> None:
-        """From here on whoever reads the body counts."""
+        """Lift the limit of the head. The reader of the body counts its own bytes."""
         for stream in self._streams:
             stream.left_bytes = None
 
 
 class _HeadLimit(httpcore.AsyncNetworkStream):
-    """A connection of which no more than a head is read, until `left_bytes` is None.
+    """A connection that limits the bytes of the head. `left_bytes` None lifts the limit.
 
-    A server may send interim answers (1xx) without end, each of which costs time of the event loop.
+    A server may send endless interim responses (1xx), and each costs the event loop time.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, all_streams: list[_HeadLimit]) -> None:
@@ -158,10 +157,10 @@ class _HeadLimit(httpcore.AsyncNetworkStream):
 
 
 def _why(error: BaseException) -> str:
-    """A reason that tells nothing of what the server said."""
+    """A reason that reveals nothing of the server's response."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return "leads to a server whose certificate is not valid for its name"
         cause = cause.__cause__ or cause.__context__
-    return "leads to a server that cannot be reached, or that does not answer as HTTP has it"
+    return "leads to a server that cannot be reached, or that breaks the HTTP protocol"

@@ -1,8 +1,8 @@
-"""The guard before every URL that a caller gives: which may be opened, and at which addresses.
+"""The guard for callers' URLs: decides which the service may open, and at which addresses.
 
-A caller who names an address makes this machine connect to it (server-side request forgery). So the URL is read
-strictly, its name is resolved once, every address of it must be public, and the connection goes to an address that was
-checked: no second look into the DNS can lead elsewhere.
+A caller's URL makes this machine connect to an address (server-side request forgery). So the guard parses the URL
+strictly and resolves its name once. Every address of the name must be public. The connection goes to a checked address,
+so no second DNS lookup can lead elsewhere.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ _SCHEMES: dict[str, tuple[str, ...]] = {"off": (), "https": ("https",), "http": 
 class UrlGuard:
     """The operator's rules for URLs of one purpose.
 
-    schemes: that are opened; none where the operator has not switched that on. tls: the authorities that a server's
-    certificate may come from. lookups: threads of their own, for a name server that does not answer holds one for
-    half a minute.
+    schemes: allowed schemes; empty if the operator has not turned the purpose on. tls: trusted certificate authorities.
+    lookups: separate threads, because a name server that does not answer holds one for half a minute.
     """
 
     def __init__(self, allowed: str, hosts: Sequence[str], networks: Sequence[str], threads: int, setting: str) -> None:
-        """allowed: off, https or http. setting: the variable that says so.
+        """allowed: off, https or http. setting: the name of the variable with this value.
 
-        Raises BadSettings where URLs are opened and packshot[url] is not installed.
+        Raises BadSettings if `allowed` is not off and packshot[url] is not installed.
         """
         self.schemes = _SCHEMES[allowed]
         self.setting = setting
@@ -43,38 +42,38 @@ class UrlGuard:
         self.lookups = ThreadPoolExecutor(threads, thread_name_prefix="lookup")
 
     def close(self) -> None:
-        """Let the threads go; one that waits for a name server is left behind."""
+        """Release the threads. Abandons one that waits for a name server."""
         self.lookups.shutdown(wait=False)
 
     def read(self, url: str) -> Target:
-        """The URL, read. No name is looked up.
+        """Parse a URL, without a DNS lookup.
 
         Raises
         ------
         ValueError
-            Words that complete "The URL ...".
+            The message completes "The URL ...".
         """
         return read_url(url, self.schemes)
 
     def check(self, target: Target) -> None:
-        """Raise ValueError, with words that complete "The URL ...", unless the operator's list has the host."""
+        """Raise ValueError unless the operator allows the host. The message completes "The URL ..."."""
         if self.hosts and not any(_is_listed(target.host, each) for each in self.hosts):
             raise ValueError("has a host that is not among those that this service opens")
 
     def check_text(self, url: str, *, field: str, hint: str) -> None:
-        """Return if a URL may be opened, as far as its text tells. Raises UrlRefused."""
+        """Check the text of a URL, without a DNS lookup. Raises UrlRefused if it may not be opened."""
         try:
             self.check(self.read(url))
         except ValueError as error:
             raise UrlRefused(f"The URL in {field} {error}.", hint=hint, field=field) from error
 
     def check_on(self, *, field: str, why: str, hint: str) -> None:
-        """Return if the operator lets URLs be opened. Raises UrlRefused; `why` and `hint` are its words."""
+        """Raise UrlRefused, with `why` and `hint`, unless the operator has turned this purpose on."""
         if not self.schemes:
             raise UrlRefused(f"{field} cannot be used: {why}.", hint=f"{hint} with {self.setting}.", field=field)
 
     def look_up(self, target: Target) -> Future[list[Address]]:
-        """All addresses of the host. The future ends even when nobody waits for it any more."""
+        """Look up all addresses of the host. The future ends even when its caller has stopped waiting."""
         known = target.address
         if known is None:
             return self.lookups.submit(_resolve, target.host, target.port)
@@ -83,16 +82,16 @@ class UrlGuard:
         return found
 
     async def addresses(self, target: Target, lookup: Future[list[Address]]) -> Sequence[Address]:
-        """Addresses to connect to; all that the host has were checked.
+        """The first addresses to connect to, after a check of all addresses of the host.
 
         Raises
         ------
         ValueError
-            Words that complete "The URL ...".
+            The message completes "The URL ...".
         """
         found = await asyncio.wrap_future(lookup)
         if not 0 < len(found) <= MAX_ADDRESSES or not all(self._may_open(each, target) for each in found):
-            raise ValueError("cannot be opened: only public addresses are, on the usual port of http or https")
+            raise ValueError("cannot be opened; it must lead to a public address and the usual port of http or https")
         return found[:TRIED_ADDRESSES]
 
     def _may_open(self, address: Address, target: Target) -> bool:
@@ -102,12 +101,12 @@ class UrlGuard:
 
 
 def _is_listed(host: str, entry: str) -> bool:
-    """Whether an entry of the operator's list is the host, or as .example.com a domain that it belongs to."""
+    """Whether an entry of the operator's list is the host, or, like .example.com, a domain above the host."""
     return host == entry.removeprefix(".") or (entry.startswith(".") and host.endswith(entry))
 
 
 def _resolve(host: str, port: int) -> list[Address]:
-    """Every address of a name, in the order in which the system prefers them; none where there is no such name."""
+    """Every address of a name, in the system's order of preference; empty for an unknown name."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""Pictures from URLs that callers give, behind the guard of url_guard.py. Redirects are checked like the first URL."""
+"""Fetches pictures from callers' URLs, behind the guard of url_guard.py. Checks redirects like the first URL."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ log = logging.getLogger(__name__)
 MAX_REDIRECTS = 3
 RETRY_S = 2
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# A body in pieces of a few bytes costs a core more than its bytes are worth. Real ones come in kilobytes.
+# A body in pieces of a few bytes costs too much processor time. Real bodies come in kilobytes.
 FIRST_PIECES, PIECE_BYTES = 1024, 64
 
 
 class UrlInput:
-    """Brings pictures from URLs, as the settings allow it. One instance serves all requests."""
+    """Fetches pictures from URLs, as the settings allow. One instance serves all requests."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        """Raises BadSettings where the setting asks for it and packshot[url] is not installed."""
+        """Raises BadSettings if the setting is on and packshot[url] is not installed."""
         self.deadline_s = settings.url_input_deadline_s
         self._telemetry = telemetry
         self._slots = _Slots(2 * settings.workers + 8)
@@ -60,29 +60,29 @@ class UrlInput:
         )
 
     def close(self) -> None:
-        """Let the guard's threads go."""
+        """Release the guard's threads."""
         self.guard.close()
 
     def check(self, url: str, *, field: str, hint: str) -> None:
-        """Return if a URL may be fetched, as far as its text tells. Raises UrlRefused."""
+        """Check the text of a URL, without a DNS lookup. Raises UrlRefused if it may not be fetched."""
         self._check_on(field, hint)
         self.guard.check_text(url, field=field, hint=hint)
 
     async def fetch(
         self, url: str, *, field: str, hint: str, key: KeyInfo, max_bytes: int, reserve: Callable[[int], None]
     ) -> bytes:
-        """The file at a URL, of a kind that the codecs read.
+        """The file at a URL, in a format that the codecs read.
 
-        field, hint: the caller's field, and another way to send the picture, for errors. reserve: called with each
-        number of bytes before they are held; may refuse them.
+        field, hint: the caller's field, and another way to send the picture, for errors. reserve: called with the size
+        of each piece before the piece is stored, and may raise an error.
 
         Raises
         ------
         UrlRefused
-            The service opens no URL, or not this one. Of an address that is not public nothing else is told: neither
-            whether its name exists, nor whether anything answers there.
+            The service opens no URLs, or not this one. For an address that is not public, the error does not reveal
+            whether the name exists or whether a server answers there.
         UrlFailed, UrlTooSlow, FileTooLarge, UnsupportedFormat
-            It cannot be brought, not in time, or is no picture.
+            The fetch failed or took too long, or the file is too large or no picture.
         OutOfCredits, QueueFull
             Nothing was opened: the key has no credit, or too many fetches are running.
         """
@@ -95,18 +95,18 @@ class UrlInput:
             try:
                 return await self._in_time(fetch, url)
             finally:
-                # Its lookup, which may go on when nobody waits for it any more, holds a thread: it keeps its slot.
+                # The lookup may outlive the request and holds a thread, so the slot stays taken until it ends.
                 fetch.lookup.add_done_callback(lambda _: self._slots.give_back(key.id))
 
     def _check_on(self, field: str, hint: str) -> None:
         self.guard.check_on(
             field=field,
-            why="this service opens no URL that a caller gives it",
-            hint=f"{hint} Whoever runs the service can turn it on",
+            why="this service opens no URLs from requests",
+            hint=f"{hint} The operator of the service can turn this on",
         )
 
     async def _in_time(self, fetch: _Fetch, url: str) -> bytes:
-        """One deadline over names, connections, redirects and the body. What fails is logged with its host alone."""
+        """Fetch within one deadline for lookups, connections, redirects and body. Logs only the host of a failure."""
         try:
             try:
                 async with asyncio.timeout(self.deadline_s):
@@ -119,7 +119,7 @@ class UrlInput:
 
 
 class _Slots:
-    """How many fetches may run: in all, and three quarters of them for one key. Safe from threads."""
+    """Slots for fetches. One key may use three quarters of them. Safe for threads."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -131,20 +131,20 @@ class _Slots:
         with self._turn:
             if self._running.total() >= self.most or self._running[key_id] >= self.most * 3 // 4:
                 raise QueueFull(
-                    "The service opens as many URLs as it can.",
+                    "The service cannot open more URLs now.",
                     retry_after_s=RETRY_S,
-                    hint=f"Send it again in {RETRY_S} s.",
+                    hint=f"Send the request again in {RETRY_S} s.",
                 )
             self._running[key_id] += 1
 
     def give_back(self, key_id: str) -> None:
         with self._turn:
             self._running[key_id] -= 1
-            self._running += Counter()  # forgets keys that have none
+            self._running += Counter()  # drops keys without fetches
 
 
 class _Fetch:
-    """One picture on its way. Its errors name the caller's field and never the URL, which may hold secrets."""
+    """One fetch. Its errors name the caller's field and never the URL, which may contain secrets."""
 
     def __init__(self, rules: UrlInput, field: str, hint: str, max_bytes: int, reserve: Callable[[int], None]) -> None:
         self._rules = rules
@@ -154,11 +154,11 @@ class _Fetch:
         self._reserve = reserve
         self.host = "a URL that cannot be read"
         self.lookup: Future[list[Address]] = Future()
-        """The last one that was begun."""
+        """The latest lookup."""
         self.lookup.set_result([])
 
     async def run(self, url: str) -> bytes:
-        """The file that the URL leads to, over redirects. Raises TimeoutError, and what `UrlInput.fetch` raises."""
+        """The file at the URL, after redirects. Raises TimeoutError and the errors of `UrlInput.fetch`."""
         from packshot.service.url_connection import answer  # noqa: PLC0415 - an extra
 
         guard = self._rules.guard
@@ -181,12 +181,12 @@ class _Fetch:
             try:
                 url = urljoin(str(target), location)
             except ValueError as error:
-                raise self._refused("leads to another that cannot be read") from error
-        raise self._failed(f"leads over more than {MAX_REDIRECTS} redirects")
+                raise self._refused("redirects to an invalid URL") from error
+        raise self._failed(f"has more than {MAX_REDIRECTS} redirects")
 
     def too_slow(self) -> UrlTooSlow:
         return UrlTooSlow(
-            f"The URL in {self._field} did not give its picture in time.", hint=self._hint, field=self._field
+            f"The URL in {self._field} did not return its picture in time.", hint=self._hint, field=self._field
         )
 
     def _refused(self, why: str) -> UrlRefused:
@@ -196,11 +196,11 @@ class _Fetch:
         return UrlFailed(f"The URL in {self._field} {why}.", hint=self._hint, field=self._field)
 
     async def _body(self, response: httpcore.Response) -> bytes:
-        """The body, counted as it comes."""
+        """Read the body and check its size piece by piece."""
         if response.status != 200:
-            raise self._failed(f"was answered with the HTTP status {response.status}")
+            raise self._failed(f"returned the HTTP status {response.status}")
         if _header(response, "content-encoding").strip().lower() not in {"", "identity"}:
-            raise self._failed("was answered with a Content-Encoding, which nobody asked for")
+            raise self._failed("returned a Content-Encoding that the request did not accept")
         length = _header(response, "content-length")
         if length.isdecimal() and (len(length) > 15 or int(length) > self._max_bytes):
             raise self._too_large()
@@ -210,26 +210,26 @@ class _Fetch:
             if len(body) + len(piece) > self._max_bytes:
                 raise self._too_large()
             if pieces > FIRST_PIECES + len(body) // PIECE_BYTES:
-                raise self._failed("was answered in too many small pieces")
+                raise self._failed("returned its body in too many small pieces")
             self._reserve(len(piece))
             body += piece
         return bytes(body)
 
     def _picture(self, data: bytes) -> bytes:
-        """The same, if it begins as a picture does; what else there is to check, the pipeline checks of every file."""
+        """Return the data if it begins like a picture. The pipeline checks the rest, as for every file."""
         if not data:
-            raise self._failed("was answered with no bytes")
+            raise self._failed("returned no bytes")
         if sniff(data) is None:
             try:
                 codecs.probe(data, codecs.LIBRARY_LIMITS)
             except UnsupportedFormat as error:
-                words = f"The URL in {self._field} leads to no picture that is read here. {error.message}"
+                words = f"The URL in {self._field} leads to no supported picture. {error.message}"
                 raise UnsupportedFormat(words, hint=self._hint, **{**error.fields, "field": self._field}) from error
         return data
 
     def _too_large(self) -> FileTooLarge:
         return FileTooLarge(
-            f"The URL in {self._field} leads to more than {self._max_bytes:,} bytes, the most that are accepted.",
+            f"The URL in {self._field} leads to a file above the limit of {self._max_bytes:,} bytes.",
             hint="Give the URL of a smaller version.",
             field=self._field,
             max_bytes=self._max_bytes,
@@ -237,5 +237,5 @@ class _Fetch:
 
 
 def _header(response: httpcore.Response, name: str) -> str:
-    """All headers of this name as one, "" where there is none."""
+    """All headers of this name, joined. "" without any."""
     return ", ".join(value.decode("latin-1") for key, value in response.headers if key.lower() == name.encode())

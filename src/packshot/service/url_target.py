@@ -1,6 +1,6 @@
-"""URLs that callers give: read in one spelling, and the addresses that they may lead to.
+"""Parses callers' URLs strictly, and knows which addresses are public.
 
-No second reader of such a URL, in the DNS or in a library, may see another host in it than the guard has checked.
+No other parser of the URL, in the DNS or in a library, may see another host than the guard has checked.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ MAX_URL_CHARACTERS = 4096
 PORTS = {"https": 443, "http": 80}
 
 _AUTHORITY = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
-_TARGET = re.compile(r"[!-\[\]-~]*")  # what is visible in ASCII, but for the backslash
+_TARGET = re.compile(r"[!-\[\]-~]*")  # visible ASCII except the backslash
 _NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-# Names whose last label is a number are IPv4 addresses to some resolvers: 127.1, 2130706433, 0x7f.1.
+# Some resolvers read names with a numeric last label as IPv4 addresses: 127.1, 2130706433, 0x7f.1.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 
-# Addresses that are not of the public internet, by IANA's registries of special-purpose addresses. They stand here in
-# full: what the standard library calls global differs from release to release.
+# Addresses outside the public internet, from IANA's registries of special-purpose addresses. Listed in full, because
+# the standard library's idea of global addresses changes between releases.
 _NOT_PUBLIC_4 = tuple(
     IPv4Network(each)
     for each in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # shared, of carriers
+        "100.64.0.0/10",  # shared by carriers
         "127.0.0.0/8",  # loopback
-        "169.254.0.0/16",  # link-local; metadata of clouds
+        "169.254.0.0/16",  # link-local; cloud metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocols
         "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # relays of 6to4
+        "192.88.99.0/24",  # 6to4 relays
         "192.168.0.0/16",  # private
         "198.18.0.0/15",  # benchmarks
         "198.51.100.0/24",  # documentation
@@ -45,15 +45,15 @@ _NOT_PUBLIC_4 = tuple(
         "240.0.0.0/4",  # reserved; broadcast
     )
 )
-# Outside of it are loopback, private, link-local and multicast addresses, and those that hold an IPv4 address: mapped,
-# compatible, NAT64.
+# Outside this network are loopback, private, link-local and multicast addresses, and most addresses that embed an IPv4
+# address: mapped, compatible, NAT64.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(
     IPv6Network(each)
     for each in (
         "2001::/23",  # protocols: Teredo, benchmarks, ORCHID
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4, which holds an IPv4 address
+        "2002::/16",  # 6to4, which embeds an IPv4 address
         "3fff::/20",  # documentation
     )
 )
@@ -61,7 +61,7 @@ _ISATAP = frozenset({0x00005EFE, 0x02005EFE})  # before an IPv4 address, in the 
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet, and holds no other address that may not."""
+    """Whether an address belongs to the public internet and embeds no other address."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _NOT_PUBLIC_4)
     if address.scope_id is not None or address not in _GLOBAL_UNICAST:
@@ -72,7 +72,7 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class Target:
-    """A URL, read. host: a name or an address, in small letters. target: path and query, percent-encoded."""
+    """A parsed URL. host: a name or an address, in lower case. target: path and query, percent-encoded."""
 
     scheme: str
     host: str
@@ -81,7 +81,7 @@ class Target:
 
     @property
     def address(self) -> Address | None:
-        """The host where it is an address, else None."""
+        """The host if it is an address, else None."""
         try:
             return ip_address(self.host)
         except ValueError:
@@ -102,46 +102,46 @@ class Target:
 
 
 def read_url(url: str, schemes: Sequence[str]) -> Target:
-    """Read a URL in its one usual spelling; its fragment is dropped. Whatever could be read in two ways is refused.
+    """Parse a URL in its usual spelling and drop its fragment. Rejects every ambiguous URL.
 
     Raises
     ------
     ValueError
-        Words that complete "The URL ...".
+        The message completes "The URL ...".
     """
     if len(url) > MAX_URL_CHARACTERS:
-        raise ValueError(f"has {len(url):,} characters; at most {MAX_URL_CHARACTERS:,} are read")
+        raise ValueError(f"has {len(url):,} characters; the limit is {MAX_URL_CHARACTERS:,}")
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     if scheme.startswith("data:"):
-        raise ValueError("is a data: URL; send what is in it as a file, or in base64")
+        raise ValueError("is a data: URL; send its content as a file, or in base64")
     if not separator or scheme not in schemes:
         raise ValueError(f"does not begin with {' or '.join(f'{each}://' for each in schemes)}")
     rest = rest.partition("#")[0]
     authority = re.split("[/?]", rest, maxsplit=1)[0]
     if "@" in authority:
-        raise ValueError("holds a user name or a password")
+        raise ValueError("contains a user name or a password")
     found = _AUTHORITY.fullmatch(authority.lower()) if authority.isascii() else None
     if found is None:
-        raise ValueError("has a host that cannot be read; a name beyond ASCII is written in its xn-- form")
+        raise ValueError("has an invalid host; write a name with non-ASCII characters in its xn-- form")
     port = int(found[2] or PORTS[scheme])
     if not 1 <= port <= 65535:
-        raise ValueError("has a port that does not exist")
+        raise ValueError("has a port outside 1 to 65535")
     target = "".join(each if each.isascii() else quote(each, errors="replace") for each in rest[len(authority) :])
     if not _TARGET.fullmatch(target):
-        raise ValueError("has characters in it that must be percent-encoded, such as spaces")
+        raise ValueError("has characters that must be percent-encoded, such as spaces")
     return Target(scheme, _host(found[1]), port, target if target.startswith("/") else f"/{target}")
 
 
 def _host(host: str) -> str:
-    """A name or an address in its one spelling. Raises ValueError."""
+    """A name or an address in canonical spelling. Raises ValueError."""
     try:
         if host.startswith("["):
             return str(IPv6Address(host[1:-1]))
         if _DECIMAL.fullmatch(host):
             return str(IPv4Address(host))
     except ValueError:
-        raise ValueError("has a host that is no address") from None
+        raise ValueError("has an invalid address as its host") from None
     if len(host) > 253 or not _NAME.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
         raise ValueError("has a host that is neither a name nor an address in its usual spelling")
     return host

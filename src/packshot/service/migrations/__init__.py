@@ -1,6 +1,6 @@
-"""Bring a database's tables up to date, whatever release made them. Safe for replicas that start together.
+"""Brings a database's tables up to date from any earlier release. Safe for replicas that start together.
 
-versions/ holds one step a file, from the tables of one release to those of the next: never edited, only added to.
+Each file in versions/ is one step, from the tables of one release to the next. Existing steps never change.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 HEAD = "0005"  # the last step in versions/; a test compares them
-_LOCK = 7_093_172_061  # any number, as long as nobody else's program takes it for its advisory lock
+_LOCK = 7_093_172_061  # an arbitrary number, which no other program should use for its advisory lock
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether nothing is missing."""
+    """Whether the tables are at the last step."""
     return _revision(connection) == HEAD
 
 
 def migrate(connection: Connection, name: str) -> None:
-    """Run what is missing, in the transaction that is open; SQLite's holds the file's lock already.
+    """Run the missing steps in the open transaction. In SQLite the transaction already holds the lock on the file.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def migrate(connection: Connection, name: str) -> None:
         A newer release made the tables.
     """
     if connection.dialect.name == "postgresql":
-        # One replica does it, the others wait; the lock goes with the transaction.
+        # One replica migrates and the others wait. The lock ends with the transaction.
         connection.execute(text("SET LOCAL statement_timeout = '60s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     if not is_current(connection):
@@ -40,7 +40,7 @@ def migrate(connection: Connection, name: str) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    """The step that the tables are at; None where there are none."""
+    """The step of the tables; None without tables."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     known: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -48,7 +48,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, name: str) -> None:
-    # 0.3 s to import, and only needed once a release.
+    # Takes 0.3 s to import, and is needed once per release.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
@@ -60,4 +60,6 @@ def _upgrade(connection: Connection, name: str) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise BadSettings(f"The database {name} was made by a newer packshot.", hint="Install that release.") from error
+        raise BadSettings(
+            f"The database {name} comes from a newer release of packshot.", hint="Install that release."
+        ) from error

@@ -1,4 +1,4 @@
-"""How Alembic runs the steps: on the connection and in the transaction that it is given (migrations/__init__.py)."""
+"""Alembic's entry point: runs the steps on the connection and in the transaction of migrations/__init__.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The first step: it makes all tables.
+"""The first step: creates all tables.
 
-Its number is 0002, and there is no 0001: databases that an earlier state of this code made carry it and stay valid.
+Its number is 0002, and 0001 does not exist: databases of an earlier state of this code have 0002 and stay valid.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tasks: work that is answered before it is done."""
+"""Tasks: work whose request gets its response before the work is done."""
 
 from __future__ import annotations
 

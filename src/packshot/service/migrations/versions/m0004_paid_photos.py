@@ -1,4 +1,4 @@
-"""Photos that a key has paid for, and the charges that do so: a photo costs one credit a day."""
+"""Photos that a key has paid for, and their charges: a photo costs one credit a day."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_id", "photo_id"),
     )
     op.create_index("paid_photos_by_end", "paid_photos", ["until"])
-    # Charges of the release before name no photo and are of one credit each.
+    # Charges of the previous release name no photo and hold one credit each.
     op.add_column("charges", sa.Column("credits", sa.BigInteger, nullable=False, server_default="1"))
     op.add_column("charges", sa.Column("photo_id", sa.String))

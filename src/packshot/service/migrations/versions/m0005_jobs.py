@@ -1,4 +1,4 @@
-"""Jobs and their work: photos that are made in the background, and webhooks that tell of them."""
+"""Jobs and their work: photos processed in the background, and webhooks that report them."""
 
 from __future__ import annotations
 
