@@ -3,8 +3,8 @@
 Only one key's text is stored: that of the link by which a machine's owner opens the page (service/state.py).
 
 The text is pk_, 43 random characters (256 bits) and 6 characters of checksum. Scanners find leaked keys by the prefix.
-The checksum tells a mistyped key from an unknown one, and rejects garbage without a database query. It adds no
-security. The database stores the SHA-256: 256 random bits cannot be guessed, so a slow hash would only cost time.
+The checksum tells a mistyped key from an unknown one, rejects garbage without a database query, and adds no security.
+The database stores the SHA-256: 256 random bits cannot be guessed, so a slow hash would only cost time.
 """
 
 # ruff: noqa: A002 - `credits` is the domain's word; the builtin of that name is for the interactive prompt only

@@ -25,7 +25,7 @@ LOOKOUTS = 2
 BACKGROUND = "background"
 """The common key of all background work."""
 BACKGROUND_WAITS_S = 5.0
-"""Longest time for which requests overtake background work. It ensures progress under any load."""
+"""Longest time for which requests overtake background work. The limit ensures progress under any load."""
 REQUESTS_COME_S = 2.0
 """Time after a request for which background work leaves one worker free, because another request may follow."""
 IN_USE_S = 600.0

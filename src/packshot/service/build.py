@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from packshot.service.settings import Settings
 
-# (colour type, bit depth). The contract counts bits per pixel: it accepts 24 and 32, and rejects 8, 16 and 64. It does
-# not mention 48 (RGB-16). The rendering loses nothing of it, so 48 is accepted.
+# (colour type, bit depth). The contract counts bits per pixel: it accepts 24 and 32, rejects 8, 16 and 64, and does not
+# mention 48 (RGB-16). Decoding RGB-16 loses nothing that the rendering keeps, so 48 is accepted.
 CONTRACT_PNG_DEPTHS = frozenset({(2, 8), (2, 16), (6, 8)})
 LAST_STAGE_S = 5.0
 """Time after the drain for the running pipeline stage of a cancelled job to end."""

@@ -135,7 +135,7 @@ class ResultStore:
         self._sweep_every_s = sweep_every_s
 
     async def put(self, name: str, data: bytes) -> None:
-        """Store a result. After an error, nothing of the result can be read."""
+        """Store a result as a whole or, after an error, not at all."""
         media_type = media_type_of(name)
         headers = {"Content-Disposition": content_disposition(media_type), "Cache-Control": "private"}
         with _failures():

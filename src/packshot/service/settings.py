@@ -131,7 +131,7 @@ class Settings(BaseModel):
     )
     results_delivery: Annotated[Literal["stream", "redirect"], ANY_CASE] = setting(
         "Response to a result link: the picture, or a redirect to the bucket that is valid for at most 5 minutes. "
-        "Choose redirect to keep downloads off the service. It needs an s3:// bucket that callers can reach.",
+        "Choose redirect to keep downloads off the service; redirect needs an s3:// bucket that callers can reach.",
         "stream or redirect",
         default="stream",
     )
@@ -340,14 +340,14 @@ class Settings(BaseModel):
         shown="each process counts in its own memory",
     )
     rate_limit_away: Annotated[Literal["open", "closed"], ANY_CASE] = setting(
-        "Behaviour while the Redis of PACKSHOT_RATE_LIMIT_URL does not answer. With open, each process counts on its "
-        "own. With closed, the service refuses keys with a limit (503). Choose closed if a limit must always hold.",
+        "Behaviour while the Redis of PACKSHOT_RATE_LIMIT_URL does not answer. open: each process counts on its own. "
+        "closed: the service refuses keys with a limit (503). Choose closed if a limit must always hold.",
         "open or closed",
         default="open",
     )
     first_credits: int | None = setting(
         "Credits of the key that is created for the machine's link. The link exists only if no other machine can reach "
-        "the service. Set it to try out how credits work.",
+        "the service. Set a number to limit the photos of this key.",
         "a whole number from 0 up",
         default=None,
         ge=0,
@@ -363,8 +363,8 @@ class Settings(BaseModel):
         shown=f"the model chosen with `packshot models use`, else `{DEFAULT_MODEL}` or its eight-bit form",
     )
     device: Annotated[Literal["cpu", "cuda"], ANY_CASE] = setting(
-        "Device that runs the network. Choose cuda if the machine has an NVIDIA GPU. It needs packshot[gpu], and the "
-        "service does not start if it cannot run there.",
+        "Device that runs the network. Choose cuda if the machine has an NVIDIA GPU. cuda needs packshot[gpu], and the "
+        "service does not start if cuda is not available.",
         "cpu or cuda",
         default="cpu",
     )
