@@ -73,8 +73,9 @@ class Settings(BaseModel):
         shown="http://HOST:PORT",
     )
     cors_origins: Origins = setting(
-        "Origins of other web pages that may call the service from a browser. Set it when your own pages use the API. "
-        "`*` allows every page, and `https://*.shop.example` every host below shop.example. See docs/api.md.",
+        "Origins of other web pages that may call the service and read its responses in a browser. Set it when your "
+        "own pages use the API. `*` allows every page, and `https://*.shop.example` every host below shop.example. "
+        "See docs/api.md.",
         "origins such as https://shop.example and http://localhost:3000, separated by commas, or *",
         default=(),
         shown="none",
