@@ -36,7 +36,7 @@ class Reviewed:
 
 @contextmanager
 def reviewing(photos: Path, out: Path, name: str | None = None) -> Iterator[Reviewed]:
-    """Serve the review of a folder as `packshot review` does. name: as the page shows the folder; its path by default."""
+    """Serve the review of a folder as `packshot review` does. name: shown for the folder; its path by default."""
     review = Review(open_storage(str(out)), photos=str(photos), model=embedded_model())
     token = new_token()
     with listen(0) as listening:
