@@ -123,7 +123,7 @@ def test_too_small_a_product_is_not_enlarged_and_that_is_said() -> None:
 def test_a_frame_that_stays_too_small_says_so() -> None:
     frame = framed(canvas="1:1", fill="80%", min_px=1000)
     assert frame.size == Size(500, 500)
-    assert frame.notes[0].message.startswith("The longest side is 500 px and not 1000 px as asked")
+    assert frame.notes[0].message.startswith("The longest side is 500 px instead of 1000 px")
     assert frame.notes[0].facts == {"what": "product", "size": (200, 400), "frame": (500, 500), "asked": 1000}
     assert framed(canvas="1:1", fill="80%", min_px=1000, max_upscale=2).size == Size(1000, 1000)
 

@@ -1,13 +1,13 @@
-"""Notes: what could not be done as asked, as a code with its figures for programs and as sentences for people.
+"""Notes about what could not be done as requested: a code with figures for programs, and sentences for people.
 
-Repairs (core/repair.py has their codes) are such notes too.
+Repairs are notes too; core/repair.py has their codes.
 
 | code | figures | |
 |---|---|---|
-| `enlarged-less` | what, size, frame, wanted, most | it needs to be `wanted` times as large, and `most` are allowed |
-| `too-small` | what, size, frame, asked | the output is smaller than min_px, which is `asked` |
-| `reaches-edge` | edges | the product touches the photo's edges, and may be cut off there |
-| `no-shadow` | | the photo's own shadow was asked for, and there is none to tell from its ground |
+| `enlarged-less` | what, size, frame, wanted, most | needs enlarging `wanted` times; `most` times are allowed |
+| `too-small` | what, size, frame, asked | the output is smaller than min_px, given as `asked` |
+| `reaches-edge` | edges | the product touches the photo's edges and may be cut off there |
+| `no-shadow` | | the photo's own shadow was requested, but none was found |
 
 what: "product" or "photo". size, frame: width and height in px. edges: of left, upper, right and lower.
 """
@@ -36,14 +36,14 @@ What = Literal["product", "photo"]
 
 Figure = bool | int | float | str | tuple[int, ...] | tuple[str, ...]
 Figures = Mapping[str, Figure]
-"""Named figures as JSON holds them: what a program needs to write a sentence itself, in any language."""
+"""Named figures as JSON values. A program can write the sentence from them in any language."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that could not be done as asked, or a repair.
+    """Something that could not be done as requested, or a repair.
 
-    code: stable. message: for people. facts: the figures in it, by name. As text it is its message.
+    code: stable. message: for people. facts: its figures, by name. str() returns the message.
     """
 
     code: NoteCode | RepairCode
@@ -55,10 +55,10 @@ class Note:
 
 
 def enlarged_less(what: What, size: Size, frame: Size, *, wanted: float, most: float) -> Note:
-    """wanted: times that the frame asks for. most: times that are allowed, fewer than that."""
-    limit = "but it may not be enlarged" if most == 1 else f"but it may be enlarged {most:.3g} times at most"
+    """Returns the note. wanted: scale that the frame needs. most: largest allowed scale, below `wanted`."""
+    limit = "but enlarging is not allowed" if most == 1 else f"but at most {most:.3g} times is allowed"
     message = (
-        f"The {what} fills less of the frame than asked. It is {size} px, and the frame of {frame} px needs it "
+        f"The {what} fills less of the frame than requested. It is {size} px. The frame of {frame} px needs it "
         f"{wanted:.2f} times as large, {limit} (max_upscale)."
     )
     facts: Figures = {"what": what, "size": size, "frame": frame, "wanted": round(wanted, 4), "most": most}
@@ -66,16 +66,16 @@ def enlarged_less(what: What, size: Size, frame: Size, *, wanted: float, most: f
 
 
 def too_small(what: What, size: Size, frame: Size, *, asked_px: int) -> Note:
-    """asked_px: of the longest side, more than the frame has."""
+    """Returns the note. asked_px: the requested longest side, more than the frame has."""
     message = (
-        f"The longest side is {frame.longest} px and not {asked_px} px as asked (min_px), because the {what} has only "
-        f"{size} px. Photograph it from nearer or with more pixels, or allow more enlargement with max_upscale."
+        f"The longest side is {frame.longest} px instead of {asked_px} px (min_px), because the {what} has only "
+        f"{size} px. Photograph it from closer or with more pixels, or raise max_upscale."
     )
     return Note("too-small", message, {"what": what, "size": size, "frame": frame, "asked": asked_px})
 
 
 def reaches_edge(edges: tuple[str, ...]) -> Note:
-    """edges: those of the photo that the product reaches, one at least, as core.geometry.reached_edges names them."""
+    """Returns the note. edges: one or more of the photo's edges, named as by core.geometry.reached_edges."""
     plural = "edges" if len(edges) > 1 else "edge"
     message = f"The product reaches the photo's {' and '.join(edges)} {plural}, and may be cut off there."
     return Note("reaches-edge", message, {"edges": edges})
@@ -83,5 +83,5 @@ def reaches_edge(edges: tuple[str, ...]) -> Note:
 
 NO_SHADOW = Note(
     "no-shadow",
-    "The photo has no shadow that can be told from its ground, so none was kept. Use shadow soft or contact instead.",
+    "No shadow could be told from the photo's background, so none was kept. Use shadow soft or contact instead.",
 )

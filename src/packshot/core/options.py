@@ -1,8 +1,8 @@
-"""What a caller may ask for: one object for API, command line, library, page and batch.
+"""The options of a packshot: one table for API, command line, library, page and batch.
 
-An option exists everywhere the day it is a field of Options: its name is the form field and the command line's flag
-(with dashes), `Option.about` and `Option.accepts` are its help, its OpenAPI description and its line in
-docs/options.md, and `Option.parse` is its only check. None means "not said": a preset, and then a default, decides.
+A new field of Options works everywhere at once. Its name is the form field and, with dashes, the command line's flag.
+`Option.about` and `Option.accepts` are its help, its OpenAPI description and its line in docs/options.md.
+`Option.parse` is its only check. None means "not set": the preset decides, then a default.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MetadataRule = Literal["drop", "keep"]
 
 TRANSPARENT = "transparent"
 MOST_ENLARGED = 1.5
-"""Times that a repair enlarges at most. docs/decisions/0053-repairs.md has what enlarging costs."""
+"""Largest factor by which a repair enlarges a picture. docs/decisions/0053-repairs.md measures its cost."""
 BLUR = "blur"
 _SWITCH = {**dict.fromkeys(("true", "1", "yes", "on"), True), **dict.fromkeys(("false", "0", "no", "off", ""), False)}
 _ALIASES = {("format", suffix[1:]): row.name for row in WRITTEN.values() for suffix in row.suffixes}
@@ -36,14 +36,14 @@ _LOSSY = [row for row in WRITTEN.values() if row.quality is not None]
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of one field of Options.
+    """Metadata of one field of Options.
 
-    about: what it does, a sentence or two. accepts: the values it takes, in words. examples: values to copy.
-    choices: all values it takes, where they can be counted. kind: how it is written; "file" stands for bytes.
-    parse: the check; it raises ValueError. The value that it returns is what Recipe holds.
-    several: whether the text may hold several values, with commas between them.
-    write: from a value that a program has instead of a text, such as a number of px, to the text; it raises ValueError
-    or TypeError. None where there is no such value.
+    about: description, one or two sentences. accepts: the accepted values, in words. examples: values to copy.
+    choices: all accepted values, if the set is finite. kind: type of the input; "file" means bytes.
+    parse: validates a value and returns what Recipe holds; raises ValueError.
+    several: whether the text may hold several comma-separated values.
+    write: converts a Python value, such as a number of px, to the text; raises ValueError or TypeError. None if the
+    option takes no such value.
     """
 
     about: str
@@ -57,7 +57,7 @@ class Option:
 
 
 def listed(words: Iterable[object], last: str = "or") -> str:
-    """ "a, b or c"."""
+    """Joins words for a sentence: "a, b or c"."""
     *others, end = map(str, words)
     return f"{', '.join(others)} {last} {end}" if others else end
 
@@ -103,7 +103,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _joined(names: Iterable[str]) -> str:
-    """Raises TypeError for what is no list of texts."""
+    """Joins names with commas. Raises TypeError unless they are a list or tuple of texts."""
     if not isinstance(names, list | tuple):
         raise TypeError(names)
     return ",".join(names)
@@ -120,7 +120,7 @@ def _upscale(number: float) -> float:
 
 
 def _degrees(number: float) -> float:
-    """The same turn in more than -180 and at most 180 degrees."""
+    """Normalises an angle to more than -180 and at most 180 degrees. Raises ValueError outside -360..360."""
     if not -360 <= number <= 360:
         raise ValueError(number)
     return number if -180 < number <= 180 else 180 - (180 - number) % 360
@@ -134,24 +134,24 @@ def _bytes(data: bytes) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The wishes for a photo. None means "not said": the preset, if there is one, and then a default decides.
+    """The options for one photo. None means "not set": the preset decides if there is one, then a default.
 
-    Where a text is taken, a value that says the same is too: `margin=20` for "20px", `fill=0.85` for "85%",
+    Text options also accept an equivalent Python value: `margin=20` for "20px", `fill=0.85` for "85%",
     `background=(255, 255, 255)` for "#ffffff", `canvas=(2000, 2000)` for "2000x2000", `roi=(left, top, right, bottom)`
     in px.
 
-    Each option is checked alone when the object is made, and with the others when it is used.
+    Each option is checked alone when the object is made, and against the others when it is used.
 
     Raises
     ------
     packshot.errors.InvalidOption
-        Names the option, what came and what is allowed.
+        Names the option, the given value and the allowed values.
     """
 
     preset: str | list[str] | tuple[str, ...] | None = _text(
-        "Rules of a marketplace: they set every option that is not given here, and the result is checked against them. "
-        "Several make a picture each of the one photo.",
-        "a name that `packshot presets` lists, or several with commas between them, none twice",
+        "A marketplace's rules. They set every option that you leave out, and the result is checked against them. "
+        "Several presets each make their own picture of the photo.",
+        "a name from `packshot presets`, or several different names separated by commas",
         "amazon",
         "amazon,etsy,google",
         parse=_names,
@@ -160,9 +160,9 @@ class Options:
     )
     repair: bool | None = _field(
         Option(
-            "Whether what a preset's rules require and a picture lacks is put right where that is honest: too few "
-            f"pixels, by enlarging {MOST_ENLARGED:g} times at most (`max_upscale` sets another limit), too many, traces"
-            " on the background, a file too large. The report names each repair. Default: true.",
+            "Whether to repair a picture that breaks a preset's required rules. Repairs enlarge it (at most "
+            f"{MOST_ENLARGED:g} times, or `max_upscale`), scale it down, clean traces from the background or shrink "
+            "the file. They never invent content. The report names each repair. Default: true.",
             "true or false",
             ("false",),
             "switch",
@@ -170,22 +170,22 @@ class Options:
         )
     )
     form: Form | None = _choice(
-        "What the output shows: the product on nothing, its matte in gray, or the product on a background. "
-        "Default: flattened when a background or JPEG is asked for, else cutout.",
+        "Content of the output: the product on transparency (cutout), its gray matte (mask), or the product on a "
+        "background (flattened). Default: flattened with a background or JPEG, else cutout.",
         get_args(Form),
     )
     format: str | None = _choice(
-        "File format of the output. Default: png, and jpeg for what is flattened.", tuple(WRITTEN)
+        "File format of the output. Default: jpeg if it is flattened, else png.", tuple(WRITTEN)
     )
     quality: int | None = _whole(
-        f"Quality of a {listed(row.title for row in _LOSSY)}.  "
-        f"Default: {listed((row.quality for row in _LOSSY), 'and')}.",
+        f"Quality of a {listed(row.title for row in _LOSSY)}. "
+        f"Default: {listed((row.quality for row in _LOSSY), 'and')}, in this order.",
         1,
         100,
         "90",
     )
     background: str | values.RGB | None = _text(
-        "What lies behind the product: nothing, a colour, or the photo's own surroundings out of focus.",
+        "Background of the product: transparent, a colour, or the photo's own surroundings out of focus (blur).",
         "transparent, blur, or a colour such as white, #f4f4f4 or rgb(240, 240, 240)",
         "white",
         "#f4f4f4",
@@ -195,7 +195,7 @@ class Options:
     )
     background_picture: bytes | None = _field(
         Option(
-            "A picture to lay behind the product; it is scaled to cover the frame, and what sticks out is cut.",
+            "A picture as background. It is scaled to cover the frame, and the excess is cut off.",
             "a picture file",
             (),
             "file",
@@ -204,8 +204,8 @@ class Options:
     )
     rotate: float | None = _field(
         Option(
-            "Degrees by which to turn the photo clockwise, or to straighten it; it grows to hold its corners. The "
-            "product is found before, so `roi` and `touch_up` speak of the photo as it was sent.",
+            "Degrees by which to rotate or straighten the photo, clockwise. The photo grows to hold its corners. "
+            "The product is found before the rotation, so `roi` and `touch_up` refer to the photo as sent.",
             "a number from -360 to 360",
             ("90", "-2.5"),
             "number",
@@ -213,19 +213,19 @@ class Options:
         )
     )
     crop: bool | None = _field(
-        Option("Cut the frame to the product, plus `margin`.", "true or false", ("true",), "switch", bool)
+        Option("Crops the frame to the product, plus `margin`.", "true or false", ("true",), "switch", bool)
     )
     margin: str | float | None = _text(
-        "Room around the product when the frame is cut to it or placed on a canvas. Shares are of the product's size.",
-        "one, two (top and bottom, left and right) or four lengths (top, right, bottom, left), each in px or %",
+        "Space around the product when the frame is cropped to it or has a canvas. Percentages refer to its size.",
+        "one length, two (top and bottom, left and right) or four (top, right, bottom, left), each in px or %",
         "5%",
         "20px 40px",
         parse=values.margins,
         write=values.px_text,
     )
     canvas: str | tuple[int, int] | None = _text(
-        "Frame of the output: an exact size, or an aspect that is then as large as the product needs.",
-        "WIDTHxHEIGHT, sides from 16 to 10000 px and 50 million px in all, or an aspect such as 1:1",
+        "Frame of the output: an exact size, or an aspect ratio. With a ratio, the size follows from the product.",
+        "WIDTHxHEIGHT with sides from 16 to 10000 px and 50 million px in total, or an aspect ratio such as 1:1",
         "2000x2000",
         "1:1",
         "4:5",
@@ -233,15 +233,15 @@ class Options:
         write=values.size_text,
     )
     fill: str | float | None = _text(
-        "Share of the frame that the product takes, measured along the side where it is tightest.",
-        "a share up to 100%",
+        "Share of the frame that the product fills, along its tightest side.",
+        "a percentage up to 100%",
         "85%",
         parse=values.share,
         write=values.share_text,
     )
     position: str | None = _text(
-        "Where the product lies in its frame. Default: where it is in the photo, and in the middle of a canvas.",
-        "center, top, bottom, left, right, two of them, or two shares such as 50% 90%",
+        "Position of the product in its frame. Default: as in the photo, or the centre of a canvas.",
+        "center, top, bottom, left, right, two of these, or two percentages such as 50% 90%",
         "center",
         "bottom",
         "50% 90%",
@@ -249,8 +249,8 @@ class Options:
     )
     max_upscale: float | None = _field(
         Option(
-            "How much the product may be enlarged to reach the asked size. Default: 1, never; "
-            "what is then too small is said in the result's notes.",
+            "How many times the product may be enlarged to reach the requested size. Default: 1 (never). "
+            "If the output stays too small, the result's notes say so.",
             "a number from 1 to 4",
             ("1.5",),
             "number",
@@ -258,27 +258,27 @@ class Options:
         )
     )
     min_px: int | None = _whole(
-        "Longest side that an output without an exact canvas should have at least, as far as `max_upscale` allows.",
+        "Minimum of the longest side, in px, if the canvas is not exact. Enlarges only as far as `max_upscale` allows.",
         16,
         values.LARGEST_PX,
         "1000",
     )
     max_px: int | None = _whole(
-        "Longest side that an output without an exact canvas may have.", 16, values.LARGEST_PX, "2000"
+        "Maximum of the longest side, in px, if the canvas is not exact.", 16, values.LARGEST_PX, "2000"
     )
     shadow: ShadowKind | None = _choice(
-        "Shadow under the product: a dark line where it stands, a soft one behind it, or the photo's own.",
+        "Shadow of the product: a dark line at its base (contact), a soft one behind it, or the photo's own.",
         get_args(ShadowKind),
     )
     shadow_opacity: str | float | None = _text(
-        "How dark the shadow is at its darkest. Default: as the photo has it for photo, 50% for the others.",
-        "a share up to 100%",
+        "Opacity of the shadow's darkest part. Default: unchanged for photo, 50% for the others.",
+        "a percentage up to 100%",
         "35%",
         parse=values.share,
         write=values.share_text,
     )
     roi: str | tuple[float, float, float, float] | None = _text(
-        "Region of interest: only what lies in this rectangle of the photo can be product.",
+        "Region of interest: only pixels inside this rectangle of the photo can be product.",
         "left, top, right, bottom in px or % of the photo",
         "10% 0% 90% 100%",
         "120 80 900 1100",
@@ -287,8 +287,8 @@ class Options:
     )
     touch_up: bytes | None = _field(
         Option(
-            "Corrections painted by hand, over the whole photo at any size: white is product, black is background, "
-            "middle gray (128) stays as found.",
+            "Corrections painted by hand, over the whole photo, at any size. White is product, black is background, "
+            "and middle gray (128) changes nothing.",
             "a gray picture file",
             (),
             "file",
@@ -296,7 +296,7 @@ class Options:
         )
     )
     metadata: MetadataRule | None = _choice(
-        "Whether the photo's EXIF block (camera, date, place, author) goes into the output. Default: drop.",
+        "Whether to copy the photo's EXIF block (camera, date, place, author) to the output. Default: drop.",
         get_args(MetadataRule),
     )
 
@@ -307,27 +307,27 @@ class Options:
 
     @classmethod
     def from_fields(cls, given: Mapping[str, object]) -> Self:
-        """Options from form fields, JSON values or command line texts; texts are read as the field needs them.
+        """Makes Options from form fields, JSON values or command line texts. Converts texts to each field's type.
 
         Raises
         ------
         InvalidOption
-            An unknown name (with the nearest known one), or a value that the option does not take.
+            An unknown name (the error suggests the nearest known one), or an invalid value.
         """
         check_names(given)
         said: dict[str, Any] = {name: _read(name, value) for name, value in given.items() if value is not None}
         return cls(**said)
 
     def given(self) -> dict[str, Any]:
-        """The options that were said, in the order of the fields."""
+        """Returns the options that are set, in field order."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
 
     def over(self, base: Options) -> Options:
-        """These options, and those of `base` where nothing is said here."""
+        """Returns these options, with the missing ones taken from `base`."""
         return Options(**{**base.given(), **self.given()})
 
     def key(self) -> str:
-        """A name for these options: 16 hexadecimal digits, the same in every process; other options, other name."""
+        """Returns a hash of these options: 16 hexadecimal digits, the same in every process."""
         plain = {
             name: hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value
             for name, value in self.given().items()
@@ -335,7 +335,7 @@ class Options:
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
     def meaning(self, name: str) -> Any:
-        """The meaning of an option's value, as Recipe holds it; None where it was not said. Raises InvalidOption."""
+        """Returns an option's parsed value, as Recipe holds it; None if it is not set. Raises InvalidOption."""
         value = getattr(self, name)
         try:
             return None if value is None else OPTIONS[name].parse(value)
@@ -344,7 +344,7 @@ class Options:
 
 
 OPTIONS: Mapping[str, Option] = {each.name: each.metadata["option"] for each in fields(Options)}
-"""Every option by its name, in the order in which help shows them."""
+"""Every option by its name, in help order."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,),
@@ -353,11 +353,12 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "number": (Real,),
     "file": (bytes,),
 }
-"""Of values in Python and JSON, by an option's kind. A switch is no number, though Python says so."""
+"""Types of values in Python and JSON, by kind of option. A bool never counts as a number, although Python's bool is an
+int."""
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises: InvalidOption for a name that no option has, with the nearest one that there is."""
+    """Raises InvalidOption for an unknown option name. The error suggests the nearest known one."""
     for name in names:
         if name not in OPTIONS:
             near = difflib.get_close_matches(name, OPTIONS, 1)
@@ -371,7 +372,7 @@ def check_names(names: Iterable[str]) -> None:
 
 @cache
 def options_help() -> str:
-    """Every option as help() shows it: its name, what it does, what it takes."""
+    """Returns the text that help() shows: each option's name, description and accepted values."""
     entries = (f"{name}: {' '.join(option.about.split())} [{option.accepts}]" for name, option in OPTIONS.items())
     return "\n".join(textwrap.fill(entry, 100, initial_indent="    ", subsequent_indent=" " * 8) for entry in entries)
 
@@ -384,7 +385,7 @@ def _is_of_kind(value: object, kind: str) -> bool:
 
 
 def _as_written(name: str, value: object) -> object:
-    """A value of the option's kind: itself, or the text for it. Raises InvalidOption."""
+    """Returns a value of the option's kind: the value itself, or its text. Raises InvalidOption."""
     option = OPTIONS[name]
     if isinstance(value, str) and option.kind == "text":
         return _ALIASES.get((name, value), value)
@@ -401,7 +402,7 @@ def _as_written(name: str, value: object) -> object:
 
 
 def _plain_number(value: object) -> object:
-    """Numbers of other libraries, which JSON cannot hold, as Python's own."""
+    """Converts numbers of other libraries, which JSON cannot hold, to Python's own."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return value
     return int(value) if isinstance(value, Integral) else float(value)
@@ -411,8 +412,8 @@ def _wrong_kind(name: str, value: object) -> InvalidOption:
     option = OPTIONS[name]
     if option.kind == "file":
         hint = (
-            "Give the bytes of a picture file; as a keyword of packshot.remove it may also be a path, an open file, "
-            "a PIL image or an array."
+            "Give the bytes of a picture file. packshot.remove also takes a path, an open file, a PIL image or an "
+            "array."
         )
     else:
         example = f': "{option.examples[0]}", for example' if option.kind == "text" and not option.choices else ""
@@ -440,7 +441,7 @@ def _invalid(name: str, value: object) -> InvalidOption:
 
 
 def _read(name: str, value: object) -> object:
-    """A text as the kind of the option needs it; other values as they are."""
+    """Converts a text to the option's kind; returns other values unchanged. Raises InvalidOption."""
     kind = OPTIONS[name].kind
     if _is_of_kind(value, kind):
         return value

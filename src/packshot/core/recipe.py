@@ -1,4 +1,4 @@
-"""What is to be made, decided in full: options, after a preset and the defaults, checked against each other."""
+"""Recipes: options merged with a preset and the defaults, and checked against each other."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from packshot.core.values import RGB, WHITE, Canvas, Length, Margins, Position, 
 from packshot.errors import InvalidOption
 
 Mend = Literal["size", "fill", "ground", "quality"]
-"""Kinds of repairs: each leaves alone what the caller has said."""
+"""Kinds of repairs. None of them changes an option that the caller set."""
 
 SHADOW_OPACITY = 0.5
 WORDS = frozenset({"mask", "picture", "white", "blur", "colour", "crop", "framed"})
-"""All of `Recipe.word`, beside the names of presets."""
+"""All values of `Recipe.word` except the names of presets."""
 _NO_ROOM = Margins(*[Length(0)] * 4)
 
 
 @dataclass(frozen=True)
 class Framing:
-    """What of the photo the output shows and how large; core/frame.py makes a Frame of it."""
+    """The requested part of the photo and its size. core/frame.py makes a Frame of it."""
 
     crop: bool = False
     margins: Margins = _NO_ROOM
@@ -39,13 +39,13 @@ class Framing:
 
     @property
     def has_margins(self) -> bool:
-        """Whether there shall be room around the product."""
+        """Whether the product gets space around it."""
         return self.margins != _NO_ROOM
 
 
 @dataclass(frozen=True)
 class Shadow:
-    """kind: never "none". opacity: at its darkest, 0..1; None as the photo has it."""
+    """The shadow of an output. kind: never "none". opacity: at its darkest, 0..1; None keeps the photo's own."""
 
     kind: ShadowKind
     opacity: float | None
@@ -53,13 +53,12 @@ class Shadow:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that is decided before a photo is opened.
+    """All decisions that are made before a photo is opened.
 
-    background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for a format that
-    loses nothing.
-    rotate: degrees clockwise, more than -180 and at most 180, by which the photo is turned once its matte is found.
-    preset: the name of the rules that the output is checked against, and mends: what may be changed so that it keeps
-    them. key: Options.key of what it was made of.
+    background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for a lossless format.
+    rotate: degrees clockwise, more than -180 and at most 180. The photo is rotated after its matte is found.
+    preset: name of the rules that the output is checked against. mends: allowed repairs that make it keep the rules.
+    key: Options.key of the source options.
     """
 
     form: Form = "cutout"
@@ -78,9 +77,9 @@ class Recipe:
 
     @property
     def word(self) -> str:
-        """How outputs are named after their photo, photo-WORD.jpg; "" for the plain cutout.
+        """Suffix of output names, photo-WORD.jpg: the preset, else the background, else the frame.
 
-        The preset, else what lies behind the product, or its frame.
+        Empty for the plain cutout.
         """
         if self.preset is not None:
             return self.preset
@@ -96,13 +95,13 @@ class Recipe:
 
     @property
     def auxiliary(self) -> dict[str, bytes]:
-        """The pictures that came beside the photo, by the names of their options."""
+        """The pictures that came with the photo, by the names of their options."""
         given = {"background_picture": self.background, "touch_up": self.touch_up}
         return {name: picture for name, picture in given.items() if isinstance(picture, bytes)}
 
 
 def make_recipe(options: Options) -> Recipe:
-    """Options with every default filled in.
+    """Returns the recipe for these options, with every default filled in.
 
     Raises
     ------
@@ -120,7 +119,7 @@ def make_recipe(options: Options) -> Recipe:
     _check_form(options, form, file_format, background)
     if file_format.quality is None and options.quality is not None:
         lossy = listed(name for name, row in WRITTEN.items() if row.quality is not None)
-        raise _conflict("quality", options.quality, f"format is {file_format.name}, which loses nothing", lossy)
+        raise _conflict("quality", options.quality, f"format is {file_format.name}, which is lossless", lossy)
     return Recipe(
         form=form,
         format=file_format.name,
@@ -138,12 +137,12 @@ def make_recipe(options: Options) -> Recipe:
 
 
 def _single(names: tuple[str, ...] | None) -> str | None:
-    """Raises: InvalidOption where several presets were named, and one picture is made."""
+    """Returns the preset's name, or None. Raises InvalidOption for several presets."""
     if names is None or len(names) == 1:
         return names[0] if names else None
     raise InvalidOption(
-        f"preset names {len(names)}: {', '.join(names)}. One picture is made here.",
-        hint="Give one. A picture for each: packshot.remove_for in Python, POST /v1/packshots in the API.",
+        f"preset lists {len(names)} names: {', '.join(names)}. Only one picture is made here.",
+        hint="Give one. For one picture each, use packshot.remove_for in Python or POST /v1/packshots in the API.",
         field="preset",
         value=",".join(names),
     )
@@ -152,7 +151,7 @@ def _single(names: tuple[str, ...] | None) -> str | None:
 def _background(options: Options) -> RGB | str | bytes | None:
     if options.background_picture is not None:
         if options.background is not None:
-            raise _conflict("background", options.background, "a background_picture came too", "one of them")
+            raise _conflict("background", options.background, "background_picture is set too", "one of them")
         return options.background_picture
     if options.background in {None, TRANSPARENT}:
         return None
@@ -167,7 +166,9 @@ def _check_form(options: Options, form: Form, file_format: Format, background: o
         raise _conflict("format", file_format.name, because, clear)
     if form != "flattened" and background is not None:
         name = "background" if options.background is not None else "background_picture"
-        raise _conflict(name, options.background or "a picture", f"form is {form}, which has none", "form flattened")
+        raise _conflict(
+            name, options.background or "a picture", f"form is {form}, which has no background", "form flattened"
+        )
 
 
 def _framing(options: Options) -> Framing:
@@ -182,11 +183,11 @@ def _framing(options: Options) -> Framing:
         max_px=options.max_px,
     )
     if options.margin is not None and framing.fill is not None:
-        raise _conflict("margin", options.margin, f"fill is {options.fill}", "one of them: both set the room around")
+        raise _conflict("margin", options.margin, f"fill is {options.fill}", "one of them: both set the space around")
     if options.margin is not None and not framing.crop and framing.canvas is None:
-        raise _conflict("margin", options.margin, "the frame is the photo's", "crop or a canvas beside it")
+        raise _conflict("margin", options.margin, "the frame is the whole photo", "crop or a canvas as well")
     if framing.min_px and framing.max_px and framing.min_px > framing.max_px:
-        raise _conflict("min_px", framing.min_px, f"max_px is {framing.max_px}", "a smaller one")
+        raise _conflict("min_px", framing.min_px, f"max_px is {framing.max_px}", "a smaller min_px")
     if framing.canvas and framing.canvas.size and (framing.min_px or framing.max_px):
         name = "min_px" if framing.min_px else "max_px"
         raise _conflict(name, getattr(framing, name), f"canvas is {options.canvas}", "an aspect as canvas, such as 1:1")
@@ -201,7 +202,7 @@ def _shadow(options: Options, form: Form) -> Shadow | None:
             )
         return None
     if form == "mask":
-        raise _conflict("shadow", options.shadow, "form is mask, which shows none", "form cutout or flattened")
+        raise _conflict("shadow", options.shadow, "form is mask, which has no shadow", "form cutout or flattened")
     default = None if options.shadow == "photo" else SHADOW_OPACITY
     return Shadow(options.shadow, options.meaning("shadow_opacity") or default)
 

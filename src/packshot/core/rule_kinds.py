@@ -1,17 +1,18 @@
-"""The kinds of rules: each measures one thing and says it in three sentences: what the marketplace demands, what was
-measured, and, where the rule is broken, what to do.
+"""The kinds of marketplace rules. Each kind measures one property of a picture.
 
-Figures of a check beside the rule's demand, by kind:
+Its message has up to three sentences: the demand, the measured value and, if the rule is broken, advice.
+
+Figures of a check in addition to the rule's demand, by kind:
 
 | kind | demand | measured |
 |---|---|---|
 | `background` | colour, such as "#ffffff"; transparent | share of its pixels that differ; border, traces |
-| `longest-side`, `shortest-side` | least, most, in px | needed_px, product_px, where the side has too few |
+| `longest-side`, `shortest-side` | least, most, in px | needed_px, product_px, if the side is too short |
 | `megapixels` | least, most | |
-| `fill` | least, most, in 0..1 | percent, rounded away from the bound that is missed |
+| `fill` | least, most, in 0..1 | percent, rounded away from the missed bound |
 | `aspect` | width, height | size, in px |
 | `format`, `colour-mode` | allowed | |
-| `file-size` | most_mb, in millions of bytes; least_kb, in thousands, where there is one | |
+| `file-size` | most_mb, in millions of bytes; least_kb, in thousands, if it is set | |
 | `bit-depth` | most | |
 | `whole-product` | | edges |
 """
@@ -30,18 +31,19 @@ from packshot.core.rules import Check, Facts, Rule
 from packshot.core.values import RGB, WHITE, colour_text
 
 TRACES = ((0.001, 16), (0.005, 5))
-"""Shares of the background and of 255: the last of a soft edge or of a shadow, and what a JPEG's blocks make of it in
-a picture of a few hundred px. Dust is darker, a gray ground larger."""
+"""Tolerated traces, as share of the background and difference of 255. The first is the rest of a soft edge or shadow;
+the second is its JPEG block noise in a picture of a few hundred px. Dust is darker; a gray ground is larger."""
 
 COLOURS = {"rgb": "RGB", "gray": "gray", "cmyk": "CMYK"}
-"""Names of the colours of a file, for people."""
+"""Display names of a file's colour modes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """Whether the marketplace requires it or recommends it, and why, in its own words' sense.
+    """Base of all rules. required: False for a recommendation. why: the marketplace's reason, paraphrased.
 
-    sentence: the demand for people; {must} becomes "must", or "should" for what is recommended, {asked} the demand.
+    sentence: the demand for people. {must} becomes "must", or "should" for a recommendation; {asked} becomes the
+    demand.
     """
 
     name: ClassVar[str]
@@ -56,7 +58,7 @@ class _Rule:
 
     @property
     def demand(self) -> Figures:
-        """The demand in figures; a bound that there is not is left out."""
+        """The demand in figures, without missing bounds."""
         return {}
 
     def _check(
@@ -69,9 +71,10 @@ class _Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Background(_Rule):
-    """One colour behind the product. at_most_off: how far a pixel may differ. transparent: whether nothing will do.
+    """One colour behind the product. at_most_off: allowed difference of a pixel, of 255. transparent: whether a
+    transparent background passes too.
 
-    The border must keep to it exactly; elsewhere traces that no eye sees may remain.
+    The border must keep to at_most_off. Elsewhere invisible traces (TRACES) may remain.
     """
 
     name: ClassVar[str] = "background"
@@ -93,7 +96,7 @@ class Background(_Rule):
         ground = facts.ground
         if ground.transparent:
             return self._check(
-                self.transparent, "transparent", "It is transparent.", "Lay a colour behind the product."
+                self.transparent, "transparent", "It is transparent.", "Put a colour behind the product."
             )
         figures = {"share": round(ground.off_share, 6), "border": ground.border_off > self.at_most_off}
         if ground.off <= self.at_most_off:
@@ -103,16 +106,16 @@ class Background(_Rule):
         differs = f"{share} of it differs by up to {ground.off} of 255"
         is_trace = any(ground.off_share <= share and ground.off <= off for share, off in TRACES)
         if is_trace and not figures["border"]:
-            said = f"It is, but for traces beside the product that no eye sees: {differs[0].lower()}{differs[1:]}."
+            said = f"It is, except for invisible traces next to the product: {differs[0].lower()}{differs[1:]}."
             return self._check(True, ground.off, said, facts={**figures, "traces": True})
         where = ", at the border too" if figures["border"] else ""
-        advice = "Remove the background, and add no shadow."
+        advice = "Remove the background and any shadow."
         return self._check(False, ground.off, f"{differs}{where}.", advice, {**figures, "traces": False})
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Range(_Rule):
-    """A figure between two bounds, either of which may be missing."""
+    """A value between two bounds; either may be missing."""
 
     least: float | None = None
     most: float | None = None
@@ -134,7 +137,7 @@ class _Range(_Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class _Side(_Range):
-    """A side of the picture in px."""
+    """The length of one side of the picture, px."""
 
     which: ClassVar[Literal["longest", "shortest"]]
 
@@ -150,8 +153,8 @@ class _Side(_Range):
         product = max(facts.product.size)
         needed = ceil(product * self.least / side)
         advice = (
-            f"The product is {product} px long, and in this frame it needs {needed} px: "
-            "photograph it again from nearer or with more pixels."
+            f"The product is {product} px long, but it needs {needed} px in this frame. "
+            "Photograph it again from closer or with more pixels."
         )
         figures = {"needed_px": needed, "product_px": product}
         return self._check(False, side, said, advice if self.required else "", figures)
@@ -187,7 +190,7 @@ class Megapixels(_Range):
 
 @dataclass(frozen=True, kw_only=True)
 class Fill(_Range):
-    """The product's share of the frame, 0..1, along the side where it is tightest."""
+    """The product's share of the frame, 0..1, along its tightest side."""
 
     name: ClassVar[str] = "fill"
     sentence: ClassVar[str] = "The product {must} fill {asked} of the frame."
@@ -206,7 +209,7 @@ class Fill(_Range):
 
 @dataclass(frozen=True, kw_only=True)
 class Aspect(_Rule):
-    """Width by height, to the nearest pixel. tolerance: a share of the height, where the figures asked are rounded."""
+    """Width to height, to the nearest pixel. tolerance: a share of the height, if the required figures are rounded."""
 
     name: ClassVar[str] = "aspect"
     sentence: ClassVar[str] = "The picture {must} be {asked}, width to height."
@@ -250,7 +253,7 @@ class FileFormat(_Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class FileSize(_Rule):
-    """most_mb: in millions of bytes. least_kb: in thousands; 0 for no lower bound."""
+    """Size of the file. most_mb: in millions of bytes. least_kb: in thousands; 0 for no lower bound."""
 
     name: ClassVar[str] = "file-size"
     sentence: ClassVar[str] = "The file {must} be {asked}."
@@ -276,7 +279,7 @@ class FileSize(_Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class Animation(_Rule):
-    """One picture in the file: no further frame, no further page."""
+    """Exactly one picture in the file: no further frames or pages."""
 
     name: ClassVar[str] = "animation"
     sentence: ClassVar[str] = "The file {must} hold {asked}."
@@ -286,12 +289,12 @@ class Animation(_Rule):
         if not facts.several:
             return self._check(True, "one", "It holds one.")
         said = "It is animated or has several pages."
-        return self._check(False, "several", said, "Save its first picture alone.")
+        return self._check(False, "several", said, "Save only its first picture.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColourMode(_Rule):
-    """How the file stores colours, whatever they look like. allowed: of COLOURS."""
+    """Colour mode of the stored file, independent of its content. allowed: keys of COLOURS."""
 
     name: ClassVar[str] = "colour-mode"
     sentence: ClassVar[str] = "The file's colours {must} be stored as {asked}."
@@ -312,7 +315,7 @@ class ColourMode(_Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class BitDepth(_Rule):
-    """most: bits of each channel of the file."""
+    """Bits per channel of the file. most: the upper bound."""
 
     name: ClassVar[str] = "bit-depth"
     sentence: ClassVar[str] = "The file {must} have {asked}."
@@ -333,7 +336,7 @@ class BitDepth(_Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class WholeProduct(_Rule):
-    """The product is cut by no edge."""
+    """No edge of the picture cuts the product."""
 
     name: ClassVar[str] = "whole-product"
     sentence: ClassVar[str] = "The picture {must} show {asked}."
@@ -341,7 +344,7 @@ class WholeProduct(_Rule):
 
     def check(self, facts: Facts) -> Check:
         if not facts.edges:
-            return self._check(True, "whole", "The product lies wholly in the frame.", facts={"edges": ()})
+            return self._check(True, "whole", "The whole product is in the frame.", facts={"edges": ()})
         edges = " and ".join(facts.edges)
         said = f"The product reaches the {edges} edge{'s' if len(facts.edges) > 1 else ''} and may be cut off there."
         advice = "Photograph it again with room around it."
@@ -372,7 +375,7 @@ def _percent(share: float, *, up: bool) -> str:
 
 
 def _tenths(share: float, *, up: bool) -> float:
-    """In percent, to a tenth, rounded away from the bound that it misses: 84.97 % is not "85 %" of at least 85."""
+    """Returns percent, rounded to a tenth away from the missed bound: 84.97 % is not "85 %" of at least 85."""
     return (ceil(share * 1000 - 1e-6) if up else floor(share * 1000 + 1e-6)) / 10
 
 

@@ -1,8 +1,8 @@
-"""Rules of marketplaces: facts measured in a picture in, checks with words for people out.
+"""Marketplace rules: measured facts in, checks with messages out.
 
-A rule is one thing that can be measured. `required` ones decide whether a picture passes; the others are what
-its marketplace recommends, and are said without failing anything. Facts come from core/measure.py,
-the kinds of rules are in core/rule_kinds.py.
+A rule measures one property of a picture. A picture passes if it keeps every `required` rule. The others are
+recommendations: breaking one is reported, but the picture still passes. Facts come from core/measure.py;
+core/rule_kinds.py has the kinds of rules.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from packshot.core.notes import Figures, Note
 
 @dataclass(frozen=True)
 class Ground:
-    """What lies around the product, more than a JPEG's blur away from it.
+    """The background around the product, outside the blur of a JPEG.
 
-    off: the largest difference from the asked colour, of 255, in any channel of any pixel. border_off: the same along
-    the picture's border. off_share: the share of its pixels that differ by more than the rule allows. transparent:
-    whether something of it is not opaque.
+    off: largest difference from the required colour, of 255, in any channel of any pixel. border_off: the same along
+    the picture's border. off_share: share of pixels that differ by more than the rule allows. transparent: whether any
+    pixel is not opaque.
     """
 
     off: int = 0
@@ -31,10 +31,10 @@ class Ground:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was measured in an encoded picture.
+    """Measurements of an encoded picture.
 
-    format: "jpeg", "png" and so on. product: its box in the picture, px. edges: those of the picture, or of the photo
-    that it was made from, which the product reaches. several, colours, bits: of the file, as FileFacts has them.
+    format: "jpeg", "png" and so on. product: its box in the picture, px. edges: edges of the picture, or of its source
+    photo, that the product reaches. several, colours, bits: of the file, as in FileFacts.
     """
 
     format: str
@@ -49,16 +49,16 @@ class Facts:
 
     @property
     def fill(self) -> float:
-        """The product's share of the frame along the side where it is tightest."""
+        """The product's share of the frame, along its tightest side."""
         return max(self.product.size.width / self.size.width, self.product.size.height / self.size.height)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A rule's verdict. measured: the figure itself; asked and message: for people.
+    """The result of one rule. measured: the measured value. asked, message: texts for people.
 
-    facts: what a program needs to write the message itself, in any language: the rule's `demand`, and what core/
-    rule_kinds.py says of its kind.
+    facts: figures with which a program can write the message in any language. They are the rule's `demand` and those
+    that core/rule_kinds.py lists for its kind.
     """
 
     rule: str
@@ -71,15 +71,15 @@ class Check:
 
 
 def is_repairable(check: Check) -> bool:
-    """Whether a repair is wanted: a required rule is broken, or kept but for traces that no eye sees."""
+    """Whether a repair is needed: a required rule is broken, or kept except for invisible traces."""
     return check.required and (not check.passed or bool(check.facts.get("traces")))
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a preset's rules say of a picture. passed: every required rule is kept.
+    """The results of a preset's rules for one picture. passed: every required rule is kept.
 
-    repairs: what was put right so that it keeps them (core/repair.py).
+    repairs: changes that made the picture keep the rules (core/repair.py).
     """
 
     preset: str
@@ -93,11 +93,11 @@ class Report:
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        """The required rules that are not kept."""
+        """Checks of the required rules that are broken."""
         return tuple(check for check in self.checks if check.required and not check.passed)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Returns the report as JSON values."""
         return {
             "name": self.preset,
             "title": self.title,
@@ -108,9 +108,9 @@ class Report:
 
 
 class Rule(Protocol):
-    """One thing to measure. name: of its kind, as preset files write it.
+    """A rule, which measures one property. name: of its kind, as in preset files.
 
-    asked: what it asks for, in words. demand: the same in figures.
+    asked: the demand in words. demand: the same in figures.
     """
 
     name: ClassVar[str]

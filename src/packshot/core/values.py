@@ -1,8 +1,7 @@
-"""The values that options are written in: lengths, margins, regions, positions, canvases, colours. Text in, values out.
+"""Parsers for option values: lengths, margins, regions, positions, canvases and colours.
 
-Every function here raises ValueError for text that it cannot read; who calls it knows the option's name and says it.
-Those whose name ends in `_text` go the other way: from a value that a program has to the text that says the same. They
-raise ValueError or TypeError for any other value.
+Every parser raises ValueError for invalid text; its caller adds the option's name. Functions whose name ends in `_text`
+convert a Python value to text. They raise ValueError or TypeError for an invalid value.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ WHITE: RGB = (255, 255, 255)
 
 LARGEST_PX = 10_000
 MOST_PIXELS = 50_000_000
-"""Of an output, as of a photo: a frame is memory that a caller asks for with a few characters."""
+"""Largest area of an output, as of a photo: a few characters in a request must not allocate unlimited memory."""
 
 _NUMBER = r"\d{1,6}(?:\.\d{1,6})?"
 _LENGTH = re.compile(rf"({_NUMBER})(px|%)?")
@@ -32,7 +31,7 @@ _SIDES = {"left": ("x", 0.0), "right": ("x", 1.0), "top": ("y", 0.0), "bottom": 
 
 
 class Length(NamedTuple):
-    """A length in px, or as a share (0.1 for 10 %) of a whole that depends on the option."""
+    """A length in px, or a share (0.1 for 10 %) of a whole that depends on the option."""
 
     value: float
     is_share: bool = False
@@ -42,7 +41,7 @@ class Length(NamedTuple):
 
 
 class Margins(NamedTuple):
-    """Room around the product, in the order of CSS. Shares are of the product's width or height."""
+    """Space around the product, in CSS order. Shares are of the product's width or height."""
 
     top: Length
     right: Length
@@ -51,7 +50,7 @@ class Margins(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A rectangle of a photo by two corners; shares are of the photo's width or height."""
+    """A rectangle of a photo, by two corners. Shares are of the photo's width or height."""
 
     left: Length
     top: Length
@@ -59,7 +58,7 @@ class Region(NamedTuple):
     bottom: Length
 
     def box(self, size: Size) -> Box:
-        """The whole pixels that it touches, within a photo of this size. Empty when it lies outside."""
+        """Returns the box of all pixels that the region touches in a photo of this size. Empty if it lies outside."""
         left, right = self.left.px(size.width), self.right.px(size.width)
         top, bottom = self.top.px(size.height), self.bottom.px(size.height)
         return Box(
@@ -71,7 +70,7 @@ class Region(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where what is smaller than its canvas lies: the share of the free room that is left of it and above it."""
+    """Place of content in a larger canvas: the share of the free space to its left and above it."""
 
     x: float = 0.5
     y: float = 0.5
@@ -79,14 +78,14 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Canvas:
-    """The frame of an output: `size` in px, or only an `aspect`, width by height. One of them is set."""
+    """The frame of an output: either its `size` in px, or only its `aspect`, width by height."""
 
     size: Size | None = None
     aspect: float | None = None
 
 
 def length(text: str) -> Length:
-    """ "20", "20px" or "5%"."""
+    """Parses "20", "20px" or "5%"."""
     found = _LENGTH.fullmatch(text.strip())
     if not found:
         raise ValueError(text)
@@ -95,7 +94,7 @@ def length(text: str) -> Length:
 
 
 def margins(text: str) -> Margins:
-    """One, two (top and bottom, left and right) or four lengths (top, right, bottom, left)."""
+    """Parses one, two (top and bottom, left and right) or four lengths (top, right, bottom, left)."""
     each = [length(part) for part in text.replace(",", " ").split()]
     if len(each) not in {1, 2, 4}:
         raise ValueError(text)
@@ -104,7 +103,7 @@ def margins(text: str) -> Margins:
 
 
 def region(text: str) -> Region:
-    """Four lengths: left, top, right, bottom."""
+    """Parses four lengths: left, top, right, bottom."""
     left, top, right, bottom = (length(part) for part in text.replace(",", " ").split())
     for low, high in ((left, right), (top, bottom)):
         if low.is_share == high.is_share and low.value >= high.value:
@@ -113,7 +112,7 @@ def region(text: str) -> Region:
 
 
 def share(text: str) -> float:
-    """ "85%" -> 0.85; more than 0 and at most 100 %."""
+    """Parses a percentage above 0 and up to 100: "85%" -> 0.85."""
     value = length(text)
     if not value.is_share or not 0 < value.value <= 1:
         raise ValueError(text)
@@ -121,7 +120,7 @@ def share(text: str) -> float:
 
 
 def position(text: str) -> Position:
-    """ "center", a side, two sides ("bottom right"), or two shares, across and down ("50% 90%")."""
+    """Parses "center", a side, two sides ("bottom right"), or two percentages, across and down ("50% 90%")."""
     words = text.lower().replace("centre", "center").split()
     if len(words) == 2 and all("%" in word for word in words):
         x, y = (length(word).value for word in words)
@@ -138,7 +137,7 @@ def position(text: str) -> Position:
 
 
 def canvas(text: str) -> Canvas:
-    """ "2000x2000" in px, or an aspect such as "1:1"."""
+    """Parses a size in px, "2000x2000", or an aspect, "1:1"."""
     if found := _CANVAS.fullmatch(text.strip()):
         size = Size(int(found[1]), int(found[2]))
         if not 16 <= min(size) <= max(size) <= LARGEST_PX or size.width * size.height > MOST_PIXELS:
@@ -152,8 +151,8 @@ def canvas(text: str) -> Canvas:
 
 
 def colour(text: str) -> RGB:
-    """A colour as CSS writes it, opaque: a name, #rgb, #rrggbb (also without #), rgb(r, g, b), hsl(...)."""
-    from PIL import ImageColor  # noqa: PLC0415 - the command line's help shows options, and needs no pictures
+    """Parses an opaque CSS colour: a name, #rgb, #rrggbb (also without #), rgb(r, g, b) or hsl(...)."""
+    from PIL import ImageColor  # noqa: PLC0415 - the command line's help shows options without Pillow
 
     text = text.strip()
     found = ImageColor.getrgb(f"#{text}" if _HEX.fullmatch(text) else text)
@@ -168,7 +167,7 @@ def px_text(number: float) -> str:
 
 
 def share_text(number: float) -> str:
-    """0.85 -> "85%"; more than 0 and at most 1."""
+    """0.85 -> "85%"; above 0 and at most 1."""
     if not 0 < number <= 1:
         raise ValueError(number)
     return f"{_number_text(100 * number)}%"
@@ -198,7 +197,7 @@ _T = TypeVar("_T")
 
 
 def _ordered(values: Sequence[_T]) -> Sequence[_T]:
-    if not isinstance(values, tuple | list):  # a set has no order, and a text has letters
+    if not isinstance(values, tuple | list):  # a set has no order, and a text is a sequence too
         raise TypeError(values)
     return values
 

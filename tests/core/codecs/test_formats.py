@@ -96,7 +96,7 @@ def test_quality_is_for_formats_that_lose_something_and_a_cutout_for_those_with_
     assert make_recipe(Options(format=name)).quality == row.quality
     assert make_recipe(Options(format=name)).form == ("cutout" if row.alpha else "flattened")
     if row.quality is None:
-        with pytest.raises(InvalidOption, match=f"format is {name}, which loses nothing") as caught:
+        with pytest.raises(InvalidOption, match=f"format is {name}, which is lossless") as caught:
             make_recipe(Options(format=name, quality=80))
         assert caught.value.fields["allowed"] == "jpeg, webp or avif"
     if not row.alpha:
