@@ -1,4 +1,4 @@
-"""Compositing: what the matte and the foreground colours become. Colours blend as sRGB values, as in every editor."""
+"""Compositing of foreground colours with a matte. Colours blend as sRGB values, as in every editor."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from packshot.core.values import RGB, WHITE
 
 BLACK: RGB = (0, 0, 0)
 Behind = RGB | UInt8
-"""What lies behind a foreground: a colour, or a picture of the same size, uint8 (H, W, 3)."""
+"""The background of a foreground: a colour, or a picture of the same size, uint8 (H, W, 3)."""
 
 STRIP_ROWS = 64
-"""Arithmetic in float goes by strips that fit a processor's cache: at 50 MP the whole would take gigabytes."""
+"""Rows of a strip for float arithmetic. Strips fit a processor's cache; a whole picture of 50 MP would take
+gigabytes."""
 
-_BLOCK_PX = 8  # a JPEG's blocks; with the next ones around, all that the edge's blocks can see
+_BLOCK_PX = 8  # a JPEG's blocks; those at the edge depend only on their direct neighbours
 _PIXEL = np.dtype("V3")  # three bytes moved as one value: half the time of a row of three
 
 
 def over(colours: Float32, share: Float32, behind: Float32) -> Float32:
-    """I = aF + (1-a)B: colours laid over what is behind them.
+    """Composites colours over a background: I = aF + (1-a)B.
 
     Parameters: colours, float32 (n, 3), F; share, float32 (n,) in 0..1, a; behind, float32 (n, 3) or (3,), B.
     Returns: float32 (n, 3), in the unit of the inputs, not rounded.
@@ -32,9 +33,9 @@ def over(colours: Float32, share: Float32, behind: Float32) -> Float32:
 
 
 def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
-    """The straight-alpha cutout. Where alpha is 0, so is the colour: what was removed cannot be brought back.
+    """Returns the straight-alpha cutout. The colour is 0 where alpha is 0, so that nobody can restore the background.
 
-    Parameters: foreground; matte, float32 (H, W) in 0..1, the one its colours were estimated with.
+    Parameters: foreground; matte, float32 (H, W) in 0..1, the one used to estimate its colours.
     Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W), each rounded once.
     """
     alpha = to_uint8(matte)
@@ -47,10 +48,10 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
 
 
 def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> UInt8:
-    """The foreground over something opaque; where the matte is below RESIDUE it is that exactly.
+    """Composites the foreground over an opaque background. Below RESIDUE of the matte, the background stays exact.
 
-    Only the transition region needs arithmetic: outside it a pixel is the picture's or that behind (3 ms at 4 MP; in
-    float 33).
+    Only the transition region needs arithmetic. Elsewhere pixels are copied from picture or background (3 ms at 4 MP;
+    in float 33).
 
     Parameters: foreground; matte, float32 (H, W) in 0..1; behind, a colour, sRGB 0..255, or a picture, uint8 (H, W, 3).
     Returns: uint8 (H, W, 3), rounded once.
@@ -68,7 +69,7 @@ def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> U
 
 
 def crop(foreground: Foreground, matte: Float32, box: Box) -> tuple[Foreground, Float32]:
-    """The part of a foreground and of its matte inside a box that lies within them, as arrays of their own."""
+    """Returns copies of a foreground and its matte, cropped to a box that lies within them."""
     y, x = np.divmod(foreground.transition, matte.shape[1])
     inside = (box.left <= x) & (x < box.right) & (box.top <= y) & (y < box.bottom)
     transition = (y[inside] - box.top) * box.size.width + x[inside] - box.left
@@ -77,13 +78,13 @@ def crop(foreground: Foreground, matte: Float32, box: Box) -> tuple[Foreground, 
 
 
 def crop_picture(picture: Picture, box: Box) -> Picture:
-    """The part of a picture inside a box that lies within it, as arrays of its own; it keeps no EXIF."""
+    """Returns a copy of a picture, cropped to a box that lies within it, without EXIF."""
     alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[box.slices])
     return Picture(np.ascontiguousarray(picture.rgb[box.slices]), alpha)
 
 
 def visible(picture: Picture) -> UInt8:
-    """What a viewer sees of a picture on white paper: uint8 (H, W, 3); the picture's own pixels if it is opaque."""
+    """Returns a picture as seen on white paper, uint8 (H, W, 3); the picture's own pixels if it is opaque."""
     if picture.alpha is None:
         return picture.rgb
     seen = np.empty_like(picture.rgb)
@@ -95,10 +96,11 @@ def visible(picture: Picture) -> UInt8:
 
 
 def spread_colours(rgb: UInt8, alpha: UInt8) -> UInt8:
-    """Colours that go on beyond the product's edge, for a file without alpha that is shown with the matte beside it.
+    """Extends colours beyond the product's edge, for a file without alpha that is shown with a separate matte.
 
-    A cutout is black where nothing is seen; a JPEG of it would carry that black into the edge. Near the product the
-    mean of the seen colours around takes its place, farther out the mean of them all: nothing of what was removed.
+    A cutout is black where it is transparent; a JPEG of it would carry that black into the edge. Near the product, the
+    mean of the visible colours around replaces the black; farther out, the mean of all visible colours. Nothing of the
+    removed background reappears.
 
     Parameters: rgb, uint8 (H, W, 3), 0 where alpha is; alpha, uint8 (H, W). Returns: uint8 (H, W, 3), the same where
     alpha is not 0.
@@ -119,7 +121,8 @@ def spread_colours(rgb: UInt8, alpha: UInt8) -> UInt8:
 
 
 def blend_background(rgb: UInt8, alpha: UInt8, colour: RGB, opaque: float) -> tuple[UInt8, UInt8]:
-    """A cutout over a half-transparent colour: straight alpha a + (1-a)v, colours mixed by their shares of it.
+    """Composites a cutout over a half-transparent colour. Straight alpha is a + (1-a)v; colours mix by their shares of
+    it.
 
     Parameters: rgb, uint8 (H, W, 3), and alpha, uint8 (H, W), of the cutout; colour; opaque, v, in 0..1, not 0.
     Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W).
@@ -133,15 +136,16 @@ def blend_background(rgb: UInt8, alpha: UInt8, colour: RGB, opaque: float) -> tu
 
 
 def _solid(rgb: UInt8, matte: Float32, behind: Behind) -> UInt8:
-    """The picture where the matte is 1, what is behind where it is 0: right everywhere but in the transition region."""
+    """Returns the picture where the matte is 1 and the background where it is 0. Exact outside the transition
+    region."""
     canvas = filled(Size(rgb.shape[1], rgb.shape[0]), behind) if isinstance(behind, tuple) else behind.copy()
     return np.asarray(cv2.copyTo(rgb, (matte >= 0.5).view(np.uint8), canvas), np.uint8)
 
 
 def filled(size: Size, colour: RGB) -> UInt8:
-    """uint8 (height, width, 3) of one colour.
+    """Returns uint8 (height, width, 3) of one colour.
 
-    A row is repeated, not a pixel: numpy's broadcast of three bytes takes 17 ms for 4 MP, this 1 ms.
+    Repeats a row, not a pixel: numpy's broadcast of three bytes takes 17 ms for 4 MP, this 1 ms.
     """
     canvas = np.empty((size.height, size.width, 3), np.uint8)
     canvas.reshape(size.height, -1)[:] = np.tile(np.array(colour, np.uint8), size.width)
@@ -149,6 +153,6 @@ def filled(size: Size, colour: RGB) -> UInt8:
 
 
 def _paint(rgb: UInt8, where: Index, colours: Float32) -> None:
-    """Round colours in 0..255, float32 (n, 3), once, and write them at flat indices in place."""
+    """Rounds colours in 0..255, float32 (n, 3), once, and writes them at flat indices in place."""
     pixels = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
     rgb.reshape(-1, 3).view(_PIXEL)[where] = pixels.view(_PIXEL)

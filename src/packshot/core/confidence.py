@@ -1,8 +1,8 @@
-"""How good a matte is likely to be, told by signs in the network's answer and in the picture.
+"""Confidence: the expected quality of a matte, from signs in the network's output and in the picture.
 
-A network that knows what it sees is seldom unsure: stability says most of it. It says nothing where the network is sure
-and wrong, and there the picture does: an outline through a smooth surface, a plain ground that the matte contradicts, a
-product that is cut straight through (decision 0039).
+A network that recognises its input is seldom unsure, so stability is the strongest sign. It fails where the network is
+sure and wrong. There the picture helps: an outline through a smooth surface, a plain ground that contradicts the matte,
+a product that is cut straight through (decision 0039).
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from packshot.core.picture import Float32, UInt8
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
 
 STEP_LEVELS = 12
-"""Of 255: within two pixels on either side of an outline the picture changes by that much, or nothing is seen there."""
+"""Of 255. An outline is unseen where the picture changes by less within two pixels on either side."""
 
 PIECE = 0.03
-"""Share of the product from which a piece of it is looked at on its own."""
+"""Share of the product from which a piece is examined on its own."""
 
 MOST_PIECES = 6
-"""More of them are a set of things."""
+"""More pieces are a set of separate objects."""
 
 STRAIGHT = 0.9
-"""Share by which two pieces must overlap along a cut, and be filled along it, to have been one."""
+"""Share by which two pieces must overlap along a cut, and fill it, to have been one."""
 
 SAME_COLOUR = 40
-"""Levels between the mean colours of two pieces that may have been one."""
+"""Largest difference in levels between the mean colours of two pieces that may have been one."""
 
 
 @dataclass(frozen=True)
 class Signs:
-    """Signs of how good a matte is; all in 0..1, and all but the first are faults.
+    """Signs of a matte's quality, all in 0..1. All but the first are faults.
 
-    stability: of the network's answer, 1 where nothing is undecided. unseen: share of the outline where the picture
-    shows none. scene: 1 where the ground is not plain, so that nothing but the network tells what belongs to the
-    product. contested: what a plain ground and the network disagree about without either being sure, the root of its
-    share of the product, for its first percent says the most. cut: whether two pieces look like one that something like
-    the ground cuts straight through.
+    stability: of the network's output, 1 if nothing is undecided. unseen: share of the outline where the picture shows
+    no edge. scene: 1 if the ground is not plain, so that only the network can find the product. contested: area on
+    which a plain ground and the network disagree without either being sure. It is the root of the share of the product,
+    since the first percent says the most. cut: whether two pieces look like one product that a strip like the ground
+    cuts straight through.
     """
 
     stability: float
@@ -60,14 +60,14 @@ SIGNS = tuple(each.name for each in fields(Signs))
 
 @dataclass(frozen=True)
 class Calibration:
-    """Turns the signs of one network's mattes into a confidence: a logistic curve, fitted to known truths.
+    """Turns the signs of one network's mattes into a confidence: a logistic curve, fitted to ground truth.
 
-    sha256: of the graph that it was fitted to; no other has the same signs.
+    sha256: of the graph that it was fitted to; another graph has other signs.
     intercept, weights: confidence = 1 / (1 + exp(-intercept - sum of weight * sign)).
-    review_below: the confidence under which the least sure tenth of the pictures lie: those to look at first.
-    pictures, rank_correlation, mean_error, calibration_error, caught, caught_damage: how well quality was predicted on
-    pictures that the curve was not fitted to. `caught`: share of those with an IoU under 0.8 among the least sure
-    tenth; `caught_damage`: of those with a part lost or a hole torn.
+    review_below: confidence of the least sure tenth of the pictures, which should be reviewed first.
+    pictures, rank_correlation, mean_error, calibration_error, caught, caught_damage: accuracy on pictures outside the
+    fit. `caught`: share of the pictures with an IoU under 0.8 that are in the least sure tenth. `caught_damage`: the
+    same for pictures with a lost part or a torn hole.
     """
 
     sha256: str
@@ -85,15 +85,15 @@ class Calibration:
         if unknown := sorted(self.weights.keys() - set(SIGNS)):
             raise ValueError(f"weights of unknown signs: {', '.join(unknown)}")
         if self.weights.get("stability", 0) <= 0:
-            raise ValueError("the weight of stability must be positive: a stabler matte is a better one")
+            raise ValueError("the weight of stability must be positive: a more stable matte is better")
         if harmful := sorted(name for name, weight in self.weights.items() if name != "stability" and weight > 0):
-            raise ValueError(f"more {', '.join(harmful)} cannot make a matte better")
+            raise ValueError(f"the weight of {', '.join(harmful)} must not be positive: it is a fault")
 
 
 def confidence(signs: Signs, calibration: Calibration | None) -> float | None:
-    """The quality that mattes with these signs have in the mean, in 0..1; None without a calibration.
+    """Returns the mean quality of mattes with these signs, in 0..1; None without a calibration.
 
-    Quality is IoU, halved where a part is lost or a hole is torn.
+    Quality is IoU, halved if a part is lost or a hole is torn.
     """
     if calibration is None:
         return None
@@ -103,11 +103,11 @@ def confidence(signs: Signs, calibration: Calibration | None) -> float | None:
 
 
 def find_signs(answer: Float32, matte: Float32, seen: Float32, contested: Float32 | None = None) -> Signs:
-    """The signs of a matte.
+    """Returns the signs of a matte.
 
-    Parameters: answer, float32 (h, w) in 0..1, as the network gave it: what decides on islands and insides afterwards
-    also removes what tells that it was unsure; matte, float32 (h, w), the finished one at the network's size; seen,
-    float32 (h, w, 3) in 0..255; contested, float32 (h, w), where the ground is plain (core.plain_ground.Settled).
+    Parameters: answer, float32 (h, w) in 0..1, the raw network output, since postprocessing hides its doubts; matte,
+    float32 (h, w), the finished one at the network's size; seen, float32 (h, w, 3) in 0..255; contested, float32 (h,
+    w), for a plain ground (core.plain_ground.Settled).
     """
     product = (matte >= 0.5).view(np.uint8)
     area = int(np.count_nonzero(product))
@@ -119,9 +119,10 @@ def find_signs(answer: Float32, matte: Float32, seen: Float32, contested: Float3
 
 
 def stability(answer: Float32) -> float:
-    """Area at a high threshold by area at a low one, the mean over four pairs: 1 where nothing is undecided.
+    """Returns the area above a high threshold divided by that above a low one, the mean over four pairs. 1 if nothing
+    is undecided.
 
-    Parameters: answer, float32 (h, w) in 0..1, as the network gave it. Returns: 0..1; 0 for an empty matte.
+    Parameters: answer, float32 (h, w) in 0..1, the raw network output. Returns: 0..1; 0 for an empty matte.
     Source: one pair of thresholds, as in Kirillov et al. 2023, "Segment Anything", arXiv:2304.02643.
     """
     shares = [_area(answer, 1 - low) / max(_area(answer, low), 1) for low in THRESHOLDS]
@@ -133,7 +134,7 @@ def _area(coarse: Float32, threshold: float) -> int:
 
 
 def _unseen(product: UInt8, seen: Float32) -> float:
-    """Share of the outline where the picture changes by less than STEP_LEVELS within two pixels."""
+    """Returns the share of the outline where the picture changes by less than STEP_LEVELS within two pixels."""
     outline = product - cv2.erode(product, np.ones((3, 3), np.uint8), borderValue=1)
     at = np.flatnonzero(outline)
     if not at.size:
@@ -145,7 +146,8 @@ def _unseen(product: UInt8, seen: Float32) -> float:
 
 
 def _is_cut(product: UInt8, seen: Float32) -> bool:
-    """Whether two pieces of one colour face each other along straight cuts of one width, like a can around a label."""
+    """Whether two pieces of one colour face each other along straight cuts of one width, like a can around its
+    label."""
     _, label, stats, _ = cv2.connectedComponentsWithStats(product, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     large = np.flatnonzero(areas >= PIECE * areas.sum()) + 1
@@ -172,7 +174,8 @@ def _faces(one: Float32, other: Float32) -> bool:
 
 
 def _ends_meet(one: Float32, other: Float32) -> bool:
-    """The same along the first axis: one lies before the other, and both are as wide at the gap as anywhere."""
+    """Whether two pieces meet along the first axis: one lies before the other, and both are as wide at the gap as
+    anywhere."""
     first, second = sorted((one, other), key=lambda piece: float(piece[:, 0].mean()))
     gap = float(second[:, 0].min() - first[:, 0].max())
     if gap < 2:

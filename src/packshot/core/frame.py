@@ -1,4 +1,4 @@
-"""Framing: which part of the photo the output shows, how large, and where in the output it lies."""
+"""Framing: the visible part of the photo, its scale, and its place in the output."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SAME = 1e-6
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a photo lies in an output: a point x of the photo is at left + scale * x.
+    """A photo's place in an output: a point x of the photo is at left + scale * x.
 
-    size: of the output, px. scale: output px per photo px; exactly 1 where pixels are copied as they are.
-    left, top: of the photo's own corner in the output, whole px where scale is 1; negative where the frame cuts in.
-    notes: what could not be done as asked.
+    size: of the output, px. scale: output px per photo px; exactly 1 if pixels are copied unchanged.
+    left, top: of the photo's corner in the output; whole px at scale 1; negative if the frame cuts the photo.
+    notes: what could not be done as requested.
     """
 
     size: Size
@@ -29,13 +29,13 @@ class Frame:
     notes: tuple[Note, ...] = ()
 
     def place(self, box: Box) -> Box:
-        """Where a box of the photo lies in the output, in whole px; it may stick out."""
+        """Returns the place of a photo box in the output, in whole px. It may extend beyond the output."""
         left, top = round(self.left + self.scale * box.left), round(self.top + self.scale * box.top)
         width, height = (max(1, round(self.scale * length)) for length in box.size)
         return Box(left, top, left + width, top + height)
 
     def shown(self, box: Box) -> Box:
-        """The part of a box of the photo that the output shows, px of the output."""
+        """Returns the visible part of a photo box, px of the output."""
         return self.place(box).within(Box.full(self.size))
 
     def is_photo(self, photo: Size) -> bool:
@@ -44,13 +44,13 @@ class Frame:
 
 
 def make_frame(framing: Framing, photo: Size, box: Box, edges: tuple[str, ...] | None = None) -> Frame:
-    """The frame that a framing asks for, around a photo with its product in `box`.
+    """Returns the frame for a framing, around a photo with its product in `box`.
 
-    The frame's own size comes first (exact, or as large as the content needs, then within min_px and max_px), and the
-    scale follows from it, at most max_upscale. Margins in px are px of the output.
+    The frame's size comes first: exact, or as large as the content needs, then within min_px and max_px. The scale
+    follows from it, at most max_upscale. Margins in px are px of the output.
 
     Parameters: framing; photo, its size; box, the product in the photo, px, not empty; edges of the photo that the
-    product reaches, where they do not follow from the box, because the photo was turned.
+    product reaches, if the box does not show them because the photo was rotated.
     """
     if framing.is_photo:
         return Frame(photo)
@@ -71,14 +71,14 @@ def make_frame(framing: Framing, photo: Size, box: Box, edges: tuple[str, ...] |
 
 @dataclass(frozen=True)
 class _Content:
-    """What must lie within the frame: a box of the photo, and room around it that grows only in part with the scale."""
+    """Content that must fit in the frame: a box of the photo, and margins of which only a part grows with the scale."""
 
     box: Box
     margins: Margins
     is_product: bool
 
     def at(self, scale: float) -> tuple[float, float]:
-        """Width and height, px of the output, with the room around."""
+        """Returns width and height with margins, px of the output."""
         fixed_x, fixed_y = self.fixed
         share_x, share_y = self.shares
         return scale * self.box.size.width * share_x + fixed_x, scale * self.box.size.height * share_y + fixed_y
@@ -101,7 +101,7 @@ class _Content:
 
 
 def _content(framing: Framing, photo: Size, box: Box) -> _Content:
-    """The product with its margins wherever the caller speaks of it, else the photo as it is."""
+    """Returns the product with its margins if an option refers to the product, else the whole photo."""
     moved = framing.position is not None and framing.canvas is None
     is_product = framing.crop or framing.fill is not None or framing.has_margins or moved
     return _Content(box if is_product else Box.full(photo), framing.margins, is_product)
@@ -113,7 +113,7 @@ def _keeps_the_photos_size(framing: Framing) -> bool:
 
 
 def _wanted_scale(framing: Framing, size: Size, natural: Size, content: _Content) -> float:
-    """The scale that the frame asks for: none where its size follows from the content, or the product is only moved."""
+    """Returns the scale that the frame needs; 1 if its size follows from the content or the product is only moved."""
     exact = framing.canvas is not None and framing.canvas.size is not None
     given = exact or (_keeps_the_photos_size(framing) and framing.fill is not None)
     if size == natural and not given:
@@ -124,7 +124,7 @@ def _wanted_scale(framing: Framing, size: Size, natural: Size, content: _Content
 
 
 def _natural_size(framing: Framing, photo: Size, content: _Content) -> Size:
-    """The frame's size when nothing is scaled."""
+    """Returns the frame's size at scale 1."""
     if framing.canvas is not None and framing.canvas.size is not None:
         return framing.canvas.size
     if _keeps_the_photos_size(framing) and content.is_product:
@@ -137,7 +137,8 @@ def _natural_size(framing: Framing, photo: Size, content: _Content) -> Size:
 
 
 def _bounded(framing: Framing, size: Size, content: _Content) -> Size:
-    """The same within min_px and max_px, its aspect kept; no larger than max_upscale lets the content fill."""
+    """Returns the size within min_px and max_px, with its aspect, and no larger than the content can fill at
+    max_upscale."""
     longest: float = size.longest
     most = min(framing.max_px or LARGEST_PX, longest * (MOST_PIXELS / (size.width * size.height)) ** 0.5)
     if longest > most:
@@ -146,14 +147,14 @@ def _bounded(framing: Framing, size: Size, content: _Content) -> Size:
         grown = size.longest * framing.max_upscale
         if not any(content.fixed):
             longest = min(framing.min_px, grown)
-        else:  # px margins do not grow: the content may, the room around may not
+        else:  # px margins stay fixed; only the content grows
             longest = min(framing.min_px, longest + max(content.at(framing.max_upscale)) - max(content.at(1.0)))
         return _whole(*(length * longest / size.longest for length in size))
     return size
 
 
 def _fitting(framing: Framing, size: Size, content: _Content) -> float:
-    """The scale at which the content just fits the frame, or takes `fill` of it."""
+    """Returns the scale at which the content just fits the frame, or takes `fill` of it."""
     width, height = content.box.size
     if framing.fill is not None:
         return min(framing.fill * size.width / width, framing.fill * size.height / height)

@@ -1,6 +1,6 @@
-"""From the picture to what the network sees, and from its coarse matte to the matte at the picture's own size.
+"""The network input from a picture, and the matte at the picture's size from a coarse matte.
 
-A matte is float32 (H, W) in 0..1, 1 = foreground; a coarse matte is one at the network's size.
+A matte is float32 (H, W) in 0..1, 1 = foreground. A coarse matte has the network's size.
 """
 
 from __future__ import annotations
@@ -13,35 +13,38 @@ from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import grid, resample, sample, size_of
 
 DECIDED = np.float32(0.02)
-"""A network's sigmoid never reaches 0 or 1: this close to either it has decided. 5 of 255, below what an eye sees."""
+"""Distance from 0 or 1 within which a network has decided: 5 of 255, invisible. Its sigmoid never reaches 0 or 1."""
 
 RADIUS = 8
-"""Of the guided filter's box, in coarse pixels: 17 px at 512 is 66 px at 1999, wider than a coarse edge is soft."""
+"""Radius of the guided filter's box, in coarse pixels: 17 px at 512 are 66 px at 1999, wider than a coarse edge is
+soft."""
 
 RIDGE = np.float32(1e-5)
 """The guided filter's epsilon, for colours in 0..1: 0.3 % of full scale, about the noise of a good photo."""
 
 REACH = np.float32(5)
-"""A matte value is at most so many times the coarse one, from either end: it fades out within the transition region."""
+"""Largest ratio of a matte value to the coarse one, from either end, so that the matte fades out within the transition
+region."""
 
 SLACK = np.float32(0.1)
-"""Share of the local contrast that the fit loses at either end, measured: see decision 0003."""
+"""Share of the local contrast that the fit loses at either end, measured in decision 0003."""
 
 FAINT = np.float32(0.1)
-"""A matte below this, far from anything solid, is a doubt of the network's and no part of a product (decision 0024)."""
+"""A matte below this, far from anything solid, is the network's doubt and no part of a product (decision 0024)."""
 
 RESIDUE = np.float32(5.5 / 255)
-"""A matte below this is 0: on a plain colour nothing is left of it but 5 of 255, which is a JPEG's noise."""
+"""A matte below this counts as 0. On a plain colour it leaves at most 5 of 255, which is JPEG noise."""
 
 FAR_SHARE = 0.012
-"""From which distance on that holds, as a share of the longer side: 15 px of 1250, more than a soft edge is wide."""
+"""Distance from which a faint matte is far, as a share of the longer side: 15 px of 1250, wider than a soft edge."""
 
 SPECK_SHARE, SPECK_SPAN = 0.005, 2e-4
-"""A speck weighs less than this share of the heaviest piece, and less than this share of the square on that piece's
-longer side, 14x14 px beside 1000, unless nothing in it is solid. A chain's links and a screw beside a box are more."""
+"""Upper bounds of a speck's weight. SPECK_SHARE is a share of the heaviest piece's weight. SPECK_SPAN is a share of the
+square of that piece's longer side, 14x14 px for 1000; a speck without a solid pixel may exceed it. A chain's links, or
+a screw beside a box, are heavier."""
 
 BESIDE_SHARE = 0.004
-"""How far the faint last of an edge goes on beyond what is seen of it, as a share of the longer side."""
+"""Distance by which the faint end of an edge extends beyond its visible part, as a share of the longer side."""
 
 _NEAR = np.ones((3, 3), np.uint8)
 _CELL = np.ones((5, 5), np.uint8)
@@ -49,7 +52,7 @@ _AROUND = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
 
 
 def network_input(picture: Picture, size: Size) -> Float32:
-    """The picture as a network sees it: at its size, anti-aliased.
+    """Returns the picture as network input: resampled to the network's size, with anti-aliasing.
 
     Returns: float32 (1, 3, height, width), RGB in 0..1. Mean and deviation are part of the network's graph.
     """
@@ -57,25 +60,26 @@ def network_input(picture: Picture, size: Size) -> Float32:
 
 
 def is_flat(rgb: Float32) -> bool:
-    """Whether a picture is of one colour throughout, so that nothing can stand out, whatever a network makes of it.
+    """Whether a picture has one colour throughout, so that it cannot show a product.
 
-    Averages over 32x32 cells differ by at most 3 of 255 in every channel: noise and compression vanish in a cell's
-    average, while the faintest white product on white differs by more somewhere.
+    Averages over a grid of 32x32 cells differ by at most 3 of 255 in every channel. Noise and compression vanish in a
+    cell's average. Even the faintest white product on white differs by more somewhere.
 
-    Parameters: rgb, float32 (1, 3, h, w) in 0..1, what the network sees.
+    Parameters: rgb, float32 (1, 3, h, w) in 0..1, the network input.
     """
     cells = [cv2.resize(plane, (32, 32), interpolation=cv2.INTER_AREA) for plane in rgb[0]]
     return float(max(np.ptp(cell) for cell in cells)) <= 3 / 255
 
 
 def refine(picture: Picture, coarse: Float32) -> Float32:
-    """The matte at the picture's size: its edges are moved to where the picture has them.
+    """Returns the matte at the picture's size, with its edges moved to the picture's edges.
 
     Colour guided filter: around each point the matte is a linear function of the colour, alpha = s·I + o. The four
-    coefficients are solved at the coarse size, where they vary slowly, and applied to the full picture in the
-    transition region alone: coarse pixels that are undecided, and their neighbours. Outside it the matte is 0 or 1.
-    A least-squares fit loses contrast; what it lost is given back within the local range of the coarse matte, so that
-    a solid edge becomes solid and an even half-transparent part stays as it is.
+    coefficients vary slowly, so they are solved at the coarse size. They are applied to the full picture in the
+    transition region only: undecided coarse pixels and their neighbours. Outside it the matte is 0 or 1.
+
+    A least-squares fit loses contrast. The lost contrast is restored within the local range of the coarse matte: a
+    solid edge becomes solid, and an even half-transparent part stays unchanged.
 
     Parameters: picture, opaque; coarse, float32 (h, w) in 0..1, of any size and about the picture's aspect.
     Returns: float32 (H, W) in 0..1.
@@ -94,52 +98,51 @@ def refine(picture: Picture, coarse: Float32) -> Float32:
 
 
 def drop_faint(matte: Float32) -> Float32:
-    """A matte without what no eye takes for product: residue, specks, and what is faint and far from anything solid, as
-    a ring on a table or the rest of a shadow.
+    """Returns a matte without residue, specks, and faint areas far from anything solid, such as a ring on a table.
 
-    On white it is dirt that breaks a marketplace's rule of a pure background, and it widens the product's box: by an
-    eighth on one of the examples. Soft edges, hair and cloth have something solid nearby; glass is not that faint.
+    On white these are dirt that breaks a marketplace's rule of a pure background. They also widen the product's box, on
+    one example by an eighth. Soft edges, hair and cloth have something solid nearby; glass is less faint.
 
-    Parameters: matte, float32 (H, W) in 0..1. Returns: the same, with 0 for what was dropped.
+    Parameters: matte, float32 (H, W) in 0..1. Returns: the same, with 0 for dropped pixels.
     """
     levels = in_levels(matte)
     peaks = _peaks(levels)
     specks = _specks(levels, peaks)
     kept = np.asarray(cv2.subtract(peaks, specks), np.uint8)
-    # A soft edge is near both. In haze, which is level, only the second bound keeps a ring from being left around.
+    # A soft edge is near both. In level haze, only the second bound prevents a leftover ring around the product.
     near = cv2.bitwise_and(_widened(_above(kept, 0.5), FAR_SHARE), _widened(_above(kept, FAINT), BESIDE_SHARE))
     least = np.where(specks > 0, np.uint8(255), np.where(near > 0, np.uint8(255 * RESIDUE), np.uint8(255 * FAINT)))
     return _only_above(matte, levels, least)
 
 
 def _without_specks(matte: Float32) -> Float32:
-    """A matte without its specks (SPECK_SHARE, SPECK_SPAN); the same array where it has none."""
+    """Returns a matte without its specks (SPECK_SHARE, SPECK_SPAN); the same array if it has none."""
     levels = in_levels(matte)
     specks = _specks(levels, _peaks(levels))
     return _only_above(matte, levels, specks) if cv2.countNonZero(specks) else matte
 
 
 def in_levels(matte: Float32) -> UInt8:
-    """A matte in 8 bits: a fraction of the time of float32, and as exact as what is asked of it here."""
+    """Returns a matte in 8 bits: exact enough for the checks here, in a fraction of the time of float32."""
     return np.asarray(cv2.convertScaleAbs(matte, alpha=255), np.uint8)
 
 
 def _peaks(levels: UInt8) -> UInt8:
-    """A matte at a quarter of its size, widened first, so that no thin thing slips between its pixels."""
+    """Returns a matte at a quarter of its size, widened first, so that thin structures do not fall between pixels."""
     size = size_of(levels)
     quarter = Size(-(-size.width // 4), -(-size.height // 4))
     return np.asarray(cv2.resize(cv2.dilate(levels, _CELL), quarter, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _specks(levels: UInt8, peaks: UInt8) -> UInt8:
-    """255 on those pieces that are specks, at a quarter of the size.
+    """Returns 255 on pieces that are specks, at a quarter of the size.
 
-    A piece is what is seen and 8 to 13 px around it. What is farther apart than 26 px is not one piece; who measures
-    the finished picture joins what is within 32 (core.measure.NEAR_PX).
+    A piece is a visible area with 8 to 13 px around it. Areas farther apart than 26 px are separate pieces. The
+    measurement of a finished picture joins areas within 32 px (core.measure.NEAR_PX).
     """
     pieces = cv2.dilate(_above(peaks, FAINT), _CELL)
     count, piece, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
-    if count <= 2:  # the ground and one piece
+    if count <= 2:  # background and one piece
         return np.zeros_like(peaks)
     seen = cv2.threshold(levels, int(255 * FAINT), 0, cv2.THRESH_TOZERO)[1]  # haze around a speck adds nothing to it
     mass = np.bincount(piece.reshape(-1), to_unit(resample(seen, size_of(peaks))).reshape(-1), count)
@@ -153,38 +156,39 @@ def _specks(levels: UInt8, peaks: UInt8) -> UInt8:
 
 
 def _widened(plane: UInt8, share: float) -> UInt8:
-    """A plane at a quarter of the size, widened on every side by a share of the longer one, and by a pixel at least."""
+    """Widens a plane of a quarter of the size, on every side by a share of its longer side, at least by one pixel."""
     side = 2 * max(1, round(share * max(plane.shape))) + 1
     return np.asarray(cv2.dilate(plane, np.ones((side, side), np.uint8)), np.uint8)
 
 
 def _above(levels: UInt8, value: float | np.float32) -> UInt8:
-    """255 where a matte in 8 bits is above a value in 0..1."""
+    """Returns 255 where a matte in 8 bits is above a value in 0..1."""
     return np.asarray(cv2.threshold(levels, int(255 * value), 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def _only_above(matte: Float32, levels: UInt8, least: UInt8) -> Float32:
-    """A matte with 0 wherever it is not above the least, which is given in 8 bits and at a quarter of the size."""
+    """Returns a matte with 0 wherever it is not above `least`, which has 8 bits and a quarter of the size."""
     bound = cv2.resize(least, size_of(matte), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.copyTo(matte, cv2.compare(levels, bound, cv2.CMP_GT)), np.float32)
 
 
 def bounding_box(matte: Float32, threshold: float = 1 / 255) -> Box | None:
-    """The smallest box that holds every value of at least the threshold (by default: all that is not 0 in 8 bits
-    whichever way it is rounded), or None where there is none."""
+    """Returns the smallest box around all values of at least the threshold, or None if there are none. The default
+    threshold keeps every value that may round to nonzero in 8 bits."""
     left, top, width, height = cv2.boundingRect((matte >= threshold).view(np.uint8))
     return Box(left, top, left + width, top + height) if width else None
 
 
 def visible_box(matte: Float32) -> Box:
-    """The box of what an eye would call the product, for its share of a frame: a tenth and more, or 1/2 of the most.
+    """Returns the box of the visible product, for its share of a frame: values from 0.1 on, or from half the maximum if
+    less.
 
-    The outermost pixels of a soft edge are as good as invisible; with them a product seems to fill 1 % more of a frame
-    than whoever measures the picture finds, and specks would move it aside. A cut to the product keeps the soft edge:
-    that is `bounding_box`.
+    The outermost pixels of a soft edge are nearly invisible. With them, a product seems to fill 1 % more of a frame
+    than a measurement of the picture finds. Specks would shift the product. A crop to the product keeps the soft edge:
+    see `bounding_box`.
     """
     box = bounding_box(_without_specks(matte), min(float(FAINT), float(matte.max()) / 2))
-    assert box is not None  # noqa: S101 - the pipeline has refused a matte that is empty
+    assert box is not None  # noqa: S101 - the pipeline rejects an empty matte
     return box
 
 
@@ -192,25 +196,27 @@ def is_empty(matte: Float32, most: float = 1.0) -> bool:
     """Whether nothing stands out: values of at least most / 2 add up to less than 0.02 % of the picture.
 
     That is 7x7 px of 512x512 and 28x28 px of 1999x1999, less than a pearl in a wide photo. Haze does not count: a
-    network that says "perhaps" everywhere has found nothing.
+    network that is unsure everywhere has found nothing.
 
-    Parameters: matte, float32 (H, W) in 0..1; most, the value of a solid product, less than 1 where the picture itself
-    is half transparent all over.
+    Parameters: matte, float32 (H, W) in 0..1; most, the value of a solid product, below 1 if the picture itself is half
+    transparent all over.
     """
     sure = cv2.threshold(matte, np.nextafter(np.float32(most / 2), np.float32(0)), 0, cv2.THRESH_TOZERO)[1]
     return cv2.sumElems(sure)[0] < most * max(1.0, 2e-4 * matte.size)
 
 
 def snap_alpha(coarse: Float32) -> Float32:
-    """A coarse matte, float32 in 0..1, whose decided values (within DECIDED of either end) are exactly 0 or 1.
+    """Sets the decided values of a coarse matte, those within DECIDED of 0 or 1, to exactly 0 or 1.
 
-    Continuous, so that no step appears where the transition region ends. Returns: the same shape and range.
+    Continuous, so that no step appears where the transition region ends. Parameters: coarse, float32 in 0..1. Returns:
+    the same shape and range.
     """
     return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
 
 
 def _solid_and_transition(coarse: Float32, size: Size) -> tuple[Float32, Index]:
-    """The matte outside the transition region, and that region: coarse pixels next to something and to its absence."""
+    """Returns the matte outside the transition region, and that region: coarse pixels whose neighbourhood is neither
+    all 0 nor all 1."""
     undecided = (cv2.dilate(coarse, _NEAR) > 0) & (cv2.erode(coarse, _NEAR) < 1)
     kinds = np.where(undecided, np.uint8(2), (coarse >= 0.5).astype(np.uint8))
     kinds = np.asarray(cv2.resize(kinds, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
@@ -218,7 +224,7 @@ def _solid_and_transition(coarse: Float32, size: Size) -> tuple[Float32, Index]:
 
 
 def _centred(rgb: UInt8) -> Float32:
-    """Colours in -0.5..0.5: squares of numbers near 0 lose the least to cancellation in a covariance."""
+    """Returns colours in -0.5..0.5. In a covariance, squares of numbers near 0 lose the least to cancellation."""
     return to_unit(rgb) - np.float32(0.5)
 
 
@@ -228,10 +234,10 @@ def _mean(plane: Float32) -> Float32:
 
 
 def _guided_coefficients(guide: Float32, coarse: Float32) -> Float32:
-    """Slopes and offset of alpha = s·I + o, solved in every box and averaged over the boxes a pixel lies in.
+    """Returns slopes and offset of alpha = s·I + o, solved in every box and averaged over all boxes around a pixel.
 
-    (cov(I, I) + epsilon) s = cov(I, alpha), by elimination (LDL'), not by the adjugate: where colours are alike, as in
-    a gray picture, the determinant is about 1e-11 and cancels in float32 (decision 0003).
+    Solves (cov(I, I) + epsilon) s = cov(I, alpha) by elimination (LDL'), not by the adjugate. For similar colours, as
+    in a gray picture, the determinant is about 1e-11 and cancels in float32 (decision 0003).
 
     Parameters: guide, float32 (h, w, 3), centred colours; coarse, float32 (h, w). Returns: float32 (h, w, 4).
     """
@@ -263,14 +269,14 @@ def _guided_coefficients(guide: Float32, coarse: Float32) -> Float32:
 
 
 def _local_range(coarse: Float32) -> Float32:
-    """float32 (h, w, 3): the least and the greatest value around, smoothed, and the value itself."""
+    """Returns float32 (h, w, 3): the smoothed local minimum and maximum, and the value itself."""
     low = cv2.blur(cv2.erode(coarse, _AROUND), (RADIUS + 1, RADIUS + 1))
     high = cv2.blur(cv2.dilate(coarse, _AROUND), (RADIUS + 1, RADIUS + 1))
     return np.asarray(cv2.merge([low, high, coarse]), np.float32)
 
 
 def _restore_contrast(fitted: Float32, around: Float32) -> Float32:
-    """Stretch fitted values by the contrast a fit loses, within the local range and within reach of the coarse value.
+    """Stretches fitted values by the contrast that a fit loses, within the local range and REACH of the coarse value.
 
     Parameters: fitted, float32 (n,); around, float32 (n, 3), from _local_range. Returns: float32 (n,) in 0..1.
     """

@@ -1,7 +1,7 @@
-"""The photo's own shadow: where the ground near the product is darker than its light, and nothing else explains it.
+"""The photo's own shadow: ground near the product that is darker than its light, without another explanation.
 
-Only on a plain ground can a shadow be told from what lies there. Anywhere else nothing is found, on purpose: a missing
-shadow is a plain packshot, a table's edge in it is a spoilt one.
+A shadow can be identified only on a plain ground. Elsewhere none is found, on purpose: without a shadow a packshot is
+plain, but with a table's edge in the shadow it is spoilt.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from packshot.core.plain_ground import fit_surface, surface_terms
 from packshot.core.resample import resample
 
 SIDE_PX = 256
-"""Longest side at which all is computed: a shadow has no finer detail that is worth its noise."""
+"""Longest side for all computations, px. Finer detail of a shadow is mostly noise."""
 
 PLAIN, BUSY = 0.0075, 0.0125
-"""Unevenness of the ground up to which its shadow is believed, and from which none is: see decision 0022."""
+"""Unevenness of the ground. Up to PLAIN a shadow is trusted, from BUSY on it is not: see decision 0022."""
 
 NEUTRAL, TINTED = 0.07, 0.19
-"""How far the colour channels may differ in what they lose, and from where on something coloured lies there."""
+"""Difference between the channels in lost light. Up to NEUTRAL it is a shadow, from TINTED on a coloured object."""
 
 NEAR, FAR = 0.25, 0.75
-"""Shares of the product's longer side: up to here a shadow is whole, from there on it is none of the product's."""
+"""Distances in the product's longer sides. Up to NEAR a shadow is kept whole, from FAR on it is not the product's."""
 
 CUT, CROSSING = 0.15, 0.3
-"""A shadow may be cut by one side of the photo. What is so dark on two opposite ones, of its darkest, is a table's edge
-or a fold that runs across."""
+"""Darkness on two opposite sides of the photo, as a share of the darkest value. One side may cut a shadow. On two,
+darkness from CUT to CROSSING is increasingly a table's edge or a fold that runs across."""
 
 FAINTEST = 0.1
-"""A shadow that is nowhere as dark as that is no shadow, and a caller who wants it dark would enlarge noise."""
+"""A shadow that is fainter everywhere is discarded: darkening it would enlarge noise."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TINY = np.float32(1e-4)
@@ -43,9 +43,9 @@ _GAP = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
 
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """What surrounds the product, at the reduced size.
+    """The surroundings of the product, at the reduced size.
 
-    rgb: float32 (h, w, 3) in 0..1. seen: bool (h, w), False at the product and right beside it.
+    rgb: float32 (h, w, 3) in 0..1. seen: bool (h, w), False at the product and right next to it.
     distance: float32 (h, w), to the product, in its own longer sides.
     """
 
@@ -55,11 +55,11 @@ class _Ground:
 
 
 def photo_shadow(picture: Picture, matte: Float32) -> Float32:
-    """The density of the shadow that the photo itself has around the product.
+    """Returns the density of the photo's own shadow around the product.
 
-    The ground's light is a smooth surface, fitted so that what is darker than it does not pull it down. Where colours
-    are darker than that by one factor in all channels, in one piece with the product and near it, is its shadow.
-    It goes on beneath the product's soft edge, where the ground shines through, and ends further inside.
+    The ground's light is a smooth surface; darker areas do not pull its fit down. The product's shadow is darker than
+    that by the same factor in all channels. It is connected to the product and near it. It continues beneath the
+    product's soft edge, where the ground shines through, and ends farther inside.
 
     Parameters: picture; matte, float32 (H, W) in 0..1. Returns: density, float32 (H, W) in 0..1.
     """
@@ -86,12 +86,12 @@ def photo_shadow(picture: Picture, matte: Float32) -> Float32:
 
 
 def _ground(picture: Picture, matte: Float32) -> _Ground | None:
-    """None where there is no product, or so little ground that nothing can be said about it."""
+    """Returns the ground, or None if there is no product or too little ground to judge."""
     size = picture.size.reduced(SIDE_PX)
     share = resample(matte, size)
     _, _, width, height = cv2.boundingRect((share >= 0.5).view(np.uint8))
     free = cv2.dilate(share, np.ones((3, 3), np.uint8)) <= 0.02
-    # Gaps narrower than this show more of what the matte missed than of the ground.
+    # Narrower gaps show more missed product than ground.
     seen = cv2.morphologyEx(free.view(np.uint8), cv2.MORPH_OPEN, _GAP) > 0
     if not width or np.count_nonzero(seen) < 0.02 * seen.size:
         return None
@@ -100,10 +100,11 @@ def _ground(picture: Picture, matte: Float32) -> _Ground | None:
 
 
 def _light(ground: _Ground) -> Float32:
-    """The ground's light, float32 (h, w, 3): a quadratic surface, fitted by iteratively reweighted least squares.
+    """Returns the ground's light, float32 (h, w, 3): a quadratic surface, fitted by iteratively reweighted least
+    squares.
 
-    Weights are Tukey's in kind and half as wide for what is darker, since shadows are and lights are not expected.
-    Near the product counts more. At a quarter of the pixels: six coefficients need no more.
+    Weights are similar to Tukey's, and half as wide for darker pixels, since shadows are expected and lights are not.
+    Pixels near the product count more. Uses a quarter of the pixels, enough for six coefficients.
     """
     rgb, seen, distance = ground.rgb[::2, ::2], ground.seen[::2, ::2], ground.distance[::2, ::2]
     terms = surface_terms(ground.seen.shape)
@@ -118,39 +119,39 @@ def _light(ground: _Ground) -> Float32:
 
 
 def _unevenness(luma: Float32, ground: _Ground) -> float:
-    """How much near the product is no shadow: texture, and whatever is lighter than the fitted light."""
+    """Returns how much near the product is no shadow: texture, and pixels lighter than the fitted light."""
     texture = np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 2))
     weight = ground.seen * np.exp(-ground.distance)
     return float(((texture + np.maximum(luma - 1, 0)) * weight).sum() / weight.sum())
 
 
 def _hangs_together(dark: Bool, ground: _Ground) -> Bool:
-    """The product, and what is dark in one piece with it. bool (h, w)."""
+    """Returns the product and the dark areas connected to it. bool (h, w)."""
     _, piece = cv2.connectedComponents((dark | ~ground.seen).view(np.uint8), connectivity=8)
     return np.isin(piece, np.unique(piece[~ground.seen]))
 
 
 def _crossing(density: Float32) -> float:
-    """How dark it is on two opposite sides of the photo, of what it is at its darkest. 0..1."""
+    """Returns the darkness on two opposite sides of the photo, as a share of the darkest value. 0..1."""
     left, right, top, bottom = (float(side.max()) for side in (density[:, 0], density[:, -1], density[0], density[-1]))
     return max(min(left, right), min(top, bottom)) / max(float(density.max()), 1e-6)
 
 
 def _softened(region: Bool) -> Float32:
-    """A region, a little larger, with soft ends. float32 (h, w) in 0..1."""
+    """Returns a region, a little larger, with soft ends. float32 (h, w) in 0..1."""
     larger = cv2.dilate(region.astype(np.float32), np.ones((5, 5), np.uint8))
     return np.asarray(cv2.GaussianBlur(larger, (0, 0), 2), np.float32)
 
 
 def _inside_frame(shape: tuple[int, ...]) -> Float32:
-    """Fades towards the photo's frame, so that a shadow that it cuts does not end in a line. float32 (h, w)."""
+    """Returns a fade towards the photo's frame, so that a shadow cut by it does not end in a line. float32 (h, w)."""
     reach = 0.05 * max(shape)
     down, across = (np.minimum(np.arange(length), np.arange(length)[::-1]).astype(np.float32) for length in shape)
     return ramp(np.minimum(down[:, None], across), 0, reach)
 
 
 def _beneath_edge(density: Float32, seen: Bool) -> Float32:
-    """The density carried on from where it is seen to some way beneath the product, and then let fade."""
+    """Extends the visible density some way beneath the product, where it fades out."""
     hidden = (~seen).view(np.uint8)
     depth, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     values = np.zeros(int(nearest.max()) + 1, np.float32)
@@ -160,7 +161,7 @@ def _beneath_edge(density: Float32, seen: Bool) -> Float32:
 
 
 def _spread(plane: Float32, seen: Bool) -> Float32:
-    """A blur that only takes in what is seen, and so reaches a little beyond it."""
+    """Blurs visible pixels only, and so extends a little beyond them."""
     weight = seen.astype(np.float32)
     total = np.maximum(cv2.GaussianBlur(weight, (0, 0), 1), _TINY)
     return np.asarray(cv2.GaussianBlur((plane * weight).astype(np.float32), (0, 0), 1) / total, np.float32)

@@ -1,9 +1,11 @@
-"""Plain grounds: where one even or softly graded colour lies behind the product, it is known, and B of I = aF + (1-a)B.
+"""Plain grounds: an even or softly graded background, whose colour B in I = aF + (1-a)B is known everywhere.
 
-Half of a shop's photos are like that. What plainly differs from such a ground near the product is product, whatever the
-network says; what equals it is ground, unless the network is sure and the product has such colours too. Soft edges get
-their alpha from the colours. All evidence is weighed against the network's own logit, so that nothing is forced where
-product and ground are alike: white on white, black on black, glass (decision 0039).
+About half of a shop's photos have one. Pixels near the product that clearly differ from the ground count as product,
+even against the network. Pixels that equal the ground are background, unless the network is sure and the product has
+such colours too. Soft edges get their alpha from the colours.
+
+All evidence is weighed against the network's own logit. So nothing is forced where product and ground look alike: white
+on white, black on black, glass (decision 0039).
 """
 
 from __future__ import annotations
@@ -19,72 +21,73 @@ from packshot.core.picture import Bool, Float32, Index, UInt8, ramp
 from packshot.core.resample import size_of
 
 STEP = 4
-"""By how much the network's picture is reduced for the fit: a ground that is plain has no finer detail."""
+"""Reduction of the network's picture for the fit. A plain ground has no finer detail."""
 
 LEAST_SEEN = 0.05
-"""Share of the picture that must be background for sure: less says nothing about what lies behind the rest."""
+"""Share of the picture that must be sure background. A smaller share does not show the ground behind the rest."""
 
 PLAIN, PLAIN_OFF = 0.8, 8
-"""Share of the sure background within so many levels of the fitted ground from which on it is plain."""
+"""A ground is plain if at least a share PLAIN of the sure background is within PLAIN_OFF levels of the fit."""
 
 BORDER = 0.7
-"""Share of the picture's border that must be this ground: a product may cut one side."""
+"""Share of the picture's border that must be ground. The product may cut one side."""
 
 SURE = np.float32(0.95)
-"""An answer from here on is product for sure, and its colours are the product's."""
+"""Network output above which a pixel is sure product and shows the product's colours."""
 
 LEAST_SURE = 20
-"""Pixels of sure product below which nothing is known of its colours."""
+"""Pixels of sure product. Fewer pixels say nothing about its colours."""
 
 LEAST_AREA = 8
-"""Pixels of a region at the network's size: 3x3 of 384, a thousandth of a percent."""
+"""Smallest region, in pixels at the network's size: about 3x3 of 384, 0.005 % of the picture."""
 
 NEAR = 0.3
-"""How far from the product a part of it may lie, in its longer sides. Farther off, print and watermarks begin."""
+"""Largest distance of a separate part from the product, in its longer sides. Farther off, print and watermarks
+begin."""
 
 RINGING = np.float32(0.04)
-"""Share of an edge's contrast by which a JPEG's blocks change the ground beside it, at the network's size."""
+"""Share of an edge's contrast by which JPEG blocks change the ground next to it, at the network's size."""
 
 LARGE = (0.002, 0.005)
-"""Shares of the picture: an even shape below the first may be a letter, from the second on it is a thing."""
+"""Shares of the picture. An even shape below the first may be a letter; from the second on it is an object."""
 
 UNSURE = 1.5
-"""A score nearer to 0 than that is a guess: the matte follows it, and the confidence is told."""
+"""A score closer to 0 is a guess. The matte follows it, and the region counts as contested for the confidence."""
 
 AMBIENT = 0.25
 """Share of a shadow's depth by which coloured light may tint it."""
 
 NEVER_GROUND = 16
-"""Levels from which on a pixel does not pull the local ground towards itself: it may be a lost part."""
+"""Difference in levels from which a pixel may be a lost part, and no longer pulls the local ground."""
 
 
 @dataclass(frozen=True, eq=False)
 class GroundColours:
     """The colours of the ground behind a product.
 
-    reduced: float32 (h, w, 3) in 0..255, a STEP-th of the network's picture on each side. size: of that picture.
+    reduced: float32 (h, w, 3) in 0..255; its sides are 1/STEP of the network's picture. size: of the network's picture.
     """
 
     reduced: Float32
     size: Size
 
     def enlarged(self) -> Float32:
-        """At the network's size, float32 (height, width, 3) in 0..255."""
+        """Returns the colours at the network's size, float32 (height, width, 3) in 0..255."""
         return np.asarray(cv2.resize(self.reduced, self.size, interpolation=cv2.INTER_LINEAR), np.float32)
 
     def at(self, size: Size) -> Float32:
-        """At another size, float32 (height, width, 3) in 0..255."""
+        """Returns the colours at another size, float32 (height, width, 3) in 0..255."""
         return np.asarray(cv2.resize(self.enlarged(), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class PlainGround:
-    """The ground behind a product, and how far the network's picture is from it.
+    """The ground behind a product, and the distance of the network's picture from it.
 
-    smooth: its colours, in 0.1 MB; the rest takes 3. colours: the same as float32 (h, w, 3) in 0..255, at the network's
-    size. off: float32 (h, w), the largest difference of a channel there. alike: uint8 (h, w), 1 where that is the
-    ground's own noise, or what a JPEG's blocks make of an edge nearby. equal, differs: levels up to which a colour
-    equals the ground, and from which on it is something else.
+    smooth: the ground's colours in 0.1 MB; the other fields take 3 MB. colours: the same, float32 (h, w, 3) in 0..255,
+    at the network's size. off: float32 (h, w), the largest difference of any channel there. alike: uint8 (h, w), 1
+    where `off` is within the ground's noise or the JPEG noise of a nearby edge. equal: largest difference of a colour
+    that equals the ground. differs: smallest difference of a colour that does not.
     """
 
     smooth: GroundColours
@@ -96,12 +99,12 @@ class PlainGround:
 
 
 def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
-    """The ground, or None where it is not plain.
+    """Returns the ground, or None if it is not plain.
 
-    A quadratic surface is fitted to the sure background so that shadows and lost parts do not pull it, and what is left
-    over nearby is added: a bend between wall and table, a soft shadow.
+    Fits a quadratic surface to the sure background, robust against shadows and lost parts. Then adds the local
+    residual: a bend between wall and table, a soft shadow.
 
-    Parameters: seen, float32 (h, w, 3) in 0..255, what the network saw; coarse, float32 (h, w) in 0..1.
+    Parameters: seen, float32 (h, w, 3) in 0..255, the network's picture; coarse, float32 (h, w) in 0..1.
     """
     size, around = size_of(coarse), cv2.dilate(coarse, np.ones((5, 5), np.uint8))
     reduced = Size(max(8, size.width // STEP), max(8, size.height // STEP))
@@ -130,8 +133,11 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
 
 
 def _robust_surface(small: Float32, free: Bool) -> Float32 | None:
-    """A quadratic surface through the free pixels, by least squares with Tukey-like weights; None where half of them
-    are too far from it for a plain ground, as in most photos of a scene after two steps."""
+    """Fits a quadratic surface to the free pixels, by least squares with Tukey-like weights.
+
+    Returns None if after two steps half of the pixels are too far from it for a plain ground, as in most photos of a
+    scene.
+    """
     terms = surface_terms(free.shape)
     at, values = terms[free][::3], small[free][::3]
     weight = np.ones(len(at), np.float32)
@@ -139,37 +145,40 @@ def _robust_surface(small: Float32, free: Bool) -> Float32 | None:
         coefficients = fit_surface(at, values, weight)
         off = _largest_of(np.abs(values - at @ coefficients))
         middle = float(np.median(off))
-        if middle > PLAIN_OFF and turn:  # the first is pulled by whatever is there
+        if middle > PLAIN_OFF and turn:  # outliers pull the first fit
             return None
         weight = (1 / (1 + (off / max(3.0, 2.2 * middle)) ** 2) ** 2).astype(np.float32)
     return np.asarray(terms @ coefficients, np.float32)
 
 
 def _largest_of(values: Float32) -> Float32:
-    """The largest of three channels, (n, 3) -> (n,). numpy's max over a short axis takes five times as long."""
+    """Returns the largest of three channels, (n, 3) -> (n,). numpy's max over a short axis takes five times as long."""
     return np.asarray(np.maximum(np.maximum(values[:, 0], values[:, 1]), values[:, 2]), np.float32)
 
 
 def _largest(difference: Float32) -> Float32:
-    """float32 (h, w): the largest difference of any channel."""
+    """Returns the largest absolute difference of any channel, float32 (h, w)."""
     red, green, blue = cv2.split(np.abs(difference))
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Settled:
-    """A coarse matte, float32 (h, w) in 0..1, with whole regions settled; and contested, float32 (h, w) in 0 or 1, what
-    the ground and the network disagree about without either being sure."""
+    """A coarse matte after whole regions were decided.
+
+    coarse: float32 (h, w) in 0..1. contested: float32 (h, w), 1 where ground and network disagree and neither is sure,
+    else 0.
+    """
 
     coarse: Float32
     contested: Float32
 
 
 def settle(ground: PlainGround, seen: Float32, answer: Float32, coarse: Float32) -> Settled:
-    """Whole regions of a coarse matte settled: what equals the ground is opened, parts that differ are added.
+    """Decides whole regions of a coarse matte: opens regions that equal the ground, adds parts that differ.
 
-    Parameters: seen, float32 (h, w, 3) in 0..255; answer, float32 (h, w) in 0..1, as the network gave it; coarse, the
-    same decided.
+    Parameters: seen, float32 (h, w, 3) in 0..255; answer, float32 (h, w) in 0..1, the raw network output; coarse, the
+    same after postprocessing.
     """
     opened = _open_ground(ground, answer, coarse)
     added = _add_parts(ground, seen, answer, opened.coarse)
@@ -177,10 +186,10 @@ def settle(ground: PlainGround, seen: Float32, answer: Float32, coarse: Float32)
 
 
 def _open_ground(ground: PlainGround, answer: Float32, coarse: Float32) -> Settled:
-    """Regions that equal the ground become background where the network is less sure than such a colour is unlikely.
+    """Turns regions that equal the ground into background, unless the network's logit outweighs the evidence.
 
-    How likely the product has it: the share of its sure pixels elsewhere that have it or nearly so, and a little more
-    on a neutral ground, for white labels and black lettering are common.
+    The evidence is how unlikely the product has this colour: the share of its sure pixels elsewhere with this colour or
+    nearly so. A neutral ground adds a little to that share, since white labels and black lettering are common.
     """
     sure = answer > SURE
     alike = ground.alike & (coarse > DECIDED).view(np.uint8)
@@ -196,29 +205,30 @@ def _open_ground(ground: PlainGround, answer: Float32, coarse: Float32) -> Settl
     share = np.clip(2 * nearly + elsewhere + 0.01 + 0.08 * (1 - tinted), 0, 0.9)
     doubt = regions.mean(_logit(answer.reshape(-1)[regions.at])) + 0.85 * np.log(share / (1 - share))
     kept = regions.mean((coarse.reshape(-1)[regions.at] >= 0.5).astype(np.float32))
-    # A rim of a pixel along the outline is the edges' affair; a slit of that width is not.
+    # Leaves a one-pixel rim along the outline to edge refinement, but opens a slit of that width.
     outside = regions.any(_widened((coarse <= DECIDED) & (ground.alike > 0), 1))
     thick = regions.any(np.asarray(cv2.erode(equal, np.ones((3, 3), np.uint8)), np.uint8))
-    least = LEAST_AREA * (1 + 3 * (1 - tinted))  # a white screw is small, too
+    least = LEAST_AREA * (1 + 3 * (1 - tinted))  # larger on a neutral ground, but a white screw is small too
     counts = (kept > 0.2) & (regions.area >= least) & (thick | ~outside)
     opened = np.where(regions.spread(counts & (doubt < 0)), np.float32(0), coarse)
     return Settled(opened, regions.spread(counts & (np.abs(doubt) < UNSURE)).astype(np.float32))
 
 
 def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Float32) -> Settled:
-    """Pieces that differ from the ground become product where they are no shadow and no reflection.
+    """Turns pieces that differ from the ground into product, unless they are a shadow or a reflection.
 
-    Against them speak the network's logit, and a place below the product or at the picture's edge; for them a colour
-    that no shadow of this ground has, a darkness that none has, a sharp outline, and one even colour within it. The
-    weights are a logistic regression's, rounded, on 240 composites of objects that the network was trained on (decision
-    0039); that of an even colour was set by hand, for drawn shapes, and print is kept out of it by its size.
+    Evidence against them: the network's logit, and a place below the product or at the picture's edge. Evidence for
+    them: a colour or a darkness that no shadow of this ground has, a sharp outline, and one even colour inside.
+
+    The weights are a rounded logistic regression on 240 composites of objects from the network's training set (decision
+    0039). The weight of an even colour was set by hand, for drawn shapes; a size limit excludes print.
     """
     product = (coarse >= 0.5).view(np.uint8)
     _, top, width, height = cv2.boundingRect(product)
     if not width:
         return Settled(coarse, np.zeros_like(coarse))
     contrast = cv2.dilate(ground.off, np.ones((5, 5), np.uint8))
-    differs = (ground.off > np.maximum(ground.differs, contrast / 2)) & (coarse < 0.5)  # not what an edge mixes
+    differs = (ground.off > np.maximum(ground.differs, contrast / 2)) & (coarse < 0.5)  # skips mixed edge pixels
     regions = _Regions.of(differs.view(np.uint8), connectivity=8)
     if not regions.count:
         return Settled(coarse, np.zeros_like(coarse))
@@ -230,7 +240,7 @@ def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Floa
     tint = regions.mean(np.maximum(np.abs(change - brighter[:, None] * colours).max(axis=1) - AMBIENT * shade, 0))
     darkness = regions.mean(np.maximum(-brighter, 0))
     below = regions.mean((regions.at // coarse.shape[1]).astype(np.float32) - (top + height / 2)) / height
-    # How fast it ends where the ground begins: a shadow fades.
+    # Steepness at the boundary with the ground: a shadow fades slowly.
     beside = (_widened(ground.off < ground.differs, 2).reshape(-1)[regions.at] > 0).astype(np.float32)
     steep = 1 - (cv2.erode(ground.off, np.ones((5, 5), np.uint8)) / np.maximum(contrast, 1)).reshape(-1)[regions.at]
     sharp = regions.mean(steep * beside) / np.maximum(regions.mean(beside), np.float32(1e-3))
@@ -248,7 +258,7 @@ def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Floa
         - 1.5 * np.maximum(below, 0)
         - 1.2 * regions.cut
     )
-    # Nearer than 3 px all along, it is the edge of what was found, unless it has no ground beside it.
+    # A region within 3 px all along is the product's own edge, unless no ground is next to it.
     inner = regions.most(beside) == 0
     counts = (inner | (regions.most(distance) >= 3)) & (regions.area >= LEAST_AREA)
     far = regions.least(distance) > NEAR * max(width, height)
@@ -259,14 +269,17 @@ def _add_parts(ground: PlainGround, seen: Float32, answer: Float32, coarse: Floa
 
 
 def _widened(mask: Bool, radius: int) -> UInt8:
-    """uint8 (h, w): not 0 within so many px of a mask."""
+    """Returns uint8 (h, w), nonzero within `radius` px of a mask."""
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class _Regions:
-    """Connected regions of a mask. at: flat indices of their pixels; label: the region of each, from 0; area in px;
-    cut: 1 for those that reach the picture's edge."""
+    """Connected regions of a mask.
+
+    at: flat indices of their pixels. label: the region of each pixel, from 0. area: in px. cut: 1 for regions that
+    reach the picture's edge.
+    """
 
     shape: tuple[int, ...]
     at: Index
@@ -288,7 +301,7 @@ class _Regions:
         return len(self.area)
 
     def mean(self, values: Float32) -> Float32:
-        """Of each region, from the values of `at`."""
+        """Returns the mean of each region. values: one for each pixel of `at`."""
         return (np.bincount(self.label, values, self.count) / self.area).astype(np.float32)
 
     def most(self, values: Float32) -> Float32:
@@ -300,11 +313,11 @@ class _Regions:
         return -self.most(-values)
 
     def any(self, mask: UInt8) -> Bool:
-        """Whether a plane (h, w) is not 0 somewhere in each region."""
+        """Returns for each region whether a plane (h, w) is nonzero anywhere in it."""
         return np.bincount(self.label, mask.reshape(-1)[self.at], self.count) > 0
 
     def spread(self, chosen: Bool) -> Bool:
-        """The pixels of the chosen regions, bool (h, w)."""
+        """Returns the pixels of the chosen regions, bool (h, w)."""
         mask = np.zeros(self.shape, np.bool_)
         mask.reshape(-1)[self.at[chosen[self.label]]] = True
         return mask
@@ -316,7 +329,7 @@ def _logit(probability: Float32) -> Float32:
 
 
 def surface_terms(shape: tuple[int, ...]) -> Float32:
-    """The terms of a quadratic surface, which an even light makes of one colour across a picture.
+    """Returns the terms of a quadratic surface, which models one colour under even light.
 
     Returns: float32 (h, w, 6): 1, x, y, x², xy, y² at every pixel, x and y in -1..1.
     """
@@ -326,7 +339,7 @@ def surface_terms(shape: tuple[int, ...]) -> Float32:
 
 
 def fit_surface(at: Float32, values: Float32, weight: Float32) -> Float32:
-    """Coefficients of the weighted least squares fit, a little held back from bending. float32 (6, channels).
+    """Returns the coefficients of a weighted least squares fit, float32 (6, channels). A small ridge damps bending.
 
     Parameters: at, float32 (n, 6), terms; values, float32 (n, channels); weight, float32 (n,).
     """

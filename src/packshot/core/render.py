@@ -1,4 +1,4 @@
-"""Rendering: a picture, its matte and a recipe become the pixels of the output."""
+"""Rendering: turns a picture, its matte and a recipe into the pixels of the output."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from packshot.core.resample import Array, rescale
 from packshot.core.shadow import SOLID, contact_shadow, kept_near_edges, soft_shadow
 
 _TINY = np.float32(1e-5)
-_AROUND_PX = 4  # beyond what is shown, for the filter that scales
+_AROUND_PX = 4  # beyond the visible part, for the scaling filter
 MOST_DARKENING = 3
-"""Times that a photo's own shadow is darkened at most: beyond it what the light did to the ground becomes stains."""
+"""Largest factor by which a photo's own shadow is darkened. Beyond it, uneven light on the ground turns into stains."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """The pixels of an output: rgb, uint8 (H, W, 3), or (H, W) for a mask; alpha, uint8 (H, W), or None if opaque.
+    """The pixels of an output.
 
-    notes: what could not be done as asked.
+    rgb: uint8 (H, W, 3), or (H, W) for a mask. alpha: uint8 (H, W), or None if opaque. notes: what could not be done as
+    requested.
     """
 
     rgb: UInt8
@@ -41,11 +42,11 @@ class Rendering:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """The product as it lies in the output: straight colours are never resampled, so they come multiplied by alpha.
+    """The product at its place in the output. Its colours are premultiplied: straight colours must not be resampled.
 
-    coverage: float32 (h, w) in 0..1. at: where, within the output. foreground, matte, origin: where scale is 1, the
-    layer's colours are made of these by strips; origin is the corner of the layer in them. scaled: else the colours,
-    float32 (h, w, 3) in 0..255, premultiplied.
+    coverage: float32 (h, w) in 0..1. at: its box in the output. foreground, matte, origin: at scale 1, the source of
+    the colours, computed by strips; origin is the layer's corner in them. scaled: at other scales the colours, float32
+    (h, w, 3) in 0..255, premultiplied.
     """
 
     coverage: Float32
@@ -56,7 +57,7 @@ class _Layer:
     scaled: Float32 | None = None
 
     def colours(self, part: Box) -> Float32:
-        """Those of a part of the layer, float32 (h, w, 3) in 0..255, premultiplied."""
+        """Returns the colours of a part of the layer, float32 (h, w, 3) in 0..255, premultiplied."""
         if self.scaled is not None:
             return self.scaled[part.slices]
         return _premultiplied(self.foreground, self.matte, part.moved(*self.origin))
@@ -71,9 +72,9 @@ def render(
     *,
     foreground: Foreground | None,
 ) -> Rendering:
-    """The output of a recipe.
+    """Returns the output of a recipe.
 
-    Parameters: recipe; picture and its matte, float32 (H, W) in 0..1; frame, where the picture lies in the output;
+    Parameters: recipe; picture and its matte, float32 (H, W) in 0..1; frame, the picture's place in the output;
     backdrop, the decoded background picture, if the recipe has one; foreground, the product's colours, None for a mask.
     """
     if foreground is None:
@@ -88,7 +89,7 @@ def render(
 
 
 def framed_mask(matte: Float32, frame: Frame) -> UInt8:
-    """The matte as it lies in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
+    """Returns the matte at its place in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
     if frame.is_photo(Size(matte.shape[1], matte.shape[0])):
         return to_uint8(matte)
     coverage, at = _coverage(matte, _to_scale(_box(matte), frame), frame)
@@ -96,7 +97,7 @@ def framed_mask(matte: Float32, frame: Frame) -> UInt8:
 
 
 def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, backdrop: Picture | None) -> Behind | None:
-    """What lies behind the product: a colour, a picture of the output's size, or None for nothing."""
+    """Returns the background: a colour, a picture of the output's size, or None for transparency."""
     if backdrop is not None:
         return cover(visible(backdrop), frame.size)
     if recipe.background == BLUR:
@@ -105,8 +106,7 @@ def _behind(recipe: Recipe, picture: Picture, matte: Float32, frame: Frame, back
 
 
 def _copied(foreground: Foreground, matte: Float32, frame: Frame, behind: Behind | None) -> Rendering:
-    """The fast way, where every pixel of the photo is a pixel of the output: only the transition region needs
-    arithmetic."""
+    """Renders at scale 1, the fast path: copies pixels, and computes only in the transition region."""
     canvas = Box.full(frame.size)
     photo = frame.place(Box(0, 0, matte.shape[1], matte.shape[0]))
     seen = photo.within(canvas)
@@ -120,7 +120,7 @@ def _copied(foreground: Foreground, matte: Float32, frame: Frame, behind: Behind
 
 
 def _on_canvas(part: UInt8, around: Behind, at: Box, size: Size) -> UInt8:
-    """A part of an output, with the rest of it around; a plane takes the first value of a colour."""
+    """Returns a part of an output, surrounded by the rest of it. A mask is surrounded by the colour's first value."""
     if at == Box.full(size):
         return part
     if isinstance(around, np.ndarray):
@@ -132,7 +132,7 @@ def _on_canvas(part: UInt8, around: Behind, at: Box, size: Size) -> UInt8:
 
 
 def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
-    """The product at the output's scale, cut to the output."""
+    """Returns the product at the output's scale, cropped to the output."""
     box = _to_scale(_box(matte), frame)
     coverage, at = _coverage(matte, box, frame)
     down, across = _part(frame, box)
@@ -143,12 +143,12 @@ def _layer(foreground: Foreground, matte: Float32, frame: Frame) -> _Layer:
     for strip in box.strips(STRIP_ROWS):
         colours[strip.moved(-box.left, -box.top).slices] = _premultiplied(foreground, matte, strip)
     colours = rescale(colours, frame.place(box).size)[down, across]
-    # A cubic overshoots.
+    # Cubic interpolation overshoots.
     return replace(layer, scaled=np.clip(colours, np.float32(0), cv2.merge([255 * coverage] * 3)))
 
 
 def _premultiplied(foreground: Foreground, matte: Float32, part: Box) -> Float32:
-    """The colours of a part of the picture times the matte, float32 (h, w, 3) in 0..255."""
+    """Returns the colours of a part of the picture times the matte, float32 (h, w, 3) in 0..255."""
     width = matte.shape[1]
     colours = _times(foreground.rgb[part.slices].astype(np.float32), matte[part.slices])
     first, end = np.searchsorted(foreground.transition, (part.top * width, part.bottom * width))
@@ -160,7 +160,7 @@ def _premultiplied(foreground: Foreground, matte: Float32, part: Box) -> Float32
 
 
 def _coverage(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
-    """The matte of a layer, float32 (h, w) in 0..1, and where it lies in the output."""
+    """Returns a layer's matte, float32 (h, w) in 0..1, and its box in the output."""
     at = frame.place(box)
     matte = matte[box.slices]
     if frame.scale != 1:
@@ -169,7 +169,7 @@ def _coverage(matte: Float32, box: Box, frame: Frame) -> tuple[Float32, Box]:
 
 
 def _to_scale(box: Box, frame: Frame) -> Box:
-    """The part of a box of the photo to bring to the output's scale: all, unless most of that would be cut away.
+    """Returns the part of a photo box to scale for the output: all of it, unless the crop removes most of it.
 
     A photo of 50 MP around a small product has 800 MP at a scale of 4.
     """
@@ -183,7 +183,7 @@ def _to_scale(box: Box, frame: Frame) -> Box:
 
 
 def _part(frame: Frame, box: Box) -> tuple[slice, slice]:
-    """The part that the output shows of what lies in a box of the photo, at the output's scale."""
+    """Returns the visible part of a photo box, as slices at the output's scale."""
     at = frame.place(box)
     return at.within(Box.full(frame.size)).moved(-at.left, -at.top).slices
 
@@ -194,7 +194,7 @@ def _box(matte: Float32) -> Box:
 
 
 def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, layer: _Layer) -> Float32:
-    """Density on the output, float32 (height, width) in 0..1, the opacity in it."""
+    """Returns the shadow's density on the output, float32 (height, width) in 0..1, opacity included."""
     density = _density(shadow, picture, matte, frame, layer)
     solid = bounding_box(layer.coverage, SOLID)
     product = layer.at if solid is None else solid.moved(layer.at.left, layer.at.top)
@@ -207,10 +207,10 @@ def _shadow(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, laye
 
 
 def _density(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, layer: _Layer) -> Float32:
-    """The same, which edges of the output may cut."""
+    """Returns the same density, which edges of the output may still cut."""
     if shadow.kind == "photo":
         density = _placed(photo_shadow(picture, matte), frame, border=cv2.BORDER_CONSTANT)
-        # As the photo has it, or with its darkest part as dark as the caller wants it.
+        # As in the photo, or scaled so that its darkest part has the requested opacity.
         peak = float(density.max())
         factor = np.float32(1 if shadow.opacity is None or not peak else min(shadow.opacity / peak, MOST_DARKENING))
         return np.multiply(density, factor, out=density)
@@ -221,8 +221,10 @@ def _density(shadow: Shadow, picture: Picture, matte: Float32, frame: Frame, lay
 
 
 def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind | None) -> Rendering:
-    """The product over its shadow over what is behind, in float; rounded once, here. What is below RESIDUE, as what
-    scaling leaves around an edge, leaves what is behind as it is."""
+    """Composites the product over its shadow over the background, in float. The result is rounded once, here.
+
+    Coverage below RESIDUE, which scaling leaves around an edge, does not change the background.
+    """
     if behind is None:
         return _blended_cutout(layer, density, size)
     canvas = filled(size, behind) if isinstance(behind, tuple) else behind.copy()
@@ -242,7 +244,8 @@ def _blended(layer: _Layer, density: Float32 | None, size: Size, behind: Behind 
 
 
 def _blended_cutout(layer: _Layer, density: Float32 | None, size: Size) -> Rendering:
-    """Straight alpha: product and black shadow together cover a + (1 - a)s, and only the product has colour."""
+    """Returns a cutout with a shadow. Straight alpha: product a and black shadow s together cover a + (1 - a)s; only
+    the product has colour."""
     rgb = np.zeros((size.height, size.width, 3), np.uint8)
     alpha = np.empty((size.height, size.width), np.uint8)
     for strip in Box.full(size).strips(STRIP_ROWS):
@@ -259,12 +262,13 @@ def _blended_cutout(layer: _Layer, density: Float32 | None, size: Size) -> Rende
 
 
 def _times(colours: Float32, plane: Float32) -> Float32:
-    """Colours (h, w, 3) times a plane (h, w). numpy's broadcast over three channels takes five times as long."""
+    """Multiplies colours (h, w, 3) by a plane (h, w). numpy's broadcast over three channels takes five times as
+    long."""
     return np.asarray(cv2.multiply(colours, cv2.merge([plane] * 3)), np.float32)
 
 
 def _placed(image: Array, frame: Frame, *, border: int) -> Array:
-    """Something of the photo's size as it lies in the output; beyond the photo it is 0, or goes on as its edge."""
+    """Returns an image of the photo's size at its place in the output. Beyond the photo it is 0 or repeats its edge."""
     box = _to_scale(Box(0, 0, image.shape[1], image.shape[0]), frame)
     at = frame.place(box)
     seen = at.within(Box.full(frame.size))
@@ -275,5 +279,5 @@ def _placed(image: Array, frame: Frame, *, border: int) -> Array:
 
 
 def _rounded(colours: Float32) -> UInt8:
-    """float32 in 0..255 -> uint8, to nearest."""
+    """Rounds float32 in 0..255 to the nearest uint8."""
     return np.asarray(cv2.convertScaleAbs(np.maximum(colours, np.float32(0))), np.uint8)

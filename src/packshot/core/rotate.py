@@ -1,7 +1,7 @@
-"""Rotation: a photo and its matte, turned together after the matte was found, so that it is one for all angles.
+"""Rotation of a photo together with its matte. The matte is found first, so it is the same for all angles.
 
-Degrees are clockwise, more than -180 and at most 180. Quarters move pixels and change none. Any other angle resamples,
-and the canvas grows to hold the whole photo, as it does in every editor.
+Degrees are clockwise, more than -180 and at most 180. Quarter turns move pixels and change none. Other angles resample,
+and the canvas grows to hold the whole photo, as in every editor.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from packshot.core.transparency import opaque
 from packshot.core.values import MOST_PIXELS
 
 EDGES = ("left", "upper", "right", "lower")
-"""Of a picture, clockwise, as core.geometry.reached_edges names them."""
+"""Edges of a picture, clockwise, named as by core.geometry.reached_edges."""
 
 _QUARTERS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
-_TILE_PX = 2048  # cv2.warpAffine takes sides of up to 32 000 px, and such a tile's part of the photo is 2900 px
-_AROUND_PX = 3  # what a cubic kernel sees beyond a point
+_TILE_PX = 2048  # cv2.warpAffine takes sides up to 32 000 px; the photo part of such a tile has 2900 px
+_AROUND_PX = 3  # reach of a cubic kernel beyond a point
 _GROUND_PX = 256
 
 
 def turned_size(photo: Size, degrees: float) -> Size:
-    """The size of a photo once it is turned: all of it is in it, but no more than MOST_PIXELS."""
+    """Returns the size of a rotated photo: large enough for all of it, but at most MOST_PIXELS."""
     return _around(_fitting(photo, degrees), degrees)
 
 
 def turned_edges(edges: tuple[str, ...], degrees: float) -> tuple[str, ...]:
-    """Where edges of a photo lie once it is turned, to the nearest quarter."""
+    """Returns the names of a photo's edges after rotation, to the nearest quarter turn."""
     quarters = _nearest_quarter(degrees)
     turned = {EDGES[(EDGES.index(edge) + quarters) % 4] for edge in edges}
     return tuple(edge for edge in EDGES if edge in turned)
 
 
 def turn_picture(picture: Picture, degrees: float) -> Picture:
-    """A picture, turned. Its outermost pixels go on into the corners that it leaves free.
+    """Rotates a picture. Its outermost pixels are repeated into the free corners.
 
-    With transparency those are clear, and no colour that nobody sees is mixed into one that is seen.
+    In a transparent picture these corners are clear. Colours of invisible pixels do not mix into visible ones.
     """
     if picture.alpha is None or degrees % 90 == 0:
         alpha = None if picture.alpha is None else _turned(picture.alpha, degrees, cv2.BORDER_CONSTANT)
@@ -54,15 +54,15 @@ def turn_picture(picture: Picture, degrees: float) -> Picture:
 
 
 def turn_matte(matte: Float32, degrees: float) -> Float32:
-    """A matte, turned; what was not in the photo is background. float32 (H, W) in 0..1, to the same."""
+    """Rotates a matte, float32 (H, W) in 0..1. Pixels from outside the photo are background."""
     turned = _turned(matte, degrees, cv2.BORDER_CONSTANT)
     if degrees % 90 == 0:
         return turned
-    return np.clip(turned, np.float32(0), np.float32(1), out=turned)  # a cubic overshoots
+    return np.clip(turned, np.float32(0), np.float32(1), out=turned)  # cubic interpolation overshoots
 
 
 def turn_ground(ground: GroundColours, photo: Size, degrees: float) -> GroundColours:
-    """The colours behind a product, turned with its photo of that size."""
+    """Rotates the ground's colours together with their photo of that size."""
     colours = _turned(ground.at(photo.reduced(_GROUND_PX)), degrees, cv2.BORDER_REPLICATE)
     return GroundColours(colours, size_of(colours))
 
@@ -92,7 +92,8 @@ def _turned(image: Array, degrees: float, border: int) -> Array:
 
 
 def _to_photo(photo: Size, size: Size, degrees: float) -> npt.NDArray[np.float64]:
-    """From pixels of what is turned to those of the photo, float64 (2, 3): their centres fall together."""
+    """Returns the map from pixels of the rotated picture to those of the photo, float64 (2, 3). Their centres
+    coincide."""
     across, down = cos(radians(degrees)), sin(radians(degrees))
     back = np.array([[across, down], [-down, across]])
     middle, middle_of_photo = ((np.array(each) - 1) / 2 for each in (size, photo))
@@ -100,7 +101,7 @@ def _to_photo(photo: Size, size: Size, degrees: float) -> npt.NDArray[np.float64
 
 
 def _seen_by(tile: Box, to_photo: npt.NDArray[np.float64], photo: Size) -> Box:
-    """The part of the photo that a part of what is turned shows; empty where it shows none."""
+    """Returns the part of the photo that a tile of the rotated picture shows; empty if there is none."""
     corners = [(x, y, 1) for x in (tile.left, tile.right) for y in (tile.top, tile.bottom)]
     points = np.array(corners) @ to_photo.T
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
@@ -109,13 +110,13 @@ def _seen_by(tile: Box, to_photo: npt.NDArray[np.float64], photo: Size) -> Box:
 
 
 def _nearest(part: Box, photo: Size) -> Box:
-    """For a part beyond the photo: the nearest that lies in it, of a pixel on the side that is beyond."""
+    """Returns the part of the photo nearest to a part outside it, one pixel thick on the outside."""
     left, top = min(part.left, photo.width - 1), min(part.top, photo.height - 1)
     return Box(left, top, max(left + 1, part.right), max(top + 1, part.bottom)).within(Box.full(photo))
 
 
 def _around(photo: Size, degrees: float) -> Size:
-    """The smallest whole size that holds a turned photo."""
+    """Returns the smallest whole size that holds a rotated photo."""
     if degrees % 90 == 0:
         return Size(*photo[::-1]) if _nearest_quarter(degrees) % 2 else photo
     across, down = abs(cos(radians(degrees))), abs(sin(radians(degrees)))
@@ -124,7 +125,8 @@ def _around(photo: Size, degrees: float) -> Size:
 
 
 def _fitting(photo: Size, degrees: float) -> Size:
-    """The size that a photo is brought down to before it is turned, where the canvas would else exceed MOST_PIXELS."""
+    """Returns the size to which a photo is reduced before rotation, if the canvas would otherwise exceed
+    MOST_PIXELS."""
     size, scale = photo, 1.0
     while degrees % 90 and (area := _area(_around(size, degrees))) > MOST_PIXELS:
         scale *= 0.9999 * (MOST_PIXELS / area) ** 0.5

@@ -153,8 +153,8 @@ class _Side(_Range):
         product = max(facts.product.size)
         needed = ceil(product * self.least / side)
         advice = (
-            f"The product is {product} px long, but it needs {needed} px in this frame. "
-            "Photograph it again from closer or with more pixels."
+            f"The product is {product} px long, but it needs {needed} px in this frame: "
+            "photograph it again from closer or with more pixels."
         )
         figures = {"needed_px": needed, "product_px": product}
         return self._check(False, side, said, advice if self.required else "", figures)

@@ -1,4 +1,4 @@
-"""Unmixing: the alpha of a soft edge from the colours on either side of it, where the ground is plain."""
+"""Unmixing: the alpha of a soft edge, computed from the colours on both sides of it, on a plain ground."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ from packshot.core.plain_ground import PlainGround
 from packshot.core.resample import Grid, grid, resample, sample, size_of
 
 FEW = 1e-3
-"""Share of the chosen pixels nearby up to which there are none."""
+"""Share of chosen pixels nearby up to which they count as none."""
 
 NOISY = 3
-"""Times what equals the ground that two colours must lie apart, or its noise would show in the alpha."""
+"""Least distance of two colours, in multiples of the ground's `equal`. Closer colours would show its noise in the
+alpha."""
 
 LEAST_DEEP = 0.1
-"""Share of what is soft that must be fur, or lie before a strong colour, for the outline to be drawn as well."""
+"""Share of the soft area that must be fur, or lie before a strong colour, for the outline to be redrawn too."""
 
 REACH_PX = 17
-"""Half of the widest window in which colours are averaged, at the network's size."""
+"""Half of the widest window for averaging colours, at the network's size."""
 
 OUTLINE = 0.015
-"""How far from its outline a matte is drawn anew on a strong colour, as a share of the longer side: a fur's length."""
+"""Distance from the outline within which a matte is redrawn on a strong colour, as a share of the longer side: the
+length of fur."""
 
 
 def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Float32) -> Float32:
-    """The matte with its soft edges drawn from the colours, as far as these can tell.
+    """Returns the matte with its soft edges redrawn from the colours, where these are clear.
 
-    alpha = (I - B)(F - B) / (F - B)², with F and B the means of what is solid and of what is clear nearby: B includes
-    the shadow beside a foot, which the fitted ground does not. It counts where F and B differ plainly, where I lies
-    between them, and where the matte itself is undecided: everywhere it would cost .012 of boundary IoU. On a strong
-    colour, and at fur, it counts along the whole outline, unless the product's own light and shade comes near the
-    ground's colour: on blue, the error of a bear's fur falls from .117 to .075 (decision 0039).
+    alpha = (I - B)(F - B) / (F - B)², where F and B are the means of nearby solid and clear pixels. B includes the
+    shadow next to a foot, which the fitted ground does not.
+
+    The result counts where F and B clearly differ, I lies between them, and the matte itself is undecided. Everywhere,
+    it would cost .012 of boundary IoU. On a strong colour, and at fur, it counts along the whole outline, unless the
+    product's own light and shade comes near the ground's colour. On blue, this reduces the error of a bear's fur from
+    .117 to .075 (decision 0039).
 
     Parameters: picture, opaque; seen, float32 (h, w, 3) in 0..255; matte, float32 (H, W) in 0..1. Returns: the same.
     """
@@ -66,7 +70,7 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
         spread = np.sqrt(np.maximum(squares - cv2.multiply(means, means), 0))
         spread[..., 3] = deep
         mix, around = _Mix.of(pixels, _planes(means, at), behind), _planes(spread, at)
-        # How far light and shade alone move the product's colours along the way to the ground's.
+        # Shift of the product's colours towards the ground's by light and shade alone.
         own = np.abs(_dot(mix.span, around)) / np.maximum(mix.square, 1)
         after += around[3] * mix.trust(2 * least, 16) * (1 - ramp(own, 0.06, 0.2)) * (mix.alpha - after)
     redrawn = matte.copy()
@@ -75,14 +79,15 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
 
 
 def _window(small: Float32) -> Box:
-    """The part around the product at the network's size: all that a mean can take in."""
+    """Returns the box around the product with every pixel that a mean can use, at the network's size."""
     left, top, width, height = cv2.boundingRect((small > 0).view(np.uint8))
     whole = Box.full(size_of(small))
     return Box(left - REACH_PX, top - REACH_PX, left + width + REACH_PX, top + height + REACH_PX).within(whole)
 
 
 def _behind(seen: Float32, clear: Bool, fitted: Float32) -> Float32:
-    """The ground's colours: of what is clear nearby, shadows included, else as fitted. float32 (h, w, 3)."""
+    """Returns the ground's colours, float32 (h, w, 3): of clear pixels nearby, shadows included, else the fitted
+    ones."""
     red, green, blue, known = cv2.split(nearby(seen, clear, (2, 8)))
     some = (known > FEW).view(np.uint8)
     return np.asarray(cv2.copyTo(cv2.merge([red, green, blue]), some, fitted.copy()), np.float32)
@@ -90,10 +95,12 @@ def _behind(seen: Float32, clear: Bool, fitted: Float32) -> Float32:
 
 @dataclass(frozen=True, eq=False)
 class _Mix:
-    """Pixels as mixtures of two colours each. alpha: the share of the first; beside: levels by which no share explains
-    them; span: from the second to the first; square: its squared length; known: whether there is a first at all.
+    """Pixels as mixtures of two colours.
 
-    Everything is in planes, a channel each: numpy takes five times as long with the channels side by side.
+    alpha: share of the first colour. beside: levels that no share explains. span: from the second colour to the first.
+    square: its squared length. known: whether there is a first colour at all.
+
+    All fields are planes, one per channel: numpy takes five times as long with interleaved channels.
     """
 
     alpha: Float32
@@ -104,7 +111,8 @@ class _Mix:
 
     @classmethod
     def of(cls, pixels: Float32, ahead: Float32, behind: Float32) -> _Mix:
-        """pixels: float32 (3, n). ahead: float32 (4, n), colours and how much is known of them. behind: (3, n)."""
+        """Unmixes pixels, float32 (3, n). ahead: float32 (4, n), colours and how much is known of them. behind: float32
+        (3, n)."""
         span, change = ahead[:3] - behind, pixels - behind
         square = _dot(span, span)
         alpha = np.clip(_dot(change, span) / np.maximum(square, 1), 0, 1)
@@ -116,23 +124,25 @@ class _Mix:
         return np.asarray(np.sqrt(self.square / 3), np.float32)
 
     def trust(self, contrast: float, beside: float) -> Float32:
-        """0..1: it grows from one contrast to three times that, and falls from `beside` to three times that."""
+        """Returns a weight in 0..1. It grows from `contrast` to three times that, and falls from `beside` to three
+        times that."""
         apart = ramp(self.contrast, contrast, 3 * contrast)
         return np.asarray(apart * (1 - ramp(self.beside, beside, 3 * beside)) * self.known, np.float32)
 
 
 def _dot(one: Float32, other: Float32) -> Float32:
-    """Of colours in planes, (3 or more, n) -> (n,)."""
+    """Returns the dot product of colours in planes, (3 or more, n) -> (n,)."""
     return np.asarray(one[0] * other[0] + one[1] * other[1] + one[2] * other[2], np.float32)
 
 
 def _planes(plane: Float32, at: Grid) -> Float32:
-    """The channels of a small plane at the grid's pixels, float32 (channels, n)."""
+    """Returns the channels of a small plane at the grid's pixels, float32 (channels, n)."""
     return np.ascontiguousarray(sample(plane, at).T)
 
 
 def _soft(levels: UInt8, radius: int) -> Index:
-    """Flat indices of what is soft, and of what lies within so many px of the outline. levels: the matte in 8 bits."""
+    """Returns flat indices of soft pixels, and of pixels within `radius` px of the outline. levels: the matte in 8
+    bits."""
     soft = cv2.inRange(levels, np.array([1.0]), np.array([254.0]))
     if radius:
         around = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
@@ -145,10 +155,10 @@ def _soft(levels: UInt8, radius: int) -> Index:
 
 
 def nearby(colours: Float32, chosen: Bool, radii: tuple[int, int]) -> Float32:
-    """Colours averaged over what is chosen within the first radius, or the second where nothing is; and how much is.
+    """Averages chosen colours within the first radius, or within the second if the first has none.
 
-    Parameters: colours, float32 (h, w, 3); chosen, bool (h, w). Returns: float32 (h, w, 4), the last from
-    0 to 1.
+    Parameters: colours, float32 (h, w, 3); chosen, bool (h, w). Returns: float32 (h, w, 4); the last channel is the
+    share of chosen pixels, 0..1.
     """
     weight = chosen.astype(np.float32)
     weighted = cv2.multiply(cv2.merge([*cv2.split(colours), weight]), cv2.merge([weight] * 4))
