@@ -1,4 +1,4 @@
-"""What lies behind a product other than one colour: the photo's own surroundings out of focus, or another picture."""
+"""Backdrops other than one colour: the photo's own surroundings out of focus, or another picture."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from packshot.core.picture import Float32, Picture, UInt8
 from packshot.core.resample import resample
 
 SIDE_PX = 256
-"""Longest side at which the blur runs: what is out of focus has no detail that would need more."""
+"""Longest side for the blur, px: an area out of focus has no finer detail."""
 
 APERTURE = 0.05
-"""Radius of the circle that a point becomes, as a share of the longest side."""
+"""Radius of the circle into which a point is blurred, as a share of the longest side."""
 
 REACH = 0.01
-"""Beside the product so much of the longest side is left out too: its edge, and light that it throws around."""
+"""Width around the product that is left out too, as a share of the longest side: its edge, and light that it
+reflects."""
 
 GAMMA = 2.2
-"""Light adds up linearly: blurred as sRGB values, a lamp would turn gray instead of becoming a disc."""
+"""Exponent for blurring in linear light. In sRGB values, a blurred lamp would turn gray instead of becoming a disc."""
 
 FREE = 0.99
-"""Share of surroundings from which a pixel counts: less would let a little of the product's colour in."""
+"""Share of surroundings from which a pixel counts. A lower bound would let in some of the product's colour."""
 
 LEAST = 0.001
-"""Share of the picture that must be surroundings for anything to be known about them."""
+"""Share of the picture that must be surroundings. A smaller share says nothing about them."""
 
 
 def blurred(picture: Picture, matte: Float32) -> UInt8:
-    """The photo's own surroundings as a lens with a large aperture shows what is far behind the product.
+    """Returns the photo's own surroundings, as a lens with a large aperture shows a distant background.
 
-    The product takes no part: where it is, and a little around it, the surroundings' colours flow in from its sides.
-    Only a product that leaves no surroundings is blurred itself.
+    The product is left out. Its place, and a little around it, is filled with the surroundings' colours from its sides.
+    If there are no surroundings, the product itself is blurred.
 
     Parameters: picture; matte, float32 (H, W) in 0..1. Returns: uint8 (H, W, 3).
     """
@@ -56,7 +57,7 @@ def blurred(picture: Picture, matte: Float32) -> UInt8:
 
 
 def cover(rgb: UInt8, size: Size) -> UInt8:
-    """A picture scaled to cover a frame, centred; what sticks out is cut. Returns uint8 (height, width, 3)."""
+    """Returns a picture scaled to cover a frame, centred, with the excess cut off. uint8 (height, width, 3)."""
     height, width = rgb.shape[:2]
     scale = min(width / size.width, height / size.height)
     part = Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
@@ -65,7 +66,7 @@ def cover(rgb: UInt8, size: Size) -> UInt8:
 
 
 def _disc(radius: float) -> Float32:
-    """An aperture: a disc with a soft rim of one pixel, its sum 1. float32 (n, n)."""
+    """Returns an aperture: a disc with a soft rim of one pixel and a sum of 1. float32 (n, n)."""
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
@@ -73,9 +74,9 @@ def _disc(radius: float) -> Float32:
 
 
 def _filled(light: Float32, weight: Float32) -> Float32:
-    """Light (h, w, 3) where its weight (h, w) is 1; elsewhere the nearest there is, ever coarser further away.
+    """Returns light (h, w, 3) where its weight (h, w) is 1; elsewhere the nearest light, coarser with distance.
 
-    Push and pull: averages of pairs, until nothing is missing; then each level fills what the finer one lacks.
+    Push and pull: averages pairs until nothing is missing, then fills the gaps of each level from the coarser one.
     """
     if min(weight.shape) <= 1 or weight.min() >= 1:
         total = max(float(weight.sum()), 1e-6)

@@ -1,4 +1,4 @@
-"""Foreground colours (decontamination): what a soft pixel looks like without the background that shines through it."""
+"""Foreground estimation (decontamination): colours of soft pixels without the background that shines through."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from packshot.core.resample import Grid, grid, resample, sample, size_of
 from packshot.core.unmix import FEW, nearby
 
 SIDE_PX = 256
-"""Longest side at which the blurs run: colours vary slowly on either side of an edge. With mattes as they come out of
-refine, 512 px is no nearer to the true colours and takes twice as long (decision 0004)."""
+"""Longest side for the blurs, px: colours vary slowly on either side of an edge. With refined mattes, 512 px is no
+closer to the true colours and takes twice as long (decision 0004)."""
 
 RADII = (11, 2)
-"""Of the two blurs, at that size: the first reaches across wide soft parts (the paper's 90 px at 2000), the second
-settles what is near."""
+"""Radii of the two blurs at that size. The first reaches across wide soft parts (the paper's 90 px at 2000), the second
+refines nearby colours."""
 
 SOLID = np.float32(0.995)
-"""A share from here on shows the product's own colour."""
+"""Share from which a pixel shows the product's own colour."""
 
 _TINY = np.float32(1e-5)
 
 
 def estimate_foreground(picture: Picture, matte: Float32, ground: GroundColours | None = None) -> Foreground:
-    """The colours F of I = aF + (1-a)B in the transition region; elsewhere the picture's own pixels are right.
+    """Returns the colours F of I = aF + (1-a)B in the transition region; elsewhere the picture's own pixels are right.
 
-    Blur fusion: F and B are guessed as averages of the picture around, weighted by how much each pixel belongs to
-    either, then moved together by the least that makes the equation hold. The guesses are made at a reduced size, the
-    equation is made to hold at full size, in the transition region alone. Weights are a² and (1-a)² where the paper has
-    a and 1-a: a nearly pure pixel says more about its colour, which takes a sixth off the error among strands.
+    Blur fusion: F and B start as averages of the surrounding picture, weighted by how much each pixel belongs to
+    either. Then both move by the least amount that makes the equation hold. The averages are made at a reduced size.
+    The equation is solved at full size, in the transition region only.
 
-    A pixel whose alpha rounds to 0 needs no colour and one that rounds to 255 keeps its own, so neither is in it.
-    Of a picture that came with transparency the background is only what the matte takes away from its own alpha.
+    Weights are a² and (1-a)²; the paper has a and 1-a. A nearly pure pixel says more about its colour, which reduces
+    the error among strands by a sixth.
 
-    On a plain ground, whose colour is known, what of it has spilled into fur is taken out (_without_spill).
+    The region excludes pixels whose alpha rounds to 0, which need no colour, or to 255, which keep theirs. In a picture
+    with transparency, background is only the difference between its own alpha and the matte.
 
-    Parameters: picture; matte, float32 (H, W) in 0..1; ground, where it is plain. Returns: Foreground, colours in
-    0..255, not rounded.
+    On a plain ground, whose colour is known, its spill is removed from fur (_without_spill).
+
+    Parameters: picture; matte, float32 (H, W) in 0..1; ground, if it is plain. Returns: Foreground, colours in 0..255,
+    not rounded.
     Source: Forte and Pitié 2021, ICIP, doi:10.1109/ICIP42928.2021.9506164.
     """
     transition = np.flatnonzero((matte > 0.5 / 255) & (matte < 254.5 / 255))
@@ -60,15 +62,14 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: GroundColours 
 
 
 def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, ground: GroundColours) -> Float32:
-    """Colours of the transition region without the share of the ground's that they have more of than what is solid
-    nearby.
+    """Removes the ground's colour from the transition region, as far as solid pixels nearby contain less of it.
 
-    Only where the edge is wide, as in fur: there blur fusion guesses the product's colour from pixels that all have
-    some ground in them. On the fur of a bear, the ground left falls from .037 to .003 on blue, from .12 to .05 on
-    white; on crisp edges it would take away the product's own light rims (decision 0039).
+    Works only on wide edges, as in fur. There blur fusion guesses the product's colour from pixels that all contain
+    some ground. On a bear's fur, the remaining ground falls from .037 to .003 on blue, and from .12 to .05 on white. On
+    crisp edges it would remove the product's own light rims (decision 0039).
 
     Parameters: colours, float32 (n, 3), of the transition region; seen, float32 (h, w, 3) in 0..255, the reduced
-    picture; share, float32 (h, w), of the foreground in it; at, where that region lies in it. Returns: float32 (n, 3).
+    picture; share, float32 (h, w), of the foreground in it; at, the region's grid in it. Returns: float32 (n, 3).
     """
     wide = ramp(np.asarray(cv2.boxFilter(4 * share * (1 - share), -1, (5, 5)), np.float32), 0.15, 0.3)
     if not wide.any():
@@ -86,7 +87,7 @@ def _without_spill(colours: Float32, seen: Float32, share: Float32, at: Grid, gr
 
 
 def _share(picture: Picture, matte: Float32) -> Float32:
-    """How much of what is seen at a pixel is foreground: the matte, out of the picture's own alpha."""
+    """Returns the foreground's share of each visible pixel: the matte divided by the picture's own alpha."""
     if picture.alpha is None:
         return matte
     share = to_unit(picture.alpha)
@@ -96,7 +97,7 @@ def _share(picture: Picture, matte: Float32) -> Float32:
 
 
 def _blurred_colours(pixels: Float32, share: Float32) -> tuple[Float32, Float32]:
-    """F and B all over a reduced picture: two float32 (h, w, 3) in 0..255."""
+    """Returns F and B of a whole reduced picture: two float32 (h, w, 3) in 0..255."""
     front = back = pixels
     for radius in RADII:
         average_front, back = _weighted_blur(front, share, radius), _weighted_blur(back, 1 - share, radius)
@@ -105,13 +106,13 @@ def _blurred_colours(pixels: Float32, share: Float32) -> tuple[Float32, Float32]
 
 
 def _weighted_blur(colours: Float32, weight: Float32, radius: int) -> Float32:
-    """Box average of colours (h, w, 3), each counting with its squared weight (h, w)."""
+    """Returns the box average of colours (h, w, 3), each weighted by its squared weight (h, w)."""
     side, weight = (2 * radius + 1, 2 * radius + 1), weight * weight + _TINY
     total = cv2.boxFilter(weight, -1, side)
     return np.asarray(cv2.boxFilter(colours * weight[..., None], -1, side) / total[..., None], np.float32)
 
 
 def _fuse(pixels: Float32, share: Float32, front: Float32, back: Float32) -> Float32:
-    """F = F' + a (I - aF' - (1-a)B): the guess, corrected by what it leaves unexplained, within 0..255."""
+    """Corrects a guess by its residual: F = F' + a (I - aF' - (1-a)B), within 0..255."""
     share = share[..., None]
     return np.clip(front + share * (pixels - back - share * (front - back)), np.float32(0), np.float32(255))

@@ -19,7 +19,7 @@ class Size(NamedTuple):
         return max(self)
 
     def reduced(self, side_px: int) -> Size:
-        """It with its longest side brought down to side_px, if it is longer; at least 1 px on each side."""
+        """Returns the size with its longest side reduced to side_px if it is longer; at least 1 px on each side."""
         shrink = min(1.0, side_px / self.longest)
         return Size(max(1, round(self.width * shrink)), max(1, round(self.height * shrink)))
 
@@ -28,7 +28,7 @@ class Size(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A rectangle in px: left and top belong to it, right and bottom do not."""
+    """A rectangle in px. It includes left and top, but not right and bottom."""
 
     left: int
     top: int
@@ -41,7 +41,7 @@ class Box(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Index an array of shape (height, width, ...) with it: `array[box.slices]` is the crop."""
+        """Index of the crop in an array of shape (height, width, ...): `array[box.slices]`."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
@@ -53,7 +53,7 @@ class Box(NamedTuple):
         return cls(0, 0, size.width, size.height)
 
     def within(self, other: Box) -> Box:
-        """The part of it that lies in another box; empty where they do not meet."""
+        """Returns the part of this box inside another; empty if they do not meet."""
         return Box(
             max(self.left, other.left),
             max(self.top, other.top),
@@ -62,7 +62,7 @@ class Box(NamedTuple):
         )
 
     def around(self, other: Box) -> Box:
-        """The smallest box that holds both."""
+        """Returns the smallest box that holds both."""
         return Box(
             min(self.left, other.left),
             min(self.top, other.top),
@@ -71,7 +71,7 @@ class Box(NamedTuple):
         )
 
     def strips(self, rows: int) -> Iterator[Box]:
-        """It from top to bottom in boxes of so many rows."""
+        """Yields this box from top to bottom, in boxes of `rows` rows."""
         for top in range(self.top, self.bottom, rows):
             yield Box(self.left, top, self.right, min(top + rows, self.bottom))
 
@@ -80,7 +80,7 @@ class Box(NamedTuple):
 
 
 def reached_edges(box: Box, size: Size) -> tuple[str, ...]:
-    """The edges of a picture of this size that a box reaches."""
+    """Returns the edges of a picture of this size that a box reaches."""
     reached = {
         "left": box.left <= 0,
         "upper": box.top <= 0,
@@ -91,11 +91,11 @@ def reached_edges(box: Box, size: Size) -> tuple[str, ...]:
 
 
 def network_size(size: Size, *, side_px: int, multiple: int, fit: Fit) -> Size:
-    """The size at which a network sees a picture.
+    """Returns the size of a picture as network input.
 
-    "stretch" gives a square of side_px. "longest" brings the longest side to side_px and keeps the aspect up to the
-    rounding to whole multiples, so that there is no padding to learn or to remove; very long pictures are widened to
-    a quarter of side_px, below which a network has nothing left to look at.
+    "stretch" gives a square of side_px. "longest" scales the longest side to side_px and keeps the aspect, apart from
+    rounding to whole multiples. So there is no padding to learn or to remove. Very long pictures are widened to a
+    quarter of side_px, since a network recognises nothing below that.
     """
     if fit == "stretch":
         return Size(side_px, side_px)

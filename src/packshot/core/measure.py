@@ -1,4 +1,4 @@
-"""Measuring a finished picture: what lies behind its product, and, where a plain background shows it, its product."""
+"""Measuring a finished picture: its background and, on a plain background, its product."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from packshot.core.rules import Ground
 from packshot.core.values import RGB
 
 NEAR_PX = 16
-"""How far from the product its own edge may colour the background: the blocks of a JPEG with halved colour."""
+"""Distance within which the product's edge may colour the background: blocks of a JPEG with halved colour."""
 
 UNIFORM = 0.7
-"""Share of the border that must have one colour for the background to count as plain: a product may cut one side."""
+"""Share of the border that must have one colour for a plain background. A product may cut one side."""
 
 PLAIN_OFF = 8
-"""Of 255: by how much pixels of one plain background differ from its middle colour."""
+"""Largest difference of a plain background's pixels from its median colour, of 255."""
 
 RINGING = np.float32(0.2)
-"""A JPEG's edges ring by up to a fifth of their own contrast. Without this a red disc on white, in a JPEG of quality 50
-to 85, seems 7 to 9 px wider on a side; with it, 0 or 1."""
+"""A JPEG's edges ring by up to this share of their contrast. Without this bound, a red disc on white seems 7 to 9 px
+wider on a side in a JPEG of quality 50 to 85. With it, the error is 0 or 1 px."""
 
 DIRT = 0.5
-"""Dirt on a background is half as large as the largest speck that the pipeline drops (core.matte.drop_faint): an
-island's area is only about what its matte weighed, and a part that the pipeline has kept must never be taken for
-dirt."""
+"""Dirt is at most half as large as the largest speck that the pipeline drops (core.matte.drop_faint). An island's area
+only approximates the weight of its matte, and a part that the pipeline kept must never count as dirt."""
 
 _NEAR = np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)
 
 
 def measure_ground(rgb: UInt8, alpha: UInt8 | None, product: UInt8, colour: RGB, at_most_off: int = 0) -> Ground:
-    """How far the background is from a colour, over all pixels that are not product nor within NEAR_PX of it.
+    """Measures how far the background is from a colour, over all pixels farther than NEAR_PX from the product.
 
-    Parameters: rgb, uint8 (H, W, 3), as decoded from the file; alpha, uint8 (H, W) or None; product, uint8 (H, W), not
-    0 where the product is; colour, sRGB; at_most_off, of 255, up to which a pixel counts as of this colour.
+    Parameters: rgb, uint8 (H, W, 3), as decoded from the file; alpha, uint8 (H, W) or None; product, uint8 (H, W),
+    nonzero on the product; colour, sRGB; at_most_off, of 255, the difference up to which a pixel counts as this colour.
     """
     ground = cv2.dilate(product, _NEAR) == 0
     if not ground.any():
@@ -49,10 +48,10 @@ def measure_ground(rgb: UInt8, alpha: UInt8 | None, product: UInt8, colour: RGB,
 
 
 def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
-    """The product of a finished picture: what is opaque, or what differs from a border of one colour.
+    """Returns the product of a finished picture: opaque pixels, or pixels that differ from a border of one colour.
 
-    Returns: uint8 (H, W), 1 where the product is; None where the border has no single colour, so that only a network
-    can tell. A soft shadow counts as product, for nothing in the pixels tells it apart; dust and small print do not.
+    Returns: uint8 (H, W), 1 on the product; None if the border has no single colour, so that only a network can tell. A
+    soft shadow counts as product, since pixels alone cannot tell it apart. Dust and small print do not count.
     """
     if alpha is not None and float((border_of(alpha) == 0).mean()) >= UNIFORM:
         return (alpha > 0).astype(np.uint8)
@@ -70,7 +69,7 @@ def find_on_plain(rgb: UInt8, alpha: UInt8 | None) -> UInt8 | None:
 
 
 def _without_dirt(product: UInt8) -> UInt8:
-    """Without islands too small for a part of a product; what lies within NEAR_PX of an island belongs to it."""
+    """Removes islands too small for a part of a product. Pixels within NEAR_PX of an island belong to it."""
     count, island, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(product, _NEAR), connectivity=8)
     areas = np.bincount(island.reshape(-1), product.reshape(-1), count)
     largest = int(areas.argmax())
@@ -80,16 +79,16 @@ def _without_dirt(product: UInt8) -> UInt8:
 
 
 def box_of(product: UInt8) -> Box | None:
-    """The box around what is not 0 in uint8 (H, W), or None where nothing is."""
+    """Returns the box around nonzero values of uint8 (H, W), or None if all are 0."""
     return bounding_box(product.astype(np.float32))
 
 
 def _difference(rgb: UInt8, colour: RGB) -> UInt8:
-    """uint8 (H, W): the largest difference of any channel from a colour."""
+    """Returns the largest difference of any channel from a colour, uint8 (H, W)."""
     red, green, blue = cv2.split(cv2.absdiff(rgb, np.array([*colour, 0], np.float64)))
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
 def border_of(values: UInt8) -> UInt8:
-    """The outermost pixels of (H, W[, C]): (n[, C])."""
+    """Returns the outermost pixels of (H, W[, C]) as (n[, C])."""
     return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])

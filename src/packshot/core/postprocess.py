@@ -1,7 +1,8 @@
-"""Postprocessing of a coarse matte: islands of no account, unsure insides, and haze far from any edge are decided.
+"""Postprocessing of a coarse matte: decides small islands, unsure insides, and haze far from any edge.
 
-Each rule looks at what lies around a pixel, never at the picture's own minimum and maximum: a network that found
-nothing must not be stretched into having found something. All run at the network's size, a few milliseconds in all.
+Each rule uses the surroundings of a pixel, never the picture's own minimum and maximum. Otherwise the output of a
+network that found nothing would be stretched into a product. All rules run at the network's size, in a few
+milliseconds.
 """
 
 from __future__ import annotations
@@ -13,35 +14,35 @@ from packshot.core.matte import DECIDED
 from packshot.core.picture import Float32, logistic
 
 SURE = np.float32(0.9)
-"""From here on a pixel is inside. Lower, and the sides of what it encloses begin to leak."""
+"""Value from which a pixel is inside. With a lower value, the sides of enclosed areas begin to leak."""
 
 LEAST_SPECK_SHARE = 0.005
-"""Of the largest island's mass: below it a sure island is of no account."""
+"""Share of the largest island's mass. Islands below it are dropped, even sure ones."""
 
 HAZE_SHARE = 0.02
-"""Half the window in which haze is measured, as a share of the longer side: 6 px at 320. A soft edge is 2 to 4 px wide
-there, so it is a small part of its window; haze fills it."""
+"""Half of the window in which haze is measured, as a share of the longer side: 6 px at 320. A soft edge is 2 to 4 px
+wide there and covers a small part of its window; haze fills it."""
 
 HAZE_GAIN = np.float32(2)
-"""How much steeper the logistic curve becomes where all around is undecided (decision 0019)."""
+"""Increase of the logistic curve's slope where all surroundings are undecided (decision 0019)."""
 
 LEAST_HOLE_SHARE = 5e-4
-"""Of the picture: an enclosed gap that is smaller and nowhere surely background is a doubt, not a hole."""
+"""Share of the picture. A smaller enclosed gap that is nowhere surely background is a doubt, not a hole."""
 
 
 def postprocess(coarse: Float32) -> Float32:
-    """A coarse matte, float32 (h, w) in 0..1, with what can be decided decided. Returns the same shape and range."""
+    """Returns a coarse matte, float32 (h, w) in 0..1, with doubtful areas decided. Same shape and range."""
     return fill_insides(suppress_haze(drop_specks(coarse)))
 
 
 def drop_specks(coarse: Float32) -> Float32:
-    """A coarse matte without its islands of no account; several real objects all stay.
+    """Removes the small islands of a coarse matte; several real objects all stay.
 
-    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is at least
-    LEAST_SPECK_SHARE of the largest one's: beside an object that fills a fifth of 512x512 that is 16x16 px. At the
-    network's size this takes 2 ms, at 1999 px it would take 23.
+    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is large enough: at least
+    LEAST_SPECK_SHARE of the largest one's. Next to an object that fills a fifth of 512x512, that is 16x16 px. This
+    takes 2 ms at the network's size; at 1999 px it would take 23.
 
-    Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for what was dropped.
+    Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for dropped pixels.
     """
     count, island = cv2.connectedComponents((coarse > DECIDED).view(np.uint8), connectivity=8)
     mass = np.bincount(island.reshape(-1), coarse.reshape(-1), count)
@@ -54,10 +55,10 @@ def drop_specks(coarse: Float32) -> Float32:
 
 
 def suppress_haze(coarse: Float32) -> Float32:
-    """Values far from any edge move towards 0 or 1, on the side of 1/2 on which they are.
+    """Moves values far from any edge towards 0 or 1, away from 1/2.
 
-    An edge is undecided along a line, haze over an area: the share of undecidedness 4a(1-a) around a pixel says which,
-    and the logit is multiplied by 1 + HAZE_GAIN times that share. 0, 1/2 and 1 stay; a soft edge moves by .05 or so.
+    An edge is undecided along a line, haze over an area. The share of undecidedness 4a(1-a) around a pixel tells them
+    apart. The logit is multiplied by 1 + HAZE_GAIN times that share. 0, 1/2 and 1 stay; a soft edge moves by about .05.
 
     Parameters: coarse, float32 (h, w) in 0..1. Returns: the same.
     """
@@ -69,11 +70,11 @@ def suppress_haze(coarse: Float32) -> Float32:
 
 
 def fill_insides(coarse: Float32) -> Float32:
-    """Unsure regions that sure foreground encloses on all sides become solid; real holes stay open.
+    """Fills unsure regions that sure foreground encloses on all sides; real holes stay open.
 
-    Such a region is solid if it is foreground in the mean, or if it is tiny and nowhere decided to be background.
+    A region is filled if its mean is foreground, or if it is tiny and nowhere decided to be background.
 
-    Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 1 for what was filled.
+    Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 1 for filled pixels.
     """
     height, width = coarse.shape
     count, region, stats, _ = cv2.connectedComponentsWithStats((coarse < SURE).view(np.uint8), connectivity=4)

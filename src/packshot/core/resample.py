@@ -1,7 +1,7 @@
-"""Resampling in both directions: a picture down to what a network sees, small planes back up where they are needed.
+"""Resampling in both directions: pictures down to the network's size, small planes back up where needed.
 
-A pixel is a square: its centre lies at +0.5, at every size, so that a picture, its coarse matte and all that is solved
-between them stay aligned to a fraction of a pixel.
+A pixel is a square whose centre is at +0.5, at every size. So a picture, its coarse matte and everything solved between
+them stay aligned to a fraction of a pixel.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from packshot.core.picture import Float32, Index
 Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 _ROW = 1024
-"""cv2.remap refuses rows or columns past SIDE_LIMIT, so a list of points travels as rows of this length."""
+"""Row length of a list of points: cv2.remap rejects rows or columns longer than SIDE_LIMIT."""
 
 SIDE_LIMIT = 32_000
-"""cv2.remap and cv2.warpAffine count columns and rows in 16 bits: longer sides are an error."""
+"""Longest side for cv2.remap and cv2.warpAffine, which count columns and rows in 16 bits."""
 
 
 def size_of(array: npt.NDArray[Any]) -> Size:
-    """Size of an array of shape (height, width, ...)."""
+    """Returns the size of an array of shape (height, width, ...)."""
     return Size(array.shape[1], array.shape[0])
 
 
 def resample(image: Array, size: Size) -> Array:
-    """Resize with anti-aliasing, at a fraction of what one area filter costs (1999 px to 512: 2 ms against 16).
+    """Resizes with anti-aliasing, at a fraction of the cost of one area filter (1999 px to 512: 2 ms against 16).
 
-    Each axis is averaged in pairs while it is at least twice too long; one bilinear step, whose 2 px support covers
-    the ratio that is left, then lands exactly on the grid. An odd last row or column has no partner: the affine map
-    starts from the true size, so leaving it out shifts nothing.
+    Averages each axis in pairs while it is at least twice too long. Then one bilinear step, whose 2 px support covers
+    the remaining ratio, lands exactly on the grid. An odd last row or column has no partner and is left out. This
+    shifts nothing, since the affine map starts from the true size.
 
     Parameters: image, uint8 or float32 (H, W[, C]); size, the target. Returns: the same dtype, (height, width[, C]).
     """
@@ -49,7 +49,7 @@ def resample(image: Array, size: Size) -> Array:
     if size_of(image) == size and scale_x == scale_y == 1:
         return image
     if max(*size, *size_of(image)) > SIDE_LIMIT:
-        # The scale of the true size is off by an odd last row at most: one pixel over all of such a length.
+        # An odd last row changes the scale by at most one pixel over the whole length.
         return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
     grid = np.array([[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -57,10 +57,10 @@ def resample(image: Array, size: Size) -> Array:
 
 
 def rescale(image: Array, size: Size) -> Array:
-    """Resize for people to look at: each pixel the exact average of what it covers, or cubic where it is enlarged.
+    """Resizes for viewing: an exact average of the covered pixels, or cubic interpolation if the picture grows.
 
-    Four times the cost of `resample`, whose last bilinear step is a little soft. Cubic overshoots beside edges: who
-    needs a range clips to it.
+    Costs four times as much as `resample`, whose last bilinear step is a little soft. Cubic interpolation overshoots
+    next to edges; callers that need a range must clip.
 
     Parameters: image, uint8 or float32 (H, W[, C]); size, the target. Returns: the same dtype, (height, width[, C]).
     """
@@ -71,7 +71,7 @@ def rescale(image: Array, size: Size) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where some pixels of a picture lie on a smaller plane; made once, used for every plane of that size.
+    """Positions of some pixels of a picture on a smaller plane. Made once, used for every plane of that size.
 
     rounded, fractions: OpenCV's fixed-point maps. Making them is half of a lookup's cost.
     """
@@ -82,8 +82,10 @@ class Grid:
 
 
 def grid(at: Index, size: Size, small: Size, origin: tuple[int, int] = (0, 0)) -> Grid:
-    """The grid of the pixels at flat indices `at` of a picture, on planes of the size `small`, or on windows of such
-    planes that begin at `origin`, x and y."""
+    """Returns the grid of the pixels at flat indices `at` of a picture, on planes of the size `small`.
+
+    origin: x and y at which windows of such planes begin.
+    """
     y, x = np.divmod(at, size.width)
     columns, rows = _places(x, small.width / size.width, origin[0]), _places(y, small.height / size.height, origin[1])
     rounded, fractions = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
@@ -91,7 +93,7 @@ def grid(at: Index, size: Size, small: Size, origin: tuple[int, int] = (0, 0)) -
 
 
 def _places(positions: Index, ratio: float, origin: int) -> Float32:
-    """Pixel centres on the plane, in rows of _ROW. Writing through `.flat` would take 12 times as long."""
+    """Returns pixel centres on the plane, in rows of _ROW. Writing through `.flat` would take 12 times as long."""
     places = np.zeros(-(-positions.size // _ROW) * _ROW, np.float32)
     np.multiply(positions, np.float32(ratio), out=places[: positions.size])
     places += np.float32(ratio / 2 - 0.5 - origin)
@@ -99,9 +101,9 @@ def _places(positions: Index, ratio: float, origin: int) -> Float32:
 
 
 def sample(plane: Float32, grid: Grid) -> Float32:
-    """Bilinear upsampling of a small plane to a picture's size, evaluated only at the grid's pixels.
+    """Upsamples a small plane to a picture's size, bilinearly and only at the grid's pixels.
 
-    Parameters: plane, float32 (h, w, C), C at most 4, of the size that the grid was made for. Returns: float32 (n, C).
+    Parameters: plane, float32 (h, w, C), C at most 4, of the grid's plane size. Returns: float32 (n, C).
     """
     values = np.empty((*grid.rounded.shape[:2], plane.shape[2]), np.float32)
     for top in range(0, len(values), SIDE_LIMIT):
@@ -112,10 +114,10 @@ def sample(plane: Float32, grid: Grid) -> Float32:
 
 
 def warp(plane: Float32, to_plane: npt.NDArray[np.float64], size: Size) -> Float32:
-    """A plane under an affine map, bilinear, 0 beyond it; in pieces, so that sides of any length do.
+    """Applies an affine map to a plane, bilinearly, with 0 outside. Works in pieces, so sides may have any length.
 
-    Parameters: plane, float32 (h, w), of sides up to SIDE_LIMIT; to_plane, float64 (2, 3), from pixels of the output
-    to those of the plane; size, of the output. Returns: float32 (height, width).
+    Parameters: plane, float32 (h, w), of sides up to SIDE_LIMIT; to_plane, float64 (2, 3), from pixels of the output to
+    those of the plane; size, of the output. Returns: float32 (height, width).
     """
     whole = np.empty((size.height, size.width), np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

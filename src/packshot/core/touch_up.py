@@ -1,7 +1,7 @@
-"""Corrections painted by hand: what is product, what is background, and where the matte stays as found.
+"""Corrections painted by hand: areas that are product, are background, or stay unchanged.
 
-Strokes count twice. Laid into the coarse matte they say roughly what belongs to the product, and the rim of a stroke
-moves to the picture's own edges with everything else; laid onto the finished matte they are the last word.
+Strokes count twice. In the coarse matte they mark roughly what belongs to the product, and refinement moves their rims
+to the picture's own edges. On the finished matte they override everything else.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from packshot.core.picture import Bool, Float32, UInt8, to_unit
 from packshot.core.resample import resample, size_of
 
 AS_FOUND = 128
-"""The gray level that corrects nothing."""
+"""Gray level that corrects nothing."""
 
 SLACK = 2
-"""Gray levels around AS_FOUND that still correct nothing: what a JPEG makes of a flat gray, or a converter of 50 %."""
+"""Gray levels around AS_FOUND that still correct nothing: JPEG noise on a flat gray, or a converter's 50 %."""
 
 RIM = 0.0105
-"""How far around a stroke refinement may move its edge, as a share of the longest side: 4 coarse px at 384, 20 px of a
-photo of 2000. Six examples, half of each repainted .6 % inside its edge: MAE .030 without, .0104 with 4 px, .0085 with
-6; repainted exactly: .0049, .0052 and .0088. Removing instead of keeping: the same."""
+"""Distance around a stroke within which refinement may move its edge, as a share of the longest side: 4 coarse px at
+384, 20 px of a photo of 2000. Six examples, half of each repainted .6 % inside its edge: MAE .030 without, .0104 with 4
+px, .0085 with 6 px. Repainted exactly: .0049, .0052 and .0088. Removing gives the same figures as keeping."""
 
 CHANGED = 0.3
-"""Of a coarse value, from which a stroke has corrected something rather than confirmed it."""
+"""Change of a coarse value from which a stroke corrects and no longer only confirms."""
 
 
 def read_touch_up(painted: UInt8, size: Size, alpha: UInt8 | None = None) -> Float32:
-    """The hints of a painted picture, at the size of the photo that it lies over.
+    """Returns the hints of a painted picture, at the size of the photo under it.
 
     Gray levels become a signed strength, linear on either side of AS_FOUND, so that a stroke's soft rim is a weak hint.
-    Where nothing was painted on a transparent layer nothing is corrected, whatever colour hides there.
+    Unpainted parts of a transparent layer correct nothing, whichever colour they hide.
 
-    Parameters: painted, uint8 (h, w) or (h, w, 3), of any size; 255 = product, 0 = background, 128 = as found;
-    alpha, uint8 (h, w), its own transparency, if any.
+    Parameters: painted, uint8 (h, w) or (h, w, 3), of any size; 255 = product, 0 = background, 128 = as found; alpha,
+    uint8 (h, w), its own transparency, if any.
     Returns: hints, float32 (height, width) in -1..1: 1 = product, -1 = background, 0 = as found.
     """
     gray = painted if painted.ndim == 2 else cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)
@@ -44,10 +44,10 @@ def read_touch_up(painted: UInt8, size: Size, alpha: UInt8 | None = None) -> Flo
 
 
 def apply_to_coarse(coarse: Float32, hints: Float32) -> Float32:
-    """The coarse matte with the hints of the whole picture in it, before it is refined.
+    """Returns the coarse matte with the whole picture's hints applied, before refinement.
 
-    Around what a stroke changes, the coarse matte fades over RIM: nobody paints exactly to an edge, and what is
-    undecided there is what refinement moves to the picture's own edge. Strokes over what was right change nothing.
+    Around a changed area the coarse matte fades over RIM. Nobody paints exactly to an edge, and refinement moves
+    undecided values to the picture's own edge. Strokes over correct areas change nothing.
 
     Parameters: coarse, float32 (h, w) in 0..1; hints, float32 (H, W) in -1..1. Returns: float32 (h, w) in 0..1.
     """
@@ -59,18 +59,18 @@ def apply_to_coarse(coarse: Float32, hints: Float32) -> Float32:
 
 
 def clamp(matte: Float32, hints: Float32) -> Float32:
-    """The matte, at least as high as a hint's strength for the product and as low as one against it demands.
+    """Returns the matte, raised to a hint's strength for the product and lowered by its strength against it.
 
     Parameters: matte, float32 (H, W) in 0..1; hints, float32 (H, W) in -1..1. Returns: float32 (H, W) in 0..1.
     """
-    # A hint for the product is positive, so 1 + hint limits nothing, and the other way round.
+    # A positive hint makes 1 + hint exceed 1, which limits nothing; a negative hint raises nothing.
     held: Float32 = np.maximum(matte, hints)
     np.minimum(held, 1 + hints, out=held)
     return held
 
 
 def _rim(changed: Bool) -> Float32:
-    """1 on what is changed, and from there down to 0. float32 (h, w)."""
+    """Returns 1 on changed pixels, falling to 0 around them. float32 (h, w)."""
     if not changed.any():
         return np.zeros(changed.shape, np.float32)
     away = cv2.distanceTransform((~changed).view(np.uint8), cv2.DIST_L2, 5)
@@ -78,7 +78,7 @@ def _rim(changed: Bool) -> Float32:
 
 
 def _strengths() -> Float32:
-    """The strength of each of the 256 gray levels, float32 (256,)."""
+    """Returns the strength of each of the 256 gray levels, float32 (256,)."""
     levels = np.arange(256, dtype=np.float32) - AS_FOUND
     away = np.maximum(np.abs(levels) - SLACK, 0) / (255 - AS_FOUND - SLACK)
     return np.asarray(np.sign(levels) * np.minimum(away, 1), np.float32)

@@ -1,4 +1,4 @@
-"""A file's own alpha: whether it already cuts a product out, and what a network is shown where it is clear."""
+"""A file's own alpha: whether it already cuts out a product, and colours for its clear pixels as network input."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from packshot.core.picture import Float32, Picture, UInt8, to_unit
 from packshot.core.resample import resample
 
 CLEAR = 12
-"""Of 255: an alpha up to which nothing is seen, a lossy encoder's noise around a cutout included."""
+"""Of 255. Alpha up to this is invisible, including a lossy encoder's noise around a cutout."""
 
 LEAST_CLEAR = 0.01
-"""Share of the picture that must be clear before its alpha separates anything: rounded corners are less."""
+"""Share of the picture that must be clear for its alpha to separate anything. Rounded corners are less."""
 
 CONVEX = 0.97
 """Share of its convex hull that a frame fills: a rectangle, a disc, rounded corners. Few products are so plain."""
 
 FRAMED = 0.5
-"""Share of the picture's border that is visible from which on a photo is cut, not a product cut out."""
+"""Visible share of the picture's border above which it is a cropped photo, not a cut-out product."""
 
 FLAT = 12
-"""Of 255: what is visible has one colour, and so shows no scene, where its channels spread less."""
+"""Of 255. Visible pixels whose channels spread less have one colour, and so show no scene."""
 
 SIDE_PX = 256
-"""Longest side at which shapes are judged and colours are carried on: both are coarse."""
+"""Longest side for judging shapes and for extending colours, px: both are coarse."""
 
 
 def own_matte(picture: Picture) -> Float32 | None:
-    """The picture's own alpha, float32 (H, W) in 0..1, where it separates something from nothing; else None.
+    """Returns the picture's own alpha, float32 (H, W) in 0..1, if it separates a product from a background; else None.
 
-    A photo whose alpha is 1 all over, or faint all over, or that only has rounded corners, separates nothing.
+    A photo with an alpha of 1 or a faint alpha all over, or only with rounded corners, separates nothing.
     """
     if picture.alpha is None:
         return None
@@ -40,10 +40,10 @@ def own_matte(picture: Picture) -> Float32 | None:
 
 
 def may_show_scene(picture: Picture) -> bool:
-    """Whether what a transparent picture shows may be a photo in a frame rather than a product that is cut out.
+    """Whether a transparent picture may show a photo in a frame rather than a cut-out product.
 
-    It may where the visible part has more than one colour, and either takes up most of the border or is one convex
-    piece that reaches two opposite sides: a disc, a strip, a photo with rounded corners.
+    True if the visible part has more than one colour and a frame's shape. It either covers most of the border, or is
+    one convex piece that reaches two opposite sides: a disc, a strip, a photo with rounded corners.
     """
     rgb, seen = _small(picture)
     visible = rgb[seen > 0]
@@ -53,11 +53,11 @@ def may_show_scene(picture: Picture) -> bool:
 
 
 def opaque(picture: Picture) -> Picture:
-    """A transparent picture as a network is shown it: its colours, and where it is clear the nearest ones carried on.
+    """Returns a transparent picture as network input: its colours, and in clear pixels the nearest visible ones.
 
-    No ground of one colour does as well: on white a white product is lost, and on any other one a photo in a frame
-    looks like an object of that shape. Mattes of 14 photos cut to a disc agree with those of the whole photos at an IoU
-    of .87 this way, at .57 on the ground that contrasts most (decision 0039).
+    No single colour works as well. On white a white product is lost. On any other colour a photo in a frame looks like
+    an object of that shape. For 14 photos cut to a disc, mattes agree with those of the whole photos at an IoU of .87
+    this way, but of .57 on the ground that contrasts most (decision 0039).
     """
     if picture.alpha is None:
         return picture
@@ -73,8 +73,8 @@ def opaque(picture: Picture) -> Picture:
 
 
 def _small(picture: Picture) -> tuple[UInt8, UInt8]:
-    """A reduced picture, uint8 (h, w, 3), and where nothing clear is near a pixel of it: uint8 (h, w), 1 or 0."""
-    assert picture.alpha is not None  # noqa: S101 - both callers have looked
+    """Returns a reduced picture, uint8 (h, w, 3), and uint8 (h, w), 1 where no clear pixel is near, else 0."""
+    assert picture.alpha is not None  # noqa: S101 - both callers check this
     size = picture.size.reduced(SIDE_PX)
     visible = (picture.alpha > CLEAR).view(np.uint8) * np.uint8(255)
     seen = (resample(visible, size) >= 254).astype(np.uint8)  # colours of a mixed pixel are not the picture's
@@ -82,12 +82,12 @@ def _small(picture: Picture) -> tuple[UInt8, UInt8]:
 
 
 def _crosses(seen: UInt8) -> bool:
-    """Whether it reaches two opposite sides, up to the pixel or two that reducing an alpha takes off."""
+    """Whether the mask reaches two opposite sides. Reducing an alpha may take a pixel or two off."""
     return bool((seen[:3].any() and seen[-3:].any()) or (seen[:, :3].any() and seen[:, -3:].any()))
 
 
 def _is_convex(seen: UInt8) -> bool:
-    """Whether all that is seen is one piece that fills its convex hull."""
+    """Whether the mask is one piece that fills its convex hull."""
     contours, _ = cv2.findContours(seen, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = np.zeros_like(seen)
     cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(contours)), 1)
