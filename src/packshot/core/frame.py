@@ -17,7 +17,8 @@ _SAME = 1e-6
 class Frame:
     """A photo's place in an output: a point x of the photo is at left + scale * x.
 
-    size: of the output, px. scale: output px per photo px; exactly 1 if pixels are copied unchanged.
+    size: of the output, px.
+    scale: output px per photo px; exactly 1 if pixels are copied unchanged.
     left, top: of the photo's corner in the output; whole px at scale 1; negative if the frame cuts the photo.
     notes: what could not be done as requested.
     """

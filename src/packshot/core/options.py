@@ -38,8 +38,11 @@ _LOSSY = [row for row in WRITTEN.values() if row.quality is not None]
 class Option:
     """Metadata of one field of Options.
 
-    about: description, one or two sentences. accepts: the accepted values, in words. examples: values to copy.
-    choices: all accepted values, if the set is finite. kind: type of the input; "file" means bytes.
+    about: description, one or two sentences.
+    accepts: the accepted values, in words.
+    examples: values to copy.
+    choices: all accepted values, if the set is finite.
+    kind: type of the input; "file" means bytes.
     parse: validates a value and returns what Recipe holds; raises ValueError.
     several: whether the text may hold several comma-separated values.
     write: converts a Python value, such as a number of px, to the text; raises ValueError or TypeError. None if the

@@ -65,7 +65,8 @@ NEVER_GROUND = 16
 class GroundColours:
     """The colours of the ground behind a product.
 
-    reduced: float32 (h, w, 3) in 0..255; its sides are 1/STEP of the network's picture. size: of the network's picture.
+    reduced: float32 (h, w, 3) in 0..255; its sides are 1/STEP of the network's picture.
+    size: of the network's picture.
     """
 
     reduced: Float32
@@ -84,10 +85,12 @@ class GroundColours:
 class PlainGround:
     """The ground behind a product, and the distance of the network's picture from it.
 
-    smooth: the ground's colours in 0.1 MB; the other fields take 3 MB. colours: the same, float32 (h, w, 3) in 0..255,
-    at the network's size. off: float32 (h, w), the largest difference of any channel there. alike: uint8 (h, w), 1
-    where `off` is within the ground's noise or the JPEG noise of a nearby edge. equal: largest difference of a colour
-    that equals the ground. differs: smallest difference of a colour that does not.
+    smooth: the ground's colours in 0.1 MB; the other fields take 3 MB.
+    colours: the same, float32 (h, w, 3) in 0..255, at the network's size.
+    off: float32 (h, w), the largest difference of any channel there.
+    alike: uint8 (h, w), 1 where `off` is within the ground's noise or the JPEG noise of a nearby edge.
+    equal: largest difference of a colour that equals the ground.
+    differs: smallest difference of a colour that does not.
     """
 
     smooth: GroundColours
@@ -166,8 +169,8 @@ def _largest(difference: Float32) -> Float32:
 class Settled:
     """A coarse matte after whole regions were decided.
 
-    coarse: float32 (h, w) in 0..1. contested: float32 (h, w), 1 where ground and network disagree and neither is sure,
-    else 0.
+    coarse: float32 (h, w) in 0..1.
+    contested: float32 (h, w), 1 where ground and network disagree and neither is sure, else 0.
     """
 
     coarse: Float32
@@ -277,8 +280,10 @@ def _widened(mask: Bool, radius: int) -> UInt8:
 class _Regions:
     """Connected regions of a mask.
 
-    at: flat indices of their pixels. label: the region of each pixel, from 0. area: in px. cut: 1 for regions that
-    reach the picture's edge.
+    at: flat indices of their pixels.
+    label: the region of each pixel, from 0.
+    area: in px.
+    cut: 1 for regions that reach the picture's edge.
     """
 
     shape: tuple[int, ...]

@@ -55,9 +55,11 @@ class Shadow:
 class Recipe:
     """All decisions that are made before a photo is opened.
 
-    background: None for transparency, a colour, "blur", or the bytes of a picture. quality: None for a lossless format.
+    background: None for transparency, a colour, "blur", or the bytes of a picture.
+    quality: None for a lossless format.
     rotate: degrees clockwise, more than -180 and at most 180. The photo is rotated after its matte is found.
-    preset: name of the rules that the output is checked against. mends: allowed repairs that make it keep the rules.
+    preset: name of the rules that the output is checked against.
+    mends: allowed repairs that make it keep the rules.
     key: Options.key of the source options.
     """
 

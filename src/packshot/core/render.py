@@ -31,8 +31,9 @@ MOST_DARKENING = 3
 class Rendering:
     """The pixels of an output.
 
-    rgb: uint8 (H, W, 3), or (H, W) for a mask. alpha: uint8 (H, W), or None if opaque. notes: what could not be done as
-    requested.
+    rgb: uint8 (H, W, 3), or (H, W) for a mask.
+    alpha: uint8 (H, W), or None if opaque.
+    notes: what could not be done as requested.
     """
 
     rgb: UInt8
@@ -44,9 +45,11 @@ class Rendering:
 class _Layer:
     """The product at its place in the output. Its colours are premultiplied: straight colours must not be resampled.
 
-    coverage: float32 (h, w) in 0..1. at: its box in the output. foreground, matte, origin: at scale 1, the source of
-    the colours, computed by strips; origin is the layer's corner in them. scaled: at other scales the colours, float32
-    (h, w, 3) in 0..255, premultiplied.
+    coverage: float32 (h, w) in 0..1.
+    at: its box in the output.
+    foreground, matte, origin: at scale 1, the source of the colours, computed by strips; origin is the layer's corner
+    in them.
+    scaled: at other scales the colours, float32 (h, w, 3) in 0..255, premultiplied.
     """
 
     coverage: Float32

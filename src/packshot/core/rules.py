@@ -18,9 +18,10 @@ from packshot.core.notes import Figures, Note
 class Ground:
     """The background around the product, outside the blur of a JPEG.
 
-    off: largest difference from the required colour, of 255, in any channel of any pixel. border_off: the same along
-    the picture's border. off_share: share of pixels that differ by more than the rule allows. transparent: whether any
-    pixel is not opaque.
+    off: largest difference from the required colour, of 255, in any channel of any pixel.
+    border_off: the same along the picture's border.
+    off_share: share of pixels that differ by more than the rule allows.
+    transparent: whether any pixel is not opaque.
     """
 
     off: int = 0
@@ -33,8 +34,10 @@ class Ground:
 class Facts:
     """Measurements of an encoded picture.
 
-    format: "jpeg", "png" and so on. product: its box in the picture, px. edges: edges of the picture, or of its source
-    photo, that the product reaches. several, colours, bits: of the file, as in FileFacts.
+    format: "jpeg", "png" and so on.
+    product: its box in the picture, px.
+    edges: edges of the picture, or of its source photo, that the product reaches.
+    several, colours, bits: of the file, as in FileFacts.
     """
 
     format: str

@@ -97,8 +97,11 @@ def _behind(seen: Float32, clear: Bool, fitted: Float32) -> Float32:
 class _Mix:
     """Pixels as mixtures of two colours.
 
-    alpha: share of the first colour. beside: levels that no share explains. span: from the second colour to the first.
-    square: its squared length. known: whether there is a first colour at all.
+    alpha: share of the first colour.
+    beside: levels that no share explains.
+    span: from the second colour to the first.
+    square: its squared length.
+    known: whether there is a first colour at all.
 
     All fields are planes, one per channel: numpy takes five times as long with interleaved channels.
     """
