@@ -70,7 +70,7 @@ def test_no_calibration_no_confidence() -> None:
     [
         ({"stability": -1.0}, "stability must be positive"),
         ({"scene": -1.0}, "stability must be positive"),
-        ({"stability": 1.0, "scene": 2.0}, "more scene"),
+        ({"stability": 1.0, "scene": 2.0}, "weight of scene must not be positive"),
         ({"stability": 1.0, "luck": -1.0}, "luck"),
     ],
 )

@@ -33,7 +33,7 @@ def over(colours: Float32, share: Float32, behind: Float32) -> Float32:
 
 
 def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
-    """Returns the straight-alpha cutout. The colour is 0 where alpha is 0, so that nobody can restore the background.
+    """Returns the straight-alpha cutout. The colour is 0 where alpha is 0, so that the background cannot be restored.
 
     Parameters: foreground; matte, float32 (H, W) in 0..1, the one used to estimate its colours.
     Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W), each rounded once.

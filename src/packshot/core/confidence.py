@@ -41,8 +41,8 @@ class Signs:
     stability: of the network's output, 1 if nothing is undecided.
     unseen: share of the outline where the picture shows no edge.
     scene: 1 if the ground is not plain, so that only the network can find the product.
-    contested: area on which a plain ground and the network disagree without either being sure. It is the root of the
-    share of the product, since the first percent says the most.
+    contested: share of the product on which a plain ground and the network disagree without either being sure. Given as
+    its square root, since the first percent says the most.
     cut: whether two pieces look like one product that a strip like the ground cuts straight through.
     """
 

@@ -173,7 +173,7 @@ def _only_above(matte: Float32, levels: UInt8, least: UInt8) -> Float32:
 
 
 def bounding_box(matte: Float32, threshold: float = 1 / 255) -> Box | None:
-    """Returns the smallest box around all values of at least the threshold, or None if there are none. The default
+    """Returns the smallest box around all values of at least the threshold, or None without any. The default
     threshold keeps every value that may round to nonzero in 8 bits."""
     left, top, width, height = cv2.boundingRect((matte >= threshold).view(np.uint8))
     return Box(left, top, left + width, top + height) if width else None

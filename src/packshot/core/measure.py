@@ -12,7 +12,7 @@ from packshot.core.rules import Ground
 from packshot.core.values import RGB
 
 NEAR_PX = 16
-"""Distance within which the product's edge may colour the background: blocks of a JPEG with halved colour."""
+"""Distance within which the product's edge may colour the background: JPEG blocks at halved chroma."""
 
 UNIFORM = 0.7
 """Share of the border that must have one colour for a plain background. A product may cut one side."""

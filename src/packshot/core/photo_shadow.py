@@ -58,7 +58,7 @@ def photo_shadow(picture: Picture, matte: Float32) -> Float32:
     """Returns the density of the photo's own shadow around the product.
 
     The ground's light is a smooth surface; darker areas do not pull its fit down. The product's shadow is darker than
-    that by the same factor in all channels. It is connected to the product and near it. It continues beneath the
+    this light by the same factor in all channels, connected to the product and near it. It continues beneath the
     product's soft edge, where the ground shines through, and ends farther inside.
 
     Parameters: picture; matte, float32 (H, W) in 0..1. Returns: density, float32 (H, W) in 0..1.

@@ -38,9 +38,9 @@ def postprocess(coarse: Float32) -> Float32:
 def drop_specks(coarse: Float32) -> Float32:
     """Removes the small islands of a coarse matte; several real objects all stay.
 
-    An island stays if it is sure somewhere (1/2 or more) and its mass, area times confidence, is large enough: at least
-    LEAST_SPECK_SHARE of the largest one's. Next to an object that fills a fifth of 512x512, that is 16x16 px. This
-    takes 2 ms at the network's size; at 1999 px it would take 23.
+    An island stays if it is sure somewhere (1/2 or more) and heavy enough. Its mass, area times confidence, must be at
+    least LEAST_SPECK_SHARE of the largest one's. Next to an object that fills a fifth of 512x512, that is 16x16 px.
+    This takes 2 ms at the network's size; at 1999 px it would take 23.
 
     Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for dropped pixels.
     """

@@ -32,7 +32,7 @@ def read_touch_up(painted: UInt8, size: Size, alpha: UInt8 | None = None) -> Flo
     """Returns the hints of a painted picture, at the size of the photo under it.
 
     Gray levels become a signed strength, linear on either side of AS_FOUND, so that a stroke's soft rim is a weak hint.
-    Unpainted parts of a transparent layer correct nothing, whichever colour they hide.
+    Unpainted parts of a transparent layer correct nothing, regardless of their colour.
 
     Parameters: painted, uint8 (h, w) or (h, w, 3), of any size; 255 = product, 0 = background, 128 = as found; alpha,
     uint8 (h, w), its own transparency, if any.
@@ -46,8 +46,8 @@ def read_touch_up(painted: UInt8, size: Size, alpha: UInt8 | None = None) -> Flo
 def apply_to_coarse(coarse: Float32, hints: Float32) -> Float32:
     """Returns the coarse matte with the whole picture's hints applied, before refinement.
 
-    Around a changed area the coarse matte fades over RIM. Nobody paints exactly to an edge, and refinement moves
-    undecided values to the picture's own edge. Strokes over correct areas change nothing.
+    Around a changed area the coarse matte fades over RIM. Strokes rarely end exactly at an edge, and
+    refinement moves undecided values to the picture's own edge. Strokes over correct areas change nothing.
 
     Parameters: coarse, float32 (h, w) in 0..1; hints, float32 (H, W) in -1..1. Returns: float32 (h, w) in 0..1.
     """
