@@ -38,9 +38,9 @@ def redraw_edges(ground: PlainGround, picture: Picture, seen: Float32, matte: Fl
     shadow next to a foot, which the fitted ground does not.
 
     The result counts where F and B clearly differ, I lies between them, and the matte itself is undecided. Applied
-    everywhere, it would cost .012 of boundary IoU. On a strong colour, and at fur, it counts along the whole outline, unless the
-    product's own light and shade comes near the ground's colour. On blue, this reduces the error of a bear's fur from
-    .117 to .075 (decision 0039).
+    everywhere, it would cost .012 of boundary IoU. On a strong colour, and at fur, it counts along the whole outline,
+    unless the product's own light and shade comes near the ground's colour. On blue, this reduces the error of a bear's
+    fur from .117 to .075 (decision 0039).
 
     Parameters: picture, opaque; seen, float32 (h, w, 3) in 0..255; matte, float32 (H, W) in 0..1. Returns: the same.
     """
