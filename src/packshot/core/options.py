@@ -219,7 +219,8 @@ class Options:
         Option("Crops the frame to the product, plus `margin`.", "true or false", ("true",), "switch", bool)
     )
     margin: str | float | None = _text(
-        "Space around the product when the frame is cropped to it or has a canvas. Percentages refer to its size.",
+        "Space around the product when the frame is cropped to it or has a canvas. "
+        "Percentages are of the product's size.",
         "one length, two (top and bottom, left and right) or four (top, right, bottom, left), each in px or %",
         "5%",
         "20px 40px",
