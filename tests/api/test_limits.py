@@ -109,7 +109,7 @@ def test_the_vendors_endpoints_say_what_they_take_and_where_the_rest_goes(runnin
     path, limits, key = cutout.paths[-1], cutout.limits(running.service.settings), running.new_key()
     assert limits.max_bytes is not None
     assert limits.max_side_px is not None
-    here, there = f"This endpoint takes {in_words(limits)}.", in_words(native_limits(running.service.settings))
+    here, there = f"This endpoint accepts {in_words(limits)}.", in_words(native_limits(running.service.settings))
     heavy, wide = bytes(limits.max_bytes + 1), good("jpeg", 64, limits.max_side_px + 1)
     for answer, status, code in (
         (running.send(heavy, path=path, key=key), 413, "FILE_SIZE_EXCEEDS_LIMIT"),
@@ -118,7 +118,7 @@ def test_the_vendors_endpoints_say_what_they_take_and_where_the_rest_goes(runnin
     ):
         words = failure(answer, status, code)
         assert here in words
-        assert f"{WIDEST}, where the same key works: it takes {there}." in words
+        assert f"{WIDEST} with the same key: it accepts {there}." in words
     assert WIDEST not in failure(running.send(b"%PDF-1.7 " * 50, path=path, key=key), 415, "UNSUPPORTED_FILE_TYPES")
     taken = running.http.post(WIDEST, files={"image": wide}, headers={"x-api-market-key": key})
     assert taken.status_code == 200

@@ -1,3 +1,3 @@
-"""HTTP. The only room with vendors' names in it, each in a folder of its own."""
+"""The HTTP layer. Only this package uses vendors' names, and each vendor has its own folder or module."""
 
-import packshot.service as _service  # noqa: F401 - first: it says what to install where a part is missing
+import packshot.service as _service  # noqa: F401 - first: reports what to install if a part is missing

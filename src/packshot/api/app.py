@@ -1,4 +1,4 @@
-"""The HTTP application: create_app(service) puts dialects, probes, error answers and layers together."""
+"""The HTTP application: create_app(service) assembles dialects, probes, error handlers and middleware."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ from packshot.service.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = "Product photos in, packshots out. The drop-in contract is served under every path that its clients use."
+DESCRIPTION = "Product photos in, packshots out. Serves the drop-in contract under every path that its clients use."
 
 
 class Health(BaseModel):
-    """The answer of a probe when all is well."""
+    """The response of a successful probe."""
 
     status: str = "ok"
     version: str = __version__
 
 
 async def healthz(_: Call) -> Response:
-    """The process answers."""
+    """The process is alive."""
     return JSONResponse(Health().model_dump())
 
 
 async def readyz(call: Call) -> Response:
-    """The next request would be served."""
+    """The service can serve the next request."""
     await call.service.check_ready()
     return await healthz(call)
 
@@ -74,7 +74,7 @@ PROBES = Dialect(
             "GET",
             ("/readyz",),
             readyz,
-            "Would the next request be served?",
+            "Can the service serve the next request?",
             "readyz",
             needs_key=False,
             failures=(502, 503),
@@ -87,11 +87,11 @@ DIALECTS = (ailab.DIALECT, native.DIALECT, removebg.DIALECT)
 NEUTRAL = (results.NEUTRAL, PROBES)
 
 OPTIONAL = {"rembg": rembg.DIALECT, "photoroom": photoroom.DIALECT, "clipdrop": clipdrop.DIALECT}
-"""The dialects that are served where the setting names them."""
+"""Dialects that are served only if the setting `dialects` names them."""
 
 
 def create_app(service: Service) -> FastAPI:
-    """The application over the parts of a service. Its lifespan warms the network and drains the queue."""
+    """The application for a service. Its lifespan warms up the network and drains the queue."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -103,10 +103,10 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        # Relative to where this document lies, for a proxy that serves it under a prefix.
+        # Relative to the URL of this document, for a proxy that serves it under a prefix.
         servers=[{"url": service.settings.public_base_url or "."}],
         redirect_slashes=False,
-        docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours works offline
+        docs_url=None,  # FastAPI's page loads scripts from a CDN; ours works offline
         redoc_url=None,
     )
     service.worker.describe = partial(jobs.event, service)
@@ -135,7 +135,7 @@ def create_app(service: Service) -> FastAPI:
 
 
 def _with_media_types(document: dict[str, Any], dialects: Iterable[Dialect]) -> dict[str, Any]:
-    """FastAPI writes every model under application/json; errors may have another type."""
+    """Correct the media types of errors: FastAPI writes every model under application/json."""
     forms = [PROBLEM_DETAILS, *(each.errors for each in dialects)]
     types = {f"#/components/schemas/{form.model.__name__}": form.described_as or form.media_type for form in forms}
     for operations in document["paths"].values():
@@ -157,17 +157,17 @@ async def _packshot_error(metrics: Metrics, failure: Failure, request: Request, 
 
 
 async def _http_error(metrics: Metrics, failure: Failure, request: Request, error: Exception) -> Response:
-    """The answer to what the framework itself refuses: unknown paths and wrong methods."""
+    """The response to errors of the framework itself: unknown paths and wrong methods."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     known: PackshotError
     path, headers = str(request.scope["path"])[:200], dict(error.headers or {})
     if error.status_code == 404:
         known = UnknownPath(f"There is nothing at {path}.", hint=_where_else(path))
     elif error.status_code == 405:
-        known = WrongMethod(f"{request.method} is not allowed at {path}.", hint="See /docs.")
+        known = WrongMethod(f"{request.method} is not allowed at {path}.", hint="See /docs for its methods.")
         headers["Allow"] = ", ".join(_allowed(request, headers.get("Allow", "")))
     else:
-        known = MalformedRequest(str(error.detail), hint="See /docs for what is expected.")
+        known = MalformedRequest(str(error.detail), hint="See /docs for the expected form.")
     metrics.error(known)
     response = failure(request, known)
     response.headers.update(headers)
@@ -175,15 +175,15 @@ async def _http_error(metrics: Metrics, failure: Failure, request: Request, erro
 
 
 def _where_else(path: str) -> str:
-    """The hint for a path that leads nowhere: it may be that of a dialect which is not on."""
+    """The hint for an unknown path. It may belong to a dialect that is turned off."""
     for name, each in OPTIONAL.items():
         if any(is_below(plain_path(path), prefix) for prefix in each.prefixes):
             return f"The operator can turn it on: {variable_of('dialects')}={name}."
-    return "See /docs for what there is."
+    return "See /docs for all paths."
 
 
 def _allowed(request: Request, first: str) -> list[str]:
-    """The methods of all routes that the path fits; `first` are those of the first."""
+    """The methods of all routes that match the path. first: the methods of the first route."""
     fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
     return sorted(methods.union(first.split(", ")) - {""})
@@ -194,5 +194,5 @@ def _is_served(app: FastAPI, scope: Scope) -> bool:
 
 
 async def _client_gone(request: Request, _: Exception) -> Response:
-    log.info("client left before the answer")
-    return Response(status_code=400)  # nobody reads it
+    log.info("client disconnected before the response")
+    return Response(status_code=400)  # never sent: the client is gone

@@ -1,4 +1,4 @@
-"""A dialect of the API: its endpoints, keys and errors, declared in one place, and the way that every request takes."""
+"""A dialect of the API: its endpoints, keys and errors as declarations, and the common request path."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from packshot.service.settings import Settings
 T = TypeVar("T")
 
 BEARER = "authorization"  # among the key headers: `Authorization: Bearer KEY`
-# A key without an end of credits has that many, for programs which look whether there are enough.
+# Reported for a key with unlimited credits, because some programs check that there are enough.
 ENDLESS_CREDITS = 1_000_000
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "A name for this request, such as a UUID. Sent again within 24 hours, the same request gets the "
-    "same result and costs nothing.",
+    "description": "A unique name for this request, such as a UUID. Sent again within 24 hours, the same request "
+    "returns the same result and costs nothing.",
 }
 BINARY = {"type": "string", "format": "binary"}
 
 
 def form_body(properties: Mapping[str, Any], required: Sequence[str], **more: Any) -> dict[str, Any]:
-    """The body of a multipart form as OpenAPI has it. more: of its schema."""
+    """The OpenAPI request body of a multipart form. more: further members of its schema."""
     schema = {"type": "object", "properties": properties, **({"required": required} if required else {}), **more}
     return {"required": True, "content": {MULTIPART: {"schema": schema}}}
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request that an endpoint answers. `caller` is None where the endpoint asks for no key."""
+    """A request to an endpoint. `caller` is None if the endpoint needs no key."""
 
     request: Request
     service: Service
@@ -57,7 +57,7 @@ class Call:
 
     @property
     def key(self) -> KeyInfo:
-        assert self.caller is not None  # noqa: S101 - only for endpoints that ask for a key
+        assert self.caller is not None  # noqa: S101 - only for endpoints that need a key
         return self.caller
 
     @property
@@ -78,9 +78,9 @@ class Call:
         return held
 
     async def tell_rate(self, counting: Awaitable[Window | None]) -> None:
-        """Count the request in another window too; the answer tells of the one that has less left.
+        """Count the request in a second rate limit window. The response headers report the fuller window.
 
-        Raises: RateLimited, and whatever else `counting` raises.
+        Raises: RateLimited, and all other errors of `counting`.
         """
         told = self.request.scope[RATE_WINDOW]
         window = await _counted(self.request, counting)
@@ -89,32 +89,35 @@ class Call:
         self.request.scope[RATE_WINDOW] = window or told
 
     async def fetch(self, url: str, *, field: str, hint: str, max_bytes: int) -> bytes:
-        """The picture at a URL that came in a field; to be called inside `run`. Its bytes count as those of a body.
+        """Fetch the picture at a URL from a field. Call it inside `run`. Its bytes count like those of a body.
 
-        hint: another way to send it. Raises what UrlInput.fetch raises, and UploadsFull.
+        hint: another way to send the picture. Raises the errors of UrlInput.fetch, and UploadsFull.
         """
         bringing = self.service.url_input.fetch
         reserve = self._held.reserve
         return await bringing(url, field=field, hint=hint, key=self.key, max_bytes=max_bytes, reserve=reserve)
 
     def hold(self, length: int) -> None:
-        """Count bytes that are not of the body as held, until the answer. Raises UploadsFull."""
+        """Count bytes from another source than the body until the response. Raises UploadsFull."""
         self._held.reserve(length)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work of the request, whose body has been read; cancel it when the client leaves."""
+        """Run the request's work, and cancel it when the client disconnects. The body must have been read."""
         return await cancelled_when_gone(self.request, work)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One operation, under one path or several.
+    """One operation, under one or several paths.
 
-    handle: reads the body, does the work, answers. needs_key: 401, 403 and 429 come before the handler. takes_queue:
-    so does 503 when the queue is full, before a body is read. limits: the photos that it takes, where those are fewer
-    than the service takes elsewhere: its errors say so. The rest is for OpenAPI: failures are statuses of the
-    dialect's table; model is that of a JSON answer; answers are others, as OpenAPI has them; sample completes a line
-    of curl. Without a summary the operation is left out there.
+    handle: reads the body, does the work, returns the response.
+    needs_key: checks the key before the handler (401, 403, 429).
+    takes_queue: answers 503 before the body is read if the queue is full.
+    limits: photo limits that are narrower than those of /v1/packshots. Errors then point to /v1/packshots.
+
+    The other fields are for OpenAPI. Without a summary the operation is not in the document.
+    failures: statuses from the dialect's error table. model: model of a JSON response. answers: other responses, in
+    OpenAPI's form. sample: the arguments of a curl command.
     """
 
     method: str
@@ -135,11 +138,13 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Dialect:
-    """A folder beside this file, or the neutral endpoints.
+    """A set of endpoints with common keys and errors: a vendor's, the native API's, or the neutral ones.
 
-    name: the heading in the docs. prefixes: paths at and below them are answered in the dialect's form of errors.
-    key_headers: where a key is looked for, in this order. takes_any_key: also in the headers of the other dialects.
-    keyless: a request without a key is let in where a key stands for such requests.
+    name: the heading in the docs.
+    prefixes: errors at and below these paths have the dialect's form.
+    key_headers: headers that may hold a key, in order of precedence.
+    takes_any_key: accepts the key headers of the other dialects too.
+    keyless: accepts a request without a key if the operator named a key that pays for such requests.
     """
 
     name: str
@@ -152,9 +157,9 @@ class Dialect:
 
 
 def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
-    """Add the routes of all endpoints; each GET answers HEAD too (RFC 9110, 9.1), the server leaves the body out.
+    """Add the routes of all endpoints. Each GET also answers HEAD (RFC 9110, 9.1); the server drops the body.
 
-    But for a GET that takes a place in the queue: a HEAD of it would do the work, and take a credit, for nothing.
+    A GET that takes a place in the queue has no HEAD: it would do the work and charge a credit for nothing.
     """
     every_header = [name for dialect in dialects for name in dialect.key_headers]
     for dialect in dialects:
@@ -169,8 +174,8 @@ def mount(app: FastAPI, service: Service, dialects: Sequence[Dialect]) -> None:
 
 
 def failure(dialects: Iterable[Dialect], request: Request, error: PackshotError) -> Response:
-    """The answer to an error, in the form of the dialect with the longest prefix of the request's path."""
-    path = plain_path(str(request.scope["path"]))  # not that of the URL, which has the caller's Host in it
+    """The response to an error, in the form of the dialect with the longest matching path prefix."""
+    path = plain_path(str(request.scope["path"]))  # request.url would depend on the caller's Host header
     fitting = [
         (len(prefix), dialect.errors) for dialect in dialects for prefix in dialect.prefixes if is_below(path, prefix)
     ]
@@ -199,8 +204,8 @@ def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, k
         if endpoint.parameters:
             extra["parameters"] = list(endpoint.parameters)
         if endpoint.needs_key and dialect.keyless:
-            extra["security"] = [{}]  # added to those of the dependencies: each is a way in
-        if endpoint.sample:  # where documentation tools look for a line to paste into a shell
+            extra["security"] = [{}]  # in addition to those of the dependencies: each one is sufficient
+        if endpoint.sample:  # documentation tools show x-codeSamples as commands to copy
             key = f"{dialect.key_headers[0]}: YOUR_KEY".replace(f"{BEARER}:", "Authorization: Bearer")
             line = f"curl {service.settings.base_url}{path} -H '{key}' {endpoint.sample}"
             extra["x-codeSamples"] = [{"lang": "Shell", "source": line}]
@@ -228,9 +233,9 @@ def _scheme(header: str) -> Any:
 
 
 async def _admit(service: Service, request: Request, key_headers: Iterable[str], keyless: bool) -> KeyInfo:
-    """Whose key this is, after its rate limit; the answer will tell what is left of that.
+    """Authenticate a request and count it against its key's rate limit; the response headers report the limit.
 
-    keyless: whether a request without a key may be let in too.
+    keyless: whether the endpoint accepts requests without a key.
 
     Raises
     ------
@@ -249,7 +254,7 @@ async def _admit(service: Service, request: Request, key_headers: Iterable[str],
 
 
 async def _counted(request: Request, counting: Awaitable[T]) -> T:
-    """The outcome of counting a request; a refusal tells its window in its headers too."""
+    """Await the counting of a request. On RateLimited, the response headers report the exceeded window."""
     try:
         return await counting
     except RateLimited as error:

@@ -1,4 +1,4 @@
-"""/docs: the API's own description as a plain page, made from /openapi.json. No scripts, nothing from elsewhere."""
+"""/docs: the API description as a plain HTML page, built from /openapi.json. No scripts, no external files."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ def _field(schema: dict[str, Any]) -> str:
 
 
 def _errors() -> str:
-    """What the slugs of problem details mean; their `type` leads here."""
+    """The table of problem details by slug. Their `type` links to it."""
     rows = sorted((kind.slug, *row_of(kind, PROBLEM_DETAILS.table)) for kind in _kinds(PackshotError))
     lines = "".join(
         f'<tr id="error-{slug}"><td><code>{slug}</code></td><td>{status}</td><td>{escape(title)}</td></tr>'
         for slug, status, title, _ in rows
     )
-    return f"<h2>Errors</h2><p>The kinds of problem details.</p><table>{lines}</table>"
+    return f"<h2>Errors</h2><p>All kinds of problem details.</p><table>{lines}</table>"
 
 
 def _kinds(base: type[PackshotError]) -> list[type[PackshotError]]:
-    """The errors that a request can meet: not those of the command line, which may be in the same process."""
+    """The errors that a request can cause, without those of the command line, which may be loaded in this process."""
     found = [base] if base.__module__ in {"packshot.errors", "packshot.api.errors"} and base.slug else []
     children = [kind for child in base.__subclasses__() for kind in _kinds(child)]
     return list({kind.slug: kind for kind in (*children, *found)}.values())
@@ -101,5 +101,5 @@ def _table(title: str, rows: list[tuple[str, str]]) -> str:
 
 
 def _prose(text: str) -> str:
-    """Escaped, with `code` as code."""
+    """Escape text for HTML, with `code` in <code> elements."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

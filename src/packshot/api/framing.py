@@ -1,6 +1,6 @@
-"""Where a request's head and body end, in raw bytes: what could be read in two ways is refused before it is parsed.
+"""Finds the end of a request's head and body in raw bytes, and rejects ambiguous requests before they are parsed.
 
-Everything here costs a small constant for each byte that came: floods of lines and of tiny chunks end at a count.
+The cost per received byte is a small constant. Limits on lines and tiny chunks stop floods.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from packshot.api.errors import HeadTooLarge, MalformedRequest
 from packshot.errors import PackshotError
 
 READING = "packshot.reading"  # in the request's scope: its Reading
-MOST_HEAD_BYTES = 32 * 1024  # as many as the nginx of deploy/ lets through
+MOST_HEAD_BYTES = 32 * 1024  # the limit of nginx in deploy/
 MOST_HEADER_LINES = 200  # browsers behind several proxies send 50
-MOST_CHUNK_LINE_BYTES = 256  # a size and its extensions
+MOST_CHUNK_LINE_BYTES = 256  # the size and its extensions
 MOST_TRAILER_BYTES = 8 * 1024
-# Clients send chunks of kilobytes, and a form's small parts in some of their own. Parsing is by chunk: 256 KB in chunks
-# of a byte are 43,000 of them.
+# Clients send chunks of kilobytes, and some small chunks for the parts of a form. Each chunk costs parsing time, and
+# 256 KB received can hold 43,000 chunks of one byte.
 FREE_CHUNKS = 1024
-LEAST_BYTES_PER_CHUNK = 64  # on average, over all chunks beyond that
-LONGEST_TARGET_SHOWN = 2000  # of a head that is refused: enough to know the dialect
+LEAST_BYTES_PER_CHUNK = 64  # average over all chunks, checked beyond FREE_CHUNKS
+LONGEST_TARGET_SHOWN = 2000  # of a rejected head: enough to find the dialect
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
@@ -40,16 +40,16 @@ _CRLF, _BLANK = b"\r\n", b"\r\n\r\n"
 
 @dataclass
 class Reading:
-    """The faults that the server found while it read a request. With a fault nothing more is read of the connection."""
+    """The fault that the server found in a request's bytes. After a fault it parses nothing more on the connection."""
 
     fault: PackshotError | None = None
 
 
 class Body(Protocol):
-    """A request's body on its way."""
+    """A request's body while it arrives."""
 
     def take(self, buffer: bytearray) -> bytes:
-        """Take what is the body's from the buffer's begin, and return it in the framing of the head.
+        """Remove the body's bytes from the front of the buffer, and return them in the head's framing.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class Body(Protocol):
 
 
 class SizedBody:
-    """A body of so many bytes."""
+    """A body with a Content-Length, or no body (0 bytes)."""
 
     def __init__(self, size_bytes: int) -> None:
         self._left = size_bytes
@@ -72,7 +72,7 @@ class SizedBody:
 
 
 class ChunkedBody:
-    """A body in chunks (RFC 9112, 7.1). All chunks of one read are returned as one; trailers are dropped."""
+    """A chunked body (RFC 9112, 7.1). `take` joins all chunks of one read into one chunk and drops trailers."""
 
     def __init__(self) -> None:
         self._left = 0  # of the chunk that is being read
@@ -96,7 +96,7 @@ class ChunkedBody:
             if self._in_chunk:
                 after = buffer[at : at + 2]
                 if not _CRLF.startswith(after):
-                    raise _bad_chunk("A chunk of the body is longer than it says.")
+                    raise _bad_chunk("A chunk of the body is longer than its declared size.")
                 if after != _CRLF:
                     break
                 at += 2
@@ -120,24 +120,24 @@ class ChunkedBody:
         self._bytes += size_bytes
         if self._chunks > FREE_CHUNKS and self._bytes < self._chunks * LEAST_BYTES_PER_CHUNK and size_bytes:
             raise MalformedRequest(
-                "The body comes in chunks of a few bytes.", hint="Send chunks of some kilobytes, or a Content-Length."
+                "The body comes in chunks of a few bytes.", hint="Send larger chunks (kilobytes), or a Content-Length."
             )
 
 
 class Head(NamedTuple):
-    """A request's head, which every reader reads alike, and the body that follows it."""
+    """An unambiguous request head, and the body that follows it."""
 
     data: bytes
     body: Body
 
 
 def take_head(buffer: bytearray) -> Head | None:
-    """Take a whole head from the buffer's begin, or None where more of it has to come.
+    """Remove a complete head from the front of the buffer. Returns None while the head is incomplete.
 
     Raises
     ------
     MalformedRequest, HeadTooLarge
-        Also of a head whose end has not come: none is waited for in vain, or read line by line.
+        Also for an incomplete head, as soon as its first bytes show the fault.
     """
     if buffer.startswith(_CRLF):  # some clients send one after a body (RFC 9112, 2.2)
         del buffer[:2]
@@ -157,7 +157,7 @@ def take_head(buffer: bytearray) -> Head | None:
                 hint="Send a shorter address, and fewer headers or cookies.",
             )
         if buffer and buffer != b"\r" and not _NAME.match(buffer, 0, 1):
-            raise _bad_head("The first line is no request line of HTTP/1.")
+            raise _bad_head("The first line is not an HTTP/1 request line.")
         return None
     head = bytes(buffer[:end])
     if not _HEAD.fullmatch(head):
@@ -168,9 +168,9 @@ def take_head(buffer: bytearray) -> Head | None:
 
 
 def substitute_for(head: bytes) -> Head:
-    """A sound head in place of one that is refused, with the method, target and origin that can be read in it.
+    """Build a valid head in place of a rejected one, with its method, target and origin as far as they are readable.
 
-    Its answer is in the dialect of the path, and the page that sent it may see it.
+    So the error response has the dialect of the path, and CORS lets the sending page read it.
     """
     found, origin = _BEGINNING.match(head), _ORIGIN.search(head)
     method, target = (found[1], found[2] or b"/") if found else (b"GET", b"/")
@@ -179,41 +179,41 @@ def substitute_for(head: bytes) -> Head:
 
 
 def _body_of(head: bytes) -> Body:
-    """Raises MalformedRequest where the head says two things about the body, or one that nobody knows."""
+    """Return the body that a head announces. Raises MalformedRequest for an ambiguous or unknown framing."""
     said: dict[bytes, list[bytes]] = {b"content-length": [], b"transfer-encoding": [], b"host": []}
     for name, value in _FRAMING.findall(head):
         said[name.lower()].append(value.rstrip(b" \t"))
     lengths, codings, hosts = said.values()
     before_1_1 = head.split(_CRLF, 1)[0].endswith(b"HTTP/1.0")
     if len(hosts) > 1 or (not hosts and not before_1_1) or not all(map(_HOST.fullmatch, hosts)):
-        raise _bad_head("The request has no header Host, several, or one that names no host.")
+        raise _bad_head("The Host header is missing, repeated or invalid.")
     if len(lengths) + len(codings) > 1:
         raise MalformedRequest("The request has two lengths.", hint="Send Content-Length or chunks, not both.")
     if codings:
         if codings[0].lower() != b"chunked" or before_1_1:
-            raise MalformedRequest("The Transfer-Encoding is not understood.", hint="Send `chunked`, with HTTP/1.1.")
+            raise MalformedRequest("The Transfer-Encoding is not supported.", hint="Send `chunked`, with HTTP/1.1.")
         return ChunkedBody()
     if lengths and not _LENGTH.fullmatch(lengths[0]):
-        raise MalformedRequest("The Content-Length is no number.", hint="Send one number of bytes, in digits.")
+        raise MalformedRequest("The Content-Length is not a number.", hint="Send one number of bytes, in digits.")
     return SizedBody(int(lengths[0]) if lengths else 0)
 
 
 def _fault_of(head: bytes) -> str:
-    """The fault of a head that is none."""
+    """Describe the fault of an invalid head."""
     first, *lines = head.removesuffix(_BLANK).split(_CRLF)
     if not _REQUEST_LINE.fullmatch(first):
-        return "The first line is no request line of HTTP/1."
+        return "The first line is not an HTTP/1 request line."
     for line in lines:
         name, colon, _ = line.partition(b":")
         if line[:1] in {b" ", b"\t"}:
             return "A header is folded over two lines."
         if not colon or not _NAME.fullmatch(name):
-            return "A header has no name before its colon, or a space or another sign in it."
+            return "A header has no name, no colon, or an invalid character in its name."
     return "A header's value has a control character."
 
 
 def _end_of_trailers(buffer: bytearray, at: int) -> int | None:
-    """Where the body ends, or None where more has to come."""
+    """Return the index after the trailers, or None while they are incomplete."""
     if buffer.startswith(_CRLF, at):
         return at + 2
     found = buffer.find(_BLANK, at, at + MOST_TRAILER_BYTES)
@@ -224,13 +224,13 @@ def _end_of_trailers(buffer: bytearray, at: int) -> int | None:
     else:
         sound = line_ends == buffer.count(_CRLF, at, end) and end - at < MOST_TRAILER_BYTES
     if not sound or line_ends > MOST_HEADER_LINES:
-        raise _bad_chunk("The trailers after the body cannot be read, or are too long.")
+        raise _bad_chunk("The trailers after the body are invalid or too long.")
     return end if found >= 0 else None
 
 
 def _bad_head(fault: str) -> MalformedRequest:
-    return MalformedRequest(fault, hint="Send the head as RFC 9112 has it: each line ends in CRLF.")
+    return MalformedRequest(fault, hint="Send a head that follows RFC 9112; each line ends in CRLF.")
 
 
 def _bad_chunk(fault: str) -> MalformedRequest:
-    return MalformedRequest(fault, hint="Send chunks as RFC 9112 has them, or a Content-Length.")
+    return MalformedRequest(fault, hint="Send chunks that follow RFC 9112, or a Content-Length.")

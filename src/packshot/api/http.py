@@ -1,4 +1,4 @@
-"""What HTTP itself asks of every answer: media types (Accept), parts of a download (Range), clients that leave."""
+"""HTTP semantics that endpoints share: media types (Accept), partial downloads (Range), disconnected clients."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ _BYTE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def request_id_of(request: Request) -> str:
-    """The id that the outermost middleware gave to this request: an upper-case UUID."""
+    """The id that RequestContext gave to this request: an upper-case UUID."""
     request_id: str = request.scope["request_id"]
     return request_id
 
 
 def is_below(path: str, prefix: str) -> bool:
-    """Whether a path is the prefix itself, or lies below it."""
+    """Whether a path is the prefix itself or is below it."""
     return path == prefix or path.startswith(prefix + "/")
 
 
 def plain_path(path: str) -> str:
-    """The path without slashes that are doubled or at its end."""
+    """The path without double and trailing slashes."""
     return "/" + "/".join(part for part in path.split("/") if part)
 
 
 def wildcard_pattern(origins: Iterable[str]) -> str | None:
-    """A pattern of the origins below those written as `https://*.shop.example`; None where none is."""
+    """A regular expression for origins with a wildcard, such as `https://*.shop.example`; None without such origins."""
     below = [re.escape(origin).replace(r"\*", "[a-z0-9_.-]+") for origin in origins if "://*." in origin]
     return "|".join(below) or None
 
 
 def is_among(origin: str, origins: Sequence[str]) -> bool:
-    """Whether origins, as the setting has them, let the pages of this one in."""
+    """Whether `origins`, in the setting's form, allow this origin."""
     pattern = wildcard_pattern(origins)
     return "*" in origins or origin in origins or bool(pattern and re.fullmatch(pattern, origin))
 
 
 async def cancelled_when_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`; cancel it when the client closes the connection. The request's body must have been read.
+    """Run `work`, and cancel it when the client disconnects. The request's body must have been read.
 
     Raises
     ------
     ClientDisconnect
-        The client left first.
+        The client disconnected first.
     """
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_gone(request))
@@ -71,16 +71,16 @@ async def _gone(request: Request) -> None:
 
 
 def accepted(request: Request) -> str:
-    """All Accept headers of a request as one."""
+    """All Accept headers of a request, joined into one."""
     return ", ".join(request.headers.getlist("accept"))
 
 
 def preferred(accept: str, offers: Sequence[str]) -> str | None:
-    """The media type among the offers that an Accept header prefers (RFC 9110, 12.5.1), or None where it takes none.
+    """The offer that an Accept header prefers (RFC 9110, 12.5.1), or None if it accepts none.
 
-    The most specific range that matches an offer says its quality. Of equals the one that was named more exactly comes
-    first (an HTTP library's "application/json, */*" means JSON), then the one that is offered first. A header that
-    says nothing takes anything; parts of it that cannot be read are passed over.
+    The most specific range that matches an offer sets its quality. Among equal qualities the more specific match wins
+    (an HTTP library's "application/json, */*" means JSON), then the earlier offer. An empty header accepts all offers.
+    Parts that cannot be parsed are ignored.
     """
     ranges = [found for part in accept.split(",") if (found := _media_range(part))]
     if not ranges:
@@ -116,9 +116,9 @@ def _liking(offer: str, ranges: list[tuple[str, str, float]]) -> tuple[float, in
 
 
 def requested_range(header: str | None, size_bytes: int) -> range | None:
-    """The bytes that a Range header asks for; None for all of them, also where it asks for something unknown.
+    """The bytes that a Range header requests; None for all of them, and for headers that are not supported.
 
-    One range of bytes is understood (RFC 9110, 14.1.2). An empty range stands for one that lies outside: 416.
+    Only a single byte range is supported (RFC 9110, 14.1.2). An empty range means not satisfiable: 416.
     """
     found = _BYTE_RANGE.fullmatch(header.strip()) if header else None
     if found is None or found[0] == "bytes=-":
@@ -132,7 +132,7 @@ def requested_range(header: str | None, size_bytes: int) -> range | None:
 
 
 async def part_of(chunks: AsyncIterator[bytes], span: range) -> AsyncIterator[bytes]:
-    """These bytes of all. The bytes before them are read and dropped: the whole is compared with its digest."""
+    """Yield the span. Reads and drops those before it, because the store checks the whole file's digest."""
     offset = 0
     async for chunk in chunks:
         piece = chunk[max(0, span.start - offset) : max(0, span.stop - offset)]

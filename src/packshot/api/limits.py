@@ -1,4 +1,4 @@
-"""Limits of photos in words, and the way on from an endpoint that takes less than the service does."""
+"""Photo limits in words, and hints that point from an endpoint with narrow limits to /v1/packshots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KB, _MB, _MILLION = 1024, 1024 * 1024, 1_000_000
 
 
 def in_words(limits: Limits) -> str:
-    """The photos that limits let through, with the formats that can be read here; completes "takes ..."."""
+    """The photos that the limits allow, with the available formats; completes "accepts ..."."""
     titles = [row.title for name, row in FORMATS.items() if name in limits.formats and row.available]
     said = [f"{', '.join(titles[:-1])} or {titles[-1]}" if len(titles) > 1 else titles[0]]
     if limits.max_bytes is not None:
@@ -29,22 +29,21 @@ def in_words(limits: Limits) -> str:
 
 
 def pointing_on(error: PackshotError, narrow: Limits, wide: Limits) -> PackshotError:
-    """The error that an endpoint with narrow limits answers: where another one takes the photo, its hint says so.
+    """Extend an error's hint if WIDEST accepts the photo that this endpoint rejected. Returns other errors unchanged.
 
-    narrow: of the endpoint. wide: of WIDEST. Errors of other kinds, and of photos that no endpoint takes, stay as they
-    are.
+    narrow: limits of the endpoint. wide: limits of WIDEST.
     """
     if not _would_do(error, wide):
         return error
     way = (
-        f"This endpoint takes {in_words(narrow)}. For other photos use {WIDEST}, where the same key works: "
-        f"it takes {in_words(wide)}."
+        f"This endpoint accepts {in_words(narrow)}. For other photos use {WIDEST} with the same key: "
+        f"it accepts {in_words(wide)}."
     )
     return type(error)(error.message, hint=f"{error.hint} {way}".strip(), **error.fields)
 
 
 def _would_do(error: PackshotError, wide: Limits) -> bool:
-    """Whether wider limits let through what the error is about, as far as it tells."""
+    """Whether the wide limits accept the photo, as far as the error's fields tell."""
     if isinstance(error, errors.FileTooLarge | BodyTooLarge):
         spare = OVERHEAD_BYTES if isinstance(error, BodyTooLarge) else 0
         return wide.max_bytes is None or _whole(error, "bytes") <= wide.max_bytes + spare
@@ -65,6 +64,6 @@ def _whole(error: PackshotError, name: str) -> int:
 
 
 def _size(count: int) -> str:
-    """Bytes as people say them, never more than they are."""
+    """A number of bytes in kB or MB, rounded down."""
     unit, name = (_MB, "MB") if count >= _MB else (_KB, "kB")
     return f"{count * 10 // unit / 10:g} {name}"

@@ -1,5 +1,7 @@
-"""The layers around the application: a request's context, pages of other origins, the answers to faults of ours, the
-request-smuggling guard, the budget of body bytes."""
+"""The middleware around the application.
+
+Request context, canonical paths, CORS, the error barrier, the request smuggling guard, and the body byte budget.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +36,24 @@ if TYPE_CHECKING:
 log = logging.getLogger("packshot.access")
 
 Failure = Callable[[Request, PackshotError], Response]
-"""The answer to an error, in the words of the dialect that the request's path belongs to."""
+"""Builds the response to an error, in the form of the dialect that the request's path belongs to."""
 
 STOPPED_RETRY_S = 2
 BUDGET_RETRY_S = 5
-QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds and say nothing
+QUIET_ROUTES = frozenset({"/healthz", "/readyz"})  # probes come every few seconds: logged at DEBUG only
 _AUTHORITY = re.compile(rb"https?://[^/]*+", re.IGNORECASE)
-# A preflight may ask for names of headers, in no more bytes than any page needs.
+# A preflight may list header names, up to MOST_HEADER_NAMES_BYTES: more than any page needs.
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 MOST_HEADER_NAMES_BYTES = 2048
-PREFLIGHT_MAX_AGE_S = 86400  # Firefox keeps a preflight that long; Chromium keeps it 2 hours, Safari 10 minutes
-HELD = "held_bytes"  # in the request's scope: its HeldBytes
-RATE_WINDOW = "rate_window"  # in the request's scope once its key is known: what is left of the key's rate limit
+PREFLIGHT_MAX_AGE_S = 86400  # Firefox caches a preflight that long; Chromium caps it at 2 hours, Safari at 10 minutes
+HELD = "held_bytes"  # key in the request's scope: its HeldBytes
+RATE_WINDOW = "rate_window"  # key in the request's scope, after authentication: the state of the key's rate limit
 
 
 class RequestContext:
-    """ASGI middleware, the outermost: gives each request its id, tells log, metrics and trace of its answer.
+    """ASGI middleware: gives each request an id, and reports its response to log, metrics and trace.
 
-    The id is made here and never taken from the caller: it must be unique in the logs.
+    The id is generated here and never taken from the caller, because it must be unique in the logs.
     """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, *, log_clients: bool) -> None:
@@ -98,15 +100,15 @@ class RequestContext:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that a request found, such as "/results/{name}", or OTHER.
+    """The template of the route that a request matched, such as "/results/{name}", or OTHER.
 
-    Never the path: it may hold a signature's neighbour, a key that went astray, or a line end.
+    Never the path: it may contain a result's name, a misplaced key or a line break.
     """
     return getattr(scope.get("route"), "path", OTHER)
 
 
 def rate_headers(scope: Scope) -> dict[str, str]:
-    """The rest of the key's rate limit; empty where there is no limit. X-RateLimit-Reset is in seconds since 1970."""
+    """Headers with the state of the key's rate limit; empty without a limit. Reset is in seconds since 1970."""
     window: Window | None = scope.get(RATE_WINDOW)
     if window is None:
         return {}
@@ -115,11 +117,11 @@ def rate_headers(scope: Scope) -> dict[str, str]:
 
 
 class CanonicalTarget:
-    """ASGI middleware, around all others: gives a request the path that its target means.
+    """ASGI middleware, the outermost: normalises a request's path.
 
-    A target in absolute form (`POST http://host/v1/packshots`; RFC 9112, 3.2.2) means the path in it. Slashes that are
-    doubled or at the end mean nothing at and below the prefixes, where the path without them is served:
-    clients put a base URL and a path together. They are not redirected, for few clients follow a redirect with a POST.
+    - A target in absolute form (`POST http://host/v1/packshots`; RFC 9112, 3.2.2) becomes its path.
+    - At and below the prefixes, double and trailing slashes are removed if the path without them is served. Clients
+      produce them when they join a base URL and a path. A redirect would not help: few clients follow one with a POST.
     """
 
     def __init__(self, app: ASGIApp, prefixes: Sequence[str], is_served: Callable[[Scope], bool]) -> None:
@@ -145,11 +147,11 @@ class CanonicalTarget:
 
 
 class CrossOrigin(CORSMiddleware):
-    """ASGI middleware. Lets the pages of these origins read every answer, and answers every preflight (CORS).
+    """ASGI middleware for CORS. Lets pages of these origins read every response, and answers every preflight.
 
-    `*` stands for all origins, `https://*.shop.example` for every host below that one; without origins no answer
-    changes. A browser sends no cookie and no login along: the key in the request decides, and the origin only says
-    which page may see what comes of it.
+    `*` allows all origins, `https://*.shop.example` every host below shop.example. Without origins no response
+    changes. Browsers send no cookies or logins here: the key in the request grants access. The origin only decides
+    which page may read the response.
     """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
@@ -159,13 +161,13 @@ class CrossOrigin(CORSMiddleware):
             allow_origin_regex=wildcard_pattern(origins),
             allow_methods=("GET", "HEAD", "POST"),
             allow_headers=("*",),
-            # Every header of an answer is meant for its caller. A list would lag behind the dialects.
+            # Callers may read every header of a response. A list would have to follow each change of a dialect.
             expose_headers=("*",),
             max_age=PREFLIGHT_MAX_AGE_S,
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Names the headers that the page asks for, whatever its origin: upload widgets add headers of their own."""
+        """Allow the headers that the page requests, for every origin: upload widgets add their own headers."""
         headers = dict(self.preflight_headers)
         asked = ",".join(request_headers.getlist("access-control-request-headers"))[: MOST_HEADER_NAMES_BYTES + 1]
         names = [name.strip() for name in asked.split(",")]
@@ -184,7 +186,7 @@ class CrossOrigin(CORSMiddleware):
 
 
 class ErrorBarrier:
-    """ASGI middleware. Answers for our bugs, and for work that is cut off when the service stops."""
+    """ASGI middleware. Answers unexpected exceptions, and requests that the shutdown cancels."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, failure: Failure) -> None:
         self.app = app
@@ -204,26 +206,26 @@ class ErrorBarrier:
 
         try:
             await self.app(scope, receive, send_and_note)
-        except asyncio.CancelledError:  # by the server, when the time of its drain is over
+        except asyncio.CancelledError:  # by the server, when its drain time is over
             if begun:
                 raise
             stopped = ShuttingDown(
-                "The service is shutting down.", retry_after_s=STOPPED_RETRY_S, hint="Send it again in a moment."
+                "The service is shutting down.", retry_after_s=STOPPED_RETRY_S, hint="Retry in a few seconds."
             )
             self._telemetry.metrics.error(stopped)
             await self._failure(Request(scope), stopped)(scope, receive, send)
-        except Exception as error:  # the outermost handler: the caller learns the request_id, the log the rest
+        except Exception as error:  # the outermost handler: the caller gets the request_id, the log gets the details
             log.error("unexpected error", exc_info=error)
             if begun:
-                raise  # the answer had begun: the server cuts the connection, so that it is not taken for whole
+                raise  # the response had begun: the server drops the connection, so that it does not look complete
             await self._failure(Request(scope), PackshotError("unexpected"))(scope, receive, send)
 
 
 class RequestSmugglingGuard:
-    """ASGI middleware. Answers what the server found wrong with the bytes of a request (api/framing.py), and closes.
+    """ASGI middleware. Rejects requests with an ambiguous length or head (api/framing.py), and closes the connection.
 
-    Two readers of such bytes may see another request each: the parser here and a proxy before it. Nothing that comes
-    after them on the connection is read.
+    A proxy and the parser here may split such bytes into different requests. So the server reads nothing that follows
+    them on the connection.
     """
 
     def __init__(self, app: ASGIApp, failure: Failure) -> None:
@@ -254,29 +256,28 @@ class RequestSmugglingGuard:
 
 
 class HeldBytes:
-    """The bytes that one request holds, within the budget of all: of its body, and those that it brings itself."""
+    """Counts the bytes that one request holds, within the common budget: its body, and pictures that it fetches."""
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
         self._bytes = 0
 
     def reserve(self, length: int) -> None:
-        """Count bytes before they are held. Raises UploadsFull."""
+        """Count bytes before they are loaded. Raises UploadsFull."""
         self._budget.take(length)
         self._bytes += length
 
     def answered(self) -> None:
-        """The answer is out: give the bytes back."""
+        """Release the bytes after the response."""
         self._budget.give_back(self._bytes)
         self._bytes = 0
 
 
 class BodyBudget:
-    """ASGI middleware. Bounds the bytes of request bodies that are held at the same time, over all requests.
+    """ASGI middleware. Limits the bytes of request bodies that are in memory at the same time, over all requests.
 
-    It counts the bytes that handlers read, which they do only after they have seen a key, until they answer; those
-    that they bring from elsewhere they reserve. Bytes over the budget are refused with 503, as a request over the
-    queue's limit is.
+    A body counts from reading until the response. Handlers read it only after they have checked the key. They reserve
+    bytes from other sources themselves. Over the budget the response is 503, as for a full queue.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, held: Gauge) -> None:
@@ -302,9 +303,9 @@ class BodyBudget:
         """Raises UploadsFull."""
         if self._held_bytes + length > self._max_bytes:
             raise UploadsFull(
-                "The service holds as many uploads as it can.",
+                "The service has no memory left for more uploads at the moment.",
                 retry_after_s=BUDGET_RETRY_S,
-                hint=f"Send it again in {BUDGET_RETRY_S} s.",
+                hint=f"Send the request again in {BUDGET_RETRY_S} s.",
             )
         self._held_bytes += length
 

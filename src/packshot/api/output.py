@@ -1,4 +1,4 @@
-"""Outputs as other services' forms ask for them and no option does: half-transparent colours, a most of pixels."""
+"""Output features of other services' forms that no option offers: semi-transparent colours, a pixel limit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from packshot.core.values import LARGEST_PX
 RGBA = tuple[int, int, int, int]
 TRANSPARENT = "transparent"
 OWN = codecs.Limits(min_side_px=1, max_pixels=2**31)
-"""The pipeline may read all that it wrote."""
+"""Limits for files that the pipeline wrote itself: none."""
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-# As CSS has it: commas or blanks between, each a number or a share.
+# CSS syntax: numbers or percentages, separated by commas or spaces.
 _PART = r"([+-]?(?:\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})%?)"
 _BETWEEN = r"(?:\s*,\s*|\s+)"
 _RGB = re.compile(
@@ -27,9 +27,9 @@ _RGB = re.compile(
 
 
 def read_colour(text: str) -> RGBA:
-    """A colour as red, green, blue and how opaque it is: 3, 4, 6 or 8 hex digits, rgb(), rgba(), a name, transparent.
+    """Parse a colour into (red, green, blue, opacity), each 0 to 255.
 
-    Raises ValueError.
+    text: 3, 4, 6 or 8 hex digits, rgb(), rgba(), a name, or "transparent". Raises ValueError.
     """
     if text.lower() == TRANSPARENT:
         return 0, 0, 0, 0
@@ -44,9 +44,9 @@ def read_colour(text: str) -> RGBA:
 
 
 def behind(colour: RGBA, *, on_white: bool = False) -> tuple[str | None, RGBA | None]:
-    """The colour behind a product as the value of the option, or a half-transparent one as a tint, or neither.
+    """Split a background colour into (value of the option `background`, tint). At most one of them is not None.
 
-    on_white: the file has no transparency, so that white shines through the colour.
+    A semi-transparent colour becomes a tint. on_white: the file has no transparency, so blend the colour with white.
     """
     *rgb, opaque = colour
     if on_white and opaque < 255:
@@ -57,7 +57,7 @@ def behind(colour: RGBA, *, on_white: bool = False) -> tuple[str | None, RGBA | 
 
 
 def tinted(data: bytes, tint: RGBA, file_format: str) -> bytes:
-    """The file of a cutout, made by the pipeline, over a half-transparent colour."""
+    """Composite a cutout file of the pipeline over a semi-transparent colour, and encode it again."""
     picture = codecs.decode(data, OWN)
     rgb, alpha = picture.rgb, picture.alpha
     if alpha is not None:
@@ -67,19 +67,19 @@ def tinted(data: bytes, tint: RGBA, file_format: str) -> bytes:
 
 
 def within(options: Options, photo: Size, max_pixels: int) -> Options:
-    """The options for a photo of this size, the output's pixels bounded. Upright or not: both give the same."""
+    """Limit the options so that this photo's output has at most max_pixels. The photo's rotation does not matter."""
     bound = _longest_side(options, photo, max_pixels)
     return options if bound is None else replace(options, max_px=bound)
 
 
 def _longest_side(options: Options, photo: Size, max_pixels: int) -> int | None:
-    """The longest side with which the output is within max_pixels, or None where it cannot be more.
+    """The longest side that keeps the output within max_pixels, or None if no limit is needed.
 
-    Never over LARGEST_PX, the most that an option can ask for: a long strip is made smaller than it had to be.
+    Never over LARGEST_PX, the option's maximum. So a long strip becomes smaller than necessary.
     """
     fits = photo.width * photo.height <= max_pixels
     if options.crop:
-        # The product's aspect is not known yet: a square is the most that a longest side lets through.
+        # The product's aspect is not known yet. For a given longest side, a square has the most pixels.
         return None if fits and options.margin is None else math.isqrt(max_pixels)
     if fits:
         return None
@@ -91,11 +91,11 @@ def _longest_side(options: Options, photo: Size, max_pixels: int) -> int | None:
 
 
 def _byte(part: str, *, of: float) -> int:
-    """A number of which `of` is all, or a share, as 0 to 255; what is outside is bounded, as in CSS."""
+    """Convert a number relative to `of`, or a percentage, to 0..255. Clamps values outside, as CSS does."""
     share = float(part[:-1]) / 100 if part.endswith("%") else float(part) / of
     return round(255 * min(max(share, 0), 1))
 
 
 def _opacity(part: str) -> int:
-    """0 to 1 as CSS has it; clients that count to 255 are understood too."""
+    """Opacity as 0..255. Accepts 0..1 or a percentage as in CSS, and also numbers over 1 as 0..255."""
     return _byte(part, of=1 if part.endswith("%") or float(part) <= 1 else 255)

@@ -1,4 +1,7 @@
-"""Downloading results: signature, then expiry, then existence. The only public URLs that serve pictures."""
+"""Serves results under signed URLs: checks the signature, then the expiry, then existence.
+
+No other public URLs serve pictures.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ from packshot.core.codecs.formats import WRITTEN
 from packshot.service.results import content_disposition, media_type_of
 from packshot.storage.base import StoredFile
 
-# A result is the product of a stranger's bytes: nothing in it may run, sniff, frame or leak where it came from.
+# A result is made from untrusted bytes: browsers must not run, sniff or frame it, or leak its URL.
 _FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Referrer-Policy": "no-referrer",
 }
-# How long an address of the bucket itself works: as long as a client may take until it begins to download.
+# Lifetime of a URL of the bucket itself: the time that a client may take until it begins to download.
 REDIRECT_S = 300
 _PICTURES: dict[str, Any] = {row.media_type: {} for row in WRITTEN.values()}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": _PICTURES, "description": "The picture"},
-    206: {"content": _PICTURES, "description": "The bytes that a Range header asks for"},
-    307: {"description": "The picture is at this address of the bucket, for some minutes"},
-    416: {"description": "The result has no such bytes"},
+    206: {"content": _PICTURES, "description": "The bytes that the Range header requests"},
+    307: {"description": "The picture is at this URL of the bucket, for a few minutes"},
+    416: {"description": "The requested range is outside the result"},
 }
 PREFIX = "/results"
 
@@ -38,7 +41,7 @@ async def download(call: Call) -> Response:
     expires, signature = (request.query_params.get(field, "") for field in ("expires", "signature"))
     service.signer.verify(name, expires, signature)
     remaining_s = max(0, int(expires) - int(service.now()))
-    if service.settings.results_delivery == "redirect" and request.method == "GET":  # an address is for one method
+    if service.settings.results_delivery == "redirect" and request.method == "GET":  # a presigned URL allows one method
         address = await service.store.link(name, min(REDIRECT_S, max(1, remaining_s)))
         if address is not None:
             return RedirectResponse(address, headers=_FIXED_HEADERS | {"Cache-Control": "no-store"})
@@ -47,7 +50,7 @@ async def download(call: Call) -> Response:
     headers = _FIXED_HEADERS | {
         "Content-Length": str(stored.size_bytes),
         "Accept-Ranges": "bytes",
-        "ETag": f'"{name.partition(".")[0]}"',  # what is behind an id never changes
+        "ETag": f'"{name.partition(".")[0]}"',  # the content of an id never changes
         "Content-Disposition": content_disposition(media_type),
         "Cache-Control": f"private, max-age={remaining_s}, immutable",
     }
@@ -57,7 +60,7 @@ async def download(call: Call) -> Response:
 
 
 def _body(stored: StoredFile, media_type: str, headers: dict[str, str], request: Request) -> Response:
-    """All of a result, or the part that is asked for, unless the client's own part is of something else."""
+    """The whole result, or the requested range if the client's If-Range matches."""
     same = request.headers.get("if-range", headers["ETag"]) == headers["ETag"]
     span = requested_range(request.headers.get("range"), stored.size_bytes) if same else None
     if span is None:
@@ -72,7 +75,7 @@ def _body(stored: StoredFile, media_type: str, headers: dict[str, str], request:
 
 
 def endpoints(prefix: str, operation_suffix: str = "") -> tuple[Endpoint, ...]:
-    """GET and HEAD of PREFIX/ID.EXT, for a dialect whose links lead there."""
+    """GET and HEAD endpoints of PREFIX/ID.EXT, for a dialect with its own result URLs."""
     parameters = [("name", "path", True), ("expires", "query", False), ("signature", "query", False)]
     return tuple(
         Endpoint(

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn with deadlines for what it waits for, a bound on connections, and a drain at the end."""
+"""The HTTP server: uvicorn with idle deadlines, a limit on connections, and a drain at shutdown."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from packshot.service.settings import Settings
 
 T = TypeVar("T")
 
-# A stalled reader must take what is buffered between asyncio's marks, 48 KB, in this many times the idle deadline.
+# A slow client must read asyncio's write buffer (48 KB between the watermarks) in this many times the idle deadline.
 READ_PATIENCE = 6
-# Files that are open beside connections: the database, results, what libraries open.
+# Descriptors for other files than connections: the database, results, files that libraries open.
 RESERVE = 256
 LONGEST_BACKLOG = 2048
-# Turns of asyncio's loop from accept() to the close of the connection that gives way: accepted, its transport made,
-# `connection_made`, `connection_lost`. Each turn accepts as many as the backlog is long, and one more.
+# Turns of asyncio's loop from accept() until the oldest connection is closed: accept, create the transport,
+# `connection_made`, `connection_lost`. Each turn accepts backlog + 1 connections.
 TURNS_UNTIL_CLOSED = 4
 MOST_DESCRIPTORS = 65536
-# After a request at fault: whoever sends no more than that gets the answer. Others may, or meet a reset.
+# Bytes that are read and dropped after a bad request. A client that sends more may get a reset instead of the answer.
 MOST_DROPPED_BYTES = 1024 * 1024
 
 
 def raise_descriptor_limit() -> None:
-    """Take as many descriptors as the system grants: the usual 1,024 are there for programs that call select()."""
+    """Raise the descriptor limit as far as the system allows. The usual 1,024 only protects programs with select()."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -47,19 +47,19 @@ def raise_descriptor_limit() -> None:
 
 
 def run_in(context: Context, function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function in a copy of a context, which works within the context itself too."""
+    """Call a function in a copy of a context. A copy can be entered even while the context itself is active."""
     return context.copy().run(function, *arguments)
 
 
 class ConnectionLimit:
-    """How many connections fit, and which one gives way when one more comes: the one that has waited longest.
+    """Limits the number of connections: one too many closes the connection that has been idle longest.
 
-    Without it the system refuses the one more (EMFILE). asyncio then tries as often as the backlog is long, logs each
-    time and does the same a second later: 200 idle connections at 64 descriptors held up the whole service for 48 s.
+    Without the limit, accept() fails with EMFILE. asyncio then retries once per backlog entry, logs each failure, and
+    repeats this every second. With 64 descriptors, 200 idle connections blocked the whole service for 48 s.
     """
 
     def __init__(self, descriptors: int) -> None:
-        """`descriptors` is how many files the process may have open. `backlog`: how many a turn of the loop accepts."""
+        """descriptors: files that the process may have open. `backlog` is the connections that a loop turn accepts."""
         self.backlog = max(3, min(LONGEST_BACKLOG, descriptors // 32))
         self.limit = descriptors - TURNS_UNTIL_CLOSED * (self.backlog + 1) - min(RESERVE, descriptors // 4)
         self._waiting: dict[DeadlineProtocol, None] = {}  # in the order in which they began to wait
@@ -70,16 +70,16 @@ class ConnectionLimit:
         return cls(1_000_000 if soft == resource.RLIM_INFINITY else soft)
 
     def waits(self, connection: DeadlineProtocol) -> None:
-        """It has no request in work."""
+        """Mark a connection as idle: it has no request in progress."""
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
 
     def works(self, connection: DeadlineProtocol) -> None:
-        """It has one, or is gone."""
+        """Mark a connection as busy or closed."""
         self._waiting.pop(connection, None)
 
     def keep(self, open_: int) -> None:
-        """Called with the number of connections when one has come, and waits."""
+        """Enforce the limit. Called with the number of open connections after a new, idle one was added."""
         if open_ > self.limit:
             oldest = next(iter(self._waiting))
             self.works(oldest)
@@ -87,10 +87,10 @@ class ConnectionLimit:
 
 
 class _Transport:
-    """A connection's transport. close() is the protocol's own, close_now() what it was.
+    """A connection's transport. close() calls the protocol's `close`; close_now() closes the transport itself.
 
-    All of it runs in the connection's context: asyncio calls back in the context of the call that asked for it, so
-    the reading that a request's task resumes would go on in the name of that request.
+    All methods run in the connection's context. asyncio runs a callback in the context that registered it. Without
+    this class, reading that a request's task resumes would continue under that request's id.
     """
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None], context: Context) -> None:
@@ -110,13 +110,12 @@ class _Transport:
 
 
 class GuardedProtocol(H11Protocol):
-    """Hands the parser what is one thing only: a head that was looked at (api/framing.py), then bytes of its body.
+    """Passes only unambiguous bytes to the parser: a validated head (api/framing.py), then bytes of its body.
 
-    A head that is refused reaches the application as a request for its path, with the fault beside it: its answer has
-    the dialect's form, an id and a line in the log. After a fault the connection is read no more.
+    A rejected head reaches the application as a request for its path, with the fault attached. So the error response
+    has the dialect's form, a request id and a log line. After a fault the server parses nothing more on the connection.
 
-    The server's own work between requests carries no request's id in the log: it runs in the context in which the
-    connection was accepted.
+    Work between requests runs in the context in which the connection was accepted, so its log lines have no request id.
     """
 
     def __init__(self, **arguments: Any) -> None:
@@ -142,7 +141,7 @@ class GuardedProtocol(H11Protocol):
         self.handle_events()
 
     def handle_events(self) -> None:
-        """Called with what came, and when an answer is complete: the next request may be here already."""
+        """Process buffered bytes. Called on new data and after each response: the next request may be buffered."""
         while self._unread and not self._deaf:
             state = self.conn.their_state
             try:
@@ -157,7 +156,7 @@ class GuardedProtocol(H11Protocol):
                         return
                     self.conn.receive_data(piece)
                     super().handle_events()
-                elif state in {h11.MUST_CLOSE, h11.CLOSED, h11.ERROR}:  # it said that it would send no more
+                elif state in {h11.MUST_CLOSE, h11.CLOSED, h11.ERROR}:  # the client announced its last request
                     self._unread.clear()
                 else:
                     self.flow.pause_reading()  # until this request is answered
@@ -166,22 +165,22 @@ class GuardedProtocol(H11Protocol):
                 self._refuse(fault, head=bytes(self._unread) if state is h11.IDLE else b"")
 
     def send_400_response(self, msg: str) -> None:
-        """Called where the parser is stricter than the look at the bytes was."""
-        fault = MalformedRequest("The request is not one of HTTP/1.1.", hint="Send it as RFC 9112 has it.")
+        """Called when the parser rejects bytes that the check of the framing let through."""
+        fault = MalformedRequest("The request is not valid HTTP/1.1.", hint="Send a request that follows RFC 9112.")
         self._refuse(fault, head=self._head_given)
 
     def on_response_complete(self) -> None:
-        """Called in the task of the request that is answered."""
+        """Called in the task of the answered request."""
         run_in(self._context, self._go_on)
 
     def _go_on(self) -> None:
         answered = self._reading
-        super().on_response_complete()  # begins the next request, when it came along with this one
+        super().on_response_complete()  # starts the next pipelined request
         if answered.fault is not None:
             self.transport.close()
 
     def _should_upgrade(self) -> bool:
-        """An offer of another protocol, as Java's client makes with each request, may be ignored (RFC 9110, 7.8)."""
+        """Ignore every offer to upgrade (RFC 9110, 7.8). Java's HTTP client sends one with each request."""
         return False
 
     def shutdown(self) -> None:
@@ -199,7 +198,7 @@ class GuardedProtocol(H11Protocol):
         cast("dict[str, Any]", self.scope)[READING] = self._reading
 
     def _refuse(self, fault: PackshotError, head: bytes) -> None:
-        """Let the application answer, and be deaf to the rest. `head` where that is at fault, empty where a body is."""
+        """Let the application answer, and ignore further bytes. head: the bad head; empty if the body is bad."""
         self._deaf = True
         self._unread.clear()
         if head:
@@ -209,7 +208,7 @@ class GuardedProtocol(H11Protocol):
         if self.cycle.response_complete:
             self.transport.close()
         else:
-            self.cycle.message_event.set()  # a handler that waits for the body meets the fault
+            self.cycle.message_event.set()  # wakes a handler that waits for the body: it gets the fault
 
     def _drop(self, data: bytes) -> None:
         self._dropped_bytes += len(data)
@@ -220,9 +219,9 @@ class GuardedProtocol(H11Protocol):
                 self.transport.pause_reading()  # until the answer is there
 
     def _close(self) -> None:
-        """Close our side first where the client still sends: closed at once, it would lose the answer (RFC 9112, 9.6).
+        """Close only our side while the client still sends. A full close would lose the response (RFC 9112, 9.6).
 
-        The rest is read and dropped until the client closes, or a deadline passes, or it is a flood after a fault.
+        The server drops further bytes until the client closes, a deadline passes, or a faulty request sends too many.
         """
         flood = self._dropped_bytes > MOST_DROPPED_BYTES and self._reading.fault is not None
         if flood or (self.conn.their_state is not h11.SEND_BODY and self._reading.fault is None):
@@ -234,11 +233,10 @@ class GuardedProtocol(H11Protocol):
 
 
 class DeadlineProtocol(GuardedProtocol):
-    """Closes connections that have not sent a whole request head in time, or do not read their answer.
+    """Closes connections that do not send a whole request head in time, or do not read their response.
 
-    uvicorn times idle connections only after an answer, so one that never sends, or sends a byte a minute, would
-    stay for ever; so would one that asks for a result and takes a byte a minute of it. This also ends the reading away
-    of a body that was refused.
+    uvicorn starts its idle timeout only after a response. Without these timers, a client that sends or reads one byte a
+    minute would stay connected for ever. The timers also end the dropping of a rejected body.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -250,8 +248,8 @@ class DeadlineProtocol(GuardedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # asyncio sets it only on sockets that name their protocol, and those of socket.create_server do not: without it
-        # the body of an answer waits 40 ms for the acknowledgement of its head on a kept connection.
+        # asyncio sets TCP_NODELAY only on sockets with an explicit protocol number; socket.create_server gives none.
+        # Without the flag, on a kept-alive connection the body waits 40 ms for the acknowledgement of the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._arm()
         self._connection_limit.keep(len(self.connections))
@@ -303,12 +301,12 @@ class DeadlineProtocol(GuardedProtocol):
         if self._side.lingers:
             self.transport.abort()
         elif not self.transport.is_closing():
-            self._side.close_now()  # which waits for what is still to be read
+            self._side.close_now()  # waits until the client has read the buffer
             self._head_timer = self.loop.call_later(READ_PATIENCE * self.timeout_keep_alive, self.transport.abort)
 
 
 class Server(uvicorn.Server):
-    """Tells the service at the first signal, so that readiness fails while the work in flight is finished."""
+    """Stops admission at the first signal: readiness fails while the service finishes running work."""
 
     def __init__(self, config: uvicorn.Config, service: Service, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
@@ -320,7 +318,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; what a turn of the loop does not accept waits in the system's queue, which has room for a burst."""
+        """Listen, with a long kernel queue: connections of a burst wait there until the loop accepts them."""
         await super().startup(sockets)
         for listener in (each for server in self.servers for each in server.sockets):
             with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
@@ -330,12 +328,12 @@ class Server(uvicorn.Server):
 
 
 def bind(settings: Settings) -> socket.socket:
-    """The listening socket, before anything else is made: a port that is taken must not cost a key.
+    """Return the listening socket. Called before a first key is created: a busy port must not waste one.
 
     Raises
     ------
     BadSettings
-        The address cannot be listened on.
+        The service cannot listen on the address.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -345,9 +343,9 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def make_server(service: Service, on_ready: Callable[[], object] = lambda: None) -> Server:
-    """A server for the service's own settings; `.run()` blocks until a signal. It binds, or takes `sockets=[...]`.
+    """Build a server from the service's settings. `.run()` binds, or takes `sockets=[...]`, and blocks until a signal.
 
-    on_ready: called once it answers; it must not block.
+    on_ready: called when the server accepts requests; must not block.
     """
     settings, limit = service.settings, ConnectionLimit.of_this_process()
     config = uvicorn.Config(
@@ -356,13 +354,13 @@ def make_server(service: Service, on_ready: Callable[[], object] = lambda: None)
         port=settings.port,
         http=cast("type[asyncio.Protocol]", partial(DeadlineProtocol, limit)),
         backlog=limit.backlog,
-        loop="asyncio",  # the one that is tested; uvloop would be taken where something else has installed it
+        loop="asyncio",  # the tested loop; uvicorn would otherwise pick uvloop if it is installed
         ws="none",
         lifespan="on",
         log_config=None,
-        access_log=False,  # api/middleware.py writes the line, with the request's id
+        access_log=False,  # api/middleware.py writes the access log, with request ids
         server_header=False,
-        # Annotated as whole seconds, but both only reach the event loop's timers, which take fractions.
+        # uvicorn annotates both as int, but only passes them to event loop timers, which accept fractions.
         timeout_keep_alive=cast("int", settings.idle_timeout_s),
         timeout_graceful_shutdown=cast("int", settings.drain_s),
     )

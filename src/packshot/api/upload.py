@@ -1,4 +1,4 @@
-"""Reading the bodies of requests, counted and timed, in memory: multipart and urlencoded forms, and JSON."""
+"""Reads request bodies into memory, with limits on bytes and time: multipart and urlencoded forms, and JSON."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ from packshot.api.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, Mis
 from packshot.errors import EmptyFile, FileTooLarge
 
 Form = list[tuple[str, str | bytes]]
-"""The parts of a form in their order: a file is an UploadedFile. A file input that nobody filled in is the text ""."""
+"""(name, value) of each part, in order. A file is an UploadedFile. An empty file input of a page is the text ""."""
 
 
 class UploadedFile(bytes):
-    """The bytes of a file. filename: as the client calls it, or ""."""
+    """The bytes of a file. filename: the name that the client sent, or ""."""
 
     filename: str = ""
 
 
 MULTIPART, URLENCODED, JSON = "multipart/form-data", "application/x-www-form-urlencoded", "application/json"
-# Boundaries, part headers and the few short fields beside the files.
+# Room for boundaries, part headers and the short fields next to the files.
 OVERHEAD_BYTES = 64 * 1024
 BEYOND = 4
-"""A body that says that it is over so many times what is accepted is refused as a body; a smaller one has a file that
-is too large."""
+"""A body over BEYOND times the limit is rejected as BodyTooLarge. Between one and BEYOND times it is FileTooLarge."""
 MAX_FIELD_BYTES = 4 * 1024
 MAX_PART_HEAD_BYTES = 8 * 1024
-MAX_BOUNDARY_BYTES = 256  # RFC 2046 says 70
+MAX_BOUNDARY_BYTES = 256  # RFC 2046 allows 70
 _BLANK_LINE = b"\r\n\r\n"
-# Of a JSON body: between the fields, and in what a field may hold. Base64 has none.
+# Limit for a JSON body: commas between fields and inside values. Base64 contains no comma.
 COMMAS_PER_FIELD = 16
 HOW = "Send multipart/form-data with the picture as a file in the part `image`."
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """The parts that a body may hold.
+    """The limits of a request body.
 
-    file_bytes: the parts that are files, and the most bytes of each. They are taken for files whether or not the
-        client gave them a file name. max_fields: other parts, and files that are empty or as short as a field.
-    max_files: files in all; one of each name where it is not said. max_bytes: of a multipart body; without it, that of
-        one file of each name.
-    deadline_s: from the first to the last byte of the body.
-    text_bytes: the most bytes of a body that is urlencoded or JSON. how: what to do, for a body that cannot be read.
+    file_bytes: names of the file parts, each with its maximum in bytes. They count as files with or without a file
+        name.
+    deadline_s: maximum time from the first to the last byte of the body.
+    max_fields: maximum number of other parts, including files that are empty or as short as a field.
+    text_bytes: maximum bytes of an urlencoded or JSON body.
+    how: the hint for a body that cannot be read.
+    max_files: maximum number of files; 0 means one per name.
+    max_bytes: maximum bytes of a multipart body; 0 means enough for one file per name.
     """
 
     file_bytes: Mapping[str, int]
@@ -62,17 +63,17 @@ class UploadLimits:
 
     @property
     def files(self) -> int:
-        """The most files of a form."""
+        """The maximum number of files in a form."""
         return self.max_files or len(self.file_bytes)
 
     @property
     def form_bytes(self) -> int:
-        """The most bytes of a multipart body."""
+        """The maximum bytes of a multipart body."""
         return self.max_bytes or sum(self.file_bytes.values()) + OVERHEAD_BYTES
 
 
 async def read_form(request: Request, limits: UploadLimits) -> Form:
-    """Read the multipart form of a request: the named files and some short fields.
+    """Read the multipart form of a request: the named files and short fields.
 
     Raises
     ------
@@ -91,9 +92,9 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
 
 
 async def read_fields(request: Request, limits: UploadLimits) -> dict[str, object]:
-    """Read a body of any of the three kinds: texts, bytes of files, and any value of JSON.
+    """Read a body of any of the three kinds. Values are texts, bytes of files, or any JSON value.
 
-    Of a name that comes several times the first counts, in a multipart form the first that is not empty.
+    Of a repeated name the first value counts; in a multipart form the first value that is not empty.
 
     Raises
     ------
@@ -114,7 +115,7 @@ async def read_fields(request: Request, limits: UploadLimits) -> dict[str, objec
 
 
 def file_in(form: Form, name: str, how: str = HOW) -> bytes:
-    """The bytes of a file part that must be there. Parts of its name that are empty are passed over. how: to send it.
+    """Return the bytes of a required file part. Skips empty parts of this name. how: the hint for a missing file.
 
     Raises
     ------
@@ -130,16 +131,16 @@ def file_in(form: Form, name: str, how: str = HOW) -> bytes:
 
 
 def _parts(body: bytearray, boundary: bytes, charset: str, limits: UploadLimits) -> Form:
-    """The parts of a whole form, without the preamble and the epilogue around them (RFC 2046, 5.1.1).
+    """Return the parts of a complete form, without its preamble and epilogue (RFC 2046, 5.1.1).
 
-    HTML forms send an input that nobody filled in as an empty file, and some clients each field as a file: such parts
-    count as fields.
+    HTML forms send an empty file input as an empty file, and some clients send each field as a file. Such parts count
+    as fields.
     """
     form, files = Form(), 0
     for start, end in _between(body, boundary, limits):
         head_end = body.find(_BLANK_LINE, start, min(end, start + MAX_PART_HEAD_BYTES))
         if head_end < 0:
-            raise _malformed("A part has headers without an end, or too long ones.", limits)
+            raise _malformed("The headers of a part are too long or have no end.", limits)
         said = _disposition(bytes(body[start:head_end]))
         if b"name" not in said:
             raise _malformed("A part has no Content-Disposition with a name.", limits)
@@ -163,19 +164,19 @@ def _parts(body: bytearray, boundary: bytes, charset: str, limits: UploadLimits)
 
 
 def _between(body: bytearray, boundary: bytes, limits: UploadLimits) -> list[tuple[int, int]]:
-    """Where the parts lie between the boundaries. A form that was cut off is refused, whatever came of it."""
+    """Return (start, end) of each part between the boundaries. Rejects a truncated form."""
     line = rb"--" + re.escape(boundary) + rb"(?:(--)|[ \t]*+(?:\r\n|\Z))"
     next_line = re.compile(rb"\r\n" + line)
     found = re.match(line, body) or next_line.search(body)
     if found is None:
-        fault = "has no boundary as the Content-Type names it" if body else "has no bytes"
-        raise _malformed(f"The form is cut off, or is none: it {fault}.", limits)
+        fault = "does not contain the boundary from the Content-Type" if body else "is empty"
+        raise _malformed(f"The form is truncated or not a form: it {fault}.", limits)
     spans: list[tuple[int, int]] = []
     while not found[1]:
         start = found.end()
-        found = next_line.search(body, start - 2)  # the end of one boundary's line may be the begin of the next
+        found = next_line.search(body, start - 2)  # the CRLF that ends one boundary line may begin the next
         if found is None:
-            raise _malformed(f"The form is cut off in its part {len(spans) + 1}: the last boundary is missing.", limits)
+            raise _malformed(f"The form is truncated in part {len(spans) + 1}: the last boundary is missing.", limits)
         spans.append((start, found.start()))
         if len(spans) > limits.files + limits.max_fields:
             raise _malformed("There are too many parts.", limits)
@@ -196,13 +197,16 @@ def _disposition(head: bytes) -> dict[bytes, bytes]:
 
 
 def _text(data: bytes, charset: str) -> str:
-    """Raises MalformedRequest for codecs that fail in ways of their own, such as punycode."""
+    """Decode text; latin-1 if the charset is unknown or does not fit. Raises MalformedRequest for other codec errors.
+
+    The punycode codec, for example, raises a plain ValueError.
+    """
     try:
         return data.decode(charset)
     except (UnicodeDecodeError, LookupError):
         return data.decode("latin-1")
     except ValueError as error:
-        raise MalformedRequest("The form is not in the charset that it names.", hint="Send it in UTF-8.") from error
+        raise MalformedRequest("The form does not match its declared charset.", hint="Send it in UTF-8.") from error
 
 
 def _malformed(fault: str, limits: UploadLimits) -> MalformedRequest:
@@ -223,14 +227,14 @@ def _check_file(name: str, size: int, limits: UploadLimits) -> None:
 
 
 def _from_json(body: bytes, limits: UploadLimits) -> dict[str, object]:
-    if body.count(b",") > COMMAS_PER_FIELD * limits.max_fields:  # before it is read: 80 MB of `{},` become 2 GB
-        raise MalformedRequest("The body is JSON of too many values.", hint=limits.how)
+    if body.count(b",") > COMMAS_PER_FIELD * limits.max_fields:  # before parsing: 80 MB of `{},` would take 2 GB
+        raise MalformedRequest("The JSON body has too many values.", hint=limits.how)
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest("The body is not JSON.", hint=limits.how) from error
     if not isinstance(found, dict):
-        raise MalformedRequest("The body is JSON, but no object.", hint=limits.how)
+        raise MalformedRequest("The JSON body is not an object.", hint=limits.how)
     return found
 
 
@@ -243,12 +247,12 @@ def _from_urlencoded(body: bytes, limits: UploadLimits) -> dict[str, object]:
 
 
 def media_type_of(request: Request) -> str:
-    """The media type of a body, in small letters and without parameters."""
+    """The media type of a body, in lower case and without parameters."""
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 async def _read_body(request: Request, max_bytes: int, limits: UploadLimits) -> bytearray:
-    """The whole body, counted as it comes. One that says of itself that it will not do is refused unread.
+    """Read the whole body, and count its bytes. Rejects it unread if its headers break a limit.
 
     Raises
     ------
@@ -257,15 +261,15 @@ async def _read_body(request: Request, max_bytes: int, limits: UploadLimits) -> 
     codings = ", ".join(request.headers.getlist("content-encoding"))
     if any(coding.strip().lower() not in {"", "identity"} for coding in codings.split(",")):
         raise UnsupportedEncoding(
-            f"The Content-Encoding is {codings[:100]!r}; only `identity` is read.",
-            hint="Send the body as it is, without a Content-Encoding.",
+            f"The Content-Encoding is {codings[:100]!r}; only `identity` is supported.",
+            hint="Send the body uncompressed, without a Content-Encoding.",
             field="Content-Encoding",
             allowed=("identity",),
         )
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise _too_large(int(length), max_bytes, limits)
-    body = bytearray()  # not a list: a piece of two bytes takes fifty in one
+    body = bytearray()  # a list would take 50 bytes for a piece of two bytes
     try:
         async with asyncio.timeout(limits.deadline_s):
             async for chunk in request.stream():
@@ -275,13 +279,13 @@ async def _read_body(request: Request, max_bytes: int, limits: UploadLimits) -> 
     except TimeoutError as error:
         raise BodyTooSlow(
             f"The body did not arrive within {limits.deadline_s:g} seconds.",
-            hint="Check the connection and try again.",
+            hint="Check your connection and try again.",
         ) from error
     return body
 
 
 def _too_large(length: int, max_bytes: int, limits: UploadLimits) -> BodyTooLarge | FileTooLarge:
-    """The error for a body over `max_bytes`: a file in it is too large, for the fields beside it are short."""
+    """The error for a body over `max_bytes`. Up to BEYOND times it, a file is the cause, because fields are short."""
     hint = "Save the picture as a JPEG of quality 90, or make it smaller."
     if length > BEYOND * max_bytes:
         return BodyTooLarge(
