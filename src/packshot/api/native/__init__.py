@@ -1,1 +1,1 @@
-"""The native API under /v1: every option, pictures or JSON as answers, problem details for errors."""
+"""The native API under /v1: all options, pictures or JSON as responses, problem details as errors."""

@@ -1,4 +1,4 @@
-"""The form of the native API: as OpenAPI describes it, and as a request brings it. A Submission comes out."""
+"""The native API's form: its OpenAPI description, and parsing a request into an Order or a Submission."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _JSON_HOW = 'Send one JSON object such as {"background": "white"}.'
 
 
 def upload_limits(settings: Settings) -> UploadLimits:
-    """A photo, the options that are files, and the others as fields or in one JSON part."""
+    """Limits for a photo, the file options, and the other options as fields or in one JSON part."""
     files = dict.fromkeys(("image", *FILE_OPTIONS), settings.v1_max_file_bytes)
     return UploadLimits({**files, JSON_PART: JSON_BYTES}, settings.body_deadline_s, max_fields=len(OPTIONS) + 8)
 
 
 @dataclass(frozen=True)
 class Order:
-    """A photo and what is to be made of it. image: the photo's file; or photo_id: the name of one that came before."""
+    """A photo and its options. image: the photo's file; or photo_id: the id of an earlier photo. The other is empty."""
 
     image: bytes
     photo_id: str
@@ -43,15 +43,15 @@ class Order:
 
 
 async def read_order(request: Request, settings: Settings) -> Order:
-    """The form of a packshot: a photo, or the name of one, and options.
+    """Read the form of a packshot: a photo or a photo_id, and options.
 
     Raises
     ------
     InvalidOption
-        An option is unknown, was given twice, or has a value that it does not take.
+        An option is unknown, is given twice, or has an invalid value.
     MalformedRequest
-        A photo came beside the name of one.
-    MissingImage, EmptyFile, and everything that read_form raises.
+        The form has both a photo and a photo_id.
+    MissingImage, EmptyFile, and all errors of read_form.
     """
     form = await read_form(request, upload_limits(settings))
     names = [value for name, value in form if name == PHOTO_ID and value]
@@ -59,58 +59,58 @@ async def read_order(request: Request, settings: Settings) -> Order:
     if not names:
         return Order(file_in(form, "image"), "", options_in(form))
     if len(names) > 1 or not isinstance(names[0], str):
-        raise MalformedRequest("`photo_id` is one text.", hint="Send the photo_id of an answer.", field=PHOTO_ID)
+        raise MalformedRequest("`photo_id` must be one text.", hint="Send the photo_id of a response.", field=PHOTO_ID)
     if any(value for name, value in form if name == "image"):
         raise MalformedRequest(
-            "There are both `image` and `photo_id`.",
-            hint="Send the photo, or name one that came before.",
+            "The form has both `image` and `photo_id`.",
+            hint="Send only one of them.",
             field=PHOTO_ID,
         )
     return Order(b"", names[0], options_in(form))
 
 
 async def read_picture(request: Request, settings: Settings) -> tuple[bytes, Options]:
-    """The picture and the options of a form.
+    """Read the picture and the options of a form.
 
     Raises
     ------
     InvalidOption
-        An option is unknown, was given twice, or has a value that it does not take.
-    MissingImage, EmptyFile, and everything that read_form raises.
+        An option is unknown, is given twice, or has an invalid value.
+    MissingImage, EmptyFile, and all errors of read_form.
     """
     form = await read_form(request, upload_limits(settings))
     return file_in(form, "image"), options_in(form)
 
 
 async def read_check(request: Request, settings: Settings) -> Submission:
-    """A finished picture, with the preset to judge it by.
+    """Read a finished picture and the preset to check it against.
 
     Raises
     ------
     InvalidOption
-        There is no such preset, none was named, or another option came.
-    MissingImage, EmptyFile, and everything that read_picture raises.
+        The preset is unknown or missing, or the form has another option.
+    MissingImage, EmptyFile, and all errors of read_picture.
     """
     picture, options = await read_picture(request, settings)
     others = [name for name in options.given() if name != "preset"]
     if others:
         raise InvalidOption(
-            f"{others[0]} changes pictures, and this one is only looked at.", hint="Leave it out.", field=others[0]
+            f"{others[0]} cannot be used here: a check does not change the picture.", hint="Omit it.", field=others[0]
         )
     if options.preset is None:
         raise InvalidOption(
-            "No preset was named.", hint="Say whose rules to check.", field="preset", allowed=preset_names()
+            "The preset is missing.", hint="Name the preset to check.", field="preset", allowed=preset_names()
         )
     return Submission(picture, recipe_for(options), check_limits(settings))
 
 
 def options_in(form: Form) -> Options:
-    """The options that a form names, as fields or in its JSON part. Raises InvalidOption, MalformedRequest."""
+    """The options of a form, from its fields and its JSON part. Raises InvalidOption, MalformedRequest."""
     return Options.from_fields(_given(form))
 
 
 def _given(form: Form) -> dict[str, object]:
-    """Every option that the form names, as text, as JSON has it, or as bytes. An empty field counts as not said."""
+    """Every option of a form, as a text, a JSON value or bytes. Ignores empty fields."""
     given: dict[str, object] = {}
     for name, value in form:
         if name == JSON_PART:
@@ -118,7 +118,7 @@ def _given(form: Form) -> dict[str, object]:
         elif name != "image":
             _add(given, {name: _value(name, value)})
     if [name for name, _ in form].count("image") > 1:
-        raise MalformedRequest("There are two parts `image`.", hint="Send one photo in each request.", field="image")
+        raise MalformedRequest("The form has several parts `image`.", hint="Send one photo per request.", field="image")
     return given
 
 
@@ -145,7 +145,7 @@ def _object(data: str | bytes) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise _malformed("is not JSON") from error
     if not isinstance(found, dict):
-        raise _malformed("is JSON, but no object")
+        raise _malformed("is not a JSON object")
     for name, value in found.items():
         if isinstance(value, dict | list):
             accepts = OPTIONS[name].accepts if name in OPTIONS else ""
@@ -162,7 +162,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(name)  # NaN and the infinities are no JSON
+    raise ValueError(name)  # NaN and the infinities are not valid JSON
 
 
 def _malformed(fault: str) -> MalformedRequest:
@@ -171,25 +171,25 @@ def _malformed(fault: str) -> MalformedRequest:
 
 _TYPES = {"text": "string", "switch": "boolean", "whole number": "integer", "number": "number", "file": "string"}
 _PHOTO = (
-    "The photo, as a file of any kind that GET /v1/about lists; the content decides, not the name. "
-    "Its EXIF orientation is applied. Needed unless photo_id names one."
+    "The photo, as a file in a format that GET /v1/about lists. The content decides, not the file name. "
+    "Its EXIF orientation is applied. Required unless photo_id is given."
 )
 _NAME = (
-    "In place of `image`: the photo_id that an earlier answer gave to your key. Such a photo is kept in memory for a "
-    "while; when it is gone (404, photo-unknown), send it again as `image`."
+    "Instead of `image`: the photo_id of an earlier response to your key. The service keeps such a photo in memory for "
+    "a while. When it is gone (404, photo-unknown), send the photo again as `image`."
 )
-_OPTIONS = "The same options as one JSON object, where that is easier to write. What is here must not be a field too."
+_OPTIONS = "The same options as one JSON object, if you prefer JSON. Give each option here or as a field, not both."
 
 FACTS = {
-    "X-Packshot-Box": "Where the product lies in the photo, turned as asked: left,top,right,bottom in px.",
-    "X-Packshot-Product": "Where the product lies in the picture: left,top,right,bottom in px. Absent with a ZIP.",
-    "X-Packshot-Confidence": "0 to 1; absent when the network does not say.",
-    "X-Packshot-Review": "true when a human should look at it, else false.",
-    "X-Packshot-Preset": "passed or failed; of several presets passed where all are; absent without a preset.",
-    "X-Packshot-Notes": "How many notes there are; Accept: application/json shows them. Absent with a ZIP.",
-    "X-Packshot-Photo": "Names the photo for later requests of your key (photo_id); absent when it is not kept.",
-    "X-Packshot-Credits": "What this request cost: 1, or 0 where your key had paid for the photo within the last day.",
-    "Server-Timing": "How long each step took.",
+    "X-Packshot-Box": "Position of the product in the rotated photo: left,top,right,bottom in px.",
+    "X-Packshot-Product": "Position of the product in the picture: left,top,right,bottom in px. Absent with a ZIP.",
+    "X-Packshot-Confidence": "Expected quality of the cutout, 0 to 1. Absent if the network gives none.",
+    "X-Packshot-Review": "true if a person should check the picture, else false.",
+    "X-Packshot-Preset": "passed or failed. With several presets, passed if all are. Absent without a preset.",
+    "X-Packshot-Notes": "Number of notes; Accept: application/json returns their text. Absent with a ZIP.",
+    "X-Packshot-Photo": "The photo_id for later requests with your key. Absent if the photo is not kept.",
+    "X-Packshot-Credits": "Credits charged: 1, or 0 if your key paid for the photo within the last day.",
+    "Server-Timing": "Duration of each step.",
 }
 
 
@@ -197,12 +197,12 @@ def packshots_body() -> dict[str, Any]:
     """The form of POST /v1/packshots."""
     image = {**BINARY, "description": _PHOTO}
     photo = {"image": image, PHOTO_ID: {"type": "string", "description": _NAME}}
-    # That one of the two must come is said in words: generators of clients make nothing of a form with `oneOf`.
+    # The descriptions say that one of the two is required: client generators do not support `oneOf` in a form.
     return form_body({**photo, **option_fields()}, [], additionalProperties=False)
 
 
 def option_fields() -> dict[str, Any]:
-    """The options as fields of a form, and all but the files in one JSON part."""
+    """The options as form fields, and all except the files in one JSON part."""
     fields = {name: field_schema(name, option) for name, option in OPTIONS.items()}
     plain = {name: schema for name, schema in fields.items() if OPTIONS[name].kind != "file"}
     beside = {"type": "object", "description": _OPTIONS, "properties": plain, "additionalProperties": False}
@@ -211,18 +211,18 @@ def option_fields() -> dict[str, Any]:
 
 def checks_body() -> dict[str, Any]:
     """The form of POST /v1/checks."""
-    about = "The picture to judge, made anywhere; of 25 megapixels at most, unless the operator sets another limit."
+    about = "The picture to check, from any source. At most 25 megapixels, unless the operator sets another limit."
     image = {**BINARY, "description": about}
-    preset = {"type": "string", "description": "Whose rules.", "enum": list(preset_names()), "examples": ["amazon"]}
+    preset = {"type": "string", "description": "The rules to check.", "enum": list(preset_names()), "examples": ["amazon"]}
     fields = {"image": image, "preset": preset}
     return form_body(fields, ["image", "preset"], additionalProperties=False)
 
 
 def field_schema(name: str, option: Option) -> dict[str, Any]:
-    """An option as OpenAPI has it."""
+    """The OpenAPI schema of an option."""
     schema: dict[str, Any] = {"type": _TYPES[option.kind], "description": f"{option.about} Takes {option.accepts}."}
     if name == "preset":
-        schema["description"] += f" There are {listed(preset_names(), 'and')}."
+        schema["description"] += f" Available: {listed(preset_names(), 'and')}."
     if option.choices:
         schema["enum"] = list(option.choices)
     if option.kind == "file":
@@ -233,11 +233,11 @@ def field_schema(name: str, option: Option) -> dict[str, Any]:
 
 
 def picture_answers() -> dict[str, Any]:
-    """The answers of POST /v1/packshots that are pictures; the JSON one is its response model."""
+    """The picture responses of POST /v1/packshots. The JSON response is its response model."""
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in FACTS.items()}
     return {
-        "description": "The picture itself, or a ZIP of the pictures of several presets (amazon.jpg, etsy.jpg ... and "
-        "packshots.json); or with `Accept: application/json` their links and what is known of them",
+        "description": "The picture. With several presets, a ZIP of their pictures (amazon.jpg, etsy.jpg ... and "
+        "packshots.json). With `Accept: application/json`, links to the pictures and their metadata.",
         "content": {
             media_type: {"schema": BINARY} for media_type in (*(row.media_type for row in WRITTEN.values()), ZIP)
         },

@@ -1,4 +1,4 @@
-"""Jobs of the native API: many photos in one request, made in the background; and the body of their webhooks."""
+"""Jobs of the native API: many photos in one request, processed in the background, and their webhooks' body."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from packshot.service.settings import Settings
 SHOWN = 20
 MOST_SHOWN = 100
 TOLD_PHOTOS = 20
-"""In a webhook. Each has 2 KB or more, and some receivers take no more than 100 KB."""
+"""Maximum photos in a webhook. Each takes 2 KB or more, and some receivers accept at most 100 KB."""
 FINISHED = "job.finished"
 _JSON_BYTES = 1024 * 1024
 _HOW = (
@@ -39,21 +39,21 @@ PhotoState = Literal["waiting", "working", "done", "failed", "cancelled"]
 
 
 class JobError(BaseModel):
-    """Why a photo failed. It cost nothing."""
+    """The reason why a photo failed. A failed photo costs nothing."""
 
-    slug: str = Field(description="The kind of problem, for programs: it stays the same.", examples=["no-foreground"])
-    detail: str = Field(description="What happened.")
-    hint: str = Field(description="What to do about it.")
+    slug: str = Field(description="Stable code of this kind of problem, for programs.", examples=["no-foreground"])
+    detail: str = Field(description="The problem, for people.")
+    hint: str = Field(description="Advice on how to fix it.")
 
 
 class JobPhoto(BaseModel):
     """A photo of a job."""
 
-    number: int = Field(description="Its place in the request, from 0.")
+    number: int = Field(description="Position in the request, from 0.")
     name: str = Field(description="The file's name, or the URL without its query.", examples=["mug.jpg"])
     status: PhotoState
-    credits: int | None = Field(description="What it cost; null until it is done.")
-    packshots: list[LinkedPicture] = Field(description="One, or one for each preset that was named; none until then.")
+    credits: int | None = Field(description="Credits charged; null until it is done.")
+    packshots: list[LinkedPicture] = Field(description="One picture, or one per preset; empty until it is done.")
     error: JobError | None
 
     @classmethod
@@ -77,7 +77,7 @@ class JobPhoto(BaseModel):
 
 
 class Counts(BaseModel):
-    """How many photos of a job are in each state."""
+    """The number of a job's photos in each state."""
 
     waiting: int = 0
     working: int = 0
@@ -92,7 +92,7 @@ class WebhookState(BaseModel):
     url: str
     status: Literal["waiting", "delivered", "failed"]
     attempts: int
-    problem: str = Field(description="What went wrong at the last try; empty where nothing did.")
+    problem: str = Field(description="The error of the last attempt; empty if it succeeded.")
 
     @classmethod
     def of(cls, notice: Notice) -> Self:
@@ -104,20 +104,20 @@ class JobSummary(BaseModel):
 
     id: str
     status: Literal["waiting", "working", "done", "cancelled"] = Field(
-        description="done: every photo has ended, well or badly: `counts` says how."
+        description="done: every photo has succeeded or failed; see `counts`."
     )
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime = Field(
-        description="Until then it can be asked for. Pictures have a shorter life of their own."
+        description="The job is available until then. Its pictures expire earlier."
     )
     counts: Counts
-    url: str = Field(description="Where the job can be asked for, with its key.")
+    url: str = Field(description="URL of the job; needs the key that created it.")
     webhook: WebhookState | None
 
     @classmethod
     def summary(cls, service: Service, job: BackgroundJob) -> dict[str, Any]:
-        """All of these fields."""
+        """The values of all fields of this model."""
         return {
             "id": job.id,
             "status": job.status,
@@ -137,7 +137,7 @@ class Job(JobSummary):
 
     @classmethod
     def of(cls, service: Service, job: BackgroundJob, most: int | None = None) -> Self:
-        """most: of the photos, where not all are shown."""
+        """most: maximum number of photos; None for all."""
         photos = [JobPhoto.of(service, photo) for photo in job.photos[:most]]
         return cls(photos=photos, **cls.summary(service, job))
 
@@ -146,7 +146,7 @@ class JobList(BaseModel):
     """Jobs, newest first."""
 
     jobs: list[JobSummary]
-    next: str | None = Field(description="The value of `before` for those that follow; null where these are the last.")
+    next: str | None = Field(description="The value of `before` for the next page; null on the last page.")
 
 
 def event(service: Service, job: BackgroundJob) -> Mapping[str, Any]:
@@ -192,11 +192,11 @@ async def list_jobs(call: Call) -> Response:
 
 
 async def _read(request: Request, settings: Settings) -> tuple[list[Source], Options, str | None]:
-    """The photos of a job, the options for all of them, and the webhook's URL.
+    """Read the photos of a job, their common options, and the webhook's URL.
 
     Raises
     ------
-    MissingImage, EmptyFile, InvalidOption, MalformedRequest, and everything that read_form raises.
+    MissingImage, EmptyFile, InvalidOption, MalformedRequest, and all errors of read_form.
     """
     if media_type_of(request) == JSON:
         return _read_json(await read_fields(request, _limits(settings)))
@@ -222,15 +222,15 @@ def _read_json(body: Mapping[str, object]) -> tuple[list[Source], Options, str |
     unknown = body.keys() - {"images", "options", "webhook"}
     images, options, webhook = body.get("images"), body.get("options") or {}, body.get("webhook")
     if unknown:
-        raise InvalidOption(f"There is no field {min(unknown)[:40]!r}.", hint=_HOW, field=min(unknown)[:40])
+        raise InvalidOption(f"The field {min(unknown)[:40]!r} does not exist.", hint=_HOW, field=min(unknown)[:40])
     if not isinstance(images, list) or not images:
         raise MissingImage("The request has no photo.", hint=_HOW, field="images")
     if not isinstance(options, dict):
         raise MalformedRequest(
-            "`options` is no object.", hint='Send one such as {"preset": "amazon"}.', field="options"
+            "`options` is not an object.", hint='Send an object such as {"preset": "amazon"}.', field="options"
         )
     if webhook is not None and not isinstance(webhook, str):
-        raise InvalidOption("webhook is no text.", hint="Give a URL.", field="webhook")
+        raise InvalidOption("webhook is not a text.", hint="Give a URL.", field="webhook")
     for name in FILE_OPTIONS:
         if name in options:
             raise InvalidOption(f"{name} is a file.", hint=f"Send it in {MULTIPART}.", field=name)
@@ -238,10 +238,10 @@ def _read_json(body: Mapping[str, object]) -> tuple[list[Source], Options, str |
 
 
 def _by_url(value: object) -> Source:
-    """A photo by its URL, or in JSON by an object with its URL and a name for it."""
+    """A photo given as a URL, or in JSON as an object with `url` and `name`."""
     url, name = (value.get("url"), value.get("name")) if isinstance(value, dict) else (value, None)
     if not isinstance(url, str) or not url or not isinstance(name, str | None):
-        raise InvalidOption("A photo is no URL.", hint=_HOW, field="image_url")
+        raise InvalidOption("The value of a photo is not a URL.", hint=_HOW, field="image_url")
     return Source((name or url.partition("?")[0].partition("#")[0])[:255], url=url)
 
 
@@ -264,17 +264,17 @@ def _time(seconds: float) -> datetime:
 
 
 def _body() -> dict[str, Any]:
-    """The two kinds of body for OpenAPI."""
+    """The OpenAPI request body: a form or JSON."""
     fields = option_fields()
     photos = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "The photos, as files."}
     urls = {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Photos by their URLs, where the service opens any.",
+        "description": "The photos as URLs, if the operator allows URLs.",
     }
     webhook = {
         "type": "string",
-        "description": "A URL that is told when the job has finished, where the service sends webhooks.",
+        "description": "A URL that the service calls when the job has finished, if the operator allows webhooks.",
     }
     form = {"image": photos, "image_url": urls, "webhook": webhook, **fields}
     named = {
@@ -285,7 +285,7 @@ def _body() -> dict[str, Any]:
     }
     listed = {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}, named]}}
     plain = {
-        "images": {**listed, "description": "Photos by their URLs, each with a name if you like."},
+        "images": {**listed, "description": "The photos as URLs, each with an optional name."},
         "options": fields["options"],
         "webhook": webhook,
     }
@@ -311,10 +311,10 @@ ENDPOINTS = (
         "POST",
         ("/v1/jobs",),
         begin_job,
-        summary="Begin a job: packshots of one photo or many, made in the background",
+        summary="Start a job: packshots of one or many photos, made in the background",
         operation_id="beginJob",
         failures=(400, 409, 413, 415, 422, 502, 504, *_FAILURES),
-        answers={202: {"model": Job, "description": "The job, which has begun"}},
+        answers={202: {"model": Job, "description": "The job has been created"}},
         body=_body,
         parameters=(IDEMPOTENCY_KEY,),
         sample="-F image=@mug.jpg -F image=@pot.jpg -F preset=amazon",
@@ -337,7 +337,7 @@ ENDPOINTS = (
                 "name": "before",
                 "in": "query",
                 "schema": {"type": "string"},
-                "description": "`next` of the list before.",
+                "description": "`next` of the previous page.",
             },
         ),
     ),
@@ -345,7 +345,7 @@ ENDPOINTS = (
         "GET",
         ("/v1/jobs/{id}",),
         tell_job,
-        summary="How a job stands, and its pictures",
+        summary="State of a job, and its pictures",
         operation_id="getJob",
         failures=(404, *_FAILURES),
         model=Job,
@@ -355,7 +355,7 @@ ENDPOINTS = (
         "POST",
         ("/v1/jobs/{id}/cancel",),
         cancel_job,
-        summary="Cancel a job: what is done stays, and the rest costs nothing",
+        summary="Cancel a job: finished photos remain, the others cost nothing",
         operation_id="cancelJob",
         failures=(404, 502, *_FAILURES),
         model=Job,

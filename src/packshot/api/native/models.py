@@ -1,4 +1,4 @@
-"""The JSON of the native API, as OpenAPI shows it."""
+"""The JSON models of the native API, which OpenAPI describes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ DAYS = 30
 
 
 def described(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """All facts as JSON."""
+    """A JSON response from a model. headers: additional headers."""
     fixed = {"Cache-Control": "no-store", "Vary": "Accept"}
     return JSONResponse(model.model_dump(mode="json"), status, headers={**fixed, **(headers or {})})
 
 
 _RULE_FIGURES = (
-    "The figures of the rule, from which a program can write the sentences in any language: what it demands "
-    "(least, most, allowed, colour ...) and, on a check, more of what was measured (needed_px, percent, edges ...)."
+    "The rule's figures, so that a program can write the sentences in any language. They are its limits "
+    "(least, most, allowed, colour ...) and, in a check, further measurements (needed_px, percent, edges ...)."
 )
 _NOTE_EXAMPLE: JsonDict = {
     "examples": [
@@ -49,7 +49,7 @@ class Extent(BaseModel):
 
 
 class Rectangle(BaseModel):
-    """A rectangle in px: left and top belong to it, right and bottom do not."""
+    """A rectangle in px. left and top are inclusive, right and bottom are exclusive."""
 
     left: int
     top: int
@@ -58,19 +58,19 @@ class Rectangle(BaseModel):
 
 
 class RuleCheck(BaseModel):
-    """One rule of a preset, checked on the finished file."""
+    """The result of one rule of a preset, checked on the finished file."""
 
     rule: str = Field(description="The kind of rule.", examples=["fill"])
     passed: bool
-    measured: int | float | str = Field(description="What was measured.", examples=[0.87])
-    asked: str = Field(description="What the rule asks for.", examples=["at least 85 %"])
-    message: str = Field(description="Both in sentences, and what to do where it failed.")
-    required: bool = Field(description="Whether it decides, or is the marketplace's advice.")
+    measured: int | float | str = Field(description="The measured value.", examples=[0.87])
+    asked: str = Field(description="The required value.", examples=["at least 85 %"])
+    message: str = Field(description="Both values in sentences, and advice if it failed.")
+    required: bool = Field(description="true: the rule decides. false: it is the marketplace's advice.")
     facts: dict[str, Any] = Field(description=_RULE_FIGURES, examples=[{"least": 0.85, "percent": 87.0}])
 
 
 class Repair(BaseModel):
-    """Something that a rule requires and that was put right. facts: the figures in the sentence, by name."""
+    """A change to the picture that makes it pass a rule. facts: the figures in the message, by name."""
 
     code: RepairCode
     message: str
@@ -78,21 +78,23 @@ class Repair(BaseModel):
 
 
 class PresetReport(BaseModel):
-    """What a preset's rules say of a picture."""
+    """The result of checking a picture against a preset's rules."""
 
     name: str = Field(examples=["amazon"])
     title: str
-    passed: bool = Field(description="Whether every required rule is kept.")
+    passed: bool = Field(description="Whether the picture passes every required rule.")
     checks: list[RuleCheck]
-    repairs: list[Repair] = Field(description="What was put right so that the rules are kept; the option `repair`.")
+    repairs: list[Repair] = Field(description="Changes made to pass the rules; see the option `repair`.")
 
 
 class NoteFacts(BaseModel):
-    """A note as a code with its figures, from which a program can write the sentence in any language.
+    """A note as a code with its figures, so that a program can write the sentence in any language.
 
-    enlarged-less: the frame needs the product (or photo) `wanted` times as large, and `most` times are allowed.
-    too-small: the longest side has less than the `asked` px. reaches-edge: the product touches `edges` of the photo.
-    no-shadow: the photo has no shadow that can be told from its ground.
+    - enlarged-less: the frame needs the product (or photo) enlarged `wanted` times, but at most `most` times is
+      allowed.
+    - too-small: the longest side has fewer than `asked` px.
+    - reaches-edge: the product touches `edges` of the photo.
+    - no-shadow: the photo has no visible shadow.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_NOTE_EXAMPLE)
@@ -101,28 +103,28 @@ class NoteFacts(BaseModel):
 
 
 class PictureFacts(BaseModel):
-    """All that is known of a finished picture."""
+    """Metadata of a finished picture."""
 
     media_type: str = Field(examples=["image/png"])
     width: int = Field(description="Of the picture, px.")
     height: int = Field(description="Of the picture, px.")
     bytes: int = Field(description="Size of the file.")
-    photo: Extent = Field(description="Size of the photo, upright and turned as `rotate` asks.")
-    box: Rectangle = Field(description="Where the product lies in the photo, turned as it is.")
-    product: Rectangle = Field(description="Where the product lies in the picture.")
+    photo: Extent = Field(description="Size of the photo, upright and after `rotate`.")
+    box: Rectangle = Field(description="Position of the product in the photo, after `rotate`.")
+    product: Rectangle = Field(description="Position of the product in the picture.")
     confidence: float | None = Field(
-        description="How good the cutout is likely to be, 0 to 1: the share of overlap with a perfect one that "
-        "cutouts like it have in the mean. null when the network does not say."
+        description="Expected quality of the cutout, 0 to 1: the mean overlap of similar cutouts with a perfect one. "
+        "null if the network gives none."
     )
-    review: bool = Field(description="Whether a human should look at it.")
-    notes: list[str] = Field(description="What could not be done as asked, in sentences for people.")
+    review: bool = Field(description="Whether a person should check the picture.")
+    notes: list[str] = Field(description="Requests that could not be fulfilled, as sentences for people.")
     note_facts: list[NoteFacts] = Field(description="The same notes for programs, in the same order.")
     preset: PresetReport | None
-    timings_ms: dict[str, float] = Field(description="How long each step took.")
+    timings_ms: dict[str, float] = Field(description="Duration of each step.")
 
     @staticmethod
     def known(result: Result, size_bytes: int) -> dict[str, Any]:
-        """All of these fields."""
+        """The values of all fields of this model."""
         return {
             "media_type": result.media_type,
             "width": result.size.width,
@@ -143,7 +145,7 @@ class PictureFacts(BaseModel):
 class ArchivedPicture(PictureFacts):
     """A picture in a ZIP."""
 
-    file: str = Field(description="Its name in the ZIP.", examples=["amazon.jpg"])
+    file: str = Field(description="File name in the ZIP.", examples=["amazon.jpg"])
 
     @classmethod
     def of(cls, result: Result, file: str) -> Self:
@@ -151,31 +153,31 @@ class ArchivedPicture(PictureFacts):
 
 
 class LinkedPicture(PictureFacts):
-    """A finished picture: where it is, and what is known of it."""
+    """A finished picture: its URL and metadata."""
 
-    url: str = Field(description="Where the picture can be fetched, without a key, until expires_at.")
+    url: str = Field(description="URL of the picture. It needs no key and works until expires_at.")
     expires_at: datetime
 
     @classmethod
     def linked(cls, result: Result, stored: Stored, url: str) -> dict[str, Any]:
-        """All of these fields."""
+        """The values of all fields of this model."""
         until = datetime.fromtimestamp(stored.link.expires, UTC)
         return {"url": url, "expires_at": until, **cls.known(result, stored.size_bytes)}
 
 
 class Packshot(LinkedPicture):
-    """A finished packshot: where it is, and what is known of it. Of several the first one; `packshots` has them all."""
+    """A finished packshot: its URL and metadata. With several presets this is the first; `packshots` has all."""
 
-    request_id: str = Field(description="Names this request in the operator's logs.")
+    request_id: str = Field(description="Identifies this request in the operator's logs.")
     photo_id: str | None = Field(
-        description="Names the photo for later requests of your key, which may send it in place of `image`; null when "
-        "the photo is not kept."
+        description="Identifies the photo. Later requests with your key can send it instead of `image`. null if the "
+        "photo is not kept."
     )
     credits: int = Field(
-        description="What this request cost: 1, or 0 where your key had paid for the photo within the last day."
+        description="Credits charged: 1, or 0 if your key paid for the photo within the last day."
     )
     packshots: list[LinkedPicture] = Field(
-        description="Where several presets were named: the picture of each, in that order. Else empty."
+        description="With several presets: one picture per preset, in the order of the request. Otherwise empty."
     )
 
     @classmethod
@@ -191,35 +193,35 @@ class Packshot(LinkedPicture):
 
 
 class Checked(BaseModel):
-    """What a preset's rules say of a picture that was made elsewhere."""
+    """The result of checking an uploaded picture against a preset's rules."""
 
-    request_id: str = Field(description="Names this request in the operator's logs.")
+    request_id: str = Field(description="Identifies this request in the operator's logs.")
     preset: PresetReport
 
 
 class Day(BaseModel):
-    """The photos and credits of a key on a day, UTC."""
+    """The photos and credits of a key on one day (UTC)."""
 
     day: date
-    succeeded: int = Field(description="Photos that were answered.")
-    failed: int = Field(description="Photos whose credit was given back.")
-    credits: int = Field(description="Credits spent, those of photos in work included.")
+    succeeded: int = Field(description="Photos that were processed successfully.")
+    failed: int = Field(description="Photos that failed; their credits were given back.")
+    credits: int = Field(description="Credits spent, including photos that are still in work.")
 
 
 class Account(BaseModel):
-    """The account of the key that asks."""
+    """The account of the request's key."""
 
-    id: str = Field(description="Names the key; it is no secret.")
-    name: str = Field(description="What the operator calls it.")
-    credits: int | None = Field(description="Credits left; null: no end of them.")
-    used: int = Field(description="Credits spent since the key was made.")
-    rate: str | None = Field(description="Requests that may come; null: no limit.", examples=["600/minute"])
+    id: str = Field(description="Identifies the key; not secret.")
+    name: str = Field(description="The operator's name for the key.")
+    credits: int | None = Field(description="Credits left; null means unlimited.")
+    used: int = Field(description="Credits spent since the key was created.")
+    rate: str | None = Field(description="Rate limit; null means none.", examples=["600/minute"])
     expires_at: datetime | None
     webhook_secret: str | None = Field(
-        description="Checks the signatures of webhooks to you (Standard Webhooks); null where the service sends none.",
+        description="Verifies the signatures of your webhooks (Standard Webhooks); null if the service sends none.",
         examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     )
-    usage: list[Day] = Field(description=f"The last {DAYS} days, newest first; days without a photo are left out.")
+    usage: list[Day] = Field(description=f"The last {DAYS} days, newest first, without days that had no photo.")
 
     @classmethod
     def of(cls, service: Service, key: KeyInfo, usage: Sequence[DayUsage]) -> Self:
@@ -236,13 +238,13 @@ class Account(BaseModel):
 
 
 class OptionFacts(BaseModel):
-    """An option as forms and help pages need it."""
+    """An option, described for forms and help pages."""
 
     name: str
     about: str
     accepts: str
     kind: str = Field(description="text, switch, whole number, number or file.")
-    choices: list[str] = Field(description="All values that it takes, where they can be counted.")
+    choices: list[str] = Field(description="All allowed values; empty if there is no fixed list.")
     examples: list[str]
 
 
@@ -262,11 +264,11 @@ class PresetFacts(BaseModel):
     name: str
     title: str
     about: str
-    source: str = Field(description="The marketplace's own page; empty for a preset that is ours.")
-    checked: date = Field(description="The day as of which the rules are known.")
+    source: str = Field(description="The marketplace's page with the rules; empty for packshot's own presets.")
+    checked: date = Field(description="The day on which the rules were last checked.")
     options: dict[str, Any]
     rules: list[RuleFacts]
-    hints: list[str] = Field(description="What the marketplace asks and no pixel tells: for people to look at.")
+    hints: list[str] = Field(description="Rules that cannot be measured, for people to check.")
 
     @classmethod
     def of(cls, preset: Preset) -> Self:
@@ -289,18 +291,18 @@ class PresetFacts(BaseModel):
 class FormatFacts(BaseModel):
     """A file format, as an input, an output or both."""
 
-    name: str = Field(description="As the option `format` has it.", examples=["jpeg"])
+    name: str = Field(description="The value of the option `format`.", examples=["jpeg"])
     title: str = Field(examples=["JPEG"])
     media_type: str = Field(examples=["image/jpeg"])
     suffixes: list[str] = Field(
-        description="Endings of file names; the first is the one that is written.", examples=[[".jpg", ".jpeg"]]
+        description="File name suffixes; outputs use the first one.", examples=[[".jpg", ".jpeg"]]
     )
-    written: bool = Field(description="Whether an output can have it. `inputs` has the formats that are read.")
-    alpha: bool = Field(description="Whether an output in it keeps transparency.")
+    written: bool = Field(description="Whether it is an output format. `inputs` lists the input formats.")
+    alpha: bool = Field(description="Whether outputs in this format keep transparency.")
 
 
 class Inputs(BaseModel):
-    """What photos are accepted."""
+    """The limits for photos."""
 
     formats: list[str] = Field(examples=[["jpeg", "png"]])
     max_bytes: int
@@ -309,7 +311,7 @@ class Inputs(BaseModel):
 
 
 class About(BaseModel):
-    """What this service is and what it can do."""
+    """This service and its features."""
 
     version: str
     model: str = Field(description="The network that finds the product.")
@@ -320,7 +322,7 @@ class About(BaseModel):
 
     @classmethod
     def of(cls, service: Service) -> Self:
-        """It changes with the release and the settings, not with a request."""
+        """Depends only on the release and the settings."""
         limits = native_limits(service.settings)
         return cls(
             version=__version__,

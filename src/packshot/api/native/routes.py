@@ -1,4 +1,4 @@
-"""The native API: POST /v1/packshots and /v1/checks, GET /v1/account and /v1/about. From the request to the answer.
+"""The native API's endpoints: POST /v1/packshots and /v1/checks, GET /v1/account and /v1/about.
 
 jobs.py has /v1/jobs.
 """
@@ -76,40 +76,40 @@ async def tell_about(call: Call) -> Response:
 
 
 def wants_json(accept: str, recipes: tuple[Recipe, ...]) -> bool:
-    """Whether the client likes JSON better than the picture that the recipe makes, or than the ZIP of several.
+    """Whether the client prefers JSON to the picture, or to the ZIP of several recipes.
 
-    It never changes a picture.
+    The Accept header never changes the picture's format.
 
     Raises
     ------
     NotAcceptable
-        It takes neither.
+        The client accepts neither.
     """
     offers = (FORMATS[recipes[0].format].media_type if len(recipes) == 1 else ZIP, JSON)
     best = preferred(accept, offers)
     if best is None:
         raise NotAcceptable(
-            f"The answer is {offers[0]} or {JSON}; the client accepts only {accept[:200]}.",
+            f"The response is {offers[0]} or {JSON}, but the client accepts only {accept[:200]}.",
             hint="Accept one of the two"
-            + (", or ask for another format with the option `format`." if len(recipes) == 1 else "."),
+            + (", or choose another format with the option `format`." if len(recipes) == 1 else "."),
             allowed=offers,
         )
     return best == JSON
 
 
 def picture(made: Made) -> Response:
-    """The picture itself."""
+    """The response with the picture itself."""
     result = made.result
     headers = facts(result) | {"Content-Disposition": content_disposition(result.media_type)}
     return _file(made, result.data, result.media_type, headers)
 
 
 def archive(made: Made, recipes: tuple[Recipe, ...]) -> Response:
-    """The pictures of several presets as a ZIP: amazon.jpg, etsy.jpg and so on, and what is known of them as JSON."""
+    """The response with a ZIP: a picture per preset (amazon.jpg, etsy.jpg ...) and their metadata (packshots.json)."""
     names = [f"{recipe.preset}{FORMATS[recipe.format].suffix}" for recipe in recipes]
     known = [ArchivedPicture.of(*each).model_dump(mode="json") for each in zip(made.results, names, strict=True)]
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archived:  # pictures are packed already
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archived:  # pictures are already compressed
         for name, result in zip(names, made.results, strict=True):
             archived.writestr(name, result.data)
         archived.writestr("packshots.json", json.dumps(known, indent=2))
@@ -135,7 +135,7 @@ def _file(made: Made, data: bytes, media_type: str, headers: dict[str, str]) -> 
 
 
 def facts(result: Result) -> dict[str, str]:
-    """The facts of a result as headers. A fact that is not known has none."""
+    """The metadata of a result as headers. Unknown values have no header."""
     headers = {
         "X-Packshot-Box": _corners(result.box),
         "X-Packshot-Product": _corners(result.product),
@@ -151,7 +151,7 @@ def facts(result: Result) -> dict[str, str]:
 
 
 def server_timing(timings_ms: dict[str, float]) -> str:
-    """Steps as browsers' developer tools show them (W3C Server Timing)."""
+    """The Server-Timing header (W3C), which browsers' developer tools show."""
     return ", ".join(f"{_NOT_A_TOKEN.sub('-', name)};dur={value:.1f}" for name, value in timings_ms.items())
 
 
@@ -169,7 +169,7 @@ DIALECT = Dialect(
             "POST",
             ("/v1/packshots",),
             make_packshot,
-            summary="Make a packshot of a product photo, or one for each of several marketplaces",
+            summary="Make a packshot of a product photo, or one for each marketplace",
             operation_id="makePackshot",
             takes_queue=True,
             failures=(402, 404, 406, 409, 410, 502, *_CHECK_FAILURES),
@@ -196,7 +196,7 @@ DIALECT = Dialect(
             "GET",
             ("/v1/account",),
             tell_account,
-            summary="What your key may spend, how often it may come, and what it did on the last 30 days",
+            summary="Credits, rate limit and usage of your key over the last 30 days",
             operation_id="account",
             failures=(401, 403, 405, 429, 500, 503),
             model=Account,
@@ -205,7 +205,7 @@ DIALECT = Dialect(
             "GET",
             ("/v1/about",),
             tell_about,
-            summary="What this service can do: formats, options, presets; needs no key",
+            summary="Formats, options and presets of this service; needs no key",
             operation_id="about",
             needs_key=False,
             failures=(405, 500),
