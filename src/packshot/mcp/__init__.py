@@ -1,6 +1,6 @@
-"""A server for agents: the library's work as tools of the Model Context Protocol, on files of allowed folders only.
+"""A server for agents: the library's functions as Model Context Protocol tools, for files in allowed folders only.
 
-It needs what packshot[mcp] brings: importing it raises BadSettings where that is missing.
+Needs packshot[mcp]. Importing this package raises BadSettings if it is not installed.
 """
 
 from importlib.util import find_spec
@@ -9,6 +9,6 @@ from packshot.errors import BadSettings
 
 if find_spec("mcp") is None:
     raise BadSettings(
-        "The server for agents needs the package mcp, which the library alone does not bring.",
+        "The server for agents needs the package mcp, which is not installed.",
         hint="Install it: pip install 'packshot[mcp]'.",
     )

@@ -1,4 +1,4 @@
-"""The folders that an agent may use. Every path of a call goes through here, before anything is read or written."""
+"""The folders that an agent may use. Checks every path of a call before a file is read or written."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ _LONGEST_PATH = 4096
 
 @dataclass(frozen=True)
 class Folders:
-    """allowed: absolute paths without links, the first of which relative paths begin at."""
+    """The allowed folders.
+
+    allowed: absolute paths without symlinks. Relative paths start at the first one.
+    """
 
     allowed: tuple[Path, ...]
 
     @classmethod
     def of(cls, folders: Iterable[Path]) -> Folders:
-        """Of folders as a user named them."""
+        """Build from folders as the user gave them."""
         return cls(tuple(dict.fromkeys(folder.resolve() for folder in folders)))
 
     def narrowed(self, roots: Iterable[Path]) -> Folders:
-        """The part of these folders that lies within `roots` too; never more than these.
+        """The intersection of these folders and `roots`.
 
-        Raises: StorageRefused where they have nothing in common.
+        Raises: StorageRefused if it is empty.
         """
         inner: list[Path] = []
         for root in (each.resolve() for each in roots):
@@ -38,8 +41,8 @@ class Folders:
             inner += [root] * any(root.is_relative_to(folder) for folder in self.allowed)
         if not inner:
             raise StorageRefused(
-                f"The folders that your program has opened share nothing with those that packshot may use: {self}.",
-                hint="Open one of them there, or start `packshot mcp` with --ignore-roots.",
+                f"None of the folders that your program has opened is allowed for packshot. Allowed: {self}.",
+                hint="Open an allowed folder in your program, or start `packshot mcp` with --ignore-roots.",
             )
         return Folders(tuple(dict.fromkeys(inner)))
 
@@ -47,43 +50,43 @@ class Folders:
         return listed(self.allowed)
 
     def path(self, text: str) -> Path:
-        """An absolute path without links, within the folders. Raises: StorageRefused."""
+        """Resolve a path to an absolute one without symlinks, inside the folders. Raises: StorageRefused."""
         if not text or "\0" in text or len(text) > _LONGEST_PATH:
-            raise StorageRefused("This is no path of a file.", hint="Give the path of a file in an allowed folder.")
+            raise StorageRefused("This is not a valid path.", hint="Give the path of a file in an allowed folder.")
         try:
             path = (self.allowed[0] / Path(text).expanduser()).resolve()
-        except (OSError, RuntimeError) as error:  # links in a circle; a home folder of nobody
-            raise StorageRefused(f"{text} leads nowhere.", hint="Give another path.") from error
+        except (OSError, RuntimeError) as error:  # a symlink loop, or ~user without a home folder
+            raise StorageRefused(f"{text} cannot be resolved.", hint="Give another path.") from error
         if not any(path.is_relative_to(folder) for folder in self.allowed):
             raise StorageRefused(
-                f"{text} lies outside of the folders that packshot may use.",
+                f"{text} is outside the folders that packshot may use.",
                 hint=f"Give a path in {self}. `packshot mcp --allow FOLDER` allows another folder.",
             )
         return path
 
     def read(self, path: Path) -> bytes:
-        """A file's bytes. path: as `path` gave it. Raises: FileMissing, StorageRefused, FileTooLarge."""
+        """Read a file. path: a result of `path`. Raises: FileMissing, StorageRefused, FileTooLarge."""
         try:
             if not path.is_file():
                 _refuse_non_file(path)
             if (size := path.stat().st_size) > MAX_PHOTO_BYTES:
-                raise FileTooLarge(f"{path} has {size:,} bytes.", hint="Is it a photo?")
+                raise FileTooLarge(f"{path} has {size:,} bytes.", hint="Check that it is a photo.")
             return path.read_bytes()
         except OSError as error:
             raise StorageRefused(f"{path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
 
 
 def check_target(target: Path, photo: Path, *, overwrite: bool) -> None:
-    """Refuse an output that is the photo, that is there already, or that is named as no picture.
+    """Reject an output that is the photo itself, that exists already, or that has no picture suffix.
 
-    target, photo: as `Folders.path` gave them. Raises: InvalidOption, StorageRefused.
+    target, photo: results of `Folders.path`. Raises: InvalidOption, StorageRefused.
     """
     row = BY_SUFFIX.get(target.suffix.lower())
     if row is None or not row.written:
         endings = listed(row.suffix for row in WRITTEN.values())
         raise InvalidOption(
-            f"{target.name} is no name of a picture that packshot writes.",
-            hint=f"Let it end in {endings}.",
+            f"packshot cannot write {target.name}: the suffix is not an output format.",
+            hint=f"Use the suffix {endings}.",
             field="output",
         )
     if target.is_dir():
@@ -95,7 +98,7 @@ def check_target(target: Path, photo: Path, *, overwrite: bool) -> None:
 
 
 def write(target: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write a file whole or not at all; its folder is made. Raises: StorageRefused."""
+    """Write a file atomically, and create its folder. Raises: StorageRefused."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if overwrite:
@@ -106,12 +109,12 @@ def write(target: Path, data: bytes, *, overwrite: bool) -> None:
         raise _there(target) from error
     except OSError as error:
         raise StorageRefused(
-            f"{target} cannot be written: {error.strerror}.", hint="Check its folder and the space that is left."
+            f"{target} cannot be written: {error.strerror}.", hint="Check its folder and the free disk space."
         ) from error
 
 
 def _write_new(target: Path, data: bytes) -> None:
-    """Raises: FileExistsError, also where another program was faster; OSError."""
+    """Write a new file. Raises: FileExistsError, also if another program creates it first; OSError."""
     with target.open("xb") as file:
         try:
             file.write(data)
@@ -123,12 +126,12 @@ def _write_new(target: Path, data: bytes) -> None:
 
 
 def _there(target: Path) -> StorageRefused:
-    return StorageRefused(f"{target} is there already.", hint="Give another output, or overwrite=true.")
+    return StorageRefused(f"{target} already exists.", hint="Give another output, or overwrite=true.")
 
 
 def _refuse_non_file(path: Path) -> None:
     if path.is_dir():
         raise StorageRefused(f"{path} is a folder.", hint="Give the path of one picture.")
     if path.exists():
-        raise StorageRefused(f"{path} is no plain file.", hint="Give the path of a picture.")
-    raise FileMissing(f"There is no file {path}.", hint="Check its name.")
+        raise StorageRefused(f"{path} is not a regular file.", hint="Give the path of a picture.")
+    raise FileMissing(f"The file {path} does not exist.", hint="Check the path.")

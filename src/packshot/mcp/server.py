@@ -1,4 +1,4 @@
-"""The tools over the Model Context Protocol on stdin and stdout. The SDK keeps stdout for the protocol alone."""
+"""Serves the tools over the Model Context Protocol on stdin and stdout. The SDK reserves stdout for the protocol."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROOTS = "roots"
 
 
 class AgentServer:
-    """Serves one client. Photos are worked on one at a time, each by all processors."""
+    """Serves one client. Processes one photo at a time, with all processors."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class AgentServer:
         device: Literal["cpu", "cuda"] = "cpu",
         ignore_roots: bool = False,
     ) -> None:
-        """ignore_roots: whether the folders that the client announces do not narrow `folders`."""
+        """ignore_roots: ignore the client's roots instead of narrowing `folders` to them."""
         self._folders, self._model, self._device = folders, model, device
         self._ignore_roots = ignore_roots
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="packshot")
@@ -50,9 +50,9 @@ class AgentServer:
             version=__version__,
             title="packshot",
             instructions=(
-                "Removes backgrounds of product photos and makes pictures by the rules of marketplaces. Files are "
-                f"given by path, within {self._folders}. Where an answer says `review`, tell the user to look at "
-                "that picture."
+                "Removes backgrounds of product photos and makes pictures that follow marketplaces' rules. Give files "
+                f"by path, within {self._folders}. If a result has `review` true, ask the user to check that "
+                "picture."
             ),
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
@@ -74,7 +74,7 @@ class AgentServer:
         try:
             tool = TOOLS.get(params.name)
             if tool is None:
-                raise InvalidOption(f"There is no tool {params.name[:40]!r}.", hint=f"There are {', '.join(TOOLS)}.")
+                raise InvalidOption(f"The tool {params.name[:40]!r} does not exist.", hint=f"Use {', '.join(TOOLS)}.")
             arguments = tool.check(params.arguments or {})
             folders = await self._allowed(context, params)
             if isinstance(folders, types.InputRequiredResult):
@@ -84,7 +84,7 @@ class AgentServer:
             return _failure(error)
 
     async def _work(self, tool: Tool, arguments: Mapping[str, Any], folders: Folders) -> Answer:
-        """Off the event loop. When the client cancels the call, the work ends at its next stage and writes nothing."""
+        """Run a tool off the event loop. If the client cancels, it stops at its next stage and writes nothing."""
         cancellation = Cancellation()
         call = Call(arguments, folders, cancellation, self._model, self._device)
         try:
@@ -96,11 +96,11 @@ class AgentServer:
     async def _allowed(
         self, context: Context, params: types.CallToolRequestParams
     ) -> Folders | types.InputRequiredResult:
-        """The folders of this call: the client's roots, where it has any, make them fewer and never more."""
+        """The folders for this call: the allowed ones, narrowed to the client's roots if it has any."""
         capabilities = context.session.client_capabilities
         if self._ignore_roots or capabilities is None or capabilities.roots is None:
             return self._folders
-        if context.protocol_version in MODERN_PROTOCOL_VERSIONS:  # such a client answers by calling again
+        if context.protocol_version in MODERN_PROTOCOL_VERSIONS:  # such a client answers with a second call
             answered = (params.input_responses or {}).get(_ROOTS)
             if not isinstance(answered, types.ListRootsResult):
                 return types.InputRequiredResult(input_requests={_ROOTS: types.ListRootsRequest()})
@@ -111,7 +111,7 @@ class AgentServer:
 
 
 def _quietly(tool: Tool, call: Call) -> Answer:
-    """The work of a call. Nobody waits for the answer of one that was cancelled."""
+    """Run a call's work. Returns an empty answer if it was cancelled, because the client no longer waits."""
     try:
         call.cancellation.check()
         return tool.work(call)
@@ -143,11 +143,11 @@ def _result(answer: Answer) -> types.CallToolResult:
 
 
 def _failure(error: PackshotError) -> types.CallToolResult:
-    """An error that the agent can read and do something about."""
+    """An error result that the agent can read and act on."""
     facts = {"error": {"slug": error.slug, "message": error.message, "hint": error.hint}}
     return types.CallToolResult(content=[types.TextContent(text=str(error))], structured_content=facts, is_error=True)
 
 
 def _text(facts: Mapping[str, Any]) -> types.TextContent:
-    """The same facts for clients that read text alone."""
+    """The facts as text, for clients that read only text."""
     return types.TextContent(text=json.dumps(facts, ensure_ascii=False))

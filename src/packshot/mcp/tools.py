@@ -1,4 +1,4 @@
-"""The tools that an agent can call: their names, what they take, and the work itself. Knows nothing of the protocol."""
+"""The tools that an agent can call: their names, arguments and work. Independent of the protocol."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from packshot.storage.blocking import open_storage
 
 PREVIEW_PX = 512
 _BEHIND = (190, 190, 190)
-"""Behind a preview of a cutout: white and dark products both stand out from it."""
+"""Background of a cutout's preview, as RGB: white and dark products are both visible on it."""
 _LISTED = 20
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """facts: as JSON holds them. previews: JPEG files."""
+    """The result of a call. facts: JSON values. previews: JPEG files."""
 
     facts: Json
     previews: tuple[bytes, ...] = ()
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a tool. arguments: those that were given, none of which is null."""
+    """One call of a tool. arguments: the given ones, without nulls."""
 
     arguments: Mapping[str, Any]
     folders: Folders
@@ -68,13 +68,16 @@ class Call:
         return self.arguments.get(name) is True
 
     def network(self) -> Network:
-        """Loaded by the first call. All processors work on one photo at a time."""
+        """The shared network, loaded by the first call. It uses all processors for one photo."""
         return shared_network(self.model, self.device, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """properties: JSON schemas of the arguments. reads_only: whether it writes no file."""
+    """A tool. about: its description for the agent. properties: JSON schemas of the arguments.
+
+    reads_only: whether it never writes a file.
+    """
 
     name: str
     title: str
@@ -95,13 +98,16 @@ class Tool:
         }
 
     def check(self, arguments: Mapping[str, Any]) -> Json:
-        """The arguments without those that are null. Raises: InvalidOption. What an option means is checked later."""
+        """Check names and types, and drop nulls. Options.from_fields checks the options' values later.
+
+        Raises: InvalidOption.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
         for name, value in given.items():
             if name not in self.properties:
                 near = difflib.get_close_matches(name, self.properties, 1)
-                hint = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(self.properties)}."
-                raise InvalidOption(f"{self.name} takes no {name[:40]!r}.", hint=hint, field=name[:40])
+                hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(self.properties)}."
+                raise InvalidOption(f"{self.name} has no argument {name[:40]!r}.", hint=hint, field=name[:40])
             if name not in OPTIONS and not isinstance(value, _PYTHON[self.properties[name]["type"]]):
                 kind = self.properties[name]["type"]
                 raise InvalidOption(f"{name} is {value!r:.60}.", hint=f"Give a {kind}.", field=name)
@@ -124,7 +130,7 @@ def _switch(about: str) -> Json:
 
 
 def option_schema(option: Option) -> Json:
-    """An option of the table as JSON schema. A file is its path."""
+    """The JSON schema of an option. A file option takes a path."""
     takes = "The path of a picture file." if option.kind == "file" else f"Takes {option.accepts}."
     found: Json = {"type": _JSON[option.kind], "description": f"{option.about} {takes}"}
     if option.choices:
@@ -134,11 +140,11 @@ def option_schema(option: Option) -> Json:
     return found
 
 
-_PHOTO = _string("Path of the photo, in an allowed folder. Relative paths begin at the first of them.")
+_PHOTO = _string("Path of the photo, in an allowed folder. Relative paths start at the first allowed folder.")
 _WRITING = {
-    "overwrite": _switch("Replace an output that is there already. The photo itself is never replaced."),
+    "overwrite": _switch("Replace an existing output. The photo itself is never replaced."),
     "preview": _switch(
-        f"Return each picture too, {PREVIEW_PX} px at most, a cutout on gray, so that you can look at it."
+        f"Also return a preview of each picture, at most {PREVIEW_PX} px, so that you can see it. Cutouts are on gray."
     ),
 }
 
@@ -164,7 +170,7 @@ def _make_packshot(call: Call) -> Answer:
 
 
 def _make(call: Call, options: Options) -> Answer:
-    """Make the pictures of one photo, and write them once all of them are made."""
+    """Make the pictures of one photo. Writes them after all are made."""
     photo, recipes, overwrite = call.path("photo"), recipes_for(options), call.is_on("overwrite")
     data = call.folders.read(photo)
     targets = [call.folders.path(str(each)) for each in _targets(call, photo, recipes)]
@@ -180,7 +186,7 @@ def _make(call: Call, options: Options) -> Answer:
 
 
 def _targets(call: Call, photo: Path, recipes: tuple[Recipe, ...]) -> list[Path]:
-    """The files of a photo's pictures: the one that was named, else in the folder that was, else beside the photo."""
+    """The output files: the given file, else files in the given folder, else next to the photo."""
     said = call.text("output")
     names = [f"{photo.stem}-{recipe.word or 'cutout'}{FORMATS[recipe.format].suffix}" for recipe in recipes]
     if not said:
@@ -190,27 +196,27 @@ def _targets(call: Call, photo: Path, recipes: tuple[Recipe, ...]) -> list[Path]
         return [output / name for name in names]
     if len(recipes) > 1:
         raise InvalidOption(
-            f"{len(recipes)} pictures cannot go to one file, {said}.", hint="Give a folder as output.", field="output"
+            f"{len(recipes)} pictures do not fit in one file, {said}.", hint="Give a folder as output.", field="output"
         )
     suffixes = FORMATS[recipes[0].format].suffixes
     if output.suffix.lower() not in suffixes and output.suffix.lower() in BY_SUFFIX:
         raise InvalidOption(
-            f"output ends in {output.suffix}, and the picture is {recipes[0].format}.",
-            hint=f"Let it end in {suffixes[0]}, or change `format`.",
+            f"output ends in {output.suffix}, but the picture's format is {recipes[0].format}.",
+            hint=f"Use the suffix {suffixes[0]}, or change `format`.",
             field="output",
         )
     return [output]
 
 
 def _row(target: Path, result: Result) -> Json:
-    """The facts of a picture in an agent's words: without the figures behind each rule."""
+    """The facts of a picture for an agent, without the figures of each rule."""
     row = {"file": str(target), **made(result)}
     row["preset"] = None if result.report is None else report_facts(result.report)
     return row
 
 
 def report_facts(report: Report) -> Json:
-    """A preset's report as an agent reads it."""
+    """A preset's report for an agent, without the figures of each rule."""
     return {
         "name": report.preset,
         "title": report.title,
@@ -225,7 +231,7 @@ def report_facts(report: Report) -> Json:
 
 
 def preview(result: Result) -> bytes:
-    """A small JPEG of a picture."""
+    """A small JPEG of a picture, at most PREVIEW_PX on its longest side."""
     small = result.image.copy()
     small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
     if small.mode == "RGBA":
@@ -272,9 +278,9 @@ def _about(preset: Preset) -> Json:
 def _batch_status(call: Call) -> Answer:
     folder = call.path("folder")
     if not folder.exists():
-        raise FileMissing(f"There is no folder {folder}.", hint="Check its name.")
+        raise FileMissing(f"The folder {folder} does not exist.", hint="Check the path.")
     if not folder.is_dir():
-        raise StorageRefused(f"{folder} is a file.", hint="Give the folder that `packshot batch` wrote into.")
+        raise StorageRefused(f"{folder} is a file.", hint="Give the output folder of `packshot batch`.")
     photos = Review(open_storage(str(folder))).photos()
     open_ones = [shown for shown in photos if shown.states != ("fine",) and not shown.is_decided]
     counts = Counter(state for shown in open_ones for state in shown.states)
@@ -293,7 +299,7 @@ def _batch_status(call: Call) -> Answer:
 
 
 def _needs(shown: Shown) -> Json:
-    """Why a person should look at a photo."""
+    """A photo that a person should check, with the reasons."""
     outputs = described(shown)["outputs"]
     reasons = [
         text
@@ -319,11 +325,11 @@ TOOLS: Mapping[str, Tool] = {
         Tool(
             "remove_background",
             "Remove a photo's background",
-            "Cuts the product out of a photo: a picture with a transparent background, written as a file. "
-            "`review` true means that a person should look at it.",
+            "Cuts the product out of a photo, and writes a picture with a transparent background. "
+            "`review` true means that a person should check it.",
             {
                 "photo": _PHOTO,
-                "output": _string("File or folder to write to. Default: PHOTO-cutout.png beside the photo."),
+                "output": _string("File or folder to write to. Default: PHOTO-cutout.png next to the photo."),
                 **_WRITING,
             },
             ("photo",),
@@ -332,13 +338,13 @@ TOOLS: Mapping[str, Tool] = {
         Tool(
             "make_packshot",
             "Make a packshot",
-            "Makes a product picture of a photo, by a marketplace's preset or by options of your own, and writes it as "
-            "a file. Several presets make a picture each. The answer says which rules each picture keeps, what was put "
-            "right, what could not be done, and whether a person should look at it (`review`).",
+            "Makes a product picture from a photo, with a marketplace's preset or your own options, and writes it as "
+            "a file. Several presets make one picture each. The result lists the rules that each picture passes or "
+            "fails, repairs, and notes. `review` true means that a person should check it.",
             {
                 "photo": _PHOTO,
                 "output": _string(
-                    "File to write to, whose ending decides the format; or a folder. Default: beside the photo, under "
+                    "File or folder to write to. A file's suffix sets the format. Default: next to the photo, with "
                     "names such as PHOTO-amazon.jpg."
                 ),
                 **{name: option_schema(option) for name, option in OPTIONS.items()},
@@ -350,10 +356,10 @@ TOOLS: Mapping[str, Tool] = {
         Tool(
             "check_picture",
             "Check a picture against a marketplace's rules",
-            "Checks a finished picture, made anywhere, against the rules of one or several presets. Changes nothing.",
+            "Checks a finished picture from any source against the rules of one or several presets. Changes nothing.",
             {
                 "picture": _string("Path of the picture, in an allowed folder."),
-                "preset": _string("Name of a preset, or several with commas between them."),
+                "preset": _string("Name of a preset, or several names separated by commas."),
             },
             ("picture", "preset"),
             _check_picture,
@@ -362,18 +368,18 @@ TOOLS: Mapping[str, Tool] = {
         Tool(
             "list_presets",
             "List the presets",
-            "Lists the marketplaces whose rules are known; with a preset's name, its rules and what options it sets.",
-            {"preset": _string("Name of the preset to show. Default: all, in short.")},
+            "Lists the presets of all marketplaces. With a preset's name, shows its rules and options.",
+            {"preset": _string("Name of the preset to show. Default: a short list of all.")},
             (),
             _list_presets,
             reads_only=True,
         ),
         Tool(
             "batch_status",
-            "Show how a batch stands",
+            "Show the status of a batch",
             "Reads the journal of a `packshot batch`: how many photos are made, failed or break a rule, and the "
-            f"{_LISTED} that need a person most. A batch may be running meanwhile.",
-            {"folder": _string("The folder that the batch writes into (its OUT), in an allowed folder.")},
+            f"{_LISTED} photos that need a person most. Works while the batch runs.",
+            {"folder": _string("The output folder of the batch (OUT), in an allowed folder.")},
             ("folder",),
             _batch_status,
             reads_only=True,

@@ -1,1 +1,1 @@
-"""The drop-in contract of the vendor whose API packshot replaces: its paths, its envelope, its error codes."""
+"""The drop-in contract of the vendor whose API packshot replaces: paths, envelope and error codes."""

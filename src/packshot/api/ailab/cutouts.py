@@ -1,4 +1,4 @@
-"""The vendor's endpoints for removing a background: the product one of the contract, and its relatives."""
+"""The vendor's endpoints that remove a background: the contract's endpoint for products, and related ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packshot.service.settings import Settings
 
 MIB = 1024 * 1024
 CUTOUT = Options()
-"""Without `return_form`: a four-channel PNG."""
+"""The default without `return_form`: a four-channel PNG."""
 FORMS = {"mask": Options(form="mask"), "whiteBK": Options(background="white"), "crop": Options(crop=True)}
 UNCROPPED = {name: options for name, options in FORMS.items() if name != "crop"}
 _ABOUT = {
@@ -26,9 +26,10 @@ _ABOUT = {
 class Cutout:
     """One endpoint, under the paths of the vendor's shops.
 
-    about: in words, which photos it takes. limits: the same for the service. forms: the values of `return_form`.
-    refused: fields that ask for what this service cannot do, unless they are 0. in_elements: whether the vendor answers
-    a list of results.
+    about: the accepted photos, in words. limits: the same as Limits.
+    forms: the values of `return_form`, with their options.
+    refused: fields for unsupported features; any value except 0 is rejected.
+    in_elements: whether the vendor returns a list of results.
     """
 
     title: str
@@ -52,7 +53,7 @@ def _webp_too(settings: Settings) -> Limits:
 
 
 def _others(max_bytes: int, min_side_px: int, max_side_px: int) -> Callable[[Settings], Limits]:
-    """The vendor's own limits, within the service's largest. Of these endpoints it names no PNG that it refuses."""
+    """The vendor's limits, capped by the service's. The vendor documents no PNG restrictions for these endpoints."""
 
     def limits(settings: Settings) -> Limits:
         return Limits(
@@ -137,4 +138,4 @@ HD = Cutout(
     _HD,
     {},
 )
-"""Its answer is a task's id, by which the result is asked for."""
+"""Returns a task's id, with which clients query the result."""

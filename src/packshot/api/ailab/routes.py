@@ -1,4 +1,4 @@
-"""The drop-in contract's endpoints: cutouts under the paths of the vendor's shops, tasks, results, and credits."""
+"""The drop-in contract's endpoints: cutouts under the paths of the vendor's shops, tasks, results and credits."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from packshot.service.ledger import out_of_credits
 from packshot.service.settings import Settings
 
 PATHS = PRODUCT.paths
-RESULTS = "/cutout/results"  # its errors must come in the envelope
+RESULTS = "/cutout/results"  # below the dialect's prefix, because its errors need the envelope
 KEY_HEADERS = ("x-api-market-key", "x-magicapi-key", "x-rapidapi-key", "ailabapi-api-key")
 AT_WORK, DONE, FAILED = 1, 2, 3
-"""Values of `task_status`. Public clients take any but 1 and 2 for a failure, so a task that waits is at work too."""
+"""Values of `task_status`. Public clients treat all except 1 and 2 as a failure, so a waiting task has 1 too."""
 _FAILURES = (400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
 
 def body(cutout: Cutout) -> dict[str, Any]:
-    """The form of a cutout's endpoint as OpenAPI has it."""
+    """The OpenAPI request body of a cutout's endpoint."""
     fields: dict[str, Any] = {"image": BINARY | {"description": cutout.about}}
     if cutout.forms:
         fields["return_form"] = {"type": "string", "enum": list(cutout.forms), "description": cutout.forms_about}
@@ -48,28 +48,28 @@ def body(cutout: Cutout) -> dict[str, Any]:
 
 
 def upload_limits(cutout: Cutout, settings: Settings) -> UploadLimits:
-    """A photo, and some short fields."""
+    """Limits for a photo and short fields."""
     most = cutout.limits(settings).max_bytes
     assert most is not None  # noqa: S101 - every endpoint of the vendor has one
     return UploadLimits({"image": most}, settings.body_deadline_s)
 
 
 async def remove_background(cutout: Cutout, call: Call) -> Response:
-    """Make a cutout, keep it, and answer its address."""
+    """Make and store a cutout, and return its URL."""
     photo = await _photo(cutout, call)
     stored = await call.run(call.service.jobs.make_and_keep(call.key, photo, idempotency_key=call.idempotency_key))
     return _answer(_model(cutout).success(call.request_id, data=_data(cutout, _url(call, stored))))
 
 
 async def begin_task(cutout: Cutout, call: Call) -> Response:
-    """The same, answered with a task's id as soon as the photo is known to be usable. The work is a job's."""
+    """Check the photo's header, start a job for the cutout, and return the task's id."""
     photo = await _photo(cutout, call)
     task_id = await call.run(_begun(call, photo))
     return _answer(TaskEnvelope.success(call.request_id, task_id=task_id))
 
 
 async def _begun(call: Call, photo: Submission) -> str:
-    """The id of a job with one photo, whose header is known to do."""
+    """Start a job with one photo, after checking its header. Returns the job's id."""
     if call.key.credits == 0:
         raise out_of_credits()
     await call.service.admission.look(photo.check)
@@ -79,15 +79,15 @@ async def _begun(call: Call, photo: Submission) -> str:
 
 
 async def query_task(call: Call) -> Response:
-    """How a task stands; of one that has failed the reasons are in error_detail, as the vendor's SDK expects it."""
+    """The state of a task. For a failed task, error_detail has the reason, as the vendor's SDK expects."""
     task_id = call.request.query_params.get("task_id", "")
     if not task_id:
-        raise MissingParameter("The request has no `task_id`.", hint="Put it into the query.", field="task_id")
+        raise MissingParameter("The request has no `task_id`.", hint="Add it to the query string.", field="task_id")
     photo = (await call.service.background.look(call.key, task_id)).photos[0]
     if photo.error is not None:
         told: dict[str, Any] = {"task_status": FAILED, "error_detail": detail_of(photo.error)}
     elif photo.result is not None:
-        # The vendor's Java SDK looks for the status in `data` where there is one, and would wait for ever.
+        # If there is `data`, the vendor's Java SDK reads the status from it. Without this one it would poll for ever.
         told = {"task_status": DONE, "data": {**_data(HD, _url(call, photo.result)), "task_status": DONE}}
     else:
         told = {"task_status": AT_WORK}
@@ -95,7 +95,7 @@ async def query_task(call: Call) -> Response:
 
 
 async def query_credits(call: Call) -> Response:
-    """One kind of credits pays for everything here: the vendor's common ones. The pool of the product is empty."""
+    """The credits of a key. All in the vendor's common pool, which pays for everything. The product pool is empty."""
     key, balance = call.key, call.credits_left
     of_key = {
         "name": key.name,
@@ -133,14 +133,14 @@ def _url(call: Call, stored: StoredResult) -> str:
 
 
 def _options(cutout: Cutout, form: Form) -> Options:
-    """What `return_form` asks for; without one, the cutout. Of several the last counts that says anything."""
+    """The options for `return_form`; a cutout by default. Of repeated fields, the last non-empty one counts."""
     names = ("return_form", *cutout.refused)
     said = {name: text for name, value in form if name in names and (text := _text(value))}
     for name in cutout.refused:
         if said.get(name, "0") != "0":
             raise InvalidOption(
-                f"{name} is {said[name][:40]!r}: this service does not tell pieces of clothing apart.",
-                hint="Leave it out, and all that stands out is cut out.",
+                f"{name} is {said[name][:40]!r}: this service cannot separate pieces of clothing.",
+                hint="Omit it to cut out the whole foreground.",
                 field=name,
             )
     value = said.get("return_form", "")
@@ -150,14 +150,14 @@ def _options(cutout: Cutout, form: Form) -> Options:
         return cutout.forms[value]
     raise InvalidOption(
         f"return_form is {value[:40]!r}.",
-        hint=f"Use one of {', '.join(cutout.forms)}, or leave it out for a cutout.",
+        hint=f"Use one of {', '.join(cutout.forms)}, or omit it for a cutout.",
         field="return_form",
         allowed=tuple(cutout.forms),
     )
 
 
 def _text(value: str | bytes) -> str:
-    """A field's value as clients mean it: some send it as a file, some in JSON's quotes, some with blanks around."""
+    """A field's value as text, without surrounding spaces and JSON quotes. Some clients send these, or send a file."""
     text = (value.decode(errors="replace") if isinstance(value, bytes) else value).strip()
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
     return text[1:-1].strip() if quoted else text
@@ -175,7 +175,7 @@ def _endpoint(cutout: Cutout) -> Endpoint:
         limits=cutout.limits,
         failures=_FAILURES,
         model=TaskEnvelope if later else _model(cutout),
-        answers={200: {"description": "The envelope, with " + ("the task's id" if later else "the result's address")}},
+        answers={200: {"description": "The envelope, with " + ("the task's id" if later else "the result's URL")}},
         body=partial(body, cutout),
         parameters=(IDEMPOTENCY_KEY,),
         sample="-F image=@photo.jpg",
@@ -193,7 +193,7 @@ DIALECT = Dialect(
             "GET",
             ("/api/common/query-async-task-result",),
             query_task,
-            summary="How a task stands, and its result",
+            summary="State of a task, and its result",
             operation_id="queryTask",
             failures=(400, 401, 403, 404, 405, 429, 500, 503),
             model=TaskResultEnvelope,

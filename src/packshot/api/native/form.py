@@ -213,7 +213,7 @@ def checks_body() -> dict[str, Any]:
     """The form of POST /v1/checks."""
     about = "The picture to check, from any source. At most 25 megapixels, unless the operator sets another limit."
     image = {**BINARY, "description": about}
-    preset = {"type": "string", "description": "The rules to check.", "enum": list(preset_names()), "examples": ["amazon"]}
+    preset = {"type": "string", "description": "The rules.", "enum": list(preset_names()), "examples": ["amazon"]}
     fields = {"image": image, "preset": preset}
     return form_body(fields, ["image", "preset"], additionalProperties=False)
 

@@ -1,1 +1,1 @@
-"""Forms of other services, each served where PACKSHOT_DIALECTS names it: a module with its words, and a DIALECT."""
+"""Forms of other services. Each is one module with a DIALECT, served only if PACKSHOT_DIALECTS names it."""

@@ -24,20 +24,20 @@ PATH = "/remove-background/v1"
 MAX_BYTES, MAX_PIXELS = 30 * 1024 * 1024, 25_000_000
 REMAINING, CONSUMED = "x-remaining-credits", "x-credits-consumed"
 FILES = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg", "image/jpg": "jpeg"}
-"""By the media types of Accept, the first where it says nothing. The form's own word for JPEG is the last."""
+"""Formats by media type of Accept; the first is the default. The last is the form's own name for JPEG."""
 HANDLING = ("return_input_if_non_opaque", "discard_alpha_layer")
 FIELDS: dict[str, dict[str, Any]] = {
     "image_file": BINARY | {"description": "The photo: at most 30 MB and 25 million pixels."},
     "transparency_handling": {
         "type": "string",
         "enum": list(HANDLING),
-        "description": "Is checked, and changes nothing: a photo that is cut out already keeps its transparency.",
+        "description": "Validated, but has no effect: a photo with transparency always keeps it.",
     },
 }
 
 
 def limits(settings: Settings) -> Limits:
-    """The form's own, within the service's largest."""
+    """The form's limits, capped by the service's."""
     return Limits(
         max_bytes=min(MAX_BYTES, settings.v1_max_file_bytes),
         max_pixels=min(MAX_PIXELS, settings.v1_max_pixels),
@@ -50,7 +50,7 @@ async def remove_background(call: Call) -> Response:
     assert most.max_bytes is not None  # noqa: S101 - set above
     photo, texts = await read_photo(call, "image_file", most.max_bytes)
     choice(texts, "transparency_handling", HANDLING, HANDLING[0])
-    # The form answers a picture of some kind to everybody: what none of its types suits gets the first.
+    # The form always returns a picture. A client that accepts none of the types gets the first.
     file = FILES[preferred(accepted(call.request), tuple(FILES)) or next(iter(FILES))]
     submission = Submission(photo, recipe_for(Options(format=file)), most)
     result = await call.run(call.service.jobs.make_once(call.key, submission))
@@ -62,7 +62,7 @@ async def remove_background(call: Call) -> Response:
 class Failure(BaseModel):
     """The body of every failure."""
 
-    error: str = Field(description="What happened and what to do.")
+    error: str = Field(description="The problem and advice.")
 
 
 def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
@@ -76,10 +76,10 @@ _PICTURE: dict[str, Any] = {
     "content": {FORMATS[name].media_type: {"schema": BINARY} for name in FILES.values()},
     "headers": {
         REMAINING: {
-            "description": "Credits left of the key; 1000000 where there is no end of them.",
+            "description": "Credits left; 1000000 means unlimited.",
             **_WHOLE,
         },
-        CONSUMED: {"description": "1, whatever the size.", **_WHOLE},
+        CONSUMED: {"description": "Always 1, for every size.", **_WHOLE},
     },
 }
 DIALECT = Dialect(

@@ -1,4 +1,4 @@
-"""Shared by the forms in this folder: a photo with short texts beside it, statuses, the words of an error."""
+"""Shared code of the forms in this folder: reading a photo with short texts, statuses, the text of an error."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ BAD_REQUEST = dict.fromkeys(
     ),
     400,
 )
-"""Statuses of a service that answers 400 to whatever is wrong with a photo or a field."""
+"""Statuses for a service that answers 400 to all problems with a photo or a field."""
 FAILURES = (400, 401, 402, 403, 404, 405, 413, 415, 422, 429, 500, 503, 504)
 _YES = frozenset({"true", "1", "yes", "on", "t", "y"})
 _NO = frozenset({"false", "0", "no", "off", "f", "n"})
 
 
 async def read_photo(call: Call, part: str, max_bytes: int) -> tuple[bytes, dict[str, str]]:
-    """The file in a part of a multipart form, and the texts beside it by their names.
+    """Read a multipart form: the file in `part`, and the texts by name.
 
-    Texts that are empty are passed over; of several the first counts. They may come with a file name.
+    Ignores empty texts; of repeated names the first counts. Texts may have a file name.
 
-    Raises: MissingImage, EmptyFile, and what read_form raises.
+    Raises: MissingImage, EmptyFile, and all errors of read_form.
     """
     how = f"Send multipart/form-data with the photo as a file in the part `{part}`."
     limits = UploadLimits({part: max_bytes}, call.service.settings.body_deadline_s, how=how)
@@ -51,17 +51,17 @@ async def read_photo(call: Call, part: str, max_bytes: int) -> tuple[bytes, dict
 
 
 def said(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The texts that say anything, without blanks around them."""
+    """The non-empty texts, without surrounding spaces."""
     return {name: text for name, value in texts if (text := value.strip())}
 
 
 def refused(field: str, text: str, allowed: str) -> InvalidOption:
-    """The error for a field's value; `allowed` completes "Give ..."."""
+    """The error for a field's value. allowed: completes "Give ..."."""
     return InvalidOption(f"{field} is {text[:60]!r}.", hint=f"Give {allowed}.", field=field, allowed=allowed)
 
 
 def choice(texts: Mapping[str, str], field: str, allowed: Iterable[str], default: str) -> str:
-    """One of some words, in small letters whatever the case that it came in."""
+    """Parse one of the allowed words, in any case. Returns it in lower case."""
     word = texts.get(field, default).lower()
     if word not in allowed:
         raise refused(field, texts[field], listed(allowed))
@@ -69,7 +69,7 @@ def choice(texts: Mapping[str, str], field: str, allowed: Iterable[str], default
 
 
 def switch(texts: Mapping[str, str], field: str) -> bool:
-    """Whether a switch is on; it is off where it was not given."""
+    """Parse a boolean in any of its usual spellings; false by default."""
     word = texts.get(field, "false").lower()
     if word not in _YES | _NO:
         raise refused(field, texts[field], "true or false")
@@ -77,13 +77,13 @@ def switch(texts: Mapping[str, str], field: str) -> bool:
 
 
 def in_words(error: PackshotError, row: Row, request_id: str) -> str:
-    """An error as one text: what happened and what to do. Of a fault of ours, where its operator finds it."""
+    """An error as one text: the problem and advice. For internal failures, only the request id."""
     if row.status == 500:
-        return f"{row.words}. Send the request again later; if it goes on, tell the operator: request {request_id}."
+        return f"{row.words}. Please retry later. If it persists, send the operator this request id: {request_id}."
     return str(error)
 
 
 def file_answer(data: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The picture itself."""
+    """The response with the picture itself."""
     fixed = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(data, media_type=media_type, headers=fixed | dict(headers or {}))

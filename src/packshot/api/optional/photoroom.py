@@ -37,27 +37,27 @@ from packshot.service.build import native_limits
 PATH = "/v1/segment"
 MEGAPIXELS: Mapping[str, float] = {"preview": 0.25, "medium": 1.5, "hd": 4, "full": 36}
 FILES = {"png": "png", "jpg": "jpeg", "webp": "webp"}
-_ALSO = {"jpeg": "jpg"}  # what clients write for a choice
+_ALSO = {"jpeg": "jpg"}  # aliases that clients send
 UNCERTAINTY = "x-uncertainty-score"
 UNKNOWN = "-1"
 _COLOUR = "3, 4, 6 or 8 hexadecimal digits, such as #ff00ff, or a name of CSS, such as white"
 FIELDS: Mapping[str, dict[str, Any]] = {
     "image_file": BINARY | {"description": "The photo."},
     "format": {"type": "string", "enum": list(FILES), "description": "Default: png. jpg is on white."},
-    "channels": {"type": "string", "enum": ["rgba", "alpha"], "description": "alpha: the matte in gray."},
-    "bg_color": {"type": "string", "description": f"Colour behind the product: {_COLOUR}."},
+    "channels": {"type": "string", "enum": ["rgba", "alpha"], "description": "alpha: the matte as a gray picture."},
+    "bg_color": {"type": "string", "description": f"Background colour: {_COLOUR}."},
     "size": {
         "type": "string",
         "enum": list(MEGAPIXELS),
-        "description": "Most megapixels of the output: 0.25, 1.5, 4 or, by default, 36. Nothing is enlarged.",
+        "description": "Maximum megapixels of the output: 0.25, 1.5, 4 or, by default, 36. Photos are never enlarged.",
     },
-    "crop": {"type": "boolean", "description": "Cut the output to the product."},
-    "despill": {"type": "boolean", "description": "Is checked, and changes nothing: colours are always unmixed."},
+    "crop": {"type": "boolean", "description": "Crop the output to the product."},
+    "despill": {"type": "boolean", "description": "Validated, but has no effect: despill is always on."},
 }
 
 
 class Order(NamedTuple):
-    """A request, read. finish: makes the file that was asked for of the one that the options make."""
+    """A parsed request. finish: converts the file that the options produce to the requested one."""
 
     options: Options
     max_pixels: int
@@ -83,7 +83,7 @@ def _recipe(order: Order, header: Header) -> Recipe:
 
 
 def read(texts: Mapping[str, str]) -> Order:
-    """The fields of a request; names that the form does not have are ignored. Raises: InvalidOption."""
+    """Parse the fields of a request. Ignores unknown names. Raises: InvalidOption."""
     texts = {**texts, "format": _ALSO.get(word := texts.get("format", "png").lower(), word)}
     kind = choice(texts, "format", FILES, "png")
     as_matte = choice(texts, "channels", ("rgba", "alpha"), "rgba") == "alpha"
@@ -109,21 +109,21 @@ def _background(texts: Mapping[str, str], *, on_white: bool) -> tuple[str | None
 
 
 def wants_json(accept: str) -> bool:
-    """Whether JSON is all that a client takes: HTTP libraries name it of their own accord beside `*/*`."""
+    """Whether the client accepts only JSON. Some HTTP libraries send it with `*/*` by default; that does not count."""
     return {part.split(";")[0].strip().lower() for part in accept.split(",")} == {JSON}
 
 
 def uncertainty(result: Result) -> str:
-    """0 for sure, 1 for unsure. The form has -1 for pictures whose uncertainty is not known."""
+    """The uncertainty: 0 is certain, 1 uncertain, -1 unknown."""
     return UNKNOWN if result.confidence is None else f"{1 - result.confidence:.4f}"
 
 
 class Failure(BaseModel):
     """The body of every failure."""
 
-    detail: str = Field(description="What happened and what to do.")
+    detail: str = Field(description="The problem and advice.")
     status_code: int = Field(description="The HTTP status.")
-    type: str = Field(description="The kind of failure, for programs.", examples=["missing_image"])
+    type: str = Field(description="Code of this kind of failure, for programs.", examples=["missing_image"])
 
 
 def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
@@ -135,12 +135,12 @@ TABLE = restated({**BAD_REQUEST, errors.MissingKey: 403, errors.UnknownKey: 403}
 ERRORS = ErrorForm(TABLE, _failure, Failure, renamed={"background": Renamed("bg_color", _COLOUR)})
 _JSON_ANSWER = {"type": "object", "required": ["base64img"], "properties": {"base64img": {"type": "string"}}}
 _PICTURE: dict[str, Any] = {
-    "description": f"The picture. Where `{JSON}` is all that `Accept` names, it is in base64.",
+    "description": f"The picture. If `Accept` contains only `{JSON}`, the response is JSON with base64.",
     "content": {FORMATS[name].media_type: {"schema": BINARY} for name in FILES.values()}
     | {JSON: {"schema": _JSON_ANSWER}},
     "headers": {
         UNCERTAINTY: {
-            "description": "From 0, sure, to 1, unsure; -1 where it is not known.",
+            "description": "From 0 (certain) to 1 (uncertain); -1 if unknown.",
             "schema": {"type": "number"},
         }
     },

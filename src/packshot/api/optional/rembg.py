@@ -1,4 +1,4 @@
-"""The form of rembg's own server, `rembg s`: POST and GET /api/remove, without a key where one stands for such."""
+"""The form of rembg's server, `rembg s`: POST and GET /api/remove, also without a key if the operator allows that."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from packshot.service.build import native_limits
 PATH = "/api/remove"
 PNG = "image/png"
 _COLOUR = "red, green, blue and alpha, each from 0 to 255, such as 255,255,255,255"
-_WITHOUT_EFFECT = "Is checked, and changes nothing here."
+_WITHOUT_EFFECT = "Validated, but has no effect here."
 FIELDS: Mapping[str, dict[str, Any]] = {
-    "model": {"type": "string", "description": "Changes nothing: the service has one network."},
-    "om": {"type": "boolean", "description": "The matte in gray instead of the cutout."},
-    "bgc": {"type": "string", "description": f"Colour behind the product: {_COLOUR}."},
+    "model": {"type": "string", "description": "Has no effect: the service has one network."},
+    "om": {"type": "boolean", "description": "Return the matte as a gray picture instead of the cutout."},
+    "bgc": {"type": "string", "description": f"Background colour: {_COLOUR}."},
     "a": {"type": "boolean", "description": _WITHOUT_EFFECT},
     "af": {"type": "integer", "minimum": 0, "maximum": 255, "description": _WITHOUT_EFFECT},
     "ab": {"type": "integer", "minimum": 0, "maximum": 255, "description": _WITHOUT_EFFECT},
     "ae": {"type": "integer", "minimum": 0, "description": _WITHOUT_EFFECT},
     "ppm": {"type": "boolean", "description": _WITHOUT_EFFECT},
-    "extras": {"type": "string", "description": "Is ignored."},
+    "extras": {"type": "string", "description": "Ignored."},
 }
 
 
 class Order(NamedTuple):
-    """A request, read. tint: a half-transparent colour to lay behind the cutout."""
+    """A parsed request. tint: a semi-transparent background colour."""
 
     options: Options
     tint: RGBA | None = None
@@ -46,7 +46,7 @@ class Order(NamedTuple):
 
 async def remove_from_file(call: Call) -> Response:
     photo, texts = await read_photo(call, "file", call.service.settings.v1_max_file_bytes)
-    # The server reads some options in the form and some in the query; its callers mix them up.
+    # rembg's server reads some options from the form and some from the query. Its clients mix them up.
     order = read(said(call.request.query_params.items()) | texts)
     return file_answer((await call.run(_made(call, photo, order))).data, PNG)
 
@@ -54,17 +54,17 @@ async def remove_from_file(call: Call) -> Response:
 async def remove_from_url(call: Call) -> Response:
     texts = said(call.request.query_params.items())
     if "url" not in texts:
-        raise MissingParameter("The request has no `url`.", hint="Put it into the query.", field="url")
+        raise MissingParameter("The request has no `url`.", hint="Add it to the query string.", field="url")
     return file_answer((await call.run(_brought(call, texts["url"], read(texts)))).data, PNG)
 
 
 async def to_docs(_: Call) -> Response:
-    """The server has its documentation here, and programs ask for it to see whether the server is up."""
+    """Redirect to /docs. rembg's server has its documentation here, and programs use the path as a health check."""
     return RedirectResponse("docs")
 
 
 def read(texts: Mapping[str, str]) -> Order:
-    """The options of a request. Raises: InvalidOption."""
+    """Parse the options of a request. Raises: InvalidOption."""
     for field, about in FIELDS.items():
         if about["type"] == "integer" and field in texts:
             _check_whole(field, texts[field], about["minimum"], about.get("maximum"))
@@ -91,7 +91,7 @@ def _check_whole(field: str, text: str, low: int, high: int | None) -> None:
     except ValueError:
         fits = False
     if not fits:
-        raise refused(field, text, f"a whole number from {low} " + ("up" if high is None else f"to {high}"))
+        raise refused(field, text, f"a whole number from {low} " + ("upwards" if high is None else f"to {high}"))
 
 
 async def _brought(call: Call, url: str, order: Order) -> Result:
@@ -109,18 +109,18 @@ async def _made(call: Call, photo: bytes, order: Order) -> Result:
 class Detail(BaseModel):
     """The body of every failure."""
 
-    detail: str = Field(description="What happened and what to do.")
+    detail: str = Field(description="The problem and advice.")
 
 
 def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
     return {"detail": in_words(error, row, request_id)}
 
 
-# 422 is the server's answer to a form without its parts, 400 to a URL that it does not open.
+# rembg's server answers 422 to a form with missing parts, and 400 to a URL that it does not fetch.
 TABLE = restated({MissingParameter: 422, errors.UrlRefused: 400})
 ERRORS = ErrorForm(TABLE, _failure, Detail, challenge="Bearer", renamed={"background": Renamed("bgc", _COLOUR)})
 _ANSWERS: Mapping[int | str, dict[str, Any]] = {200: {"content": {PNG: {"schema": BINARY}}}}
-_URL = {"name": "url", "in": "query", "required": True, "schema": {"type": "string"}, "description": "Of the photo."}
+_URL = {"name": "url", "in": "query", "required": True, "schema": {"type": "string"}, "description": "Photo URL."}
 _QUERY = tuple(
     {"name": name, "in": "query", "schema": {"type": about["type"]}, "description": about["description"]}
     for name, about in FIELDS.items()
@@ -149,7 +149,7 @@ DIALECT = Dialect(
             "GET",
             (PATH,),
             remove_from_url,
-            summary="Remove the background of a photo at a URL, where whoever runs the service has turned that on",
+            summary="Remove the background of a photo at a URL, if the operator allows URLs",
             operation_id="rembgUrl",
             takes_queue=True,
             failures=FAILURES,

@@ -1,1 +1,1 @@
-"""The web page for people with shops: plain files in `site/`, served by routes.py. docs/page.md says what it does."""
+"""The web page for shop owners: plain files in `site/`, served by routes.py. docs/page.md describes the page."""

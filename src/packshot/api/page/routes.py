@@ -1,4 +1,4 @@
-"""`/` and `/page/...`: the files of the web page, read once, with their headers. Nothing is made from a request."""
+"""`/` and `/page/...`: serves the static files of the web page, which are read once, with their headers."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
     "jpg": "image/jpeg",
 }
-# Pictures are made in the browser (blob:), styles and scripts are ours, and the page talks to its own service only.
+# Pictures are made in the browser (blob:). Styles, scripts and requests are limited to the service's own origin.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# The messages of the page's catalogue for somebody without a key, or with one that is not known.
+# Keys of the page's messages for users with no key or an unknown key.
 _ON_OWN_MACHINE, _ELSEWHERE = "key.help.here", "key.help.elsewhere"
 _A_YEAR = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"  # kept, but asked for each time: the ETag makes that a 304
+_ASK_AGAIN = "no-cache"  # cached, but revalidated each time; the ETag turns that into a 304
 
 
 @dataclass(frozen=True)
 class Page:
-    """The files of the page by their names, and a version: another content, another version."""
+    """The files of the page by name, and their version, which changes with their content."""
 
     files: dict[str, bytes]
     version: str
@@ -49,7 +49,7 @@ def router(service: Service) -> APIRouter:
 
 
 def page_router(page: Page, *, at: str, files_at: str) -> APIRouter:
-    """GET and HEAD of a page at one path, and of its files below another one."""
+    """GET and HEAD of a page (at) and of its files (below files_at)."""
     routes = APIRouter(include_in_schema=False)
 
     async def index(request: Request) -> Response:
@@ -58,7 +58,7 @@ def page_router(page: Page, *, at: str, files_at: str) -> APIRouter:
     async def file(request: Request, version: str, name: str) -> Response:
         if name not in page.files:
             raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint=f"The page is at {at}.")
-        # While an update is rolled out, a page may ask a newer or older replica: what is there will do, uncached.
+        # During a rolling update, a page may reach a newer or older replica. It gets that replica's file, uncached.
         return answer_file(request, name, page.files[name], for_ever=version == page.version)
 
     routes.add_api_route(at, index, methods=["GET", "HEAD"])
@@ -67,9 +67,9 @@ def page_router(page: Page, *, at: str, files_at: str) -> APIRouter:
 
 
 def read_page(key_help: str) -> Page:
-    """The files in `site/`. VERSION in index.html becomes the version, so that addresses change with the content.
+    """Read the files in `site/`. Replaces VERSION in index.html, so that URLs change with the content.
 
-    key_help: the message that takes the place of KEY_HELP in it, by its key in the catalogue.
+    key_help: the message key that replaces KEY_HELP in index.html.
     """
     files = site_files("packshot.api.page")
     version = version_of(files)
@@ -80,19 +80,19 @@ def read_page(key_help: str) -> Page:
 
 
 def site_files(package: str) -> dict[str, bytes]:
-    """The files in the folder `site` of a package, by their names."""
+    """The files in the folder `site` of a package, by name."""
     folder = resources.files(package) / "site"
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in MEDIA_TYPES}
 
 
 def version_of(files: dict[str, bytes]) -> str:
-    """Another content, another version."""
+    """A hash of the files' names and contents."""
     content = b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def answer_file(request: Request, name: str, content: bytes, *, for_ever: bool = False) -> Response:
-    """A file of a page, or 304 where the browser has it. for_ever: its address changes with its content."""
+    """Respond with a file of a page, or 304 if the browser has it. for_ever: the URL changes with the content."""
     cache = _A_YEAR if for_ever else _ASK_AGAIN
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     headers = {**_HEADERS, "Cache-Control": cache, "ETag": etag}

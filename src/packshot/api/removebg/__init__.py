@@ -1,1 +1,1 @@
-"""The widely used form of remove.bg, as a second drop-in: its paths, fields, headers and error body."""
+"""A second drop-in, for the widely used form of remove.bg: its paths, fields, headers and error body."""

@@ -1,4 +1,4 @@
-"""The fields of the form: their names, what they do here, and how each value is read."""
+"""The fields of the form: their names, their effect here, and the parsing of each value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEGAPIXELS: Mapping[str, float] = {
     "50mp": 50,
 }
 FORMATS = ("auto", "png", "jpg", "webp", "zip")
-ALSO = {"jpeg": "jpg"}  # what clients write for a choice
+ALSO = {"jpeg": "jpg"}  # aliases that clients send
 CHANNELS = ("rgba", "alpha")
 SHADOWS: Mapping[str, str] = {"none": "none", "auto": "contact", "car": "contact", "3d": "contact", "drop": "soft"}
 KINDS = (
@@ -40,7 +40,7 @@ KINDS = (
     "graphics",
     "other",
 )
-# The form's own bounds of a margin. They also bound the output: 50 % or 500 px on each side of the product.
+# The form's limits of a margin, per side. They also limit the output's size.
 MARGIN_SHARE, MARGIN_PX = 0.5, 500
 
 _YES = frozenset({"true", "1", "yes", "on"})
@@ -51,8 +51,8 @@ _NO = frozenset({"false", "0", "no", "off"})
 class Field:
     """One field.
 
-    kind: as OpenAPI has it; "binary" and "base64" are strings there. choices: all it takes. accepts: completes "Give
-    ...", where neither kind nor choices do.
+    kind: the type in OpenAPI; "binary" and "base64" are strings there. choices: all allowed values.
+    accepts: completes "Give ..." if kind and choices do not.
     """
 
     about: str
@@ -62,7 +62,7 @@ class Field:
 
     @property
     def takes(self) -> str:
-        """The values that the field takes; completes "Give ..."."""
+        """The allowed values; completes "Give ..."."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         kinds = {"boolean": "true or false", "binary": "a file in multipart/form-data"}
@@ -70,48 +70,48 @@ class Field:
 
 
 FIELDS: Mapping[str, Field] = {
-    "image_file": Field("The photo, as a file part. This, or image_file_b64.", "binary"),
+    "image_file": Field("The photo, as a file part. Send this or image_file_b64.", "binary"),
     "image_file_b64": Field("The photo in base64, with or without a data: prefix.", "base64", accepts="base64"),
-    "image_url": Field("URL of the photo, where whoever runs the service has turned that on."),
+    "image_url": Field("URL of the photo, if the operator allows URLs."),
     "size": Field(
-        "Most megapixels of the output: preview, small and regular 0.25, medium 1.5, hd 4, full, 4k and auto 25, "
+        "Maximum megapixels of the output: preview, small and regular 0.25, medium 1.5, hd 4, full, 4k and auto 25, "
         "50MP 50. Default: preview. A larger photo is scaled down.",
         choices=("preview", "small", "regular", "medium", "hd", "full", "4k", "auto", "50MP"),
     ),
-    "type": Field("Kind of subject, such as product. Changes nothing here, and comes back as X-Type."),
-    "type_level": Field("With `none` the answer has no X-Type.", choices=("none", "1", "2", "latest")),
+    "type": Field("Kind of subject, such as product. Has no effect here, and is returned as X-Type."),
+    "type_level": Field("With `none` the response has no X-Type.", choices=("none", "1", "2", "latest")),
     "format": Field(
-        "auto: png where something is transparent, else jpg. zip: color.jpg and alpha.png.", choices=FORMATS
+        "auto: png if the output has transparency, else jpg. zip: color.jpg and alpha.png.", choices=FORMATS
     ),
     "roi": Field(
-        "Only what lies in this rectangle of the photo can be product: `x1 y1 x2 y2`, each in px or %.",
+        "Only pixels inside this rectangle of the photo can be product: `x1 y1 x2 y2`, each in px or %.",
         accepts="x1 y1 x2 y2 in px or %, such as 0% 0% 100% 100%",
     ),
-    "crop": Field("Cut the output to the product.", "boolean"),
+    "crop": Field("Crop the output to the product.", "boolean"),
     "crop_margin": Field(
-        "Room around the product with crop: one, two or four lengths in px (up to 500) or % (50).",
+        "Margin around the product with crop: one, two or four lengths in px (up to 500) or % (up to 50).",
         accepts=f"one, two or four lengths of at most {MARGIN_PX}px or {MARGIN_SHARE:.0%}",
     ),
     "scale": Field(
-        "Share of the output that the product takes, from 10% to 100%. Default: original.",
+        "Share of the output that the product fills, from 10% to 100%. Default: original.",
         accepts="original, or a share from 10% to 100%",
     ),
     "position": Field(
-        "Where the product lies: center, one share, or two, across and down.",
-        accepts="original, center, one share such as 50%, or two, across and down",
+        "Position of the product: center, one percentage, or two (horizontal, vertical).",
+        accepts="original, center, one percentage such as 50%, or two (horizontal, vertical)",
     ),
-    "channels": Field("rgba: the picture. alpha: its matte in gray.", choices=CHANNELS),
-    "add_shadow": Field("Adds a shadow where the product stands.", "boolean"),
-    "shadow_type": Field("drop is soft; auto, car and 3D lie where the product stands.", choices=tuple(SHADOWS)),
-    "shadow_opacity": Field("How dark the shadow is, from 0 to 100.", accepts="a number from 0 to 100"),
-    "semitransparency": Field("Is checked, and changes nothing: the matte says what can be seen through.", "boolean"),
+    "channels": Field("rgba: the picture. alpha: the matte as a gray picture.", choices=CHANNELS),
+    "add_shadow": Field("Add a shadow under the product.", "boolean"),
+    "shadow_type": Field("drop: soft. auto, car and 3D: a contact shadow under the product.", choices=tuple(SHADOWS)),
+    "shadow_opacity": Field("Opacity of the shadow, from 0 to 100.", accepts="a number from 0 to 100"),
+    "semitransparency": Field("Validated, but has no effect: the matte decides what is transparent.", "boolean"),
     "bg_color": Field(
-        "Colour behind the product: 3, 4, 6 or 8 hex digits, rgb() or rgba() as in CSS, a name; or transparent.",
+        "Background colour: 3, 4, 6 or 8 hex digits, rgb() or rgba() as in CSS, a name, or transparent.",
         accepts="3, 4, 6 or 8 hexadecimal digits, rgb(255, 0, 0), rgba(255, 0, 0, 0.5), a name such as white, or "
         "transparent",
     ),
-    "bg_image_file": Field("Picture behind the product, scaled to cover the output.", "binary"),
-    "bg_image_url": Field("URL of that picture, as image_url."),
+    "bg_image_file": Field("Background picture, scaled to cover the output.", "binary"),
+    "bg_image_url": Field("URL of the background picture, if the operator allows URLs."),
 }
 
 
@@ -123,11 +123,11 @@ RENAMED: Mapping[str, Renamed] = {
     "shadow": Renamed("shadow_type", FIELDS["shadow_type"].takes),
     "max_px": Renamed("size", FIELDS["size"].takes),
 }
-"""The options that the form calls otherwise."""
+"""The options that have another name in the form."""
 
 
 def invalid(field: str, value: object, allowed: str = "", *, code: str = "") -> InvalidOption:
-    """The error for a field: `allowed` completes "Give ...". `code` takes the place of invalid_FIELD."""
+    """The error for a field's value. allowed: completes "Give ...". code: replaces invalid_FIELD."""
     shown = "a file" if isinstance(value, bytes) else repr(value[:60] if isinstance(value, str) else value)[:60]
     allowed = allowed or FIELDS[field].takes
     return InvalidOption(
@@ -136,14 +136,14 @@ def invalid(field: str, value: object, allowed: str = "", *, code: str = "") -> 
 
 
 def switch(field: str, text: str) -> bool:
-    """ "true" or "false", in any of their usual spellings."""
+    """Parse a boolean in any of its usual spellings."""
     if text.lower() not in _YES | _NO:
         raise invalid(field, text)
     return text.lower() in _YES
 
 
 def choice(field: str, text: str, allowed: Mapping[str, object] | tuple[str, ...]) -> str:
-    """One of some words, in small letters whatever the case that it came in."""
+    """Parse one of the allowed words, in any case. Returns it in lower case."""
     word = ALSO.get(text.lower(), text.lower())
     if word not in allowed:
         raise invalid(field, text)
@@ -151,12 +151,12 @@ def choice(field: str, text: str, allowed: Mapping[str, object] | tuple[str, ...
 
 
 def colour(text: str) -> RGBA:
-    """bg_color as red, green, blue and how opaque it is."""
+    """Parse bg_color into red, green, blue and opacity."""
     return _read("bg_color", text, read_colour)
 
 
 def roi(text: str) -> str:
-    """The region in the words of the option of the same name."""
+    """Convert roi to the value of the option `roi`."""
     parts = text.replace(",", " ").split()
     if len(parts) == 4:
         left, top, right, bottom = (_read("roi", part, values.length) for part in parts)
@@ -164,13 +164,13 @@ def roi(text: str) -> str:
             if low.is_share == high.is_share and low.value >= high.value:
                 raise invalid("roi", text, "a rectangle that is not empty", code="roi_region_empty")
         if any(each.is_share and each.value > 1 for each in (left, top, right, bottom)):
-            raise invalid("roi", text, "shares up to 100%", code="roi_exceeds_bounds")
+            raise invalid("roi", text, "percentages up to 100%", code="roi_exceeds_bounds")
     _read("roi", text, values.region)
     return " ".join(parts)
 
 
 def margin(text: str) -> str:
-    """crop_margin in the words of the option `margin`."""
+    """Convert crop_margin to the value of the option `margin`."""
     read = _read("crop_margin", text, values.margins)
     if any(each.value > (MARGIN_SHARE if each.is_share else MARGIN_PX) for each in read):
         raise invalid("crop_margin", text)
@@ -178,7 +178,7 @@ def margin(text: str) -> str:
 
 
 def scale(text: str) -> str | None:
-    """The share that the product takes, in the words of the option `fill`; None for "original"."""
+    """Convert scale to the value of the option `fill`; None for "original"."""
     if text.lower() == "original":
         return None
     if _read("scale", text, values.share) < 0.1:
@@ -187,7 +187,7 @@ def scale(text: str) -> str | None:
 
 
 def position(text: str) -> str | None:
-    """Where the product lies, in the words of the option of the same name; None for "original"."""
+    """Convert position to the value of the option `position`; None for "original"."""
     words = text.lower().replace(",", " ").split()
     if words == ["original"]:
         return None
@@ -201,7 +201,7 @@ def position(text: str) -> str | None:
 
 
 def opacity(text: str) -> float:
-    """shadow_opacity, 0 to 100."""
+    """Parse shadow_opacity, 0 to 100."""
     number = _read("shadow_opacity", text.removesuffix("%"), float)
     if not 0 <= number <= 100:
         raise invalid("shadow_opacity", text)

@@ -1,4 +1,4 @@
-"""From the form's fields to Options, and from the picture that they make to the file that was ordered. No HTTP."""
+"""Converts the form's fields to Options, and the pipeline's picture to the requested file. No HTTP."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ HOW = "Send the photo as a file in image_file, or in base64 in image_file_b64."
 HOW_BACKGROUND = "Send the background as a file in bg_image_file."
 _FILES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 _URLS = ("image_url", "bg_image_url")
-_LARGEST_UPSCALE = 4.0  # the form knows no limit; this is the option's own
+_LARGEST_UPSCALE = 4.0  # the form has no limit; this is the option's maximum
 
 
 @dataclass(frozen=True)
 class Order:
-    """A request, read.
+    """A parsed request.
 
-    photo: the bytes of the file. options: all but the bound of the size, which depends on the photo: `options_for`.
-    max_pixels: of the output. file: what the answer is; a zip, and a tint, are made of the PNG that `options` ask for.
-    tint: a half-transparent colour to lay behind the cutout, which no option is for. kind: what X-Type says, if it
-    shall be said. urls: where pictures are that did not come along, by their fields: `with_pictures` puts them in.
+    photo: the bytes of the file.
+    options: all options except the size limit, which depends on the photo: see `options_for`.
+    max_pixels: limit of the output.
+    file: kind of the response. For a zip or a tint, `options` produce a PNG, which `finish` converts.
+    tint: a semi-transparent background colour, which no option supports.
+    kind: value of X-Type; None for no header.
+    urls: URLs of pictures that are still to be fetched, by field. `with_pictures` adds the pictures.
     """
 
     photo: bytes
@@ -52,25 +55,25 @@ class Order:
     urls: Mapping[str, str] = field(default_factory=dict)
 
     def with_pictures(self, found: Mapping[str, bytes]) -> Order:
-        """The same order with what its URLs led to, by their fields."""
+        """The same order with the fetched pictures. found: by field."""
         background = found.get("bg_image_url", self.options.background_picture)
         options = replace(self.options, background_picture=background)
         return replace(self, photo=found.get("image_url", self.photo), options=options, urls={})
 
     def options_for(self, photo: Size) -> Options:
-        """The options for a photo of this size, the output's size bounded. Upright or not: both give the same."""
+        """The options with the output limited to max_pixels. photo: its size; its rotation does not matter."""
         return within(self.options, photo, self.max_pixels)
 
 
 def read(given: Mapping[str, object]) -> Order:
-    """Read the fields of a request; names that the form does not have are ignored, as empty values are.
+    """Parse the fields of a request. Ignores unknown names and empty values.
 
     Raises
     ------
     MissingImage, UnreadableImage
-        There is no photo, or it is not base64.
+        The photo is missing, or is not valid base64.
     InvalidOption
-        A value that the field does not take; its `code` is the form's word for it.
+        A field's value is invalid; `code` is the form's error code.
     """
     said = {name: value for name in FIELDS if (value := given.get(name)) not in (None, "", b"")}
     if _is_transparent(said.get("bg_color")):
@@ -95,7 +98,7 @@ def read(given: Mapping[str, object]) -> Order:
 
 
 def _look(texts: Mapping[str, str], picture: bytes | None) -> tuple[FileKind, Options, RGBA | None]:
-    """The kind of file that is answered, the options for its content, and the tint behind it."""
+    """The kind of file of the response, the options for its content, and its tint."""
     asked = fields.choice("format", texts.get("format", "auto"), fields.FORMATS)
     channels = fields.choice("channels", texts.get("channels", "rgba"), fields.CHANNELS)
     colour, tint = _background(texts, on_white=asked == "jpg")
@@ -117,14 +120,14 @@ def _file_kind(asked: str, *, is_opaque: bool) -> FileKind:
 
 
 def _background(texts: Mapping[str, str], *, on_white: bool) -> tuple[str | None, RGBA | None]:
-    """The colour behind the product as an option's value, or a half-transparent one as a tint, or neither."""
+    """(value of the option `background`, tint); see `behind`."""
     if "bg_color" not in texts:
         return None, None
     return behind(fields.colour(texts["bg_color"]), on_white=on_white)
 
 
 def _framing(texts: Mapping[str, str]) -> dict[str, object]:
-    """How much of the photo is shown and where the product lies. A crop leaves nothing to scale or to move."""
+    """The options for crop, scale and position. With crop, scale and position have no effect."""
     margin = fields.margin(texts["crop_margin"]) if "crop_margin" in texts else None
     fill = fields.scale(texts["scale"]) if "scale" in texts else None
     position = fields.position(texts["position"]) if "position" in texts else None
@@ -137,7 +140,7 @@ def _framing(texts: Mapping[str, str]) -> dict[str, object]:
 
 
 def _shadow(texts: Mapping[str, str]) -> dict[str, object]:
-    """shadow_type says it all where it is given; add_shadow is the older field."""
+    """The options for a shadow. shadow_type takes precedence over the older field add_shadow."""
     wanted = fields.switch("add_shadow", texts.get("add_shadow", "false"))
     kind = fields.SHADOWS[
         fields.choice("shadow_type", texts.get("shadow_type", "auto" if wanted else "none"), fields.SHADOWS)
@@ -149,7 +152,7 @@ def _shadow(texts: Mapping[str, str]) -> dict[str, object]:
 
 
 def _kind(texts: Mapping[str, str]) -> str | None:
-    """Nothing is classified here: what the caller says of the subject, else what this service is for."""
+    """The value of X-Type: the caller's `type`, else "product". The service does not classify subjects."""
     if fields.choice("type_level", texts.get("type_level", "1"), FIELDS["type_level"].choices) == "none":
         return None
     said = texts.get("type", "auto").lower()
@@ -157,10 +160,10 @@ def _kind(texts: Mapping[str, str]) -> str | None:
 
 
 def _photo(said: Mapping[str, object]) -> bytes:
-    """The photo from the one source that was given; no bytes where that is a URL."""
+    """The photo from its only source; empty bytes for a URL."""
     source = _only(said, ("image_file", "image_file_b64", "image_url"), "photo", "multiple_sources")
     if source is None:
-        raise MissingImage("No photo came with the request.", hint=HOW, field="image_file")
+        raise MissingImage("The request has no photo.", hint=HOW, field="image_file")
     value = said[source]
     if source == "image_url":
         return b""
@@ -174,7 +177,7 @@ def _photo(said: Mapping[str, object]) -> bytes:
 
 
 def _background_picture(said: Mapping[str, object]) -> bytes | None:
-    """The picture behind, or None; no bytes where it is given by its URL."""
+    """The background picture, or None; empty bytes for a URL."""
     source = _only(said, ("bg_color", "bg_image_url", "bg_image_file"), "background", "multiple_bg_sources")
     if source == "bg_image_url":
         return b""
@@ -185,17 +188,17 @@ def _background_picture(said: Mapping[str, object]) -> bytes | None:
 
 
 def _only(said: Mapping[str, object], names: tuple[str, ...], what: str, code: str) -> str | None:
-    """The one of these fields that was given, or None."""
+    """The only given field among these, or None. Raises InvalidOption if there are several."""
     given = [name for name in names if name in said]
     if len(given) > 1:
         raise InvalidOption(
-            f"The {what} came in {' and '.join(given)}.", hint="Send one of them.", field=given[1], code=code
+            f"The {what} is given in {' and '.join(given)}.", hint="Send one of them.", field=given[1], code=code
         )
     return given[0] if given else None
 
 
 def _from_base64(value: object) -> bytes:
-    """Bytes of base64 text, also with a `data:` prefix, in lines, or with its + read as spaces by a form."""
+    """Decode base64. Accepts a `data:` prefix, line breaks, and spaces where a form decoder replaced +."""
     text = value.encode() if isinstance(value, str) else value
     try:
         if not isinstance(text, bytes):
@@ -210,14 +213,14 @@ def _from_base64(value: object) -> bytes:
 
 
 def _is_transparent(colour: object) -> bool:
-    """Whether bg_color says that nothing lies behind the product: then it is no background beside another one."""
+    """Whether bg_color is "transparent". It then does not conflict with a background picture."""
     return isinstance(colour, str) and colour.strip().lower() == TRANSPARENT
 
 
 def _text(name: str, value: object) -> str:
-    """A value as a form would write it; JSON has numbers and switches of its own.
+    """Convert a value to text, including JSON numbers and booleans.
 
-    Some clients send every part with a file name, texts too. In no kind of body a text may be longer than in a form.
+    Some clients send texts as parts with a file name. The length limit of a form field applies to all kinds of body.
     """
     if isinstance(value, bytes) and len(value) <= MAX_FIELD_BYTES:
         value = value.decode(errors="replace")
@@ -231,7 +234,7 @@ def _text(name: str, value: object) -> str:
 
 
 def finish(order: Order, data: bytes) -> bytes:
-    """The file that was ordered, from the one that the pipeline made."""
+    """Convert the pipeline's file to the requested one."""
     if order.tint is not None:
         data = tinted(data, order.tint, "png" if order.file == "zip" else order.file)
     if order.file != "zip":
@@ -242,7 +245,7 @@ def finish(order: Order, data: bytes) -> bytes:
 
 
 def _zipped(rgb: UInt8, alpha: UInt8) -> bytes:
-    """color.jpg and alpha.png, which clients put together; both are compressed already."""
+    """A zip of color.jpg and alpha.png, which clients combine. Stored, because both are already compressed."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("color.jpg", codecs.encode(spread_colours(rgb, alpha), format="jpeg"))

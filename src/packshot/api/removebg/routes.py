@@ -1,4 +1,4 @@
-"""The remove.bg form: POST /v1.0/removebg, GET /v1.0/account, and the form's errors. From the request to the answer."""
+"""The remove.bg form: POST /v1.0/removebg, GET /v1.0/account, and the form's errors."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from packshot.service.settings import Settings
 PATHS = ("/v1.0/removebg", "/v1.0/account")
 OCTETS = "application/octet-stream"
 FACTS = {
-    "X-Width": "Of the output, in px.",
-    "X-Height": "Of the output, in px.",
-    "X-Max-Width": "Of the photo, in px.",
-    "X-Max-Height": "Of the photo, in px.",
-    "X-Foreground-Left": "Where the product begins in the photo, in the photo's px.",
-    "X-Foreground-Top": "Where the product begins in the photo, in the photo's px.",
-    "X-Foreground-Width": "Of the product in the photo, in the photo's px.",
-    "X-Foreground-Height": "Of the product in the photo, in the photo's px.",
-    "X-Credits-Charged": "1, whatever the size.",
-    "X-Type": "What the caller gave as type, else product; absent with type_level=none.",
+    "X-Width": "Width of the output, in px.",
+    "X-Height": "Height of the output, in px.",
+    "X-Max-Width": "Width of the photo, in px.",
+    "X-Max-Height": "Height of the photo, in px.",
+    "X-Foreground-Left": "Left edge of the product in the photo, in the photo's px.",
+    "X-Foreground-Top": "Top edge of the product in the photo, in the photo's px.",
+    "X-Foreground-Width": "Width of the product in the photo, in the photo's px.",
+    "X-Foreground-Height": "Height of the product in the photo, in the photo's px.",
+    "X-Credits-Charged": "Always 1, for every size.",
+    "X-Type": "The caller's type, else product. Absent with type_level=none.",
 }
-CREDITS_CHARGED = 1  # the service's own price of a picture, whatever its size
-# The codes that the form documents are kept to; where it has none, one in its manner.
+CREDITS_CHARGED = 1  # this service charges 1 credit per picture, for every size
+# The form's documented codes; for errors that it does not document, a code in the same style.
 _CODES = {
     MissingImage: (400, "missing_source"),
     MalformedRequest: (400, "invalid_request"),
@@ -85,19 +85,19 @@ _CODES = {
     errors.DeadlineExceeded: (504, "timeout"),
     BodyTooSlow: (504, "timeout"),
 }
-# The words are the neutral ones: the form has none of its own.
+# The titles are the neutral ones, because the form defines none.
 TABLE = {kind: Row(status, row_of(kind, PROBLEM_DETAILS.table).words, code) for kind, (status, code) in _CODES.items()}
 
 
 def upload_limits(settings: Settings) -> UploadLimits:
-    """Two pictures, one of them perhaps in base64, which takes four bytes for three and a line end now and then."""
+    """Limits for two pictures. One may be in base64, which takes 4 bytes for 3, plus line breaks."""
     largest = settings.v1_max_file_bytes
     base64_bytes = largest * 7 // 5
     return UploadLimits(
         {"image_file": largest, "image_file_b64": base64_bytes, "bg_image_file": largest},
         settings.body_deadline_s,
         max_fields=64,
-        # Percent signs make three bytes of each +, / and = of base64: one character in twenty.
+        # Urlencoding turns +, / and = into three bytes each: about one base64 character in twenty.
         text_bytes=base64_bytes * 6 // 5 + OVERHEAD_BYTES,
         how=HOW,
     )
@@ -110,7 +110,7 @@ async def remove_background(call: Call) -> Response:
 
 
 async def _made(call: Call, order: Order) -> Result:
-    """The order's result, from pictures that came along or that lie at URLs."""
+    """Fetch pictures that are given as URLs, and make the result."""
     limits = native_limits(call.service.settings)
     found: dict[str, bytes] = {}
     for name, url in order.urls.items():
@@ -122,7 +122,7 @@ async def _made(call: Call, order: Order) -> Result:
 
 
 async def account(call: Call) -> Response:
-    """The credits of a key, as the form divides them: all of them are paid as you go."""
+    """The credits of a key in the form's categories: all of them count as payg."""
     total = call.credits_left
     attributes = {
         "credits": {"total": total, "subscription": 0, "payg": total, "enterprise": 0},
@@ -132,10 +132,10 @@ async def account(call: Call) -> Response:
 
 
 def kind_of_answer(accept: str) -> Literal["picture", "bytes", "json"]:
-    """The answer that a client takes: the picture under its own type, under application/octet-stream, or in JSON.
+    """The kind of response that a client accepts: the picture, the picture as application/octet-stream, or JSON.
 
-    HTTP libraries say "application/json, */*" of their own accord in programs that then save the picture: whoever
-    takes a file gets one.
+    Some HTTP libraries send "application/json, */*" by default, and their programs then save the picture. So every
+    client that accepts a file gets one.
     """
     kinds = {part.split(";")[0].strip() for part in accept.lower().split(",")}
     if any(kind in {"*/*", MEDIA_TYPES["zip"]} or kind.startswith("image/") for kind in kinds):
@@ -144,7 +144,7 @@ def kind_of_answer(accept: str) -> Literal["picture", "bytes", "json"]:
 
 
 def answer(order: Order, result: Result, kind: Literal["picture", "bytes", "json"]) -> Response:
-    """The picture or the zip itself, or JSON with it in base64."""
+    """The response: the picture or the zip itself, or JSON with its base64."""
     headers = facts(order, result) | {"Cache-Control": "no-store", "Vary": "Accept"}
     if kind != "json":
         headers["X-Content-Type-Options"] = "nosniff"
@@ -156,7 +156,7 @@ def answer(order: Order, result: Result, kind: Literal["picture", "bytes", "json
 
 
 def facts(order: Order, result: Result) -> dict[str, str]:
-    """The facts of a result as headers. The foreground's place is that in the photo, in the photo's px."""
+    """The metadata of a result as headers. The X-Foreground values are in px of the photo."""
     box = result.box
     figures = {
         "X-Width": result.size.width,
@@ -174,7 +174,7 @@ def facts(order: Order, result: Result) -> dict[str, str]:
 
 
 class FormError(BaseModel):
-    """The event (`title`), the remedy (`detail`), and a code for programs."""
+    """An error: the problem (`title`), advice (`detail`), and a code for programs."""
 
     title: str
     code: str
@@ -188,7 +188,7 @@ class FormErrors(BaseModel):
 
 
 def code_of(error: errors.PackshotError) -> str:
-    """The code of the error's row; of an option's error the one with the form's name of the option in it."""
+    """The error's code: from its row, or for an option invalid_FIELD with the form's name of the option."""
     if isinstance(error, errors.UrlFailed) and error.fields.get("field") == "bg_image_url":
         return "failed_bg_download"
     if not isinstance(error, errors.InvalidOption):
@@ -198,14 +198,14 @@ def code_of(error: errors.PackshotError) -> str:
 
 def _failure(error: errors.PackshotError, row: Row, request_id: str) -> dict[str, Any]:
     title, detail = error.message, error.hint
-    if row.status == 500:  # a caller may know no more of a fault of ours than where its operator finds it
+    if row.status == 500:  # internal failures: callers get only the request id
         title = f"{row.words}."
-        detail = f"Send the request again later; if it goes on, tell the operator that it was request {request_id}."
+        detail = f"Please retry later. If the problem persists, send the operator this request id: {request_id}."
     return {"errors": [{"title": title, "code": code_of(error)} | ({"detail": detail} if detail else {})]}
 
 
-# Described as any type, for what a client accepts changes no error. Generators that find JSON among the answers of an
-# operation ask for JSON alone, and would get the picture in base64.
+# OpenAPI describes errors as */*, because the Accept header does not change them. Some client generators request only
+# JSON if an operation has a JSON response, and would then get the picture in base64.
 ERRORS = ErrorForm(TABLE, _failure, FormErrors, described_as="*/*", renamed=RENAMED)
 
 
@@ -223,17 +223,18 @@ def _described(name: str) -> dict[str, Any]:
 
 
 def _body() -> Mapping[str, Any]:
-    """The multipart form: generators make a client for the first kind of body that they know, and the others of these
-    cannot hold a file.
+    """The OpenAPI body, described as a multipart form only.
+
+    Client generators use the first kind of body that they support, and the other kinds cannot contain files.
     """
-    about = f"The same fields are read from {URLENCODED} and from {JSON}, with image_file_b64 in place of files."
+    about = f"{URLENCODED} and {JSON} with the same fields also work; use image_file_b64 instead of files."
     schema = {"type": "object", "properties": {name: _described(name) for name in FIELDS}}
     return {"required": True, "description": about, "content": {MULTIPART: {"schema": schema}}}
 
 
 _NUMBER, _TEXT = {"type": "number"}, {"type": "string"}
 _PICTURE: dict[str, Any] = {
-    "description": "The picture or the zip. With `Accept: application/json`, and no other type, it is JSON: "
+    "description": "The picture or the zip. If `Accept` contains only `application/json`, the response is JSON: "
     '`{"data": {"result_b64": ..., "foreground_left": ..., "foreground_top": ..., "foreground_width": ..., '
     '"foreground_height": ...}}`',
     "content": {kind: {"schema": BINARY} for kind in (*MEDIA_TYPES.values(), OCTETS)},

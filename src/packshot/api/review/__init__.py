@@ -1,1 +1,1 @@
-"""The review of batches over HTTP: its page, its endpoints, and the server of `packshot review`."""
+"""The review of batches over HTTP: the page, its endpoints, and the server of `packshot review`."""

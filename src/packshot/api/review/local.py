@@ -1,7 +1,7 @@
-"""The server of `packshot review`: one place, on this machine alone, for whoever has its address.
+"""The local server of `packshot review`: reviews one place, on this machine only.
 
-Other users of the machine reach the port too, so the address holds a secret. Other pages in the same browser do not
-know it; requests of theirs are refused by their Origin, and those that come by another name by their Host.
+Other users of the machine can reach the port, so the URL contains a secret. The server also rejects requests with the
+Origin of another page, and with another Host (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 AT_ONCE = 2
-"""Pictures that are made at the same time: the network uses all processors for one."""
+"""Pictures that are made in parallel. A higher value does not help: the network uses all processors for one picture."""
 
 
 def listen(port: int) -> socket.socket:
-    """The listening socket; port 0 for any. Raises: BadSettings."""
+    """Return the listening socket. Port 0 picks a free port. Raises: BadSettings."""
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise BadSettings(
-            f"Port {port} cannot be listened on: {error.strerror}.", hint="Give another --port."
+            f"Cannot listen on port {port}: {error.strerror}.", hint="Use another --port."
         ) from error
 
 
@@ -59,7 +59,7 @@ def address(listening: socket.socket, token: str) -> str:
 
 
 def review_app(review: Review, *, name: str, token: str, port: int) -> ASGIApp:
-    """The page and its endpoints below /TOKEN. name: of the place."""
+    """The page and its endpoints below /TOKEN. name: the place's name, shown on the page."""
     page, places = read_review_page(with_keys=False), {"here": review}
     at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -80,7 +80,7 @@ def review_app(review: Review, *, name: str, token: str, port: int) -> ASGIApp:
     async def file(request: Request) -> Response:
         asked, version = request.path_params["name"], request.path_params["version"]
         if asked not in page.files:
-            raise UnknownPath("There is no such file.", hint="The page is at the address that was printed.")
+            raise UnknownPath("This file does not exist.", hint="Open the address that `packshot review` printed.")
         return answer_file(request, asked, page.files[asked], for_ever=version == page.version)
 
     async def reviews(_: Request) -> Response:
@@ -102,7 +102,7 @@ def review_app(review: Review, *, name: str, token: str, port: int) -> ASGIApp:
 
 
 class _Guard:
-    """ASGI middleware: lets in what knows the token, and comes neither from another page nor by another name."""
+    """ASGI middleware: accepts only requests with the token, our own Host, and no foreign Origin."""
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self._app = app
@@ -120,9 +120,9 @@ class _Guard:
         known = hmac.compare_digest(path[: len(self._prefix)], self._prefix)
         below = path[len(self._prefix) :]
         if host not in self._hosts or not known or not below.startswith(b"/"):
-            await Response("Nothing is here.", 404, media_type="text/plain")(scope, receive, send)
+            await Response("Not found.", 404, media_type="text/plain")(scope, receive, send)
         elif origin is not None and origin != b"http://" + host:
-            await Response("Not for other pages.", 403, media_type="text/plain")(scope, receive, send)
+            await Response("Not allowed for other pages.", 403, media_type="text/plain")(scope, receive, send)
         else:
             await self._app({**scope, "path": below.decode(), "raw_path": below}, receive, send)
 
@@ -130,9 +130,9 @@ class _Guard:
 def make_server(
     review: Review, *, name: str, token: str, port: int, on_ready: Callable[[], object] = lambda: None
 ) -> uvicorn.Server:
-    """A server for the socket of `listen`, on this port: `.run(sockets=[...])` blocks until Ctrl-C.
+    """A server for the socket from `listen`. `.run(sockets=[...])` blocks until Ctrl-C.
 
-    on_ready: called once it answers; it must not block.
+    port: the socket's port. on_ready: called when the server accepts requests; must not block.
     """
     app = review_app(review, name=name, token=token, port=port)
     config = uvicorn.Config(
@@ -145,7 +145,7 @@ def make_server(
 class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # As in api/server.py: else the body of an answer waits 40 ms for the acknowledgement of its head.
+        # As in api/server.py: otherwise the body waits 40 ms for the acknowledgement of the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -161,7 +161,7 @@ class _Server(uvicorn.Server):
 
 
 def _user() -> str:
-    """The name of whoever started the review; a container's user often has none."""
+    """The name of the user who started the review. In containers, users often have no name."""
     try:
         return getuser()
     except (KeyError, OSError, ImportError):
@@ -179,5 +179,5 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _unknown(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     return await _refuse(
-        request, UnknownPath(f"There is nothing for {request.method} here.", hint="See docs/review.md.")
+        request, UnknownPath(f"No endpoint for {request.method} exists here.", hint="See docs/review.md.")
     )

@@ -1,6 +1,6 @@
-"""The endpoints of the review's page, whoever serves it: `packshot review` here, or a service behind its keys.
+"""The endpoints of the review page, for both of its servers: `packshot review`, and a service with keys.
 
-Every endpoint is a function of an Asked, which knows the place, the person and where work may run.
+Every endpoint is a function of an Asked, which holds the place, the person, and the runners for work.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ T = TypeVar("T")
 
 PREFIX = "/v1/reviews"
 MOST_PHOTOS = 5_000
-"""Photos that the page shows. Beyond it a browser takes seconds to open it; the worst are among them."""
+"""Maximum photos on the page, worst first. With more, a browser takes seconds to open it."""
 
 _BODY = UploadLimits(
     file_bytes={"touch_up": TOUCH_UP.max_bytes or 0},
     deadline_s=30.0,
     how="Send multipart/form-data with the fields of a decision: docs/review.md.",
 )
-# Pictures may show somebody's goods of tomorrow; one that is made again has another address.
+# Pictures may show unreleased products. A picture that is made again has another URL.
 _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Look(Protocol):
-    """Runs what reads files, on a thread."""
+    """Runs work that reads files, on a thread."""
 
     def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 class Work(Protocol):
-    """Runs what makes pictures, on a thread and in its turn. pixels: of the photo."""
+    """Runs work that makes pictures, on a thread, with limited parallelism. pixels: the photo's pixel count."""
 
     def __call__(self, work: Callable[[], T], /, pixels: int) -> Awaitable[T]: ...
 
@@ -54,7 +54,7 @@ class Work(Protocol):
 class Asked:
     """A request to the review of one place.
 
-    name: of the place. by: the person, as far as known.
+    name: the place's name. by: the person's name, if known.
     """
 
     request: Request
@@ -73,7 +73,7 @@ class Asked:
 
 
 async def list_photos(asked: Asked) -> Response:
-    """GET PREFIX/{place}/photos: what needs a person first."""
+    """GET PREFIX/{place}/photos: all photos; those that need a person come first."""
 
     def listed() -> bytes:
         photos = asked.review.photos()
@@ -90,7 +90,7 @@ async def list_photos(asked: Asked) -> Response:
 
 
 async def list_changes(asked: Asked) -> Response:
-    """GET PREFIX/{place}/changes: the last revision of every photo that has one."""
+    """GET PREFIX/{place}/changes: the latest revision of every photo that has one."""
 
     def changes() -> dict[str, int]:
         return {shown.id: shown.revision for shown in asked.review.photos() if shown.revision}
@@ -99,7 +99,7 @@ async def list_changes(asked: Asked) -> Response:
 
 
 async def tell_photo(asked: Asked) -> Response:
-    """GET PREFIX/{place}/photos/{photo}. Pictures that a killed process left unmade are made first."""
+    """GET PREFIX/{place}/photos/{photo}. First makes pictures that are missing because a process was killed."""
     shown = await asked.find()
     if shown.in_force is not None and await asked.look(lambda: asked.review.lacks(shown)):
         shown = await asked.work(lambda: asked.review.settle(shown), shown.pixels)
@@ -120,7 +120,7 @@ async def send_output(asked: Asked) -> Response:
 
 
 async def send_preview(asked: Asked) -> Response:
-    """POST PREFIX/{place}/photos/{photo}/preview: the product cut out, with what the field touch_up has painted."""
+    """POST PREFIX/{place}/photos/{photo}/preview: the cutout with the corrections in the field touch_up."""
     fields = await read_fields(asked.request, _BODY)
     shown, touch_up = await asked.find(), _file(fields)
     return _picture(await asked.work(lambda: asked.review.preview(shown, touch_up), shown.pixels), "image/webp")
@@ -129,8 +129,14 @@ async def send_preview(asked: Asked) -> Response:
 async def decide(asked: Asked) -> Response:
     """POST PREFIX/{place}/photos/{photo}/decisions.
 
-    Fields: verdict, or restore with a revision to go back to; revision, the last one that the person has seen; by;
-    comment; options as a JSON object for "again"; the file touch_up for "corrected".
+    Fields:
+
+    - verdict; or restore: the revision to go back to
+    - revision: the latest one that the person has seen
+    - by: the person's name
+    - comment
+    - options: a JSON object, for the verdict "again"
+    - touch_up: a file, for the verdict "corrected"
     """
     fields = await read_fields(asked.request, _BODY)
     seen, verdict, by = _number(fields, "revision"), _text(fields, "verdict"), _text(fields, "by") or asked.by
@@ -141,14 +147,14 @@ async def decide(asked: Asked) -> Response:
         raise review.decisions.conflict(shown.source)
 
     def judge() -> Shown:
-        return review.judge(shown, verdict, by=by, comment=comment)  # type: ignore[arg-type] # it checks the word
+        return review.judge(shown, verdict, by=by, comment=comment)  # type: ignore[arg-type] # judge checks the word
 
     def make() -> Shown:
         if restore is not None:
             return review.restore(shown, restore, by=by)
         if verdict == "corrected":
             if touch_up is None:
-                raise InvalidOption("Nothing is painted.", hint="Send what was painted as the file touch_up.")
+                raise InvalidOption("The correction is missing.", hint="Send the painted picture as the file touch_up.")
             return review.correct(shown, touch_up, by=by, comment=comment)
         return review.again(shown, options, by=by, comment=comment)
 
@@ -179,15 +185,15 @@ ROUTES: tuple[tuple[str, str, Handle], ...] = (
 
 
 def place_of(request: Request, reviews: Mapping[str, Review]) -> tuple[str, Review]:
-    """The place that a request names. Raises: UnknownPath."""
+    """The place in a request's path: (name, review). Raises: UnknownPath."""
     name = str(request.path_params["place"])
     if name not in reviews:
-        raise UnknownPath("There is no such review.", hint=f"GET {PREFIX} lists those that there are.")
+        raise UnknownPath("This review does not exist.", hint=f"GET {PREFIX} lists all reviews.")
     return name, reviews[name]
 
 
 def read_review_page(*, with_keys: bool) -> Page:
-    """The page's files: those of the service's page, which it shares modules with, and its own over them.
+    """Read the page's files: its own, plus those of the service's page, whose modules it shares.
 
     with_keys: whether the page asks for an access key.
     """
@@ -207,7 +213,7 @@ def _told(shown: Shown) -> Response:
 
 
 def _picture(data: bytes, media_type: str) -> Response:
-    # An output is a picture file; were it anything else, no browser would run it.
+    # The policy keeps a browser from running a file that is not a picture.
     headers = {**_PRIVATE, "Content-Security-Policy": "default-src 'none'; sandbox"}
     return Response(data, media_type=media_type, headers=headers)
 
@@ -215,7 +221,7 @@ def _picture(data: bytes, media_type: str) -> Response:
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str):
-        raise InvalidOption(f"The field {name} is no text.", hint="See docs/review.md.", field=name)
+        raise InvalidOption(f"The field {name} is not a text.", hint="See docs/review.md.", field=name)
     return value.strip()
 
 
@@ -224,7 +230,7 @@ def _number(fields: Mapping[str, object], name: str) -> int:
     if not text.isdecimal() or len(text) > 6:
         raise InvalidOption(
             f"The field {name} is {text[:40]!r}.",
-            hint="Give the number of the revision that you have seen.",
+            hint="Give the number of the latest revision that you have seen.",
             field=name,
         )
     return int(text)
@@ -235,12 +241,12 @@ def _options(fields: Mapping[str, object]) -> dict[str, str]:
     with suppress(ValueError, RecursionError):
         said = json.loads(_text(fields, "options") or "{}")
     if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
-        raise InvalidOption("The field options is no JSON object of texts.", hint='Such as {"rotate": "90"}.')
+        raise InvalidOption("The field options is not a JSON object of texts.", hint='Example: {"rotate": "90"}.')
     return said
 
 
 def _file(fields: Mapping[str, object]) -> bytes | None:
     value = fields.get("touch_up") or None
     if value is not None and not isinstance(value, bytes):
-        raise InvalidOption("The field touch_up is no file.", hint="Send a gray PNG file.", field="touch_up")
+        raise InvalidOption("The field touch_up is not a file.", hint="Send a gray PNG file.", field="touch_up")
     return value

@@ -1,4 +1,4 @@
-"""The review in a running service: the places that its operator names, behind its keys, and in its queue."""
+"""The review in a running service: for the places that the operator names, with the service's keys and queue."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from packshot.storage.blocking import open_storage
 T = TypeVar("T")
 
 BYTES_PER_PIXEL = 50
-"""Of memory, at most: as engine/job.py has it for a picture with alpha, and a matte beside it."""
+"""Maximum memory per pixel: the value of engine/job.py for a picture with alpha, plus a matte."""
 
 
 def open_reviews(settings: Settings) -> dict[str, Review]:
-    """The reviews that the settings name. Raises: SetupError, InvalidOption for a place that cannot be one."""
+    """Open the reviews that the settings name. Raises: SetupError; InvalidOption for an invalid place."""
     return {
         name: Review(open_storage(place), device=settings.device, threads=settings.threads)
         for name, place in settings.review_places.items()
@@ -34,7 +34,7 @@ def open_reviews(settings: Settings) -> dict[str, Review]:
 
 
 def dialect(reviews: Mapping[str, Review]) -> Dialect:
-    """The endpoints below PREFIX. Any key of the service reaches every review."""
+    """The endpoints below PREFIX. Every key of the service can access every review."""
 
     async def list_reviews(_: Call) -> Response:
         said = [{"place": name, "title": name} for name in reviews]
@@ -45,7 +45,7 @@ def dialect(reviews: Mapping[str, Review]) -> Dialect:
 
 
 def router() -> APIRouter:
-    """GET and HEAD of the page and its files. It holds nothing of a batch, and asks for a key."""
+    """GET and HEAD of the page and its files. They are public: they contain no batch data, and the page needs a key."""
     return page_router(read_review_page(with_keys=True), at="/review", files_at="/review")
 
 
@@ -56,16 +56,16 @@ def _endpoint(reviews: Mapping[str, Review], method: str, path: str, handle: Han
         try:
             return await handle(Asked(call.request, review, name, call.key.name, on_a_thread, work))
         except StorageError as error:
-            # Its words name files and buckets, and logs name none.
+            # The original message names files and buckets, which must not appear in logs.
             raise type(error)(
-                "The place of this review failed.", hint="Tell its operator, or try again later."
+                "The storage of this review failed.", hint="Tell the operator, or retry later."
             ) from None
 
     return Endpoint(method, (f"{PREFIX}/{{place}}{path}",), answer)
 
 
 async def _in_the_queue(service: Service, key: str, work: Callable[[], T], pixels: int = 0) -> T:
-    """Work on pictures, in the queue of all of the service's work. It costs no credit."""
+    """Run work on pictures in the service's queue. It costs no credit."""
     deadline_s = service.settings.deadline_s
     running: Awaitable[T] = service.admission.run(work, key=key, memory_bytes=BYTES_PER_PIXEL * pixels)
     try:
@@ -74,6 +74,6 @@ async def _in_the_queue(service: Service, key: str, work: Callable[[], T], pixel
     except TimeoutError as error:
         raise DeadlineExceeded(
             f"The pictures were not made within {deadline_s:g} seconds.",
-            hint="They may be in a moment: load the page again.",
+            hint="They may be ready soon: reload the page.",
             deadline_s=deadline_s,
         ) from error
