@@ -117,7 +117,7 @@ def test_a_link_with_a_bad_key_says_what_to_do_and_replaces_no_working_one(
         before = kept(shop.page)
         follow(shop, with_key(running, key))
         banner = shop.page.locator("#banner")
-        expect(banner).to_contain_text("The key from before is still in use.")
+        expect(banner).to_contain_text("The previous key is still in use.")
         expect(banner).to_contain_text("packshot keys link")
         assert kept(shop.page) == before
         shop.pick("bear")
@@ -135,7 +135,7 @@ def test_elsewhere_the_question_sends_to_whoever_runs_the_service(browser: Brows
         shop.open()
         shop.pick("mug")
         dialog = shop.page.get_by_role("dialog", name="Your access key")
-        expect(dialog).to_contain_text("Ask whoever runs this service for a key.")
+        expect(dialog).to_contain_text("Ask the person who runs this service for a key.")
         expect(dialog).not_to_contain_text("packshot keys")
 
 

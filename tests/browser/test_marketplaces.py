@@ -91,7 +91,7 @@ def test_the_card_and_the_large_view_show_one_marketplace_after_the_other(shop: 
     shop.pick(*as_files([("good.jpg", GOOD), ("tiny.jpg", TINY)]))
     choose(shop, "Amazon", "Etsy", "Trendyol")
     card = shop.card("tiny.jpg")
-    expect(card.locator(".why")).to_contain_text("Photograph it again, from nearer or with more pixels")
+    expect(card.locator(".why")).to_contain_text("Photograph it again, from closer or with more pixels")
     expect(card.locator(".state")).not_to_contain_text("Ready")
     card.locator(".chip").filter(has_text="Etsy").click()
     expect(card.locator(".state")).to_contain_text("Ready")

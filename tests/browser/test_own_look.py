@@ -75,11 +75,11 @@ def test_a_colour_that_is_none_is_said(shop: Shop) -> None:
     code = shop.page.locator("#form").get_by_label("Colour as a code")
     code.fill("#12345")
     code.press("Enter")
-    expect(shop.page.get_by_role("alert").filter(has_text="This is no colour")).to_be_visible()
+    expect(shop.page.get_by_role("alert").filter(has_text="This is not a colour")).to_be_visible()
     code.fill("rgb(10, 20, 30)")
     code.press("Enter")
     expect(code).to_have_value("#0a141e")
-    expect(shop.page.get_by_role("alert").filter(has_text="This is no colour")).to_have_count(0)
+    expect(shop.page.get_by_role("alert").filter(has_text="This is not a colour")).to_have_count(0)
 
 
 def test_the_product_is_dragged_and_scaled_in_its_frame(shop: Shop, placing: Locator) -> None:

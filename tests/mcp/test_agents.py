@@ -127,7 +127,7 @@ def test_the_ending_of_the_output_decides_its_format(agent: Agent, places: tuple
     with Image.open(places[0] / "blue.webp") as made:
         assert made.format == "WEBP"
     assert "format" in agent.refusal("make_packshot", photo="mug.jpg", format="png", output="blue.jpg")
-    assert "no name of a picture" in agent.refusal("make_packshot", photo="mug.jpg", output="run.sh")
+    assert "not an output format" in agent.refusal("make_packshot", photo="mug.jpg", output="run.sh")
     assert "one file" in agent.refusal("make_packshot", photo="mug.jpg", preset="amazon,etsy", output="two.jpg")
 
 
