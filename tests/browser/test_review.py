@@ -102,7 +102,7 @@ def test_a_day_s_work_by_keys(browser: Browser, reviewed: Reviewed) -> None:
         expect(done).to_have_text("1 of 3 looked at")
         page.keyboard.press("g")
         page.keyboard.press("g")
-        expect(page.get_by_role("heading", name="Everything is looked at")).to_be_visible()
+        expect(page.get_by_role("heading", name="All pictures are checked")).to_be_visible()
         assert set(decisions(reviewed).values()) == {"good"}
         with page.expect_download() as coming:
             page.locator("#finished-csv").click()
