@@ -1,4 +1,4 @@
-// The page: its parts put together.
+// The page: assembles its parts.
 
 import { followTrouble } from "./banner.js";
 import { Connection } from "./connection.js";
@@ -26,7 +26,7 @@ import { Work } from "./work.js";
 import { kinds } from "./words.js";
 
 const DEBOUNCE_MS = 150;
-const MANY = 24; // photos, from which on the cards are small
+const MANY = 24; // from this number of photos on, cards are small
 const WIDE = matchMedia("(min-width: 60rem)");
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -35,7 +35,7 @@ const photos = new Photos();
 const keys = new Keys(connection);
 const history = new History();
 
-/** The page as soon as the service says what it can do. */
+/** Build the page, once GET /v1/about has answered. */
 async function start() {
   const followWork = followTrouble({ connection, keys });
   const [offer, session] = await Promise.all([offered(), Session.open()]);
@@ -82,7 +82,7 @@ async function offered() {
   }
 }
 
-/** A look of an earlier visit, without a preset that the service has no longer. */
+/** A look from an earlier visit, without presets that no longer exist. */
 function known(look, offer) {
   return { ...look, preset: knownPresets(offer, look) };
 }
@@ -106,7 +106,7 @@ function takeIn(offer, work, apply) {
   }));
 }
 
-/** Settings apply to all photos, a moment after the last change. Returns what applies them now. */
+/** Apply settings to all photos shortly after the last change. Returns a function that applies them now. */
 function follow(settings, work, keep) {
   let timer = 0;
   const apply = () => {
@@ -125,7 +125,7 @@ function follow(settings, work, keep) {
     const set = (values) => { settings.look = { ...settings.look, ...values }; show(); };
     history.did({ words: t("history.settings"), merge: `settings ${Object.keys(news)}`, undo: () => set(difference(after, before)), redo: () => set(news) });
     show();
-    if ("preset" in news && !before.preset) bringIntoView(); // whoever adds a second one may want a third
+    if ("preset" in news && !before.preset) bringIntoView(); // after a second preset, the user may add a third
   });
   find("curl").textContent = curlLine(wishOf(settings.look), settings.offer.formats);
   apply();
@@ -136,14 +136,14 @@ function savePage(keep, settings) {
   keep.savePage({ look: { ...settings.look }, view: chosenView });
 }
 
-/** Where there is room for one thing only, the photos take the place of the form that was used. */
+/** On small screens, scroll from the form to the photos. */
 function bringIntoView() {
   if (WIDE.matches || !photos.all.length) return;
   find("settings").open = false;
   find("photos").scrollIntoView({ behavior: CALM.matches ? "auto" : "smooth" });
 }
 
-/** Change a photo's own look. An undefined value takes away what it has of its own. */
+/** Change a photo's own look. An undefined value removes the photo's own setting. */
 function change(photo, changes, merge, work) {
   const names = Object.keys(changes).filter((name) => JSON.stringify(changes[name]) !== JSON.stringify(photo.own[name]) || changes[name] instanceof File);
   if (!names.length) return;
@@ -175,7 +175,7 @@ function remove(some, work) {
 
 let chosenView = "auto";
 
-/** How the photos are listed: "large", "small" or "list"; "auto": by how many they are, until somebody chooses. */
+/** Set the view of the photos: "large", "small" or "list"; "auto" depends on their number until the user chooses. */
 function showView(view) {
   chosenView = view;
   const shown = view === "auto" ? (photos.all.length > MANY ? "small" : "large") : view;
@@ -198,10 +198,10 @@ function fold() {
   show();
 }
 
-/** Download a photo's picture that is in sight, or with `each` all its pictures. */
+/** Download a photo's shown picture, or with `each` all its pictures. */
 const save = (photo, { each = false } = {}) => saved(photo, each ? downloadEach : downloadOne);
 
-/** Download with one of downloads.js, and say why where that does not work. */
+/** Download with a function of downloads.js, and show an error message on failure. */
 async function saved(what, download) {
   try {
     await download(what);

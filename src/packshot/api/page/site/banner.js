@@ -1,9 +1,9 @@
-// Trouble that stops all work: a line over the page, with a button that helps.
+// The banner for problems that stop all work, with a button that helps.
 
 import { find } from "./dom.js";
 import { t } from "./language.js";
 
-/** Returns what follows the work too, once there is some. settings: where a choice that the service refuses is said. */
+/** Show problems of the connection and the key. Returns a function that follows the work too. settings: shows rejected choices. */
 export function followTrouble({ connection, keys }) {
   let work = null;
   const show = () => {

@@ -1,4 +1,4 @@
-// The brush and the click: by pointer, finger or keys. They only collect strokes; the service renders what they mean.
+// The brush and the click tool, by pointer, finger or keys. They only collect strokes; the service renders the result.
 
 import { find, say } from "./dom.js";
 import { t } from "./language.js";
@@ -6,14 +6,14 @@ import { gridOf, unpack } from "./strokes.js";
 
 const COLOURS = { keep: "rgb(16 138 92 / 60%)", remove: "rgb(206 44 32 / 60%)" };
 const CLICK_RING_PX = 26;
-const CLICKED_WITHIN_PX = 8; // what moves further was no click
+const CLICKED_WITHIN_PX = 8; // a longer movement is not a click
 const STEP_PX = 10;
 const LARGE_STEP_PX = 50;
 
-/** onStroke({ tool, brush, radius, points }) is called when a stroke ends. Its size stays the same on the screen. */
+/** onStroke({ tool, brush, radius, points }): called when a stroke ends. The brush size is fixed in screen px. */
 export class Brush {
   #stroke = null;
-  #tints = new Map(); // of masks, by the stroke's name
+  #tints = new Map(); // of masks, by the stroke's id
   #cursor = null;
   #pending = [];
   tool = {
@@ -63,13 +63,13 @@ export class Brush {
     this.ring.hidden = true;
   }
 
-  /** Tint these strokes: those that the picture below does not show yet. */
+  /** Tint these strokes, which the picture below does not include yet. */
   show(strokes) {
     this.#pending = strokes;
     this.#draw();
   }
 
-  /** Paint by keys; whether the key meant something. */
+  /** Paint by keys. Returns whether the key was handled. */
   key(event) {
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -175,13 +175,13 @@ export class Brush {
         context.drawImage(this.#tint(stroke), 0, 0, this.canvas.width / this.scale, this.canvas.height / this.scale);
         continue;
       }
-      if (stroke.tool === "click") continue; // what it means is not known before it ends
+      if (stroke.tool === "click") continue; // its area is unknown until it ends
       context.strokeStyle = COLOURS[brush];
       context.lineWidth = 2 * radius;
       context.beginPath();
       context.moveTo(points[0].x, points[0].y);
       for (const { x, y } of points) context.lineTo(x, y);
-      context.lineTo(points.at(-1).x + 0.01, points.at(-1).y); // a dab has a length too
+      context.lineTo(points.at(-1).x + 0.01, points.at(-1).y); // a dab needs a length to be drawn
       context.stroke();
     }
   }
@@ -191,7 +191,7 @@ export class Brush {
   }
 }
 
-/** A mask as a picture of one colour. */
+/** A mask as a picture in one colour. */
 function tinted(packed, colour) {
   const { width, height } = packed;
   const canvas = Object.assign(document.createElement("canvas"), { width, height });

@@ -1,4 +1,4 @@
-// The pictures of a photo for several marketplaces: how each stands, and which of them is shown.
+// The pictures of a photo for several marketplaces: the state of each, and which one is shown.
 
 import { make } from "./dom.js";
 import { presetShort } from "./explain.js";
@@ -7,8 +7,8 @@ import { presetsOf } from "./presets.js";
 import { standing, verdictText } from "./report.js";
 
 /**
- * Put a chip for each picture of a photo into a place, which is hidden where there are not several.
- * onShow(preset): the picture for this preset is to be shown.
+ * Put a chip for each picture of a photo into a place, which is hidden if there is only one.
+ * onShow(preset): shows the picture for this preset.
  */
 export function showChips(place, photo, onShow) {
   place.hidden = !photo?.isSeveral;
@@ -25,7 +25,7 @@ export function showChips(place, photo, onShow) {
   return undefined;
 }
 
-/** Chips with which all photos show their picture for one marketplace. work: knows which there are. */
+/** Chips that switch all photos to their picture for one marketplace. work: knows the chosen presets. */
 export function showForAll(place, photos, work) {
   const presets = work.look && photos.all.length ? presetsOf(work.offer, work.look) : [];
   const states = presets.map(({ name }) => photos.all.every(({ results, result }) => result?.preset === name || !results.some(({ preset }) => preset === name)));
@@ -41,7 +41,7 @@ export function showForAll(place, photos, work) {
   place.children[held]?.focus();
 }
 
-/** The preset before or after the one whose picture is shown: -1 or 1; null where there is none. */
+/** The preset before (-1) or after (1) the shown one, or null. */
 export function neighbour(photo, by) {
   return photo.results[photo.results.indexOf(photo.result) + by]?.preset ?? null;
 }

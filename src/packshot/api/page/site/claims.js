@@ -1,18 +1,18 @@
-// Which tab has which session: a claim on a name, which ends with the tab. Two tabs never hold the same one.
+// Assigns sessions to tabs: a claim on a name, which ends with the tab. Two tabs never hold the same claim.
 
 const PLACE = "packshot-session";
-const RELOAD_MS = 500; // so long the page before may still hold the lock while a tab is loaded again
-const ANSWER_MS = 200; // to answer a question; tabs take 5
+const RELOAD_MS = 500; // during a reload, the previous page may hold the lock this long
+const ANSWER_MS = 200; // time for other tabs to answer; they need 5
 
 export const newToken = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
 
 /**
- * The claims of this tab: Web Locks where there are any, which is on HTTPS and localhost. Over plain HTTP the tabs ask
- * each other; a tab that the browser has put to sleep does not answer, so that Session checks the owner as well.
+ * The claims of this tab. On HTTPS and localhost they are Web Locks. Over plain HTTP the tabs ask each other. A suspended
+ * tab does not answer, so Session checks the owner as well.
  */
 export class Claims {
   #tabs = null;
-  #mine = null; // { name, token, sure }, where tabs ask each other
+  #mine = null; // { name, token, sure }, if tabs ask each other
   #letGo = () => {};
 
   constructor() {
@@ -21,7 +21,7 @@ export class Claims {
     this.#tabs.addEventListener("message", ({ data }) => this.#answer(data));
   }
 
-  /** Whether this tab has it now. patient: wait for a moment where somebody else has it. */
+  /** Claim a name. Returns whether this tab has it now. patient: wait a moment if another tab has it. */
   async take(name, { patient = false } = {}) {
     if (navigator.locks) return this.#lock(name, patient);
     if (!this.#tabs) return true;
@@ -30,7 +30,7 @@ export class Claims {
     return this.#mine.sure;
   }
 
-  /** Call act() if nobody has it, and hold it meanwhile. */
+  /** Call act() if no tab has the name, and hold the name meanwhile. */
   async meanwhile(name, act) {
     if (navigator.locks) return navigator.locks.request(`${PLACE}-${name}`, { ifAvailable: true }, (lock) => lock && act());
     return (await this.#isHeld(name, "")) ? null : act();
@@ -62,7 +62,7 @@ export class Claims {
       };
       const hear = ({ data }) => {
         if (data.held === asked && data.to === token) end(true);
-        if (data.asked === asked && data.token && data.token < token) end(true); // of two that ask at once, one gets it
+        if (data.asked === asked && data.token && data.token < token) end(true); // of two tabs that ask at once, one gets it
       };
       const timer = setTimeout(() => end(false), ANSWER_MS);
       this.#tabs.addEventListener("message", hear);

@@ -1,10 +1,10 @@
-// Choosing a colour: by the browser's own picker, by its name or number, or one of the last.
+// Chooses a colour: with the browser's picker, by name or number, or from the recent ones.
 
 import { parseColour, recentColours, rememberColour } from "./colours.js";
 import { make } from "./dom.js";
 import { t } from "./language.js";
 
-/** A row of controls; `row` is its element. onChange(colour) when somebody chose one: "#rrggbb". */
+/** A row of controls; `row` is its element. onChange(colour): called with the chosen "#rrggbb". */
 export class ColourField {
   #colour = "#ffffff";
 

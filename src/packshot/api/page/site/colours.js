@@ -1,4 +1,4 @@
-// Colours as people type and paste them, and the last ones that were used.
+// Parsing of typed and pasted colours, and the recently used ones.
 
 const PLACE = "packshot-colours";
 const KEPT = 6;
@@ -8,13 +8,13 @@ const BARE_NUMBERS = /^(\d{1,3})(?:\s*[,;]\s*|\s+)(\d{1,3})(?:\s*[,;]\s*|\s+)(\d
 const WORD_OR_FUNCTION = /^([a-z]+|(rgb|rgba|hsl|hsla|hwb)\([^()]*\))$/;
 
 let painter = null;
-let here = []; // where the browser forbids storage
+let here = []; // if the browser forbids storage
 
 /**
  * "#rrggbb" for an opaque colour, else null.
  *
- * Reads "#f4efe6" and "fff" with and without #, "rgb(244, 239, 230)", "hsl(...)", "244, 239, 230", and CSS's names; a
- * line of a style sheet, "color: #f4efe6;", too.
+ * Reads "#f4efe6" and "fff" with or without #, "rgb(244, 239, 230)", "hsl(...)", "244, 239, 230", CSS names, and a line
+ * of a style sheet, "color: #f4efe6;".
  */
 export function parseColour(text) {
   const said = text.trim().toLowerCase().replace(/^[a-z-]+\s*:\s*/, "").replace(/^["']|["';,]+$/g, "").trim();
@@ -25,7 +25,7 @@ export function parseColour(text) {
   return WORD_OR_FUNCTION.test(said) && said !== "currentcolor" ? asTheBrowserReads(said) : null;
 }
 
-/** The last colours that were used, the newest first: up to six "#rrggbb". */
+/** The recently used colours, newest first: up to six "#rrggbb". */
 export function recentColours() {
   let text;
   try {
@@ -41,7 +41,7 @@ export function recentColours() {
   }
 }
 
-/** Put a colour, "#rrggbb", in front of them. Returns them. */
+/** Put a colour, "#rrggbb", first in the recent colours. Returns them. */
 export function rememberColour(colour) {
   return keep([colour, ...recentColours().filter((each) => each !== colour)].slice(0, KEPT));
 }
@@ -60,8 +60,8 @@ function keep(colours) {
 
 const twoDigits = (number) => number.toString(16).padStart(2, "0");
 
-// A canvas knows CSS's names and functions. It says #rrggbb for what is opaque, and ignores what it cannot read: a text
-// that leaves two different colours as they were is none.
+// A canvas knows CSS names and functions. It returns #rrggbb for opaque colours, and ignores invalid texts: a text that
+// leaves two different colours unchanged is not a colour.
 function asTheBrowserReads(text) {
   painter ??= document.createElement("canvas").getContext("2d");
   const read = ["#000001", "#000002"].map((before) => {

@@ -1,11 +1,11 @@
-// Before and after: both lie exactly on each other, also when the picture has another frame than the photo.
+// Before and after, exactly aligned, also if the picture has another frame than the photo.
 
 import { find } from "./dom.js";
 import { t } from "./language.js";
 
 const GRIP_PX = 28;
 
-/** The mode in which a divider is moved over both pictures. */
+/** The mode with a divider that moves over both pictures. */
 export class Compare {
   split = 0.5;
   #dragging = false;
@@ -55,7 +55,7 @@ export class Compare {
   }
 }
 
-/** Lay the photo where its product covers the product of the picture, turned as the picture is. */
+/** Rotate the photo like the picture, and place it so that their products align. */
 function place(image, photo) {
   const facts = photo.result?.facts;
   const size = photo.size ?? facts?.photo;

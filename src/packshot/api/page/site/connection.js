@@ -1,4 +1,4 @@
-// Whether the service is there. Work stops here while it is not, and goes on by itself.
+// The state of the connection. Work pauses while the service does not answer, and continues automatically.
 
 import { about, Gone, Problem } from "./service.js";
 
@@ -6,7 +6,7 @@ const LONGEST_PAUSE_S = 15;
 const BROKEN_SENDS = 3;
 const OTHER_TRIES = 4;
 
-/** state: "fine", "busy" (it said when to come again) or "gone". Says "change" when that changes. */
+/** state: "fine", "busy" (with a time to retry) or "gone". Dispatches "change" when it changes. */
 export class Connection extends EventTarget {
   state = "fine";
   pauseS = 0;
@@ -19,7 +19,7 @@ export class Connection extends EventTarget {
     addEventListener("online", () => this.tryNow());
   }
 
-  /** Resolves when there is nothing to wait for. */
+  /** Resolves when the service is neither busy nor gone. */
   async ready() {
     for (;;) {
       const pause = this.#until - Date.now();
@@ -30,14 +30,14 @@ export class Connection extends EventTarget {
     if (this.state === "busy") this.#become("fine");
   }
 
-  /** The service asked to come again later. */
+  /** Pause, because the service asked to retry later. */
   hold(seconds) {
     this.#until = Math.max(this.#until, Date.now() + 1000 * seconds);
     this.pauseS = seconds;
     if (!this.#back) this.#become("busy");
   }
 
-  /** There was no answer: ask, with growing pauses, until there is one. */
+  /** After a missing response, ask with growing pauses until the service answers. */
   lost() {
     this.#back ??= this.#probe();
   }
@@ -82,9 +82,9 @@ async function answers() {
 }
 
 /**
- * Call `attempt(key)` until it succeeds or it is sure that it cannot.
- * Waits for the connection, for a key that the service takes, and as long as the service asks to.
- * onWait: called with "key" or "service" before it waits, and with "" when it goes on.
+ * Call `attempt(key)` until it succeeds or cannot succeed.
+ * Waits for the connection, for an accepted key, and as long as the service asks to.
+ * onWait: called with "key" or "service" before a wait, and with "" after it.
  */
 export async function insist(attempt, { connection, keys, signal, onWait = () => {} }) {
   const tries = { broken: 0, other: 0 };
@@ -103,7 +103,7 @@ export async function insist(attempt, { connection, keys, signal, onWait = () =>
   }
 }
 
-/** Whether another try makes sense; arranges for the wait before it. */
+/** Whether another attempt makes sense; also starts the wait before it. */
 function goesOn(error, key, { connection, keys, tries }) {
   if (error instanceof Gone) {
     tries.broken += 1;
@@ -125,7 +125,7 @@ function goesOn(error, key, { connection, keys, tries }) {
   return true;
 }
 
-// The service answers, but not to this photo: a file that is over what the way to it lets through looks like that.
+// The service answers, but not for this photo. The usual cause is a file over a proxy's size limit.
 function brokenPhoto() {
   return new Problem({ slug: "broken" });
 }

@@ -1,4 +1,4 @@
-// The checksum of zip and PNG (ISO 3309), of several byte arrays one after the other.
+// The CRC-32 of zip and PNG (ISO 3309), over several byte arrays in sequence.
 
 const TABLE = new Uint32Array(256).map((_, index) => {
   let value = index;

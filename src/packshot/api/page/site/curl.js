@@ -1,4 +1,4 @@
-// The line for a terminal that does what the page does.
+// The command line that makes the same picture as the page.
 
 import { find, say } from "./dom.js";
 import { t } from "./language.js";
@@ -12,7 +12,7 @@ export function curlLine({ options, picture }, formats) {
   return parts.join(" \\\n  ");
 }
 
-// Several presets come as a ZIP.
+// Several presets return a ZIP.
 function fileOf({ preset, format, background, form }, picture, formats) {
   if (presetNames({ preset }).length > 1) return "packshots.zip";
   const flat = preset || picture || form === "flattened" || (background && background !== "transparent");
@@ -20,10 +20,10 @@ function fileOf({ preset, format, background, form }, picture, formats) {
   return `packshot${formats.find(({ name }) => name === made).suffixes[0]}`;
 }
 
-// Plain words stay plain; all else is quoted for a POSIX shell.
+// Simple words stay unquoted; other texts are quoted for a POSIX shell.
 const quoted = (text) => (/^[\w=@.,:/%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);
 
-/** Put a text on the clipboard. Browsers lend it to secure pages only; elsewhere the text is selected and copied. */
+/** Copy a text to the clipboard. Its API needs a secure page; elsewhere the text is selected and copied. */
 export async function copy(element) {
   try {
     await navigator.clipboard.writeText(element.textContent);

@@ -1,8 +1,8 @@
-// Making and finding elements.
+// Creates and finds elements.
 
 export const find = (id) => document.getElementById(id);
 
-/** An element. `given`: properties; names with a dash, and those that are no properties, are set as attributes. */
+/** Create an element. given: properties; names with a dash or without a property are set as attributes. */
 export function make(tag, given = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(given)) {
@@ -14,13 +14,13 @@ export function make(tag, given = {}, ...children) {
   return element;
 }
 
-/** Words for people who listen to the page: each time anew, also when they are the same as before. */
+/** Announce words to screen readers, also if they are the same as before. */
 export function say(words, place = find("said")) {
   place.textContent = "";
   requestAnimationFrame(() => { place.textContent = words; });
 }
 
-/** A pill of a group of radio buttons, or of check boxes. */
+/** A pill: one radio button or check box of a group. */
 export function pill(name, value, words, { checked = false, mark = null, type = "radio" } = {}) {
   const input = make("input", { type, name, value, checked });
   return make("label", {}, input, make("span", {}, mark, words));

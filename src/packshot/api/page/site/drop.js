@@ -1,20 +1,20 @@
-// Photos come in: picked, dropped (folders too) or pasted.
+// Adds photos that the user picks, drops (also folders) or pastes.
 
 import { find } from "./dom.js";
 import { accepted } from "./words.js";
 
-const paths = new WeakMap(); // of dropped files, which have none of their own
+const paths = new WeakMap(); // of dropped files, which have no path property
 
-/** Where a file lay in the folder that it came with, that folder first: "photos/cups/cup.jpg"; "" for a file alone. */
+/** The path of a file in its dropped or picked folder, including that folder: "photos/cups/cup.jpg"; "" for a single file. */
 export const pathOf = (file) => paths.get(file) ?? file.webkitRelativePath ?? "";
 
 /**
- * Call onFiles(pictures, other) for every way in; other: how many files were no pictures. The file dialog offers what the
- * service reads; a picture that it does not read is sent all the same, and comes back with words that say so.
+ * Call onFiles(pictures, other) for all added files. other: the number of files that are not pictures. The file dialog
+ * offers the service's formats. Pictures in other formats are sent too, and the service's error explains the problem.
  */
 export function takePhotos(offer, onFiles) {
   const suffixes = offer.formats.flatMap((format) => format.suffixes);
-  // A browser knows few of them by itself, and takes what macOS keeps beside a photo, ._photo.jpg, for one.
+  // Browsers know few of the formats, and treat macOS's metadata file of a photo, ._photo.jpg, as a picture.
   const isPicture = ({ name, type }) => !name.startsWith("._")
     && (type.startsWith("image/") || suffixes.some((suffix) => name.toLowerCase().endsWith(suffix)));
   const pick = find("pick");
@@ -25,7 +25,7 @@ export function takePhotos(offer, onFiles) {
   };
   pick.addEventListener("change", () => {
     take([...pick.files]);
-    pick.value = ""; // so that the same photo can be picked again
+    pick.value = ""; // so that the user can pick the same photo again
   });
   document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
   takeDrops(take);
@@ -48,17 +48,17 @@ function takeDrops(take) {
 }
 
 async function filesOf(transfer) {
-  // Entries must be taken before anything is awaited: afterwards the transfer is empty.
+  // Read the entries before the first await: afterwards the transfer is empty.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files];
   return (await Promise.all(entries.map((entry) => inside(entry)))).flat();
 }
 
-// Folders that systems make beside photos, as the command line knows them.
+// Folders that operating systems create next to photos; the same list as on the command line.
 const systems = new Set(["__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found",
   "packshot-review"]);
 
-/** The files of an entry: itself, or all in a folder and its folders, without those that a system hides. */
+/** The files of an entry: the file itself, or all files of a folder, recursively, without hidden ones. */
 async function inside(entry, place = "") {
   if (entry.name.startsWith(".") || systems.has(entry.name.toLowerCase())) return [];
   if (entry.isFile) {
@@ -68,7 +68,7 @@ async function inside(entry, place = "") {
   }
   const reader = entry.createReader();
   const found = [];
-  for (;;) { // a reader answers about a hundred at a time
+  for (;;) { // a reader returns about a hundred at a time
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return found;
     found.push(...(await Promise.all(some.map((each) => inside(each, `${place}${entry.name}/`)))).flat());

@@ -1,10 +1,10 @@
-// Errors, notes and rules of the service, in the language and the words of this page. Where the catalogue does not know a
-// code, or a figure that its sentence needs is missing, the service's own English sentence stands.
+// The service's errors, notes and rules in the page's language. If the catalogue lacks the code, or a figure is missing,
+// the page shows the service's English sentence.
 
 import { figuresOf, has, list, number, t, translated } from "./language.js";
 import { plain } from "./words.js";
 
-/** Why something did not work. problem: { slug, detail, hint, title, field, ...figures }. */
+/** The text of an error. problem: { slug, detail, hint, title, field, ...figures }. */
 export function problemText({ detail = "", title = "", hint = "", ...problem }) {
   const { slug, field, format } = problem;
   const setting = `option.${field}`;
@@ -14,7 +14,7 @@ export function problemText({ detail = "", title = "", hint = "", ...problem }) 
     ?? plain([detail || title || t("service.failed"), hint].filter(Boolean).join(" "));
 }
 
-/** What could not be done as asked. sentence: the service's; fact: { code, ...figures }, or nothing. */
+/** The text of a note. sentence: the service's; fact: { code, ...figures }, or undefined. */
 export function noteText(sentence, fact) {
   if (!fact) return plain(sentence);
   const { code, what, most, edges, size, frame } = fact;
@@ -24,7 +24,7 @@ export function noteText(sentence, fact) {
   return told([...kept, `note.${code}.${what}`, `note.${code}`], figures) ?? plain(sentence);
 }
 
-/** What was put right so that a rule is kept. repair: { code, message, facts }. */
+/** The text of a repair. repair: { code, message, facts }. */
 export function repairText({ code, message, facts }) {
   const { percent, share, stored, rule } = facts;
   const written = { filled: percent === undefined ? undefined : shareOf(percent / 100), cleaned: share === undefined ? undefined : atMost(share),
@@ -32,12 +32,12 @@ export function repairText({ code, message, facts }) {
   return told([`repair.${code}.${rule}`, `repair.${code}`], { ...facts, ...Object.fromEntries(Object.entries(written).filter(([, value]) => value)) }) ?? plain(message);
 }
 
-/** What a marketplace asks and no pixel tells. A hint that this page does not know is shown as the service says it. */
+/** A preset's hints: rules that cannot be measured. Unknown hints are shown in the service's words. */
 export const hintTexts = ({ name, hints = [] }) => hints.map((hint, index) => translated(`hint.${name}.${index + 1}`, hint));
 
 /**
- * One rule of a marketplace, checked: what it demands, what was measured and, where it is not kept, what to do.
- * short: for a card. Where the photo is at fault, why and what to do; else the demand.
+ * The text of a checked rule: the demand, the measurement and, if it failed, advice.
+ * short: for a card. If the photo is the cause, the reason and advice; else the demand.
  */
 export function ruleText(check, { short = false } = {}) {
   const said = check.facts && RULES[check.rule]?.(check.facts, check);
@@ -50,15 +50,15 @@ export function ruleText(check, { short = false } = {}) {
   return parts.filter(Boolean).map(sentence).join(" ");
 }
 
-/** What a preset is for. */
+/** The description of a preset. */
 export const presetAbout = ({ name, about }) => (has(`preset.${name}.about`) ? t(`preset.${name}.about`) : plain(about));
 
 export const presetTitle = ({ name, title }) => (has(`preset.${name}.title`) ? t(`preset.${name}.title`) : title);
 
-/** A preset where there is little room: "Amazon main image" is Amazon. */
+/** The short name of a preset: "Amazon main image" is Amazon. */
 export const presetShort = ({ name, title }) => (has(`preset.${name}.short`) ? t(`preset.${name}.short`) : title.split(" ")[0]);
 
-/** The first of these messages that is there, with all figures that it has; null where there is none. */
+/** The first of these messages that exists and whose figures are all known, or null. */
 function told(keys, figures) {
   const key = keys.find((each) => has(each) && [...figuresOf(each)].every((name) => name in figures));
   return key ? t(key, figures) : null;
@@ -80,16 +80,16 @@ function bounds({ least, most }, unit, bare = unit) {
   return t("bounds.range", { least: bare(least), most: unit(most) });
 }
 
-/** The demand's key where there is an upper bound alone: some languages have another verb for it. */
+/** The suffix of the demand's key for an upper bound only: some languages need another verb. */
 const upTo = ({ least }) => (least === undefined ? "-most" : "");
 
-/** A small share, never less than it is: what is there is not "0%". */
+/** A small share, rounded up, so that a nonzero share is never "0%". */
 function atMost(share) {
   return share < 0.001 ? t("bounds.under", { most: tenths(0.001) }) : shareOf(Math.ceil(share * 1000 - 1e-6) / 1000);
 }
 
-// By kind of rule, from the figures of a check and the check itself: `asked` completes the demand, `demand` is the ending
-// of the demand's key where there are several, `measured` and `advice` are endings of keys with their figures.
+// For each kind of rule, a function of the check's figures and the check. `asked` completes the demand. `demand` is the
+// suffix of the demand's key if there are several. `measured` and `advice` are key suffixes with their figures.
 const RULES = {
   background({ colour, transparent, share, border, traces }, { measured, passed }) {
     const name = colour === "#ffffff" ? t("rule.background.white") : colour;

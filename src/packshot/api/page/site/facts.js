@@ -1,4 +1,4 @@
-// Beside the large picture: how it turned out, the rules, what the service noticed, and what can be done with it.
+// Next to the large picture: its quality, rules, notes and actions.
 
 import { make } from "./dom.js";
 import { noteText } from "./explain.js";
@@ -6,7 +6,7 @@ import { t } from "./language.js";
 import { factsOf } from "./list.js";
 import { enlargement, lookBadge, rules, verdict } from "./report.js";
 
-/** How a picture turned out, and what can be done with it. onSave({ each }): it, or each picture of the photo, is to be downloaded. onEnlarge: it is to be as large as its rules require. */
+/** A picture's quality and actions. onSave({ each }): downloads it, or each picture of the photo. onEnlarge: enlarges it as its rules require. */
 export function facts(photo, { onSave, onRetry, onEnlarge }) {
   if (photo.failure) return failed(photo.failure, onRetry);
   if (!photo.result) return [];
@@ -21,7 +21,7 @@ export function facts(photo, { onSave, onRetry, onEnlarge }) {
   ].filter(Boolean);
 }
 
-/** All that the service found out about it. offer: as GET /v1/about answers. */
+/** The service's full report on the picture. offer: from GET /v1/about. */
 export function more(photo, offer) {
   if (!photo.isMade) return [];
   const { confidence, notes, note_facts: noted = [], preset } = photo.result.facts;
@@ -41,7 +41,7 @@ function doubt(photo) {
   return make("section", { className: "doubt" }, make("p", {}, t("facts.doubtful")), photo.looked ? make("p", { className: "fine" }, t("facts.looked")) : null);
 }
 
-// The overlap with a perfect cutout that cutouts like it have in the mean: docs/decisions/0018-confidence.md.
+// The mean overlap of similar cutouts with a perfect one: docs/decisions/0018-confidence.md.
 function sureness(confidence) {
   return t("facts.sureness", { right_share: confidence });
 }

@@ -1,5 +1,5 @@
-// An 8-bit gray PNG from bytes. Not by a canvas: browsers that protect their users put noise into what a canvas gives
-// back, and 128 must stay 128.
+// Writes an 8-bit gray PNG from bytes. Not with a canvas: some browsers add noise to canvas pixels against
+// fingerprinting, and 128 must stay 128.
 
 import { crc32 } from "./crc32.js";
 
@@ -7,7 +7,7 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** gray: Uint8Array of width * height levels, row by row. */
 export async function grayPng(gray, width, height) {
-  const rows = new Uint8Array((width + 1) * height); // each row begins with its filter: none
+  const rows = new Uint8Array((width + 1) * height); // each row begins with its filter type, 0 (none)
   for (let y = 0; y < height; y += 1) rows.set(gray.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
   const stream = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate"));
   const data = new Uint8Array(await new Response(stream).arrayBuffer());

@@ -1,34 +1,34 @@
-// Which pixels belong together: what a click means, and which part of a rough stroke. Arrays in, arrays out.
+// Region growing: the region that a click selects, and the relevant part of a rough stroke. Arrays in, arrays out.
 
-// Weights of the colour distance, in hundredths of OKLab: light and shade differ within a thing more than its hue.
+// Weights of the colour distance, in hundredths of OKLab. Lightness counts less: within an object it varies more than hue.
 const LIGHTNESS = 0.55;
 const CHROMA = 1.6;
-const PRECISION = 16; // steps of a hundredth in the planes
+const PRECISION = 16; // steps per hundredth in the planes
 const LEVELS = 255;
 const FURTHEST = 24; // the distance of the last level
 const PER_STEP = LEVELS / FURTHEST / PRECISION;
-const EDGE = 0.3; // how much the change across a pixel counts against its distance from the clicked colour
-const SNAP_EDGE = 0.5; // ... and from the colour under a stroke
-const NEAR = 0.004; // of the longest side: what is looked at around a click
-const BINS = 24; // of a palette, in each direction
-const ROOTS = 2 ** 16; // the table of cube roots: three roots for each of two million pixels took longer than all else
+const EDGE = 0.3; // weight of the colour change across a pixel, relative to its distance from the clicked colour
+const SNAP_EDGE = 0.5; // ... or from the colour under a stroke
+const NEAR = 0.004; // radius around a click that is sampled, as a share of the longest side
+const BINS = 24; // of a palette, per axis
+const ROOTS = 2 ** 16; // size of the table of cube roots: computing three roots for each of two million pixels was the slowest step
 
-// Measured with one click at the middle of the largest mistake in 160 mattes; chosen on one half of them.
-const LEAST = 8; // how far colours may be from the clicked one, where that is even ...
-const TEXTURE = 2; // ... and this much more for each unit of its texture
+// Tuned with one click at the middle of the largest mistake in 160 mattes; chosen on one half of them.
+const LEAST = 8; // allowed distance from the clicked colour in an even area ...
+const TEXTURE = 2; // ... plus this for each unit of texture
 const MOST = 16;
-const ALIKE = 0.6; // how much it counts that a colour is found among what is kept or among what is removed
-const CORE = 0.002; // of the picture: a smaller region may grow by leaps
-const LEAP = 1.8; // a larger one that grows so much, and by LEAST_LEAP of the picture, within LEAP_LEVELS, has leaked
+const ALIKE = 0.6; // weight of how often a colour occurs in the kept and in the removed area
+const CORE = 0.002; // share of the picture: a smaller region may grow in leaps
+const LEAP = 1.8; // a larger region has leaked if it grows by this factor, and by LEAST_LEAP of the picture, within LEAP_LEVELS
 const LEAST_LEAP = 0.01;
 const LEAP_LEVELS = 11;
-const GRAIN = 3; // within this of the clicked colour, and once its texture more, all growth is its own
-const ISLAND = 0.3; // of all that is kept: a smaller part that lies by itself is removed whole
-const SETTLED = 25; // levels of alpha: within this of what a click asks for, nothing is left to do
+const GRAIN = 3; // within this distance of the clicked colour, plus its texture once, no growth counts as a leak
+const ISLAND = 0.3; // share of the kept area: a smaller separate part is removed as a whole
+const SETTLED = 25; // levels of alpha: a pixel this close to the click's target is done
 
 const SNAP = { least: 5, texture: 2.5, most: 12 };
 
-/** The colours of a picture as growing sees them. rgba: 4 * width * height levels; what is transparent counts as its RGB. */
+/** The colours of a picture, prepared for growing. rgba: 4 * width * height levels. Transparent pixels count with their RGB. */
 export class Look {
   constructor(rgba, width, height) {
     Object.assign(this, { width, height });
@@ -39,10 +39,10 @@ export class Look {
 }
 
 /**
- * The region that a click means: a mask, Uint8Array of width * height, or null where nothing is left to do.
+ * The region that a click selects: a mask, Uint8Array of width * height, or null if nothing would change.
  *
- * alpha: what is kept now, 0 to 255 for each pixel, or null while nobody knows. keep: whether the click keeps or removes.
- * reach: 1 as far as seems meant; 0.25 to 4 for less and more.
+ * alpha: the current matte, 0 to 255 for each pixel, or null if unknown. keep: whether the click keeps or removes.
+ * reach: 1 for the estimated extent; 0.25 to 4 for less or more.
  */
 export function grow(look, alpha, { x, y }, keep, reach = 1) {
   const { width, height } = look;
@@ -64,9 +64,9 @@ export function grow(look, alpha, { x, y }, keep, reach = 1) {
 }
 
 /**
- * The part of a stroke that belongs to what its centre line lies on: a mask as above.
+ * The part of a stroke with the same object as under its centre line: a mask as above.
  *
- * painted: Uint8Array of width * height, 1 where the brush was. line: indices of the pixels under its centre.
+ * painted: Uint8Array of width * height, 1 for painted pixels. line: indices of the pixels under the centre line.
  */
 export function snap(look, painted, line) {
   const { width, height, planes: [ls, as, bs], edges: changes } = look;
@@ -106,7 +106,7 @@ export function snap(look, painted, line) {
   return mask;
 }
 
-/** What a canvas gives back, as planes of weighted OKLab. */
+/** Convert a canvas's pixels to planes of weighted OKLab. */
 function oklab(rgba) {
   const count = rgba.length / 4;
   const planes = [new Int16Array(count), new Int16Array(count), new Int16Array(count)];
@@ -128,7 +128,7 @@ function oklab(rgba) {
   return planes;
 }
 
-/** A plane a little smoothed against grain: 1 2 1, across and down. */
+/** Smooth a plane against grain with the kernel 1 2 1, in both directions. */
 function smooth(plane, width, height) {
   const half = new Int16Array(plane.length);
   for (let y = 0, at = 0; y < height; y += 1) {
@@ -145,7 +145,7 @@ function smooth(plane, width, height) {
   return out;
 }
 
-/** How much the colour changes across each pixel, in the steps of the planes. */
+/** The colour change across each pixel, in the steps of the planes. */
 function edges(planes, width, height) {
   const out = new Uint16Array(width * height);
   for (let y = 0, at = 0; y < height; y += 1) {
@@ -167,7 +167,7 @@ function edges(planes, width, height) {
   return out;
 }
 
-/** The place of each pixel's colour in a palette of BINS ** 3. */
+/** The index of each pixel's colour in a palette of BINS ** 3. */
 function bins([ls, as, bs]) {
   const out = new Uint16Array(ls.length);
   const place = (share) => Math.max(0, Math.min(BINS - 1, Math.floor(share * BINS)));
@@ -178,7 +178,7 @@ function bins([ls, as, bs]) {
   return out;
 }
 
-/** Where a click may grow: where something is left to do. */
+/** The pixels to which a click may grow: those that it would change. */
 function open(count, alpha, keep) {
   if (!alpha) return new Uint8Array(count).fill(1);
   const allowed = new Uint8Array(count);
@@ -186,7 +186,7 @@ function open(count, alpha, keep) {
   return allowed;
 }
 
-/** Mean colour and spread of those six in ten pixels around x, y that look most like it. Spread in hundredths. */
+/** Mean colour and spread of the most similar 60 % of the pixels around x, y. Spread in hundredths. */
 function colourAt({ width, height, planes: [ls, as, bs] }, x, y, reach, allowed = null) {
   const at = y * width + x;
   const near = [];
@@ -204,7 +204,7 @@ function colourAt({ width, height, planes: [ls, as, bs] }, x, y, reach, allowed 
   return { mean, spread: Math.sqrt(spread2 / alike.length) / PRECISION };
 }
 
-/** For each colour, -1 to 1: whether it is found among what the click's answer would join, or among the rest. */
+/** A score for each colour, -1 to 1: whether it occurs in the area that the click extends, or in the rest. */
 function palettes({ bins: places }, alpha, keep) {
   const kept = new Float32Array(BINS ** 3);
   const removed = new Float32Array(BINS ** 3);
@@ -219,7 +219,7 @@ function palettes({ bins: places }, alpha, keep) {
   });
 }
 
-/** The level at which each allowed pixel is reached from the seed (LEVELS: not), and how many are by each level. */
+/** The level at which each allowed pixel is reached from the seed (LEVELS: never), and the number of pixels by level. */
 function flood({ width, height, planes: [ls, as, bs], edges: changes, bins: places }, seed, [l, a, b], allowed, liked) {
   const level = new Uint8Array(width * height).fill(LEVELS);
   const areas = new Float64Array(LEVELS);
@@ -266,7 +266,7 @@ function flood({ width, height, planes: [ls, as, bs], edges: changes, bins: plac
   return { level, areas };
 }
 
-/** The last level, from `least` up to `most`, from which the region does not leap. */
+/** The last level from `least` to `most` before the region leaks. */
 function beforeLeak(areas, least, most, count) {
   for (let level = least; level < most; level += 1) {
     const ahead = areas[Math.min(LEVELS - 1, level + LEAP_LEVELS)];
@@ -275,7 +275,7 @@ function beforeLeak(areas, least, most, count) {
   return most;
 }
 
-/** The part of what is kept that lies by itself around a pixel, if it is a small part of all; else null. */
+/** The separate part of the kept area around a pixel, if it is a small share of all; else null. */
 function islandAt(alpha, width, height, seed) {
   if (alpha[seed] < 128) return null;
   const kept = alpha.map((value) => value >> 7);
@@ -286,10 +286,10 @@ function islandAt(alpha, width, height, seed) {
   return rim;
 }
 
-/** Gaps of a pixel closed again, what hangs on by them left out, and holes filled. */
+/** Clean a mask: drop parts that hang on by one-pixel bridges, and fill holes. */
 function tidy(mask, width, height, seed) {
   const opened = dilate(erode(mask, width, height), width, height);
-  const thin = !opened[seed] || sum(opened) < 0.5 * sum(mask); // a cable is all gaps
+  const thin = !opened[seed] || sum(opened) < 0.5 * sum(mask); // opening would delete a cable
   const whole = thin ? mask : spreadFrom(seed, width, height, opened);
   fillHoles(whole, width, height);
   return whole;
@@ -302,7 +302,7 @@ function erode(mask, width, height) {
       out[at] = mask[at] & mask[at - 1] & mask[at + 1] & mask[at - width] & mask[at + width];
     }
   }
-  // The picture goes on beyond its frame.
+  // The picture counts as continuing beyond its frame.
   for (let x = 0; x < width; x += 1) out[x] = out[x + (height - 1) * width] = 2;
   for (let y = 0; y < height; y += 1) out[y * width] = out[y * width + width - 1] = 2;
   for (let at = 0; at < out.length; at += 1) if (out[at] === 2) out[at] = mask[at];
@@ -321,7 +321,7 @@ function dilate(mask, width, height) {
   return out;
 }
 
-/** Fills what a mask encloses, where that is smaller than the mask itself. */
+/** Fill the holes of a mask that are smaller than the mask itself. */
 function fillHoles(mask, width, height) {
   const { left, top, right, bottom } = boxOf(mask, width);
   const own = sum(mask);
@@ -334,7 +334,7 @@ function fillHoles(mask, width, height) {
       let [length, enclosed] = [1, true];
       stack[0] = start;
       seen[start] = 1;
-      for (let index = 0; index < length; index += 1) { // the stack keeps all of the hole
+      for (let index = 0; index < length; index += 1) { // the stack keeps all pixels of the hole
         const at = stack[index];
         const x = at % width;
         const y = (at - x) / width;
@@ -349,7 +349,7 @@ function fillHoles(mask, width, height) {
   }
 }
 
-/** The part of a mask that hangs together with a pixel of it. */
+/** The connected part of a mask around a pixel. */
 function spreadFrom(seed, width, height, within) {
   const mask = new Uint8Array(within.length);
   const stack = new Int32Array(within.length);
@@ -390,7 +390,7 @@ function sum(mask) {
   return all;
 }
 
-/** How far colours may be from those under a line: the middle of what its texture tells at some of its points. */
+/** The allowed colour distance from a line: the median of tolerances from the texture at some of its points. */
 function snapTolerance(look, line) {
   const reach = Math.max(2, Math.round(NEAR * Math.max(look.width, look.height)));
   const each = Math.max(1, Math.floor(line.length / 24));

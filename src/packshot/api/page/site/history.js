@@ -1,18 +1,18 @@
-// The steps that were done on the page, so that they can be taken back: settings, a photo's own look, strokes, removals.
+// The undo history of the page: settings, a photo's own look, strokes, removals.
 
 const MOST = 200;
 
 /**
- * A step: { photo, words, undo(), redo(), can(act) }. photo: the one that it concerns, or null. words: what was done.
- * can: whether "undo" or "redo" still means anything; a step without it always does. Steps of different photos change
- * different things, so that the last step of one can be taken back before later ones of others.
- * Says "change".
+ * A step: { photo, words, undo(), redo(), can(act) }. photo: the affected one, or null. words: its description.
+ * can: whether "undo" or "redo" is still possible; always without it. Steps of different photos are independent, so that
+ * the last step of one can be undone before later steps of others.
+ * Dispatches "change".
  */
 export class History extends EventTarget {
   #done = [];
   #undone = [];
 
-  /** Note a step that has been done. `merge`: a name; a step that follows one of the same name at once is one with it. */
+  /** Add a completed step. merge: a name; a step directly after one with the same name is merged with it. */
   did(step) {
     const last = this.#done.at(-1);
     if (step.merge && last?.merge === step.merge && Date.now() - last.at < 1000) Object.assign(last, { redo: step.redo, at: Date.now() });
@@ -22,7 +22,7 @@ export class History extends EventTarget {
     this.#changed();
   }
 
-  /** The last step that can be taken back, of one photo or of any. */
+  /** The last step that can be undone, of one photo or of any. */
   last(photo = null) {
     return this.#find(this.#done, "undo", photo);
   }
@@ -31,7 +31,7 @@ export class History extends EventTarget {
     return this.#find(this.#undone, "redo", photo);
   }
 
-  /** Take the last step back; returns it, or null where there is none. */
+  /** Undo the last step. Returns it, or null. */
   undo(photo = null) {
     return this.#move(this.last(photo), this.#done, this.#undone, "undo");
   }

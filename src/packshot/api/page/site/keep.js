@@ -1,17 +1,17 @@
-// The page's work, kept in this browser: photos, looks, strokes and pictures survive a reload.
+// Stores the page's work in this browser: photos, looks, strokes and pictures survive a reload.
 
 import { PLAIN_OWN } from "./looks.js";
 import { Made, Photo } from "./photos.js";
 import { Strokes } from "./strokes.js";
 
-/** What is stored of a photo: values and files that a browser can store. */
+/** The stored record of a photo: values and files that a browser can store. */
 function recordOf(photo) {
   const { file, path, own, given, lookedAt, saved, size, shown, remote } = photo;
   return { file, remote: remote?.id ?? null, path, own, given, lookedAt, saved, size, shown, strokes: photo.strokes.state,
     results: photo.results.map(({ key, facts, blob }) => ({ key, facts, blob })) };
 }
 
-/** The photo that a record was made of. */
+/** Restore a photo from its record. */
 function photoOf({ id, file, remote, path, own, given, lookedAt, saved, size, shown = "", strokes, results = [] }) {
   const photo = new Photo(file, id);
   Object.assign(photo, { path, own: { ...PLAIN_OWN, ...own }, given, lookedAt, size, shown, strokes: Strokes.from(strokes),
@@ -21,16 +21,16 @@ function photoOf({ id, file, remote, path, own, given, lookedAt, saved, size, sh
   return photo;
 }
 
-/** Writes down what changes. session: where it is kept, see session.js. */
+/** Stores changes. session: the store, see session.js. */
 export class Keep {
-  #written = new Map(); // by photo: what was last written, to write it only when it changed
+  #written = new Map(); // by photo: the last written record, to skip unchanged ones
 
   constructor({ session, photos }) {
     Object.assign(this, { session, photos });
     photos.addEventListener("change", ({ detail: { photo } }) => this.#save(photo ? [photo] : photos.all));
   }
 
-  /** What an earlier visit of this tab left: { page, photos }. */
+  /** Load the work of an earlier visit of this tab: { page, photos }. */
   async restore() {
     const { page, photos } = await this.session.load();
     return { page: page ?? {}, photos: photos.filter(({ file }) => file).map(photoOf) };

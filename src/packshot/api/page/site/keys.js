@@ -1,20 +1,20 @@
-// The access key: it comes with the link that packshot prints, from another tab, or is asked for.
+// The access key: from the link that packshot prints, from another tab, or from the user.
 
 import { find } from "./dom.js";
 import { t } from "./language.js";
 import { checkKey, Gone, Problem } from "./service.js";
 
 const PLACE = "packshot-key";
-const OTHER_TABS_MS = 200; // to answer; they take 5
+const OTHER_TABS_MS = 200; // time for other tabs to answer; they need 5
 
-/** Says "change" when a key comes or goes, when the question is put off, or when there is a notice. */
+/** Dispatches "change" when a key is set or removed, when the user postpones the dialog, or for a notice. */
 export class Keys extends EventTarget {
-  notice = ""; // what was wrong with a link, while an earlier key is in use
+  notice = ""; // the problem with a link, while an earlier key is in use
   dialog = find("key");
   #key = "";
   #asked = null;
   #answer = () => {};
-  #arriving; // settled once it is known whether a key comes by itself
+  #arriving; // settled once it is known whether a key arrives without asking the user
   #connection;
   #tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel(PLACE) : null;
 
@@ -30,7 +30,7 @@ export class Keys extends EventTarget {
       this.#enter(find("key-text").value.trim());
     });
     this.#tabs?.addEventListener("message", ({ data }) => this.#hear(data));
-    addEventListener("hashchange", () => this.#follow(keyInAddress())); // the link was opened in this very tab
+    addEventListener("hashchange", () => this.#follow(keyInAddress())); // the user opened the link in this tab
     this.#arriving = this.#key ? Promise.resolve() : this.#askTabs();
     this.#follow(keyInAddress());
   }
@@ -39,12 +39,12 @@ export class Keys extends EventTarget {
     return Boolean(this.#key);
   }
 
-  /** Whether work waits for a key and nobody is asked for it. */
+  /** Whether work waits for a key while the dialog is postponed. */
   get putOff() {
     return Boolean(this.#asked) && !this.dialog.open;
   }
 
-  /** The key; asks when there is none. */
+  /** The key. Asks the user if there is none. */
   async get() {
     await this.#arriving;
     if (this.#key) return this.#key;
@@ -55,7 +55,7 @@ export class Keys extends EventTarget {
     return this.#asked;
   }
 
-  /** The service does not take this key: forget it, say why, ask again. Photos in flight say it once. */
+  /** Forget a key that the service rejects, show the reason, and ask again. Done once for all photos in work. */
   refuse(key, problem) {
     if (key !== this.#key) return;
     this.#key = "";
@@ -92,7 +92,7 @@ export class Keys extends EventTarget {
     this.#answer(key);
   }
 
-  /** Take the key of a link if the service knows it; else the one from before stays. */
+  /** Use the key of a link if the service knows it; otherwise the previous key stays. */
   #follow(key) {
     if (!key) return;
     this.#arriving = Promise.all([this.#arriving, this.#try(key)]);
@@ -144,14 +144,14 @@ export class Keys extends EventTarget {
 
 const isLocked = ({ slug }) => slug === "locked-key";
 
-/** The key of a link, `#key=...`, which is taken out of the address bar at once; "" where there is none. */
+/** The key of a link, `#key=...`, or "". Removes it from the address bar at once. */
 function keyInAddress() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
   if (key !== null) history.replaceState(history.state, "", location.pathname + location.search);
   return key?.trim() ?? "";
 }
 
-// A browser may forbid storage; then the key lives as long as the page.
+// If the browser forbids storage, the key is kept only while the page is open.
 function stored() {
   try {
     return sessionStorage.getItem(PLACE) ?? "";

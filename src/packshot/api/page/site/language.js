@@ -1,11 +1,10 @@
-// The words of the page, in the language of whoever looks at it: one catalogue for each language, NAME.json beside this module.
+// The page's texts in the user's language: one catalogue for each language, CODE.json next to this module.
 //
-// A message has figures in braces, "{name} is ready". Numbers are written as the language writes them; a figure whose
-// name ends in "bytes" is written as the size of a file, one that ends in "share" as a percentage, one that ends in
-// "pixels" in millions. A message that depends on a number is one text for each plural form of the language, chosen by
-// the figure `count`.
+// A message has figures in braces, "{name} is ready". Numbers follow the language's format. A figure whose name ends in
+// "bytes" is shown as a file size, in "share" as a percentage, in "pixels" in millions. A message that depends on a
+// number has one text for each plural form of the language, selected by the figure `count`.
 
-/** Every language of the page with its own name, in the order of the switch. */
+/** All languages of the page with their own names, in the order of the menu. */
 export const languages = [
   { code: "en", name: "English" },
   { code: "de", name: "Deutsch" },
@@ -18,18 +17,18 @@ const PLACE = "packshot-language";
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8000;
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
-const UNIT_STEP = 1024; // as the service counts: its limits are powers of two
+const UNIT_STEP = 1024; // as in the service, whose limits are powers of two
 
 const codes = new Set(languages.map(({ code }) => code));
 const baseOf = (tag) => tag.split("-")[0].toLowerCase();
 
-/** The language in use: the chosen one, else the browser's first that the page speaks, else English. */
+/** The current language: the chosen one, else the browser's first that the page supports, else English. */
 export const language = chosen() ?? navigator.languages.map(baseOf).find((code) => codes.has(code)) ?? "en";
 
-// The browser's own region, where it has one for this language: people in Zurich write 1'000, those in Berlin 1.000.
+// The browser's region for this language, if it has one: Zurich writes 1'000, Berlin 1.000.
 const locale = navigator.languages.find((tag) => baseOf(tag) === language) ?? language;
 
-// Thousands are grouped from five digits on, as sizes in px are written everywhere.
+// Thousands are grouped from five digits on, as is usual for sizes in px.
 const plainNumbers = new Intl.NumberFormat(locale, { useGrouping: "min2", maximumFractionDigits: 2 });
 const percentages = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
 const plurals = new Intl.PluralRules(locale);
@@ -37,7 +36,7 @@ const days = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC
 
 const [english, own] = await Promise.all([catalogue("en"), language === "en" ? {} : catalogue(language)]);
 
-/** Take in the messages of another page too, NAME-CODE.json beside this module, and put them into it. */
+/** Load the messages of another page too, NAME-CODE.json next to this module, and translate the page. */
 export async function learn(name) {
   const [first, second] = await Promise.all([catalogue(`${name}-en`), language === "en" ? {} : catalogue(`${name}-${language}`)]);
   Object.assign(english, first);
@@ -45,20 +44,20 @@ export async function learn(name) {
   translate(document);
 }
 
-/** Whether there is a message of this key. */
+/** Whether a message with this key exists. */
 export const has = (key) => key in own || key in english;
 
-/** The message of a key where its English is this text, else the text itself. */
+/** The message of a key if its English text is this text, else the text itself. */
 export const translated = (key, text) => (english[key] === text ? t(key) : text);
 
-/** The message of a key, with its figures: `t("app.tally.ready", { count: 3, all: 20 })`. An unknown key is its own message. */
+/** The message of a key, with its figures: `t("app.tally.ready", { count: 3, all: 20 })`. Returns an unknown key itself. */
 export function t(key, figures = {}) {
   const message = own[key] ?? english[key] ?? key;
   const text = typeof message === "string" ? message : message[plurals.select(figures.count)] ?? message.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in figures ? written(name, figures[name]) : whole));
 }
 
-/** The names of the figures that a message has, all its plural forms together. */
+/** The names of a message's figures, over all its plural forms. */
 export function figuresOf(key) {
   const message = own[key] ?? english[key] ?? "";
   const texts = typeof message === "string" ? [message] : Object.values(message);
@@ -67,10 +66,10 @@ export function figuresOf(key) {
 
 export const number = (value, options) => (options ? new Intl.NumberFormat(locale, options) : plainNumbers).format(value);
 
-/** A share of one: `percent(0.5)` is "50%". */
+/** A percentage: `percent(0.5)` is "50%". */
 export const percent = (share) => percentages.format(share);
 
-/** The size of a file, never more than it is: "50 MB" is what the service calls 50 MB too. */
+/** A file size, rounded down, in the service's units. */
 export function bytes(count) {
   let unit = 0;
   let value = count;
@@ -82,10 +81,10 @@ export function bytes(count) {
 /** "a, b and c". */
 export const list = (words, type = "conjunction") => new Intl.ListFormat(locale, { type }).format(words);
 
-/** A day as the service writes it, "2026-03-01". */
+/** A day from the service's form, "2026-03-01". */
 export const day = (text) => days.format(new Date(`${text}T00:00:00Z`));
 
-/** Keep a choice of language, and show the page in it. Where a browser forbids storage, the address carries it. */
+/** Store the chosen language, and show the page in it. If the browser forbids storage, the URL carries it. */
 export function choose(code) {
   try {
     localStorage.setItem(PLACE, code);
@@ -97,7 +96,7 @@ export function choose(code) {
 
 const ATTRIBUTES = { "t-label": "aria-label", "t-title": "title", "t-none": "data-none" };
 
-/** Put the words of the language into elements that name a key: data-t for their text, data-t-label and so on for attributes. */
+/** Translate elements that name a key: data-t for their text, data-t-label and so on for attributes. */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.replaceChildren(...spelled(t(element.dataset.t)));
   for (const [name, attribute] of Object.entries(ATTRIBUTES)) {
@@ -106,7 +105,7 @@ export function translate(root) {
   for (const template of root.querySelectorAll("template")) translate(template.content);
 }
 
-/** A text in which what stands between backticks is to be typed as it is. */
+/** A text with the parts between backticks as code elements. */
 function spelled(text) {
   return text.split("`").map((part, index) => {
     if (index % 2 === 0) return part;
@@ -133,23 +132,23 @@ function chosen() {
   return codes.has(code) ? code : null;
 }
 
-// The page cannot do anything without its service: until it answers, the page shows its English words and asks again.
+// The page needs its service. Until the service answers, the page shows English texts and retries.
 async function catalogue(code) {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
       const answer = await fetch(new URL(`${code}.json`, import.meta.url));
       if (answer.ok) return await answer.json();
-      if (answer.status === 404) return {}; // an older or newer replica that does not have this language
+      if (answer.status === 404) return {}; // an older or newer replica without this language
     } catch {
-      // no answer
+      // no response
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
-/** The switch: every language by its own name, for people who do not read the present one. */
+/** Fill the language menu. Each language has its own name, for people who do not read the current one. */
 function offerLanguages(select) {
-  if (!select) return; // another page, which uses these words
+  if (!select) return; // another page that uses these texts
   select.replaceChildren(...languages.map(({ code, name }) => {
     const option = new Option(name, code, code === language, code === language);
     option.lang = code;

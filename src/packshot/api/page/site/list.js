@@ -1,4 +1,4 @@
-// The photos as cards: a small picture, what is going on, and what can be done.
+// The photos as cards: a small picture, the state, and actions.
 
 import { showChips, showForAll } from "./chips.js";
 import { find, make, pill } from "./dom.js";
@@ -15,8 +15,8 @@ const FILTERS = {
 };
 
 /**
- * One list item for each photo. onOpen(photo, mode): somebody wants to see it large; onRemove(photo), onEnlarge(photo).
- * onSave(photo, { each }): its picture that is in sight, or each of its pictures, is to be downloaded.
+ * One list item for each photo. onOpen(photo, mode): opens it at full size; onRemove(photo), onEnlarge(photo).
+ * onSave(photo, { each }): downloads the shown picture, or with `each` all its pictures.
  */
 export class List {
   #cards = new Map();
@@ -90,7 +90,7 @@ export class List {
     }
   }
 
-  // The focus goes to the neighbour, not to the top of the page.
+  // The focus moves to the neighbour, not to the top of the page.
   #remove(photo) {
     const card = this.#cards.get(photo);
     const neighbour = card.nextElementSibling ?? card.previousElementSibling;
@@ -126,7 +126,7 @@ export class List {
     else canvas.classList.remove("unreadable");
   }
 
-  /** Only those filters that show something, and no filter where all photos are the same. */
+  /** Show only filters that match photos, and none if all photos are in the same state. */
   #showFilters() {
     const shown = Object.entries(FILTERS).map(([name, test]) => [name, this.photos.all.filter(test).length])
       .filter(([name, count]) => count || name === this.#filter)
@@ -148,7 +148,7 @@ export function badges(photo) {
   return [photo.needsLook ? lookBadge() : null, photo.isSeveral ? null : verdict(photo.result.facts.preset, photo.needsLook)].filter(Boolean);
 }
 
-/** What is going on with a photo, in words. */
+/** A photo's state in words. */
 export function stateOf(photo, settled, stopped) {
   if (photo.failure) return photo.failure.problem.message;
   if (settled) return t(`state.${photo.needsLook ? "look" : photo.result.facts.preset?.passed === false ? "made" : "ready"}`, { picture: shapeOf(photo.result.facts) });
@@ -166,7 +166,7 @@ export const factsOf = ({ facts, blob }) => `${shapeOf(facts)}, ${bytes(blob.siz
 function showProgress(bar, photo, settled) {
   bar.hidden = settled;
   const sent = photo.running && !photo.running.waits ? photo.running.sent : 0;
-  // Sending is a third of the bar; without a value the bar moves by itself.
+  // Sending is a third of the bar. Without a value the bar is indeterminate.
   if (sent >= 1) bar.removeAttribute("value");
   else bar.value = photo.running ? sent / 3 : 0;
 }

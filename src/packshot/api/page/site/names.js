@@ -1,21 +1,21 @@
-// Names of the pictures that go out: those that the command line gives them (batch/listing.py and Recipe.word in
-// core/recipe.py), made such that Linux, macOS and Windows can unpack them side by side.
+// Names of output pictures: the same as on the command line (batch/listing.py and Recipe.word in core/recipe.py), and
+// valid on Linux, macOS and Windows.
 
 import { parseColour } from "./colours.js";
 
-const MOST_BYTES = 255; // of one name in UTF-8, on Linux and macOS; Windows takes 255 UTF-16 units, which is never less
-const MOST_UNITS = 200; // of a name with its folders: Windows' Explorer unpacks 260 UTF-16 units, its own folder included
+const MOST_BYTES = 255; // of one name in UTF-8 on Linux and macOS; Windows allows 255 UTF-16 units, which is never less
+const MOST_UNITS = 200; // of a name with its folders: Windows Explorer unpacks 260 UTF-16 units, including its own folder
 const DEVICES = /^(con|prn|aux|nul|com[\d\u00b9\u00b2\u00b3]|lpt[\d\u00b9\u00b2\u00b3]|conin\$|conout\$)(?= *(\.|$))/i;
 
-/** The ending of a picture that came back, as its address has it: "jpg". */
+/** The suffix of a result, from its URL: "jpg". */
 export const extension = ({ url }) => new URL(url, document.baseURI).pathname.split(".").pop();
 
 export const stem = (name) => name.replace(/\.[^.\s]{1,5}$/, "");
 
 /**
- * The word in an output's name beside its photo's own, cup-WORD.jpg: as Recipe.word has it.
- * options: texts by the names that the API has for them. picture: whether a background picture goes with them.
- * formats: as GET /v1/about lists them.
+ * The word after the photo's name in an output's name, cup-WORD.jpg; the same as Recipe.word.
+ * options: texts by option name. picture: whether there is also a background picture.
+ * formats: from GET /v1/about.
  */
 export function wordOf(options, { picture = false, formats = [] } = {}) {
   if (options.preset) return options.preset;
@@ -32,19 +32,18 @@ export function wordOf(options, { picture = false, formats = [] } = {}) {
   return [canvas, margin, fill, position, min_px, max_px].some(Boolean) ? "framed" : "";
 }
 
-/** The name of one picture that is downloaded alone: without folders. */
+/** The name of a single downloaded picture, without folders. */
 export const outputName = (photo) => composed({ ...partsOf(photo), folders: [] });
 
 /**
  * Names for pictures that go into one folder or ZIP, in the order of the photos.
  *
- * photos: [{ name, path, word, extension, folder }], one for each picture. name: of the photo's file. path: where it
- * lay, "photos/cups/cup.jpg", or "" where it came without a folder. word: as wordOf says, "" for none. folder: one above
- * those, such as that of a marketplace; "" for none. A top folder that holds all photos is left out, as the command line
- * leaves out the name of the folder that it is given.
+ * photos: [{ name, path, word, extension, folder }], one for each picture. name: of the photo's file. path: its original
+ * path, "photos/cups/cup.jpg", or "" without a folder. word: from wordOf, "" for none. folder: an outer folder, such as
+ * the marketplace's; "" for none. A top folder common to all photos is dropped, as on the command line.
  *
- * The command line refuses two photos with one output's name; here the later one gets a number. Upper and lower case
- * count as the same, and so does a folder of that name.
+ * The command line rejects two photos with the same output name; here the later one gets a number. The comparison ignores
+ * case, and includes folder names.
  */
 export function outputNames(photos) {
   const entries = photos.map(partsOf);
@@ -54,7 +53,7 @@ export function outputNames(photos) {
   return apart(entries);
 }
 
-/** Names for files that lie in one folder: one that comes twice gets a number. */
+/** Unique names for files in one folder: duplicates get a number. */
 export const uniqueNames = (names) => apart(names.map((name) => ({ folders: [], stem: stem(name), tail: name.slice(stem(name).length) })));
 
 function partsOf({ name, path = "", word = "", folder: root = "", extension: ending }) {
@@ -62,7 +61,7 @@ function partsOf({ name, path = "", word = "", folder: root = "", extension: end
   return { root: root && legalFolder(root), folders: folders.map(legalFolder), stem: legal(stem(name)) || "photo", tail: `${word && "-"}${word}.${ending}` };
 }
 
-// Everybody whose name is free keeps it; only then are numbers given, so that no number takes somebody's own name.
+// Free names are kept first. Numbers come second, so that no numbered name takes another photo's name.
 function apart(entries) {
   const names = entries.map((entry) => composed(entry));
   const taken = new Set(names.flatMap((name) => foldersAbove(name).map(folded)));
@@ -79,7 +78,7 @@ function apart(entries) {
   });
 }
 
-/** A whole name of a length that can be unpacked: outer folders go first, then the end of the photo's name. */
+/** A complete name within the length limits. Outer folders are cut first, then the end of the photo's name. */
 function composed({ root = "", folders, stem: base, tail }, number = "") {
   const ending = tail.replace(/(\.[^.]*)?$/, `${number}$1`);
   let above = folders;

@@ -1,4 +1,4 @@
-// Beside the large picture: the name of one photo's picture, and how it looks other than all.
+// Next to the large picture: the picture's name, and the photo's own look.
 
 import { ColourField } from "./colour_field.js";
 import { find, make } from "./dom.js";
@@ -9,7 +9,7 @@ import { accepted } from "./words.js";
 
 const AS_ALL = "-";
 
-/** onChange(own, merge): a photo's own look, in part. onReset(): it is to look as all. onName(name). */
+/** onChange(own, merge): changes parts of a photo's own look. onReset(): removes its own look. onName(name): renames it. */
 export class Own {
   photo = null;
 

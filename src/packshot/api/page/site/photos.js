@@ -1,15 +1,15 @@
-// The photos of this page and what became of each.
+// The photos of this page and their state.
 
 import { pathOf } from "./drop.js";
 import { PLAIN_OWN } from "./looks.js";
 import { extension, outputName, stem } from "./names.js";
 import { Strokes } from "./strokes.js";
 
-const KEPT_LOOKS = 4; // going back to a look that was made before takes no time
-const KEPT_SETS = 2; // the same, where a look is several pictures
+const KEPT_LOOKS = 4; // cached pictures, to return to an earlier look at once
+const KEPT_SETS = 2; // the same, if a look has several pictures
 let made = 0;
 
-/** A picture that came back. key: what was asked for. facts: as POST /v1/packshots answers. preset: its name, or "". */
+/** A finished picture. key: of its look and strokes. facts: from POST /v1/packshots. preset: its name, or "". */
 export class Made {
   #url = "";
 
@@ -29,10 +29,11 @@ export class Made {
 }
 
 /**
- * One photo. own: its own look (looks.js). given: the name that somebody gave to its picture; "" for the photo's own.
- * results: its pictures, one for each preset. shown: the preset whose picture is in sight, where there are several.
- * running: { keys, control, sent, waits } or null. failure: { keys, problem } or null. remote: how the service knows the
- * photo, { id, key: the access key, null where it is not known }, or null. lookedAt: the strokes with which somebody looked at it; null for never.
+ * One photo. own: its own look (looks.js). given: the user's name for its picture; "" for the photo's name.
+ * results: its pictures, one for each preset. shown: the preset of the shown picture, if there are several.
+ * running: { keys, control, sent, waits } or null. failure: { keys, problem } or null. remote: the photo's id in the
+ * service, { id, key: the access key, or null if unknown }, or null. lookedAt: the strokes' key when the user looked at
+ * it; null for never.
  */
 export class Photo {
   own = { ...PLAIN_OWN };
@@ -63,24 +64,24 @@ export class Photo {
     return this.#url;
   }
 
-  /** The picture that is in sight, or null. */
+  /** The shown picture, or null. */
   get result() {
     return this.results.find(({ preset }) => preset === this.shown) ?? this.results[0] ?? null;
   }
 
-  /** Whether it has a picture for each of several presets. */
+  /** Whether it has pictures for several presets. */
   get isSeveral() {
     return this.results.length > 1;
   }
 
-  /** The name of its picture without the ending, as it is or would be. */
+  /** The name of its picture, existing or not, without the suffix. */
   get title() {
     return this.given || (this.result && !this.isSeveral ? stem(this.outputName) : stem(this.name));
   }
 
   /**
-   * One of its pictures for names.js: its own name with a word for its look, as the command line has it, or just the given
-   * one. inFolder: whether the picture goes into a folder of its preset, whose name it then need not bear.
+   * One of its pictures for names.js: the photo's name with a word for its look, as on the command line, or only the given
+   * name. inFolder: whether the picture is in its preset's folder, so that the name need not contain the preset.
    */
   outputOf({ preset, facts }, inFolder = false) {
     const folder = inFolder ? preset : "";
@@ -108,17 +109,17 @@ export class Photo {
     return this.isMade && this.results.some(({ facts }) => facts.preset?.passed === false);
   }
 
-  /** Whether its picture for a preset keeps all rules, and nobody need look at it any more. */
+  /** Whether its picture for a preset passes all rules and needs no further look. */
   isReadyFor(name) {
     return this.isMade && !this.needsLook && this.results.some(({ preset, facts }) => preset === name && facts.preset.passed);
   }
 
-  /** Whether it looks other than the page's settings say. */
+  /** Whether its look differs from the page's settings. */
   get hasOwnLook() {
     return Object.keys(this.own).some((name) => this.own[name] !== PLAIN_OWN[name]);
   }
 
-  /** These are its pictures now. */
+  /** Replace its pictures. */
   take(results) {
     this.results = results;
     this.size ??= this.own.rotate ? null : results[0].facts.photo;
@@ -128,17 +129,17 @@ export class Photo {
     while (this.#kept.length > Math.max(KEPT_LOOKS, KEPT_SETS * results.length)) this.#kept.shift().forget();
   }
 
-  /** Keep a picture until all that are to be taken with it are there. */
+  /** Cache a picture until all pictures of its look are there. */
   keep(made) {
     this.#kept.push(made);
   }
 
-  /** The picture that was made for this key before, if it is still here. */
+  /** The cached picture of this key, if any. */
   kept(key) {
     return this.#kept.find((each) => each.key === key) ?? null;
   }
 
-  /** Stop its work, and let go of what the browser holds for it. It can be used again. */
+  /** Stop its work and release its memory. It can be used again. */
   rest() {
     this.running?.control.abort();
     this.running = null;
@@ -150,7 +151,7 @@ export class Photo {
   }
 }
 
-/** All photos, in the order in which they came. Says "change" with `photo` in its detail, or none when many changed. */
+/** All photos, in order of arrival. Dispatches "change" with `photo` in its detail, or without it if many changed. */
 export class Photos extends EventTarget {
   all = [];
 
@@ -159,7 +160,7 @@ export class Photos extends EventTarget {
     this.changed();
   }
 
-  /** Take photos out; returns what puts them back where they were. */
+  /** Remove photos. Returns a function that restores them at their positions. */
   remove(photos) {
     const before = this.all;
     const gone = new Set(photos);

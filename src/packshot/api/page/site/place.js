@@ -1,24 +1,24 @@
-// The mode in which the product is moved, scaled and turned in its frame, by pointer, finger or keys.
+// The mode to move, scale and turn the product in its frame, by pointer, finger or keys.
 
 import { find } from "./dom.js";
 import { percent, t } from "./language.js";
 import { hugsProduct } from "./looks.js";
 
 const GRIP_PX = 22;
-const STEP = 0.01; // of the frame's longest side
+const STEP = 0.01; // share of the frame's longest side
 const LARGE_STEP = 0.05;
 const LEAST_FILL = 0.05;
 const LARGEST_UPSCALE = 4;
 const PAUSE_MS = 300;
 
 /**
- * While something is moved, the product itself is shown where it will lie; then the service renders it there.
- * onChange(own, merge): a photo's own look, in part. previews: cutouts of photos, see previews.js.
+ * During a change, the page shows the cutout at its new position. Then the service renders the picture.
+ * onChange(own, merge): changes parts of a photo's own look. previews: cutouts of photos, see previews.js.
  */
 export class Place {
   photo = null;
-  #facts = null; // of the picture that was there when nothing was in hand
-  #live = null; // { dx, dy, grown, turned }: what is done since the picture that is there was made
+  #facts = null; // of the picture before the current change
+  #live = null; // { dx, dy, grown, turned }: changes since the current picture was made
   #grip = ""; // "move" or "scale", while a pointer holds the product
   #from = null;
   #timer = 0;
@@ -41,8 +41,8 @@ export class Place {
     find("place-reset").addEventListener("click", () => this.onChange({ rotate: 0, place: null, max_upscale: null }));
   }
 
-  /** Show a photo, or the picture of it that has come meanwhile: once nobody holds the product, by the mouse or by
-   *  keys that have not rested, and it is the last one. */
+  /** Show a photo or its new picture. A new picture waits until the user releases the mouse and keys, and only the
+   *  latest one is shown. */
   enter(photo) {
     if (this.photo === photo && this.#live && (this.#grip || this.#timer || !this.work.isSettled(photo))) return;
     if (this.photo !== photo) find("placing").firstElementChild.removeAttribute("src");
@@ -71,7 +71,7 @@ export class Place {
     return true;
   }
 
-  /** Whether the product can be moved: not where the frame follows from it. */
+  /** Whether the product can be moved: not in a frame that follows the product. */
   get #moves() {
     return Boolean(this.#facts) && !hugsProduct(this.work.lookOf(this.photo));
   }
@@ -132,7 +132,7 @@ export class Place {
     this.#timer = 0;
   }
 
-  /** Once the keys rest; what comes soon after is one step with it. */
+  /** Commit after a pause of the keys. Changes soon after it belong to the same step. */
   #soon() {
     this.#rest();
     this.#timer = setTimeout(() => this.#commit("nudge"), PAUSE_MS);
@@ -143,7 +143,7 @@ export class Place {
     if (this.#live) this.#commit();
   }
 
-  /** What was done becomes the photo's own look. The product stays where it is shown until its picture is there. */
+  /** Make the change part of the photo's own look. The shown product stays in place until its picture arrives. */
   #commit(merge = "") {
     this.#rest();
     this.#grip = "";
@@ -164,12 +164,12 @@ export class Place {
     const place = { fill: this.#fill(this.#live.grown), x: along(left, width - (right - left)), y: along(top, height - (bottom - top)) };
     const scale = this.#scale * this.#live.grown;
     const look = this.work.lookOf(this.photo);
-    // In the photo's own frame a larger product is an enlarged one; other frames follow the product.
+    // In the photo's own frame, a larger product needs enlarging. Other frames adapt to the product.
     const enlarged = !look.preset && !look.frame && scale > 1;
     return enlarged ? { place, max_upscale: Math.min(LARGEST_UPSCALE, Math.max(look.max_upscale ?? 1, Math.ceil(100 * scale) / 100)) } : { place };
   }
 
-  /** The photo's turn with all that was done. */
+  /** The photo's rotation including the current change. */
   get #rotate() {
     return wrapped(this.#facts.rotate + (this.#live?.turned ?? 0));
   }
@@ -185,7 +185,7 @@ export class Place {
     return grown * Math.max((product.right - product.left) / width, (product.bottom - product.top) / height);
   }
 
-  /** Where the product lies now, in px of the picture. */
+  /** The product's current rectangle, in px of the picture. */
   #product() {
     const { product } = this.#facts;
     const { dx, dy, grown } = this.#live ?? { dx: 0, dy: 0, grown: 1 };
@@ -199,7 +199,7 @@ export class Place {
     return { x: (left + right) / 2, y: (top + bottom) / 2 };
   }
 
-  /** A new picture is there, or the photo: nothing is in hand any more. */
+  /** Forget the current change, after a new picture or photo is shown. */
   #reset() {
     this.#rest();
     this.#live = null;
@@ -231,7 +231,7 @@ export class Place {
     const { photo, box, product } = this.#facts;
     const { dx, dy, grown, turned } = this.#live;
     const [scale, centre] = [this.#scale, { x: (product.left + product.right) / 2, y: (product.top + product.bottom) / 2 }];
-    // The photo's own centre, from the product's: both turn and grow around the product.
+    // The photo's centre relative to the product's centre, around which both turn and grow.
     const [x, y] = [scale * (photo.width / 2 - (box.left + box.right) / 2), scale * (photo.height / 2 - (box.top + box.bottom) / 2)];
     const angle = (turned * Math.PI) / 180;
     const left = centre.x + dx + grown * (x * Math.cos(angle) - y * Math.sin(angle));
@@ -248,7 +248,7 @@ export class Place {
     this.#box();
   }
 
-  /** The colour behind the product, where it is one. */
+  /** The background colour, if the background is a colour. */
   #ground() {
     const look = this.work.lookOf(this.photo);
     const asked = look.background || this.offer.presets.find(({ name }) => name === this.photo.result?.preset)?.options.background;
@@ -271,5 +271,5 @@ export class Place {
 /** Degrees in (-180, 180]. */
 const wrapped = (degrees) => Math.round(10 * (((degrees + 540) % 360) - 180 || 0)) / 10 || 0;
 
-/** What a turn has beyond its quarters, in [-45, 45): what the slider shows. */
+/** A rotation without its quarter turns, in [-45, 45): the slider's value. */
 const fine = (degrees) => Math.round(10 * (degrees - 90 * Math.round(degrees / 90))) / 10 || 0;

@@ -5,16 +5,16 @@ import { presetAbout, presetShort } from "./explain.js";
 import { day, t } from "./language.js";
 import { presetNames } from "./looks.js";
 
-/** The presets that a look has, as the service describes them. offer: as GET /v1/about answers. */
+/** The presets of a look, with the service's descriptions. offer: from GET /v1/about. */
 export const presetsOf = (offer, look) => presetNames(look).map((name) => offer.presets.find((preset) => preset.name === name)).filter(Boolean);
 
-/** A text of presets as a look has it, without those that the service does not have. */
+/** A look's preset names, without those that the service does not have. */
 export const knownPresets = (offer, look) => presetsOf(offer, look).map(({ name }) => name).join();
 
 /**
- * Pills of which several can be chosen. `others`: [[value, words]] of pills that stand for themselves, such as that for no
- * preset: one of them takes all others away, and the first is chosen where nothing else is.
- * value: the names of the chosen presets with commas between them, in the service's order, or the value of such a pill.
+ * Pills that allow several choices. others: [[value, words]] of exclusive pills, such as "any use". Choosing one clears
+ * all other choices, and the first is the default.
+ * value: the names of the chosen presets, separated by commas, in the service's order, or the value of an exclusive pill.
  */
 export class PresetPills {
   constructor({ name, offer, others }) {
@@ -41,7 +41,7 @@ export class PresetPills {
   }
 }
 
-/** What chosen presets are for, and as of when their rules are known. */
+/** The descriptions of the chosen presets, and the dates of their rules. */
 export function aboutPresets(presets) {
   if (!presets.length) return [t("settings.about-any")];
   if (presets.length === 1) return [`${presetAbout(presets[0])} `, ...standing(presets[0])];

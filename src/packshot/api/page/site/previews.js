@@ -1,15 +1,15 @@
-// The product of a photo, cut out of the whole of it: what Touch up and Place show and work on.
+// The cutout of a whole photo, which Touch up and Place show and edit.
 
-// In a format that is quick to send.
+// WebP, because it is quick to send.
 const CUTOUT = { options: { form: "cutout", format: "webp" } };
 
-/** Asks the service for cutouts, and keeps the last one of each photo. */
+/** Requests cutouts from the service, and keeps the latest one of each photo. */
 export class Previews {
   constructor({ work }) {
     Object.assign(this, { work });
   }
 
-  /** The preview of a photo as it is corrected now, if it is there: { key, ids: of the strokes in it, url, size }. */
+  /** The preview of a photo with its current corrections, if available: { key, ids: of the strokes in it, url, size }. */
   known(photo) {
     return photo.preview?.key === photo.strokes.key ? photo.preview : null;
   }

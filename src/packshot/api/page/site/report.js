@@ -1,15 +1,15 @@
-// What the service found out about a picture, in words: the rules of a marketplace, notes, how sure it is.
+// The service's report on a picture, in words: a marketplace's rules, notes, and confidence.
 
 import { make } from "./dom.js";
 import { hintTexts, presetShort, presetTitle, repairText, ruleText } from "./explain.js";
 import { t } from "./language.js";
 
-/** The rules that decide and are not kept. */
+/** The required rules that failed. */
 export const missed = (preset) => preset.checks.filter((check) => !check.passed && check.required !== false);
 
 const LARGEST_UPSCALE = 4;
 
-/** How many times a photo must be enlarged to be as large as its marketplaces require; 0 where that is not what it needs. */
+/** The enlargement factor that a photo needs for its marketplaces' sizes; 0 if enlarging does not help. */
 export function enlargement(photo) {
   if (!photo.breaksRules) return 0;
   const factors = photo.results.flatMap(({ facts }) => (facts.preset ? missed(facts.preset) : []).map((check) => scaleOf(facts) * lacking(check)));
@@ -19,10 +19,10 @@ export function enlargement(photo) {
 
 const lacking = ({ facts: { needed_px: needed, product_px: there } = {} }) => (needed && there ? needed / there : 0);
 
-// How many times larger the product is in the picture than in the photo.
+// The product's scale in the picture relative to the photo.
 const scaleOf = ({ product, box }) => (product.right - product.left) / Math.max(1, box.right - box.left);
 
-/** How a picture stands with its marketplace: a class and a mark. Rules say nothing of the cutout: ready is what looks good too. */
+/** A picture's state for its marketplace: a class and a mark. Rules do not cover the cutout: ready also needs a good one. */
 export function standing(preset, needsLook) {
   if (!preset.passed) return { kind: "bad", mark: "\u2715 " };
   return needsLook ? { kind: "look", mark: "! " } : { kind: "good", mark: "\u2713 " };
@@ -34,7 +34,7 @@ export function verdictText(preset, needsLook) {
   return t(needsLook ? "report.met" : "report.ready", { preset: name });
 }
 
-/** The same as a badge, or null. Beside the badge "Please look" it needs no mark of its own. */
+/** The state as a badge, or null. Next to the badge "Please look" it has no mark. */
 export function verdict(preset, needsLook) {
   if (!preset) return null;
   const { kind, mark } = standing(preset, needsLook);
@@ -44,7 +44,7 @@ export function verdict(preset, needsLook) {
 
 export const lookBadge = () => make("span", { className: "badge look" }, `! ${t("report.look")}`);
 
-/** The whole report as lists. offered: the preset as the service describes it, or undefined. */
+/** The whole report as lists. offered: the preset from GET /v1/about, or undefined. */
 export function rules(preset, offered) {
   const [open, met] = [preset.checks.filter(({ passed }) => !passed), preset.checks.filter(({ passed }) => passed)];
   const folded = make("details", { open: !open.length }, make("summary", {}, t("report.rules-met", { count: met.length })), make("ul", {}, met.map(line)));
@@ -55,7 +55,7 @@ export function rules(preset, offered) {
     hints.length ? make("details", { className: "hints", open: true }, make("summary", {}, t("report.hints")), make("ul", { className: "notes" }, hints.map((hint) => make("li", {}, hint)))) : null);
 }
 
-/** What a card says of a picture: what is missing and what to do about it, else what was put right. */
+/** A picture's report for a card: failed rules with advice, else repairs. */
 export function inShort(preset) {
   if (!preset) return "";
   const [first] = missed(preset);
@@ -68,7 +68,7 @@ function repaired(repair) {
     make("span", {}, make("strong", {}, `${t("rule.repaired")} `), repairText(repair)));
 }
 
-// What is to be mended stands first.
+// Failed required rules come first.
 const weight = (check) => Number(check.required === false);
 
 function line(check) {

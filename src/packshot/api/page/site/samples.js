@@ -1,4 +1,4 @@
-// Three photos to try the page with. `python -m docs.samples` makes them from examples/.
+// Three sample photos. `python -m docs.samples` makes them from examples/.
 
 import { t } from "./language.js";
 
@@ -6,10 +6,10 @@ const NAMES = ["mug", "teapot", "bear"];
 
 const address = (file) => new URL(file, import.meta.url).href;
 
-/** For a button each: { name, small }. name: what the photo shows. small: the address of a picture of 160 px, 5 kB. */
+/** One entry for each button: { name, small }. name: what the photo shows. small: URL of a picture of 160 px, 5 kB. */
 export const sampleList = NAMES.map((name, index) => ({ name, small: address(`sample-${index + 1}-small.jpg`) }));
 
-/** The photos as files, fetched now. names: which of them. Rejects where the service does not answer. */
+/** Fetch the photos as files. names: which of them. Rejects if the service does not answer. */
 export function samples(names = NAMES) {
   return Promise.all(names.map(async (name) => {
     const response = await fetch(address(`sample-${NAMES.indexOf(name) + 1}.jpg`));

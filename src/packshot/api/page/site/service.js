@@ -1,11 +1,11 @@
-// The service that this page talks to, and nothing else: what it offers, and one photo into its pictures.
+// The client of the page's service: its features, and making one photo's pictures. The page talks to no other server.
 
 import { problemText } from "./explain.js";
 import { t } from "./language.js";
 
 /**
- * A refusal, in words for people. said: problem details as the service answers them, { slug, detail, hint, field, ... },
- * or just { slug } with the figures that its message has. retryAfterS: seconds, or null when it names none.
+ * An error response of the service. said: its problem details, { slug, detail, hint, field, ... }, or only { slug } with
+ * the message's figures. retryAfterS: seconds, or null if the response has none.
  */
 export class Problem extends Error {
   constructor({ status = 0, slug = "", field = "", retryAfterS = null, ...said }) {
@@ -14,28 +14,28 @@ export class Problem extends Error {
   }
 }
 
-/** No answer: the service, or the way to it, is not there. */
+/** No response: the service or the network is down. */
 export class Gone extends Error {}
 
 const address = (path) => new URL(path, document.baseURI);
 
-/** What the service can do: options, presets and limits, as GET /v1/about says. */
+/** The service's options, presets and limits, from GET /v1/about. */
 export async function about() {
   const response = await reach(address("v1/about"), { cache: "no-store" });
   return response.json();
 }
 
-/** Whether the service takes a key; a Problem where it does not. Costs nothing. */
+/** Check that the service accepts a key; throws a Problem otherwise. Costs nothing. */
 export async function checkKey(key) {
   await reach(address("v1/account"), { cache: "no-store", headers: { Authorization: `Bearer ${key}` } });
 }
 
 /**
- * One photo into a picture for each preset that `options` names, or into one. Sends `options` (texts) and `files` (blobs)
- * beside the photo, then fetches the results: { photoId, pictures: [{ facts, blob }] }, in the order of the presets.
- * named: how the service knows the photo from an earlier request, or null; then its file is not sent again.
- * once: a name for this request; sent again after a broken connection it is done, and paid for, only once.
- * onSent: called with the share of the photo that is on its way, 0..1.
+ * Make one picture of a photo, or one for each preset in `options`. Sends the photo with `options` (texts) and `files`
+ * (blobs), then fetches the results: { photoId, pictures: [{ facts, blob }] }, in the order of the presets.
+ * named: the photo's id from an earlier request, so that its file is not sent again; or null.
+ * once: the idempotency key, so that a retry after a broken connection is done and paid for only once.
+ * onSent: called with the sent share of the photo, 0..1.
  */
 export async function makePackshots({ photo, named, options, files, key, once, onSent, signal }) {
   const body = new FormData();
@@ -49,13 +49,13 @@ export async function makePackshots({ photo, named, options, files, key, once, o
   return { photoId: answer.photo_id, pictures: await Promise.all((answer.packshots?.length ? answer.packshots : [answer]).map(fetched)) };
 }
 
-// The link begins with the service's public address; this page may have come by another one.
+// The link starts with the service's public URL, but this page may have another origin.
 async function picture(url, signal) {
   const { pathname, search } = new URL(url, document.baseURI);
   return bodyOf(await reach(new URL(pathname + search, document.baseURI), { signal }));
 }
 
-// XMLHttpRequest, because fetch says nothing while a large photo is on its way.
+// XMLHttpRequest, because fetch reports no upload progress.
 function post(url, { body, headers, onSent, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -75,7 +75,7 @@ function post(url, { body, headers, onSent, signal }) {
   });
 }
 
-/** The answer to a request. Raises Gone, and Problem for a refusal. */
+/** The response to a request. Throws Gone, or Problem for an error response. */
 export async function reach(url, init) {
   let response;
   try {
@@ -99,7 +99,7 @@ async function bodyOf(response) {
 
 function refusal(status, text, retryAfter) {
   const problem = parsed(text);
-  // What stands in front of a service that is down answers in its place, in its own words.
+  // If the service is down, a proxy in front of it answers with its own error.
   if (!problem && [502, 503, 504].includes(status) && !retryAfter) return new Gone();
   return new Problem({ title: t("service.answered", { status: String(status) }), ...problem, status, retryAfterS: wait(retryAfter) });
 }
@@ -113,7 +113,7 @@ function parsed(text) {
   }
 }
 
-// Seconds, or a date.
+// Retry-After has seconds or a date.
 function wait(retryAfter) {
   if (!retryAfter) return null;
   const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;

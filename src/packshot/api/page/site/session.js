@@ -1,30 +1,29 @@
-// The work that a reload must not lose: photos, results and settings, in this browser's IndexedDB and nowhere else.
+// Keeps work across reloads: photos, results and settings, only in this browser's IndexedDB.
 
 import { Claims, newToken } from "./claims.js";
 import { MISSING, emptied, filled, numbersIn } from "./session_records.js";
 
 const PLACE = "packshot-session";
-const SHAPE = 1; // of the records that the page keeps: a higher number drops what an older page kept
+const SHAPE = 1; // version of the records: a higher number discards the records of older pages
 const KEPT_MS = 7 * 24 * 3600 * 1000;
-const OPEN_MS = 4000; // some browsers never answer when their storage is broken
-const WRITE_MS = 300; // what changes more often is written once
+const OPEN_MS = 4000; // some browsers never answer if their storage is broken
+const WRITE_MS = 300; // more frequent changes are written once
 const STORES = ["sessions", "records", "blobs"];
 
 const keyOf = (kind, id) => JSON.stringify([kind, id]);
 const allOf = (session) => IDBKeyRange.bound([session], [session, []]);
 
 /**
- * One session: a page's state and its photos. A tab keeps its session when it is loaded again; a new tab takes the newest
- * one that no other tab has, as after a crash; two tabs never have the same one. After seven days without a change it is
- * deleted when a page opens.
+ * One session: a page's state and its photos. A tab keeps its session across a reload. A new tab takes the newest session
+ * that no other tab uses, for example after a crash. Two tabs never share one. A page deletes sessions that have not
+ * changed for seven days when it opens.
  *
- * Records are plain objects of what can be cloned, blobs in them at any depth. They are copied when they are saved, and
- * written soon after, in the background; the same blob is written once. A record that was saved again before is written
- * once, as it was last.
+ * Records are plain, cloneable objects, with blobs at any depth. They are copied when they are saved, and written soon
+ * after, in the background. The same blob is written once. Of several saves of a record only the last is written.
  *
- * works: whether everything that was saved is, or soon will be, kept. Says "full", with `error` in its detail, when that
- * ends: mostly because the disk is full. What was written before stays, and a photo that is removed makes room: what did
- * not fit is tried again, and "room" says that all of it is kept now.
+ * works: whether everything saved is or soon will be stored. Dispatches "full", with `error` in its detail, when that
+ * ends, mostly because the disk is full. Older records stay. Removing a photo frees space: the failed records are tried
+ * again, and "room" is dispatched when all are stored.
  */
 export class Session extends EventTarget {
   works = true;
@@ -32,15 +31,15 @@ export class Session extends EventTarget {
   #claims = null;
   #id = "";
   #owner = newToken();
-  #begun = false; // whether the session stands in the database
-  #pending = new Map(); // by key: { kind, id, value, blobs }, value undefined where the record is to go
-  #failed = new Map(); // the same, of those that did not fit
+  #begun = false; // whether the session is in the database
+  #pending = new Map(); // by key: { kind, id, value, blobs }; value is undefined for a deletion
+  #failed = new Map(); // the same, for records that did not fit
   #flying = new Set(); // promises of transactions
   #timer = 0;
   #isDraining = false;
   #isLearning = false;
-  #epoch = 0; // counts what clear() began
-  // In the database, or on its way to it:
+  #epoch = 0; // number of clear() calls
+  // In the database, or being written:
   #numbers = new WeakMap(); // of a blob
   #contents = new Map(); // by key of a record: the numbers of its blobs
   #written = new Set(); // numbers
@@ -48,7 +47,7 @@ export class Session extends EventTarget {
   #nextNumber = 1;
   #nextOrder = 1;
 
-  /** The session of this tab. Never throws: where the browser forbids storage, nothing is kept and `works` is false. */
+  /** Open this tab's session. Never throws. If the browser forbids storage, nothing is stored and `works` is false. */
   static async open() {
     const session = new Session();
     try {
@@ -60,7 +59,7 @@ export class Session extends EventTarget {
     return session;
   }
 
-  /** What is kept: { page, photos }. page: as it was saved, or null. photos: [{ id, order, ...record }] in their order. */
+  /** Load { page, photos }. page: the saved value, or null. photos: [{ id, order, ...record }] in order. */
   async load() {
     if (!this.#database) return { page: null, photos: [] };
     await this.flush();
@@ -69,7 +68,7 @@ export class Session extends EventTarget {
     const photos = [];
     for (const { kind, id, order, value } of records) {
       const whole = filled(value, blobs);
-      if (whole === MISSING) continue; // a browser may have lost a file of its own
+      if (whole === MISSING) continue; // a browser may lose a stored file
       if (kind === "page") page = whole;
       else photos.push({ ...whole, id, order });
     }
@@ -81,7 +80,7 @@ export class Session extends EventTarget {
     this.#save("page", "", state);
   }
 
-  /** id: a number or a text. record.order: its place among the photos; without one, the order in which they came. */
+  /** id: a number or a text. record.order: position among the photos; by default the order of saving. */
   savePhoto(id, record) {
     const order = record.order ?? this.#orders.get(id) ?? this.#nextOrder;
     this.#orders.set(id, order);
@@ -94,7 +93,7 @@ export class Session extends EventTarget {
     this.#save("photo", id);
   }
 
-  /** Delete this session and all that no other tab has open. Rejects where the browser cannot. */
+  /** Delete this session and all sessions that no other tab uses. Rejects if the browser cannot. */
   async clear() {
     if (!this.#database) return;
     this.#epoch += 1;
@@ -114,7 +113,7 @@ export class Session extends EventTarget {
     this.#recover();
   }
 
-  /** Resolves when all that was saved so far is written, or did not fit. */
+  /** Resolves when everything saved so far is written, or did not fit. */
   async flush() {
     while (this.#database && (this.#pending.size || this.#flying.size || this.#isDraining)) {
       if (this.#pending.size && !this.#isDraining) await this.#drain();
@@ -140,7 +139,7 @@ export class Session extends EventTarget {
     }
   }
 
-  // A tab that was duplicated comes with the id of the other one, which holds it.
+  // A duplicated tab has the id of the original, which still holds the session.
   async #claim() {
     const before = rememberedId();
     if (before && await this.#claims.take(before, { patient: true })) return this.#own(before);
@@ -178,12 +177,12 @@ export class Session extends EventTarget {
     };
     const key = keyOf(kind, id);
     this.#failed.delete(key);
-    this.#pending.delete(key); // so that it comes last
+    this.#pending.delete(key); // so that it is last
     this.#pending.set(key, { kind, id, order, value: record && emptied(record, number), blobs });
     if (!this.#timer && !this.#isDraining) this.#timer = setTimeout(() => this.#drain(), WRITE_MS);
   }
 
-  /** Write what waits, a record at a time, so that one that does not fit takes no other with it. */
+  /** Write pending records one at a time, so that one that does not fit does not affect others. */
   async #drain() {
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -197,7 +196,7 @@ export class Session extends EventTarget {
     this.#isDraining = false;
   }
 
-  /** The page may be gone in a moment: hand over to the browser all that waits, at once. */
+  /** Hand all pending records to the browser at once, because the page may close soon. */
   #hurry() {
     if (!this.#database || !this.#pending.size || this.#isLearning) return;
     const entries = [...this.#pending];
@@ -228,10 +227,10 @@ export class Session extends EventTarget {
       }
       for (const [number, blob] of added) blobs.put(blob, [this.#id, number]);
       for (const number of gone) blobs.delete([this.#id, number]);
-      transaction.commit?.(); // so that it does not need this page any more
+      transaction.commit?.(); // so that it completes without this page
     };
     if (navigator.locks) return put();
-    // Without locks, another tab may have taken the session while this one slept.
+    // Without locks, another tab may have taken the session while this one was suspended.
     sessions.get(this.#id).onsuccess = ({ target: { result } }) => {
       if (result ? result.owner === this.#owner : !begun) return put();
       this.#lose(new Error("Another tab has taken this session."));
@@ -240,7 +239,7 @@ export class Session extends EventTarget {
     return null;
   }
 
-  /** What a write changes among the blobs: those to add, by number, and the numbers that no record names any more. */
+  /** The changes of a write to the blobs: blobs to add, by number, and numbers that no record uses any more. */
   #note(entries) {
     const added = new Map();
     const before = new Set();
@@ -292,7 +291,7 @@ export class Session extends EventTarget {
     this.#stumble(error);
   }
 
-  /** Take what stands in the database for what is known of it. */
+  /** Read the state of the database into memory. */
   async #learn() {
     if (!this.#database) return;
     this.#isLearning = true;
@@ -343,7 +342,7 @@ export class Session extends EventTarget {
     });
   }
 
-  /** One transaction over all stores. Resolves when it is complete, rejects when it is not. */
+  /** Run one transaction over all stores. Resolves when it completes, rejects when it fails. */
   #transact(mode, act) {
     const done = new Promise((resolve, reject) => {
       const transaction = this.#database.transaction(STORES, mode);
@@ -394,6 +393,6 @@ function rememberId(id) {
   try {
     sessionStorage.setItem(PLACE, id);
   } catch {
-    // the newest session is taken after a reload then
+    // a reload then takes the newest session
   }
 }

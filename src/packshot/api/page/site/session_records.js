@@ -1,13 +1,13 @@
-// Records as the session stores them: each blob apart, so that it is written once whatever records name it.
+// The session's stored records. Blobs are stored separately, so that each is written once, even if several records use it.
 
-const BLOB = "packshot blob"; // { [BLOB]: 3 } in a record stands for the blob with the number 3
+const BLOB = "packshot blob"; // in a record, { [BLOB]: 3 } refers to the blob with the number 3
 
-/** Stands for a record of which a blob is not there. */
+/** Marks a record with a missing blob. */
 export const MISSING = Symbol("a blob that is not there");
 
 const isPlain = (value) => [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
-/** A copy of a record with a number in the place of each blob. number(blob): its number. */
+/** A copy of a record with a number in place of each blob. number(blob): its number. */
 export function emptied(value, number) {
   if (value instanceof Blob) return { [BLOB]: number(value) };
   if (Array.isArray(value)) return value.map((each) => emptied(each, number));
@@ -15,7 +15,7 @@ export function emptied(value, number) {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, emptied(each, number)]));
 }
 
-/** A record with its blobs again, or MISSING where one of them is not there. blobs: a map from their numbers. */
+/** A record with its blobs restored, or MISSING if one is missing. blobs: a map by number. */
 export function filled(value, blobs) {
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) return wholly(value.map((each) => filled(each, blobs)));

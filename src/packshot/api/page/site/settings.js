@@ -1,4 +1,4 @@
-// The form "How they should look": menus made from what the service offers, for the look of all photos.
+// The form "How they should look": the look of all photos, with menus built from GET /v1/about.
 
 import { ColourField } from "./colour_field.js";
 import { find, make, pill } from "./dom.js";
@@ -10,7 +10,7 @@ import { accepted, choice } from "./words.js";
 
 const LONGEST = ["", 1000, 1600, 2000, 3000];
 
-/** Says "change" with { before, after } in its detail, two looks, when somebody changed something. */
+/** Dispatches "change" with two looks, { before, after }, in its detail when the user changes something. */
 export class Settings extends EventTarget {
   #look = PLAIN_LOOK;
 
@@ -31,7 +31,7 @@ export class Settings extends EventTarget {
     return this.#look;
   }
 
-  /** Show a look, as if it had been chosen; says nothing. */
+  /** Show a look in the form, without dispatching "change". */
   set look(look) {
     this.#look = Object.freeze({ ...PLAIN_LOOK, ...look });
     this.chosen.value = this.#look.preset;
@@ -43,12 +43,12 @@ export class Settings extends EventTarget {
     this.#show();
   }
 
-  /** The chosen presets as the service describes them. */
+  /** The chosen presets, with the service's descriptions. */
   get presets() {
     return presetsOf(this.offer, { preset: this.chosen.value });
   }
 
-  /** The same in a few words, for where the form is folded. */
+  /** The look in a few words, for the folded form. */
   get summary() {
     const chosen = (name) => this.form.querySelector(`[name=${name}]:checked`)?.nextSibling.textContent;
     const { presets } = this;
@@ -56,7 +56,7 @@ export class Settings extends EventTarget {
       .filter(Boolean).join(", ");
   }
 
-  /** A sentence about choices that contradict each other; "" takes it away. */
+  /** Show a message about conflicting choices; "" removes it. */
   complain(words) {
     find("complaint").textContent = words;
     find("complaint").hidden = !words;
@@ -84,7 +84,7 @@ export class Settings extends EventTarget {
     ];
   }
 
-  /** The menus whose first entry depends on the preset. */
+  /** Fill the menus whose first entry depends on the preset. */
   #menus() {
     const { presets } = this;
     const asked = Object.assign({}, ...presets.map(({ options }) => options));
@@ -100,7 +100,7 @@ export class Settings extends EventTarget {
     file.addEventListener("change", (event) => {
       event.stopPropagation();
       if (file.files[0]) this.#changed(null, { picture: file.files[0] });
-      file.value = ""; // so that the same file can be picked again
+      file.value = ""; // so that the user can pick the same file again
     });
     return make("p", { className: "extra", id: "picture-row" }, make("label", { for: "background-picture" }, t("settings.which-picture")), file,
       make("span", { id: "picture-name", className: "fine" }));
@@ -135,7 +135,7 @@ export class Settings extends EventTarget {
     if (Object.keys(difference(before, this.#look)).length) this.dispatchEvent(new CustomEvent("change", { detail: { before, after: this.#look } }));
   }
 
-  /** Show what matters for what is chosen. */
+  /** Show only the controls that matter for the chosen values. */
   #show() {
     const background = this.#value("background");
     this.colour.row.hidden = background !== "colour";
@@ -157,7 +157,7 @@ export class Settings extends EventTarget {
   }
 }
 
-/** Pills for what may lie behind the product. presets: those that are chosen. */
+/** Pills for the background. presets: the chosen ones. */
 export function backgroundPills(name, presets) {
   const asked = presets.some(({ options }) => options.background);
   const swatch = (kind) => make("i", { className: `swatch ${kind}`, ariaHidden: "true" });
@@ -173,7 +173,7 @@ function group(title, id, pills, ...more) {
 }
 
 function select(name, words, entries = {}) {
-  // Whole numbers come first in an object: the empty entry is put in front again.
+  // Objects list integer keys first, so the empty entry is moved to the front again.
   const sorted = Object.entries(entries).sort(([one], [other]) => (one === "" ? -1 : other === "" ? 1 : one - other));
   const options = sorted.map(([value, text]) => make("option", { value }, text));
   return make("p", {}, make("label", { for: name }, words), make("select", { id: name, name }, options));

@@ -1,4 +1,4 @@
-// The place where a picture is looked at: zoom and pan by wheel, fingers, pointer and keys.
+// The view of a picture: zoom and pan by wheel, fingers, pointer and keys.
 
 const PADDING_PX = 20;
 const LARGEST_FIT = 3;
@@ -6,8 +6,8 @@ const LARGEST_ZOOM = 16;
 const STEP_PX = 60;
 
 /**
- * `world` is moved over `place`; a point of the picture lies at x + scale * point.
- * tool: { start(point) -> whether it takes the pointer, move(point), end(), cancel() }; else the pointer pans.
+ * `world` moves over `place`; a point of the picture is at x + scale * point.
+ * tool: { start(point) -> whether it handles the pointer, move(point), end(), cancel() }; otherwise the pointer pans.
  * Points: { x, y } in the picture and { left, top } in the place.
  */
 export class Stage extends EventTarget {
@@ -30,7 +30,7 @@ export class Stage extends EventTarget {
     new ResizeObserver(() => (this.#fitted ? this.fit() : this.moveTo(this.x, this.y))).observe(place);
   }
 
-  /** Show a picture of this size; `keep`: leave zoom and place as they are when the size is the same. */
+  /** Show a picture of this size. keep: leave zoom and position unchanged if the size is the same. */
   show({ width, height }, keep = false) {
     const same = width === this.size.width && height === this.size.height;
     this.size = { width, height };
@@ -63,7 +63,7 @@ export class Stage extends EventTarget {
     this.moveTo(this.x + dx, this.y + dy);
   }
 
-  /** Some of the picture always stays in sight. */
+  /** Move the picture. Part of it always stays visible. */
   moveTo(x, y) {
     const kept = (at, length, room) => Math.min(room - PADDING_PX, Math.max(PADDING_PX - length, at));
     this.x = kept(x, this.scale * this.size.width, this.place.clientWidth);
@@ -80,7 +80,7 @@ export class Stage extends EventTarget {
     return { left, top, x: (left - this.x) / this.scale, y: (top - this.y) / this.scale };
   }
 
-  /** Zoom and pan by keys; whether the key meant something. */
+  /** Zoom and pan by keys. Returns whether the key was handled. */
   key(event) {
     const actions = {
       "+": () => this.zoom(1.25), "=": () => this.zoom(1.25), "-": () => this.zoom(0.8), 0: () => this.fit(), 1: () => this.full(),

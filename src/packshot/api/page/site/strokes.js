@@ -1,4 +1,4 @@
-// What was painted on a photo: strokes that can be taken back, and the gray picture that the service reads.
+// The strokes painted on a photo, with undo, and the gray picture that the service reads.
 
 import { grayPng } from "./gray_png.js";
 
@@ -9,21 +9,21 @@ let made = 0;
 
 /**
  * Strokes of one photo. A stroke: { id, tool: "brush" | "click", brush: "keep" | "remove", radius, points: [{x, y}], mask }.
- * Lengths are px of the photo. mask, of clicks and of strokes that keep to edges: what they cover, as pack() makes it.
+ * Lengths are in px of the photo. mask: the covered area from pack(), for clicks and strokes that snap to edges.
  */
 export class Strokes {
   done = [];
   undone = [];
 
-  /** Strokes as they were when `state` was read from others: plain data, from wherever it was kept. */
+  /** Restore strokes from a `state`. */
   static from({ done, undone }) {
     const strokes = new Strokes();
     Object.assign(strokes, { done: [...done], undone: [...undone] });
-    for (const { id } of [...done, ...undone]) made = Math.max(made, id); // a name stays the name of one stroke
+    for (const { id } of [...done, ...undone]) made = Math.max(made, id); // ids stay unique
     return strokes;
   }
 
-  /** All that is to be kept to have these strokes again: plain data, which can be cloned and written as JSON. */
+  /** The strokes as plain data, which can be cloned and stored as JSON. */
   get state() {
     return { done: [...this.done], undone: [...this.undone] };
   }
@@ -42,12 +42,12 @@ export class Strokes {
     if (this.undone.length) this.done.push(this.undone.pop());
   }
 
-  /** A name for what is painted now: another painting, another name. */
+  /** A key for the current painting. It changes with the painting. */
   get key() {
     return this.done.map((stroke) => stroke.id).join(".");
   }
 
-  /** The file part `touch_up` for a photo of this size, or null when nothing is painted. */
+  /** The file part `touch_up` for a photo of this size, or null if nothing is painted. */
   async file(size) {
     if (!this.done.length) return null;
     const { width, height, scale } = gridOf(size);
@@ -55,13 +55,13 @@ export class Strokes {
   }
 }
 
-/** The size at which a photo is painted on, and its share of the photo's. */
+/** The size of the painting grid, and its scale relative to the photo. */
 export function gridOf({ width, height }, longestPx = LONGEST_PX) {
   const scale = Math.min(1, longestPx / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)), scale };
 }
 
-/** Gray levels of strokes, Uint8Array of width * height: 255 keep, 0 remove, 128 untouched, with a rim of one pixel. */
+/** Render strokes to gray levels, Uint8Array of width * height: 255 keep, 0 remove, 128 untouched. Edges are one pixel soft. */
 export function paint(strokes, scale, width, height) {
   const gray = new Uint8Array(width * height).fill(AS_FOUND);
   for (const { brush, radius, points, mask } of strokes) {
@@ -71,7 +71,7 @@ export function paint(strokes, scale, width, height) {
   return gray;
 }
 
-/** Where a stroke of the brush lies, as growing reads it: { painted: 1 at each pixel under it, line: those under its centre }. */
+/** The trace of a brush stroke for snap(): { painted: 1 for each covered pixel, line: indices of the pixels under its centre }. */
 export function traceOf({ points, radius }, scale, width, height) {
   const { cover, box } = disc({ points, radius }, scale, width, height);
   const painted = new Uint8Array(width * height);
@@ -89,7 +89,7 @@ export function traceOf({ points, radius }, scale, width, height) {
   return { painted, line: [...line] };
 }
 
-/** A mask, Uint8Array of width * height, as plain data: its box, and within it the lengths of runs of 0, 1, 0, ... */
+/** Compress a mask, Uint8Array of width * height, to plain data: its box, and in it the lengths of runs of 0, 1, 0, ... */
 export function pack(mask, width, height) {
   const box = { left: width, top: height, right: -1, bottom: -1 };
   for (let at = mask.indexOf(1); at !== -1; at = mask.indexOf(1, at + 1)) {
@@ -108,7 +108,7 @@ export function pack(mask, width, height) {
   return { width, height, ...box, runs };
 }
 
-/** The mask again, of its own size. */
+/** Restore a packed mask at its original size. */
 export function unpack({ width, height, left, top, right, bottom, runs }) {
   const mask = new Uint8Array(width * height);
   const across = right - left + 1;
@@ -122,7 +122,7 @@ export function unpack({ width, height, left, top, right, bottom, runs }) {
   return mask;
 }
 
-/** How much of each pixel a mask covers. Its rim lies inside it, so that nothing beside it is changed. */
+/** The coverage of each pixel by a mask. Its soft rim is inside the mask, so that pixels outside do not change. */
 function coverOf(packed, width, height) {
   const mask = unpack(packed);
   const [across, down] = [packed.width / width, packed.height / height];
@@ -143,9 +143,9 @@ function coverOf(packed, width, height) {
   return { cover, box };
 }
 
-/** How much of each pixel a stroke of the brush covers. Its rim counts once, however often it crosses itself. */
+/** The coverage of each pixel by a brush stroke. The rim counts once, even if the stroke crosses itself. */
 function disc({ points, radius }, scale, width, height) {
-  const at = points.map(({ x, y }) => ({ x: x * scale - 0.5, y: y * scale - 0.5 })); // pixel centres lie at halves
+  const at = points.map(({ x, y }) => ({ x: x * scale - 0.5, y: y * scale - 0.5 })); // pixel centres are at halves
   const reach = Math.max(0.5, radius * scale);
   const box = around(at, reach + 1, width, height);
   const cover = new Float32Array(area(box));
@@ -163,14 +163,14 @@ function area({ left, top, right, bottom }) {
   return Math.max(0, right - left + 1) * Math.max(0, bottom - top + 1);
 }
 
-/** visit(index in the picture, index in the box) for each pixel of a box. */
+/** Call visit(index in the picture, index in the box) for each pixel of a box. */
 function each({ left, top, right, bottom }, width, visit) {
   for (let y = top, from = 0; y <= bottom; y += 1) {
     for (let x = left; x <= right; x += 1, from += 1) visit(y * width + x, from);
   }
 }
 
-/** The largest cover so far of each pixel of `box` by a line with round ends. */
+/** Update the maximum coverage of each pixel of `box` with a line with round ends. */
 function line(cover, box, start, end, radius) {
   const [dx, dy] = [end.x - start.x, end.y - start.y];
   const length2 = dx * dx + dy * dy;
@@ -186,7 +186,7 @@ function line(cover, box, start, end, radius) {
   }
 }
 
-/** The whole pixels within `reach` of points, inside the picture. */
+/** The box of whole pixels within `reach` of points, clipped to the picture. */
 function around(points, reach, width, height, { left = 0, top = 0 } = {}) {
   const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
   return {

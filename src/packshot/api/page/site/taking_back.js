@@ -1,11 +1,11 @@
-// Undo and redo on the page: buttons, keys, and a word about what was removed.
+// Undo and redo on the page: buttons, keys, and a toast after a removal.
 
 import { find, say } from "./dom.js";
 import { t } from "./language.js";
 
 const TOAST_MS = 10_000;
 
-/** Let the page's buttons and keys take steps back. onMoved(): a step was done, taken back or done again. */
+/** Connect the page's buttons and keys to the history. onMoved(): called after each step, undo and redo. */
 export function followHistory(history, onMoved) {
   const undone = (step) => step && say(t("history.undone", { words: step.words }));
   const redone = (step) => step && say(t("history.redone", { words: step.words }));
@@ -35,7 +35,7 @@ export function followHistory(history, onMoved) {
 let toasted = null;
 let toastTimer = 0;
 
-/** Say what the last step was, with a button that takes it back. */
+/** Show the last step, with a button to undo it. */
 export function showToast(words, step) {
   toasted = step;
   find("toast-words").textContent = words;

@@ -1,4 +1,4 @@
-// How many photos are ready, what the others need, and how far all of them are.
+// The summary of all photos: how many are ready, what the others need, and the overall progress.
 
 import { find, say } from "./dom.js";
 import { presetShort } from "./explain.js";
@@ -33,14 +33,14 @@ export function showTally(photos, work) {
   if (all) speak(`${words}.`, settled === all);
 }
 
-/** How many are ready: where there are several marketplaces, for each of them. */
+/** The number of ready photos; with several marketplaces, for each of them. */
 function readyWords(done, { ready, all }, presets) {
   if (presets.length < 2) return [t("app.tally.ready", { count: ready, all })];
   return presets.map((preset, index) => t(index ? "app.tally.ready-for-too" : "app.tally.ready-for",
     { count: done.filter((photo) => photo.isReadyFor(preset.name)).length, all, preset: presetShort(preset) }));
 }
 
-/** Tell listeners how it goes: now and then, and when all is done. */
+/** Announce the progress to screen readers: at intervals, and when all is done. */
 function speak(words, done) {
   if (words === spoken.words || (!done && Date.now() - spoken.at < SPEAK_EACH_MS)) return;
   spoken = { at: Date.now(), words };

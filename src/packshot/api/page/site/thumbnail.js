@@ -1,11 +1,11 @@
-// Small pictures for the list, drawn once each: a hundred full-size pictures would fill a phone's memory.
+// Small pictures for the list, drawn once each. A hundred full-size pictures would fill a phone's memory.
 
 const WIDTH_PX = 480;
 const AT_ONCE = 2;
 const waiting = [];
 let drawing = 0;
 
-/** Draw a picture file into a canvas; the canvas takes its shape. Resolves to false when the browser cannot read it. */
+/** Draw a picture file into a canvas with the picture's aspect. Resolves to false if the browser cannot read it. */
 export function draw(canvas, blob) {
   return new Promise((resolve) => {
     waiting.push(() => drawn(canvas, blob).then(resolve, () => resolve(false)));

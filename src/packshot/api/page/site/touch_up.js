@@ -1,4 +1,4 @@
-// The mode in which the product is corrected by hand: paint or click, see what the service makes of it, take it back.
+// The mode to correct the product by hand: paint or click, see the service's preview, undo.
 
 import { Brush } from "./brush.js";
 import { find, say } from "./dom.js";
@@ -7,20 +7,20 @@ import { t } from "./language.js";
 import { AS_FOUND, gridOf, pack, paint, traceOf } from "./strokes.js";
 
 const PAUSE_MS = 350;
-const SEEN_PX = 1000; // longest side at which edges are looked for: the service moves them by up to 1 % of it
-const READ_MS = 4000; // as long as a short note stays
+const SEEN_PX = 1000; // longest side for the edge search; the service moves edges by up to 1 % of it
+const READ_MS = 4000; // how long a short note stays
 
 /**
- * Shows the photo plain until the matte is known, then what is removed faintly and what is kept clearly.
- * onChange() after every stroke, undo and redo. previews: the photo's cutouts, see previews.js.
+ * Shows the plain photo until the matte is known, then the removed area faint and the kept area clear.
+ * onChange(): called after every stroke, undo and redo. previews: the photo's cutouts, see previews.js.
  */
 export class TouchUp {
   #control = null;
   #timer = 0;
   #note = 0;
-  #shown = new Set(); // the strokes that the preview knows
-  #url = ""; // of the preview that is shown
-  #look = null; // the photo's colours at SEEN_PX; false where the browser hides them
+  #shown = new Set(); // the strokes in the preview
+  #url = ""; // of the shown preview
+  #look = null; // the photo's colours at SEEN_PX; false if the browser hides them
   #alpha = null; // of the preview, at the same size
   #ready = Promise.resolve();
   #waiting = []; // strokes that ended before the colours were read
@@ -62,8 +62,8 @@ export class TouchUp {
   }
 
   leave() {
-    this.#look ??= false; // a stroke that ends now is taken as it is
-    this.brush.leave(); // may end a stroke, which would ask for a preview
+    this.#look ??= false; // a stroke that ends now is used unchanged
+    this.brush.leave(); // may end a stroke, which would request a preview
     for (const stroke of this.#waiting.splice(0)) if (stroke.tool === "brush") this.#take(stroke);
     clearTimeout(this.#timer);
     this.#control?.abort();
@@ -84,7 +84,7 @@ export class TouchUp {
     return this.brush.key(event);
   }
 
-  /** The photo's colours. Reading them takes a moment: the photo is shown first. */
+  /** Read the photo's colours. This takes a moment, so the photo is shown first. */
   async #read(image) {
     const { photo } = this;
     const current = () => this.photo === photo && this.#look === null;
@@ -96,12 +96,12 @@ export class TouchUp {
       this.#look = tellsColours() && new Look(pixels(image, width, height), width, height);
     } catch {
       if (!current()) return;
-      this.#look = false; // the picture is gone, or cannot be shown
+      this.#look = false; // the picture is no longer there, or cannot be shown
     }
     for (const stroke of this.#waiting.splice(0)) this.#take(stroke);
   }
 
-  /** A stroke has ended: what it covers is found before it counts. */
+  /** Find the area of an ended stroke, then add the stroke. */
   #take(stroke) {
     if (this.#look === null) this.#waiting.push(stroke);
     else if (stroke.tool === "click") this.#click(stroke);
@@ -124,7 +124,7 @@ export class TouchUp {
     return this.#grow({ stroke, x, y, alpha: this.#known() }, (strokes, grown) => strokes.add(grown));
   }
 
-  /** The reach was changed: the last click counts with the new one. */
+  /** Apply a changed reach to the last click. */
   #reachAgain() {
     if (!this.photo || !this.#last || this.photo.strokes.done.at(-1)?.id !== this.#last.id) return;
     this.#grow(this.#last, (strokes, grown) => { strokes.undo(); strokes.add(grown); });
@@ -141,7 +141,7 @@ export class TouchUp {
     return undefined;
   }
 
-  /** What is kept now, 0 to 255 for each pixel: the preview's matte, and what was painted since. Null: nobody knows. */
+  /** The current matte, 0 to 255 for each pixel: the preview's, plus later strokes. Null if unknown. */
   #known() {
     if (!this.#alpha) return null;
     const { width, height } = this.#look;
@@ -173,7 +173,7 @@ export class TouchUp {
       const button = find(name);
       const held = document.activeElement === button;
       button.disabled = !strokes.length;
-      if (held && button.disabled) this.stage.place.focus(); // a disabled button loses the focus to nowhere
+      if (held && button.disabled) this.stage.place.focus(); // a disabled button would lose the focus
     }
   }
 
@@ -218,7 +218,7 @@ export class TouchUp {
     else this.stage.place.classList.remove("knows-matte");
   }
 
-  /** What the preview keeps. Until it can be seen, what was known before stays. */
+  /** Read the preview's matte. Until the preview is shown, the earlier matte stays. */
   async #weigh(image, url) {
     await image.decode().catch(() => undefined);
     if (this.#url !== url || !image.naturalWidth) return;
@@ -244,7 +244,7 @@ export class TouchUp {
   }
 }
 
-/** The levels of a picture at another size: 4 for each pixel. */
+/** The RGBA levels of a picture, scaled to another size. */
 function pixels(image, width, height) {
   const context = canvasOf(width, height);
   context.imageSmoothingQuality = "high";
@@ -252,7 +252,7 @@ function pixels(image, width, height) {
   return context.getImageData(0, 0, width, height).data;
 }
 
-/** Whether a canvas gives back what was drawn on it: browsers that protect their users may answer with noise or white. */
+/** Whether a canvas returns the colours drawn on it. Browsers with fingerprinting protection may return noise or white. */
 function tellsColours() {
   const context = canvasOf(8, 8);
   context.fillStyle = "rgb(40 120 200)";

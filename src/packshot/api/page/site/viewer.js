@@ -1,4 +1,4 @@
-// One photo at full size: compare before and after, place, touch up, go to the next.
+// One photo at full size: compare before and after, place, touch up, and go to the next photo.
 
 import { neighbour, showChips } from "./chips.js";
 import { Compare } from "./compare.js";
@@ -14,19 +14,19 @@ import { enlargement, verdictText } from "./report.js";
 import { Stage } from "./stage.js";
 import { TouchUp } from "./touch_up.js";
 
-const LOOKED_MS = 1200; // a picture that was in sight so long has been looked at
+const LOOKED_MS = 1200; // a picture counts as looked at after this time in view
 const MODES = ["compare", "place", "paint"];
 
 /**
- * changeOwn(photo, own, merge): changes a photo's own look, in part. onSave(photo, { each }): its picture that is in sight,
- * or each of its pictures, is to be downloaded. onClosed(photo): the dialog closed while it showed this photo.
+ * changeOwn(photo, own, merge): changes parts of a photo's own look. onSave(photo, { each }): downloads the shown picture,
+ * or with `each` all its pictures. onClosed(photo): called when the dialog closes on this photo.
  */
 export class Viewer {
   photo = null;
   #mode = "compare";
   #drawn = "";
   #looking = 0;
-  #strokes = 0; // the newest stroke that is noted
+  #strokes = 0; // the newest stroke in the history
 
   constructor({ photos, work, offer, history, changeOwn, onSave, onClosed }) {
     Object.assign(this, { photos, work, offer, history, onSave, onClosed, dialog: find("viewer") });
@@ -47,7 +47,7 @@ export class Viewer {
     find("viewer-name").focus();
   }
 
-  /** Something about a photo, or about many, is new. */
+  /** Update the view after a change of a photo, or of many (without an argument). */
   update(photo) {
     if (!this.photo || (photo && photo !== this.photo)) return;
     if (!this.photos.all.includes(this.photo)) this.dialog.close();
@@ -73,7 +73,7 @@ export class Viewer {
     }
   }
 
-  // A browser need not know every kind of picture that the service reads and writes.
+  // Browsers do not support every picture format that the service reads and writes.
   #cannotShow(image) {
     image.hidden = true;
     const before = image.parentElement.id === "before";
@@ -124,7 +124,7 @@ export class Viewer {
     this.#look();
   }
 
-  /** Whoever has seen the picture that is asked for has looked at it. */
+  /** Mark the photo as looked at, once its current picture has been in view. */
   #look() {
     const { photo } = this;
     clearTimeout(this.#looking);
@@ -173,7 +173,7 @@ export class Viewer {
     if (held) (find("facts").querySelector("button.strong") ?? find("viewer-name")).focus();
   }
 
-  /** What is going on, over the picture. */
+  /** Show the progress over the picture. */
   #state() {
     if (this.#mode === "paint") return;
     const settled = this.work.isSettled(this.photo);
@@ -188,7 +188,7 @@ export class Viewer {
     return [photo.id, photo.result?.key, photo.results.map(({ key }) => key).join(), photo.failure?.problem.message, photo.looked, photo.given, JSON.stringify(photo.own), this.photos.all.length].join("|");
   }
 
-  /** A stroke that is new becomes a step of the page's history, too. */
+  /** Add a new stroke to the page's history. */
   #painted() {
     const { photo } = this;
     const { done } = photo.strokes;
@@ -218,7 +218,7 @@ export class Viewer {
     if (tool?.key(event) || ((event.ctrlKey || event.metaKey) && this.#undoes(event)) || this.#turns(event) || this.stage.key(event)) event.preventDefault();
   }
 
-  /** Left and right go from photo to photo, up and down from marketplace to marketplace, while nothing else is done with them. */
+  /** Left and right change the photo, up and down the marketplace, unless another control uses these keys. */
   #turns(event) {
     const [across, down] = [{ ArrowLeft: -1, ArrowRight: 1 }[event.key], { ArrowUp: -1, ArrowDown: 1 }[event.key]];
     if (this.#mode !== "compare" || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -275,7 +275,7 @@ export class Viewer {
   }
 }
 
-/** The size of a photo as the browser shows it, or null when it cannot. */
+/** The size of a photo as the browser shows it, or null if it cannot. */
 async function sizeOf(image) {
   try {
     await image.decode();

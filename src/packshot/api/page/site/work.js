@@ -1,4 +1,4 @@
-// Making what is asked for of every photo: a few at a time, again when its look changes, in the background.
+// Makes the pictures of all photos in the background: a few at a time, and again when a look changes.
 
 import { insist } from "./connection.js";
 import { t } from "./language.js";
@@ -8,16 +8,16 @@ import { Made } from "./photos.js";
 import { makePackshots, Problem } from "./service.js";
 
 const IN_FLIGHT = 3;
-// What is wrong with a photo stays wrong whatever is asked for.
+// Errors of the photo itself, which other options cannot fix.
 const OF_THE_PHOTO = new Set(["empty-file", "unreadable-image", "unsupported-format", "unsupported-depth",
   "unsupported-grayscale", "file-too-large", "image-too-large", "image-too-small", "body-too-large", "broken"]);
 
-/** look: how all photos should look; each may have a look of its own. Says "stopped" with a problem of all of them. */
+/** look: the look of all photos; each may have its own. Dispatches "stopped" on a problem that affects all photos. */
 export class Work extends EventTarget {
   look = null;
-  first = null; // the photo that somebody looks at
-  held = null; // the photo that somebody paints on: it is made when that is over
-  inSight = new Set(); // photos whose cards are in sight come before the others
+  first = null; // the open photo
+  held = null; // the photo being painted on; its picture is made afterwards
+  inSight = new Set(); // photos with visible cards; they come first
   stopped = null; // { problem }
   #flying = 0;
 
@@ -31,7 +31,7 @@ export class Work extends EventTarget {
     this.resume();
   }
 
-  /** Go on after a problem of all photos. */
+  /** Continue after a problem that affected all photos. */
   resume() {
     this.stopped = null;
     this.dispatchEvent(new Event("stopped"));
@@ -45,12 +45,12 @@ export class Work extends EventTarget {
     this.pump();
   }
 
-  /** How a photo should look: as all, but for what is its own. */
+  /** The look of a photo: the common look with the photo's own changes. */
   lookOf(photo) {
     return { ...this.look, ...photo.own };
   }
 
-  /** Whether the pictures of this photo are those that are asked for now. */
+  /** Whether the photo's pictures match its current look. */
   isDone(photo) {
     return this.look !== null && sameKeys(photo.results.map(({ key }) => key), this.#keysOf(photo));
   }
@@ -59,7 +59,7 @@ export class Work extends EventTarget {
     return Boolean(photo.failure) || this.isDone(photo);
   }
 
-  /** Start what can be started. Cheap, and always safe to call. */
+  /** Start all work that can start. Cheap and always safe to call. */
   pump() {
     if (!this.look) return;
     for (const photo of this.photos.all) this.#refresh(photo);
@@ -71,7 +71,7 @@ export class Work extends EventTarget {
     }
   }
 
-  /** Pictures of a photo, [{ facts, blob }], with options of one's own: patiently, and beside what is made for the list. */
+  /** Make pictures of a photo, [{ facts, blob }], with other options, in parallel with the list. Retries until it succeeds. */
   async send(photo, { options, picture = null }, { signal, onSent, onWait }) {
     const once = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const painted = photo.size ? await photo.strokes.file(photo.size) : null;
@@ -87,18 +87,18 @@ export class Work extends EventTarget {
       return await patiently();
     } catch (error) {
       if (error.slug !== "photo-unknown" || !photo.remote) throw error;
-      photo.remote = null; // the service keeps it no longer, or another replica does
+      photo.remote = null; // the service no longer has it, or only another replica does
       return patiently();
     }
   }
 
-  /** What the page notes of a look beside the service's facts: the turn, and the word in the name of the output. */
+  /** Facts of a look that the page stores with the service's facts: the rotation and the word in the output's name. */
   #said(look) {
     const { options, picture } = wishOf(look);
     return { rotate: look.rotate ?? 0, word: wordOf(options, { picture: Boolean(picture), formats: this.offer.formats }) };
   }
 
-  // Without credits the photos that are paid for can still be made again.
+  // Without credits, photos that are already paid for can still be made again.
   #mayBeMade(photo) {
     return !this.stopped || (this.stopped.problem.slug === "out-of-credits" && photo.remote);
   }
@@ -107,7 +107,7 @@ export class Work extends EventTarget {
     return looksOf(this.lookOf(photo)).map((look) => keyOf(look, photo));
   }
 
-  // Stop what is no longer wanted; take what was made before. Pictures stay until all those in their place are there.
+  // Stop outdated work and reuse earlier pictures. Old pictures stay until all new ones are there.
   #refresh(photo) {
     const keys = this.#keysOf(photo);
     if (photo.running && !photo.running.keys.some((key) => keys.includes(key))) {
@@ -157,7 +157,7 @@ export class Work extends EventTarget {
     }
   }
 
-  // Said at once: a photo that is too large need not be sent to be refused.
+  // Reports a too large photo at once, without sending it.
   #check(photo) {
     const { size } = photo.file;
     const most = this.offer.inputs.max_bytes;
@@ -168,7 +168,7 @@ export class Work extends EventTarget {
   }
 }
 
-/** Names a picture of a photo: the same look with the same strokes has the same key, whatever other presets go with it. */
+/** The key of a photo's picture. It depends on the look and the strokes, not on other chosen presets. */
 const keyOf = (look, photo) => `${wishOf(look).key}|${photo.strokes.key}`;
 
 const sameKeys = (one, other) => one.length === other.length && one.every((key, index) => key === other[index]);

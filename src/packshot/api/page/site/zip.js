@@ -1,9 +1,9 @@
-// A zip file without compression: pictures are compressed already. One file's bytes are in memory at a time.
+// Writes a zip file without compression, because pictures are already compressed. Holds one file in memory at a time.
 // The layout is PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16, without Zip64.
 //
-// Names are UTF-8, and bit 11 says so: Windows since 8, macOS and Info-ZIP's unzip read them right by that alone, so that
-// there is no second name in an extra field (0x7075), which is for names without the bit. The entries are made by Unix,
-// with the mode 0644: unzip makes files of them that everybody may read.
+// Names are UTF-8, marked by bit 11. Windows since 8, macOS and Info-ZIP's unzip support this bit, so that no second name
+// in an extra field (0x7075) is needed. The entries claim to come from Unix, with mode 0644: unzip creates files that all
+// users may read.
 
 import { crc32 } from "./crc32.js";
 import { t } from "./language.js";
@@ -16,8 +16,8 @@ const LARGEST_BYTES = 0xffffffff;
 const MOST_FILES = 0xffff;
 
 /**
- * files: [{ name, blob }]. name: as outputNames (names.js) makes it, with `/` between folders and file.
- * Returns a blob of type application/zip. Throws a RangeError when they are too many.
+ * files: [{ name, blob }]. name: from outputNames (names.js), with `/` between folders and file.
+ * Returns a blob of type application/zip. Throws a RangeError for too many files.
  */
 export async function zip(files, now = new Date()) {
   const named = files.map(({ name, blob }) => ({ name: new TextEncoder().encode(name), blob }));
@@ -48,7 +48,7 @@ async function entryOf(name, blob, now) {
   return { name, size: blob.size, crc, time, date };
 }
 
-/** A local header, or with `more` a line of the central directory: the same fields with others around them. */
+/** A local header, or with `more` an entry of the central directory, which has the same fields and more. */
 function record(signature, { name, size, crc, time, date }, more) {
   const made = more.length ? [[2, MADE_BY]] : [];
   const head = fields([[4, signature], ...made, [2, VERSION], [2, UTF8_NAMES], [2, 0], [2, time], [2, date], [4, crc],

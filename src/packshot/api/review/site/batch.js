@@ -1,4 +1,4 @@
-// The service's side of a review: one place of outputs, its photos, and what people decide about them.
+// The client of the review's endpoints: one place, its photos, and people's decisions.
 
 import { insist } from "./connection.js";
 import { Problem, reach } from "./service.js";
@@ -6,10 +6,10 @@ import { Problem, reach } from "./service.js";
 const address = (path) => new URL(`v1/reviews${path}`, document.baseURI);
 const KEPT_PICTURES = 24;
 
-/** Somebody else decided about the photo first. by, at: who and when. */
+/** Another person decided about the photo first. by, at: who and when. */
 export class Conflict extends Error {}
 
-/** Calls, patiently: they wait for the service and for a key. */
+/** Requests that wait until the service answers and a key is known. */
 export class Calls {
   constructor({ connection, keys }) {
     Object.assign(this, { connection, keys });
@@ -40,9 +40,9 @@ export class Calls {
   }
 }
 
-/** One place. Pictures come as addresses of blobs; the last ones are kept. */
+/** One place. Pictures are returned as blob URLs; the latest ones are cached. */
 export class Batch {
-  #pictures = new Map(); // promises of addresses, by path
+  #pictures = new Map(); // promises of blob URLs, by path
 
   constructor(calls, name) {
     Object.assign(this, { calls, path: `/${encodeURIComponent(name)}` });
@@ -68,12 +68,12 @@ export class Batch {
     return this.#picture(`${this.path}/photos/${id}/photo`);
   }
 
-  /** version: of the picture, so that one that was made again is asked for again. */
+  /** The URL of an output. Its version changes when the picture is made again, so that the cache does not serve the old one. */
   outputUrl({ id, outputs }, index) {
     return this.#picture(`${this.path}/photos/${id}/outputs/${index}?${new URLSearchParams({ v: outputs[index].version })}`);
   }
 
-  /** The cutout of the whole photo, with a painted picture (a blob, or null) laid over what is known. */
+  /** The cutout of the whole photo, with the corrections of a painted picture (a blob, or null). */
   preview({ id }, painted, given) {
     const body = new FormData();
     if (painted) body.append("touch_up", painted, "touch_up.png");
@@ -81,7 +81,7 @@ export class Batch {
     return this.calls.blob(`${this.path}/photos/${id}/preview`, { method: "POST", body, ...given });
   }
 
-  /** Decide; `said`: verdict, or restore; by; comment; options. The photo as it is then, or a Conflict. */
+  /** Send a decision. said: verdict or restore, by, comment. Resolves to the photo's new state; rejects with a Conflict. */
   decide({ id, revision }, { options, painted, ...said }) {
     const body = new FormData();
     for (const [name, value] of Object.entries({ ...said, revision })) body.append(name, value);

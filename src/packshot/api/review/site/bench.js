@@ -1,4 +1,4 @@
-// The photo at full size: a divider between before and after, or the brush that corrects what is kept.
+// The photo at full size: a divider between before and after, or the brush for corrections.
 
 import { Compare } from "./compare.js";
 import { find } from "./dom.js";
@@ -7,7 +7,7 @@ import { Stage } from "./stage.js";
 import { Strokes } from "./strokes.js";
 import { TouchUp } from "./touch_up.js";
 
-/** As compare.js and touch_up.js know a photo. */
+/** A photo in the form that compare.js and touch_up.js expect. */
 class OnBench {
   strokes = new Strokes();
   preview = null;
@@ -42,12 +42,12 @@ export class Bench {
     return Boolean(this.#on?.strokes.done.length);
   }
 
-  /** What is painted now, as the service reads it; null for nothing. */
+  /** The current painting in the service's format, or null. */
   painted() {
     return this.#on.strokes.file(this.#on.size);
   }
 
-  /** Compare the photo with its picture of this index. */
+  /** Compare the photo with its picture at this index. */
   async open(photo, index) {
     const output = photo.outputs[index];
     const on = await this.#begin(photo, "compare");

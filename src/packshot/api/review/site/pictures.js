@@ -1,9 +1,9 @@
-// The photo and all its pictures side by side, each with what is to be said about it.
+// The photo and all its pictures side by side, each with its state and notes.
 
 import { find, make } from "./dom.js";
 import { number, t } from "./language.js";
 
-/** onOpen(index): a picture is to be compared with the photo. */
+/** onOpen(index): called to compare a picture with the photo. */
 export class Pictures {
   #shown = "";
   #matte = false;
@@ -23,7 +23,7 @@ export class Pictures {
     if (this.#matte) this.#showMatte(photo);
   }
 
-  /** What is kept, laid over the photo; asked for once it is wanted. */
+  /** Show or hide the matte over the photo. Fetched on first use. */
   async toggleMatte(photo) {
     this.#matte = !this.#matte;
     await this.#showMatte(photo);

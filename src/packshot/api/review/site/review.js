@@ -1,4 +1,4 @@
-// The review: its parts put together, and what keys and buttons do.
+// The review page: assembles its parts, and handles keys and buttons.
 
 import { followTrouble } from "./banner.js";
 import { Batch, Calls, Conflict } from "./batch.js";
@@ -10,9 +10,9 @@ import { language, learn, t } from "./language.js";
 import { Pictures } from "./pictures.js";
 
 const BY = "packshot-review-by";
-const LOOK_EVERY_MS = 15_000; // for what others have decided meanwhile
+const LOOK_EVERY_MS = 15_000; // interval to look for decisions of other people
 const TOAST_MS = 6000;
-const AHEAD = 2; // photos whose pictures are fetched before they are looked at
+const AHEAD = 2; // number of next photos whose pictures are prefetched
 const TICKS = { good: "\u2713", corrected: "\u270e", again: "\u21bb", "photograph-again": "!" };
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
@@ -25,15 +25,15 @@ const keys = withKeys ? new Keys(connection) : Object.assign(new EventTarget(), 
 find("key-button").hidden = !withKeys;
 followTrouble({ connection, keys });
 
-/** The batch that is looked at. */
+/** The review of one batch. */
 class Reviewing {
   photos = [];
   current = null;
   #filter = "look";
-  #done = []; // what was decided here, to be taken back: { id, before: the revision that it had }
+  #done = []; // decisions of this page, for undo: { id, before: the revision before the decision }
   #toast = 0;
   #busy = 0; // photos that are being made again
-  #pending = new Set(); // ids of photos whose decision is on its way
+  #pending = new Set(); // ids of photos whose decision is being sent
   #finished = false;
 
   constructor(batch) {
@@ -121,7 +121,7 @@ class Reviewing {
 
   // Deciding
 
-  /** Say it, and go on: the service's answer comes while the next photo is looked at. */
+  /** Send a verdict and go to the next photo at once. The response arrives later. */
   async #judge(verdict) {
     const photo = this.current;
     if (!photo || !this.#named()) return;
@@ -194,7 +194,7 @@ class Reviewing {
     this.#buttons();
   }
 
-  /** Decide what makes pictures again; stays with the photo. Returns what went wrong, if anything. */
+  /** Send a decision that makes pictures again. Stays with the photo. Returns the error, if any. */
   async #make(photo, said, notes = true) {
     this.#busy += 1;
     this.#draw();
@@ -225,7 +225,7 @@ class Reviewing {
     }
   }
 
-  /** Somebody was first: say who, and lead there. */
+  /** Show that another person decided first, and offer to open the photo. */
   async #conflict(photo, { by, at }) {
     this.#take(await this.batch.photo(photo));
     this.#notice(t("review.conflict", { by, time: clock.format(new Date(at)) }), photo);
@@ -238,7 +238,7 @@ class Reviewing {
     try {
       changes = await this.batch.changes();
     } catch {
-      return; // the banner says it
+      return; // the banner shows the error
     }
     for (const photo of this.photos) {
       if ((changes[photo.id] ?? 0) > photo.revision) await this.#refresh(photo);
@@ -256,7 +256,7 @@ class Reviewing {
         this.#notice(t("review.changed", { by: now.decision.by, time: clock.format(new Date(now.decision.at)) }));
       }
     } catch {
-      // it is shown as it was known
+      // the known state stays in view
     }
   }
 
@@ -347,7 +347,7 @@ class Reviewing {
     return make("li", {}, button);
   }
 
-  /** Which of the list is looked at. */
+  /** Mark the current photo in the list. */
   #mark() {
     for (const button of find("photos").querySelectorAll("button")) {
       const is = button.dataset.id === this.current?.id;
@@ -412,7 +412,7 @@ function badges(photo) {
   return states;
 }
 
-/** What was decided last, in a line. */
+/** The latest decision, in one line. */
 function decided({ decision }) {
   if (!decision) return "";
   const { verdict, by, at, comment, options, is_past: isPast } = decision;
@@ -421,7 +421,7 @@ function decided({ decision }) {
   return isPast ? t("review.past", { words }) : words;
 }
 
-/** The time of today, and the day too of other days. */
+/** The time; for days other than today, with the date. */
 function when(at) {
   const then = new Date(at);
   return (then.toDateString() === new Date().toDateString() ? clock : day).format(then);
@@ -439,11 +439,11 @@ function storeName(name) {
   try {
     localStorage.setItem(BY, name);
   } catch {
-    // asked for again
+    // the page asks again
   }
 }
 
-/** The page's head may take one line or three. */
+/** The height of the page's header: one to three lines. */
 new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty("--head", `${target.offsetHeight}px`)).observe(document.querySelector(".top"));
 
 const calls = new Calls({ connection, keys });
