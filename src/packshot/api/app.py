@@ -162,7 +162,7 @@ async def _http_error(metrics: Metrics, failure: Failure, request: Request, erro
     known: PackshotError
     path, headers = str(request.scope["path"])[:200], dict(error.headers or {})
     if error.status_code == 404:
-        known = UnknownPath(f"There is nothing at {path}.", hint=_where_else(path))
+        known = UnknownPath(f"The path {path} does not exist.", hint=_where_else(path))
     elif error.status_code == 405:
         known = WrongMethod(f"{request.method} is not allowed at {path}.", hint="See /docs for its methods.")
         headers["Allow"] = ", ".join(_allowed(request, headers.get("Allow", "")))

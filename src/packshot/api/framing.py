@@ -120,7 +120,7 @@ class ChunkedBody:
         self._bytes += size_bytes
         if self._chunks > FREE_CHUNKS and self._bytes < self._chunks * LEAST_BYTES_PER_CHUNK and size_bytes:
             raise MalformedRequest(
-                "The body comes in chunks of a few bytes.", hint="Send larger chunks (kilobytes), or a Content-Length."
+                "The chunks of the body are too small.", hint="Send larger chunks (kilobytes), or a Content-Length."
             )
 
 

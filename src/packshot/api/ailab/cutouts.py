@@ -68,7 +68,7 @@ def _others(max_bytes: int, min_side_px: int, max_side_px: int) -> Callable[[Set
 
 
 _HD = _others(40 * MIB, 32, 10_000)
-_HD_ABOUT = "JPEG, PNG or BMP; at most 40 MB, sides from 32 to 10,000 px, and the pixels that the service takes."
+_HD_ABOUT = "JPEG, PNG or BMP; at most 40 MB, sides from 32 to 10,000 px, within the service's pixel limit."
 _SMALL_ABOUT = "JPEG, PNG (24, 32 or 48 bits a pixel), BMP or WebP; at most 3 MB, sides from 32 to 1999 px."
 
 PRODUCT = Cutout(

@@ -50,9 +50,7 @@ TABLE: Table = {
     errors.ImageTooSmall: Row(422, "The picture has too few pixels.", "ERROR_LOW_RESOLUTION"),
     errors.UrlFailed: Row(400, "The URL does not lead to a picture.", "ERROR_PARAMETERS"),
     errors.InvalidOption: Row(422, "A parameter has an unsupported value.", "UNSUPPORTED_PARAMETER_VALUES"),
-    errors.NoForeground: Row(
-        422, "No product was found in the picture.", "ERROR_NO_RECOGNITION_TARGET_DETECTED"
-    ),
+    errors.NoForeground: Row(422, "No product was found in the picture.", "ERROR_NO_RECOGNITION_TARGET_DETECTED"),
     errors.OutOfCredits: Row(429, "The credits are used up.", "ERROR_NOT_ENOUGH_CREDITS"),
     errors.RateLimited: Row(429, "Too many requests for this key.", "EXCEEDING_LIMITS"),
     errors.PackshotError: Row(500, "The service failed.", "SERVICE_INTERNAL_ERROR"),

@@ -108,9 +108,7 @@ class JobSummary(BaseModel):
     )
     created_at: datetime
     finished_at: datetime | None
-    expires_at: datetime = Field(
-        description="The job is available until then. Its pictures expire earlier."
-    )
+    expires_at: datetime = Field(description="The job is available until then. Its pictures expire earlier.")
     counts: Counts
     url: str = Field(description="URL of the job; needs the key that created it.")
     webhook: WebhookState | None

@@ -173,9 +173,7 @@ class Packshot(LinkedPicture):
         description="Identifies the photo. Later requests with your key can send it instead of `image`. null if the "
         "photo is not kept."
     )
-    credits: int = Field(
-        description="Credits charged: 1, or 0 if your key paid for the photo within the last day."
-    )
+    credits: int = Field(description="Credits charged: 1, or 0 if your key paid for the photo within the last day.")
     packshots: list[LinkedPicture] = Field(
         description="With several presets: one picture per preset, in the order of the request. Otherwise empty."
     )

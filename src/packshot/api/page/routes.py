@@ -57,7 +57,7 @@ def page_router(page: Page, *, at: str, files_at: str) -> APIRouter:
 
     async def file(request: Request, version: str, name: str) -> Response:
         if name not in page.files:
-            raise UnknownPath(f"There is nothing at {request.url.path[:200]}.", hint=f"The page is at {at}.")
+            raise UnknownPath(f"The path {request.url.path[:200]} does not exist.", hint=f"The page is at {at}.")
         # During a rolling update, a page may reach a newer or older replica. It gets that replica's file, uncached.
         return answer_file(request, name, page.files[name], for_ever=version == page.version)
 

@@ -45,9 +45,7 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        raise BadSettings(
-            f"Cannot listen on port {port}: {error.strerror}.", hint="Use another --port."
-        ) from error
+        raise BadSettings(f"Cannot listen on port {port}: {error.strerror}.", hint="Use another --port.") from error
 
 
 def new_token() -> str:

@@ -57,9 +57,7 @@ def _endpoint(reviews: Mapping[str, Review], method: str, path: str, handle: Han
             return await handle(Asked(call.request, review, name, call.key.name, on_a_thread, work))
         except StorageError as error:
             # The original message names files and buckets, which must not appear in logs.
-            raise type(error)(
-                "The storage of this review failed.", hint="Tell the operator, or retry later."
-            ) from None
+            raise type(error)("The storage of this review failed.", hint="Tell the operator, or retry later.") from None
 
     return Endpoint(method, (f"{PREFIX}/{{place}}{path}",), answer)
 
