@@ -169,7 +169,7 @@ def test_what_is_wrong_with_a_call_is_said_with_what_to_do(agent: Agent, places:
     assert "quality" in agent.refusal("make_packshot", photo="mug.jpg", quality=200)
     assert "needs photo" in agent.refusal("make_packshot")
     assert "overwrite" in agent.refusal("make_packshot", photo="mug.jpg", overwrite="yes")
-    assert "no file" in agent.refusal("remove_background", photo="lamp.jpg")
+    assert "does not exist" in agent.refusal("remove_background", photo="lamp.jpg")
     assert "folder" in agent.refusal("remove_background", photo=".")
     agent.refusal("remove_background", photo="text.jpg")
     assert "make_packshot" in agent.refusal("make_coffee")
