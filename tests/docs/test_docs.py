@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -49,6 +50,25 @@ def test_the_readme_reads_well_on_a_package_index() -> None:
                 path = link.removeprefix(address).replace(".html", ".md") or "index.md"
                 assert (ROOT / folder / path).is_file(), link
     assert len(text.splitlines()) < 120
+
+
+def test_the_messages_that_troubleshooting_explains_are_real() -> None:
+    """`...` stands for a figure or a name. Everything else of a quoted message is in the source, word for word."""
+    sources = "\n".join(strings(path) for path in (ROOT / "src/packshot").rglob("*.py"))
+    headings = re.findall(r"^### (.*)", (FOLDER / "troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE)
+    messages = [message for heading in headings for message in re.findall(r"`([^`]+)`", heading)]
+    assert len(messages) > 10
+    for message in messages:
+        for words in message.split("..."):
+            assert words.strip(" :.,") in sources or words in {": Address already in use."}, message
+
+
+def strings(path: Path) -> str:
+    """All texts of a module, one a line; of an f-string, its fixed parts."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return "\n".join(
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def test_paths_named_in_the_docs_exist() -> None:
