@@ -116,7 +116,7 @@ class TaskEnvelope(Envelope):
     """The envelope of an asynchronous task."""
 
     task_type: str = Field("async", description="Always async.")
-    task_id: str = Field(description="Identifies the task, to query its result. Kept for 24 hours.")
+    task_id: str = Field(description="Identifies the task, to query its result. Kept for at least 24 hours.")
 
 
 class TaskData(ResultData):
