@@ -176,3 +176,19 @@ def test_the_image_is_built_from_what_the_build_may_see() -> None:
     assert copied
     assert {f"!{name.removeprefix('./')}" for name in copied} <= set(allowed)
     assert all((DEPLOY.parent / name).exists() for name in copied)
+
+
+@pytest.mark.parametrize(
+    ("location", "setting"),
+    [
+        ("/v1/", "job_bytes"),
+        ("/v1.0/", "v1_max_file_bytes"),
+        ("~ ^/(api/remove|remove-background/v1)$", "v1_max_file_bytes"),
+    ],
+)
+def test_nginx_lets_the_largest_body_through_that_a_replica_accepts(
+    location: str, setting: str, tmp_path: Path
+) -> None:
+    text = (DEPLOY / "nginx/packshot.conf").read_text()
+    (megabytes,) = re.findall(rf"location {re.escape(location)} {{[^}}]*client_max_body_size (\d+)m;", text)
+    assert int(megabytes) * 1024**2 > getattr(settings_of({}, tmp_path), setting)
