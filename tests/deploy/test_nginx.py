@@ -85,10 +85,10 @@ def test_the_access_log_has_no_signature(nginx: Nginx, deserted: Nginx, prefix: 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_body_too_large_for_any_photo(nginx: Nginx, dialect: str) -> None:
+def test_a_body_too_large_for_any_photo_or_job(nginx: Nginx, dialect: str) -> None:
     with socket.create_connection(("127.0.0.1", nginx.port)) as connection:
         connection.sendall(
-            head("key", "multipart/form-data; boundary=x", 200 * 1024**2).replace(
+            head("key", "multipart/form-data; boundary=x", 300 * 1024**2).replace(
                 PATHS[0].encode(), DIALECTS[dialect].encode()
             )
         )
