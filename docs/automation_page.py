@@ -25,10 +25,11 @@ _REF = "#/components/schemas/"
 
 def automation_page() -> str:
     """The file's text."""
-    return json.dumps(automation_document(_own_document()), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(automation_document(own_document()), indent=1, ensure_ascii=False) + "\n"
 
 
-def _own_document() -> Json:
+def own_document() -> Json:
+    """The OpenAPI document of a service whose settings are the defaults."""
     with tempfile.TemporaryDirectory() as state:
         document: Json = create_app(build(Settings.from_environment({"PACKSHOT_STATE_DIR": state}))).openapi()
     return document

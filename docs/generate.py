@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
-import click
-
+from docs.api_page import api_page
 from docs.automation_page import automation_page
+from docs.cli_page import cli_page
+from docs.errors_page import errors_page
 from docs.option_pages import client_options, options_page, presets_page
 from docs.settings_page import settings_page
-from packshot import errors
-from packshot.api.ailab.envelope import TABLE as STATUSES
-from packshot.api.errors import PROBLEM_DETAILS
-from packshot.cli import cli
-from packshot.cli.errors import TABLE as EXIT_CODES
-from packshot.engine.weights import DEFAULT_MODEL, find_card, published
+from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card, published
 
 FOLDER = Path(__file__).parent
 PEER = "u2netp"
 _NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
-
-
-def cli_page() -> str:
-    """The help of every command, as the terminal shows it."""
-    parts = ["# Command line\n", _NOTE]
-    for name, command in _commands("packshot", cli):
-        context = click.Context(command, info_name=name, **cli.context_settings)
-        parts.append(f"\n## {name}\n\n```text\n{command.get_help(context)}\n```\n")
-    return "".join(parts)
-
-
-def _commands(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
-    found = [(name, command)]
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for child in sorted(command.list_commands(context)):
-            below = command.get_command(context, child)
-            found += _commands(f"{name} {child}", below) if below is not None else []
-    return found
-
-
-def errors_page() -> str:
-    """The tree of errors and its tables."""
-    tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
-    rows = [
-        f"| {kind.__name__} | `{kind.slug}` | {row.status} | `{row.code}` | {row.words} |"
-        for kind, row in sorted(STATUSES.items(), key=lambda item: (item[1].status, item[1].code, item[0].__name__))
-    ]
-    native = [
-        f"| {kind.__name__} | `{kind.slug}` | {row.status} | {row.words} |"
-        for kind, row in sorted(PROBLEM_DETAILS.table.items(), key=lambda item: (item[1].status, item[0].__name__))
-    ]
-    codes = [f"| {kind.__name__} | {code} |" for kind, code in sorted(EXIT_CODES.items(), key=lambda item: item[1])]
-    return (
-        f"# Errors\n\n{_NOTE}\n"
-        "Every error that packshot raises on purpose is one of these. `slug` is stable and meant for programs,\n"
-        "`message` says what happened, `hint` what to do, `fields` carries the figures.\n\n"
-        f"```text\n{tree[1]}\n```\n\n"
-        "## Over HTTP (drop-in contract)\n\nThe nearest class in an error's ancestry decides.\n\n"
-        "| error | slug | status | code | meaning |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        "## Over HTTP (elsewhere)\n\nProblem details, under `/v1` and outside the dialects; "
-        "`slug` and `title` are among their members.\n\n"
-        "| error | slug | status | title |\n|---|---|---|---|\n" + "\n".join(native) + "\n\n"
-        "## On the command line\n\nThe exit codes are those of sysexits.h; 0 is success.\n\n"
-        "| error | exit code |\n|---|---|\n" + "\n".join(codes) + "\n"
-    )
 
 
 def scores_table() -> str:
@@ -111,6 +60,7 @@ PARTS = {
 
 PAGES = {
     "decisions/index.md": decisions_page,
+    "reference/api.md": api_page,
     "reference/cli.md": cli_page,
     "reference/errors.md": errors_page,
     "reference/openapi-automation.json": automation_page,

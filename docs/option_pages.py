@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
 from packshot.cli.options import SECTIONS, flag_name
 from packshot.core.options import OPTIONS, Option
 from packshot.core.rules import Rule
@@ -10,68 +14,78 @@ from packshot.engine.presets import Preset, find_preset, preset_names
 NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
 
 ABOUT_OPTIONS = """\
-Options are the same everywhere. An option's name is the form field of the API and the keyword of
-`packshot.remove` and `packshot.Options`; with dashes it is the flag of the command line: `canvas`,
-`packshot.remove(photo, canvas="1:1")`, `--canvas 1:1`. In Python a number of px, a share up to 1, a colour of three
-numbers, a size and a box need no text: `margin=20`, `fill=0.85`, `background=(255, 255, 255)`, `canvas=(2000, 2000)`.
-A switch is `true` or `false` in a form and `--crop` or `--no-crop` as a flag; a file option takes the file's bytes, as
-a part of the form or by its path, and in Python whatever a photo may be. What is not said is decided by the
-[preset](presets.md), if one is given, and else by the default. What contradicts itself is refused, with both names.
+Every option has the same name and takes the same values in the API, the library, `packshot.client`, the command line
+and batches.
+
+| in | an option is | example |
+|---|---|---|
+| HTTP API | a form field, or a member of the JSON part `options` | `-F canvas=1:1` |
+| Python | a keyword of `packshot.remove` and its relatives, and a field of `packshot.Options` | `canvas="1:1"` |
+| command line | a flag, with dashes in place of underscores | `--canvas 1:1` |
+
+| kind | form field | Python | flag |
+|---|---|---|---|
+| switch | `true` or `false` | `True` or `False` | `--crop`, `--no-crop` |
+| file | a file part | bytes, a path or any other photo | the file's path |
+| px, share, colour, size, box | text | text, or numbers: `margin=20`, `fill=0.85`, `background=(255, 255, 255)`, `canvas=(2000, 2000)` | text |
+
+An option that you leave out gets the value of the [preset](presets.md), or else its default. Options that contradict
+each other are refused; the error names both.
 """
 
 ABOUT_PRESETS = """\
-A preset holds what a marketplace asks of the first picture of a product. It does two things: it sets every
-[option](options.md) that the caller does not, and it checks the file that comes out, rule by rule, with the figure
-that was measured. What a marketplace requires decides whether a picture passes; what it only recommends is said and
-fails nothing.
+A preset holds the rules of a marketplace for the first picture of a product. It sets every [option](options.md) that
+you leave out, and it checks the finished file against each rule. Required rules decide whether a picture passes.
+Recommended rules are only reported.
 
 ```sh
-packshot remove photo.jpg --preset amazon    # makes photo-amazon.jpg, and says which rules it keeps
-packshot remove photo.jpg --preset amazon,etsy,google         # a picture for each, of one matte
-packshot check pictures/ --preset amazon     # judges finished pictures, made anywhere: exit code 1 if one fails
-packshot presets amazon                      # shows a preset
+packshot remove photo.jpg --preset amazon    # makes photo-amazon.jpg and reports each rule
+packshot check pictures/ --preset amazon     # checks finished pictures; exit code 1 if one fails
+packshot presets amazon                      # shows a preset, and how its rules were read
+packshot presets --outdated                  # lists presets that nobody has checked for a year
 ```
 
-Pixels do not tell all: whether it is the right product, alone, without text or props. Each preset lists what its
-marketplace asks of that kind, for you to look at.
-Marketplaces change their rules, and have others for some categories. Each preset says when and how its rules were
-read, and `packshot presets --outdated` lists those that nobody has checked for a year; a preset is a small text file
-in `src/packshot/presets/`, easy to correct.
+Some rules cannot be checked by pixels, such as "no props". They are listed under *check yourself*. Marketplaces change
+their rules, and some categories have other ones. A preset is a text file in `src/packshot/presets/`.
 
+"""
+
+AFTER_PRESETS = """
 ## Repairs
 
-With a preset packshot puts right what a required rule asks for and the picture lacks, as far as that is honest, and the
-report names each repair. `repair` set to false turns that off. Nothing that you say is changed: an option that you give
-stays as it is, and then the report says what to do.
+packshot repairs a picture that breaks a required rule, as far as that is honest. The report names each repair. An
+option that you set is never changed. `repair=false` turns repairs off.
 
-| what is lacking | repair |
+| fault | repair |
 |---|---|
-| too few pixels | it is enlarged, 1.5 times at most (or `max_upscale`), where that is enough; else not at all |
-| too many pixels | the picture is scaled down |
+| too few pixels | enlarged 1.5 times at most (`max_upscale` sets another limit), if that is enough |
+| too many pixels | scaled down |
 | the product fills too little or too much | the frame is fitted |
-| traces on the background, farther than 16 px from the product | they get the background's colour |
-| the file is too large | the highest quality from 50 up that is small enough, then a smaller picture |
+| traces on the background, more than 16 px from the product | painted in the background's colour |
+| the file is too large | the highest quality from 50 up that fits, then a smaller picture |
 | the file is too small | a higher quality |
-| the photo is animated, CMYK, or has 16 bits | its first picture is used, in sRGB, with 8 bits |
+| animated, CMYK, or 16 bits | the first picture is used, in sRGB, with 8 bits |
 
-A recommended size is reached for in the same way, up to the preset's own `min_px`. A product that the photo cuts off,
-or that has far too few pixels, has to be photographed again: the report says how many px it needs and how many it has.
-`python -m bench.listings FOLDER` counts how many photos of a folder become ready for Amazon with repairs and without,
-measured by code of its own.
+A recommended size is reached in the same way, up to the preset's own `min_px`. If the photo cuts off the product, or
+shows it far too small, take the photo again: the report says how many px it needs and has.
 
-## How it is measured
+## How rules are measured
 
-- **fill**: the product's box by the frame, along the side where it is tightest: the larger of width by width and
-  height by height. In a picture that packshot makes the box is that of its matte. In any other it is the box of all
-  that differs from a background of one colour, or is opaque on a transparent one; elsewhere the network finds it. A
-  soft shadow on a plain background counts as product, dust and small print count as background.
-- **background**: every pixel that is not product nor within 16 px of it, which is as far as a JPEG's edges ring. At the
-  border one pixel that is off by 1 of 255 breaks the rule; elsewhere traces that no eye sees may remain, of at most
-  16 of 255 in at most 0.1 % of the background, and are said.
-- **whole-product**: the product reaches no edge of the picture, and none of the photo that it was cut out of.
-- **file-size**: 1 MB is a million bytes, 1 KB a thousand.
-- **animation**: a second frame (GIF, PNG, WebP, AVIF, HEIC) or a second page (TIFF; thumbnails and masks are no pages).
-- **colour-mode**, **bit-depth**: as the file stores its pixels. The colours of a palette are RGB of 8 bits.
+| rule | measured as |
+|---|---|
+| `fill` | the product's box divided by the frame: the larger of width by width and height by height |
+| `background` | every pixel that is not product and not within 16 px of it (a JPEG's edges reach that far) |
+| `whole-product` | the product touches no edge of the picture, and no edge of the photo |
+| `file-size` | 1 MB is 1,000,000 bytes, 1 KB is 1000 |
+| `animation` | a second frame (GIF, PNG, WebP, AVIF, HEIC) or a second page (TIFF; thumbnails and masks do not count) |
+| `colour-mode`, `bit-depth` | as the file stores its pixels; a palette counts as RGB with 8 bits |
+
+**The product's box.** In a picture that packshot makes, it is the box of the matte. In other pictures it is the box of
+all that differs from a background of one colour, or of all that is opaque. Otherwise the network finds it. A soft
+shadow on a plain background counts as product; dust and small print count as background.
+
+**The background's tolerance.** At the border, one pixel that is off by 1 of 255 breaks the rule. Elsewhere, invisible
+traces are allowed and reported: at most 16 of 255, in at most 0.1 % of the background.
 """
 
 
@@ -80,7 +94,7 @@ def options_page() -> str:
     parts = [f"# Options\n\n{NOTE}\n{ABOUT_OPTIONS}"]
     for title, names in SECTIONS.items():
         rows = "\n".join(_option_row(name, OPTIONS[name]) for name in names)
-        parts.append(f"\n## {title}\n\n| option | what it does | takes | examples |\n|---|---|---|---|\n{rows}\n")
+        parts.append(f"\n## {title}\n\n| option | what it does | takes |\n|---|---|---|\n{rows}\n")
     return "".join(parts)
 
 
@@ -103,14 +117,32 @@ def client_options() -> str:
 def presets_page() -> str:
     """Every preset: its rules, what it sets, its source and date."""
     presets = [find_preset(name) for name in preset_names()]
+    common = _common(presets)
     overview = "\n".join(
         f"| [{each.name}](#{each.name}) | {each.title} | {_counted(each)} | {each.checked} |" for each in presets
     )
     return (
-        f"# Presets\n\n{NOTE}\n{ABOUT_PRESETS}\n"
-        f"## All of them\n\n| name | for | rules | checked |\n|---|---|---|---|\n{overview}\n"
-        + "".join(map(_preset_section, presets))
+        f"# Presets\n\n{NOTE}\n{ABOUT_PRESETS}"
+        f"| name | for | required rules | recommended | read on |\n|---|---|---|---|---|\n{overview}\n\n"
+        f"Unless its table says otherwise, a preset sets {_set(common)}.\n"
+        + "".join(_preset_section(each, common) for each in presets)
+        + AFTER_PRESETS
     )
+
+
+def _common(presets: list[Preset]) -> dict[str, object]:
+    """The options that all presets set, and most of them to the same value, with that value."""
+    given = [each.options.given() for each in presets]
+    counts = Counter((name, str(value)) for options in given for name, value in options.items())
+    return {
+        name: value
+        for (name, value), number in counts.items()
+        if number > len(presets) / 2 and all(name in options for options in given)
+    }
+
+
+def _set(options: Mapping[str, object]) -> str:
+    return ", ".join(f"`{name}={value}`" for name, value in options.items())
 
 
 def _quoted(names: tuple[str, ...]) -> str:
@@ -119,32 +151,30 @@ def _quoted(names: tuple[str, ...]) -> str:
 
 def _option_row(name: str, option: Option) -> str:
     examples = ", ".join(f"`{example}`" for example in option.examples)
-    takes = ", ".join(f"`{choice}`" for choice in option.choices) or option.accepts
-    return f"| `{name}`<br>`{flag_name(name)}` | {option.about} | {takes} | {'' if option.choices else examples} |"
+    takes = ", ".join(f"`{choice}`" for choice in option.choices)
+    if not takes:
+        takes = f"{option.accepts}. Example: {examples}" if examples else option.accepts
+    about = " ".join(option.about.split())
+    return f"| `{name}`<br>`{flag_name(name)}` | {about} | {takes} |"
 
 
 def _counted(preset: Preset) -> str:
     required = sum(rule.required for rule in preset.rules)
-    return f"{required} required, {len(preset.rules) - required} recommended"
+    return f"{required} | {len(preset.rules) - required}"
 
 
-def _preset_section(preset: Preset) -> str:
-    rules = "\n".join(map(_rule_row, preset.rules))
-    options = ", ".join(f"`{name}` {value}" for name, value in preset.options.given().items())
-    source = f"<{preset.source}>. " if preset.source else ""
-    return (
-        f"\n## {preset.name}\n\n{preset.title}. {preset.about}\n\n"
-        f"| rule | asks for | | why |\n|---|---|---|---|\n{rules}\n\n"
-        f"It sets {options}.\n\n{_hints(preset)}"
-        f"Source: {source}Checked {preset.checked}. {preset.evidence}\n"
-    )
+def _preset_section(preset: Preset, common: Mapping[str, object]) -> str:
+    own = {name: value for name, value in preset.options.given().items() if common.get(name) != str(value)}
+    rows = {
+        "required": "<br>".join(_rule(rule) for rule in preset.rules if rule.required),
+        "recommended": "<br>".join(_rule(rule) for rule in preset.rules if not rule.required),
+        "sets": _set(own),
+        "check yourself": "<br>".join(preset.hints),
+        "source": f"[{urlsplit(preset.source).hostname}]({preset.source})" if preset.source else "",
+    }
+    table = "\n".join(f"| {name} | {text} |" for name, text in rows.items() if text)
+    return f"\n## {preset.name}\n\n{preset.about}\n\n| | |\n|---|---|\n{table}\n"
 
 
-def _hints(preset: Preset) -> str:
-    if not preset.hints:
-        return ""
-    return "No pixel tells it, look yourself:\n\n" + "".join(f"- {hint}\n" for hint in preset.hints) + "\n"
-
-
-def _rule_row(rule: Rule) -> str:
-    return f"| {rule.name} | {rule.asked} | {'required' if rule.required else 'recommended'} | {rule.why} |"
+def _rule(rule: Rule) -> str:
+    return f"`{rule.name}`: {rule.asked}" + (f" ({rule.why.rstrip('.')})" if rule.why else "")

@@ -1,4 +1,4 @@
-"""The curl lines of docs/reference/api.md, drop-in.md and automations.md work, and what api.md says of fields is so."""
+"""The curl lines of the guides to HTTP, to the paid API and to automations work, and http.md and api.md name every field."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from docs.automation_page import own_document
 from docs.generate import FOLDER
 from packshot.api.errors import PROBLEM_DETAILS, Problem
 from packshot.api.native.form import FACTS
@@ -19,9 +20,10 @@ from tests.kit.images import good
 from tests.kit.native import send
 from tests.kit.server import Running
 
+GUIDE = (FOLDER / "how-to/http.md").read_text(encoding="utf-8")
 PAGE = (FOLDER / "reference/api.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^    (curl (?:[^\\\n]|\\\n)*)", re.MULTILINE)
-LINES = LINE.findall(PAGE)
+LINES = LINE.findall(GUIDE)
 DROP_IN = [
     line
     for line in LINE.findall((FOLDER / "how-to/from-the-paid-api.md").read_text(encoding="utf-8"))
@@ -63,20 +65,32 @@ def test_the_lines_to_paste_work(running: Running, line: str, tmp_path: Path) ->
 
 def test_there_are_lines_for_every_route() -> None:
     native = {"/v1/packshots", "/v1/checks", "/v1/jobs", "/v1/account", "/v1/about"}
-    assert {re.findall(r"8000(/[\w/-]+)", line)[0] for line in LINES} == {
-        *native,
-        "/api/common/query-credits",
-        "/cutout/commodity/commodity",
-    }
+    assert routes(LINES) == native
+    assert routes(DROP_IN) >= {"/api/common/query-credits", "/cutout/commodity/commodity"}
 
 
-def test_the_page_names_every_member_header_and_status() -> None:
-    native = PAGE[: PAGE.index("## The drop-in contract")]
+def routes(lines: list[str]) -> set[str]:
+    return {re.findall(r"8000(/[\w/-]+)", line)[0] for line in lines}
+
+
+def test_the_guide_shows_every_member() -> None:
     for name in (*Packshot.model_fields, *Problem.model_fields):
-        assert f'"{name}"' in native
-    for name in FACTS:
-        assert f"`{name}`" in native
-    table = "\n".join(line for line in native.splitlines() if re.match(r"\| \d{3}", line))
+        assert f'"{name}"' in GUIDE
+
+
+def test_the_guide_says_what_to_do_about_every_status() -> None:
+    table = "\n".join(line for line in GUIDE.splitlines() if re.match(r"\| \d{3}", line))
     assert {int(status) for status in re.findall(r"\b\d{3}\b", table)} >= {
         row.status for row in PROBLEM_DETAILS.table.values()
     }
+
+
+def test_the_reference_names_every_operation_member_header_and_status() -> None:
+    for path, item in own_document()["paths"].items():
+        for method, operation in item.items():
+            if path.startswith("/v1/"):
+                assert f"`{method.upper()} {path}`" in PAGE
+                for status in operation["responses"]:
+                    assert re.search(rf"^\| .*\b{status}\b", PAGE, re.MULTILINE)
+    for name in (*Packshot.model_fields, *Problem.model_fields, *FACTS):
+        assert f"`{name}`" in PAGE

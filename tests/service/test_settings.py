@@ -234,7 +234,7 @@ def test_three_megabytes_in_any_reading_are_within_the_limit() -> None:
 
 
 def test_every_setting_has_an_anchor_on_the_page_that_faults_point_at() -> None:
-    headings = [row.removeprefix("## ").lower() for row in settings_page().splitlines() if row.startswith("## ")]
+    headings = [row.removeprefix("### ").lower() for row in settings_page().splitlines() if row.startswith("### ")]
     assert headings == [variable_of(name).lower() for name in Settings.model_fields]
 
 
