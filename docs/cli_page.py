@@ -78,7 +78,7 @@ def _prose(text: str) -> str:
     parts = _CODE.split(" ".join(text.split()))
     for number, part in enumerate(parts):
         if not _CODE.fullmatch(part):
-            escaped = re.sub(r"([*<])", r"\\\1", part)
+            escaped = re.sub(r"([*<\[\]])", r"\\\1", part)
             parts[number] = re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", escaped)
     return with_settings(linked("".join(parts), PAGE), "settings.md")
 

@@ -11,11 +11,16 @@ from packshot.api.removebg.routes import FACTS, TABLE
 PAGE = (Path(__file__).parents[3] / "docs/reference/removebg.md").read_text(encoding="utf-8")
 
 
+def table(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, row by row."""
+    part = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
 def first_column(heading: str) -> set[str]:
     """What stands in backquotes in the first column of the table under a heading."""
-    part = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
-    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    return {name for row in table(heading) for name in re.findall(r"`([^`]+)`", row[0])}
 
 
 def test_fields() -> None:
@@ -29,6 +34,8 @@ def test_codes() -> None:
 
 
 def test_every_field_and_header_is_compared_with_the_original() -> None:
-    compared = set(re.findall(r"`([^`]+)`", PAGE.split("## Compared with remove.bg")[1]))
-    assert set(FIELDS) <= compared
-    assert {name for name in FACTS if not name.startswith("X-Foreground")} <= compared
+    assert {name for name in FACTS if not name.startswith("X-Foreground")} <= first_column("Headers")
+    for heading in ("Fields", "Headers"):
+        title, *rows = table(heading)
+        assert title[-1] == "compared with remove.bg"
+        assert all(row[-1] for row in rows)
