@@ -127,7 +127,9 @@ def _endpoint(name: str, operation: Json) -> Iterator[str]:
             yield f"| {status} | {_answer(answer)} |\n"
     if failures:
         yield f"| {', '.join(sorted(failures))} | [problem details](#problem) |\n"
-    headers = {name: each for answer in operation["responses"].values() for name, each in answer.get("headers", {}).items()}
+    headers = {
+        name: each for answer in operation["responses"].values() for name, each in answer.get("headers", {}).items()
+    }
     if headers:
         yield "\n| header of a picture | meaning |\n|---|---|\n"
         yield from (f"| `{name}` | {_text(each)} |\n" for name, each in headers.items())
@@ -153,11 +155,13 @@ def _body(operation: Json) -> Iterator[str]:
             needed = ", required" if name in schema.get("required", []) else ""
             yield f"| `{name}` | {_type(each)}{needed}{of_json} | {_text(each)} |\n"
         if len(options) > 1:
-            yield "| every [option](options.md) | | What to make of the photo. |\n"
+            yield "| every [option](options.md) | | How the picture is made. |\n"
 
 
 def _answer(answer: Json) -> str:
-    kinds = {kind: _type(body["schema"]) if body.get("schema") else "" for kind, body in answer.get("content", {}).items()}
+    kinds = {
+        kind: _type(body["schema"]) if body.get("schema") else "" for kind, body in answer.get("content", {}).items()
+    }
     files = ", ".join(f"`{kind}`" for kind, schema in kinds.items() if not schema.startswith("["))
     objects = ", ".join(f"`{kind}`: {schema}" for kind, schema in kinds.items() if schema.startswith("["))
     about = "" if answer["description"] == "Successful Response" else answer["description"].rstrip(".")

@@ -12,7 +12,11 @@ from packshot.api.removebg.routes import TABLE as REMOVEBG
 from packshot.cli import errors as cli_errors
 from packshot.errors import PackshotError, SetupError
 
-_HEAD = """# Errors
+_HEAD = """---
+hide: [toc]
+---
+
+# Errors
 
 <!-- Made from the code by `python -m docs.generate`; a test compares. -->
 

@@ -27,7 +27,8 @@ and batches.
 |---|---|---|---|
 | switch | `true` or `false` | `True` or `False` | `--crop`, `--no-crop` |
 | file | a file part | bytes, a path or any other photo | the file's path |
-| px, share, colour, size, box | text | text, or numbers: `margin=20`, `fill=0.85`, `background=(255, 255, 255)`, `canvas=(2000, 2000)` | text |
+| px, share | text | text or a number: `margin=20`, `fill=0.85` | text |
+| colour, size, box | text | text or numbers: `background=(255, 255, 255)`, `canvas=(2000, 2000)` | text |
 
 An option that you leave out gets the value of the [preset](presets.md), or else its default. Options that contradict
 each other are refused; the error names both.
@@ -173,7 +174,7 @@ def _preset_section(preset: Preset, common: Mapping[str, object]) -> str:
         "source": f"[{urlsplit(preset.source).hostname}]({preset.source})" if preset.source else "",
     }
     table = "\n".join(f"| {name} | {text} |" for name, text in rows.items() if text)
-    return f"\n## {preset.name}\n\n{preset.about}\n\n| | |\n|---|---|\n{table}\n"
+    return f"\n## {preset.name}\n\n{preset.about}\n\n| | {preset.title} |\n|---|---|\n{table}\n"
 
 
 def _rule(rule: Rule) -> str:

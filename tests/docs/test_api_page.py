@@ -1,4 +1,4 @@
-"""The curl lines of the guides to HTTP, to the paid API and to automations work, and http.md and api.md name every field."""
+"""The curl lines of the guides to HTTP, the paid API and automations work; http.md and api.md name every field."""
 
 from __future__ import annotations
 
