@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from html import escape
 
 import click
 
@@ -69,7 +70,7 @@ def _options(command: click.Command, context: click.Context) -> str:
         own = isinstance(param, click.Option) and not isinstance(param, PictureOption)
         if own and (record := param.get_help_record(context)):
             flag, about = record
-            rows.append(f"| `{_cell(flag)}` | {_cell(_prose(about))} |")
+            rows.append(f"| {_code(flag)} | {_cell(_prose(about))} |")
     return "\n| option | what it does |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
 
 
@@ -86,6 +87,11 @@ def _prose(text: str) -> str:
 def _first(command: click.Command) -> str:
     """The first sentence of the help, which lists of commands show."""
     return _cell(_prose(re.split(r"(?<=\.)\s", inspect.cleandoc(command.help or ""), maxsplit=1)[0]))
+
+
+def _code(flag: str) -> str:
+    """Code in a table. Markdown dialects differ in how a | is escaped there, and HTML is the same in all."""
+    return f"<code>{escape(flag).replace('|', '&#124;')}</code>" if "|" in flag else f"`{flag}`"
 
 
 def _cell(text: str) -> str:

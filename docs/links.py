@@ -21,7 +21,8 @@ def linked(text: str, page: str) -> str:
         target = _find(found[1])
         if target is None:
             return found[0]
-        title = target.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        lines = target.read_text(encoding="utf-8").splitlines()
+        title = next(line.removeprefix("# ") for line in lines if line.startswith("# "))
         return f"[{title}]({Path(relpath(target, (FOLDER / page).parent)).as_posix()}{found[2] or ''})"
 
     return _PAGE.sub(link, text)

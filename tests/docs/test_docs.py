@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import packshot
+import packshot.client
 from docs.generate import FOLDER, PAGES, PARTS, between
 
 ROOT = FOLDER.parent
@@ -77,3 +80,10 @@ def test_paths_named_in_the_docs_exist() -> None:
     )
     for path in re.findall(r"`((?:src|docs|tests|training|evaluation|bench|examples|contract)/[\w./-]*)`", text):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize(("page", "module"), [("library", packshot), ("client", packshot.client)])
+def test_the_pages_of_python_show_all_that_is_public(page: str, module: ModuleType) -> None:
+    text = (FOLDER / f"reference/{page}.md").read_text(encoding="utf-8")
+    shown = set(re.findall(rf"^::: {re.escape(module.__name__)}\.(\w+)$", text, re.MULTILINE))
+    assert shown == {name for name in module.__all__ if name != "__version__"}
