@@ -10,7 +10,7 @@ from docs.cli_page import cli_page
 from docs.errors_page import errors_page
 from docs.option_pages import client_options, options_page, presets_page
 from docs.settings_page import settings_page
-from packshot.engine.weights import DEFAULT_MODEL, EIGHT_BIT_MODEL, find_card, published
+from packshot.engine.weights import DEFAULT_MODEL, find_card, published
 
 FOLDER = Path(__file__).parent
 PEER = "u2netp"

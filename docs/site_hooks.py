@@ -19,6 +19,6 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
         path = posixpath.normpath(posixpath.join(folder, found[1]))
         if path.startswith("docs/") or path == "docs":
             return found[0]
-        return f"]({config.repo_url}/blob/main/{path}{found[2] or ''})"
+        return f"]({config.extra['repository']}/blob/main/{path}{found[2] or ''})"
 
     return _LINK.sub(absolute, markdown)
