@@ -67,7 +67,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_says_how_to_go_on(tmp_path: Path) -
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + signal.SIGINT
-    assert "the same command goes on" in said
+    assert "Run the same command to continue" in said
     done = made_of(out)
     assert 4 <= len(done) < len(NAMES)
     assert outputs(out) == {name.replace(".jpg", ".png") for name in done}, "an output and no line, or the other way"
@@ -135,19 +135,19 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("nothing", "out"), "IN nothing does not exist"),
-        (("*.jpg", "out"), "IN is no pattern"),
+        (("*.jpg", "out"), "IN cannot be a pattern"),
         (("a.jpg", "out"), "packshot remove a.jpg"),
         ((".", "a.jpg"), "OUT a.jpg is a file"),
         ((".", "a.jpg/deep"), "OUT a.jpg/deep is in a.jpg, which is a file"),
         ((".", "out", "--report", "a.jpg"), "--report a.jpg is a file"),
-        (("one.jpg", "two.jpg", "out"), "--manifest with their names"),
+        (("one.jpg", "two.jpg", "out"), "name them in a --manifest"),
         ((".", "."), "OUT . is the folder of the photos"),
         ((".", "ftp://host/folder"), "is not a folder or bucket"),
         ((".", "out", "--report", "ftp://host/folder"), "is not a folder or bucket"),
         ((".", "out", "--preset", "amazn"), "Did you mean amazon?"),
         ((".", "out", "--form", "cutout", "--format", "jpeg"), "JPEG has no transparency"),
         (("memory://shop", "out", "--watch"), "cannot be watched"),
-        ((".", "out", "--watch", "--manifest", "-"), "came together"),
+        ((".", "out", "--watch", "--manifest", "-"), "exclude each other"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_begun(

@@ -131,8 +131,8 @@ def test_what_cannot_be_even_is_refused(options: Options, words: str) -> None:
     ("arguments", "words"),
     [
         (("--even", "--watch"), "--even and --watch"),
-        (("--category", "kind"), "without --even"),
-        (("--even", "--category", "kind"), "without --manifest"),
+        (("--category", "kind"), "needs --even"),
+        (("--even", "--category", "kind"), "needs --manifest"),
         (("--even", "--shadow", "photo"), "shadow is photo"),
     ],
 )

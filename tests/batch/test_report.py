@@ -133,7 +133,7 @@ def test_the_page_counts_all_and_says_what_it_leaves_out() -> None:
     ("more", "states", "verdict"),
     [
         ({}, "fine", "Amazon: all 1 rules kept"),
-        ({"review": True}, "review", "Amazon: all 1 rules kept, but look at it before you use it"),
+        ({"review": True}, "review", "Amazon: all 1 rules kept, but look at the picture before you use it"),
         ({"review": True, "broken": True}, "broken review", "Amazon: 1 of 1 rules not kept"),
     ],
 )

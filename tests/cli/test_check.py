@@ -94,7 +94,7 @@ def test_presets_are_listed_and_shown_in_full() -> None:
         assert all(rule.asked in shown and rule.why in shown for rule in preset.rules)
         assert f"--canvas {preset.options.canvas}" in shown
         assert all(hint in shown for hint in preset.hints)
-        assert ("look yourself" in shown) == bool(preset.hints)
+        assert ("Check yourself" in shown) == bool(preset.hints)
     with pytest.raises(InvalidOption, match=r"Did you mean amazon\?"):
         run("presets", "amazn")
 

@@ -71,7 +71,7 @@ def test_models_are_listed_and_verified(environment: dict[str, str]) -> None:
     assert f"* {embedded_model()}" in listed
     verified = run(environment, "models", "verify")
     assert verified.returncode == 0
-    assert "sha256 is right" in verified.stdout
+    assert "SHA-256 is correct" in verified.stdout
 
 
 def test_bad_settings_are_all_named_at_once(environment: dict[str, str]) -> None:

@@ -129,7 +129,7 @@ def test_a_misspelt_flag_is_answered_with_the_nearest(here: Path) -> None:
         (["remove", "in.jpg", "-o", ""], "A name is empty."),
         (["remove", "https://shop/a b.jpg"], "curl -L 'https://shop/a b.jpg' | packshot remove -"),
         (["remove", "s3://raw/2026", "-o", "x"], "packshot batch s3://raw/2026 OUT"),
-        (["remove", "in.jpg", "-o", "s3://shop/x.png"], "packshot batch writes to buckets."),
+        (["remove", "in.jpg", "-o", "s3://shop/x.png"], "Use packshot batch to write to buckets."),
         (
             ["remove", "photos/", "--out", "./photos"],
             "--out ./photos is the folder of the photos: outputs could",
@@ -137,8 +137,8 @@ def test_a_misspelt_flag_is_answered_with_the_nearest(here: Path) -> None:
         (["remove", "photos/", "cut.png"], "Several photos cannot go to one file, cut.png."),
         (["remove", "in.jpg", "it's a photo.jpg", "-o", "one.png"], "Several photos cannot go to one file, one.png."),
         (["remove", "in.jpg", "cut"], "packshot remove in.jpg --out cut.png"),
-        (["remove", "-", "-", "-o", "x/"], "there is one stdin"),
-        (["remove", "in.jpg", "--out", "/dev/null", "--format", "png"], "/dev/null is no plain file."),
+        (["remove", "-", "-", "-o", "x/"], "appears more than once"),
+        (["remove", "in.jpg", "--out", "/dev/null", "--format", "png"], "/dev/null is not a regular file."),
         (["remove", "in.jpg", "--out", "-", "--json"], "Give --out FILE."),
         (["remove", "in.jpg", "--max-upscale", "9"], "--max-upscale is 9.0."),
         (["remove", "in.jpg", "--min-px", "90", "--max-px", "80"], "--min-px is 90, but --max-px is 80. Use a smaller"),
@@ -146,7 +146,7 @@ def test_a_misspelt_flag_is_answered_with_the_nearest(here: Path) -> None:
         (["remove", "in.jpg", "--touch-up", "empty.png"], "--touch-up is an empty file."),
         (["remove", "in.jpg", "--touch-up", "it.txt"], "--touch-up cannot be used: "),
         (["check", "nowhere.jpg", "--preset", "amazn"], "--preset is 'amazn'."),
-        (["check", "empty", "--preset", "amazon"], "empty holds no picture."),
+        (["check", "empty", "--preset", "amazon"], "empty contains no pictures."),
         (["presets", "amazn"], "preset is 'amazn'."),
     ],
 )
@@ -248,7 +248,7 @@ def test_a_photo_and_its_output_are_told_apart_on_every_run(here: Path) -> None:
     assert made.stderr.startswith("in.jpg -> out.png")
     again = invoked("remove", "in.jpg", "out.png")
     assert again.exit_code == 0
-    assert "out.png is there already; to make it again: packshot remove in.jpg --out out.png --force" in again.stderr
+    assert "out.png exists already. To make it again: packshot remove in.jpg --out out.png --force" in again.stderr
     forced = invoked("remove", "in.jpg", "out.png", "--force")
     assert isinstance(forced.exception, InvalidOption)
     assert "packshot remove in.jpg --force --out out.png" in str(forced.exception)

@@ -42,14 +42,14 @@ def answering(status: int, body: bytes) -> Iterator[int]:
 
 
 def test_a_service_that_is_away() -> None:
-    assert "Is it running?" in said(free_port())
+    assert "Check that the service runs." in said(free_port())
 
 
 def test_a_service_that_listens_and_says_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         told = said(silent.getsockname()[1], "--timeout", "0.2")
     assert "did not answer within 0.2 s" in told
-    assert "Is it running?" not in told
+    assert "Check that the service runs." not in told
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _until_over(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     for line in process.stdout:
         lines.append(line)
-        if line.startswith(("It takes", "Keys:")):
+        if line.startswith(("This endpoint accepts", "Keys:")):
             break
     return "".join(lines)
 
@@ -107,7 +107,7 @@ def test_every_start_shows_the_same_link_and_open_opens_it(tmp_path: Path) -> No
         assert "pk_" not in log
     stopped = run(folder, "keys", "link")
     assert stopped.stdout == f"{found[0]}\n"
-    assert "packshot serve` starts it" in stopped.stderr
+    assert "packshot serve`." in stopped.stderr
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$@" > {opened}.part && mv {opened}.part {opened}\n')
     browser.chmod(0o700)
@@ -125,7 +125,7 @@ def test_without_a_browser_that_has_a_window_the_link_is_said(tmp_path: Path, br
         assert found
         assert process.stdout is not None
         assert process.stdout.readline() == "\n"
-        assert process.stdout.readline() == f"No browser can be opened here: open {found[0]} in yours.\n"
+        assert process.stdout.readline() == f"No browser can be opened here. Open {found[0]} in yours.\n"
 
 
 def test_a_link_over_ipv6_can_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,7 @@ def test_a_model_is_downloaded_listed_verified_used_and_timed(folder: Path, monk
         assert len(server.asked) == 1
     assert ok("use", U2NET.name).strip() == U2NET.name
     assert re.search(rf"^\* u2net .*Apache-2\.0.*{folder}", ok("list"), re.MULTILINE)
-    assert f"{U2NET.name}: sha256 is right" in ok("verify")
+    assert f"{U2NET.name}: SHA-256 is correct" in ok("verify")
     timing = json.loads(ok("bench", "--runs", "2", "--json"))
     assert (timing["model"], timing["provider"], timing["side_px"]) == (U2NET.name, "CPUExecutionProvider", 320)
     assert 0 < timing["median_ms"] <= timing["p95_ms"]
@@ -144,7 +144,7 @@ def test_at_a_terminal_the_licence_is_asked_for(folder: Path, answer: bytes, is_
         assert len(server.asked) == is_brought
     os.close(ours)
     os.close(theirs)
-    assert "Do you accept it?" in result.stderr
+    assert "Do you accept the licence?" in result.stderr
     assert result.stdout == ""
     assert (result.returncode == 0) == is_brought == (folder / f"{U2NET.name}.onnx").exists()
 

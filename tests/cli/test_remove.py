@@ -108,7 +108,7 @@ def test_several_presets_make_a_picture_each_of_one_photo(tmp_path: Path, preset
     (tmp_path / "mug-square.jpg").unlink()
     before = (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns
     again = invoked("remove", *photos, *presets)
-    assert "1 done" in again.stderr and "3 there already" in again.stderr
+    assert "1 done" in again.stderr and "3 exist already" in again.stderr
     assert (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns == before, "what is there stays"
     alone = invoked("remove", photos[0], "--preset", "square", "--out", tmp_path / "alone.jpg")
     assert alone.exit_code == 0
@@ -176,7 +176,7 @@ def test_an_existing_output_stays_unless_asked_and_that_is_no_failure(jpeg: Path
     target.write_bytes(b"mine")
     left = invoked("remove", jpeg)
     assert left.exit_code == 0
-    assert "photo.png is there already" in left.stderr
+    assert "photo.png exists already" in left.stderr
     again = shlex.split(left.stderr.split("again: packshot ")[1])
     assert target.read_bytes() == b"mine"
     assert invoked(*again).exit_code == 0

@@ -22,7 +22,7 @@ from tests.batch.kit import fill
 from tests.kit.images import as_jpeg, photo
 from tests.kit.processes import free_port
 
-RATE = re.compile(r"([\d,.]+) photos a second")
+RATE = re.compile(r"([\d,.]+) photos per second")
 
 
 def invoked(*arguments: str | Path, stdin: bytes = b"") -> Result:
@@ -49,7 +49,7 @@ def test_a_second_run_makes_what_is_missing_and_counts_nothing_else(
     assert result.exit_code == 0, result.stderr
     summary = result.stderr.splitlines()[-1]
     assert summary.startswith(f"{len(states) - len(there)} done, 0 failed, ")
-    assert (f"{len(there)} there already" in summary) == bool(there)
+    assert (f"{len(there)} exist already" in summary) == bool(there)
     assert result.stderr.count(" -> ") == len(states) - len(there)
     assert bool(RATE.search(summary)) == (len(there) < len(states)), "no rate of work that was not done"
     for name in states:
@@ -61,7 +61,7 @@ def test_force_makes_all_again(tmp_path: Path) -> None:
     fill(out, ["a.png"])
     result = invoked("remove", photos, "-o", out, "-f")
     assert "2 done" in result.stderr
-    assert "there already" not in result.stderr
+    assert "exist already" not in result.stderr
     with Image.open(out / "a.png") as image:
         assert image.format == "PNG"
 
@@ -83,7 +83,7 @@ def test_what_is_in_the_way_is_no_output(tmp_path: Path) -> None:
     result = invoked("remove", photos, "-o", out)
     assert result.exit_code == 73
     assert "a.png is a folder." in result.stderr
-    assert "b.png is a link that leads nowhere. Use --force to replace it." in result.stderr
+    assert "b.png is a broken link. Use --force to replace it." in result.stderr
     assert "1 done, 2 failed" in result.stderr
 
 
@@ -139,12 +139,12 @@ def at_terminal(*arguments: str | Path, streams: str) -> tuple[int, str]:
 def test_no_picture_goes_to_a_terminal_and_none_is_typed_there(tmp_path: Path) -> None:
     code, said = at_terminal("remove", fill(tmp_path, ["a b.jpg"]) / "a b.jpg", "--out", "-", streams="out")
     assert code == 2
-    assert "A picture does not go to a terminal." in said
+    assert "A picture cannot be shown in a terminal." in said
     assert f"packshot remove '{tmp_path}/a b.jpg' --out cutout.png" in said
     for arguments in (["remove", "-", "-o", str(tmp_path / "x.png")], ["check", "-", "--preset", "amazon"]):
         code, said = at_terminal(*arguments, streams="in")
         assert code == 2
-        assert "that is the terminal" in said
+        assert "stdin is the terminal" in said
         assert "< photo.jpg" in said
     assert not (tmp_path / "x.png").exists()
 
@@ -230,5 +230,5 @@ def test_listing_is_shown_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.M
         (out / f"{number}.png").write_bytes(b"x")
     result = invoked("remove", empty, "--out", out)
     assert "200 photos found" in result.stderr
-    assert result.stderr.splitlines()[-1].startswith("0 done, 0 failed, 0 to look at, 300 there already")
+    assert result.stderr.splitlines()[-1].startswith("0 done, 0 failed, 0 to look at, 300 exist already")
     assert "photos found" in invoked("check", empty, "--preset", "amazon").stderr

@@ -1,4 +1,4 @@
-"""`packshot batch`: a whole catalogue, from a folder or a bucket into another."""
+"""`packshot batch`: processes a whole catalogue, from one folder or bucket into another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Share(click.ParamType[float]):
-    """ "2%" or 0.02."""
+    """A share in [0, 1], written as "2%" or 0.02."""
 
     name = "share"
 
@@ -36,12 +36,12 @@ class Share(click.ParamType[float]):
         except ValueError:
             share = -1.0
         if not 0 <= share <= 1:
-            self.fail(f"{text!r} is no share: give 2% or 0.02.", param, ctx)
+            self.fail(f"{text!r} is not a share. Write it as 2% or 0.02.", param, ctx)
         return share
 
 
 class BatchCommand(PictureCommand):
-    """It explains itself where the shell has made many names of one pattern, as photos/*.jpg."""
+    """Explains the error if the shell expanded a pattern such as photos/*.jpg to many names."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -49,8 +49,10 @@ class BatchCommand(PictureCommand):
         except click.UsageError as error:
             if "unexpected extra argument" not in error.message:
                 raise
-            hint = "IN is one folder. For files: packshot remove PHOTO... --out FOLDER, or --manifest with their names."
-            raise InvalidOption("More was given than IN and OUT.", hint=hint, field="IN") from error
+            hint = (
+                "IN is one folder. For files, use packshot remove PHOTO... --out FOLDER, or name them in a --manifest."
+            )
+            raise InvalidOption("There are more arguments than IN and OUT.", hint=hint, field="IN") from error
 
 
 @click.command(cls=BatchCommand)
@@ -60,37 +62,37 @@ class BatchCommand(PictureCommand):
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Photos at a time.  [default: one per processor, of all nodes with --engine ray]",
+    help="Photos processed at the same time.  [default: one per processor; with --engine ray, of all nodes]",
 )
-@click.option("--watch", is_flag=True, help="Go on with photos that come into the folder, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Keep running, and process photos added to the folder until Ctrl-C.")
 @click.option(
     "--manifest",
     type=click.File(encoding="utf-8", errors="surrogateescape"),
-    help="Only the photos that this file names, one a line, as they are called below IN; - for stdin.",
+    help="Process only the photos in this file, one path below IN per line; - for stdin.",
 )
 @click.option(
     "--even",
     is_flag=True,
-    help="Draw the products of each folder at one scale, in pictures of one size, and report how even they are.",
+    help="Give all products of a folder the same scale and canvas, and report how even they are.",
 )
 @click.option(
     "--category",
     "column",
     metavar="COLUMN",
-    help="With --even: by a column of the --manifest, a CSV file whose header has it beside `photo`.",
+    help="With --even: group by this column of the --manifest, a CSV file that also has the column `photo`.",
 )
 @click.option(
     "--max-error-rate",
     type=Share(),
     default="0",
     show_default=True,
-    help="Share of photos that may fail before the exit code says so, such as 2%.",
+    help="Share of photos that may fail before the exit code reports it, such as 2%.",
 )
-@click.option("--report", metavar="FOLDER|none", help="Where the report goes.  [default: OUT/packshot-report]")
+@click.option("--report", metavar="FOLDER|none", help="Folder for the report, or none.  [default: OUT/packshot-report]")
 @click.option(
     "--force",
     is_flag=True,
-    help="Make all again, what is finished included, and replace files in OUT that packshot did not make.",
+    help="Make finished photos again, and replace files in OUT that packshot did not make.",
 )
 @click.option(
     "--engine",
@@ -98,7 +100,7 @@ class BatchCommand(PictureCommand):
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="This machine, or a Ray cluster (needs packshot[ray]).",
+    help="Run on this machine, or on a Ray cluster (needs packshot[ray]).",
 )
 @model_option
 @device_option
@@ -118,19 +120,19 @@ def batch(
     model: str | None,
     device: Device,
 ) -> None:
-    """Make packshots of a whole catalogue, and a report of them.
+    """Make packshots of a whole catalogue, and write a report.
 
     \b
     packshot batch photos/ shop/ --preset amazon            a folder
-    packshot batch photos/ shop/ --preset amazon,etsy       a folder for each preset
+    packshot batch photos/ shop/ --preset amazon,etsy       one folder for each preset
     packshot batch s3://raw/2026 s3://shop/2026 --crop      object storage; also gs:// and az://
-    packshot batch photos/ shop/ --manifest failed.txt      only these
-    packshot batch photos/ shop/ --preset amazon --even     products of a folder at one scale
-    packshot batch inbox/ shop/ --watch                     whatever comes in
+    packshot batch photos/ shop/ --manifest failed.txt      only the photos that failed.txt lists
+    packshot batch photos/ shop/ --preset amazon --even     same scale for all products of a folder
+    packshot batch inbox/ shop/ --watch                     new photos, as they arrive
 
-    Started again, it goes on where it stopped: what is finished for the same photo and the same options is not made
-    again, unless --force is given. What packshot remove has written beside the photos is no photo. Ctrl-C finishes
-    the photos in hand; a second one stops at once. docs/batch.md has the rest.
+    The same command continues a stopped run: it skips outputs that are finished for the same photo and options,
+    unless you give --force. It also skips files that packshot remove wrote next to the photos. Ctrl-C finishes the
+    photos in progress; a second Ctrl-C stops at once. docs/batch.md has the rest.
     """
     with graceful() as stop:
         from packshot.batch.even import check_options
@@ -183,7 +185,7 @@ def _processors() -> int:
 
 
 def _threads(engine: str, jobs: int | None) -> int:
-    """For the network: all processors where one photo is worked on at a time; one on a cluster, which counts them."""
+    """Threads for the network: all processors if one photo at a time runs locally, else 1 (Ray counts processors)."""
     return _processors() if engine == "local" and (jobs or _processors()) == 1 else 1
 
 
@@ -193,50 +195,52 @@ def _check_together(photos: str, out: str, report: str | None, watch: bool, mani
     folder = local_folder(photos)
     if folder is not None and not is_folder(folder):
         if is_file(folder):
-            hint = f"For one photo: packshot remove {photos}"
+            hint = f"Process one photo with: packshot remove {photos}"
             raise InvalidOption(f"IN {photos} is a file.", hint=hint, field="IN")
-        pattern = " IN is no pattern, --manifest takes names." if set("*?[") & set(photos) else ""
+        pattern = " IN cannot be a pattern; use --manifest to name photos." if set("*?[") & set(photos) else ""
         hint = f"Give a folder, or s3://, gs:// or az://.{pattern}"
         raise InvalidOption(f"IN {photos} does not exist.", hint=hint, field="IN")
     for name, place in (("OUT", out), ("--report", report)):
         taken = None if place is None else _file_on_the_way(local_folder(place))
         if taken is not None:
             what = "a file" if taken == local_folder(place or "") else f"in {taken}, which is a file"
-            raise InvalidOption(f"{name} {place} is {what}.", hint="Give a folder; it is made if need be.", field=name)
+            raise InvalidOption(
+                f"{name} {place} is {what}.", hint="Give a folder; packshot creates it if needed.", field=name
+            )
     if watch and manifest is not None:
-        raise InvalidOption("--watch and --manifest came together.", hint="Give one of them.", field="--watch")
+        raise InvalidOption("--watch and --manifest exclude each other.", hint="Remove one of them.", field="--watch")
     if watch and folder is None:
         raise InvalidOption(
-            f"{photos} cannot be watched.", hint="Only a folder can; run the command now and then.", field="--watch"
+            f"{photos} cannot be watched.", hint="Watch a local folder, or run the command regularly.", field="--watch"
         )
 
 
 def _check_even(even: bool, column: str | None, watch: bool, manifest: TextIO | None) -> None:
     if even and watch:
-        hint = "Make what comes in without --even, or run the command now and then."
-        raise InvalidOption("--even and --watch came together.", hint=hint, field="--even")
+        hint = "Remove --even, or run the command regularly without --watch."
+        raise InvalidOption("--even and --watch exclude each other.", hint=hint, field="--even")
     if column is not None and (not even or manifest is None):
         missing = "--even" if not even else "--manifest"
-        hint = "Give --even, and as --manifest a CSV file that has this column."
-        raise InvalidOption(f"--category {column} came without {missing}.", hint=hint, field="--category")
+        hint = "Give --even, and a CSV file with this column as --manifest."
+        raise InvalidOption(f"--category {column} needs {missing}.", hint=hint, field="--category")
 
 
 def _file_on_the_way(folder: Path | None) -> Path | None:
-    """The file that stands where a folder should be made, if there is one."""
+    """The file in the place of the folder or of one of its parents; None if no file is in the way."""
     return next((path for path in (folder, *folder.parents) if is_file(path)), None) if folder is not None else None
 
 
 def _say(summary: Summary, report: str | None, *, force: bool) -> None:
     if not summary.listed:
-        say("Stopped before all photos were found: nothing was begun.", err=True)
+        say("Stopped before all photos were listed. No photo was processed.", err=True)
         return
     if not summary.measured:
-        say("Stopped before all photos were measured: no picture was drawn. The same command goes on.", err=True)
+        say("Stopped before all photos were measured. No picture was made. Run the same command to continue.", err=True)
         return
     counts = summary.counts
     if not counts.wanted:
         return
-    rate = f", {summary.rate:.1f} photos a second" if summary.rate else ""
+    rate = f", {summary.rate:.1f} photos per second" if summary.rate else ""
     broken = f", {counts.broken:,} break a rule of their preset" if counts.broken else ""
     pictures = f" ({counts.pictures:,} pictures)" if counts.pictures > counts.made else ""
     say(
@@ -247,11 +251,11 @@ def _say(summary: Summary, report: str | None, *, force: bool) -> None:
     if report is not None:
         say(f"Report: {report.rstrip('/')}/report.html", err=True)
     if counts.failed and report is not None:
-        say(f"Only the failed ones again: the same command with --manifest {report}/failed.txt", err=True)
+        say(f"To retry only the failed photos, run the same command with --manifest {report}/failed.txt", err=True)
     if summary.left:
         same = "the same command without --force" if force else "the same command"
         left = "1 photo is" if summary.left == 1 else f"{summary.left:,} photos are"
-        say(f"{left} left: {same} goes on.", err=True)
+        say(f"{left} left. Run {same} to continue.", err=True)
 
 
 def _leave(summary: Summary, stop: Stop, max_error_rate: float) -> None:
@@ -262,6 +266,6 @@ def _leave(summary: Summary, stop: Stop, max_error_rate: float) -> None:
     if summary.error_rate > max_error_rate:
         raise TooManyFailures(
             f"{summary.counts.failed:,} of {summary.counts.wanted:,} photos failed, "
-            f"{summary.error_rate:.1%}; {max_error_rate:.1%} may.",
-            hint="The report says why.",
+            f"{summary.error_rate:.1%}; the limit is {max_error_rate:.1%}.",
+            hint="See the report for the reasons.",
         )

@@ -1,4 +1,4 @@
-"""The group of commands, and what becomes of errors that reach it."""
+"""The group of commands, and the handling of errors that reach it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _HOMES = {
     "review": "packshot.cli.review",
     "serve": "packshot.cli.serve",
 }
-"""The module of each command, which has its name there; a module is imported when its command runs or is listed."""
+"""Module of each command. A module is imported when its command runs or is listed."""
 
 
 class Commands(click.Group):
-    """The commands; what click says of a mistake may repeat a file's name."""
+    """The commands. Makes click's usage errors safe to print, because they may repeat a file's name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_HOMES)
@@ -69,7 +69,7 @@ class Commands(click.Group):
             raise
         except click.UsageError as error:
             raise click.UsageError(printable(error.format_message()), error.ctx) from error
-        except BrokenPipeError as error:  # `packshot presets | head -1`: nobody reads on, and that is no mistake
+        except BrokenPipeError as error:  # `packshot presets | head -1`: the reader closed the pipe, which is no error
             discard_stdout()
             raise click.exceptions.Exit(CLOSED_PIPE) from error
         except PackshotError as error:
@@ -82,20 +82,20 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="packshot")
 def cli() -> None:
-    """Product photos in, packshots out: removes the background of product photos."""
+    """Remove the background of product photos, and make packshots for shops."""
 
 
 def run() -> None:
-    """Run the command that the process was started with. A PackshotError becomes one line on stderr and a code."""
+    """Run the command line. Prints a PackshotError as one line on stderr, and exits with its code."""
     try:
         cli(prog_name="packshot")
     except PackshotError as error:
         _end(error)
-    except OSError as error:  # files have errors of their own: this is the terminal's, or a log's on a full disk
+    except OSError as error:  # stdout failed, for example a log on a full disk; file errors are PackshotErrors
         _end(stdout_error(error))
 
 
 def _end(error: PackshotError) -> NoReturn:
-    with contextlib.suppress(OSError):  # the code says it too
+    with contextlib.suppress(OSError):  # the exit code still reports the error
         say(f"packshot: {error}", err=True)
     sys.exit(exit_code(error))

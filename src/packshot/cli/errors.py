@@ -1,6 +1,6 @@
-"""Errors that only the command line can have, and the exit code of every error, looked up along its MRO.
+"""Errors of the command line, and the exit code of every error, found along its MRO.
 
-The numbers are those of BSD's sysexits.h, as sendmail's.
+The exit codes are those of BSD's sysexits.h.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from packshot.errors import PackshotError
 
 
 class OutputExists(PackshotError):
-    """A file is in the way, and nothing is overwritten unasked."""
+    """The output exists already, and overwriting was not requested."""
 
     slug = "output-exists"
 
@@ -26,19 +26,19 @@ class FileAccess(PackshotError):
 
 
 class NotHealthy(PackshotError):
-    """The service does not answer as it should."""
+    """The service does not answer, or is not healthy."""
 
     slug = "not-healthy"
 
 
 class TooManyFailures(PackshotError):
-    """More photos of a batch failed than may."""
+    """More photos of a batch failed than --max-error-rate allows."""
 
     slug = "too-many-failures"
 
 
-RULES_BROKEN = 1  # `packshot check`: everything could be read, and something does not keep its rules
-USAGE = 2  # click's own, for options that it refuses itself
+RULES_BROKEN = 1  # `packshot check`: all pictures could be read, and at least one breaks a rule
+USAGE = 2  # the code that click uses for usage errors
 DATA = 65
 NO_FOREGROUND = 66
 UNAVAILABLE = 69
@@ -48,8 +48,8 @@ INPUT_OUTPUT = 74
 TRY_LATER = 75
 NO_PERMISSION = 77
 CONFIGURATION = 78
-PARTLY_FAILED = 79  # the first number that sysexits.h leaves free: a batch went through, and too many photos failed
-CLOSED_PIPE = 141  # as a shell shows a program that SIGPIPE ended: `packshot presets | head -1`
+PARTLY_FAILED = 79  # first free number after sysexits.h: the batch ended, and too many photos failed
+CLOSED_PIPE = 141  # as shells report a program that SIGPIPE ended: `packshot presets | head -1`
 
 TABLE: dict[type[PackshotError], int] = {
     errors.InputError: DATA,
@@ -70,7 +70,7 @@ TABLE: dict[type[PackshotError], int] = {
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a path leads to a folder; False for one that is too long for the system, too."""
+    """Whether a path is a folder. False also for a path that is too long for the system."""
     try:
         return Path(path).is_dir()
     except OSError:
@@ -78,7 +78,7 @@ def is_folder(path: str | Path) -> bool:
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether a path leads to a file; False for one that is too long for the system, too."""
+    """Whether a path is a file. False also for a path that is too long for the system."""
     try:
         return Path(path).is_file()
     except OSError:
@@ -86,7 +86,7 @@ def is_file(path: str | Path) -> bool:
 
 
 def below(folder: str, name: str) -> str:
-    """The name of a file in a folder, whose own name stays as it was typed."""
+    """The path of a file in a folder; keeps the folder's name as typed."""
     return f"{folder}{name}" if folder.endswith(("/", os.sep)) else f"{folder}/{name}"
 
 
@@ -97,10 +97,10 @@ def read_input(path: Path | None, name: str = "") -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        hint = "Check its name and its permissions."
+        hint = "Check its name and permissions."
         raise FileAccess(f"{name or path} cannot be read: {error.strerror}.", hint=hint) from error
 
 
 def exit_code(error: PackshotError) -> int:
-    """The code of the nearest class in the error's MRO."""
+    """The exit code of the nearest class in the error's MRO."""
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

@@ -1,6 +1,6 @@
-"""Commands and flags of rembg, backgroundremover and transparent-background, and ours that mean the same.
+"""Maps commands and flags of rembg, backgroundremover and transparent-background to packshot's.
 
-Nothing of it runs: the answer is an error whose hint is the whole command, with the arguments that came.
+No mapped command runs. The user gets an error, whose hint is the whole packshot command with the given arguments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from packshot.errors import InvalidOption
 
 
 class Meant(NamedTuple):
-    """A flag of another tool in our words. values: how many it takes. words: ours, with {0} for the first value."""
+    """A flag of another tool. values: how many it takes. words: packshot's words, with {0} for the first value."""
 
     values: int
     words: tuple[str, ...] = ()
@@ -38,13 +38,13 @@ FLAGS: Mapping[str, Meant] = {
     "-m": Meant(1, ("--model", "{0}")),
     "--gpu": Meant(0, ("--device", "cuda")),
     **dict.fromkeys(("-w", "--watch"), Meant(0, ("--watch",))),
-    # Edges are refined and specks are removed without being asked.
+    # packshot always refines edges and removes specks, so these flags map to nothing.
     **dict.fromkeys(("-a", "--alpha-matting", "-ppm", "--post-process-mask"), Meant(0)),
     **dict.fromkeys(("-af", "-ab", "-ae", "-az", "-x", "--extras"), Meant(1)),
     **dict.fromkeys((f"--alpha-matting-{what}-threshold" for what in ("foreground", "background")), Meant(1)),
     "--alpha-matting-erode-size": Meant(1),
 }
-"""Flags of other tools. A flag that a command has itself keeps its meaning there."""
+"""Flags of other tools. A command's own flag keeps its own meaning."""
 
 _SERVE_FLAGS = {
     "-p": Meant(1, ("--port", "{0}")),
@@ -61,22 +61,22 @@ ALIASES: Mapping[str, str] = {
     "preset": "presets",
     "ping": "health",
 }
-"""Words for our commands; rembg's are i (one photo), p (a folder), s (the service), b (a stream) and d (downloads)."""
+"""Other words for packshot's commands. rembg has i (one photo), p (folder), s (service), b (stream), d (downloads)."""
 
 
 def unknown_command(name: str, rest: Sequence[str], commands: Sequence[str]) -> InvalidOption:
-    """The error for a first word that is no command: a photo, a folder, another tool's command, or a slip."""
+    """The error for an unknown first word: a photo, a folder, another tool's command, or a typing error."""
     if name == "help":
-        return _meant("packshot help is --help.", [*rest[:1], "--help"])
+        return _meant("Use --help instead of help.", [*rest[:1], "--help"])
     if name == "version":
-        return _meant("packshot version is --version.", ["--version"])
+        return _meant("Use --version instead of version.", ["--version"])
     if name == "-" or is_file(name) or is_folder(name) or name.endswith("/") or _is_photo(name) or "://" in name:
-        return _meant(f"{name} is no command.", _remove([name, *rest]))
+        return _meant(f"{name} is not a command.", _remove([name, *rest]))
     if name == "i":
-        return _meant("rembg's i is remove.", _remove(rest or ["-"], in_out=True))
+        return _meant("rembg's command i is packshot's remove.", _remove(rest or ["-"], in_out=True))
     if name == "p":
         command = "batch" if {"-w", "--watch"} & set(rest) else "remove"
-        return _meant(f"rembg's p is {command}.", _remove(rest, command, in_out=True))
+        return _meant(f"rembg's command p is packshot's {command}.", _remove(rest, command, in_out=True))
     near = [ALIASES[name]] if name in ALIASES else difflib.get_close_matches(name.lower(), [*commands, *ALIASES], 1)
     if not near:
         raise InvalidOption(f"There is no command {name!r}.", hint=f"The commands are {', '.join(commands)}.")
@@ -93,19 +93,19 @@ def unknown_command(name: str, rest: Sequence[str], commands: Sequence[str]) -> 
 
 
 def without_command(typed: Sequence[str], flag: str, commands: Sequence[str]) -> InvalidOption | None:
-    """The error for a flag before any command: `packshot -i photo.jpg -o cutout.png`; None if nobody knows it."""
+    """The error for a flag before any command, as in `packshot -i photo.jpg`; None for an unknown flag."""
     for place, word in enumerate(typed):
         if word in commands:
             return _meant(f"{flag} belongs to a command.", [word, *typed[:place], *typed[place + 1 :]])
     if flag == "-v":
-        return _meant("-v is -V.", ["--version"])
+        return _meant("Use -V instead of -v.", ["--version"])
     if flag in FLAGS or flag in _arity("remove"):
         return _meant(f"{flag} belongs to a command.", _remove(typed))
     return None
 
 
 def unknown_flag(ctx: click.Context, typed: Sequence[str], flag: str) -> InvalidOption | None:
-    """The error for another tool's flag at one of our commands; None for a flag that nobody knows."""
+    """The error for another tool's flag at a packshot command; None for an unknown flag."""
     command = ctx.command
     meant = FLAGS.get(flag)
     if meant is None or command.name is None:
@@ -114,11 +114,11 @@ def unknown_flag(ctx: click.Context, typed: Sequence[str], flag: str) -> Invalid
     if any(word.startswith("-") and word not in own for word in meant.words):
         return None
     words = _remove(typed) if command.name == "remove" else [*_path(ctx), *_in_place(typed, flag, meant)]
-    return _meant(f"There is no {flag} here.", words)
+    return _meant(f"This command has no option {flag}.", words)
 
 
 def _path(ctx: click.Context | None) -> list[str]:
-    """The words of a command: models, card."""
+    """The words of a command, such as models, card."""
     words: list[str] = []
     while ctx is not None and ctx.parent is not None:
         words.insert(0, ctx.info_name or "")
@@ -135,7 +135,7 @@ def _in_place(typed: Sequence[str], flag: str, meant: Meant) -> list[str]:
 
 
 def _remove(typed: Sequence[str], command: str = "remove", *, in_out: bool = False) -> list[str]:
-    """A command on photos. in_out: whether the second of two paths is the output for certain."""
+    """A packshot command for the given arguments. in_out: whether the second of two paths is always the output."""
     flags, paths = _ours(command, typed, FLAGS)
     has_out = bool({"--out", "-o"} & set(flags))
     if command == "batch":
@@ -148,7 +148,7 @@ def _remove(typed: Sequence[str], command: str = "remove", *, in_out: bool = Fal
 
 
 def _ours(command: str, typed: Sequence[str], theirs: Mapping[str, Meant]) -> tuple[list[str], list[str]]:
-    """Arguments as flags of ours, their values among them, and the paths."""
+    """Splits arguments into packshot's flags (with their values) and paths."""
     own, flags, paths = _arity(command), list[str](), list[str]()
     words = _split(typed)
     while words:
@@ -169,13 +169,13 @@ def _filled(meant: Meant, values: Sequence[str]) -> list[str]:
 
 
 def _split(typed: Sequence[str]) -> list[str]:
-    """The arguments, with --name=value as two."""
+    """The arguments, with --name=value split in two."""
     return [part for word in typed for part in (word.split("=", 1) if word.startswith("--") else [word])]
 
 
 @cache
 def _arity(command: str) -> dict[str, int]:
-    """How many values each flag of a command takes."""
+    """The number of values of each flag of a command."""
     params = getattr(import_module(f"packshot.cli.{command}"), command).params
     options = [param for param in params if isinstance(param, click.Option)]
     return {

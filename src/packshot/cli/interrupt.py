@@ -1,9 +1,9 @@
-"""Ctrl-C: the first asks for an end, where there is something to finish; the second makes one, whatever runs.
+"""Ctrl-C: the first one finishes the photos in progress, the second one ends the process at once.
 
-Python calls its own handlers in the main thread, between two steps of Python. A decoder in the main thread may run for
-a minute between two steps, and Python waits at its end for threads that do. So Ctrl-C is left to the system, which
-ends the process at once: a shell says 130, and 143 for SIGTERM. Outputs and journals are whole at any time: there is
-nothing to put away. Only batches, and `packshot remove` of several photos, finish what is in hand at the first one.
+Python runs signal handlers in the main thread, between two bytecode steps. A decoder may run for a minute between two
+steps, and at exit Python waits for threads that run such a decoder. So the system handles Ctrl-C and ends the process
+at once: the exit code is 130, and 143 for SIGTERM. Outputs and journals are consistent at any time, so no cleanup is
+needed. Only batches, and `packshot remove` of several photos, finish the photos in progress at the first Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import FrameType
 
 
 class Stop:
-    """The end that was asked for. event: set once somebody asks for an end. signal: the one that did, or 0."""
+    """A stop request. event: set on the first signal. signal: the number of that signal, or 0."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -28,12 +28,12 @@ class Stop:
         end_at_once()
         self.signal = number
         self.event.set()
-        os.write(2, b"\nStopping: the photos in hand are finished. Ctrl-C again stops at once.\n")
+        os.write(2, b"\nStopping after the photos in progress. Press Ctrl-C again to stop at once.\n")
 
 
 def end_at_once() -> None:
-    """From now on a SIGINT or SIGTERM ends the process."""
-    # The system lets process 1 of a container live where a signal has no handler.
+    """Let the next SIGINT or SIGTERM end the process."""
+    # For process 1 of a container, the system ignores a signal without a handler.
     handler = signal.SIG_DFL if os.getpid() != 1 else _exit
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
@@ -41,7 +41,7 @@ def end_at_once() -> None:
 
 @contextmanager
 def graceful() -> Iterator[Stop]:
-    """The first SIGINT or SIGTERM asks for an end, the second ends the process."""
+    """In this context, the first SIGINT or SIGTERM requests a stop, and the second ends the process."""
     stop = Stop()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -50,7 +50,7 @@ def graceful() -> Iterator[Stop]:
     try:
         yield stop
     finally:
-        if not stop.signal:  # once an end was asked for, the next signal still makes one
+        if not stop.signal:  # after a stop request, the next signal must still end the process
             for number in numbers:
                 signal.signal(number, before[number])
 

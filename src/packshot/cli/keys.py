@@ -1,4 +1,4 @@
-"""`packshot keys`: API keys of the service, in its state folder or in the database of PACKSHOT_DATABASE_URL."""
+"""`packshot keys`: the service's API keys, in its state folder or in the database of PACKSHOT_DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ID = click.argument("key_id", metavar="ID")
 
 
 class Duration(click.ParamType[float]):
-    """A whole number and a unit, such as 30d, 12h, 45m or 90s, as seconds. With `word`, that word stands for None."""
+    """Parses a whole number and a unit, such as 30d, 12h, 45m or 90s, to seconds. `word`: a word for no limit."""
 
     name = "duration"
 
@@ -34,7 +34,7 @@ class Duration(click.ParamType[float]):
         self._word = word
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds; infinity for the word."""
+        """Returns seconds; infinity for the word."""
         if isinstance(value, int | float):
             return float(value)
         if value == self._word:
@@ -42,7 +42,7 @@ class Duration(click.ParamType[float]):
         found = _DURATION.fullmatch(value.strip().lower())
         if found is None:
             also = f", or {self._word}" if self._word else ""
-            self.fail(f"{value!r} is no length of time. Write it as 30d, 12h, 45m or 90s{also}.", param, ctx)
+            self.fail(f"{value!r} is not a duration. Write it as 30d, 12h, 45m or 90s{also}.", param, ctx)
         return float(int(found[1]) * _SECONDS[found[2]])
 
 
@@ -76,17 +76,19 @@ def _state() -> Iterator[tuple[State, Database]]:
 
 @click.group()
 def keys() -> None:
-    """Create, list and change the service's API keys; they work while it runs.
+    """Create, list and change the service's API keys.
 
-    Where only this machine reaches the service, `packshot keys link` shows the link that opens its page with a key.
+    Changes take effect while the service runs. If only this machine can reach the service, `packshot keys link` shows
+    the link that opens its page with a key.
     """
 
 
 @keys.command()
 def link() -> None:
-    """Show the link that opens the page with a key, on a machine of your own, whether or not the service runs.
+    """Show the link that opens the service's page with a key.
 
-    It is the one that each start shows, and is made anew when its key was revoked.
+    Only for a service that no other machine can reach; it need not run. Each start shows the same link. If its key
+    was revoked, this command makes a new key and link.
     """
     from packshot.cli.serve import command, usable, why_not, why_others_reach
     from packshot.errors import BadSettings
@@ -96,36 +98,47 @@ def link() -> None:
         found = state.link(Accounts(database))
     if found is None:
         raise BadSettings(
-            f"There is no link where others may reach the service: {why_others_reach(state.settings)}.",
-            hint=f"`{command()} keys rotate ID` gives a lost key a new text, `{command()} keys create NAME` makes one.",
+            f"There is no link, because other machines may reach the service: {why_others_reach(state.settings)}.",
+            hint=f"`{command()} keys rotate ID` replaces a lost key, `{command()} keys create NAME` creates one.",
         )
     if not usable(found):
-        raise BadSettings("There is no link now.", hint=why_not(found))
+        raise BadSettings("There is no usable link now.", hint=why_not(found))
     click.echo(found.url)
     if why_not(found):
         click.echo(why_not(found), err=True)
     if not _listens(found.address):
-        click.echo(f"No service answers there now: `{command()} serve` starts it.", err=True)
+        click.echo(f"No service runs there now. Start it with `{command()} serve`.", err=True)
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--credits", "credit_count", type=click.IntRange(0), help="Pictures it may make.  [default: no limit]")
-@click.option("--expires", "expires_s", type=Duration(), help="Time until it ends, such as 30d.  [default: never]")
-@click.option("--rate", help="Requests it may send, such as 10/second.  [default: PACKSHOT_RATE_LIMIT]")
+@click.option(
+    "--credits",
+    "credit_count",
+    type=click.IntRange(0),
+    help="Number of pictures the key may make.  [default: no limit]",
+)
+@click.option("--expires", "expires_s", type=Duration(), help="Lifetime of the key, such as 30d.  [default: no expiry]")
+@click.option("--rate", help="Rate limit of the key, such as 10/second.  [default: PACKSHOT_RATE_LIMIT]")
 def create(name: str, credit_count: int | None, expires_s: float | None, rate: str | None) -> None:
-    """Create a key for NAME and print it, this once. Its id, for the other commands, goes to stderr."""
+    """Create a key for NAME and print it.
+
+    The key is shown only once. Its id, which the other commands use, goes to stderr.
+    """
     from packshot.service.accounts import Accounts
 
     with _database() as database:
         new = Accounts(database).create(name, credits=credit_count, expires_at=_in(expires_s), rate=rate)
         click.echo(new.key)
-        click.echo(f"Id: {new.id}. Kept in {database.name}. The key itself is shown this once.", err=True)
+        click.echo(f"Id: {new.id}. Stored in {database.name}. The key itself is shown only once.", err=True)
 
 
 @keys.command("list")
 def list_() -> None:
-    """List the keys: id, state, credits left, last use, name. The keys themselves are not stored."""
+    """List the keys: id, state, credits left, last use, name.
+
+    The keys themselves are not stored.
+    """
     from packshot.service.accounts import Accounts
 
     with _database() as database:
@@ -140,7 +153,7 @@ def list_() -> None:
 @_ID
 @click.argument("name")
 def label(key_id: str, name: str) -> None:
-    """Call the key with this ID NAME from now on."""
+    """Change the name of the key ID to NAME."""
     with _accounts() as accounts:
         accounts.label(key_id, name)
         _show(accounts, key_id)
@@ -149,10 +162,18 @@ def label(key_id: str, name: str) -> None:
 @keys.command()
 @_ID
 @click.option(
-    "--grace", "grace_s", type=Duration(), default="7d", show_default=True, help="How long the old one works."
+    "--grace",
+    "grace_s",
+    type=Duration(),
+    default="7d",
+    show_default=True,
+    help="Time for which the old key still works.",
 )
 def rotate(key_id: str, grace_s: float) -> None:
-    """Give the key with this ID a new text and print it, this once. Credits, rate and usage stay."""
+    """Replace the key ID by a new key and print it.
+
+    The new key is shown only once. Id, credits, rate and usage stay.
+    """
     from packshot.service.accounts import Accounts
 
     with _state() as (state, database):
@@ -162,7 +183,7 @@ def rotate(key_id: str, grace_s: float) -> None:
 @keys.command()
 @_ID
 def lock(key_id: str) -> None:
-    """Refuse the key with this ID until it is unlocked."""
+    """Lock the key ID, until you unlock it."""
     with _accounts() as accounts:
         accounts.lock(key_id)
     click.echo(f"{key_id} locked")
@@ -171,7 +192,7 @@ def lock(key_id: str) -> None:
 @keys.command()
 @_ID
 def unlock(key_id: str) -> None:
-    """Let the key with this ID in again."""
+    """Unlock the key ID."""
     with _accounts() as accounts:
         accounts.unlock(key_id)
     click.echo(f"{key_id} unlocked")
@@ -180,7 +201,7 @@ def unlock(key_id: str) -> None:
 @keys.command()
 @_ID
 def revoke(key_id: str) -> None:
-    """Revoke the key with this ID, at once and for good."""
+    """Revoke the key ID, immediately and permanently."""
     with _accounts() as accounts:
         accounts.revoke(key_id)
     click.echo(f"{key_id} revoked")
@@ -190,7 +211,7 @@ def revoke(key_id: str) -> None:
 @_ID
 @click.argument("when_s", metavar="WHEN", type=Duration("never"))
 def expire(key_id: str, when_s: float) -> None:
-    """End the key with this ID in WHEN from now, such as 30d; or never."""
+    """Let the key ID expire after WHEN, such as 30d, or never."""
     with _accounts() as accounts:
         accounts.expire(key_id, _in(when_s))
         _show(accounts, key_id)
@@ -200,7 +221,10 @@ def expire(key_id: str, when_s: float) -> None:
 @_ID
 @click.argument("limit", metavar="RATE")
 def rate(key_id: str, limit: str) -> None:
-    """Let the key with this ID send RATE requests, such as 10/second; `default` for PACKSHOT_RATE_LIMIT."""
+    """Set the rate limit of the key ID.
+
+    RATE is a limit such as 10/second, or `default` for PACKSHOT_RATE_LIMIT.
+    """
     with _accounts() as accounts:
         accounts.set_rate(key_id, None if limit == "default" else limit)
         _show(accounts, key_id)
@@ -208,14 +232,14 @@ def rate(key_id: str, limit: str) -> None:
 
 @keys.group("credits")
 def credits_() -> None:
-    """Add to what a key may spend, or set it."""
+    """Add credits to a key, or set its credits."""
 
 
 @credits_.command("add")
 @_ID
 @click.argument("count", type=int)
 def add_credits(key_id: str, count: int) -> None:
-    """Add COUNT credits to the key with this ID; one that has no end of them keeps that."""
+    """Add COUNT credits to the key ID; unlimited credits stay unlimited."""
     with _accounts() as accounts:
         accounts.add_credits(key_id, count)
         _show(accounts, key_id)
@@ -225,7 +249,7 @@ def add_credits(key_id: str, count: int) -> None:
 @_ID
 @click.argument("count")
 def set_credits(key_id: str, count: str) -> None:
-    """Let the key with this ID spend COUNT credits from now on; `unlimited` for no end of them."""
+    """Set the credits of the key ID to COUNT, or to `unlimited`."""
     if count != "unlimited" and not count.isdecimal():
         raise click.BadParameter(f"{count!r} is neither a whole number nor unlimited.", param_hint="COUNT")
     with _accounts() as accounts:
@@ -236,9 +260,10 @@ def set_credits(key_id: str, count: str) -> None:
 @keys.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_(file: Path) -> None:
-    """Bring in the keys of FILE, the accounts.sqlite3 of another state folder, with credits and usage.
+    """Import keys, credits and usage from FILE.
 
-    Stop the service that uses FILE first. With PACKSHOT_DATABASE_URL they go from one machine to PostgreSQL.
+    FILE is the accounts.sqlite3 of another state folder. Stop the service that uses FILE first. With
+    PACKSHOT_DATABASE_URL, the keys go to PostgreSQL.
     """
     from packshot.service.accounts import import_keys
     from packshot.service.database import Database
@@ -252,10 +277,15 @@ def import_(file: Path) -> None:
 
 
 @keys.command()
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Days, today included.")
-@click.option("--key", "key_id", metavar="ID", help="Of this key alone.")
+@click.option(
+    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Number of days, including today."
+)
+@click.option("--key", "key_id", metavar="ID", help="Show only this key.")
 def usage(days: int, key_id: str | None) -> None:
-    """Show by day (UTC) and key: photos that succeeded, photos that failed, credits spent, name."""
+    """Show usage by day (UTC) and key.
+
+    The columns are: day, key id, photos that succeeded, photos that failed, credits spent, name.
+    """
     from packshot.service.accounts import Accounts
     from packshot.service.ledger import Ledger
 
@@ -263,14 +293,14 @@ def usage(days: int, key_id: str | None) -> None:
         names = {key.id: key.name for key in Accounts(database).list()}
         rows = Ledger(database).usage(days, key_id)
         if not rows:
-            _say_where("There is no such usage", database)
+            _say_where("There is no usage for these days and keys", database)
         for row in rows:
             figures = f"{row.succeeded:>9}  {row.failed:>6}  {row.credits:>7}"
             click.echo(f"{row.day}  {row.key_id}  {figures}  {names.get(row.key_id, '')}")
 
 
 def _in(seconds: float | None) -> float | None:
-    """That long from now, in seconds since 1970."""
+    """The time in `seconds` from now, as seconds since 1970; None for no end."""
     return None if seconds is None or math.isinf(seconds) else time.time() + seconds
 
 
@@ -292,14 +322,14 @@ def _day(timestamp: float | None) -> str:
 
 
 def _show(accounts: Accounts, key_id: str) -> None:
-    """Say what a key is after a change, as the list does."""
+    """Print a key's line after a change, as `keys list` prints it."""
     for key in accounts.list():
         if key.id == key_id:
             click.echo(_line(key))
 
 
 def _say_where(what: str, database: Database) -> None:
-    """Nothing found is often the wrong place: another user's state folder, or a variable that only the service has."""
+    """Print where the command looked. An empty list often means another state folder or database than the service's."""
     click.echo(
         f"{what} in {database.name}. To look elsewhere, set PACKSHOT_STATE_DIR or PACKSHOT_DATABASE_URL.", err=True
     )
@@ -311,7 +341,7 @@ def _line(key: KeyInfo) -> str:
 
 
 def _more(key: KeyInfo) -> str:
-    """What only some keys have."""
+    """The rate and the expiry of a key, if it has them."""
     parts = [] if key.rate is None else [key.rate]
     if key.expires_at is not None:
         parts.append(f"until {_day(key.expires_at)}")

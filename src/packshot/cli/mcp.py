@@ -1,4 +1,4 @@
-"""`packshot mcp`: a server that lets agents use the library on files of allowed folders."""
+"""`packshot mcp`: a server that lets agents process files in allowed folders."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="A folder whose files may be read, and written beside; may be repeated.  [default: the current folder]",
+    help="Folder that the agent may read and write; may be repeated.  [default: the current folder]",
 )
 @click.option(
     "--ignore-roots",
     is_flag=True,
-    help="Do not narrow these folders to those that the agent's program has opened.",
+    help="Allow these folders even if the agent's program has not opened them.",
 )
 @model_option
 @device_option
 def mcp(folders: tuple[Path, ...], ignore_roots: bool, model: str | None, device: Device) -> None:
-    """Serve agents: the Model Context Protocol on stdin and stdout.
+    """Serve agents through the Model Context Protocol on stdin and stdout.
 
     \b
     packshot mcp --allow photos/ --allow shop/
 
     An agent's program starts this command; docs/agents.md says how to add it to Claude, Cursor and VS Code. Tools:
-    remove_background, make_packshot, check_picture, list_presets, batch_status. They use files in the allowed folders
-    only, links followed, and replace a file only where a call says so. Needs packshot[mcp].
+    remove_background, make_packshot, check_picture, list_presets, batch_status. They use only files in the allowed
+    folders, also when links are followed, and replace a file only if the call requests it. Needs packshot[mcp].
     """
     import asyncio
 
@@ -52,7 +52,7 @@ def mcp(folders: tuple[Path, ...], ignore_roots: bool, model: str | None, device
     model = model or default_model(None, device)
     verify(*find_card(model))
     allowed = Folders.of(folders or (Path(),))
-    say(f"packshot serves an agent on stdin and stdout, with the files of {allowed}.", err=True)
+    say(f"packshot serves an agent on stdin and stdout, with access to {allowed}.", err=True)
     server = AgentServer(allowed, model=model, device=device, ignore_roots=ignore_roots)
     work_begins()
     asyncio.run(server.run())

@@ -1,4 +1,4 @@
-"""The line at a terminal that shows how far many photos are. Its module is imported where there is such a line."""
+"""The moving progress line of `packshot remove` at a terminal. Imported only when such a line is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packshot.errors import PackshotError
 
 
 class MovingLine(Progress):
-    """Progress for a command without a report: each failure has a line of its own, however many there are."""
+    """Progress for a command without a report: prints a line for every failure."""
 
     def __init__(self, total: int) -> None:
         super().__init__(sys.stderr)

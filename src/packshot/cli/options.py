@@ -1,6 +1,6 @@
-"""Options that several commands have: what to make of a photo, and the service's variables for the network.
+"""Options that several commands share: the picture options, --model, --device and --quiet.
 
-What can be made stands in core/options.py alone. Here each of its options becomes a flag, by `picture_options`.
+core/options.py defines the picture options; `picture_options` turns each one into a flag.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ model_option = click.option(
     "--model",
     envvar="PACKSHOT_MODEL",
     show_envvar=True,
-    help="Name of a model, or the path of an .onnx file with its card beside it.  "
-    "[default: what `packshot models use` chose]",
+    help="Name of a model, or path of an .onnx file with a card next to it.  [default: set by `packshot models use`]",
 )
 device_option = click.option(
     "--device",
@@ -31,7 +30,7 @@ device_option = click.option(
     show_default=True,
     envvar="PACKSHOT_DEVICE",
     show_envvar=True,
-    help="Where the network runs; cuda needs packshot[gpu].",
+    help="Device that runs the network; cuda needs packshot[gpu].",
 )
 
 SECTIONS = {
@@ -40,16 +39,16 @@ SECTIONS = {
     "Frame": ("rotate", "crop", "margin", "canvas", "fill", "position", "max_upscale", "min_px", "max_px"),
     "Finding the product": ("roi", "touch_up"),
 }
-"""How help groups the options; one that is missing here stands in the first section."""
+"""Sections of the help text. An option that is not listed here is in the first section."""
 
 
 _TYPED = "packshot.typed"
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 
 
 class PictureOption(click.Option):
-    """A flag that stands for a field of Options."""
+    """A flag for a field of Options."""
 
     @property
     def section(self) -> str:
@@ -57,7 +56,7 @@ class PictureOption(click.Option):
 
 
 class Command(click.Command):
-    """A command that answers other tools' flags with its own, and remembers how it was typed, for its errors."""
+    """A command that suggests its own flags for other tools' flags. Stores the typed arguments for error messages."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_TYPED] = tuple(args)
@@ -73,7 +72,7 @@ class Command(click.Command):
 
 
 class PictureCommand(Command):
-    """A command with picture options, which its help shows in their sections."""
+    """A command with picture options; its help groups them in sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title in SECTIONS:
@@ -90,24 +89,24 @@ class PictureCommand(Command):
 
 
 def typed_arguments() -> tuple[str, ...]:
-    """The arguments of the command that runs, as they were typed behind its name."""
+    """The arguments of the running command, as the user typed them after its name."""
     arguments: tuple[str, ...] = click.get_current_context().meta.get(_TYPED, ())
     return arguments
 
 
 def in_flags(error: PackshotError, command: click.Command) -> PackshotError:
-    """An error that calls an option --max-upscale where it said max_upscale, if the command has such a flag."""
+    """Replaces option names in an error by flags (max_upscale by --max-upscale) that the command has."""
     flags = {flag for param in command.params for flag in param.opts}
     for name in OPTIONS:
         if flag_name(name) in flags:
-            # A name with an underscore is no word of English; the others are, and stand for options at these places.
+            # A name with an underscore is always an option. Other names are also English words: replace them only here.
             place = rf"\b{name}\b" if "_" in name else rf"(?:^|(?<=, but )|(?<=^Use )){name}\b"
             error.message, error.hint = (re.sub(place, flag_name(name), text) for text in (error.message, error.hint))
     return error
 
 
 def picture_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command a flag for every option, and the Options that they make as its argument `options`."""
+    """Add a flag for every option to a command, and pass their values as the argument `options` (Options)."""
 
     @wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
@@ -121,7 +120,7 @@ def picture_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def flag_name(name: str) -> str:
-    """The flag of an option: --max-upscale for max_upscale."""
+    """The flag of an option, such as --max-upscale for max_upscale."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -142,7 +141,7 @@ def _flag(name: str, option: Option) -> Callable[[Callable[..., Any]], Callable[
 
 
 def _value(option: Option, value: Any) -> Any:
-    """What Options.from_fields takes: the bytes of a file, texts as they came."""
+    """The value for Options.from_fields: a file's bytes, or the text as typed."""
     if option.several:
         return ",".join(value) or None
     return value if option.kind != "file" or value is None else read_input(value)

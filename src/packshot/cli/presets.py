@@ -1,4 +1,4 @@
-"""`packshot presets` and `packshot check`: what is known of the marketplaces, and finished pictures against it."""
+"""`packshot presets` and `packshot check`: lists marketplace rules, and checks finished pictures against them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--outdated", "only_outdated", is_flag=True, help="List those whose rules were not checked for a year.")
-@click.option("--days", type=click.IntRange(0), metavar="N", help="With --outdated: so many days instead of 365.")
+@click.option("--outdated", "only_outdated", is_flag=True, help="List presets whose rules were not checked for a year.")
+@click.option("--days", type=click.IntRange(0), metavar="N", help="With --outdated: N days instead of 365.")
 def presets(name: str | None, only_outdated: bool, days: int | None) -> None:
-    """List the presets, or show all that one of them sets and checks."""
+    """List the presets, or show the options and rules of one."""
     from packshot.engine.presets import find_preset, preset_names
 
     if only_outdated and name is not None:
-        raise click.UsageError(f"--outdated lists presets. Leave {name} or --outdated out.")
+        raise click.UsageError(f"--outdated lists presets. Remove {name} or --outdated.")
     if days is not None and not only_outdated:
-        raise click.UsageError("--days goes with --outdated.")
+        raise click.UsageError("--days needs --outdated.")
     if only_outdated:
         for line in outdated_lines(datetime.datetime.now(datetime.UTC).date(), 365 if days is None else days):
             click.echo(line)
@@ -47,18 +47,18 @@ def presets(name: str | None, only_outdated: bool, days: int | None) -> None:
         required = sum(rule.required for rule in each.rules)
         counted = f"rules: {required}, recommendations: {len(each.rules) - required}"
         click.echo(f"{each.name:8}  {each.title:30}  {counted:32}  checked {each.checked}")
-    click.echo("`packshot presets NAME` shows what one of them sets and checks, and its source.")
+    click.echo("`packshot presets NAME` shows the options, rules and source of one preset.")
 
 
 def outdated_lines(today: datetime.date, days: int) -> Iterator[str]:
-    """What `packshot presets --outdated` prints on a day, UTC."""
+    """The lines that `packshot presets --outdated` prints on `today` (UTC)."""
     from packshot.engine.presets import outdated
 
     found = outdated(today, days)
     for preset in found:
         yield f"{preset.name:8}  checked {preset.checked}, {(today - preset.checked).days} days ago  {preset.source}"
     if found:
-        yield "Read the sources again: rules change. Each preset is a text file in src/packshot/presets/."
+        yield "Check the sources again: rules change. Each preset is a text file in src/packshot/presets/."
     else:
         yield f"No preset's rules were checked more than {days} days ago."
 
@@ -66,15 +66,15 @@ def outdated_lines(today: datetime.date, days: int) -> Iterator[str]:
 def _details(preset: Preset) -> Iterator[str]:
     yield f"{preset.name}: {preset.title}"
     yield f"  {preset.about}"
-    yield "  Options that it sets:"
+    yield "  Options:"
     yield from (f"    {flag_name(name)} {value}" for name, value in preset.options.given().items())
     yield "  Rules:"
     yield from map(_rule_line, (rule for rule in preset.rules if rule.required))
     if not all(rule.required for rule in preset.rules):
-        yield "  Recommended, and fails nothing:"
+        yield "  Recommendations (no failure):"
         yield from map(_rule_line, (rule for rule in preset.rules if not rule.required))
     if preset.hints:
-        yield "  No pixel tells it, look yourself:"
+        yield "  Check yourself (packshot cannot):"
         yield from (f"    {hint}" for hint in preset.hints)
     yield f"  Source: {preset.source or 'none'}"
     yield f"  Checked: {preset.checked}. {preset.evidence}"
@@ -92,18 +92,19 @@ def _rule_line(rule: Rule) -> str:
     required=True,
     multiple=True,
     metavar="NAME",
-    help="Whose rules: see `packshot presets`. Several with commas between them, or repeated.",
+    help="Preset to check against (see `packshot presets`); separate several by commas, or repeat.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each picture and preset.")
 @quiet_option
 def check(pictures: tuple[str, ...], preset_names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Check finished pictures against the rules of a marketplace.
 
-    On a background of one colour the product is what differs from it; elsewhere the network finds it. What no pixel
-    tells is not checked, and said at the end for you to look at: that there is no text, no logo, no props.
+    On a background of one colour, all that differs from the colour is the product. On other backgrounds, the network
+    finds the product. Some rules cannot be checked, such as no text, no logo, no props. They are listed at the end
+    for you to check.
 
-    The exit code is 0 when every picture keeps the required rules of every preset, 1 when one does not, and that of the
-    first error when one could not be checked.
+    The exit code is 0 if every picture keeps the required rules of every preset, and 1 if a picture breaks one. If a
+    picture cannot be checked, the exit code is that of the first error.
     """
     from packshot.core.options import Options
     from packshot.engine.presets import recipes_for
@@ -115,7 +116,9 @@ def check(pictures: tuple[str, ...], preset_names: tuple[str, ...], as_json: boo
         note = partial(say, err=True) if not quiet else lambda _line: None
         files = _files(pictures, found, note)
     if not files:
-        raise InvalidOption(f"{', '.join(pictures)} holds no picture.", hint="Give pictures, or folders of them.")
+        raise InvalidOption(
+            f"{', '.join(pictures)} contains no pictures.", hint="Give pictures, or folders with pictures."
+        )
     passed = failed = 0
     errors: list[PackshotError] = []
     command = click.get_current_context().command
@@ -144,9 +147,9 @@ def _files(
     found: Callable[[int], None] = lambda _count: None,
     note: Callable[[str], None] = lambda _line: None,
 ) -> list[str]:
-    """The files that are named, and those in folders that are.
+    """The given files, and the photos in given folders.
 
-    found: told how many there are so far. note: told in a line what is passed over.
+    found: called with the number of files so far. note: called with a line for each skipped file.
     """
     from packshot.batch.listing import APPLE_DOUBLE, is_apple_double, photos_in
     from packshot.storage.blocking import open_storage
@@ -186,9 +189,9 @@ def _say_hints(recipes: tuple[Recipe, ...]) -> None:
     from packshot.engine.presets import find_preset
 
     named = [find_preset(recipe.preset).hints for recipe in recipes if recipe.preset is not None]
-    hints = dict.fromkeys(hint for hints in named for hint in hints)  # two marketplaces may ask the same
+    hints = dict.fromkeys(hint for hints in named for hint in hints)  # two marketplaces may have the same hint
     if hints:
-        say("No pixel tells it, look yourself:")
+        say("Check yourself (packshot cannot):")
     for hint in hints:
         say(f"  {hint}")
 
@@ -202,13 +205,14 @@ def _say_error(picture: str, error: PackshotError, *, as_json: bool) -> None:
 
 
 def report_lines(report: Report, *, kept: bool = True, review: bool = False) -> Iterator[str]:
-    """A preset's report as the terminal shows it: a headline and a line for each rule.
+    """A preset's report for the terminal: a headline, and a line for each rule.
 
-    With `kept` false only for those that are not kept. A picture that a human should look at (`review`) has not passed
-    yet. Where a size is missed, the larger one that is recommended goes without saying.
+    kept: whether rules that the picture keeps get a line. review: whether a human should look at the picture, so that
+    the headline does not say "passed". A missed rule gets one line: a missed minimum size hides the larger
+    recommended size.
     """
     required = sum(check.required for check in report.checks)
-    passed = "rules kept, but look at it before you use it" if review else "passed"
+    passed = "rules kept, but look at the picture before you use it" if review else "passed"
     verdict = passed if report.passed else f"FAILED, {len(report.failed)} of {required} rules not kept"
     yield f"  {report.title}: {verdict}"
     yield from (f"    mended  {repair}" for repair in report.repairs)

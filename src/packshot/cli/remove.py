@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _PIPE = "packshot remove - < photo.jpg > cutout.png"
 _A_LINE_EACH = 20
-"""At a terminal so many photos have a line each; of more, one line moves, and failures and photos to look at stay."""
+"""Most photos with a line each at a terminal. More share one moving line; failures and photos to review stay."""
 
 
 @click.command(cls=PictureCommand)
@@ -50,13 +50,12 @@ _A_LINE_EACH = 20
 @click.option(
     "-o",
     "--out",
-    help="File for one photo (its ending decides the format), folder for several, - for stdout.  "
-    "[default: beside the photo]",
+    help="A file (its ending decides the format), a folder, or - for stdout.  [default: next to the photo]",
 )
-@click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
+@click.option("-f", "--force", is_flag=True, help="Make outputs again that exist already.")
 @quiet_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each photo.")
-@click.option("--jobs", type=click.IntRange(1), help="Photos at a time.  [default: one per processor]")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each output.")
+@click.option("--jobs", type=click.IntRange(1), help="Photos processed at the same time.  [default: one per processor]")
 @model_option
 @device_option
 def remove(
@@ -70,22 +69,21 @@ def remove(
     model: str | None,
     device: Device,
 ) -> None:
-    """Remove the background of photos, and make packshots of them.
+    """Remove the background of photos, or make packshots.
 
     \b
     packshot remove photo.jpg                       writes photo.png, a cutout
-    packshot remove photo.jpg cutout.webp           writes that file; also with --out
+    packshot remove photo.jpg cutout.webp           writes that file, as with --out
     packshot remove photo.jpg --background white    writes photo-white.jpg
-    packshot remove photo.jpg --preset amazon       writes photo-amazon.jpg, and says which rules it keeps
-    packshot remove photo.jpg --preset amazon,etsy  writes photo-amazon.jpg and photo-etsy.jpg, of one matte
+    packshot remove photo.jpg --preset amazon       writes photo-amazon.jpg and checks Amazon's rules
+    packshot remove photo.jpg --preset amazon,etsy  writes photo-amazon.jpg and photo-etsy.jpg
     packshot remove photo.jpg --crop --margin 5%    writes photo-crop.png
     packshot remove photos/ --out cutouts/          a whole folder
     packshot remove - < photo.jpg > cutout.png      in a pipe
 
-    An output that is there already is left as it is, so that a run that was stopped can be started again; --force
-    makes it again. One bad photo does not stop the rest. The exit code is then that of the first one that failed. A
-    picture that does not keep the rules of its preset is written all the same, and is no failure: `packshot check`
-    makes it one.
+    Outputs that exist already are skipped, so a stopped run can continue; --force makes them again. A failed photo
+    does not stop the others; the exit code is that of the first failure. A picture that breaks a rule of its preset
+    is still written, and does not count as a failure. `packshot check` returns an exit code for broken rules.
     """
     from packshot.cli.targets import as_output, make_targets, naming, output_format, told_apart
     from packshot.engine.presets import recipes_for
@@ -114,32 +112,32 @@ def remove(
     else:
         talk.end()
     if failures and isinstance(failures[-1], StorageFull):
-        raise failures[-1]  # the others would have failed as this one
+        raise failures[-1]  # the remaining photos would fail the same way
     if failures and not talk.alone:
-        sys.exit(exit_code(failures[0]))  # each was named beside its photo
+        sys.exit(exit_code(failures[0]))  # each failure was printed with its photo
     if failures:
         raise failures[0]
 
 
 def _refuse_bytes(targets: list[Target], *, as_json: bool) -> None:
-    """Refuse pictures that would go to a terminal or among JSON, and a photo that would be typed at a terminal."""
+    """Refuse to print a picture to a terminal or among JSON, and to read a photo from a terminal."""
     writes = any(target.path is None and not target.fault for target in targets)
     if writes and as_json:
-        raise InvalidOption("--json and the picture would both go to stdout.", hint="Give --out FILE.", field="--json")
+        raise InvalidOption("--json and the picture cannot both go to stdout.", hint="Give --out FILE.", field="--json")
     names = [target.name for target in targets if target.source is not None]
     instead = f"packshot remove {shlex.quote(names[0])} --out cutout.png" if names else _PIPE
     refuse_terminal(reads=len(names) < len(targets), writes=writes, instead=instead)
 
 
 def _divided(targets: list[Target], *, force: bool) -> tuple[list[Target], list[Target]]:
-    """The targets that are to be made, and those that are there already."""
+    """The targets to make, and the targets that exist already."""
     todo: list[Target] = []
     there: list[Target] = []
     for target in targets:
         try:
             is_there = not force and target.is_made()
         except OutputExists:
-            is_there = False  # its work says so
+            is_there = False  # the error is raised when the photo is processed
         (there if is_there else todo).append(target)
     return todo, there
 
@@ -154,12 +152,12 @@ def _work(
     model: str | None,
     device: Device,
 ) -> tuple[Work, int]:
-    """The work on each of `count` photos, and in how many threads it is done. Loads the network."""
+    """Load the network. Returns the function that processes one photo, and the number of threads for `count` photos."""
     from concurrent.futures import ThreadPoolExecutor
 
     from packshot.engine.process import keep_memory, tune_process
 
-    # One photo: all processors work on it. Several: each has its own, which is a third faster in all.
+    # One photo uses all processors. Several photos get one processor each, which is a third faster overall.
     workers = min(jobs or os.cpu_count() or 1, count)
     threads = 1 if workers > 1 else os.cpu_count() or 1
     if workers > 1:
@@ -167,8 +165,8 @@ def _work(
     else:
         keep_memory()
 
-    # The runtime needs no Python for 0.15 s, in which the rest of the pipeline is imported. The thread itself imports
-    # nothing: two threads that import one package at the same time may break it.
+    # The runtime loads for 0.15 s without the GIL; meanwhile the main thread imports the rest of the pipeline. The
+    # loading thread imports nothing: two threads that import one package at the same time may break the import.
     import onnxruntime  # noqa: F401
 
     from packshot.engine.network import load_network
@@ -185,16 +183,16 @@ def _work(
     def work(targets: list[Target]) -> list[Made]:
         photo = targets[0]
         if photo.fault:
-            raise FileAccess(f"It cannot be read: {photo.fault}.", hint="Check its name and its permissions.")
+            raise FileAccess(f"The photo cannot be read: {photo.fault}.", hint="Check its name and permissions.")
         for target in targets:
             if target.is_made() and not force:
-                hint = "Does another command write here?"
-                raise OutputExists(f"{target.becomes} has been made meanwhile.", hint=hint)
+                hint = "Check whether another command writes to this folder."
+                raise OutputExists(f"{target.becomes} was made in the meantime.", hint=hint)
         job = make_job(read_input(photo.source, photo.name), tuple(recipes[target.recipe] for target in targets))
         results = run_all(job, network, software=PACKSHOT)
         for target, result in zip(targets, results, strict=True):
             _write(target, result)
-        # Their bytes are written: those of a thousand need not wait in memory.
+        # The bytes are on disk: drop them, so that they do not fill the memory.
         return [Made(replace(result, data=b""), _row(result) if as_json else {}) for result in results]
 
     return work, workers
@@ -208,20 +206,20 @@ def _row(result: Result) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Made:
-    """A result. row: all that is known of the output, as JSON has it; empty where nobody asks."""
+    """A result. row: all facts about the output, for --json; empty without --json."""
 
     result: Result
     row: dict[str, object]
 
 
 Work = Callable[[list["Target"]], list[Made]]
-"""On the targets of one photo."""
+"""Processes all targets of one photo."""
 
 
 class _Talk:
-    """Tells of the photos: lines on stderr, or JSON on stdout, and at last how many there were of each kind.
+    """Reports each photo, as lines on stderr or JSON on stdout, and prints the totals at the end.
 
-    total: pictures that are to be made. alone: whether one photo was given.
+    total: number of pictures to make. alone: whether the command got one photo.
     """
 
     def __init__(self, total: int, *, quiet: bool, as_json: bool, alone: bool) -> None:
@@ -233,12 +231,12 @@ class _Talk:
         self._started_s = 0.0
 
     def begin(self) -> None:
-        """The network is loaded, and the first photo is begun: time is counted from here."""
+        """Start the clock. Call when the network is loaded, before the first photo."""
         self._moving = _moving_line(self._total) if not (self._quiet or self._as_json) else None
         self._started_s = time.perf_counter()
 
     def are_there(self, targets: Sequence[Target], again: Sequence[str]) -> None:
-        """These outputs are there already. again: the arguments that make them again, with --force."""
+        """Report outputs that exist already. again: arguments that make them again, together with --force."""
         self._there = len(targets)
         if self._as_json:
             for target in targets:
@@ -246,7 +244,7 @@ class _Talk:
         if targets and self.alone and not self._quiet:
             command = shlex.join(["packshot", "remove", *again, "--force"])
             for target in targets:
-                say(f"{target.becomes} is there already; to make it again: {command}", err=True)
+                say(f"{target.becomes} exists already. To make it again: {command}", err=True)
 
     def photo_made(self, targets: list[Target], made: list[Made]) -> None:
         self._photos += 1
@@ -278,7 +276,7 @@ class _Talk:
             say(f"{self._place}{about(target.name, error)}", err=True)
 
     def end(self) -> None:
-        """The last line: how many of each kind, and how many a second of those that were made."""
+        """Print the last line: the number of photos of each kind, and photos per second."""
         if self._moving is not None:
             self._moving.end()
         if self.alone or self._quiet:
@@ -288,9 +286,9 @@ class _Talk:
         if self._judged:
             parts.append(f"{self._broken} break the rules of their preset")
         if self._there:
-            parts.append(f"{self._there} there already (--force makes them again)")
+            parts.append(f"{self._there} exist already (--force makes them again)")
         if self._done:
-            parts.append(f"{self._photos / (time.perf_counter() - self._started_s):.1f} photos a second")
+            parts.append(f"{self._photos / (time.perf_counter() - self._started_s):.1f} photos per second")
         say(", ".join(parts), err=True)
         if left := self._total - self._number:
             say(f"{left} pictures are left." if self._done > self._photos else f"{left} photos are left.", err=True)
@@ -312,9 +310,9 @@ class _Talk:
 
 
 def _make(photos: list[list[Target]], work: Work, workers: int, talk: _Talk, stop: Stop | None) -> list[PackshotError]:
-    """Work through the photos' targets in threads, and say what came of each. Returns the failures.
+    """Process the photos in threads and report each outcome. Returns the failures.
 
-    Once an end was asked for, no further photo is begun.
+    After a stop request, no new photo starts.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -323,7 +321,7 @@ def _make(photos: list[list[Target]], work: Work, workers: int, talk: _Talk, sto
     talk.begin()
     pool = ThreadPoolExecutor(workers)
     try:
-        # Results come in the order of the targets; the pool works ahead, with at most one encoded picture per thread.
+        # Results come in the order of the targets. The pool works ahead, with at most one encoded picture per thread.
         outcomes = pool.map(lambda targets: None if _asked(stop) else _outcome(targets, work), photos)
         for targets, outcome in zip(photos, outcomes, strict=True):
             if outcome is None:
@@ -341,7 +339,7 @@ def _make(photos: list[list[Target]], work: Work, workers: int, talk: _Talk, sto
 
 
 def _moving_line(total: int) -> MovingLine | None:
-    """One line that moves instead of many that roll by, where there is a terminal and something to count."""
+    """One moving line, for more than _A_LINE_EACH photos at a terminal; else None."""
     if total <= _A_LINE_EACH or not sys.stderr.isatty():
         return None
     from packshot.cli.moving import MovingLine
@@ -354,7 +352,7 @@ def _asked(stop: Stop | None) -> bool:
 
 
 def _said(target: Target, result: Result, *, alone: bool) -> Iterator[str]:
-    """The lines for a photo: what it became, what could not be done as asked, and its preset's rules."""
+    """The lines for a photo: output, notes, and the rules of its preset."""
     if target.path is not None:
         look = ", look at it" if result.review else ""
         sure = "" if result.confidence is None else f"  confidence {result.confidence:.2f}{look}"
@@ -376,7 +374,7 @@ def _outcome(targets: list[Target], work: Work) -> PackshotError | list[Made]:
 
 
 def _write(target: Target, result: Result) -> None:
-    """Write a file whole, or to stdout. Raises: StorageFull, FileAccess."""
+    """Write to the target file atomically, or to stdout. Raises: StorageFull, FileAccess."""
     if target.path is None:
         write_stdout(result.data)
         return
@@ -389,5 +387,5 @@ def _write(target: Target, result: Result) -> None:
         from packshot.storage.folder import full_error
 
         raise full_error(error, target.path.parent) or FileAccess(
-            f"{target.becomes} cannot be written: {error.strerror}.", hint="Check the name and its permissions."
+            f"{target.becomes} cannot be written: {error.strerror}.", hint="Check the name and permissions."
         ) from error

@@ -1,4 +1,4 @@
-"""`packshot review`: a batch's pictures as a place to work, in the browser."""
+"""`packshot review`: reviews and corrects a batch's pictures in the browser."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from packshot.cli.terminal import say
 
 @click.command()
 @click.argument("out", metavar="OUT")
-@click.option("--photos", metavar="IN", help="Where the photos are.  [default: as the batch's journal says]")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 for any that is free.  [default: 0]")
-@click.option("--no-open", is_flag=True, help="Print the address only, and open no browser.")
+@click.option("--photos", metavar="IN", help="Folder or bucket of the photos.  [default: from the batch's journal]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 for any free port.  [default: 0]")
+@click.option("--no-open", is_flag=True, help="Print the address, and do not open a browser.")
 @model_option
 @device_option
 def review(out: str, photos: str | None, port: int, no_open: bool, model: str | None, device: str) -> None:
-    """Look through a batch, and correct what is not right.
+    """Review a batch in the browser, and correct its pictures.
 
     \b
     packshot review shop/                    the outputs of packshot batch photos/ shop/
     packshot review s3://shop/2026           object storage; also gs:// and az://
 
-    Opens a page on this machine: what failed, breaks a rule or is least sure comes first. Corrections are kept in
-    OUT/packshot-review; the same `packshot batch` again keeps them. Ctrl-C ends it. docs/review.md has the rest.
+    Opens a page on this machine. Failed photos come first, then broken rules, then pictures of low confidence.
+    Corrections are stored in OUT/packshot-review; another run of the same `packshot batch` keeps them. Ctrl-C ends
+    the review. docs/review.md has the rest.
     """
     from packshot.api.review.local import address, listen, make_server, new_token
     from packshot.batch.review import Review
@@ -36,11 +37,11 @@ def review(out: str, photos: str | None, port: int, no_open: bool, model: str | 
     tune_process()
     place = open_storage(out)
     found = Review(place, photos=photos, model=model, device="cuda" if device == "cuda" else "cpu")
-    count = len(found.photos())  # an OUT that is none is told before anything is opened
+    count = len(found.photos())  # raises for an invalid OUT before a port or browser is opened
     listening, token = listen(port), new_token()
     url = address(listening, token)
     say(f"{count:,} photo{'s' * (count != 1)} to review: {url}", err=True)
-    say(f"Decisions are kept in {out}; Ctrl-C ends the review.", err=True)
+    say(f"Decisions are stored in {out}. Ctrl-C ends the review.", err=True)
     work_begins()
 
     def begin() -> None:
@@ -56,4 +57,4 @@ def _open(url: str) -> None:
     from packshot.cli.serve import open_in_browser
 
     if not open_in_browser(url):
-        say(f"No browser can be opened here: open {url} in yours.", err=True)
+        say(f"No browser can be opened here. Open {url} in yours.", err=True)

@@ -1,4 +1,4 @@
-"""`packshot serve` and `packshot health`: the service, with a link that opens its page, and the probe of it."""
+"""`packshot serve` and `packshot health`: runs the service and prints the link to its page; probes the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from packshot.service.state import Link
 
 EXAMPLE = Path("examples/bear.jpg")
-# They would take the terminal, in which the log is.
+# These would take over the terminal, which shows the log.
 TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh"})
 
 
@@ -29,13 +29,16 @@ TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "
 @click.option("--host", help="Address to listen on; also PACKSHOT_HOST.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; also PACKSHOT_PORT.  [default: 8000]")
 @click.option(
-    "--open", "open_page", is_flag=True, help="Open the page in a browser, where only this machine reaches it."
+    "--open",
+    "open_page",
+    is_flag=True,
+    help="Open the page in a browser; only if no other machine can reach the service.",
 )
 def serve(host: str | None, port: int | None, open_page: bool) -> None:
     """Run the service.
 
-    Everything else is set by environment variables; docs/settings.md lists them. With nothing set it listens on this
-    machine only, and shows a link that opens its page with a key.
+    Environment variables set everything else; docs/settings.md lists them. By default the service listens on this
+    machine only, and prints a link that opens its page with a key.
     """
     from packshot.api.server import bind, make_server, raise_descriptor_limit
     from packshot.engine.process import tune_process
@@ -46,7 +49,9 @@ def serve(host: str | None, port: int | None, open_page: bool) -> None:
     options = {"PACKSHOT_HOST": host, "PACKSHOT_PORT": None if port is None else str(port)}
     settings = Settings.from_environment({**os.environ, **{name: text for name, text in options.items() if text}})
     if open_page and not settings.only_here:
-        raise click.UsageError(f"--open is for a service that only this machine reaches: {why_others_reach(settings)}.")
+        raise click.UsageError(
+            f"--open needs a service that only this machine can reach: {why_others_reach(settings)}."
+        )
     tune_process()
     raise_descriptor_limit()
     set_up_logging(settings.log_level, settings.log_format)
@@ -57,16 +62,19 @@ def serve(host: str | None, port: int | None, open_page: bool) -> None:
     try:
         make_server(service, _opening(service.link if open_page else None)).run(sockets=[listening])
     finally:
-        if service.admission.running:  # a thread that cannot be stopped, which Python would wait for
+        if service.admission.running:  # Python would wait for this thread, which cannot be stopped
             logging.shutdown()
             os._exit(1)
 
 
 @click.command()
-@click.option("--ready", is_flag=True, help="Ask whether it would serve a request, not only whether it is alive.")
+@click.option("--ready", is_flag=True, help="Check that the service can serve requests, not only that it is alive.")
 @click.option("--timeout", "timeout_s", type=float, default=3.0, show_default=True, help="Seconds to wait.")
 def health(ready: bool, timeout_s: float) -> None:
-    """Ask the service of this environment whether it is well; exit code 0 or 69."""
+    """Check that the service is healthy.
+
+    Uses the address in this environment's settings. The exit code is 0 if the service is healthy, else 69.
+    """
     from http.client import HTTPConnection, HTTPException
 
     from packshot.service.settings import Settings
@@ -82,40 +90,44 @@ def health(ready: bool, timeout_s: float) -> None:
     except TimeoutError as error:
         raise NotHealthy(
             f"{host}:{settings.port} did not answer within {timeout_s:g} s.",
-            hint="Its log says what it waits for; --timeout waits longer.",
+            hint="Look in the service's log, or wait longer with --timeout.",
         ) from error
     except (OSError, HTTPException) as error:
-        raise NotHealthy(f"{host}:{settings.port} does not answer: {error}.", hint="Is it running?") from error
+        raise NotHealthy(
+            f"{host}:{settings.port} does not answer: {error}.", hint="Check that the service runs."
+        ) from error
     finally:
         connection.close()
     if answer.status != 200:
-        raise NotHealthy(f"{path} answered {answer.status}: {_said(body)}", hint="Its log says why.")
+        raise NotHealthy(
+            f"{path} answered {answer.status}: {_said(body)}", hint="See the service's log for the reason."
+        )
     click.echo("ok")
 
 
 def usable(link: Link | None) -> bool:
-    """Whether the link opens the page with a key that works; without credits it still does, and the page says so."""
+    """Whether the link's key works. A key without credits works too: the page reports the missing credits."""
     return link is not None and link.info.state == "active"
 
 
 def why_not(link: Link) -> str:
-    """The reason why the link is not of full use, and what to do; "" where there is none."""
+    """What limits the use of the link, and what to do; "" if nothing does."""
     if link.info.state == "locked":
-        return f"The key of this machine's link is locked: `{command()} keys unlock {link.info.id}` lets it in again."
+        return f"The key of this machine's link is locked. To unlock it: `{command()} keys unlock {link.info.id}`."
     if link.info.credits == 0:
-        return f"It has no credits left: `{command()} keys credits add {link.info.id} COUNT` gives it more."
+        return f"The key has no credits left. To add some: `{command()} keys credits add {link.info.id} COUNT`."
     return ""
 
 
 def why_others_reach(settings: Settings) -> str:
-    """The setting by which others may reach the service, with its value."""
+    """The setting that lets other machines reach the service, with its value."""
     if settings.is_loopback:
         return f"PACKSHOT_PUBLIC_BASE_URL is {settings.public_base_url}"
     return f"PACKSHOT_HOST is {settings.host}"
 
 
 def command() -> str:
-    """The word to type for packshot: `make serve` and `uv run` keep it in a folder that is on no PATH but their own."""
+    """The command to type for packshot. `make serve` and `uv run` install it in a folder outside the user's PATH."""
     environment = Path(sys.prefix)
     return f"{environment.name}/bin/packshot" if environment.parent == Path.cwd() and os.name == "posix" else "packshot"
 
@@ -136,15 +148,15 @@ def _welcome(settings: Settings, link: Link | None) -> None:
     click.echo(f"Open the page, with its key:  {link.url}")
     if why_not(link):
         click.echo(why_not(link))
-    click.echo(f"This link again: `{command()} keys link`. Or from another terminal:\n")
+    click.echo(f"To show this link again: `{command()} keys link`. Or send a photo from another terminal:\n")
     click.echo(f"  curl -H 'x-api-market-key: {link.key}' -F image=@{photo} {address}/cutout/commodity/commodity\n")
-    click.echo(f"It takes {in_words(contract_limits(settings))}. For other photos use {WIDEST}.\n")
+    click.echo(f"This endpoint accepts {in_words(contract_limits(settings))}. For other photos use {WIDEST}.\n")
 
 
 def _opening(link: Link | None) -> Callable[[], object]:
-    """A call that opens the link, if there is one that can be used, and returns at once.
+    """A function that opens the link, if it is usable, and returns at once.
 
-    It goes on in a thread: looking for browsers takes a while, and some return only when they are closed.
+    It opens the link in a thread: the search for a browser takes time, and some browsers block until closed.
     """
     if link is None or not usable(link):
         return lambda: None
@@ -152,13 +164,13 @@ def _opening(link: Link | None) -> Callable[[], object]:
 
 
 def _open(link: Link) -> None:
-    """Open the link in a browser that has a window; where there is none, say so."""
+    """Open the link in a graphical browser, or print that there is none."""
     if not open_in_browser(link.url):
-        click.echo(f"No browser can be opened here: open {link.url} in yours.\n")
+        click.echo(f"No browser can be opened here. Open {link.url} in yours.\n")
 
 
 def open_in_browser(url: str) -> bool:
-    """Whether a browser that has a window was told to open an address. It may return only when that is closed."""
+    """Open an address in a graphical browser. Returns whether one took it; may block until the browser closes."""
     import webbrowser
 
     try:
@@ -169,7 +181,7 @@ def open_in_browser(url: str) -> bool:
 
 
 def _said(body: str) -> str:
-    """The problem details in words for people; else the start of whatever came."""
+    """The detail and hint of a problem-details body; for any other body, its first 200 characters."""
     try:
         problem = json.loads(body)
         return f"{problem['detail']} {problem['hint']}".strip()

@@ -1,4 +1,4 @@
-"""Which file becomes which in a `packshot remove`, decided before anything is computed."""
+"""Decides which output each input of `packshot remove` gets, before any photo is processed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _ENDINGS = listed(row.suffix for row in WRITTEN.values())
 
 @dataclass(frozen=True)
 class Naming:
-    """How an output is named after its photo. word: what it is, such as "amazon"; empty for the plain cutout."""
+    """The rule that names an output after its photo. word: its kind, such as "amazon"; empty for the plain cutout."""
 
     word: str
     suffix: str
 
     def rename(self, name: str, source: str | Path) -> str:
-        """photo.jpg -> photo.png for a cutout, photo-WORD.jpg for the rest; never the photo itself."""
+        """Turns photo.jpg into photo.png for a cutout, else into photo-WORD.jpg; never into the photo's own name."""
         path = Path(name)
-        before = name.removesuffix(path.name)  # not path.parent, which says "photo.jpg" of "./photo.jpg"
+        before = name.removesuffix(path.name)  # not path.parent, which drops "./" from "./photo.jpg"
         renamed = f"{before}{path.stem}{'-' if self.word else ''}{self.word}{self.suffix}"
         if renamed == str(source) or _is_same(renamed, source):
             return f"{before}{path.stem}-cutout{self.suffix}"
@@ -43,11 +43,11 @@ class Naming:
 
 @dataclass(frozen=True)
 class Target:
-    """One photo and the file that it becomes; None stands for stdin or stdout.
+    """One photo and one output file; None means stdin or stdout.
 
-    name, becomes: the two as the user typed them, files of a folder below its name.
-    fault: why the photo cannot be read, where its folder's listing found that out; it becomes nothing then.
-    recipe: which of the recipes it is made by, of those of several presets.
+    name, becomes: photo and output as the user typed them; files of a folder have the folder's name in front.
+    fault: why the photo cannot be read, if the folder's listing found a fault. Then the photo has no output.
+    recipe: index of the recipe; several presets have one recipe each.
     """
 
     source: Path | None
@@ -58,56 +58,56 @@ class Target:
     recipe: int = 0
 
     def is_made(self) -> bool:
-        """Whether the output is there; an empty file, as a power cut may leave it, is none.
+        """Whether the output exists. An empty file does not count: a power cut may leave one.
 
-        Raises: OutputExists where something else has its name.
+        Raises: OutputExists if a folder or a special file has the output's name.
         """
         try:
             about = None if self.path is None else self.path.stat()
-        except OSError:  # where the name itself is at fault, writing says so
+        except OSError:  # if the name itself is invalid, the write reports that
             if self.path is not None and self.path.is_symlink():
-                raise OutputExists(
-                    f"{self.becomes} is a link that leads nowhere.", hint="Use --force to replace it."
-                ) from None
+                raise OutputExists(f"{self.becomes} is a broken link.", hint="Use --force to replace it.") from None
             return False
         if about is None:
             return False
         if stat.S_ISDIR(about.st_mode):
-            raise OutputExists(f"{self.becomes} is a folder.", hint="Give another name: --out FILE.")
+            raise OutputExists(f"{self.becomes} is a folder.", hint="Give another name with --out FILE.")
         if not stat.S_ISREG(about.st_mode):
-            raise OutputExists(f"{self.becomes} is no plain file.", hint="--out - writes to stdout.")
+            raise OutputExists(f"{self.becomes} is not a regular file.", hint="Use --out - to write to stdout.")
         return about.st_size > 0
 
 
 def naming(recipe: Recipe) -> Naming:
-    """The naming of what a recipe makes."""
+    """The naming rule for the outputs of a recipe."""
     return Naming(recipe.word, FORMATS[recipe.format].suffix)
 
 
 def are_several(inputs: tuple[str, ...]) -> bool:
-    """Whether the outputs go to a folder, each under a name of its own."""
+    """Whether the inputs are several files or a folder, so that outputs need a folder."""
     return len(inputs) > 1 or any(is_folder(item) for item in inputs if item != STDIO)
 
 
 def told_apart(
     inputs: tuple[str, ...], out: str | None, *, typed: Sequence[str], force: bool, has_format: bool
 ) -> tuple[tuple[str, ...], str | None]:
-    """The inputs and the output. Without --out, the second of two names is the output where it can be no photo.
+    """Separates inputs and output. Without --out, the second of two names is the output if it cannot be a photo.
 
-    typed: the arguments of the command, for the right one in an error. has_format: whether --format was given.
+    typed: the command's arguments, used to suggest a corrected command. has_format: whether --format was given.
 
-    Two files that are there are two photos where they have the same format, which is what a shell makes of *.jpg.
-    Otherwise nobody can know; nothing is overwritten and no cutout is cut out unasked.
+    Two existing files of the same format are two photos: a shell expands *.jpg to such names. Files of different
+    formats are ambiguous and raise an error, so that no file is overwritten and no cutout is processed by mistake.
 
     Raises
     ------
     InvalidOption
-        The second name is no photo and no output either, or may be both; or an input does not exist.
+        The second name can be neither photo nor output, or can be both; or an input does not exist.
     """
     if not all(inputs) or out == "":
-        raise InvalidOption("A name is empty.", hint="Is a variable of the shell not set?")
+        raise InvalidOption("A name is empty.", hint="Check whether a shell variable is unset.")
     if out is not None and "://" in out:
-        raise InvalidOption(f"{out} is no file and no folder.", hint="packshot batch writes to buckets.", field="--out")
+        raise InvalidOption(
+            f"{out} is neither a file nor a folder.", hint="Use packshot batch to write to buckets.", field="--out"
+        )
     if out is None and len(inputs) == 2:
         inputs, out = _second_apart(inputs[0], inputs[1], typed=typed, force=force, has_format=has_format)
     for item in inputs:
@@ -129,7 +129,7 @@ def _second_apart(
 
 
 def _can_be_made(first: str, second: str, typed: Sequence[str], *, has_format: bool) -> bool:
-    """Whether a second name that is no file is the output; else it is a photo that does not exist."""
+    """Whether a second name without a file is the output; if not, it is a missing photo. Raises: InvalidOption."""
     if _is_pattern(second):
         return False
     if Path(second).suffix.lower() in BY_SUFFIX:
@@ -145,7 +145,7 @@ def _can_be_made(first: str, second: str, typed: Sequence[str], *, has_format: b
 
 
 def _is_output_of(first: str, second: str, typed: Sequence[str], *, force: bool) -> bool:
-    """Whether the second of two files is the output of the first, and stays. Raises: InvalidOption if it may be."""
+    """Whether the second of two files is the finished output of the first. Raises: InvalidOption if unclear."""
     from packshot.batch.own_files import is_marked
 
     seems_made = is_marked(Path(second)) and not is_marked(Path(first))
@@ -156,27 +156,27 @@ def _is_output_of(first: str, second: str, typed: Sequence[str], *, force: bool)
         return False
     output = _command([*as_output(typed, second), *([] if force else ["--force"])])
     raise InvalidOption(
-        f"{first} and {second} are both there: two photos, or a photo and its output?",
-        hint=f"For an output: {output} - for two photos: {_command([*typed, '--out', 'FOLDER'])}",
+        f"{first} and {second} both exist: two photos, or a photo and its output?",
+        hint=f"Photo and output: {output} - two photos: {_command([*typed, '--out', 'FOLDER'])}",
     )
 
 
 def as_output(typed: Sequence[str], second: str, name: str = "") -> list[str]:
-    """The arguments with the name that came last behind --out. name: another name for it."""
+    """The arguments, with the last occurrence of `second` moved behind --out, optionally as `name`."""
     place = len(typed) - 1 - typed[::-1].index(second)
     return [*typed[:place], *typed[place + 1 :], "--out", name or second]
 
 
 def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None, *, presets: int = 1) -> str | None:
-    """The format of the output: that of the ending of --out, or the one that was asked for; None where neither says.
+    """The output format, from the ending of --out or from --format (`asked`); None if neither gives one.
 
-    presets: how many there are, each of which makes a picture of each photo.
+    presets: number of presets; each makes one picture of each photo.
 
     Raises
     ------
     InvalidOption
-        The ending is of no format that is written, or of another one than was asked for; or several pictures would go
-        to one file.
+        The ending is not a format that packshot writes, or differs from --format; or several pictures would go to one
+        file.
     """
     what = "photos" if are_several(inputs) else "presets"
     several = are_several(inputs) or presets > 1
@@ -196,19 +196,19 @@ def output_format(inputs: tuple[str, ...], out: str | None, asked: str | None, *
     if row is None and asked is not None:
         return asked
     if row is None:
-        what = f"{suffix} is no ending of a picture" if suffix else "it has no ending, which says the format"
-        hint = f"Let it end in {_ENDINGS}, or give --format. A folder ends in /."
+        what = f"{suffix} is not a picture format" if suffix else "the name has no ending to tell the format"
+        hint = f"Use an ending such as {_ENDINGS}, or give --format. End a folder's name with /."
         raise InvalidOption(f"{out} cannot be written: {what}.", hint=hint, field="--out")
     if not row.written:
         raise InvalidOption(
-            f"{out} cannot be written: packshot reads {row.title}, and does not write it.",
-            hint=f"Let it end in {_ENDINGS}.",
+            f"{out} cannot be written: packshot reads {row.title} but does not write it.",
+            hint=f"Use the ending {_ENDINGS}.",
             field="--out",
         )
     if asked not in {None, row.name}:
         raise InvalidOption(
-            f"--format is {asked}, and {out} ends in {suffix}.",
-            hint=f"Leave --format out, or let the name end in {FORMATS[str(asked)].suffix}.",
+            f"--format is {asked}, but {out} ends in {suffix}.",
+            hint=f"Remove --format, or change the ending to {FORMATS[str(asked)].suffix}.",
             field="--out",
         )
     return row.name
@@ -222,10 +222,10 @@ def make_targets(
     found: Callable[[int], None] = lambda _count: None,
     note: Callable[[str], None] = lambda _line: None,
 ) -> list[Target]:
-    """The targets of files, folders and "-" as given on the command line, photo by photo.
+    """The targets for the files, folders and "-" of the command line, photo by photo.
 
-    names: how the pictures of a photo are named, one for each recipe.
-    found: told how many photos have been found so far, again and again. note: told in a line what is passed over.
+    names: naming rules of a photo's pictures, one for each recipe.
+    found: called repeatedly with the number of photos found so far. note: called with a line for each skipped file.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def make_targets(
     targets: list[Target] = []
     several = are_several(inputs) or len(names) > 1
     if inputs.count(STDIO) > 1:
-        raise InvalidOption("- stands there twice, and there is one stdin.", hint="Give it once.", field="PHOTO")
+        raise InvalidOption("- (stdin) appears more than once.", hint="Give it once.", field="PHOTO")
     passed_over = _passed_over(inputs)
     for item in inputs:
         if item != STDIO and is_folder(item):
@@ -245,19 +245,19 @@ def make_targets(
         else:
             targets += [replace(_single(item, name, out, several=several), recipe=at) for at, name in enumerate(names)]
     if not targets:
-        raise InvalidOption("No photo was named.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
+        raise InvalidOption("No photo was given.", hint="Give photos, folders, or - for stdin.", field="PHOTO")
     _check_clashes(targets)
     return targets
 
 
 def _passed_over(inputs: tuple[str, ...]) -> dict[str, str]:
-    """Named files that are no photos, and why; a second `packshot remove *.jpg` is handed the first one's outputs."""
+    """Files to skip, with the reason. A second `packshot remove *.jpg` also gets the outputs of the first run."""
     files = [item for item in inputs if item != STDIO and is_file(item)]
     found: dict[str, str] = {}
     if len(files) > 1:
         from packshot.batch.own_files import own_outputs
 
-        own = "passed over, packshot's own output of another photo here. Given alone, it is a photo."
+        own = "skipped, packshot made it from another photo here. Give it alone to use it as a photo."
         found |= dict.fromkeys(own_outputs(Path(), files), own)
     if hidden := [item for item in files if Path(item).name.startswith("._")]:
         from packshot.batch.listing import APPLE_DOUBLE, is_apple_double
@@ -281,18 +281,18 @@ def _folder(
 
     if out is None or out == STDIO:
         raise InvalidOption(
-            f"{folder} is a folder.", hint="Say where its cutouts shall go: --out FOLDER.", field="--out"
+            f"{folder} is a folder.", hint="Give a folder for its cutouts: --out FOLDER.", field="--out"
         )
     place = open_storage(folder)
     before = len(targets)
-    # An --out inside the folder holds the results of an earlier run: they are not photos.
+    # An --out inside the folder holds the results of an earlier run, not photos.
     within = outputs_within(place, open_storage(out), "--out")
     entries = list(photos_in(place, but=within, listed=lambda count: found(before + count)))
     if own := own_outputs(Path(folder), [entry.key for entry in entries]):
         note(f"{say_own(len(own))}.")
         entries = [entry for entry in entries if entry.key not in own]
     if not entries:
-        raise InvalidOption(f"{folder} holds no photo.", hint=f"Looked for {', '.join(sorted(BY_SUFFIX))}.")
+        raise InvalidOption(f"{folder} contains no photos.", hint=f"Photo formats: {', '.join(sorted(BY_SUFFIX))}.")
     for entry in entries:
         if entry.fault:
             name = below(folder, entry.key)
@@ -322,30 +322,32 @@ def _single(item: str, names: Naming, out: str | None, *, several: bool) -> Targ
 
 
 def _missing(item: str) -> InvalidOption:
-    """The error for an input that is no file."""
+    """The error for an input that is neither a file nor a folder."""
     hint = "Give photos, folders, or - for stdin."
     if item.startswith(("http://", "https://")):
-        hint = f"URLs are not opened: curl -L {shlex.quote(item)} | packshot remove - > cutout.png"
+        hint = f"packshot opens no URLs. Type: curl -L {shlex.quote(item)} | packshot remove - > cutout.png"
     elif "://" in item:
-        hint = f"Object storage is for packshot batch: packshot batch {shlex.quote(item)} OUT"
+        hint = f"Use packshot batch for object storage: packshot batch {shlex.quote(item)} OUT"
     elif _is_pattern(item):
-        return InvalidOption(f"No file matches {item}.", hint="Look into the folder: ls", field="PHOTO")
+        return InvalidOption(f"No file matches {item}.", hint="List the folder with ls.", field="PHOTO")
     elif item.startswith("~/") and os.path.lexists(Path(item).expanduser()):
-        hint = f"In quotes, ~ is not the home folder: {Path(item).expanduser()}"
-    elif os.path.islink(item):  # noqa: PTH114 - pathlib's raises where a name is too long
-        return InvalidOption(f"{item} is a link that leads nowhere.", hint="Check what it names.", field="PHOTO")
+        hint = f"The shell does not expand ~ in quotes. Type: {Path(item).expanduser()}"
+    elif os.path.islink(item):  # noqa: PTH114 - Path.is_symlink raises if a name is too long
+        return InvalidOption(f"{item} is a broken link.", hint="Check the target of the link.", field="PHOTO")
     elif os.path.lexists(item):
-        return InvalidOption(f"{item} is no plain file.", hint="Give a file, or send it to stdin: -", field="PHOTO")
+        return InvalidOption(
+            f"{item} is not a regular file.", hint="Give a file, or use - and send it to stdin.", field="PHOTO"
+        )
     return InvalidOption(f"{item} does not exist.", hint=hint, field="PHOTO")
 
 
 def _is_pattern(name: str) -> bool:
-    """Whether a shell would have looked for files, had it found any."""
+    """Whether a name is a shell pattern without a matching file."""
     return any(mark in name for mark in "*?[") and not os.path.lexists(name)
 
 
 def _is_same(name: str, other: str | Path) -> bool:
-    """Whether two names lead to one file, as photo.PNG and photo.png do on some systems."""
+    """Whether two names are the same file, as photo.PNG and photo.png are on some systems."""
     try:
         return Path(name).samefile(other)
     except OSError:
@@ -366,7 +368,7 @@ def _command(arguments: Sequence[str]) -> str:
 
 def _check_clashes(targets: list[Target]) -> None:
     taken: dict[str, Target] = {}
-    resolved = cache(Path.resolve)  # which looks at each folder above; there may be 20,000 files in one
+    resolved = cache(Path.resolve)  # cached: resolve reads every parent folder, and one folder may hold 20,000 files
     for target in targets:
         if target.path is None:
             continue
@@ -374,5 +376,5 @@ def _check_clashes(targets: list[Target]) -> None:
         if other is not target:
             raise InvalidOption(
                 f"{other.name} and {target.name} would both become {target.becomes}.",
-                hint="Rename one of them, or run them with different --out folders.",
+                hint="Rename one of them, or process them with different --out folders.",
             )

@@ -1,4 +1,4 @@
-"""The output of the command line: lines in which no file's name can play tricks, and pictures to stdout."""
+"""Output of the command line: lines with escaped file names, JSON, and pictures to stdout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def say(line: str, *, err: bool = False) -> None:
 
 
 def about(name: str, error: PackshotError) -> str:
-    """An error as a line about a file, which is named once."""
+    """An error as a line about a file, with the file's name once."""
     return str(error) if error.message.startswith(name) else f"{name}: {error}"
 
 
@@ -36,7 +36,7 @@ def say_json(row: Mapping[str, object]) -> None:
 
 @contextlib.contextmanager
 def listing(*, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """While files are looked for: gives what to call with how many were found so far, which stderr shows."""
+    """Yields a function that shows on stderr how many files were found so far."""
     progress: list[Progress] = []
 
     def found(count: int) -> None:
@@ -52,7 +52,7 @@ def listing(*, quiet: bool = False) -> Iterator[Callable[[int], None]]:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write to stdout. Raises: FileAccess where the disk behind it is full; BrokenPipeError where nobody reads."""
+    """Write to stdout. Raises: FileAccess if the write fails, BrokenPipeError if the reader closed the pipe."""
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -63,23 +63,23 @@ def write_stdout(data: bytes) -> None:
 
 
 def stdout_error(error: OSError) -> FileAccess:
-    """The error for output that cannot be written. What is left of it goes nowhere."""
+    """The error for a failed write to stdout. Discards the remaining output."""
     discard_stdout()
-    return FileAccess(f"Output cannot be written: {error.strerror}.", hint="Is there room?")
+    return FileAccess(f"Output cannot be written: {error.strerror}.", hint="Check the free space on the disk.")
 
 
 def discard_stdout() -> None:
-    """Let what is left for stdout go nowhere: at its end Python would write it, and fail again."""
+    """Discard the remaining output: Python would write it at exit, and fail again."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse_terminal(*, reads: bool, writes: bool, instead: str) -> None:
-    """Refuse a photo that would be typed at a terminal (`reads`), or a picture that would go to one (`writes`).
+    """Refuse to read a photo from a terminal (`reads`), or to write a picture to one (`writes`).
 
-    instead: the command that was meant. Raises: InvalidOption.
+    instead: a command that works, for the hint. Raises: InvalidOption.
     """
     if writes and sys.stdout.isatty():
-        raise InvalidOption("A picture does not go to a terminal.", hint=f"Send it to a file: {instead}")
+        raise InvalidOption("A picture cannot be shown in a terminal.", hint=f"Write it to a file: {instead}")
     if reads and sys.stdin.isatty():
-        raise InvalidOption("- stands for stdin, and that is the terminal.", hint=f"Send a file: {instead}")
+        raise InvalidOption("- means stdin, but stdin is the terminal.", hint=f"Send a file: {instead}")

@@ -86,7 +86,7 @@ def test_every_ending_is_a_photos_name(name: str) -> None:
         assert BY_SUFFIX[suffix] == FORMATS[name]
         assert is_photo(f"shelf/shoe{suffix.upper()}")
         if not FORMATS[name].written:
-            with pytest.raises(InvalidOption, match=f"reads {FORMATS[name].title}, and does not write it"):
+            with pytest.raises(InvalidOption, match=f"reads {FORMATS[name].title} but does not write it"):
                 output_format(("in.jpg",), f"photo{suffix}", None)
 
 

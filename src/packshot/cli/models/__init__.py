@@ -1,4 +1,4 @@
-"""`packshot models`: the networks that can be used, and those that can be brought here."""
+"""`packshot models`: lists, downloads, verifies, chooses and times networks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from packshot.engine.card import ModelCard
 
 SHOWN = {"mae": "MAE", "max_f": "maximum F"}
-"""The figures of a card that the list shows; `evaluation` gives all."""
+"""Scores of a card that the list shows, with their labels. The evaluation measures more."""
 
 
 @click.group()
 def models() -> None:
-    """List, download, verify, choose and time the networks."""
+    """List, download, verify, choose and time networks."""
 
 
 for command in (bench, card, download):
@@ -29,9 +29,9 @@ for command in (bench, card, download):
 
 @models.command("list")
 def list_() -> None:
-    """List the models that are here (* is the default), then those that can be downloaded.
+    """List installed models (* is the default) and models to download.
 
-    For each its size, input and licence; scores and known failures for those that are here.
+    Shows size, input and licence of each model; for installed models also scores and known failures.
     """
     from packshot.engine.card import ModelCard
     from packshot.engine.weights import default_model, downloaded_cards, embedded_cards, models_folder, published
@@ -47,7 +47,7 @@ def list_() -> None:
                 click.echo(f"! {each}")
     if default.endswith(".onnx"):
         click.echo(f"* {default}")
-    click.echo("\nCan be brought by `packshot models download NAME`:")
+    click.echo("\nTo download with `packshot models download NAME`:")
     for entry in published().values():
         if entry.name not in here:
             click.echo(f"  {entry.name}  {size_of(entry)}  {entry.input.side_px} px  {entry.licence}")
@@ -68,7 +68,7 @@ def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
 @models.command()
 @click.argument("name", required=False)
 def verify(name: str | None) -> None:
-    """Verify the checksum of the model NAME, or of all that are here."""
+    """Verify the checksum of the model NAME, or of all installed models."""
     from packshot.engine.card import ModelCard
     from packshot.engine.weights import downloaded_cards, embedded_cards, find_card
     from packshot.engine.weights import verify as verify_weights
@@ -76,7 +76,7 @@ def verify(name: str | None) -> None:
     here = [] if name else [*embedded_cards(), *downloaded_cards()]
     for each in [name] if name else [found.name for found in here if isinstance(found, ModelCard)]:
         verify_weights(*find_card(each))
-        click.echo(f"{each}: sha256 is right")
+        click.echo(f"{each}: SHA-256 is correct")
     for found in here:
         if not isinstance(found, ModelCard):
             raise found
@@ -84,11 +84,12 @@ def verify(name: str | None) -> None:
 
 @models.command()
 @click.argument("name", required=False)
-@click.option("--reset", is_flag=True, help="Go back to the embedded model.")
+@click.option("--reset", is_flag=True, help="Use the embedded model again.")
 def use(name: str | None, reset: bool) -> None:
-    """Make the model NAME, or the path of an .onnx file, this user's default; without NAME, say which it is.
+    """Set or show this user's default model.
 
-    The command line, the library and the service then use it, unless --model or PACKSHOT_MODEL say otherwise.
+    NAME is the name of a model, or the path of an .onnx file; without NAME, the command prints the default. The
+    command line, the library and the service use the default, unless --model or PACKSHOT_MODEL gives another model.
     """
     from packshot.engine.weights import choose_default, default_model, find_card
     from packshot.engine.weights import verify as verify_weights
@@ -98,7 +99,7 @@ def use(name: str | None, reset: bool) -> None:
     elif name is not None:
         found, path = find_card(name)
         if found.output == "change":
-            raise InvalidOption(f"{name} only refines edges.", hint="Choose the network that finds the product.")
+            raise InvalidOption(f"{name} only refines edges.", hint="Choose a network that finds the product.")
         verify_weights(found, path)
         choose_default(name)
     click.echo(default_model())

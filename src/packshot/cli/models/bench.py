@@ -1,4 +1,4 @@
-"""`packshot models bench`: how fast a network is here, and what ran it."""
+"""`packshot models bench`: measures how fast a network runs on this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WARM_UP_RUNS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """What was measured. Times are of `predict` alone; cpu_ms is the processor time of all its threads."""
+    """The measurements. Times are of `predict` alone; cpu_ms is the processor time of all threads, per run."""
 
     model: str
     provider: str
@@ -35,18 +35,21 @@ class Timing:
     p95_ms: float
     cpu_ms: float
     memory_mb: float
-    """Resident memory of the process at its peak, less what it was before the model was loaded."""
+    """Increase of the process's peak resident memory since before the model was loaded."""
 
 
 @click.command()
 @click.argument("name", required=False)
 @device_option
 @click.option("--side", type=click.IntRange(1), help="Side of the input in px.  [default: the card's]")
-@click.option("--threads", type=click.IntRange(1), help="Cores for one run.  [default: all]")
+@click.option("--threads", type=click.IntRange(1), help="Threads for one run.  [default: one per processor]")
 @click.option("--runs", type=click.IntRange(1, 10_000), default=30, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(name: str | None, device: Device, side: int | None, threads: int | None, runs: int, as_json: bool) -> None:
-    """Time the model NAME, or the default one, and say which of the runtime's providers ran it."""
+    """Time the model NAME, or the default model.
+
+    Also prints the provider of ONNX Runtime that ran the model.
+    """
     timing = measure(name, device=device, side_px=side, threads=threads or os.cpu_count() or 1, runs=runs)
     if as_json:
         click.echo(json.dumps(asdict(timing)))
@@ -56,9 +59,9 @@ def bench(name: str | None, device: Device, side: int | None, threads: int | Non
 
 
 def measure(name: str | None, *, device: Device, side_px: int | None, threads: int, runs: int) -> Timing:
-    """Load a model as `load_network` does, with another input side if wished, and time it on noise.
+    """Load a model as `load_network` does, optionally with another input side, and time it on noise.
 
-    Raises: SetupError as load_network, or when the graph does not take that side; InvalidOption.
+    Raises: SetupError as load_network, or if the graph does not accept that side; InvalidOption.
     """
     import statistics
 

@@ -1,4 +1,4 @@
-"""`packshot models card`: a card for a graph of one's own."""
+"""`packshot models card`: writes a card for the user's own graph."""
 
 from __future__ import annotations
 
@@ -23,26 +23,44 @@ Triple = tuple[float, float, float]
 @click.command(cls=Command)
 @click.argument("graph", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.onnx")
 @click.option("--side", type=click.IntRange(1), required=True, help="Side of the network's input in px.")
-@click.option("--multiple", type=click.IntRange(1), default=32, show_default=True, help="What sides are multiples of.")
+@click.option(
+    "--multiple",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Input sides must be multiples of this number.",
+)
 @click.option(
     "--fit",
     type=click.Choice(["stretch", "longest"]),
     default="stretch",
     show_default=True,
-    help="stretch: a square of that side. longest: the longest side, the shape kept; for graphs of any input size.",
+    help="stretch: to a square. longest: scale the longest side, keep the aspect; needs variable input size.",
 )
-@click.option("--mean", type=float, nargs=3, default=(0.0, 0.0, 0.0), help="Of RGB in 0..1.  [default: 0 0 0]")
-@click.option("--std", type=float, nargs=3, default=(1.0, 1.0, 1.0), help="Of RGB in 0..1.  [default: 1 1 1]")
+@click.option(
+    "--mean",
+    type=float,
+    nargs=3,
+    default=(0.0, 0.0, 0.0),
+    help="Mean of RGB in 0..1, subtracted from the input.  [default: 0 0 0]",
+)
+@click.option(
+    "--std",
+    type=float,
+    nargs=3,
+    default=(1.0, 1.0, 1.0),
+    help="Standard deviation of RGB in 0..1, divides the input.  [default: 1 1 1]",
+)
 @click.option(
     "--output",
     type=click.Choice(["probability", "logit"]),
     default="probability",
     show_default=True,
-    help="What output 0 of the graph holds.",
+    help="Kind of values in output 0 of the graph.",
 )
 @click.option("--licence", required=True, help="Licence of the weights, such as MIT.")
-@click.option("--description", default="", help="A sentence about it.")
-@click.option("-f", "--force", is_flag=True, help="Replace a card that exists already.")
+@click.option("--description", default="", help="A sentence about the model.")
+@click.option("-f", "--force", is_flag=True, help="Replace an existing card.")
 def card(
     graph: Path,
     side: int,
@@ -55,9 +73,10 @@ def card(
     description: str,
     force: bool,
 ) -> None:
-    """Write the card of FILE.onnx beside it, when the graph runs as the options say.
+    """Write a card for FILE.onnx next to it.
 
-    --model FILE.onnx then uses it. In the models folder it is found by its name as well.
+    First runs the graph once to check the options. --model FILE.onnx then uses the model. A model in the models
+    folder can also be given by its name.
     """
     from packshot.engine.card import InputRule, ModelCard
 
@@ -85,7 +104,7 @@ def card(
 
 
 def _try(card: ModelCard, path: Path) -> None:
-    """Run the graph once; BadSettings when it cannot be loaded, or takes or gives another shape than the card says."""
+    """Run the graph once. Raises BadSettings if it cannot be loaded, or if a shape differs from the card."""
     import numpy as np
 
     from packshot.engine.network import OnnxNetwork

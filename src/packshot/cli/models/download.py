@@ -1,4 +1,4 @@
-"""`packshot models download`: the licence first, then the file; progress on stderr."""
+"""`packshot models download`: shows the licence, then downloads the file, with progress on stderr."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--accept-licence", "--yes", is_flag=True, help="Accept the licence without being asked.")
+@click.option("--accept-licence", "--yes", is_flag=True, help="Accept the licence without a question.")
 @click.option(
     "--from",
     "source",
     metavar="FOLDER|URL",
     envvar="PACKSHOT_MODELS_URL",
     show_envvar=True,
-    help="Where the file is, by the publisher's name: a folder, a file, or a mirror.  [default: the publisher]",
+    help="Folder, file or mirror URL that holds the published file.  [default: the publisher]",
 )
 def download(name: str, accept_licence: bool, source: str | None) -> None:
-    """Bring the published network NAME here.
+    """Download the published network NAME.
 
-    Its licence is shown first. A download that was cut goes on where it stopped, proxies are taken from http_proxy,
-    https_proxy and no_proxy, and nothing gets its final name before its checksum is right.
+    Shows the licence first. Continues an interrupted download. Uses the proxies in http_proxy, https_proxy and
+    no_proxy. The file gets its final name only after its checksum was verified.
     """
     from packshot.cli.models.meter import Meter
     from packshot.engine.download import download as bring
@@ -42,7 +42,7 @@ def download(name: str, accept_licence: bool, source: str | None) -> None:
     entry = published()[name]
     folder = models_folder()
     if is_here(entry, folder):
-        say(f"{name} is in {folder} already, and its checksum is right.", err=True)
+        say(f"{name} is in {folder} already, and its checksum is correct.", err=True)
         return
     _agree(entry, accepted=accept_licence)
     card = bring(entry, folder, source=source, watcher=Meter(name))
@@ -51,12 +51,12 @@ def download(name: str, accept_licence: bool, source: str | None) -> None:
 
 
 def size_of(entry: ModelEntry) -> str:
-    """The size in words: exact, or about."""
+    """The size in words, exact or approximate."""
     return f"about {entry.about_mb} MB" if entry.bytes is None else f"{entry.bytes / 1e6:.1f} MB"
 
 
 def _agree(entry: ModelEntry, *, accepted: bool) -> None:
-    """Show the licence and have it accepted: by the flags, or by a person at a terminal."""
+    """Show the licence, and require acceptance by a flag or by a person at a terminal. Raises: InvalidOption."""
     say(f"{entry.name}, {size_of(entry)}: {entry.description}", err=True)
     say(f"Licence: {entry.licence}, {entry.licence_url}", err=True)
     if accepted:
@@ -64,4 +64,4 @@ def _agree(entry: ModelEntry, *, accepted: bool) -> None:
     if not sys.stdin.isatty():
         hint = "Read it, then add --accept-licence."
         raise InvalidOption(f"The licence of {entry.name} has not been accepted.", hint=hint, field="--accept-licence")
-    click.confirm("Do you accept it?", abort=True, err=True)
+    click.confirm("Do you accept the licence?", abort=True, err=True)

@@ -1,4 +1,4 @@
-"""How a download is shown on stderr: one line that moves at a terminal, a line every ten seconds in a log."""
+"""Progress of a download on stderr: one moving line at a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packshot.engine.transfer import Watcher
 
 
 class Meter(Watcher):
-    """Shows megabytes, share and speed of one model's download."""
+    """Shows megabytes, percentage and speed of one model's download."""
 
     def __init__(self, name: str) -> None:
         self._name, self._at_terminal = name, sys.stderr.isatty()
