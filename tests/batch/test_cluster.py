@@ -107,5 +107,5 @@ def test_a_cluster_without_room_is_an_error_and_not_a_silence(cluster: Cluster) 
     done = subprocess.run(
         [sys.executable, "-c", STALLED], env=cluster.environ, capture_output=True, text=True, check=False, timeout=100
     )
-    assert "stalled: Nothing came from the cluster for 3 s: not one task began, 0 CPUs are free." in done.stdout
+    assert "stalled: No result from the cluster for 3 s: no task has started, 0 CPUs are free." in done.stdout
     assert "64 are needed" in done.stdout

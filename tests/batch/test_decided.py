@@ -84,7 +84,7 @@ def test_a_correction_makes_its_photo_again_and_no_network_is_asked(made: tuple[
     decide(out, "b.jpg", made=1, matte=matte())
     said = io.StringIO()
     assert make(photos, out, WHITE, progress=Progress(said)).now == 1
-    assert "People have decided about 1 photo" in said.getvalue()
+    assert "Using review decisions about 1 photo" in said.getvalue()
     assert not seen
     box = product_of(out / "b.jpg")
     assert box is not None
@@ -156,7 +156,7 @@ def test_a_correction_whose_matte_is_gone_fails_in_words_and_leaves_the_others_a
     assert (counts.made, counts.failed) == (1, 2)
     said = {row["source"]: row["error"]["message"] for row in journal(out) if not row["ok"]}
     assert decision.matte in said["a.jpg"]
-    assert said["b.jpg"] == "The corrected matte has 96x96 px, and the photo 96x72 px."
+    assert said["b.jpg"] == "The corrected matte has 96x96 px, but the photo has 96x72 px."
 
 
 def test_a_damaged_decision_stops_the_run_before_it_overwrites_what_people_did(made: tuple[Path, Path]) -> None:
@@ -164,7 +164,7 @@ def test_a_damaged_decision_stops_the_run_before_it_overwrites_what_people_did(m
     decide(out, "a.jpg", made=1, matte=matte())
     (path,) = out.rglob("000001.json")
     path.write_text("{")
-    with pytest.raises(StorageRefused, match="holds no decision"):
+    with pytest.raises(StorageRefused, match="is not a valid review decision"):
         make(photos, out, WHITE)
 
 

@@ -277,7 +277,7 @@ def test_the_report_gets_worse_when_one_photo_is_off(tmp_path: Path) -> None:
     report = out / "packshot-report"
     make(photos, out, EVEN, even=True, report=str(report))
     text = (report / "report.html").read_text(encoding="utf-8")
-    assert "How even it is" in text
+    assert "Evenness" in text
     assert "No picture is odd." in text
     with (report / "report.csv").open(newline="") as file:
         fills = [float(row["fill"]) for row in csv.DictReader(file)]

@@ -104,7 +104,7 @@ def test_remove_goes_on_behind_what_it_cannot_read(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["remove", str(photos), "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 74
     assert "2 done, 1 failed" in result.stderr
-    assert "loop.jpg: It cannot be read: Too many levels of symbolic links." in result.stderr
+    assert "loop.jpg: The photo cannot be read: Too many levels of symbolic links." in result.stderr
     assert outputs(out) == {"a.png", "deep/b.png"}
 
 
@@ -129,7 +129,7 @@ def test_a_folder_that_is_closed_fails_alone_and_its_line_in_a_manifest_names_al
         summary = make(photos, out, report=str(tmp_path / "report"))
     assert (summary.counts.made, summary.counts.failed, summary.left) == (1, 1, 0)
     (failed,) = (row for row in journal(out) if not row["ok"])
-    assert (failed["source"], failed["error"]["message"]) == ("locked/", "It cannot be read: Permission denied.")
+    assert (failed["source"], failed["error"]["message"]) == ("locked/", "The photo cannot be read: Permission denied.")
     assert (tmp_path / "report/failed.txt").read_text() == "locked/\n"
     again = make(photos, out, manifest=(tmp_path / "report/failed.txt").read_text().splitlines(keepends=True))
     assert (again.counts.made, again.counts.failed) == (1, 0)

@@ -110,7 +110,7 @@ def test_progress_is_one_line_on_a_terminal_and_rare_lines_elsewhere(monkeypatch
     lines = said[io.StringIO].splitlines()
     assert lines[0] == "a.jpg: It is bad."
     assert [line.split(",")[0] for line in lines[1:]] == ["20/100", "40/100"]
-    assert "1 failed, 2.0 photos a second, 40 s left" in lines[1]
+    assert "1 failed, 2.0 photos per second, 40 s left" in lines[1]
     assert [duration(seconds) for seconds in (9, 194, 7500)] == ["9 s", "3 min 14 s", "2 h 5 min"]
 
 

@@ -120,7 +120,7 @@ def test_the_page_counts_all_and_says_what_it_leaves_out() -> None:
         "crop, margin 5%",
         "no-foreground 1",
         "2 photos: the same command",
-        "3.5 a second",
+        "3.5 per second",
     ):
         assert words in text, words
     assert not Links(text).links, "a browser cannot open s3://"

@@ -109,4 +109,4 @@ def test_a_server_that_goes_away_ends_the_run_and_says_how_to_go_on(
     assert summary.counts.made >= 3
     assert summary.left > 0
     assert summary.trouble is not None
-    assert "goes on where this one stopped" in summary.trouble.hint
+    assert "Run the same command to continue" in summary.trouble.hint

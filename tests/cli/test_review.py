@@ -45,6 +45,6 @@ def test_a_place_that_no_batch_has_written_is_refused_with_a_hint(tmp_path: Path
     place = tmp_path / "nothing" if what == "nothing" else fill(tmp_path / "photos", ["a.jpg"])
     ended = subprocess.run([*COMMAND, str(place)], capture_output=True, text=True, check=False, env=os.environ)
     assert ended.returncode != 0
-    assert "holds no batch" in ended.stderr
+    assert "contains no batch" in ended.stderr
     assert "packshot batch" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -1,1 +1,1 @@
-"""A whole catalogue: photos from a folder or a bucket, packshots into another, with a journal and a report."""
+"""Batches: photos from one folder or bucket to packshots in another, with a journal and a report."""

@@ -1,7 +1,7 @@
-"""What is wanted and what is known of it, for a million photos: tables on disk, in a file that has no name.
+"""The wanted outputs of a batch and their state, for a million photos: SQLite tables in an unnamed file on disk.
 
-SQLite makes such a file for a database without one, keeps a few megabytes of it in memory and lets the system remove
-it with the process. The truth is in the journal; this only finds things in it.
+SQLite creates an unnamed file for a database without a name, and caches a few megabytes of the file in memory. The
+system removes the file when the process ends. The journal is the source of truth; these tables are an index of it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from packshot.errors import PackshotError
 
 _BATCH = 500
 
-# Keys are bytes: a file name in a folder may be no text at all, and SQLite's text must be. part: Item.place. A photo's
-# rows in `wanted` lie side by side, in the order of their place.
+# Keys are bytes: a file name may be invalid text, which SQLite's TEXT does not allow. part: Item.place. The rows of a
+# photo in `wanted` are adjacent, in the order of their place.
 _TABLES = """
 CREATE TABLE wanted (place INTEGER PRIMARY KEY, source BLOB, part INTEGER, version TEXT, size INTEGER, output BLOB,
                      fingerprint TEXT, round INTEGER, category TEXT, measure TEXT, placing TEXT, base TEXT,
@@ -60,16 +60,16 @@ _COLUMNS = "source, version, size, output, fingerprint, part, placing"
 
 _PREFIXED = ", ".join(f"wanted.{name}" for name in _COLUMNS.split(", "))
 
-# Failures, then photos with an output that breaks a rule, those that a human should look at, and those that nobody has
-# judged, the least sure first.
+# The order: failures, photos with an output that breaks a rule, photos to review, photos without a human decision;
+# lowest confidence first.
 _WORST_FIRST = "ORDER BY ok, passed, review DESC, done, confidence IS NULL, confidence, place"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many photos: in all, made, failed; of the made ones, those to look at and those that break a rule.
+    """Numbers of photos: wanted, made, failed; and of the made ones, to review and with a broken rule.
 
-    A photo is made when all of its outputs are, and failed when one of them did. pictures: outputs that were made.
+    A photo is made if all of its outputs are made, and failed if one of them failed. pictures: number of outputs made.
     """
 
     wanted: int
@@ -82,12 +82,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a batch ended. counts: of the whole catalogue, what was finished before included.
+    """The result of a batch. counts: of the whole catalogue, including photos finished by earlier runs.
 
-    now: photos that this run made or tried to make; made_now: those that it made. seconds: that this took, without the
-    listing. own: packshot's own outputs among the photos, which were passed over. listed: whether the listing came to
-    its end. trouble: what made it give up, if anything. reported: whether the report was
-    written. measured: whether all photos of an even catalogue were, so that pictures could be drawn.
+    now: photos that this run processed; made_now: photos that it made. seconds: processing time, without the listing.
+    own: skipped files among the photos that are packshot's own outputs. listed: whether the listing was completed.
+    trouble: the error that stopped the run, if any. reported: whether the report was written. measured: whether all
+    photos of an even catalogue were measured; pictures are made only then.
     """
 
     counts: Counts
@@ -102,12 +102,12 @@ class Summary:
 
     @property
     def left(self) -> int:
-        """Photos that nobody has looked at yet."""
+        """Number of photos not processed yet."""
         return self.counts.wanted - self.counts.made - self.counts.failed
 
     @property
     def rate(self) -> float:
-        """Photos a second that this run made; 0 where it made none."""
+        """Photos per second made by this run; 0 if it made none."""
         return self.made_now / self.seconds if self.made_now and self.seconds else 0.0
 
     @property
@@ -116,7 +116,7 @@ class Summary:
 
 
 class Catalogue:
-    """The tables of one run. For one thread at a time."""
+    """The tables of one run. Use from one thread at a time."""
 
     def __init__(self) -> None:
         self._tables = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -127,10 +127,10 @@ class Catalogue:
         self._tables.close()
 
     def remember(self, row: Row) -> None:
-        """Take in a line of the journal; a later one of the same photo and output replaces an earlier one."""
+        """Add a line of the journal. A later line for the same photo and output replaces an earlier one."""
         source, output = os.fsencode(row["source"]), os.fsencode(row["output"])
         preset = row.get("preset")
-        if row["ok"]:  # whatever else was written under this name before is gone
+        if row["ok"]:  # this output has overwritten any output of another photo under the same name
             self._tables.execute("DELETE FROM past WHERE output = ? AND source <> ?", (output, source))
         self._tables.execute(
             "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -149,17 +149,16 @@ class Catalogue:
         )
 
     def again(self, source: str, output: str, at: str = "") -> None:
-        """Take in that an output is to be made again, and that it may replace whatever lies there. at: since when."""
+        """Mark an output as to be made again; it may replace any existing file. at: time of the request."""
         self._tables.execute(
             "INSERT OR REPLACE INTO past VALUES (?, ?, '', 1, 1, 0, NULL, ?, NULL, '{}')",
             (os.fsencode(output), os.fsencode(source), at),
         )
 
     def decide(self, decision: Decision) -> None:
-        """Take in the last decision about a photo, once all of the journal is taken in.
+        """Add the last decision about a photo. Call after all lines of the journal were added.
 
-        The outputs that were made for it count as the journal's do, but for those that the journal knows from a later
-        time.
+        Outputs made with the decision count like lines of the journal, unless the journal has a later line.
         """
         source = os.fsencode(decision.source)
         facts = {name: getattr(decision, name) for name in ("verdict", "by", "comment", "matte")}
@@ -183,14 +182,14 @@ class Catalogue:
                 self.remember(dict(row))
 
     def decided(self, source: str, version: str) -> int:
-        """The last decision that changed the pictures of a photo as it is now; 0 for none."""
+        """Number of the last decision that changed the pictures of this version of a photo; 0 for none."""
         made = self._tables.execute(
             "SELECT made FROM decided WHERE source = ? AND version = ?", (os.fsencode(source), version)
         ).fetchone()
         return int(made[0]) if made else 0
 
     def own_options(self, item: Item) -> Collection[str]:
-        """Names of the options that a person has given a photo alone."""
+        """Names of the options that a person has set for this photo."""
         said = self._tables.execute(
             "SELECT decision FROM decided WHERE source = ? AND version = ? AND made",
             (os.fsencode(item.source), item.version),
@@ -204,7 +203,7 @@ class Catalogue:
         return str(category)
 
     def photograph_again(self) -> Iterator[str]:
-        """The wanted photos of which people say that a new photo is needed."""
+        """The wanted photos for which a person requested a new photo."""
         rows = self._tables.execute(
             "SELECT DISTINCT source FROM wanted JOIN decided USING (source, version) "
             "WHERE verdict = 'photograph-again' ORDER BY place"
@@ -212,12 +211,13 @@ class Catalogue:
         return (os.fsdecode(source) for (source,) in rows)
 
     def is_there(self, output: str, modified: float) -> None:
-        """Take in that an output exists."""
+        """Record that an output exists. modified: seconds since 1970."""
         self._tables.execute("INSERT OR REPLACE INTO present VALUES (?, ?)", (os.fsencode(output), modified))
 
     def want(self, item: Item, category: str = "", measure: str = "") -> None:
-        """Take in an output of a photo of this round's listing, one after the other; a photo's newer version replaces
-        an older one. category, measure: of an even catalogue, as `even` has them.
+        """Add a wanted output of a photo in this round. A newer version of a photo replaces an older one.
+
+        category, measure: the photo's category and measure name in an even catalogue.
         """
         keys = os.fsencode(item.source), os.fsencode(item.output)
         self._tables.execute(
@@ -227,15 +227,15 @@ class Catalogue:
         )
 
     def unwant(self, source: str) -> None:
-        """Take back that a photo was wanted."""
+        """Remove a photo from the wanted ones."""
         self._tables.execute("DELETE FROM wanted WHERE source = ?", (os.fsencode(source),))
 
     def found(self) -> int:
-        """How many photos of this round there are."""
+        """The number of photos in this round."""
         return self._count("wanted")
 
     def unfinished(self) -> int:
-        """How many photos of this round lack an output."""
+        """The number of photos in this round with a missing output."""
         return self._count("unfinished")
 
     def _count(self, table: str) -> int:
@@ -244,13 +244,14 @@ class Catalogue:
         return int(count)
 
     def missing(self, source: str) -> set[str]:
-        """The outputs that a photo lacks."""
+        """The missing outputs of a photo."""
         rows = self._tables.execute("SELECT output FROM unfinished WHERE source = ?", (os.fsencode(source),))
         return {os.fsdecode(output) for (output,) in rows}
 
     def todo(self) -> Iterator[Photo]:
-        """The photos of this round with the outputs that they lack, in the order of the listing. Others may write
-        meanwhile.
+        """This round's photos with their missing outputs, in the order of the listing.
+
+        The tables may change during the iteration.
         """
         return self._photos(self._unfinished())
 
@@ -280,9 +281,10 @@ class Catalogue:
             yield from (_item(row) for _, *row in rows)
 
     def measured(self, source: str, measure: str, category: str, facts: Row, *, decides: bool) -> None:
-        """Take in what was measured of a photo of an even catalogue; the last counts.
+        """Add the measurements of a photo of an even catalogue. A later call replaces an earlier one.
 
-        measure: the fingerprint of what it depends on. decides: whether the photo has a say in its category's look.
+        measure: fingerprint of all that the measurements depend on. decides: whether the photo influences the look of
+        its category.
         """
         width, height = facts["size"]
         self._tables.execute(
@@ -291,11 +293,11 @@ class Catalogue:
         )
 
     def unmeasured(self) -> Iterator[Photo]:
-        """The photos of this round that are still to be measured."""
+        """This round's photos without measurements."""
         return self._photos(self._unfinished("unmeasured"))
 
     def to_measure(self) -> int:
-        """How many they are."""
+        """The number of this round's photos without measurements."""
         return self._count("unmeasured")
 
     def categories(self) -> list[str]:
@@ -305,9 +307,9 @@ class Catalogue:
         return [category for (category,) in rows]
 
     def products(self, category: str, *, all_known: bool) -> NDArray[np.float64]:
-        """Sizes of the products that decide a category's look, px: (n, 2).
+        """Sizes of the products that decide a category's look: float64 (n, 2), px.
 
-        all_known: of photos that this run is not about, too.
+        all_known: whether to include photos that are not part of this run.
         """
         query = (
             "SELECT width, height FROM measured JOIN wanted USING (source, measure) "
@@ -321,7 +323,7 @@ class Catalogue:
         return np.array(sizes, np.float64).reshape(-1, 2)
 
     def place_all(self, category: str, part: int, place: Callable[[Item, Size], tuple[str, Placing]]) -> None:
-        """Give each measured photo of a category its placing in one of its outputs, and the fingerprint with it."""
+        """Store placing and fingerprint of one output, for each measured photo of a category."""
         after = -1
         while rows := self._tables.execute(
             f"SELECT place, width, height, {_PREFIXED} FROM wanted JOIN measured USING (source, measure) "  # noqa: S608
@@ -339,7 +341,7 @@ class Catalogue:
             )
 
     def drawn_again(self) -> dict[str, int]:
-        """By category: pictures that are finished but for the look, which has changed since."""
+        """By category: the number of finished pictures to draw again, because the look has changed."""
         rows = self._tables.execute(
             "SELECT unfinished.category, COUNT(*) FROM unfinished JOIN past USING (output, source) "
             "JOIN present USING (output) WHERE round = ? AND past.ok AND past.base = unfinished.base "
@@ -349,7 +351,7 @@ class Catalogue:
         return dict(rows.fetchall())
 
     def evenness(self) -> Iterator[tuple[str, str, str, str, str, str]]:
-        """As evenness.by_category takes it."""
+        """The rows for evenness.by_category."""
         rows = self._tables.execute(
             "SELECT category, part, wanted.source, wanted.output, past.row FROM wanted "
             "JOIN past USING (output, source, fingerprint) WHERE past.ok AND past.base IS NOT NULL "
@@ -362,7 +364,7 @@ class Catalogue:
             yield category, preset, os.fsdecode(source), os.fsdecode(output), row["even"]["off"], figures
 
     def clashes(self) -> Iterator[tuple[Item, str]]:
-        """Photos of this round whose output another photo, listed earlier, has as well; and that photo's key."""
+        """This round's photos that have the same output as an earlier listed photo; with the key of that photo."""
         columns = _PREFIXED.replace("wanted.", "later.")
         rows = self._tables.execute(
             f"SELECT {columns}, earlier.source FROM wanted later JOIN wanted earlier "  # noqa: S608 - constants
@@ -374,9 +376,9 @@ class Catalogue:
             yield _item(row), os.fsdecode(other)
 
     def present(self) -> Iterator[tuple[str, str]]:
-        """Photos of this round whose output's name is taken, by whatever file: keys of photo and output.
+        """This round's photos whose output exists already, as any file: keys of photo and output.
 
-        `again` may be called meanwhile: it changes neither of these tables.
+        `again` may be called during the iteration, because it changes neither table.
         """
         rows = self._tables.execute(
             "SELECT source, output FROM wanted JOIN present USING (output) WHERE round = ?", (self.round,)
@@ -384,9 +386,9 @@ class Catalogue:
         return ((os.fsdecode(source), os.fsdecode(output)) for source, output in rows)
 
     def strangers(self, since: float) -> Iterator[Item]:
-        """Photos of this round whose output's name is taken by a file that is none of ours.
+        """This round's photos whose output's name belongs to a file that packshot did not make.
 
-        Ours is what the journal has, and what is younger than the journal: written just before a kill.
+        packshot made the files in the journal, and files newer than `since`, which a killed run wrote last.
         """
         rows = self._tables.execute(
             f"SELECT {_COLUMNS} FROM wanted JOIN present USING (output) WHERE round = ? AND modified < ? "  # noqa: S608
@@ -396,17 +398,17 @@ class Catalogue:
         yield from map(_item, rows)
 
     def rows(self, *, failed_only: bool = False) -> Iterator[Row]:
-        """All that is known of the wanted outputs, photo by photo in the order of the listing; in no own memory."""
+        """All facts about the wanted outputs, by photo, in the order of the listing. Reads row by row."""
         return self._rows("WHERE NOT ok" if failed_only else "")
 
     def worst(self, limit: int) -> Iterator[Row]:
-        """The same of the photos that need a look first, at most `limit` of these."""
+        """The same facts for the first `limit` photos to review, worst first."""
         query = f"SELECT source FROM photo WHERE tried {_WORST_FIRST} LIMIT {limit:d}"  # noqa: S608 - a number
         for (source,) in self._tables.execute(query).fetchall():
             yield from self._rows("WHERE source = ?", source)
 
     def _rows(self, where: str, *values: bytes) -> Iterator[Row]:
-        """As the journal has them, with what people say of the photo as `decision`."""
+        """Rows of the journal, with the human decision about the photo as `decision`."""
         query = (
             f"SELECT row, decision, done FROM known LEFT JOIN decided USING (source, version) {where} ORDER BY place"  # noqa: S608 - constants
         )
@@ -425,7 +427,7 @@ class Catalogue:
 
 
 def _item(row: Sequence[Any]) -> Item:
-    """A row of _COLUMNS."""
+    """The item in a row of _COLUMNS."""
     source, version, size_bytes, output, fingerprint, place, placing = row
     drawn = Placing(*json.loads(placing)) if placing else None
     return Item(os.fsdecode(source), version, size_bytes, os.fsdecode(output), fingerprint, place, drawn)

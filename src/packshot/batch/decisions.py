@@ -1,17 +1,17 @@
-"""Decisions of people about the photos of a batch: files in OUT/packshot-review that are only ever added to.
+"""Decisions of people about the photos of a batch: append-only files in OUT/packshot-review.
 
     packshot-review/decisions/PHOTO/000001.json, 000002.json ...   PHOTO: 16 hex digits of the source key's SHA-256
     packshot-review/decisions/PHOTO/000002-XXXXXXXX.png            the corrected matte of a revision: 8 bits, gray
     packshot-review/photos/KEY, packshot-review/mattes/STEM.png    the last correction: photo as it was, and matte
 
-A revision is created only where it is not there yet, so of two people who decide at once on what both have seen, one
-is told that the other was first. Each correction has a matte of its own, so the one who was late has changed nothing.
-photos/ and mattes/ are copies for learning: a folder of pairs as the evaluation reads it.
+A revision is created only if it does not exist. If two people decide at the same time, the second gets a conflict.
+Each correction has its own matte file, so the second person's attempt changes nothing. photos/ and mattes/ are copies
+for training: a folder of pairs in the format of the evaluation.
 
-How a batch reads them: `latest()`, without those that are past. A photo whose decision has `made` > 0 is made with
-`matte` (through `Mattes` of engine/job.py; None: the network's) and with `options` over those of the run, whatever the
-verdict; `made` belongs into the fingerprint of its items (listing.make_fingerprint). `rows` are to be remembered as
-lines of the journal, but for an output that the journal knows from a later time (`at`): it was made with the decision.
+A batch reads `latest()` and ignores past decisions. It makes a photo whose decision has `made` > 0 with `matte`
+(through `Mattes` of engine/job.py; None: the network's matte), and with `options` over those of the run, for every
+verdict. `made` is part of the fingerprint of the photo's items (listing.make_fingerprint). The batch adds `rows` like
+lines of the journal, unless the journal has a later line (`at`) for the output: that one was made with the decision.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ Verdict = Literal["good", "corrected", "again", "photograph-again", "open"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 _FORM = 1
-"""Of the files. A packshot that finds a higher number was not written for it."""
+"""Version of the file format. Other versions are rejected."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One revision of what is decided about a photo.
+    """One revision of the decision about a photo.
 
-    revision: 1 for the first, and one more for each. source: the photo's key. version: of the photo, as Entry has it;
-    once the photo has another one, the decision is past. at: when, ISO 8601 in UTC. by: who, as they call themselves.
-    verdict: "open" takes back what was decided before. comment: for people.
-    made: the last revision that changed the pictures, this one included; 0 while they are as the batch made them.
-    matte, options, rows are of that revision, and every later one repeats them. matte: key of the corrected matte in
-    OUT; None where the network's is good. options: what is asked for this photo alone, by option name, as text.
-    rows: lines of the journal for the outputs that were made then, full.
+    revision: counts from 1. source: the photo's key. version: the photo's, as in Entry; the decision is past when the
+    photo has another version. at: time, ISO 8601 in UTC. by: name that the person entered. verdict: "open" withdraws
+    the earlier decision. comment: for people.
+    made: the last revision, up to this one, that changed the pictures; 0 if they are as the batch made them. matte,
+    options and rows belong to that revision, and every later revision repeats them. matte: key in OUT of the corrected
+    matte; None for the network's matte. options: for this photo only, by option name, as text. rows: the complete
+    journal lines of the outputs made in that revision.
     """
 
     revision: int
@@ -68,25 +68,25 @@ class Decision:
     rows: tuple[Mapping[str, Any], ...] = ()
 
     def is_past(self, version: str) -> bool:
-        """Whether the photo is another one now: it counts no longer."""
+        """Whether the photo has changed since, so that the decision no longer counts."""
         return self.version != version
 
     @property
     def is_done(self) -> bool:
-        """Whether somebody has judged the photo, and nobody needs to look at it any more."""
+        """Whether the review of the photo is done."""
         return self.verdict != "open"
 
 
 class Decisions:
-    """The decisions in the outputs' place of a batch. Safe from threads and from other processes."""
+    """The decisions in a batch's output place. Safe for use from several threads and processes."""
 
     def __init__(self, out: BlockingStorage) -> None:
         self._out = out
 
     def latest(self) -> Iterator[Decision]:
-        """The last revision for every photo that has one, past ones included, in no particular order.
+        """The last revision for every photo that has one, including past ones, in no particular order.
 
-        Raises: StorageRefused for a file that is no decision.
+        Raises: StorageRefused for a file that is not a valid decision.
         """
         last: dict[str, str] = {}
         for entry in self._out.list(DECISIONS):
@@ -97,23 +97,23 @@ class Decisions:
             yield self._read(f"{folder}/{name}")
 
     def of(self, source: str) -> Decision | None:
-        """The last revision for a photo; None where nobody has decided anything."""
+        """The last revision for a photo; None if there is no decision."""
         return next(iter(self.history(source)), None)
 
     def history(self, source: str) -> Iterator[Decision]:
-        """All revisions for a photo, the last one first."""
+        """All revisions for a photo, newest first."""
         folder = _folder(source)
         names = {posixpath.basename(entry.key) for entry in self._out.list(folder)}
         for name in sorted(filter(_number, names), reverse=True):
             yield self._read(f"{folder}/{name}")
 
     def add(self, decision: Decision) -> None:
-        """Write a revision down.
+        """Store a revision.
 
         Raises
         ------
         ConflictError
-            Somebody else has written this revision meanwhile. Its field `revision` is the one that came first.
+            Another person has stored this revision in the meantime. The error's field `revision` is the stored one.
         """
         key = f"{_folder(decision.source)}/{decision.revision:06d}.json"
         data = json.dumps({"form": _FORM, **asdict(decision)}, indent=1).encode() + b"\n"
@@ -121,13 +121,13 @@ class Decisions:
             raise self.conflict(decision.source)
 
     def conflict(self, source: str) -> ConflictError:
-        """The error for a decision that was made on what is no longer the last one."""
+        """The error for a decision that is not based on the last revision."""
         first = self.of(source)
         whose = "Somebody" if first is None else first.by or "Somebody"
         when = "" if first is None else f" at {first.at[11:16]} UTC"
         return ConflictError(
-            f"{whose} has decided about {source} meanwhile{when}.",
-            hint="Look at what was decided, and decide again if need be.",
+            f"{whose} has decided about {source} in the meantime{when}.",
+            hint="Look at that decision, and decide again if needed.",
             source=source,
             by=None if first is None else first.by,
             at=None if first is None else first.at,
@@ -140,20 +140,20 @@ class Decisions:
             return _decision(json.loads(data))
         except (ValueError, KeyError, TypeError) as error:
             raise StorageRefused(
-                f"{self._out.name}/{key} holds no decision of a review.",
-                hint="Remove the file, and decide again; or update packshot, if a newer one wrote it.",
+                f"{self._out.name}/{key} is not a valid review decision.",
+                hint="Remove the file and decide again. If a newer packshot wrote it, update packshot.",
             ) from error
 
 
 def new_matte_key(source: str, revision: int) -> str:
-    """Where the matte of a correction is kept that is about to become a revision; another key for each call."""
+    """A new key for the matte of a correction; different in each call."""
     return f"{_folder(source)}/{revision:06d}-{uuid.uuid4().hex[:8]}.png"
 
 
 def pair_keys(source: str, *, clashes: bool) -> tuple[str, str]:
-    """Where the last correction's photo and matte are kept for learning.
+    """The keys of the training copies (photo, matte) of the last correction.
 
-    clashes: another photo has this key but for its ending; then the whole name is the stem of both.
+    clashes: whether another photo differs only in its ending; then both stems contain the whole name.
     """
     photo = f"{source}{posixpath.splitext(source)[1]}" if clashes else source
     return f"{PHOTOS}/{photo}", f"{MATTES}/{source if clashes else stem_of(source)}.png"
@@ -170,7 +170,7 @@ def _decision(said: Any) -> Decision:
 
 
 def photo_id(source: str) -> str:
-    """The name of a photo in folders of decisions and in addresses: 16 hex digits."""
+    """The id of a photo in decision folders and URLs: 16 hex digits."""
     return hashlib.sha256(os.fsencode(source)).hexdigest()[:16]
 
 
@@ -179,6 +179,6 @@ def _folder(source: str) -> str:
 
 
 def _number(name: str) -> int:
-    """Of a revision, by its file's name; 0 for another file."""
+    """The number of a revision, from its file's name; 0 for other files."""
     stem, dot, ending = name.partition(".")
     return int(stem) if dot and ending == "json" and len(stem) == 6 and stem.isdecimal() else 0

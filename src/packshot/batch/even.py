@@ -1,15 +1,15 @@
-"""An even catalogue: one size of picture, one scale and the same room around, for all products of a category.
+"""An even catalogue: the same canvas, scale and margins for all products of a category.
 
-Pure functions. What a category looks like follows from its products' boxes, what is asked, and the preset's rules:
+Pure functions. The look of a category depends on its products' boxes, the options, and the preset's rules:
 
-1. A product is as large as the width of the canvas that holds it at scale 1 with the fill that is asked.
-2. The canvas is that of the largest product, within the bounds of options and rules, and no larger than the smallest
-   product can fill as much as it must.
-3. The scale is that at which the largest product fills the canvas as asked.
-4. A product that this would make too small is drawn as small as it may be, and is an outlier.
+1. The size of a product is the width of the canvas that holds the product at scale 1 with the requested fill.
+2. The canvas is that of the largest product, within the limits of options and rules. The smallest product limits the
+   canvas too, because it must reach the least fill.
+3. The scale is that at which the largest product has the requested fill.
+4. A product that would be too small at this scale gets the least fill, and is an outlier.
 
-One odd photo must not decide for all: where there are many, a few of the largest and of the smallest are left out of 2
-and 3. They are outliers.
+A single odd photo must not decide the look. So steps 2 and 3 ignore LEFT_OUT of the largest and of the smallest
+products, which are outliers.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ from packshot.errors import InvalidOption
 Float64 = NDArray[np.float64]
 
 LEFT_OUT = 0.05
-"""Share of a category's photos, on either side, that do not decide: none of fewer than 20."""
+"""Share of a category's largest, and of its smallest, products to ignore. Rounds down: none of fewer than 20."""
 
 FILL = 0.85
-"""Of a square, where neither options nor a preset say anything."""
+"""Default fill, if neither options nor a preset set one."""
 
 LEAST = 0.5
-"""Of the fill that is asked, where no rule asks for more."""
+"""Least fill as a share of the requested fill, unless a rule requires more."""
 
-_ROOM = 0.005  # of the frame, above the least fill of a rule: boxes are rounded to whole px
+_ROOM = 0.005  # share of the frame to add to a rule's least fill, because boxes are rounded to whole px
 
 Off = Literal["larger", "smaller", "few pixels"]
-"""Why a product has not the scale of its category: it would not fit, it would be too small, or it has too few pixels to
-be as large as it must be."""
+"""Why a product has another scale than its category: it does not fit, it would be too small, or it has too few pixels
+for the least fill."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """All that the pictures of a category have in common.
+    """The common properties of the pictures of a category.
 
-    size: of the canvas, px. scale: px of the picture for each px of the photo. fill: that is asked, least: that a
-    product has at least. max_upscale: how much a product may be enlarged.
+    size: of the canvas, px. scale: px of the picture per px of the photo. fill: requested fill; least: least fill of a
+    product. max_upscale: largest factor by which a product may be enlarged.
     """
 
     size: Size
@@ -66,26 +66,29 @@ class Look:
 
 
 def check_options(options: Options, recipes: Sequence[Recipe]) -> None:
-    """Raises: InvalidOption for what would differ from photo to photo, or contradicts a common scale."""
+    """Raises: InvalidOption for options that differ from photo to photo, or exclude a common scale."""
     for name, value, why in (
         ("shadow", "photo", "each photo has its own"),
         ("background", "blur", "each photo has its own"),
     ):
         if getattr(options, name) == value:
             raise InvalidOption(
-                f"{name} is {value}, but --even was given: {why}.", hint="Give another one.", field=name, value=value
+                f"{name} is {value}, which --even does not allow: {why}.",
+                hint="Give another value.",
+                field=name,
+                value=value,
             )
     if any(recipe.framing.has_margins for recipe in recipes):
         raise InvalidOption(
-            f"margin is {options.margin}, but --even was given, which sets the room around all products of a category.",
-            hint="Use fill, for the largest of them.",
+            f"margin is {options.margin}, which --even does not allow: --even sets the margins of a category.",
+            hint="Use fill, which applies to the largest product.",
             field="margin",
             value=options.margin,
         )
 
 
 def even_framing(framing: Framing, options: Options) -> Framing:
-    """The demands on every picture of a category: a canvas, a fill, and how much a product may be enlarged."""
+    """The framing of a category's pictures, with defaults for canvas, fill and max_upscale."""
     return replace(
         framing,
         canvas=framing.canvas or Canvas(aspect=1.0),
@@ -97,16 +100,16 @@ def even_framing(framing: Framing, options: Options) -> Framing:
 
 
 def decide_look(framing: Framing, rules: Sequence[Rule], products: Sequence[Size] | Float64) -> Look:
-    """The look of a category, whatever the order of its photos.
+    """The look of a category. Independent of the order of its photos.
 
     Parameters
     ----------
     framing
-        As even_framing gives it.
+        From even_framing.
     rules
-        Of the preset; none without one.
+        The preset's rules; empty without a preset.
     products
-        Their sizes in the photos, px: one at least; also as an array (n, 2).
+        Sizes of the products in their photos, px: at least one; also as an array (n, 2).
     """
     assert framing.fill is not None and framing.canvas is not None  # noqa: S101 - even_framing sets them
     canvas, fill, most = framing.canvas, framing.fill, framing.max_upscale
@@ -120,20 +123,20 @@ def decide_look(framing: Framing, rules: Sequence[Rule], products: Sequence[Size
         size = canvas.size
     else:
         required, allowed = _longest_px(rules, max(aspect, 1 / aspect))
-        longest = small * most * fill / least * max(1.0, 1 / aspect)  # at which the smallest fills as much as it must
+        longest = small * most * fill / least * max(1.0, 1 / aspect)  # at which the smallest product has the least fill
         max_px = ceil(min(allowed, framing.max_px or LARGEST_PX, max(longest, required or framing.min_px or 1)))
         bounded = replace(framing, min_px=min(max(framing.min_px or 0, ceil(required)), max_px), max_px=max_px)
         product = Size(max(1, round(large * fill)), max(1, round(large * fill / aspect)))
         size = make_frame(bounded, product, Box.full(product)).size
-    exact = np.sort(_canvas_widths(sizes, size.width / size.height, fill))  # its sides are whole px
+    exact = np.sort(_canvas_widths(sizes, size.width / size.height, fill))  # again, because the canvas has whole px
     return Look(size, min(most, size.width / float(exact[-1 - left_out])), fill, least, most)
 
 
 def fill_of(look: Look, product: Size) -> tuple[float, Off | None]:
-    """The share of its picture that a product takes, and why its scale is not its category's where that cannot be."""
+    """The fill of a product, and the reason if its scale differs from its category's; else None."""
     aspect = look.size.width / look.size.height
     (width,) = _canvas_widths(np.asarray([product], np.float64), aspect, look.fill)
-    full = look.size.width / float(width)  # the scale at which it fills the canvas as asked
+    full = look.size.width / float(width)  # the scale for the requested fill
     low = full * look.least / look.fill
     wanted = min(max(look.scale, low), full)
     scale = min(wanted, look.max_upscale)
@@ -148,8 +151,9 @@ def fill_of(look: Look, product: Size) -> tuple[float, Off | None]:
 
 
 def placed(recipe: Recipe, placing: Placing, own: Collection[str]) -> Recipe:
-    """The recipe of one picture of its category. own: names of the options that a person has given this photo alone;
-    where they frame it, it keeps no more than the canvas.
+    """The recipe of one picture of a category.
+
+    own: names of options that a person set for this photo. If they frame it, it shares only the category's canvas.
     """
     framing = replace(recipe.framing, canvas=Canvas(Size(placing.width, placing.height)), min_px=None, max_px=None)
     if not frames_itself(own):
@@ -158,7 +162,7 @@ def placed(recipe: Recipe, placing: Placing, own: Collection[str]) -> Recipe:
 
 
 def frames_itself(own: Collection[str]) -> bool:
-    """Whether a person has framed one photo by options of its own: it decides nothing for its category then."""
+    """Whether a photo's own options frame it. Then the photo does not influence the look of its category."""
     return not _FRAMING.isdisjoint(own)
 
 
@@ -166,7 +170,7 @@ _FRAMING = frozenset({"margin", "fill", "position", "max_upscale"})
 
 
 def _canvas_widths(products: Float64, aspect: float, fill: float) -> Float64:
-    """Width of the canvas that holds each product at scale 1, px."""
+    """Width in px of the canvas that holds each product at scale 1; float64 (n,)."""
     widths: Float64 = np.maximum(products[:, 0], products[:, 1] * aspect) / fill
     return widths
 
@@ -176,7 +180,7 @@ def _fills(rules: Sequence[Rule]) -> list[Fill]:
 
 
 def _longest_px(rules: Sequence[Rule], long_by_short: float) -> tuple[float, float]:
-    """The least and the most px of the longest side that the rules require; long_by_short: of the picture's sides."""
+    """Minimum and maximum px of the longest side under the rules. long_by_short: ratio of the picture's sides."""
     least, most = [0.0], [float(LARGEST_PX)]
     for rule in rules:
         if isinstance(rule, LongestSide | ShortestSide) and rule.required:

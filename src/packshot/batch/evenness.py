@@ -1,4 +1,4 @@
-"""How even the pictures of a category are: measured in the files that were written, not in what was planned."""
+"""Measures how even the pictures of a category are, in the written files instead of the plan."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from packshot.core.measure import box_of, find_on_plain
 from packshot.core.picture import Float32, UInt8
 
 SIDE_PX = 1000
-"""Pictures are measured at this size at most: a share of a frame is known to 0.1 % then."""
+"""Longest side at which pictures are measured, px. It resolves 0.1 % of a frame."""
 
 LEAST_SPREAD: Mapping[str, float] = {"fill": 0.01, "x": 0.01, "y": 0.01, "brightness": 0.03, "ground": 0.004}
-"""By figure: a difference that nobody sees. Where pictures differ by less, none of them is odd."""
+"""Invisible difference by figure. It is the least standard deviation, so that smaller differences are not odd."""
 
 ODD = 3.5
-"""Robust z-score from which on a picture is odd: Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993."""
+"""Robust z-score above which a picture is odd: Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993."""
 
 AS_PLANNED = 0.03
-"""Of the frame: by how much a product may seem larger or smaller than it was drawn, by its soft edge."""
+"""Tolerance between measured and planned fill, as a share of the frame. Soft edges cause such differences."""
 
 FEW = 0.1
-"""Share of a category up to which pictures of another scale are odd; more of them are how the category is."""
+"""Largest share of a category in which pictures of another scale are odd. More of them are normal for the category."""
 
 _NEAR_PX = 16
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def measure_picture(data: bytes, product: Box) -> dict[str, float | None]:
-    """Figures of a written picture, each a share: fill, as the rules measure it; x and y of the middle of the product;
-    its brightness, as the mean luminance; and ground, the darkest channel of what lies around it, None where that is
-    transparent.
+    """Figures of a written picture, each in [0, 1].
 
-    product: where it should lie, px, for a picture whose ground is no plain one, so that nothing is found in it.
+    They are: fill, as the rules measure it; x and y of the product's centre; brightness, the product's mean luminance;
+    ground, the mean of the darkest channel around the product, None if the surroundings are transparent.
+
+    product: planned box of the product, px. Used if the ground is not plain, because then no product can be found.
     """
     picture = codecs.read(data, codecs.probe(data, replace(LIBRARY_LIMITS, min_side_px=1)))
     width, height = picture.rgb.shape[1::-1]
@@ -73,7 +74,7 @@ def _reduced(values: UInt8, size: Size) -> UInt8:
 
 @dataclass(frozen=True)
 class Spread:
-    """Of one figure, over the pictures of a category: the middle, and where 5 % and 95 % of them lie."""
+    """Median, 5th and 95th percentile of one figure over the pictures of a category."""
 
     median: float
     low: float
@@ -82,9 +83,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Odd:
-    """A picture that differs from those of its category. by: its robust z-score, of the figure in which it is most odd.
+    """A picture that differs from its category. figure: the figure with the largest robust z-score; by: that score.
 
-    why: the reason that is known from its drawing (even.Off), or "".
+    why: the reason from the placing (even.Off), or "".
     """
 
     source: str
@@ -97,8 +98,10 @@ class Odd:
 
 @dataclass(frozen=True)
 class Evenness:
-    """Of the pictures of one category and preset. count: pictures. off: of them, those that have another scale, by why
-    (even.Off). spreads: by figure. odd: the most odd first, and then those of another scale, where these are few.
+    """The evenness of the pictures of one category and preset.
+
+    count: number of pictures. off: number of pictures of another scale, by reason (even.Off). spreads: by figure. odd:
+    most odd first, then pictures of another scale if they are few.
     """
 
     category: str
@@ -116,9 +119,10 @@ def evenness(
     figures: Mapping[str, Float32],
     planned: Float32,
 ) -> Evenness:
-    """pictures: source, output, and why of each (Odd.why). figures: by name, of each picture; NaN where unknown.
+    """The evenness of one category and preset.
 
-    planned: the fill that each was drawn with. Products of one scale differ in size: the largest is not odd.
+    pictures: source, output and Odd.why of each picture. figures: arrays by name, a value per picture; NaN if unknown.
+    planned: planned fill of each picture. Products of one scale differ in size, so a fill as planned is not odd.
     """
     worst: dict[int, Odd] = {}
     spreads = {}
@@ -146,14 +150,14 @@ def evenness(
 
 
 def _is_as_planned(why: str, fill: float, planned: float) -> bool:
-    """Whether a product has its category's scale, and is as large as that makes it."""
+    """Whether a product has its category's scale, and the fill that follows from it."""
     return not why and abs(fill - planned) <= AS_PLANNED
 
 
 def robust_scores(values: Float32, least_spread: float) -> Float32:
-    """How far each value is from the median, in standard deviations as the median of the distances tells them.
+    """Robust z-scores: distance from the median, in standard deviations estimated from the median absolute deviation.
 
-    least_spread: the standard deviation is taken for at least so much. NaN stays NaN.
+    least_spread: lower limit of the standard deviation. NaN stays NaN.
     """
     off = values - np.float32(np.nanmedian(values))
     deviation = 1.4826 * float(np.nanmedian(np.abs(off)))
@@ -162,8 +166,10 @@ def robust_scores(values: Float32, least_spread: float) -> Float32:
 
 
 def by_category(rows: Iterable[tuple[str, str, str, str, str, str]]) -> Iterator[Evenness]:
-    """rows: category, preset, source, output, why, and the figures with `planned` as JSON text; those of one category
-    and preset side by side.
+    """The evenness of each category and preset.
+
+    rows: category, preset, source, output, why, and the figures with `planned` as JSON text. Rows of one category and
+    preset are adjacent.
     """
     for (category, preset), group in groupby(rows, lambda row: row[:2]):
         names: list[tuple[str, str, str]] = []

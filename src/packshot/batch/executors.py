@@ -1,11 +1,11 @@
-"""Executors do the work: each takes photos and gives the outcomes of each, in whatever order they come.
+"""Executors run the work: they take photos and return the outcomes of each photo, in any order.
 
-LocalExecutor has threads of this process, RayExecutor tasks on a cluster, which Ray places, restarts and takes to other
-machines. All of them call `process(photo, settings)`; the driver in run.py neither knows nor cares where.
+LocalExecutor uses threads of this process. RayExecutor uses tasks on a cluster, which Ray schedules, restarts and moves
+to other machines. Both call `process(photo, settings)`, so run.py does not depend on the executor.
 
-Tasks rather than Ray Data: nothing but names and figures travels (photos and packshots go between workers and storage),
-so there are no blocks to stream, and the driver's loop stays the local one: a bounded number in hand, no listing held
-in memory, and a stop that finishes what was begun (docs/decisions/0031-ray.md).
+Ray tasks, not Ray Data: only names and figures are sent, because workers read and write photos and packshots in
+storage. So there are no blocks to stream, and the loop is the same as the local one: a bounded number of photos in
+progress, no listing in memory, and a stop that finishes started photos (docs/decisions/0031-ray.md).
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from packshot.engine.process import tune_process
 from packshot.errors import BadSettings, ClusterStalled
 
 RETRIES = 3
-"""So often a photo is begun again when its worker dies; a photo that kills four of them is the reason."""
+"""Retries of a photo when its worker dies. After four deaths, the photo itself is the likely cause."""
 
 LOOK_EVERY_S = 5.0
 STALLED_AFTER_S = 300.0
-"""A photo takes seconds. Where none comes for minutes the cluster waits for something that will not come by itself."""
+"""A photo takes seconds. If none arrives for minutes, the cluster needs an action of its operator."""
 
 
 Work = Callable[[Photo, BatchSettings], Outcomes]
 
 
 class Executor(Protocol):
-    """Does the work of a batch."""
+    """Runs the work of a batch."""
 
     def outcomes(
         self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event, work: Work | None = None
     ) -> Iterator[Outcomes]:
-        """Those of each photo that was begun. work: `process`, or another function of process.py.
+        """The outcomes of each started photo. work: `process`, or another function of process.py.
 
-        Photos are taken when there is room for them: never more than a fixed number is in hand, of millions. Once
-        `stop` is set none is begun any more, and those in hand are finished.
+        Takes photos from the iterator on demand, so that only a bounded number of millions is in progress. After
+        `stop` is set, no photo starts, and those in progress are finished.
         """
         ...
 
 
 class LocalExecutor:
-    """Threads of this process around one network: all that takes time releases the interpreter's lock."""
+    """Threads of this process that share one network. All slow steps release the GIL."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
@@ -64,7 +64,7 @@ class LocalExecutor:
         pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="photo")
         try:
             while True:
-                # Twice as many as are worked on: a thread that is done never waits for the listing.
+                # Twice as many as threads: a free thread never waits for the listing.
                 while len(running) < 2 * self.jobs and not stop.is_set() and (photo := next(photos, None)) is not None:
                     running.add(pool.submit(work or process, photo, settings))
                 if stop.is_set():
@@ -74,13 +74,13 @@ class LocalExecutor:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         finally:
-            pool.shutdown(cancel_futures=True)  # where the caller gives up: what was not begun stays so
+            pool.shutdown(cancel_futures=True)  # if the caller gives up, queued photos never start
 
 
 class RayExecutor:
-    """Tasks on a cluster, as many in hand as it has processors for, twice; nodes that come later are used too.
+    """Ray tasks on a cluster, with twice as many photos in progress as it has slots. Also uses nodes that join later.
 
-    say: where warnings go. stalled_after_s: how long the cluster may give nothing before it is an error.
+    say: called with warnings. stalled_after_s: seconds without an outcome after which the cluster counts as stalled.
     """
 
     def __init__(
@@ -94,18 +94,18 @@ class RayExecutor:
     def outcomes(
         self, photos: Iterator[Photo], settings: BatchSettings, stop: threading.Event, work: Work | None = None
     ) -> Iterator[Outcomes]:
-        """As Executor has it.
+        """See Executor.
 
         Raises
         ------
         ClusterStalled
-            Nothing came from the cluster for too long; outputs and journal are whole, and the next run goes on.
+            No outcome for `stalled_after_s` seconds. Outputs and journal are consistent, and the next run continues.
         BadSettings
-            The workers have another packshot, or none.
+            The workers have another version of packshot, or none; or the cluster has too few CPUs or no GPU.
         """
         settings = _everywhere(settings)
         self._check_workers(settings)
-        # Ray keeps a worker's process for the next task, and with it the network.
+        # Ray reuses a worker's process, and with it the loaded network, for the next task.
         gpus = 1 if settings.device == "cuda" else 0
         task = self._ray.remote(num_cpus=settings.threads, num_gpus=gpus, max_retries=RETRIES)(_make)
         shared = self._ray.put(settings)
@@ -123,18 +123,18 @@ class RayExecutor:
                 yield self._outcomes(ready, running.pop(ready))
             last = time.monotonic() if done else last
             if time.monotonic() - last > self._stalled_after_s:
-                raise self._stalled(f"{len(running)} photos are in hand")
+                raise self._stalled(f"{len(running)} photos are in progress")
 
     def _outcomes(self, ready: Any, photo: Photo) -> Outcomes:
         try:
             return cast("Outcomes", self._ray.get(ready))
-        except self._ray.exceptions.RayError as error:  # `process` itself raises nothing: its worker is gone
+        except self._ray.exceptions.RayError as error:  # `process` never raises, so its worker has died
             message = f"The worker died {1 + RETRIES} times over this photo ({type(error).__name__})."
-            hint = "Is there memory enough for it? Try it alone."
+            hint = "Check that workers have enough memory, and try the photo alone."
             return failed(photo, Failure("worker-died", message, hint))
 
     def _slots(self, settings: BatchSettings) -> int:
-        """How many photos the cluster can work on now."""
+        """The number of photos that the cluster can process at the same time."""
         if self._jobs is not None:
             return self._jobs
         there = self._ray.cluster_resources()
@@ -142,19 +142,20 @@ class RayExecutor:
         return max(1, int(min(slots, there.get("GPU", 0)) if settings.device == "cuda" else slots))
 
     def _check_workers(self, settings: BatchSettings) -> None:
-        """One small task first: it finds a cluster without room, and workers with another packshot."""
+        """Run a small task first, to detect a cluster without capacity and workers with another version of packshot."""
         there = self._ray.cluster_resources()
         if settings.device == "cuda" and not there.get("GPU"):
-            raise BadSettings("The cluster has no GPU.", hint="Use --device cpu, or start a node with one.")
+            raise BadSettings("The cluster has no GPU.", hint="Use --device cpu, or start a node with a GPU.")
         if there.get("CPU", 0) < settings.threads:
             raise BadSettings(
-                f"The cluster has {there.get('CPU', 0):g} CPUs; {settings.threads} are needed.", hint="Start a node."
+                f"The cluster has {there.get('CPU', 0):g} CPUs, but packshot needs {settings.threads}.",
+                hint="Start another node.",
             )
         probe = self._ray.remote(num_cpus=settings.threads, max_retries=RETRIES)(_version)
         try:
             theirs = self._ray.get(probe.remote(), timeout=self._stalled_after_s)
         except self._ray.exceptions.GetTimeoutError as error:
-            raise self._stalled("not one task began") from error
+            raise self._stalled("no task has started") from error
         except self._ray.exceptions.RayError as error:
             raise BadSettings(
                 f"A worker cannot run packshot: {str(error).splitlines()[-1][:200]}",
@@ -162,24 +163,25 @@ class RayExecutor:
             ) from error
         if theirs != __version__:
             raise BadSettings(
-                f"The workers have packshot {theirs}, this is {__version__}.", hint="Install the same on every node."
+                f"The workers have packshot {theirs}, but this is {__version__}.",
+                hint="Install the same version on every node.",
             )
         nodes = sum(node["Alive"] for node in self._ray.nodes())
         folders = [place for place in (settings.photos, settings.out) if "://" not in place]
         if nodes > 1 and folders:
-            self._say(f"{' and '.join(folders)}: every one of the {nodes} nodes must see the same folder there.")
+            self._say(f"{' and '.join(folders)}: all {nodes} nodes must see the same folder at this path.")
 
     def _stalled(self, what: str) -> ClusterStalled:
         free, seconds = self._ray.available_resources().get("CPU", 0), self._stalled_after_s
         return ClusterStalled(
-            f"Nothing came from the cluster for {seconds:.0f} s: {what}, {free:g} CPUs are free.",
-            hint="Look at `ray status` and at the dashboard: are there nodes with a free CPU, and can they reach the "
-            "storage? The same command goes on where this one stopped.",
+            f"No result from the cluster for {seconds:.0f} s: {what}, {free:g} CPUs are free.",
+            hint="Check `ray status` and the dashboard for nodes with a free CPU, and that nodes reach the storage. "
+            "Then run the same command to continue.",
         )
 
 
 def _everywhere(settings: BatchSettings) -> BatchSettings:
-    """Settings that mean the same in a process with another working folder."""
+    """The settings with absolute paths, valid in a process with another working folder."""
     paths: dict[str, Any] = {}
     for name in ("photos", "out", "thumbnails", "model"):
         text = getattr(settings, name)
@@ -189,7 +191,7 @@ def _everywhere(settings: BatchSettings) -> BatchSettings:
 
 
 def _make(photo: Photo, settings: BatchSettings, work: Work) -> Outcomes:
-    """`process` in a worker's process, which makes one photo at a time."""
+    """Run `work` in a worker's process, which processes one photo at a time."""
     tune_process()
     return work(photo, settings)
 
@@ -199,14 +201,14 @@ def _version() -> str:
 
 
 def _connect() -> Any:
-    """The cluster that RAY_ADDRESS names, or one that was started on this machine, or a new one of this machine."""
-    # Below `uv run` Ray would send this folder to every worker and start it with uv; packshot is installed there.
+    """Connect to the cluster at RAY_ADDRESS, else to one running on this machine, else start one here."""
+    # Under `uv run`, Ray would send this folder to every worker and start it with uv; workers have packshot installed.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
-        import ray  # noqa: PLC0415 - an extra, and a second
+        import ray  # noqa: PLC0415 - an extra that takes a second to import
     except ImportError as error:
         raise BadSettings(
-            "--engine ray needs Ray, which is not installed.", hint="pip install 'packshot[ray]'"
+            "--engine ray needs Ray, which is not installed.", hint="Install it with: pip install 'packshot[ray]'"
         ) from error
     if not ray.is_initialized():
         try:
@@ -214,6 +216,6 @@ def _connect() -> Any:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise BadSettings(
                 f"The Ray cluster cannot be reached: {str(error)[:200]}",
-                hint="RAY_ADDRESS names its head, such as 10.0.0.1:6379.",
+                hint="Set RAY_ADDRESS to its head node, such as 10.0.0.1:6379.",
             ) from error
     return ray

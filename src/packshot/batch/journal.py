@@ -1,8 +1,8 @@
-"""What is finished: lines of JSON that are only ever added to, in OUT/.packshot/. A killed run goes on from them.
+"""The journal of finished photos: append-only lines of JSON in OUT/.packshot/. A killed run continues from it.
 
-A torn last line, as a kill leaves it, is no line. In a folder each line is with the system before the next photo's is
-written. Object storage cannot append, so lines collect there for a second and go out as one object after the other:
-after a kill the photos of the last second are made again, under the same names.
+Readers ignore an incomplete last line, which a kill may leave. In a folder, each line is passed to the system before
+the next one is written. Object storage cannot append, so lines are collected for a second and written as a sequence of
+objects. After a kill, the photos of the last second are made again, under the same names.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ SEGMENT_LINES = 500
 
 
 class Journal(Protocol):
-    """Open for one run."""
+    """A journal, open for one run."""
 
     def lines(self) -> Iterator[Row]:
-        """All lines of all runs, in the order in which they were written, without torn ones."""
+        """All complete lines of all runs, in the order of writing."""
         ...
 
     def add(self, row: Row) -> None: ...
@@ -43,12 +43,12 @@ class Journal(Protocol):
 
 
 def open_journal(out: BlockingStorage) -> Journal:
-    """The journal of an output place. Raises InvalidOption when another process works on it (folders only)."""
+    """Open the journal of an output place. Raises: InvalidOption if another process has it open (folders only)."""
     return ObjectJournal(out) if out.folder is None else FileJournal(out.folder, out.name)
 
 
 def read_journal(out: BlockingStorage) -> Iterator[Row]:
-    """The lines of a journal, as `Journal.lines` has them, for somebody who only looks: a run may go on meanwhile."""
+    """The lines of a journal, as `Journal.lines`, for a reader. A batch may run at the same time."""
     if out.folder is None:
         yield from _segments(out)
     else:
@@ -57,7 +57,7 @@ def read_journal(out: BlockingStorage) -> Iterator[Row]:
 
 
 def journal_version(out: BlockingStorage) -> tuple[str, ...]:
-    """Changes when lines are added to a journal."""
+    """A value that changes when lines are added to a journal."""
     if out.folder is None:
         return tuple(f"{entry.key} {entry.version}" for entry in out.list(SEGMENTS))
     entry = out.find(NAME)
@@ -65,13 +65,13 @@ def journal_version(out: BlockingStorage) -> tuple[str, ...]:
 
 
 class FileJournal:
-    """One file. It is locked while it is open; the lock dies with the process.
+    """A journal in one file. The file is locked while open; the lock ends with the process.
 
-    Each line is one call of the system; a line for which there was no room is taken away again.
+    A line that does not fit on the disk is removed again.
     """
 
     def __init__(self, folder: Path, name: str | None = None) -> None:
-        """name: of the folder in errors."""
+        """name: the folder's name in error messages."""
         self._folder, self._path, self._name = folder, folder / NAME, name or str(folder)
         with self._errors():
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class FileJournal:
         self._file.close()
 
     def _errors(self) -> AbstractContextManager[None]:
-        return file_errors(os.path.join(self._name, NAME), self._folder)  # noqa: PTH118 - as the user wrote it
+        return file_errors(os.path.join(self._name, NAME), self._folder)  # noqa: PTH118 - keeps the path as the user wrote it
 
     def _write(self, line: bytes) -> None:
         with self._errors():
@@ -112,11 +112,11 @@ class FileJournal:
 
 
 class ObjectJournal:
-    """Objects of up to 500 lines; the last one is written again, longer, each second in which something was added."""
+    """A journal in objects of up to 500 lines. New lines rewrite the last object at most once a second."""
 
     def __init__(self, out: BlockingStorage) -> None:
         self._out = out
-        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # names in the order of time
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # names sort by time
         self._run = f"{SEGMENTS}/{started}-{uuid.uuid4().hex[:8]}"
         self._number = 0
         self._waiting: list[bytes] = []
@@ -148,7 +148,7 @@ def _segments(out: BlockingStorage) -> Iterator[Row]:
 
 
 def parsed(lines: Iterable[bytes]) -> Iterator[Row]:
-    """The lines that are whole."""
+    """The complete lines, parsed."""
     for line in lines:
         try:
             row: Any = json.loads(line)

@@ -1,4 +1,4 @@
-"""Which photos a batch is about (a listing, a manifest, or a folder that fills), and which file each becomes."""
+"""The photos of a batch (from a listing, a manifest, or a watched folder), and the names of their outputs."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _NO_PHOTOS_IN = frozenset(
     {
         "__macosx",  # what macOS adds to archives
         "@eadir",  # Synology's thumbnails
-        "@recycle",  # QNAP's and Synology's bins
+        "@recycle",  # recycle bins of QNAP and Synology
         "#recycle",
         "#snapshot",
-        "$recycle.bin",  # Windows' bin and its restore points
+        "$recycle.bin",  # Windows' recycle bin and restore points
         "system volume information",
         "lost+found",
         "packshot-review",  # copies of photos, and mattes
     }
 )
-"""Folders that systems and reviews make beside photos, in lower case: their files are copies, thumbnails or deleted."""
+"""Folders that systems and reviews create next to photos, in lower case: with copies, thumbnails or deleted files."""
 
 
 def photos_in(
     photos: BlockingStorage, *, but: str | None = None, under: str = "", listed: Callable[[int], None] | None = None
 ) -> Iterator[Entry]:
-    """The photos of a place, by their names, and what could not be looked into: entries with a fault.
+    """The photos of a place, selected by name, and entries with a fault for folders that could not be read.
 
-    This is the one listing of the command line. but: a folder in the place that holds the outputs. under: a folder in
-    the place, for its photos alone. listed: is called with the number of photos so far, after each.
+    All commands list photos with this function. but: a folder in the place to skip, because it holds outputs. under: a
+    folder in the place to list instead of the whole place. listed: called after each photo with the number so far.
     """
     count = 0
     for entry in photos.list(under):
@@ -59,15 +59,15 @@ def photos_in(
 
 
 def outputs_within(photos: BlockingStorage, out: BlockingStorage, option: str = "OUT") -> str | None:
-    """The outputs' folder below the photos', if it lies there. option: what the user calls `out`.
+    """The path of the outputs' folder below the photos' folder; None if elsewhere. option: name of `out` in errors.
 
-    Raises: InvalidOption where outputs could replace photos.
+    Raises: InvalidOption if outputs could replace photos.
     """
     if f"{photos.url}/".startswith(f"{out.url}/"):
         same = "the folder of the photos" if photos.url == out.url else f"a folder around the photos in {photos.name}"
         raise InvalidOption(
             f"{option} {out.name} is {same}: outputs could replace photos.",
-            hint=f"Give another folder, in {photos.name} or beside it.",
+            hint=f"Give another folder, inside {photos.name} or next to it.",
             field=option,
         )
     inside = f"{photos.url}/"
@@ -77,10 +77,10 @@ def outputs_within(photos: BlockingStorage, out: BlockingStorage, option: str = 
 def photos_named(
     photos: BlockingStorage, lines: Iterable[str], say: Callable[[str], None] = lambda _: None
 ) -> Iterator[Entry]:
-    """The photos that a manifest names, one a line. One that is not there comes without a version, and fails later.
+    """The photos that a manifest names, one per line. A missing photo has no version, and fails later.
 
-    A line that ends with a slash names all photos of a folder: one that could not be listed stands so in failed.txt.
-    A name may have the place before it, as the shell lists it. say: is told of what is passed over.
+    A line that ends with a slash names all photos of a folder; failed.txt has such lines for folders that could not be
+    listed. A name may begin with the place, as in the output of `ls`. say: called with a line for each skipped file.
     """
     for line in lines:
         key = _key(line.rstrip("\r\n"), photos.url)
@@ -102,14 +102,14 @@ def photos_named(
 
 
 def by_folder(photos: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
-    """The photos, each with its folder; "" for the place itself."""
+    """The photos, each with its folder as category; "" for the place itself."""
     return ((entry, posixpath.dirname(entry.key.rstrip("/"))) for entry in photos)
 
 
 def categories_named(lines: Iterable[str], column: str) -> Iterator[tuple[str, str]]:
-    """Lines of a manifest, each with the category of its photos, from a CSV file with a header.
+    """Lines of a manifest with their categories, from a CSV file with a header.
 
-    The photo stands in the column `photo` or `source`. Raises: InvalidOption where a column is missing.
+    The column `photo` or `source` names the photo. Raises: InvalidOption if a column is missing.
     """
     table = csv.DictReader(lines)
     names = table.fieldnames or ()
@@ -117,7 +117,7 @@ def categories_named(lines: Iterable[str], column: str) -> Iterator[tuple[str, s
     if photo is None or column not in names:
         raise InvalidOption(
             f"The manifest has no column {column if photo else 'photo'}; it has {', '.join(names) or 'nothing'}.",
-            hint="Its first line must name the columns: photo (or source), and the one that --category names.",
+            hint="Its first line must name the columns: photo (or source), and the column of --category.",
             field="--category",
             value=column,
         )
@@ -127,15 +127,16 @@ def categories_named(lines: Iterable[str], column: str) -> Iterator[tuple[str, s
 
 
 def manifest_line(key: str) -> str:
-    """A key as a line of a manifest: itself, or as JSON where it would not be read as that."""
+    """A key as a line of a manifest: unchanged, or as JSON if the plain line would be read as another key."""
     return json.dumps(key) if key.startswith('"') or key != key.strip() or not key.isprintable() else key
 
 
 def polls(
     photos: BlockingStorage, stop: threading.Event, *, but: str | None = None, every_s: float = WATCH_EVERY_S
 ) -> Iterator[list[Entry]]:
-    """Look at a folder again and again until `stop`: each time the photos that are new or changed since they were
-    given last, and that were the same at the look before: nobody is writing them any more.
+    """Poll a folder every `every_s` seconds until `stop`. Each poll yields the new and changed photos.
+
+    A photo is yielded once its version is the same in two polls, because then its file is complete.
     """
     before: dict[str, str] = {}
     given: dict[str, str] = {}
@@ -158,11 +159,11 @@ def _key(line: str, place: str) -> str:
 
 
 class Placing(NamedTuple):
-    """How a picture of an even catalogue is drawn, and why.
+    """The position and scale of a picture in an even catalogue.
 
-    width, height: of the canvas, px. fill: the share of it that the product takes. max_upscale: how much the product
-    may be enlarged. category: that the photo belongs to. off: why the scale is not the category's (even.Off); "" where
-    it is. base: the fingerprint that the picture would have by itself.
+    width, height: of the canvas, px. fill: the product's share of the canvas. max_upscale: how much the product may be
+    enlarged. category: the photo's category. off: why the scale is not the category's (even.Off); "" if it is. base:
+    the picture's fingerprint without the placing.
     """
 
     width: int
@@ -174,17 +175,17 @@ class Placing(NamedTuple):
     base: str
 
     def options_key(self, options_key: str) -> str:
-        """A key for options that are drawn like this, for make_fingerprint."""
+        """The key of the options together with this placing, for make_fingerprint."""
         return f"{options_key} {self.width}x{self.height} {self.fill} {self.max_upscale}"
 
 
 @dataclass(frozen=True)
 class Item:
-    """One photo to be made into one output.
+    """One photo and one output of it.
 
-    source, output: keys. version: of the photo, as Entry has it. fingerprint: of the photo's version, the options and
-    the network: an output with the same fingerprint need not be made again. place: of its recipe among those of the
-    batch, from 0. placing: in an even catalogue.
+    source, output: keys. version: the photo's, as in Entry. fingerprint: of the photo's version, the options and the
+    network; an output with the same fingerprint is up to date. place: index of the recipe in the batch, from 0.
+    placing: in an even catalogue.
     """
 
     source: str
@@ -198,11 +199,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo with those of its outputs that are to be made: the unit of work, for one matte serves them all.
+    """A photo with the outputs to make: the unit of work, because one matte serves all outputs.
 
-    matte: key in OUT of the matte that a person has corrected; None for the network's. own: options that a person has
-    given this photo, by name, as text. Both as `Decision` of decisions.py has them. kept: what was measured of it for
-    an even catalogue (process.measure), if it was; measure: what that is to be called.
+    matte: key in OUT of a matte that a person corrected; None for the network's matte. own: options that a person set
+    for this photo, by name, as text. Both are as in `Decision` of decisions.py. kept: measurements for an even
+    catalogue (process.measure), if they exist; measure: their name.
     """
 
     items: tuple[Item, ...]
@@ -221,16 +222,16 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """16 hexadecimal digits for the photo as it is now, whatever is made of it."""
+        """16 hex digits that identify this version of the photo, independent of its outputs."""
         return hashlib.sha256(json.dumps([self.source, self.items[0].version]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Naming:
-    """How the outputs of one recipe are called. network: name and checksum of the network.
+    """The rule that names the outputs of one recipe. network: name and checksum of the network.
 
-    folder: what the outputs lie in below OUT; empty for OUT itself. tag: what their names end in, such as "-amazon".
-    place: as Item has it.
+    folder: folder of the outputs below OUT; empty for OUT itself. tag: end of their names, such as "-amazon". place:
+    as in Item.
     """
 
     options_key: str
@@ -241,9 +242,9 @@ class Naming:
     place: int = 0
 
     def item(self, entry: Entry, decided: int = 0) -> Item:
-        """photos/shoe.jpg -> photos/shoe.png, photos/shoe-amazon.jpg, amazon/photos/shoe.jpg.
+        """Turns photos/shoe.jpg into photos/shoe.png, photos/shoe-amazon.jpg or amazon/photos/shoe.jpg.
 
-        decided: as make_fingerprint takes it.
+        decided: as for make_fingerprint.
         """
         output = f"{self.folder}{stem_of(entry.key)}{self.tag}{self.suffix}"
         fingerprint = make_fingerprint(entry.key, entry.version, self.options_key, self.network, decided)
@@ -251,23 +252,21 @@ class Naming:
 
 
 def make_fingerprint(source: str, version: str, options_key: str, network: str, decided: int = 0) -> str:
-    """Of a photo's version, the options, the network, and the last decision about the photo that changed its pictures.
+    """Hash of a photo's version, the options, the network, and the last decision that changed the photo's pictures.
 
-    decided: `Decision.made`. An output with the same fingerprint need not be made again.
+    decided: `Decision.made`. An output with the same fingerprint is up to date.
     """
     identity = [source, version, options_key, network, *([decided] if decided else [])]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
 def make_naming(recipe: Recipe, network: str, word: str) -> Naming:
-    """word: what the outputs' names end in, such as "amazon"; empty for none."""
+    """The naming of a recipe's outputs. word: end of their names, such as "amazon"; empty for none."""
     return Naming(recipe.key, network, f"-{word}" if word else "", FORMATS[recipe.format].suffix)
 
 
 def make_namings(recipes: Sequence[Recipe], network: str) -> tuple[Naming, ...]:
-    """Of each recipe's outputs: named as `packshot remove` names them where there is one, else in a folder for each
-    preset.
-    """
+    """The naming of each recipe: as `packshot remove` names outputs for one recipe, a folder per preset for several."""
     if len(recipes) == 1:
         return (make_naming(recipes[0], network, recipes[0].word),)
     namings = (make_naming(recipe, network, "") for recipe in recipes)
@@ -278,23 +277,21 @@ def make_namings(recipes: Sequence[Recipe], network: str) -> tuple[Naming, ...]:
 
 
 def is_photo(key: str) -> bool:
-    """Whether the name is one of a picture file, in no place that holds only copies of photos."""
+    """Whether a key has the ending of a picture file, and is not in a folder to skip."""
     return posixpath.splitext(key)[1].lower() in BY_SUFFIX and not is_passed_over(key)
 
 
 def is_passed_over(key: str) -> bool:
-    """Whether a file is hidden (AppleDouble's ._photo.jpg too), lies in a hidden folder or in one of a system, or is a
-    small picture of a report.
-    """
+    """Whether to skip a file: hidden (also AppleDouble's ._photo.jpg), in a hidden or system folder, or a thumbnail."""
     return is_hidden(key) or any(part.casefold() in _NO_PHOTOS_IN for part in key.split("/")) or is_thumbnail(key)
 
 
-APPLE_DOUBLE = "passed over: it is no photo, but what macOS keeps beside one (AppleDouble)."
+APPLE_DOUBLE = "skipped, not a photo but metadata that macOS stores next to one (AppleDouble)."
 _APPLE_DOUBLE_MAGIC = bytes.fromhex("00051607")
 
 
 def is_apple_double(path: Path) -> bool:
-    """Whether a file is what macOS writes beside a photo on other systems' disks, by its name and its first bytes."""
+    """Whether a file is AppleDouble metadata, which macOS writes next to photos on some disks. Reads name and magic."""
     if not path.name.startswith("._"):
         return False
     try:

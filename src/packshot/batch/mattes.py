@@ -1,5 +1,6 @@
-"""Mattes that are kept beside the outputs, as 8-bit gray PNG files: corrections of people, and those of an even
-catalogue, whose pictures can be drawn when all its photos have been measured.
+"""Mattes stored next to the outputs as 8-bit gray PNG files: corrections by people, and mattes of an even catalogue.
+
+An even catalogue stores mattes because all photos must be measured before the first picture is made.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from packshot.storage.blocking import BlockingStorage
 
 
 class GivenMatte:
-    """The matte of a photo that is known before, as `Mattes` of engine/job.py: no network is asked."""
+    """A known matte of a photo, as `Mattes` of engine/job.py. The network does not run."""
 
     def __init__(self, found: MatteResult) -> None:
         self._found = found
@@ -32,37 +33,39 @@ class GivenMatte:
         return self._found
 
     def keep(self, recipe: Recipe, matte: MatteResult) -> None:
-        raise AssertionError("a matte that was given is not found again")
+        raise AssertionError("a given matte is never computed")
 
 
 def given(matte: UInt8) -> GivenMatte:
-    """A matte that a person has made, uint8 (H, W). Nobody has measured how sure it is."""
+    """A matte made by a person, uint8 (H, W). Its confidence is unknown (None)."""
     return GivenMatte(MatteResult(to_unit(matte), confidence=None))
 
 
 def read_matte(data: bytes) -> UInt8:
-    """A kept matte, uint8 (H, W), from its file. Raises: InputError for what is no picture."""
+    """Read a stored matte from the bytes of its file: uint8 (H, W). Raises: InputError if they are not a picture."""
     picture = codecs.read(data, codecs.probe(data, Limits(min_side_px=1)))
     return np.ascontiguousarray(picture.rgb[..., 0])
 
 
 def corrected(data: bytes, size: Size) -> GivenMatte:
-    """The matte that a person has made of a photo, from its file.
+    """The matte that a person made of a photo, from the bytes of its file.
 
-    size: of the photo. Raises: InputError where it is not that of the matte.
+    size: of the photo. Raises: InvalidOption if the matte has another size; InputError if `data` is not a picture.
     """
     matte = read_matte(data)
     if size_of(matte) != size:
         raise InvalidOption(
-            f"The corrected matte has {size_of(matte)} px, and the photo {size} px.", hint="Correct the photo again."
+            f"The corrected matte has {size_of(matte)} px, but the photo has {size} px.",
+            hint="Correct the photo again.",
         )
     return given(matte)
 
 
 class KeptMatte:
-    """The matte of one photo in OUT/.packshot/mattes, as `Mattes` of engine/job.py. Without its file it is found anew.
+    """The stored matte of one photo in OUT/.packshot/mattes, as `Mattes` of engine/job.py.
 
-    facts: what of it is no picture, as JSON; None where nothing is kept yet.
+    If its file is missing, the matte is computed again. facts: its data other than pixels, as JSON values; None if
+    nothing is stored yet.
     """
 
     def __init__(self, out: BlockingStorage, name: str, facts: Mapping[str, Any] | None) -> None:

@@ -1,8 +1,8 @@
-"""packshot's own files among photos: the outputs that `packshot remove` writes beside them, and a report's thumbnails.
+"""Finds packshot's own files among photos: outputs that `packshot remove` wrote next to them, and thumbnails.
 
-A name alone does not tell an output from a photo: a shop may have shirt.jpg and shirt-white.jpg as two photos. The
-file says it, in its EXIF tag Software (core/codecs/software.py). Read are only files that are named like an output of
-another file, beside it or in a folder that may have been an --out, and those others; and of each a few KB.
+A name alone does not distinguish an output from a photo: a shop may have shirt.jpg and shirt-white.jpg as two photos.
+Outputs have packshot's name in the EXIF tag Software (core/codecs/software.py). Only a few KB are read, and only of
+files named like an output of another file in the same folder or in a possible --out folder, and of those other files.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ THUMBNAILS = "thumbnails"
 _THUMBNAIL = re.compile(rf"(?:^|/){THUMBNAILS}/[0-9a-f]{{16}}-(?:photo|output)\.webp\Z")
 
 _BATCH = 500
-_MAX_FOLDERS = 16  # above an output's place, each of which may have been the --out of a run
-# Keys are bytes: a file name in a folder may be no text at all, and SQLite's text must be. marked: NULL where nobody
-# has looked. over: 1 once it is known to be passed over, 2 once that was told. maybe: a key, and the stem of a photo
-# that it may be an output of, by its name; its own stem goes without saying.
+_MAX_FOLDERS = 16  # parent folders of an output that may have been the --out of a run
+# Keys are bytes: a file name may be invalid text, which SQLite's TEXT does not allow. marked: NULL if not read yet.
+# over: 1 if the file is to be skipped, 2 if that was reported. maybe: a key, and the stem of a photo that the file may
+# be an output of, by its name. The file's own stem is not stored.
 _TABLES = """
 CREATE TABLE file (key BLOB PRIMARY KEY, stem BLOB, marked INTEGER, over INTEGER DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX file_stem ON file (stem);
@@ -39,7 +39,7 @@ SELECT key FROM file WHERE key > ? AND marked IS NULL AND (
     OR EXISTS (SELECT 1 FROM maybe WHERE maybe.base = file.stem)
 ) ORDER BY key LIMIT ?
 """
-# An output of a photo, or of an output of one: photo-white-amazon.jpg. An output whose photo is gone is a photo.
+# Outputs of a photo, and outputs of outputs (photo-white-amazon.jpg). An output without its photo counts as a photo.
 _OWN_ARE = """
 UPDATE file SET over = 1 WHERE marked AND NOT over AND (
     EXISTS (SELECT 1 FROM file other WHERE other.stem = file.stem AND NOT COALESCE(other.marked, 0))
@@ -52,23 +52,23 @@ UPDATE file SET over = 1 WHERE marked AND NOT over AND (
 
 
 def thumbnail_key(identity: str, kind: str) -> str:
-    """Where a report keeps a small picture. identity: 16 hexadecimal digits. kind: photo or output."""
+    """The key of a thumbnail of a report. identity: 16 hex digits. kind: photo or output."""
     return f"{THUMBNAILS}/{identity}-{kind}.webp"
 
 
 def is_thumbnail(key: str) -> bool:
-    """Whether a file lies where a report keeps its small pictures, under such a name; the report may have any name."""
+    """Whether a key has the form of a report's thumbnail. The report's folder may have any name."""
     return key.endswith(".webp") and _THUMBNAIL.search(key) is not None
 
 
 def is_marked(path: Path) -> bool:
-    """Whether packshot's command line wrote a file, by what the file says. False for one that cannot be read."""
+    """Whether packshot's command line wrote a file, by its EXIF tag Software. False for an unreadable file."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        head = os.pread(file, 1024, 0)  # most of what is asked for lies there
+        head = os.pread(file, 1024, 0)  # contains most of the requested ranges
 
         def read(offset: int, length: int) -> bytes:
             inside = offset + length <= len(head)
@@ -82,7 +82,7 @@ def is_marked(path: Path) -> bool:
 
 
 def own_outputs(folder: Path, keys: Iterable[str]) -> set[str]:
-    """Those of the files in a folder that are packshot's own outputs of others among them."""
+    """The given files of a folder that are packshot's own outputs of other given files."""
     with closing(Siblings()) as siblings:
         for key in keys:
             siblings.add(key)
@@ -90,15 +90,15 @@ def own_outputs(folder: Path, keys: Iterable[str]) -> set[str]:
 
 
 def say_own(count: int, more: str = "") -> str:
-    """12 are packshot's own outputs and passed over."""
+    """Text such as "12 are packshot's own outputs and skipped"."""
     what = "is packshot's own output" if count == 1 else "are packshot's own outputs"
-    return f"{count:,} {more}{what} and passed over"
+    return f"{count:,} {more}{what} and skipped"
 
 
 class Siblings:
-    """The photos of one listing, or of one after the other, to find packshot's own outputs among them.
+    """The photos of one or several listings; finds packshot's own outputs among them.
 
-    On disk, as the tables of catalogue.py are: for a million photos.
+    Stored on disk, like the tables of catalogue.py, for a million photos.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Siblings:
         self._tables.close()
 
     def add(self, key: str) -> None:
-        """Take in a photo that was listed; one that was taken in before has changed since."""
+        """Add a listed photo. A photo that was added before counts as changed."""
         self._tables.execute(
             "INSERT OR REPLACE INTO file (key, stem) VALUES (?, ?)", (os.fsencode(key), os.fsencode(stem_of(key)))
         )
@@ -118,7 +118,7 @@ class Siblings:
             self._tables.executemany("INSERT OR IGNORE INTO maybe VALUES (?, ?)", rows)
 
     def own_outputs(self, is_marked: Callable[[str], bool]) -> Iterator[str]:
-        """Those that are packshot's own, each told once. is_marked: whether the file with a key says so."""
+        """Packshot's own outputs, each returned only once. is_marked: reads whether the file of a key is marked."""
         after = b""
         while rows := self._tables.execute(_CANDIDATES, (after, _BATCH)).fetchall():
             (after,) = rows[-1]
@@ -132,16 +132,16 @@ class Siblings:
 
 
 def stem_of(key: str) -> str:
-    """photos/shoe.jpg -> photos/shoe."""
+    """The key without its ending: photos/shoe for photos/shoe.jpg."""
     stem, dot, ending = key.rpartition(".")
     return stem if dot and "/" not in ending else key
 
 
 def _bases(stem: str) -> list[str]:
-    """Stems of the photos that a file with this stem may be an output of, by its name: but for its own.
+    """Stems of the photos that a file with this stem may be an output of, by its name; without its own stem.
 
-    shop/shelf/shoe-white: shop/shelf/shoe; and shelf/shoe, shelf/shoe-white, shoe, shoe-white, where shop/ was an --out
-    in the folder of the photos.
+    For shop/shelf/shoe-white: shop/shelf/shoe; and shelf/shoe, shelf/shoe-white, shoe, shoe-white, in case shop/ was
+    an --out in the folder of the photos.
     """
     folders = stem.split("/", _MAX_FOLDERS)
     places = ["/".join(folders[depth:]) for depth in range(len(folders))]
@@ -151,6 +151,6 @@ def _bases(stem: str) -> list[str]:
 
 @cache
 def _endings() -> re.Pattern[str]:
-    from packshot.engine.presets import preset_names  # noqa: PLC0415 - numpy and more, which a listing may not need
+    from packshot.engine.presets import preset_names  # noqa: PLC0415 - imports numpy, which a listing may not need
 
     return re.compile(rf"(?<=[^/])-(?:{'|'.join(map(re.escape, sorted({*WORDS, 'cutout', *preset_names()})))})\Z")

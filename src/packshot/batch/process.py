@@ -1,4 +1,4 @@
-"""One photo of a batch: read, made, written. The same function in a thread here and in a process on a cluster."""
+"""Reads, makes and writes one photo of a batch, in a local thread or in a worker process of a cluster."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from packshot.engine.result import Result
 from packshot.errors import FileTooLarge, InputError, PackshotError
 from packshot.storage.blocking import open_storage
 
-# A photo is read whole. Medium format cameras write 150 MB TIFFs; what is ten times that is no photo.
+# Photos are read into memory. Medium format cameras write TIFFs of 150 MB; a file above 1 GB is not a photo.
 MAX_PHOTO_BYTES = 1_000_000_000
 
 Row = dict[str, Any]
-"""All that is known of one output, as JSON has it: a line of the journal, a line of the report."""
+"""All facts about one output, as JSON values: a line of the journal or of the report."""
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """All that `process` must know. It travels to workers, so it holds no open thing.
+    """The settings of `process`. They are sent to workers, so they contain no open files or connections.
 
-    photos, out: places, as open_storage takes them. options: what to make of every photo. model, device, threads: as
-    load_network takes them. thumbnails: the place for small pictures, under thumbnails/; None for none.
+    photos, out: places, as for open_storage. options: for every photo. model, device, threads: as for load_network.
+    thumbnails: the place for small pictures, under thumbnails/; None for no small pictures.
     """
 
     photos: str
@@ -55,7 +55,7 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a photo failed: the three parts of a PackshotError, which can travel."""
+    """The reason for a failure: the parts of a PackshotError that can be sent between processes."""
 
     slug: str
     message: str
@@ -68,9 +68,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item: `made` says what is known of the output, or `failure` why there is none.
+    """The outcome of an item: either `made`, the facts about the output, or `failure`, the reason.
 
-    seconds: that the photo took, divided by the number of its outputs that were made together.
+    seconds: processing time of the photo, divided by the number of outputs made together.
     """
 
     item: Item
@@ -80,7 +80,7 @@ class Outcome:
     thumbnails: tuple[str, ...] = ()
 
     def row(self) -> Row:
-        """As a line of the journal."""
+        """The outcome as a line of the journal."""
         item, failure = self.item, self.failure
         return {
             "source": item.source,
@@ -97,28 +97,27 @@ class Outcome:
 
 
 Outcomes = tuple[Outcome, ...]
-"""Those of the items of one photo."""
+"""The outcomes of one photo's items."""
 
 
 _NONE: tuple[str, ...] = ()
 
 
 def failed(photo: Photo, failure: Failure, seconds: float = 0.0, thumbnails: tuple[str, ...] = _NONE) -> Outcomes:
-    """All that was to be made of a photo failed for one reason."""
+    """Outcomes in which all items of a photo have the same failure."""
     each_s = seconds / len(photo.items)
     return tuple(Outcome(item, failure=failure, seconds=each_s, thumbnails=thumbnails) for item in photo.items)
 
 
 def process(photo: Photo, settings: BatchSettings) -> Outcomes:
-    """Make all that is wanted of one photo, with one matte. Never raises: whatever goes wrong with a photo is its
-    outcome, and the next one has its turn.
-    """
+    """Make all wanted outputs of one photo with one matte. Never raises: an error becomes the photo's outcome."""
     return _with_photo(photo, settings, _make)
 
 
 def measure(photo: Photo, settings: BatchSettings) -> Outcomes:
-    """Find the matte of a photo of an even catalogue, keep it, and measure its product. One outcome, whose `made` is
-    what the journal keeps as `measured`; or why it failed, for each item. Never raises.
+    """Find and store the matte of a photo of an even catalogue, and measure its product. Never raises.
+
+    Returns one outcome whose `made` is the journal's `measured`, or the failure for each item.
     """
     return _with_photo(photo, settings, _measure)
 
@@ -136,10 +135,10 @@ def _with_photo(
         return tuple(replace(outcome, seconds=each_s) for outcome in outcomes)
     except PackshotError as error:
         failure = Failure.of(error)
-        # A photo that was refused for what it is would have to be decoded by more trusting hands.
+        # A photo with an InputError gets no thumbnail: Pillow would decode it without our checks.
         small = () if isinstance(error, InputError) else _write_thumbnail(settings, photo.name, "photo", data)
     except Exception as error:  # noqa: BLE001 - one photo never stops the rest
-        failure = Failure("internal", f"{type(error).__name__}: {error}"[:500], "This is a fault of packshot's own.")
+        failure = Failure("internal", f"{type(error).__name__}: {error}"[:500], "This is a bug in packshot.")
     return failed(photo, failure, time.perf_counter() - started, small)
 
 
@@ -178,24 +177,24 @@ def _measure(photo: Photo, settings: BatchSettings, data: bytes) -> Outcomes:
     mattes = work.mattes = _mattes(photo, settings, work.job)
     follow(_BEFORE, work)
     if isinstance(mattes, KeptMatte) and (kept := mattes.find(recipe)) is not None:
-        work.found = kept  # rounded to 8 bits, as what is drawn
+        work.found = kept  # rounded to 8 bits, like the matte of the final picture
     follow(_AFTER, work)
     facts = mattes.facts if isinstance(mattes, KeptMatte) else None
     return (Outcome(photo.items[0], {"size": list(work.visible.size), **(facts or {})}),)
 
 
 def own_options(own: Mapping[str, str], options: Options) -> Options:
-    """What is asked for one photo: its own options, over those of the batch that they leave room for."""
+    """The options for one photo: its own options override the batch's; conflicting batch options are dropped."""
     if not own:
         return options
-    room = {"margin", "fill"}  # both set the room around, and one at a time may
+    room = {"margin", "fill"}  # both set the room around the product, and exclude each other
     either = room if room & own.keys() else set()
     kept = {name: value for name, value in options.given().items() if name not in either}
     return Options.from_fields(own).over(Options(**kept))
 
 
 def _write(item: Item, result: Result, small: tuple[str, ...], settings: BatchSettings) -> Outcome:
-    """Write one output. Where it cannot be written, the others of its photo still may be."""
+    """Write one output. A failed write does not stop the other outputs of the photo."""
     try:
         open_storage(settings.out).put(item.output, result.data, result.media_type)
     except PackshotError as error:
@@ -205,9 +204,7 @@ def _write(item: Item, result: Result, small: tuple[str, ...], settings: BatchSe
 
 
 def made(result: Result, placing: Placing | None = None) -> Row:
-    """All that is known of an output, as JSON has it. placing: of a picture of an even catalogue, whose look is
-    measured, too.
-    """
+    """All facts about an output, as JSON values. placing: in an even catalogue; the picture is then measured too."""
     report = result.report
     even: Row = {}
     if placing is not None:
@@ -229,15 +226,16 @@ def made(result: Result, placing: Placing | None = None) -> Row:
 
 
 def check_bytes(photo: Photo) -> None:
-    """Raise FileTooLarge before a disk image that is called .jpg fills the memory."""
+    """Raises: FileTooLarge, before a huge file, such as a disk image named .jpg, fills the memory."""
     if photo.size_bytes > MAX_PHOTO_BYTES:
         raise FileTooLarge(
-            f"The file has {photo.size_bytes:,} bytes; at most {MAX_PHOTO_BYTES:,} are read.", hint="Is it a photo?"
+            f"The file has {photo.size_bytes:,} bytes; at most {MAX_PHOTO_BYTES:,} are allowed.",
+            hint="Check that it is a photo.",
         )
 
 
 def _write_thumbnail(settings: BatchSettings, identity: str, kind: str, data: bytes) -> tuple[str, ...]:
-    """The name of a small picture, if it could be made; a report with a gap is no failure."""
+    """Write a small picture. Returns its key; () if that failed, because the report works without it."""
     if settings.thumbnails is None or not data or (small := thumbnail(data)) is None:
         return ()
     name = thumbnail_key(identity, kind)
@@ -252,7 +250,7 @@ _loading = threading.Lock()
 
 
 def shared_network(model: str | None, device: Literal["cpu", "cuda"], threads: int) -> Network:
-    """The network, loaded by the first call in a process and shared by its threads."""
+    """The network. The first call in a process loads it; all threads share it."""
     with _loading:
         return _load(model, device, threads)
 
@@ -267,13 +265,13 @@ QUALITY = 70
 
 
 def thumbnail(data: bytes) -> bytes | None:
-    """The bytes of a picture file as a small WebP, upright; None where Pillow cannot read it.
+    """A picture file as a small upright WebP; None if Pillow cannot read it.
 
-    Only for files that core/codecs has read before: it is what refuses bombs and damaged files.
+    Only for files that core/codecs has read before: core/codecs rejects decompression bombs and damaged files.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image.draft("RGB", (SIDE_PX, SIDE_PX))  # a JPEG is decoded at an eighth of its size
+            image.draft("RGB", (SIDE_PX, SIDE_PX))  # decodes a JPEG at down to an eighth of its size
             upright = ImageOps.exif_transpose(image)
             small = upright if upright.mode in {"RGB", "RGBA", "L"} else upright.convert("RGBA")
             small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)

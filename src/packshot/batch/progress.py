@@ -1,4 +1,4 @@
-"""How far a batch is, on stderr: one line that changes on a terminal, a line every ten seconds elsewhere."""
+"""Progress of a batch on stderr: one changing line on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from packshot.batch.process import Outcome
 _TERMINAL_S = 0.2
 _ELSEWHERE_S = 10.0
 _RATE_OVER = 200  # photos
-# A rate is shown after so many photos of each thread, and seconds. Threads may be done all at once.
+# Photos per thread, and seconds, before a rate is shown: threads may all finish a photo at the same time.
 _RATE_FROM, _RATE_FROM_S = 4, 3.0
 _FAILURES_SHOWN = 20
 
 
 class Progress:
-    """Speaks of one round after the other. at_a_time: photos that are worked on at once."""
+    """Shows the progress of one round after another. at_a_time: number of photos processed at the same time."""
 
     def __init__(self, stream: TextIO, at_a_time: int = 1) -> None:
         self._stream, self._at_a_time = stream, at_a_time
@@ -29,14 +29,14 @@ class Progress:
         self._count(0)
 
     def begin(self, text: str) -> None:
-        """A phase begins, of which nothing can be told for a while: a line that changes, or one of its own."""
+        """Show the start of a phase without a count: in the changing line, or as a separate line."""
         if self._terminal:
             self._show(text)
         else:
             self.say(text)
 
     def start(self, total: int) -> None:
-        """A round begins, in which so many photos are to be made."""
+        """Start a round of `total` photos."""
         self._count(total)
         if self._terminal and total:
             self._show(self.text())
@@ -46,23 +46,23 @@ class Progress:
         self._times: deque[float] = deque(maxlen=_RATE_OVER)
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Print a separate line."""
         self.end()
         self._stream.write(f"{printable(text)}\n")
         self._stream.flush()
 
     def listing(self, count: int) -> None:
-        """So many photos have been found so far."""
+        """Show how many photos were found so far."""
         self._now_and_then(f"{count:,} photos found")
 
     def looking(self, count: int) -> None:
-        """So many photos have been looked at, whether packshot made them."""
-        self._now_and_then(f"{count:,} photos found that are named as outputs are")
+        """Show how many files were checked for packshot's mark."""
+        self._now_and_then(f"{count:,} files with names of outputs checked")
 
     def step(self, outcome: Outcome) -> None:
-        """A photo is done."""
+        """Count a finished photo, and print its failure."""
         self._done += 1
-        if outcome.seconds:  # one that was refused before it was begun says nothing of how fast the others are
+        if outcome.seconds:  # photos refused before processing would distort the rate
             self._made += 1
             if self._made >= self._at_a_time:
                 self._times.append(time.monotonic())
@@ -71,21 +71,21 @@ class Progress:
             if self._failed <= _FAILURES_SHOWN:
                 self.say(f"{outcome.item.source}: {failure.message} {failure.hint}".rstrip())
             if self._failed == _FAILURES_SHOWN:
-                self.say("Further failures are in the report only.")
+                self.say("Further failures appear only in the report.")
         self._now_and_then(self.text())
 
     def text(self) -> str:
-        """The line: 1,204/2,000, 3 failed, 4.1 photos a second, 3 min 14 s left."""
+        """The line, such as 1,204/2,000, 3 failed, 4.1 photos per second, 3 min 14 s left."""
         rate = self.rate()
         parts = [f"{self._done:,}/{self._total:,}", f"{self._failed:,} failed"]
         if rate:
-            parts += [f"{rate:.1f} photos a second", f"{duration((self._total - self._done) / rate)} left"]
+            parts += [f"{rate:.1f} photos per second", f"{duration((self._total - self._done) / rate)} left"]
         return ", ".join(parts)
 
     def rate(self) -> float:
-        """Photos a second, over the last few; 0 while they are too few to tell.
+        """Photos per second over the last photos; 0 if there are too few.
 
-        It is counted from the first photo of the last thread: what came before is the loading of the network.
+        Counts from the time when all threads may have finished a photo, to exclude the loading of the network.
         """
         photos = len(self._times) - 1
         if photos < _RATE_FROM * self._at_a_time:
@@ -108,14 +108,14 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """Take the changing line away."""
+        """Remove the changing line."""
         if self._line:
             self._stream.write("\r\x1b[K")
             self._line = False
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units: 2 h 5 min, 3 min 14 s, 9 s."""
+    """A duration in its two largest units: 2 h 5 min, 3 min 14 s, 9 s."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

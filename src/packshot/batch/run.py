@@ -1,4 +1,4 @@
-"""The batch: list, skip what is finished, make the rest, keep a journal, report."""
+"""A batch run: lists photos, skips finished outputs, makes the others, keeps a journal, writes a report."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ T = TypeVar("T")
 REPORT = "packshot-report"
 _SETUP = {kind.slug: kind for kind in (SetupError, BadSettings, ModelMissing, ChecksumMismatch)}
 Refused = dict[str, dict[str, Outcome]]
-"""Outputs that fail before they are begun, by photo and by output."""
+"""Outputs that fail before processing, by photo and by output."""
 
 GIVE_UP_AFTER_S = 300.0
-"""So long in which storage failed every photo: it does not come back, and the other million would only take days."""
+"""Seconds without a storage success after which a run stops. Otherwise a million failing photos would take days."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done.
+    """The work of a run.
 
-    namings: of the outputs of each recipe, in their order. manifest: keys instead of a listing. report: the place for
-    it; None for none. force: make what is finished again, and replace files that packshot did not make. watch: go on
-    with what comes into the folder until told to stop. even: make an even catalogue, by folder or by `column`, which
-    the manifest then has beside the names.
+    namings: naming rules of the outputs, in the order of the recipes. manifest: lines with keys, instead of a listing.
+    report: place for the report; None for no report. force: make finished outputs again, and replace files that
+    packshot did not make. watch: process new photos in the folder until stopped. even: make an even catalogue, with
+    one category per folder, or per value of the manifest's `column`.
     """
 
     settings: BatchSettings
@@ -90,14 +90,14 @@ class Task:
 
 
 def run(task: Task, executor: Executor, stop: threading.Event, progress: Progress) -> Summary:
-    """Do it. Returns when all is done, or soon after `stop` was set: without a report where nothing was listed in full.
+    """Run a task. Returns when all is done, or soon after `stop` is set; without a report if the listing was cut off.
 
     Raises
     ------
     InvalidOption
         Two photos would become the same output; or another process works on the same folder.
     SetupError, StorageError
-        A place cannot be read or written at all.
+        A place cannot be read or written.
     """
     batch = _Batch(task, executor, stop, progress)
     try:
@@ -110,10 +110,10 @@ def run(task: Task, executor: Executor, stop: threading.Event, progress: Progres
         if batch.listed and batch.found and batch.measured:
             batch.report()
         return batch.summary()
-    except sqlite3.OperationalError as error:  # the catalogue's tables: no other database is here
+    except sqlite3.OperationalError as error:  # only the catalogue uses SQLite here
         raise StorageFull(
-            f"The batch's own tables cannot be written: {error}.",
-            hint="Make room in /var/tmp, or name another folder in SQLITE_TMPDIR. The same command goes on.",
+            f"The batch's temporary tables cannot be written: {error}.",
+            hint="Free space in /var/tmp, or set SQLITE_TMPDIR to another folder. Run the same command to continue.",
         ) from error
     finally:
         batch.journal.close()
@@ -122,7 +122,7 @@ def run(task: Task, executor: Executor, stop: threading.Event, progress: Progres
 
 
 class _Batch:
-    """The parts of one run, which live as long as it does."""
+    """State and parts of one run."""
 
     def __init__(self, task: Task, executor: Executor, stop: threading.Event, progress: Progress) -> None:
         self.task, self.executor, self.stop, self.progress = task, executor, stop, progress
@@ -139,7 +139,7 @@ class _Batch:
         self._storage_worked = time.monotonic()
 
     def prepare(self) -> None:
-        """Read the journal, and write in it that a run begins."""
+        """Read the journal, and add a line for the start of this run."""
         self.progress.begin(f"Looking for photos in {self.photos.name}")
         for row in self._until_stopped(self.journal.lines()):
             if "run" in row:
@@ -158,17 +158,17 @@ class _Batch:
         self.journal.add({"run": {"since": self.since, **self._about()}})
 
     def _take_in_decisions(self) -> None:
-        """What people have decided in a review of this batch."""
+        """Read the decisions of people in reviews of this batch."""
         count = 0
         for decision in self._until_stopped(Decisions(self.out).latest()):
             self.catalogue.decide(decision)
             count += 1
         if count:
             photos = "1 photo" if count == 1 else f"{count:,} photos"
-            self.progress.say(f"People have decided about {photos}: {self.out.name}/{REVIEW}")
+            self.progress.say(f"Using review decisions about {photos}: {self.out.name}/{REVIEW}")
 
     def rounds(self) -> Iterator[Iterable[tuple[Entry, str]]]:
-        """The photos of each round, with their categories: all there are, or what a look at the folder found."""
+        """The photos of each round with their categories. One round, or with --watch a round per poll of the folder."""
         if self.task.manifest is not None and self.task.column is not None:
             rows = categories_named(self.task.manifest, self.task.column)
             yield (
@@ -181,18 +181,18 @@ class _Batch:
         elif not self.task.watch:
             yield by_folder(photos_in(self.photos, but=self.inside))
         else:
-            self.progress.say(f"Watching {self.photos.name}; Ctrl-C ends it.")
+            self.progress.say(f"Watching {self.photos.name}. Press Ctrl-C to stop.")
             yield from map(by_folder, polls(self.photos, self.stop, but=self.inside))
 
     def round(self, entries: Iterable[tuple[Entry, str]]) -> None:
-        """Make what the round's photos lack."""
+        """Make the missing outputs of one round."""
         self.catalogue.round += 1
         refused: Refused = {}
         self._want(entries, refused)
         own = self._pass_over_own()
         found = self.catalogue.found()
         if not self.listed or (self.task.watch and not found):
-            self.listed |= self.task.watch  # a round that was stopped; those before it count
+            self.listed |= self.task.watch  # with --watch, earlier rounds still count
             return
         self.found, self.own = self.found + found, self.own + own
         if self.task.force:
@@ -200,7 +200,7 @@ class _Batch:
         self._refuse(refused)
         if self.task.even and not self._even(refused):
             return
-        # A photo of which nothing else is to be made is done with what was refused.
+        # If all missing outputs of a photo are refused, the photo is done.
         done = {
             source: refused[source] for source in refused if self.catalogue.missing(source) <= refused[source].keys()
         }
@@ -215,20 +215,20 @@ class _Batch:
                 self._take((*refused.get(made[0].item.source, {}).values(), *made))
                 self.done += 1
                 self.made += all(outcome.failure is None for outcome in made)
-        except PackshotError as error:  # a cluster that stalls, a journal that cannot be written: still report
+        except PackshotError as error:  # stalled cluster or unwritable journal: still write the report
             self.trouble = error
         self.seconds += time.perf_counter() - started
         if self.task.watch:
             self.report()
 
     def _even(self, refused: Refused) -> bool:
-        """Measure what is not measured yet, and decide how each picture is drawn. False where that was stopped.
+        """Measure unmeasured photos, and decide the placing of each picture. Returns False if stopped.
 
-        A photo that cannot be measured is refused.
+        Photos that cannot be measured are added to `refused`.
         """
         missing = self.catalogue.to_measure()
         if missing:
-            self.progress.say(f"{missing:,} photo{'s' * (missing > 1)} to be measured first.")
+            self.progress.say(f"{missing:,} photo{'s' * (missing > 1)} to measure first.")
             self.progress.start(missing)
         photos = (photo for photo in self.catalogue.unmeasured() if photo.source not in refused)
         try:
@@ -252,14 +252,14 @@ class _Batch:
         for category, count in self.catalogue.drawn_again().items():
             name = category or self.photos.name
             pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
-            self.progress.say(f"{name}: {pictures} drawn again, because the look of the category has changed.")
+            self.progress.say(f"{name}: {pictures} made again, because the look of the category has changed.")
         return True
 
     def _place(
         self, category: str, look: Look | None, naming: Naming, item: Item, product: Size
     ) -> tuple[str, Placing]:
-        """The fingerprint of a picture of an even catalogue, and how it is drawn."""
-        if look is None:  # all photos of the category are framed by people
+        """Fingerprint and placing of a picture of an even catalogue."""
+        if look is None:  # people have framed all photos of the category
             recipe = recipes_for(self.task.settings.options)[naming.place]
             look = decide_look(even_framing(recipe.framing, self.task.settings.options), (), [product])
         fill, off = fill_of(look, product)
@@ -285,10 +285,10 @@ class _Batch:
             self.journal.add({"measured": row})
             self.catalogue.measured(**row)
             self._look_for_trouble(None)
-        self.progress.step(replace(outcomes[0], failure=None))  # failures are told with the pictures
+        self.progress.step(replace(outcomes[0], failure=None))  # failures are reported with the pictures
 
     def _measure_name(self, source: str, version: str) -> str:
-        """Of what the matte and the box of a photo depend on."""
+        """Fingerprint of all that a photo's matte and box depend on."""
         said = self.task.settings.options
         key = Options(roi=said.roi, touch_up=said.touch_up, rotate=said.rotate).key()
         return make_fingerprint(
@@ -296,7 +296,7 @@ class _Batch:
         )
 
     def _todo(self, refused: Refused) -> Iterator[Photo]:
-        """The round's photos with the outputs that are to be made."""
+        """The round's photos with the outputs to make."""
         for photo in self.catalogue.todo():
             if items := tuple(item for item in photo.items if item.output not in refused.get(photo.source, {})):
                 yield replace(photo, items=items)
@@ -315,7 +315,7 @@ class _Batch:
         )
 
     def report(self) -> None:
-        """Write the report. Where that is not possible, what came before it is told all the same."""
+        """Write the report. If that fails, an earlier error takes precedence."""
         if self.reports is None:
             return
         facts = RunFacts(self.photos.url, self.out.url, self._about(), self.summary())
@@ -329,7 +329,7 @@ class _Batch:
         self.reports.remove_leftovers()
 
     def _want(self, entries: Iterable[tuple[Entry, str]], refused: Refused) -> None:
-        """Take in a round's photos. Those that cannot be read are refused."""
+        """Add a round's photos to the catalogue. Photos that cannot be read are refused."""
         there = _Names(self.out.folder)
         looks = self.task.manifest is None and self.photos.folder is not None
         for count, (entry, category) in enumerate(self._until_stopped(entries), 1):
@@ -338,18 +338,20 @@ class _Batch:
             for naming in self.task.namings:
                 item = naming.item(entry, decided)
                 if entry.fault:
-                    error = f"It cannot be read: {entry.fault}."
-                    _refuse(refused, item, StorageRefused(error, hint="Check its name and its permissions."))
+                    error = f"The photo cannot be read: {entry.fault}."
+                    _refuse(refused, item, StorageRefused(error, hint="Check its name and permissions."))
                 self.catalogue.want(item, category, measure_name)
                 if there.may_hold(item.output):
-                    with contextlib.suppress(StorageRefused):  # a manifest may name anything; making it fails then
+                    with contextlib.suppress(
+                        StorageRefused
+                    ):  # an invalid key in a manifest fails later, when it is made
                         self._take_in(self.out.find(item.output))
             if looks and not entry.fault:
                 self.siblings.add(entry.key)
             self.progress.listing(count)
 
     def _until_stopped(self, entries: Iterable[T]) -> Iterator[T]:
-        """The entries, up to a stop; no work begins on a listing that a stop has cut off."""
+        """The entries, until a stop. A stop marks the listing as incomplete, and then no work begins."""
         for entry in entries:
             if self.stop.is_set():
                 self.listed = False
@@ -357,9 +359,9 @@ class _Batch:
             yield entry
 
     def _pass_over_own(self) -> int:
-        """Take back the photos that are packshot's own outputs of others; how many there are.
+        """Remove photos that are packshot's own outputs of other photos. Returns their number.
 
-        In folders only: `packshot remove` writes nothing into a bucket, and each look would be a request.
+        In folders only: `packshot remove` never writes to a bucket, and each check there would be a request.
         """
         folder, looks, count = self.photos.folder, itertools.count(1), 0
 
@@ -374,8 +376,9 @@ class _Batch:
         return count
 
     def _forget(self) -> None:
-        """Note that outputs which are there are to be made again. The journal keeps it: when this run is stopped, the
-        next one goes on without --force.
+        """Mark existing outputs as to be made again.
+
+        The journal stores the marks, so that the next run continues a stopped one without --force.
         """
         at = now()
         for source, output in self.catalogue.present():
@@ -385,17 +388,17 @@ class _Batch:
     def _say_found(self, count: int, finished: int, own: int) -> str:
         photos = "1 photo" if count == 1 else f"{count:,} photos"
         if not count and self.task.manifest is None:
-            photos = f"{self.photos.name} holds no photo: no name ends in {', '.join(sorted(BY_SUFFIX))}"
+            photos = f"{self.photos.name} contains no photos: no name ends in {', '.join(sorted(BY_SUFFIX))}"
         before = f", {finished:,} of them finished before" if finished else ""
         passed_over = f"; {say_own(own, 'more ')}" if own else ""
         return f"{photos}{before}{passed_over}."
 
     def _take_in(self, entry: Entry | None) -> None:
-        if entry is not None and entry.size_bytes:  # an empty one, as a power cut may leave it, is none
+        if entry is not None and entry.size_bytes:  # an empty file does not count: a power cut may leave one
             self.catalogue.is_there(entry.key, entry.modified)
 
     def _refuse(self, refused: Refused) -> None:
-        """Find the outputs that fail before they are begun."""
+        """Find the outputs that fail before processing."""
         clashes = list(self.catalogue.clashes())
         if clashes and not self.task.watch:
             raise _clash(*clashes[0], len({item.source for item, _ in clashes}))
@@ -406,7 +409,7 @@ class _Batch:
             _refuse(refused, item, _clash(item, other))
 
     def _take(self, outcomes: Outcomes) -> None:
-        """Keep what became of a photo: first in the journal, then for the report."""
+        """Record the outcomes of a photo, first in the journal, then in the catalogue."""
         for outcome in outcomes:
             row = outcome.row()
             self.journal.add(row)
@@ -417,17 +420,17 @@ class _Batch:
         self.progress.step(max(outcomes, key=lambda outcome: outcome.failure is not None))
 
     def _look_for_trouble(self, failure: Failure | None) -> None:
-        """Stop where no photo can be made: the setup is wrong, or the storage is gone or full."""
+        """Stop the run if no photo can be made: wrong setup, or storage unreachable or full."""
         if failure is not None and failure.slug in _SETUP:
             self.trouble = _SETUP[failure.slug](failure.message, hint=failure.hint)
         if failure is not None and failure.slug == StorageFull.slug:
-            self.trouble = StorageFull(failure.message, hint=f"{failure.hint} The same command goes on.")
+            self.trouble = StorageFull(failure.message, hint=f"{failure.hint} Then run the same command to continue.")
         if failure is None or failure.slug != StoreUnavailable.slug:
             self._storage_worked = time.monotonic()
         elif (away_s := time.monotonic() - self._storage_worked) > GIVE_UP_AFTER_S:
             self.trouble = StoreUnavailable(
                 f"Storage has failed for {duration(away_s)}: {failure.message}",
-                hint="When it is back, the same command goes on where this one stopped.",
+                hint="Run the same command to continue when storage works again.",
             )
         if self.trouble:
             self.stop.set()
@@ -452,16 +455,16 @@ def _refuse(refused: Refused, item: Item, error: PackshotError) -> None:
 
 
 class _Names:
-    """Which files a folder holds, asked folder by folder: most outputs of a first run are not there."""
+    """Cached file names per folder. Saves a lookup per output: most outputs of a first run do not exist."""
 
-    _KEPT = 64  # listings; a photo's folder and those that it lies in
+    _KEPT = 64  # listings; enough for a photo's folder and its parents
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._known: dict[str, frozenset[str] | None] = {}
 
     def may_hold(self, key: str) -> bool:
-        """Whether there is a file; True also where the folder cannot be listed, and False in a bucket."""
+        """Whether the file exists. True also if the folder cannot be listed; always False for a bucket."""
         if self._folder is None:
             return False
         below, _, name = key.rpartition("/")
@@ -474,7 +477,7 @@ class _Names:
 
     def _listed(self, folder: Path) -> frozenset[str] | None:
         try:
-            return frozenset(os.listdir(folder))  # noqa: PTH208 - names alone, a path for each takes ten times as long
+            return frozenset(os.listdir(folder))  # noqa: PTH208 - names only: Path objects take ten times as long
         except FileNotFoundError:
             return frozenset()
         except (OSError, ValueError):
@@ -485,7 +488,7 @@ def _clash(item: Item, other: str, count: int = 1) -> InvalidOption:
     more = f", and {count - 1:,} more pair{'s' * (count > 2)} like this" if count > 1 else ""
     return InvalidOption(
         f"{other} and {item.source} would both become {item.output}{more}.",
-        hint="Rename one of each, or name the photos that you want in a --manifest.",
+        hint="Rename one of each pair, or list the photos that you want in a --manifest.",
     )
 
 

@@ -1,4 +1,4 @@
-"""When something happened, as the journal and the decisions have it: text that sorts by time."""
+"""Timestamps of the journal and the decisions, as text that sorts by time."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """ISO 8601 in UTC, to the millisecond: of what a batch and a person have made, the later one counts."""
+    """The current time, ISO 8601 in UTC, in milliseconds. The later one of a batch's and a person's output counts."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
-"""The report of a batch: report.html to look at, report.csv and report.parquet, and manifests: failed.txt to run again,
-photograph-again.txt of what people want anew.
+"""Writes the report of a batch: report.html, report.csv, report.parquet, and two manifests.
 
-The tables have one line for each output, the same columns in CSV and in Parquet; page.py makes the page.
+failed.txt lists the failed photos, to run again. photograph-again.txt lists photos for which people requested a new
+photo. The tables have a row per output and the same columns; page.py makes the page.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from packshot.storage.blocking import BlockingStorage, open_storage
 from packshot.storage.folder import file_errors
 
 PAGE_LIMIT = 5_000
-"""Photos that the page shows. Beyond it a browser takes seconds to open it; the tables have them all."""
+"""Most photos on the page. With more, a browser takes seconds to open it. The tables contain all photos."""
 
 _AT_ONCE = 5_000
-# Those of OWASP's page on CSV injection, with their full-width forms; tabs and returns are escaped as all controls are.
+# From OWASP's page on CSV injection, with full-width forms. Tabs and returns are escaped like all control characters.
 _FORMULA_SIGNS = frozenset("=+-@'\uff1d\uff0b\uff0d\uff20")
 
 
 def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> None:
-    """Write all of it. Tables go through files, as a million rows need not be in memory."""
+    """Write all files of the report. Tables go through temporary files, to keep a million rows out of memory."""
     here = Path(tempfile.gettempdir())
     with file_errors("report", here), tempfile.TemporaryDirectory(prefix="packshot-report-") as temporary:
         folder = Path(temporary)
@@ -42,7 +42,7 @@ def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> 
         if write_parquet(catalogue.rows(), folder / "report.parquet"):
             to.put("report.parquet", folder / "report.parquet", "application/vnd.apache.parquet")
         with (folder / "failed.txt").open("w", encoding="utf-8", errors="surrogateescape") as file:
-            failed = groupby(row["source"] for row in catalogue.rows(failed_only=True))  # a photo once
+            failed = groupby(row["source"] for row in catalogue.rows(failed_only=True))  # each photo once
             file.writelines(f"{manifest_line(source)}\n" for source, _ in failed)
         with (folder / "photograph-again.txt").open("w", encoding="utf-8", errors="surrogateescape") as file:
             file.writelines(f"{manifest_line(source)}\n" for source in catalogue.photograph_again())
@@ -55,7 +55,7 @@ def write_report(catalogue: Catalogue, to: BlockingStorage, about: RunFacts) -> 
 
 
 def _link(place: str, report: BlockingStorage) -> str | None:
-    """The way from the report to a place, as the beginning of a link; None where a browser could not go it."""
+    """The relative path from the report to a place, as prefix of links; None if either is not a local folder."""
     folder = open_storage(place).folder
     return None if folder is None or report.folder is None else f"{quote(os.path.relpath(folder, report.folder))}/"
 
@@ -81,7 +81,7 @@ def _figure(name: str) -> Callable[[Row], Any]:
     return lambda row: (_even(row, "figures") or {}).get(name)
 
 
-# Name, type, and where the value comes from.
+# Name, type, and the function that returns the value.
 COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
     ("source", str, lambda row: row["source"]),
     ("output", str, lambda row: row["output"]),
@@ -117,9 +117,9 @@ COLUMNS: tuple[tuple[str, type, Callable[[Row], Any]], ...] = (
 
 
 def write_csv(rows: Iterable[Row], path: Path) -> None:
-    """UTF-8 with commas and a header; true and false in small letters, nothing where nothing is known.
+    """Write a CSV file: UTF-8, commas, a header, true and false in lower case, unknown values empty.
 
-    Text is printable, and none of it begins like a formula: a spreadsheet would run it.
+    Text is printable and never begins like a formula, which a spreadsheet would run.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -128,9 +128,9 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> bool:
-    """Whether it could be: pyarrow is an extra."""
+    """Write a Parquet file. Returns False if pyarrow, an extra, is not installed."""
     try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra, and 100 ms
+        import pyarrow as pa  # noqa: PLC0415 - an extra that takes 100 ms to import
         import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError:
         return False
@@ -156,13 +156,15 @@ def _text(value: Any) -> Any:
 
 
 def as_cell(text: str) -> str:
-    """Text as a cell of a CSV: one that could be taken for a formula, or that begins so already, has an apostrophe
-    before it, which spreadsheets leave out. Without a first apostrophe it is the text again, as far as it is printable.
+    """Text as a cell of a CSV file.
+
+    Text that begins like a formula or with an apostrophe gets an apostrophe in front, which spreadsheets hide. So
+    removing one leading apostrophe restores the printable text.
     """
     shown = printable(text)
     return f"'{shown}" if shown[:1] in _FORMULA_SIGNS else shown
 
 
 def _clean(value: Any) -> Any:
-    """Parquet's text is UTF-8; a file name need not be."""
+    """The value as valid UTF-8, which Parquet requires; file names may be invalid."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

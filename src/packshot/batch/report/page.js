@@ -1,6 +1,6 @@
 "use strict";
-// The page is whole without this: it only hides and sorts what is there.
-const AT_ONCE = 240; // cards; to lay out 2,000 anew takes a second
+// The page works without this script, which only hides and sorts photos.
+const AT_ONCE = 240; // cards; a new layout of 2,000 takes a second
 const form = document.getElementById("controls");
 const list = document.getElementById("photos");
 const more = document.getElementById("more");
@@ -40,10 +40,10 @@ more.addEventListener("click", () => {
   const next = cards.filter((card) => !card.hidden).length;
   limit += AT_ONCE;
   show();
-  // For who has no mouse: go on at the first of the new ones, not at the end of them.
+  // For keyboard users: move the focus to the first new card.
   cards.filter((card) => !card.hidden)[next]?.querySelector("a, summary")?.focus();
 });
-// A link to a card that is hidden shows it first, whatever was chosen.
+// A link to a hidden card shows the card first, regardless of the filters.
 addEventListener("hashchange", () => {
   const card = document.getElementById(location.hash.slice(1));
   if (card?.hidden) {

@@ -1,4 +1,4 @@
-"""report.html: one page without anything from elsewhere, the photos that need a human first."""
+"""Makes report.html: a page without external resources, photos to review first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATES = {"failed": "Failed", "broken": "Break a rule", "review": "To look at", 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a report is of. photos, out: places. facts: options, network and so on."""
+    """The run that a report is about. photos, out: places. facts: options, network and so on."""
 
     photos: str
     out: str
@@ -34,14 +34,14 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Tally:
-    """How often what went wrong: photos that failed by slug, rules of presets that a picture does not keep by name."""
+    """Counts of problems: failed photos by error slug, and broken preset rules by name."""
 
     failures: Counter[str]
     rules: Counter[str]
 
     @staticmethod
     def of(rows: Iterable[Row]) -> Tally:
-        """rows: photo by photo."""
+        """Count the problems. rows: grouped by photo."""
         failures: Counter[str] = Counter()
         rules: Counter[tuple[str, str]] = Counter()
         presets: set[str] = set()
@@ -56,7 +56,7 @@ class Tally:
 
 
 def by_photo(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows that stand side by side and are of one photo, together."""
+    """Groups adjacent rows of the same photo."""
     return (list(photo) for _, photo in groupby(rows, lambda row: str(row["source"])))
 
 
@@ -67,8 +67,10 @@ def page(
     bases: tuple[str | None, str | None],
     even: Sequence[Evenness] = (),
 ) -> str:
-    """rows: of one photo after the other, the worst first. bases: what links to photos and to outputs begin with, where
-    they can be links. even: of each category and preset of an even catalogue.
+    """The HTML of report.html.
+
+    rows: grouped by photo, worst first. bases: prefixes of links to photos and to outputs; None for no links. even: one
+    per category and preset of an even catalogue.
     """
     counts = about.summary.counts
     style, script = _part("page.css"), _part("page.js")
@@ -111,7 +113,7 @@ def _headline(counts: Counts) -> str:
 
 
 def states(row: Row) -> list[str]:
-    """Which of STATES are true of an output."""
+    """The STATES of an output."""
     if not row["ok"]:
         return ["failed"]
     broken = not (row.get("preset") or {"passed": True})["passed"]
@@ -119,7 +121,7 @@ def states(row: Row) -> list[str]:
 
 
 def photo_states(photo: list[Row]) -> list[str]:
-    """Which of STATES are true of a photo with these outputs, the worst first."""
+    """The STATES of a photo with these outputs, worst first."""
     found = {state for row in photo for state in states(row)} - {"fine"}
     return [name for name in STATES if name in found] or ["fine"]
 
@@ -137,10 +139,10 @@ def _facts(about: RunFacts, tally: Tally) -> str:
     }
     summary = about.summary
     if summary.now:
-        rate = f", {summary.rate:.1f} a second" if summary.rate else ""
+        rate = f", {summary.rate:.1f} per second" if summary.rate else ""
         facts["This run"] = f"{summary.now:,} photo{'s' * (summary.now > 1)} in {duration(summary.seconds)}{rate}"
     if summary.left:
-        facts["Not done yet"] = f"{summary.left:,} photos: the same command goes on with them"
+        facts["Not done yet"] = f"{summary.left:,} photos: the same command continues with them"
     for name, counter in (("Failed because", tally.failures), ("Rules not kept", tally.rules)):
         if counter:
             facts[name] = ", ".join(f"{what} {count:,}" for what, count in counter.most_common())
@@ -154,19 +156,25 @@ def _wish(name: str, value: object) -> str:
     return f"{name} {value}"
 
 
-_FIGURES = {"fill": "Fill", "x": "Middle across", "y": "Middle down", "brightness": "Brightness", "ground": "Ground"}
+_FIGURES = {
+    "fill": "Fill",
+    "x": "Centre, horizontal",
+    "y": "Centre, vertical",
+    "brightness": "Brightness",
+    "ground": "Ground",
+}
 _WHY = {
-    "larger": "it would not fit at this scale",
-    "smaller": "it would be too small at this scale",
+    "larger": "the product would not fit at this scale",
+    "smaller": "the product would be too small at this scale",
     "few pixels": "the photo has too few pixels",
 }
 _SHORT = {"larger": "too large", "smaller": "too small", "few pixels": "too few pixels"}
 _CATEGORIES, _ODD = 100, 5
-"""Shown at most: categories, those with the most odd pictures first, and odd pictures of each."""
+"""Most categories to show, the ones with the oddest pictures first; most odd pictures to show of each."""
 
 
 def _how_even(even: Sequence[Evenness], photos: list[list[Row]]) -> str:
-    """How much the pictures of each category differ, as they were measured, and the odd ones first."""
+    """The section about evenness: odd pictures first, then the measured figures of each category."""
     if not even:
         return ""
     place = {photo[0]["source"]: number for number, photo in enumerate(photos)}
@@ -176,10 +184,10 @@ def _how_even(even: Sequence[Evenness], photos: list[list[Row]]) -> str:
     )
     lines = "".join(_even_line(each) for each in worst[:_CATEGORIES])
     odd = "".join(_odd_line(each, place) for each in worst[:_CATEGORIES] if each.odd)
-    rest = f"<p>Shown are {_CATEGORIES} of {len(even):,}.</p>" if len(even) > _CATEGORIES else ""
+    rest = f"<p>This table shows {_CATEGORIES} of {len(even):,} categories.</p>" if len(even) > _CATEGORIES else ""
     return (
-        '<section class="even"><h2>How even it is</h2><p>Measured in the pictures that were written: the median of '
-        "each figure, and the values between which all but 5 % of the pictures on either side lie.</p>"
+        '<section class="even"><h2>Evenness</h2><p>Measured in the written pictures: the median of each figure, and '
+        "in brackets its 5th and 95th percentile.</p>"
         f"{f'<h3>Look at these first</h3><ul>{odd}</ul>' if odd else '<p>No picture is odd.</p>'}"
         f'<div class="wide" tabindex="0"><table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>'
         f"{rest}</section>"
@@ -224,14 +232,14 @@ def _controls(photos: list[list[Row]], counts: Counts) -> str:
     )
     known = counts.made + counts.failed
     rest = (
-        f"<p>Shown are the worst {len(photos):,} of {known:,}; report.csv has them all.</p>"
+        f"<p>The page shows the worst {len(photos):,} of {known:,} photos; report.csv contains all.</p>"
         if known > len(photos)
         else ""
     )
     return f"""<form id="controls" hidden>
 <fieldset><legend>Show</legend>{radios}</fieldset>
-<label>Sort by <select name="sort"><option value="place">what needs a look first</option>
-<option value="confidence">least sure first</option><option value="name">name</option></select></label>
+<label>Sort by <select name="sort"><option value="place">needs a look first</option>
+<option value="confidence">lowest confidence first</option><option value="name">name</option></select></label>
 <label>Name <input type="search" name="name" placeholder="part of a name"></label>
 <output aria-live="polite"></output>
 </form>{rest}"""
@@ -251,7 +259,7 @@ def _card(place: int, photo: list[Row], bases: tuple[str | None, str | None]) ->
 
 
 def _pictures(photo: list[Row], bases: tuple[str | None, str | None]) -> str:
-    """The photo, and beside it each of its outputs, with a caption where they are several."""
+    """The photo and its outputs; with captions if there are several outputs."""
     first = max(photo, key=lambda row: any(name.endswith("-photo.webp") for name in row.get("thumbnails", ())))
     parts = [_picture(first, "photo", "source", bases[0])]
     for row in photo:
@@ -262,7 +270,7 @@ def _pictures(photo: list[Row], bases: tuple[str | None, str | None]) -> str:
 
 
 def _caption(row: Row) -> str:
-    """The name of an output's preset, which is that of its folder."""
+    """The name of an output's preset, from its folder."""
     return str(row["output"].partition("/")[0])
 
 
@@ -288,7 +296,7 @@ _VERDICTS = {
 
 
 def _decision(row: Row) -> str:
-    """What a person has said of the photo, unless that was taken back."""
+    """A person's decision about the photo, unless it was withdrawn."""
     said = row.get("decision", {})
     if said.get("verdict") not in _VERDICTS:
         return ""
@@ -298,7 +306,7 @@ def _decision(row: Row) -> str:
 
 
 def _words(photo: list[Row]) -> str:
-    """What is known of each output. What failed for one reason stands there once."""
+    """The facts about each output. Outputs with the same failure share one paragraph."""
     failures: dict[str, list[str]] = {}
     parts = []
     for row in photo:
@@ -327,7 +335,7 @@ def _words_of(row: Row, name: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text that may hold a file's name, as the page shows it."""
+    """Text that may contain a file's name, escaped for the page."""
     return escape(printable(text))
 
 
@@ -336,11 +344,11 @@ def _not_kept(preset: Row | None) -> list[Row]:
 
 
 def _rules(preset: Row | None, notes: str, *, review: bool) -> str:
-    """All rules, folded, and the notes with them: they mostly say why a rule is not kept."""
+    """All rules, in a closed details element, with the notes, because most notes explain a broken rule."""
     if preset is None:
         return notes
     required, broken = sum(check["required"] for check in preset["checks"]), len(_not_kept(preset))
-    kept = f"all {required} rules kept{', but look at it before you use it' if review else ''}"
+    kept = f"all {required} rules kept{', but look at the picture before you use it' if review else ''}"
     verdict = f"{broken} of {required} rules not kept" if broken else kept
     items = "".join(
         f'<li class="{_mark(check)}"><b>{_MARKS[_mark(check)]}</b> {_shown(check["message"])}</li>'

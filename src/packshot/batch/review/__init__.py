@@ -1,7 +1,7 @@
-"""The review of a batch: which photos need a person, what people decide, and pictures made again from corrections.
+"""The review of a batch: lists photos that need a person, stores decisions, makes pictures again after corrections.
 
-A correction finds the matte with the network and what was painted, keeps it in 8 bits, and draws every picture of the
-photo from those 8 bits: so a later run of the batch, which has the kept matte alone, makes the same bytes.
+A correction computes the matte with the network and the painted touch-up, and stores the matte in 8 bits. All pictures
+of the photo are made from the 8-bit matte. So a later run of the batch makes the same bytes from the stored matte.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ _FOR_BROWSERS = frozenset({"jpeg", "png", "webp", "avif"})
 
 @dataclass(frozen=True)
 class _Change:
-    """What a decision makes of a photo's pictures.
+    """The change that a decision makes to a photo's pictures.
 
-    matte: uint8 (H, W); None for the network's. painted: by which it was found, a gray PNG. options: of the photo's
-    own.
+    matte: uint8 (H, W); None for the network's. painted: the touch-up used for the matte, a gray PNG. options: the
+    photo's own options.
     """
 
     matte: UInt8 | None
@@ -72,7 +72,7 @@ class _Change:
 
 
 class Review:
-    """The review of one place of outputs. Safe from threads; other processes may review the same place."""
+    """The review of one output place. Thread-safe; other processes may review the same place."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Review:
         device: Literal["cpu", "cuda"] = "cpu",
         threads: int = 1,
     ) -> None:
-        """photos: the place of the photos, where the journal does not say it. model: None for the batch's own."""
+        """photos: the place of the photos, overrides the journal's. model: None for the batch's model."""
         self.out, self.decisions = out, Decisions(out)
         self._photos, self._model, self._device, self._threads = photos, model, device, threads
         self._lock, self._working = threading.Lock(), defaultdict[str, threading.Lock](threading.Lock)
@@ -91,19 +91,19 @@ class Review:
         self._mattes: OrderedDict[str, UInt8] = OrderedDict()
 
     def photos(self) -> list[Shown]:
-        """All photos of the batch as they are now, what needs a person first."""
+        """All photos of the batch in their current state; photos to review first."""
         lines, decided = self._lines(), {decision.source: decision for decision in self.decisions.latest()}
         return sorted((make_shown(rows, decided.get(source)) for source, rows in lines.items()), key=Shown.order)
 
     def find(self, name: str) -> Shown:
-        """The photo of an id, as it is now. Raises: PhotoUnknown."""
+        """The current state of the photo with an id. Raises: PhotoUnknown."""
         source = next((source for source in self._lines() if photo_id(source) == name), None)
         if source is None:
             raise PhotoUnknown("This batch has no such photo.", hint="Load the page again.")
         return self._now(source)
 
     def photo(self, shown: Shown) -> tuple[bytes, str]:
-        """A photo as browsers show it, upright, and its media type. Raises: StorageError, InputError."""
+        """A photo in a format that browsers can show, and its media type. Raises: StorageError, InputError."""
         data = self._bytes_of(shown)
         header = codecs.probe(data, LIBRARY_LIMITS)
         if header.format in _FOR_BROWSERS:
@@ -112,14 +112,14 @@ class Review:
         return codecs.encode(picture.rgb, format="jpeg", quality=92), "image/jpeg"
 
     def output(self, shown: Shown, place: int) -> tuple[bytes, str]:
-        """The picture of one of `rows`, by its place, and its media type. Raises: PhotoUnknown, StorageError."""
+        """The picture of `shown.rows[place]`, and its media type. Raises: PhotoUnknown, StorageError."""
         row = shown.rows[place] if 0 <= place < len(shown.rows) else None
         if row is None or not row["ok"]:
             raise PhotoUnknown("This photo has no such picture.", hint="Load the page again.")
         return self.out.get(row["output"]), row["media_type"]
 
     def preview(self, shown: Shown, touch_up: bytes | None) -> bytes:
-        """The product, cut out of the whole photo with what was painted so far: a WebP of PREVIEW_PX at most."""
+        """A cutout of the whole photo with the current touch-up: a WebP, at most PREVIEW_PX on the longest side."""
         data, decision = self._bytes_of(shown), shown.in_force
         matte = None if touch_up is not None or decision is None else self._kept(decision)
         if matte is None:
@@ -129,9 +129,9 @@ class Review:
         return run(make_job(data, recipe), self._network(shown), mattes=given(matte)).data
 
     def judge(self, shown: Shown, verdict: Verdict, *, by: str, comment: str = "") -> Shown:
-        """Decide about a photo and leave its pictures as they are.
+        """Store a decision about a photo, without changing its pictures.
 
-        Raises: ConflictError where somebody has decided since `shown` was read, and InvalidOption.
+        Raises: ConflictError if another person has decided since `shown` was read; InvalidOption.
         """
         if verdict not in {"good", "photograph-again", "open"}:
             raise InvalidOption(f"verdict is {verdict!r:.40}.", hint="Give good, photograph-again or open.")
@@ -140,16 +140,16 @@ class Review:
         return self._now(shown.source)
 
     def correct(self, shown: Shown, touch_up: bytes, *, by: str, comment: str = "") -> Shown:
-        """Correct the matte by what was painted, over what was painted before, and make all pictures again.
+        """Correct the matte with a touch-up, painted over earlier touch-ups, and make all pictures again.
 
         Raises
         ------
         ConflictError
-            Somebody has decided since `shown` was read, or the photo was replaced; nothing was changed.
+            Another person has decided since `shown` was read, or the photo was replaced. Nothing was changed.
         InvalidOption
-            What was painted cannot be read, or the pictures cannot be made again: the message says why.
+            The touch-up cannot be read, or the pictures cannot be made again. The message says why.
         NoForeground
-            Nothing is left of the product.
+            The corrected matte is empty.
         """
         decision, options = self._next(shown, "corrected", by, comment), _options_of(shown.in_force)
         with self._work_on(shown):
@@ -158,7 +158,7 @@ class Review:
             return self._remake(shown, data, decision, _Change(matte, painted, options))
 
     def again(self, shown: Shown, options: Mapping[str, str], *, by: str, comment: str = "") -> Shown:
-        """Make all pictures of a photo again with options of its own: those of AGAIN, as text; none for the batch's.
+        """Make all pictures of a photo again with its own options: from AGAIN, as text; empty for the batch's.
 
         Raises: as `correct`.
         """
@@ -172,9 +172,9 @@ class Review:
             return self._remake(shown, data, decision, _Change(matte, painted, wanted))
 
     def restore(self, shown: Shown, revision: int, *, by: str) -> Shown:
-        """Take decisions back: decide again what an earlier revision said; 0 for what the batch made.
+        """Restore the decision of an earlier revision; 0 restores the pictures of the batch.
 
-        Raises: as `correct`, and PhotoUnknown where there is no such revision.
+        Raises: as `correct`, and PhotoUnknown if the revision does not exist.
         """
         with self._work_on(shown):
             earlier = next((each for each in self.decisions.history(shown.source) if each.revision == revision), None)
@@ -190,7 +190,7 @@ class Review:
             return self._remake(shown, self._bytes_of(shown), decision, change)
 
     def settle(self, shown: Shown) -> Shown:
-        """Make pictures again that a decision is about and that are not there: its process was killed before them."""
+        """Make missing pictures of the current decision, after a process was killed before it wrote them."""
         decision = shown.in_force
         if decision is None or not decision.rows or not self.lacks(shown):
             return shown
@@ -202,22 +202,22 @@ class Review:
         return shown
 
     def warm(self) -> None:
-        """Load the network of the batch's last run, so that the first correction need not wait."""
+        """Load the network of the batch, so that the first correction does not wait for it."""
         with suppress(PackshotError):
             for rows in self._lines().values():
                 _, ran = next(iter(rows.values()))
                 shared_network(self._model or ran.network.partition("@")[0], self._device, self._threads)
                 return
 
-    # What is known
+    # Reading
 
     def _lines(self) -> dict[str, Lines]:
-        """The journal's last lines: by photo, by output. Read again only where it has grown."""
+        """The journal's last line for each photo and output. Reads the journal only if it has changed."""
         with self._lock:
             version = journal_version(self.out)
             if not version:
                 raise StorageRefused(
-                    f"{self.out.name} holds no batch.", hint="Give the OUT of a `packshot batch` that has run."
+                    f"{self.out.name} contains no batch.", hint="Give the OUT folder of a finished `packshot batch`."
                 )
             if self._journal[0] != version:
                 self._journal = version, last_lines(read_journal(self.out))
@@ -227,25 +227,29 @@ class Review:
         return make_shown(self._lines()[source], self.decisions.of(source))
 
     def _bytes_of(self, shown: Shown) -> bytes:
-        """A photo's bytes, of the version that the batch saw."""
+        """A photo's bytes. Raises: ConflictError if the photo has changed since; FileMissing, FileTooLarge."""
         photos = self._place(shown)
         entry = photos.find(shown.source)
         if entry is None:
-            raise FileMissing(f"{photos.name}/{printable(shown.source)} is not there any more.", hint="Was it moved?")
+            raise FileMissing(
+                f"{photos.name}/{printable(shown.source)} does not exist any more.", hint="Check whether it was moved."
+            )
         if entry.version != shown.version:
             raise ConflictError(
-                f"{printable(shown.source)} was replaced since the batch ran.",
-                hint="Run the batch again; it makes the new photo, and the review goes on with that.",
+                f"{printable(shown.source)} was replaced after the batch ran.",
+                hint="Run the batch again to process the new photo, then continue the review.",
             )
         if entry.size_bytes > MAX_PHOTO_BYTES:
-            raise FileTooLarge(f"The photo has {entry.size_bytes:,} bytes.", hint="Is it a photo?")
+            raise FileTooLarge(
+                f"The photo has {entry.size_bytes:,} bytes, which is too large.", hint="Check that it is a photo."
+            )
         return photos.get(shown.source)
 
     def _place(self, shown: Shown) -> BlockingStorage:
         place = self._photos or next((ran.photos for ran in shown.runs if ran.photos), None)
         if place is None:
             raise InvalidOption(
-                "The journal of this batch does not say where its photos are: an older packshot wrote it.",
+                "The journal of this batch does not name the folder of the photos: an older packshot wrote it.",
                 hint="Start the review with --photos IN.",
             )
         return open_storage(place)
@@ -255,11 +259,11 @@ class Review:
         return shared_network(name, self._device, self._threads)
 
     def _kept(self, decision: Decision) -> UInt8 | None:
-        """The corrected matte of a decision; None where it has none."""
+        """The corrected matte of a decision; None if it has none."""
         return None if decision.matte is None else read_matte(self.out.get(decision.matte))
 
     def _painted(self, decision: Decision | None) -> bytes | None:
-        """What was painted for a corrected matte; None where there is none."""
+        """The touch-up of a decision's corrected matte; None if there is none."""
         if decision is None or decision.matte is None:
             return None
         with suppress(FileMissing):
@@ -267,7 +271,7 @@ class Review:
         return None
 
     def _find_matte(self, shown: Shown, data: bytes, painted: bytes | None, options: Mapping[str, str]) -> UInt8:
-        """The matte by the network and what was painted: uint8 (H, W), of the upright photo. The last few are kept."""
+        """The matte from the network and the touch-up: uint8 (H, W), of the upright photo. Caches the last few."""
         name = json.dumps(
             [shown.source, shown.version, options.get("roi"), painted and hashlib.sha256(painted).hexdigest()]
         )
@@ -275,7 +279,7 @@ class Review:
             if (known := self._mattes.get(name)) is not None:
                 return known
         roi = Options.from_fields({"roi": options["roi"]}).meaning("roi") if "roi" in options else None
-        # A small picture, of which nothing is used: the matte itself comes in full.
+        # Only the full-size matte is used, so the picture itself can be small.
         recipe = Recipe(form="mask", framing=Framing(max_px=64), roi=roi, touch_up=painted)
         matte = to_uint8(run(make_job(data, recipe), self._network(shown), keep_matte=True).matte)
         with self._lock:
@@ -284,7 +288,7 @@ class Review:
                 self._mattes.popitem(last=False)
         return matte
 
-    # What is changed
+    # Changing
 
     @contextmanager
     def _locked(self, source: str) -> Iterator[None]:
@@ -295,7 +299,7 @@ class Review:
 
     @contextmanager
     def _work_on(self, shown: Shown) -> Iterator[None]:
-        """One at a time for each photo; raises ConflictError before any work where somebody was first."""
+        """Lock a photo. Raises: ConflictError, before any work, if another person has decided meanwhile."""
         with self._locked(shown.source):
             last = self.decisions.of(shown.source)
             if (0 if last is None else last.revision) != shown.revision:
@@ -303,20 +307,20 @@ class Review:
             yield
 
     def _next(self, shown: Shown, verdict: Verdict, by: str, comment: str) -> Decision:
-        """The next revision, about the pictures as they are."""
+        """The next revision, which keeps the current pictures."""
         if not by.strip() or len(by) > LONGEST_NAME:
             raise InvalidOption(
-                "A decision needs the name of whoever decides.", hint=f"Of {LONGEST_NAME} letters at most."
+                "A decision needs the name of a person.", hint=f"Give a name of at most {LONGEST_NAME} characters."
             )
         if len(comment) > LONGEST_COMMENT:
-            raise InvalidOption("The comment is too long.", hint=f"{LONGEST_COMMENT:,} letters are taken.")
+            raise InvalidOption("The comment is too long.", hint=f"Use at most {LONGEST_COMMENT:,} characters.")
         new = Decision(shown.revision + 1, shown.source, shown.version, verdict, by.strip(), comment=comment)
         if (last := shown.in_force) is None:
             return new
         return replace(new, matte=last.matte, options=last.options, made=last.made, rows=last.rows)
 
     def _remake(self, shown: Shown, data: bytes, decision: Decision, change: _Change) -> Shown:
-        """Draw everything, write the decision down, and only then replace the pictures: who is late changes nothing."""
+        """Make all pictures, store the decision, then replace the pictures. On a conflict, no picture changes."""
         results = self._draw(shown, data, change)
         as_batch = change.matte is None and not change.options
         made_by, key = 0 if as_batch else decision.revision, None
@@ -342,7 +346,7 @@ class Review:
         return list(run_all(make_job(data, _recipes(shown, change.options)), network, software=PACKSHOT, mattes=mattes))
 
     def lacks(self, shown: Shown) -> bool:
-        """Whether pictures of the last decision are not there, or not whole."""
+        """Whether pictures of the last decision are missing or incomplete."""
         decided = {row["output"]: row for row in shown.in_force.rows} if shown.in_force else {}
         for row in shown.rows:
             if decided.get(row["output"]) is row:
@@ -352,7 +356,7 @@ class Review:
         return False
 
     def _keep_pair(self, shown: Shown, data: bytes, matte: str | None) -> None:
-        """Photo and matte where people who train look for them; gone again with the last correction."""
+        """Store photo and matte as a training pair, or remove the pair if no correction is left."""
         stem = stem_of(shown.source)
         clashes = any(other != shown.source and stem_of(other) == stem for other in self._lines())
         photo_key, matte_key = pair_keys(shown.source, clashes=clashes)
@@ -363,7 +367,7 @@ class Review:
             self.out.put(matte_key, self.out.get(matte), "image/png")
 
     def _with_thumbnail(self, old: Row, row: Row, result: Result) -> Row:
-        """With the small picture of the report renewed, where the report lies in its usual place."""
+        """The row with a new thumbnail, if the report is in its default folder."""
         names = old.get("thumbnails") or ()
         kept = [name for name in names if name.endswith("-photo.webp")]
         with suppress(StorageError):
@@ -383,5 +387,5 @@ def _painted_key(matte_key: str) -> str:
 
 
 def _recipes(shown: Shown, options: Mapping[str, str]) -> tuple[Recipe, ...]:
-    """How each of a photo's pictures is made."""
+    """The recipe of each of a photo's pictures."""
     return tuple(output_recipe(row, ran, options) for row, ran in zip(shown.rows, shown.runs, strict=True))

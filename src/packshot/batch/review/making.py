@@ -1,4 +1,4 @@
-"""How the pictures of one photo are made again: by which recipe, with which matte, and what is noted of them."""
+"""Recipes, touch-ups and journal rows for making the pictures of one photo again."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from packshot.engine.result import Result
 from packshot.errors import InvalidOption
 
 AGAIN = ("rotate", "background", "shadow", "shadow_opacity", "margin", "fill", "position", "max_upscale", "roi")
-"""Options that one photo may have of its own. The format stays: pictures are made again under their old names."""
+"""Options that can be set for a single photo. The format is fixed, because pictures keep their names."""
 
 TOUCH_UP = Limits(max_bytes=8_000_000, min_side_px=1, max_pixels=6_000_000, formats=frozenset({"png"}))
-"""Of a painted picture: the page sends 1500 px at most, 40 KB."""
+"""Limits of a touch-up picture. The page sends at most 1500 px, about 40 KB."""
 
 _A_FILE = "a file"
 
 
 def output_recipe(row: Row, ran: Run, options: Mapping[str, str]) -> Recipe:
-    """How an output is made: by the options of its run, with the photo's own over them.
+    """The recipe of an output: the options of its run, overridden by the photo's own options.
 
-    Raises: InvalidOption where that is not known, or the options do not go together.
+    Raises: InvalidOption if the recipe is unknown, or if the options contradict each other.
     """
     said = dict(ran.options)
     for name, value in said.items():
         if value == _A_FILE and OPTIONS[name].kind == "file":
             raise InvalidOption(
-                f"This batch was made with {name}, a file that its journal does not hold.",
+                f"This batch was made with {name}, a file that its journal does not contain.",
                 hint="Correct this photo with `packshot remove`, or run the batch with a plain background.",
                 field=name,
             )
@@ -57,33 +57,33 @@ def output_recipe(row: Row, ran: Run, options: Mapping[str, str]) -> Recipe:
         recipe = placed(recipe, placing, options)
     if recipe.format != base.format:
         raise InvalidOption(
-            f"With {', '.join(options)} it would be a {FORMATS[recipe.format].title}, and the batch's is a "
+            f"With {', '.join(options)} the picture would be a {FORMATS[recipe.format].title}, but the batch's is a "
             f"{FORMATS[base.format].title}.",
-            hint="Give a background that this format can show.",
+            hint="Give a background that this format supports.",
             field="background",
         )
     return recipe
 
 
 def _placing(row: Row) -> Placing | None:
-    """How the picture of an even catalogue lies in its canvas; a correction keeps that until the batch runs again."""
+    """The placing of an even catalogue's picture. Corrections keep the placing until the batch runs again."""
     said = row.get("even")
     return None if said is None else Placing(**{name: said[name] for name in Placing._fields})
 
 
 def _preset(row: Row, options: Mapping[str, Any]) -> str | None:
-    """The preset of an output; of several, each has a folder of its own."""
+    """The preset of an output. With several presets, it is the name of the output's folder."""
     names = [name.strip() for name in str(options.get("preset") or "").split(",") if name.strip()]
     if len(names) <= 1:
         return names[0] if names else None
     said = (row.get("preset") or {}).get("name") or row["output"].split("/")[0]
     if said not in names:
-        raise InvalidOption(f"Which preset {printable(row['output'])} was made with is not known.")
+        raise InvalidOption(f"The preset of {printable(row['output'])} is not known.")
     return str(said)
 
 
 def remade_row(old: Row, ran: Run, recipe: Recipe, result: Result, decided: int) -> Row:
-    """The line for an output that was made again. decided: `Decision.made`."""
+    """The journal row of an output that was made again. decided: `Decision.made`."""
     placing = _placing(old)
     key = recipe.key if placing is None else placing.options_key(recipe.key)
     return {
@@ -99,21 +99,23 @@ def remade_row(old: Row, ran: Run, recipe: Recipe, result: Result, decided: int)
 
 
 def own_options(options: Mapping[str, str]) -> dict[str, str]:
-    """Those of a photo's own options that were said, each valid by itself. Raises: InvalidOption."""
+    """The non-empty options of a photo, each checked separately. Raises: InvalidOption."""
     wanted = {name: value.strip() for name, value in options.items() if value.strip()}
     for name in wanted:
         if name not in AGAIN:
             raise InvalidOption(
-                f"{name[:40]!r} is no option of a single photo.", hint=f"Those are {', '.join(AGAIN)}.", field=name[:40]
+                f"{name[:40]!r} cannot be set for a single photo.",
+                hint=f"Use one of {', '.join(AGAIN)}.",
+                field=name[:40],
             )
     Options.from_fields(wanted)
     return wanted
 
 
 def laid_over(below: bytes | None, above: bytes | None) -> bytes | None:
-    """What was painted before with what is painted now over it, as a gray PNG; None where nothing ever was.
+    """The new touch-up (`above`) over the earlier one (`below`), as a gray PNG; None if neither exists.
 
-    Raises: InvalidOption for what is no picture of TOUCH_UP.
+    Raises: InvalidOption for a picture outside the limits TOUCH_UP.
     """
     old, new = (None if each is None else _gray(each) for each in (below, above))
     if new is None or old is None:
@@ -125,7 +127,7 @@ def laid_over(below: bytes | None, above: bytes | None) -> bytes | None:
 
 
 def _gray(data: bytes) -> UInt8:
-    """The levels of a painted picture. Raises: InvalidOption."""
+    """The gray levels of a touch-up, uint8 (H, W). Raises: InvalidOption."""
     with as_option("touch_up", "read"):
         picture = codecs.read(data, codecs.probe(data, TOUCH_UP))
     levels = picture.rgb[..., 0]

@@ -1,4 +1,4 @@
-"""What is known of the photos of a batch: lines of the journal and decisions of people, put together for each photo."""
+"""The state of each photo of a batch, from the lines of the journal and the decisions of people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Lines = Mapping[str, tuple[Row, "Run"]]
 
 
 class Run(NamedTuple):
-    """What the journal says of the run that made a row."""
+    """The run that made a row, from the journal."""
 
     options: Mapping[str, Any]
     network: str
@@ -32,8 +32,8 @@ class Run(NamedTuple):
 class Shown:
     """A photo of the batch as the review shows it.
 
-    rows: the last line of each of its outputs. runs: by which options each was made. decision: the last one, if any;
-    past where it was made about an earlier version of the photo.
+    rows: the last line of each output. runs: the run of each row. decision: the last one, if any; it is past if it is
+    about an earlier version of the photo.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Shown:
 
     @cached_property
     def id(self) -> str:
-        """A name without anything that a path could misread."""
+        """A name that is safe in paths and URLs."""
         return photo_id(self.source)
 
     @property
@@ -54,7 +54,7 @@ class Shown:
 
     @property
     def revision(self) -> int:
-        """Of the last decision, past or not; 0 for none."""
+        """Revision of the last decision, including a past one; 0 for none."""
         return 0 if self.decision is None else self.decision.revision
 
     @property
@@ -63,35 +63,35 @@ class Shown:
 
     @cached_property
     def states(self) -> tuple[str, ...]:
-        """The worst first: failed, broken, review, fine."""
+        """The states of the photo, worst first: failed, broken, review, fine."""
         found = {state for row in self.rows for state in states(row)}
         return tuple(state for state in ("failed", "broken", "review") if state in found) or ("fine",)
 
     @property
     def confidence(self) -> float | None:
-        """Of the least sure picture."""
+        """The lowest confidence of the photo's pictures."""
         return min((row["confidence"] for row in self.rows if row.get("confidence") is not None), default=None)
 
     @property
     def pixels(self) -> int:
-        """Of the photo, for an estimate of memory; 0 where nothing could be made of it."""
+        """Pixels of the photo, for an estimate of memory; 0 if no output was made."""
         sizes = (row.get("photo") or (0, 0) for row in self.rows)
         return max(width * height for width, height in sizes)
 
     @property
     def needs_look(self) -> bool:
-        """Whether the batch alone says that a person should look, or a person has."""
+        """Whether the batch asked for a review of the photo, or a person has decided about it."""
         return self.states != ("fine",) or self.is_decided
 
     def order(self) -> tuple[object, ...]:
-        """What needs a person first comes first: as the batch's report has it, and by name where all else is equal."""
+        """Sort key: photos to review first, in the order of the batch's report, then by name."""
         sure = self.confidence
         bad = ("failed" not in self.states, "broken" not in self.states, "review" not in self.states)
         return (self.is_decided, *bad, sure is None, sure, os.fsencode(self.source))
 
 
 def last_lines(journal: Iterator[Row]) -> dict[str, Lines]:
-    """By photo. Of a photo that was replaced, the lines about the newest version alone."""
+    """The last lines by photo. For a replaced photo, only lines about the newest version."""
     ran = Run({}, "", None)
     found: dict[str, dict[str, tuple[Row, Run]]] = {}
     for row in journal:
@@ -109,7 +109,7 @@ def _of_newest(rows: Lines) -> Lines:
 
 
 def make_shown(lines: Lines, decision: Decision | None) -> Shown:
-    """A photo by the lines about it and the last decision about it. Of an output, the later of both counts."""
+    """A photo, from its lines and its last decision. For each output, the later of both counts."""
     rows, runs = zip(*lines.values(), strict=True)
     source, version = rows[0]["source"], rows[0]["version"]
     if decision is not None and not decision.is_past(version):
@@ -123,7 +123,7 @@ def make_shown(lines: Lines, decision: Decision | None) -> Shown:
 
 
 def as_csv(photos: Iterable[Shown]) -> str:
-    """The decisions about photos, a line each; text is written as in the tables of the report."""
+    """The decisions as CSV, a line per photo; text is escaped as in the report's tables."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(["source", "verdict", "by", "at", "comment", "options", "outputs", "photo_replaced"])
@@ -137,7 +137,7 @@ def as_csv(photos: Iterable[Shown]) -> str:
 
 
 def described(shown: Shown) -> dict[str, Any]:
-    """A photo as JSON, for the list."""
+    """A photo as JSON values, for the list."""
     decision = shown.decision
     return {
         "id": shown.id,
