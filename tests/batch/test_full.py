@@ -116,7 +116,9 @@ def test_output_that_cannot_be_written_is_an_error_in_words(tmp_path: Path, argu
     with Path("/dev/full").open("wb") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert result.returncode == 74
-    assert result.stderr == ("packshot: Output cannot be written: No space left on device. Check the free space on the disk.\n")
+    assert result.stderr == (
+        "packshot: Output cannot be written: No space left on device. Check the free space on the disk.\n"
+    )
 
 
 @pytest.mark.parametrize("room_bytes", [0, 1, 30])

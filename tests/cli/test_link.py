@@ -149,7 +149,7 @@ def test_where_others_may_reach_it_nothing_of_this(
     assert all(word in words for word in ("packshot keys rotate ID", "packshot keys create NAME", "PACKSHOT_"))
     opening = run(tmp_path, "serve", "--open", **environ, **SECRET)
     assert opening.exit_code == 2
-    assert "only this machine reaches" in opening.output
+    assert "only this machine can reach" in opening.output
     assert not (tmp_path / "link").exists()
     with accounts_in(tmp_path) as accounts:
         assert [key.name for key in accounts.list()] == ["shop"]

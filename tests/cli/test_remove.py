@@ -223,7 +223,9 @@ def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_belo
     assert f"2 done, 0 failed, {unsure} to look at".encode() in result.stderr
 
 
-@pytest.mark.parametrize(("review_below", "words"), [(0.0, b": passed"), (1.0, b"look at the picture before you use it")])
+@pytest.mark.parametrize(
+    ("review_below", "words"), [(0.0, b": passed"), (1.0, b"look at the picture before you use it")]
+)
 @pytest.mark.parametrize("out", ["shirt.jpg", "-"])
 def test_a_photo_to_be_reviewed_has_not_passed_whatever_rules_it_keeps(
     tmp_path: Path, review_below: float, words: bytes, out: str

@@ -1,4 +1,4 @@
-"""Talk to a packshot service from Python: `pip install packshot[client]`.
+"""Python client for a packshot service: `pip install packshot[client]`.
 
     from packshot.client import Client
 
@@ -6,13 +6,13 @@
         mug = client.packshot("mug.jpg", preset="amazon")
         mug.save("mug-amazon")
 
-It needs httpx alone and loads none of the image work. AsyncClient does the same on asyncio. docs/client.md tells more.
+Needs only httpx, and loads no image processing. AsyncClient is the same on asyncio. docs/client.md tells more.
 """
 
 from __future__ import annotations
 
 try:
-    import httpx as _httpx  # noqa: F401 - only to say at once that it is missing
+    import httpx as _httpx  # noqa: F401 - to report a missing httpx at once
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "packshot.client needs httpx. Install it with `pip install 'packshot[client]'`.", name="httpx"

@@ -1,4 +1,4 @@
-"""A service's facts, and the account of a key, as values."""
+"""Facts about a service, and the account of a key, as dataclasses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packshot.client.results import JsonObject
 
 @dataclass(frozen=True)
 class OptionInfo:
-    """An option that the service knows. choices: all its values, where they can be counted."""
+    """An option of the service. choices: all allowed values, if they are a finite set."""
 
     name: str
     about: str
@@ -23,7 +23,7 @@ class OptionInfo:
 
 @dataclass(frozen=True)
 class RuleInfo:
-    """A rule that a preset checks. asked: what it demands, in words. demand: the same in figures."""
+    """A rule of a preset. asked: the requirement in words. demand: the requirement in figures."""
 
     rule: str
     asked: str
@@ -34,7 +34,7 @@ class RuleInfo:
 
 @dataclass(frozen=True)
 class PresetInfo:
-    """A preset that the service knows. source: the marketplace's own page. checked: the day as of which it is known."""
+    """A preset of the service. source: page of the marketplace. checked: date of the last check against the source."""
 
     name: str
     title: str
@@ -47,9 +47,9 @@ class PresetInfo:
 
 @dataclass(frozen=True)
 class FormatInfo:
-    """A file format. suffixes: endings of file names, the first is the one that is written.
+    """A file format. suffixes: endings of file names; outputs get the first one.
 
-    written: whether an output can have it. alpha: whether it then keeps transparency.
+    written: whether outputs can have this format. alpha: whether such outputs keep transparency.
     """
 
     name: str
@@ -62,7 +62,7 @@ class FormatInfo:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The photos that the service takes."""
+    """Formats and limits of the photos that the service accepts."""
 
     formats: tuple[str, ...]
     max_bytes: int
@@ -72,7 +72,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """The facts of a service: what it is and can."""
+    """Facts about a service."""
 
     version: str
     model: str
@@ -96,7 +96,7 @@ class ServiceInfo:
 
 @dataclass(frozen=True)
 class DayUsage:
-    """A day, UTC. succeeded: photos that were answered. failed: photos whose credit was given back."""
+    """Usage of a day (UTC). succeeded: number of finished photos. failed: number of photos with refunded credits."""
 
     day: date
     succeeded: int
@@ -108,10 +108,10 @@ class DayUsage:
 class Account:
     """The account of a key.
 
-    id: names the key; it is no secret. name: what the operator calls it. credits: left; None without an end. used:
-    credits spent since the key was made. rate: requests that may come, such as "600/minute"; None without a limit.
-    webhook_secret: what `verify_webhook` checks webhooks with; None where the service sends none. usage: the last 30
-    days, newest first, without the days that had no photo.
+    id: identifies the key, not secret. name: given by the operator. credits: credits left; None for no limit. used:
+    credits spent since the key was created. rate: rate limit, such as "600/minute"; None for no limit.
+    webhook_secret: secret for `verify_webhook`; None if the service sends no webhooks. usage: the last 30 days, newest
+    first, without days that had no photo.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The client for programs on asyncio. It differs from blocking.py in the waiting alone."""
+"""The asyncio client. Differs from blocking.py only in how it waits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """A packshot service, over connections that are kept. Tasks may share one client.
+    """Client for a packshot service. Keeps connections open. Tasks may share one client.
 
         async with AsyncClient("http://127.0.0.1:8000", key) as client:
             mug = await client.packshot("mug.jpg", preset="amazon")
 
-    The parameters and methods are those of Client.
+    Parameters and methods are the same as those of Client.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> Packshot:
-        """Make a packshot and fetch it. Options may come as a mapping, as keywords, or both: keywords win."""
+        """Make a packshot and fetch it. Options: a mapping, keywords, or both; keywords take precedence."""
         return await self._hold(calls.packshot(self._service, photo, {**(options or {}), **more}, idempotency_key))
 
     async def link(
@@ -63,7 +63,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> Link:
-        """Make a packshot and leave it at the service: where it lies, and all that is known of it."""
+        """Make a packshot and store it at the service. Returns its URL and all facts about it."""
         return await self._hold(calls.link(self._service, photo, {**(options or {}), **more}, idempotency_key))
 
     async def packshots(
@@ -75,7 +75,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> dict[str, Packshot]:
-        """Make a packshot for each preset, of one matte and for one credit, and fetch them: by the presets' names."""
+        """Make a packshot for each preset, with one matte and for one credit, and fetch them. Keys: preset names."""
         said = {**(options or {}), **more}
         return await self._hold(calls.packshots(self._service, photo, presets, said, idempotency_key))
 
@@ -88,12 +88,12 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> dict[str, Link]:
-        """The same, and leave them at the service: where each lies, and all that is known of it."""
+        """Make a packshot for each preset, as `packshots`, but store them at the service. Keys: preset names."""
         said = {**(options or {}), **more}
         return await self._hold(calls.links(self._service, photo, presets, said, idempotency_key))
 
     async def fetch(self, link: Link) -> Packshot:
-        """Fetch a packshot that lies at the service: one of `link`, of `links` or of a job."""
+        """Fetch a stored packshot, from `link`, `links` or a job."""
         return await self._hold(calls.fetch(self._service, link))
 
     async def begin_job(
@@ -105,49 +105,49 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> Job:
-        """Have one photo or many made in the background, with the same options.
+        """Start a job that makes one or more photos in the background, with the same options.
 
-        A text that begins with http:// or https:// is a URL, which the service opens if its operator allows that.
-        webhook: a URL that the service tells when the job has finished.
+        A string that begins with http:// or https:// is a URL. The service opens URLs if its operator allows it.
+        webhook: a URL that the service calls when the job has finished.
         """
         said = {**(options or {}), **more}
         return await self._hold(calls.begin_job(self._service, photos, said, webhook, idempotency_key))
 
     async def job(self, job: Job | str) -> Job:
-        """How a job stands now, by its id or as it stood before."""
+        """The current state of a job. job: its id, or an earlier state."""
         return await self._hold(calls.job(self._service, job))
 
     async def jobs(self, *, limit: int | None = None, before: str | None = None) -> JobPage:
         """A page of the key's jobs, newest first, without their photos.
 
-        limit: of jobs on a page, 20 if not given, 100 at most. before: `next` of the page before.
+        limit: jobs per page, default 20, at most 100. before: `next` of the previous page.
         """
         return await self._hold(calls.jobs(self._service, limit, before))
 
     async def cancel_job(self, job: Job | str) -> Job:
-        """End a job: what is done stays, and the rest costs nothing."""
+        """Cancel a job. Finished photos stay; the others cost nothing."""
         return await self._hold(calls.cancel_job(self._service, job))
 
     async def wait_for_job(self, job: Job | str, *, timeout_s: float = WAIT_S) -> Job:
-        """The job once it has finished: done or cancelled.
+        """Wait until a job has finished (done or cancelled), and return it.
 
         Raises
         ------
         NotFinished
-            It has not within timeout_s. It goes on.
+            The job has not finished within timeout_s. The job continues.
         """
         return await self._hold(calls.wait_for_job(self._service, job, timeout_s))
 
     async def check(self, picture: Photo, preset: str) -> Report:
-        """Judge a finished picture, made by whatever means, by a preset's rules."""
+        """Check a finished picture against a preset's rules. The picture may come from any program."""
         return await self._hold(calls.check(self._service, picture, preset))
 
     async def about(self) -> ServiceInfo:
-        """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
+        """Facts about the service: version, model, accepted photos, options and presets. Needs no key."""
         return await self._hold(calls.about(self._service))
 
     async def account(self) -> Account:
-        """The account of the key: credits, use by days, and the secret of its webhooks."""
+        """The account of the key: credits, usage by day, and the secret of its webhooks."""
         return await self._hold(calls.account(self._service))
 
     async def close(self) -> None:
@@ -165,7 +165,7 @@ class AsyncClient:
 
     async def _hold(self, conversation: Conversation[T]) -> T:
         try:
-            step = await asyncio.to_thread(next, conversation)  # the first step reads the caller's files
+            step = await asyncio.to_thread(next, conversation)  # the first step reads the caller's files, which blocks
             while True:
                 step = conversation.send(await self._do(step))
         except StopIteration as end:
@@ -190,6 +190,6 @@ class AsyncClient:
                 )
                 return Answer(response.status_code, response.headers, response.content)
         except TimeoutError:
-            return httpx.ReadTimeout("the answer did not end in time")
+            return httpx.ReadTimeout("the response did not end in time")
         except httpx.RequestError as error:
             return error

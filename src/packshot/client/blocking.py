@@ -1,4 +1,4 @@
-"""The client for programs that wait."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 
 class Client:
-    """A packshot service, over connections that are kept. Threads may share one client.
+    """Client for a packshot service. Keeps connections open. Threads may share one client.
 
         with Client("http://127.0.0.1:8000", key) as client:
             client.packshot("mug.jpg", preset="amazon").save("mug-amazon")
 
-    Every method may raise the errors of packshot.client.errors; all are ClientError.
+    Every method may raise the errors in packshot.client.errors; all are subclasses of ClientError.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Client:
         """Parameters
         ----------
         timeout_s
-            Longest silence of the service within one attempt.
+            Longest silence of the service within one attempt, seconds.
         deadline_s
-            Longest time of a whole call, with all attempts and the pauses between them.
+            Longest time of a whole call, seconds, including all attempts and pauses.
         retries
-            Attempts after the first, for what is temporary: 429, 502, 503, 504, and connections that fail.
+            Attempts after the first, for temporary failures: 429, 502, 503, 504, and failed connections.
         http
-            An own httpx.Client, for proxies and certificates. It stays open when this client is closed.
+            Your own httpx.Client, for proxies and certificates. `close` does not close it.
         """
         self._service = Target(base_url, key, timeout_s, deadline_s, retries)
         self._http = http or httpx.Client()
@@ -63,7 +63,7 @@ class Client:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> Packshot:
-        """Make a packshot and fetch it. Options may come as a mapping, as keywords, or both: keywords win."""
+        """Make a packshot and fetch it. Options: a mapping, keywords, or both; keywords take precedence."""
         return self._hold(calls.packshot(self._service, photo, {**(options or {}), **more}, idempotency_key))
 
     def link(
@@ -74,7 +74,7 @@ class Client:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> Link:
-        """Make a packshot and leave it at the service: where it lies, and all that is known of it."""
+        """Make a packshot and store it at the service. Returns its URL and all facts about it."""
         return self._hold(calls.link(self._service, photo, {**(options or {}), **more}, idempotency_key))
 
     def packshots(
@@ -86,7 +86,7 @@ class Client:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> dict[str, Packshot]:
-        """Make a packshot for each preset, of one matte and for one credit, and fetch them: by the presets' names."""
+        """Make a packshot for each preset, with one matte and for one credit, and fetch them. Keys: preset names."""
         said = {**(options or {}), **more}
         return self._hold(calls.packshots(self._service, photo, presets, said, idempotency_key))
 
@@ -99,12 +99,12 @@ class Client:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> dict[str, Link]:
-        """The same, and leave them at the service: where each lies, and all that is known of it."""
+        """Make a packshot for each preset, as `packshots`, but store them at the service. Keys: preset names."""
         said = {**(options or {}), **more}
         return self._hold(calls.links(self._service, photo, presets, said, idempotency_key))
 
     def fetch(self, link: Link) -> Packshot:
-        """Fetch a packshot that lies at the service: one of `link`, of `links` or of a job."""
+        """Fetch a stored packshot, from `link`, `links` or a job."""
         return self._hold(calls.fetch(self._service, link))
 
     def begin_job(
@@ -116,49 +116,49 @@ class Client:
         idempotency_key: str | None = None,
         **more: Unpack[OptionFields],
     ) -> Job:
-        """Have one photo or many made in the background, with the same options.
+        """Start a job that makes one or more photos in the background, with the same options.
 
-        A text that begins with http:// or https:// is a URL, which the service opens if its operator allows that.
-        webhook: a URL that the service tells when the job has finished.
+        A string that begins with http:// or https:// is a URL. The service opens URLs if its operator allows it.
+        webhook: a URL that the service calls when the job has finished.
         """
         said = {**(options or {}), **more}
         return self._hold(calls.begin_job(self._service, photos, said, webhook, idempotency_key))
 
     def job(self, job: Job | str) -> Job:
-        """How a job stands now, by its id or as it stood before."""
+        """The current state of a job. job: its id, or an earlier state."""
         return self._hold(calls.job(self._service, job))
 
     def jobs(self, *, limit: int | None = None, before: str | None = None) -> JobPage:
         """A page of the key's jobs, newest first, without their photos.
 
-        limit: of jobs on a page, 20 if not given, 100 at most. before: `next` of the page before.
+        limit: jobs per page, default 20, at most 100. before: `next` of the previous page.
         """
         return self._hold(calls.jobs(self._service, limit, before))
 
     def cancel_job(self, job: Job | str) -> Job:
-        """End a job: what is done stays, and the rest costs nothing."""
+        """Cancel a job. Finished photos stay; the others cost nothing."""
         return self._hold(calls.cancel_job(self._service, job))
 
     def wait_for_job(self, job: Job | str, *, timeout_s: float = WAIT_S) -> Job:
-        """The job once it has finished: done or cancelled.
+        """Wait until a job has finished (done or cancelled), and return it.
 
         Raises
         ------
         NotFinished
-            It has not within timeout_s. It goes on.
+            The job has not finished within timeout_s. The job continues.
         """
         return self._hold(calls.wait_for_job(self._service, job, timeout_s))
 
     def check(self, picture: Photo, preset: str) -> Report:
-        """Judge a finished picture, made by whatever means, by a preset's rules."""
+        """Check a finished picture against a preset's rules. The picture may come from any program."""
         return self._hold(calls.check(self._service, picture, preset))
 
     def about(self) -> ServiceInfo:
-        """What the service is: version, model, the photos it takes, its options and presets. Needs no key."""
+        """Facts about the service: version, model, accepted photos, options and presets. Needs no key."""
         return self._hold(calls.about(self._service))
 
     def account(self) -> Account:
-        """The account of the key: credits, use by days, and the secret of its webhooks."""
+        """The account of the key: credits, usage by day, and the secret of its webhooks."""
         return self._hold(calls.account(self._service))
 
     def close(self) -> None:
@@ -205,8 +205,8 @@ class Client:
 
 
 def _in_time(chunks: Iterable[bytes], deadline: Deadline) -> Iterator[bytes]:
-    """httpx counts silence only: an answer that drips for ever would never end."""
+    """Enforce the deadline while a response arrives. httpx limits only silence, so a slow response might never end."""
     for chunk in chunks:
         if not deadline.left_s():
-            raise httpx.ReadTimeout("the answer did not end in time")
+            raise httpx.ReadTimeout("the response did not end in time")
         yield chunk

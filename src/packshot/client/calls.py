@@ -1,4 +1,4 @@
-"""What the service can be asked: each call as a conversation, the same for both clients."""
+"""The calls of the service, each as a conversation that both clients share."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FIRST_LOOK_PAUSE_S = 0.5
 LONGEST_LOOK_PAUSE_S = 10.0
 _LOOK_FACTOR = 1.5
 _LAST_LOOK_S = 5.0
-"""For the look at a job when the time to wait is over."""
+"""Least time for the last poll of a job when the wait is over, seconds."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where it is, and how long it is waited for: the parameters of Client."""
+    """Address, key and time limits of the service: the parameters of Client."""
 
     base_url: str
     key: str
@@ -41,16 +41,16 @@ class Target:
 
     def __post_init__(self) -> None:
         if urlsplit(self.base_url).scheme not in {"http", "https"} or not urlsplit(self.base_url).hostname:
-            raise ValueError(f"base_url is {self.base_url!r}. Give an address such as https://packshot.example.com.")
+            raise ValueError(f"base_url is {self.base_url!r}. Give a URL such as https://packshot.example.com.")
         if not self.key.isascii() or not self.key.isprintable() or not self.key.strip():
-            # The key itself is not shown: errors end in logs.
-            raise ValueError("The key is empty, or has characters that no key has, such as a line's end.")
+            # The message does not show the key, because errors go to logs.
+            raise ValueError("The key is empty or contains invalid characters, such as a line break.")
 
     def url(self, path: str) -> str:
         return self.base_url.rstrip("/") + path
 
     def limits(self, deadline_s: float | None = None) -> Limits:
-        """The limits of a call that begins now. deadline_s: another than a call has by default."""
+        """The limits of a call that starts now. deadline_s: replaces the default deadline."""
         return Limits(self.timeout_s, Deadline(deadline_s or self.deadline_s), make_policy(self.retries))
 
 
@@ -61,7 +61,7 @@ def link(
     idempotency_key: str | None,
     limits: Limits | None = None,
 ) -> Conversation[Link]:
-    """Have a packshot made and kept by the service. limits: of the call that this is a part of, if it is one."""
+    """Make a packshot and store it at the service. limits: those of the enclosing call, if there is one."""
     limits = limits or service.limits()
     answer = yield from ask(_form(service, "/v1/packshots", [_image(photo)], options, idempotency_key), limits)
     return _read(answer, Link.from_json)
@@ -70,22 +70,22 @@ def link(
 def packshot(
     service: Target, photo: Photo, options: Mapping[str, object], idempotency_key: str | None
 ) -> Conversation[Packshot]:
-    """Have a packshot made, and fetch it: two requests, for only JSON has room for the notes and the report."""
+    """Make a packshot and fetch it. Takes two requests, because only JSON can hold the notes and the report."""
     limits = service.limits()
     made = yield from link(service, photo, options, idempotency_key, limits)
     return (yield from _fetched(service, made, limits))
 
 
 def fetch(service: Target, made: Link) -> Conversation[Packshot]:
-    """Fetch a packshot that lies at the service."""
+    """Fetch a stored packshot."""
     return (yield from _fetched(service, made, service.limits()))
 
 
 def _fetched(service: Target, made: Link, limits: Limits) -> Conversation[Packshot]:
-    # A service may send us on to its bucket; there is no key in this request that could go along.
+    # The service may redirect to its bucket. That is safe, because this request contains no key.
     answer = yield from ask(Request("GET", _reachable(service, made.url), _HEADERS, follow=True), limits)
     if len(answer.body) != made.size_bytes:
-        raise NotUnderstood(f"{made.url} holds {len(answer.body)} bytes instead of {made.size_bytes}.")
+        raise NotUnderstood(f"{made.url} has {len(answer.body)} bytes instead of {made.size_bytes}.")
     return Packshot(**{each.name: getattr(made, each.name) for each in fields(made)}, data=answer.body)
 
 
@@ -98,7 +98,7 @@ def links(
     *,
     limits: Limits | None = None,
 ) -> Conversation[dict[str, Link]]:
-    """Have a packshot made for each preset, of one matte and for one credit, and kept by the service."""
+    """Make a packshot for each preset, with one matte and for one credit, and store them at the service."""
     names = [presets] if isinstance(presets, str) else list(presets)
     wishes = {**options, "preset": ",".join(names)}
     request = _form(service, "/v1/packshots", [_image(photo)], wishes, idempotency_key)
@@ -113,7 +113,7 @@ def packshots(
     options: Mapping[str, object],
     idempotency_key: str | None,
 ) -> Conversation[dict[str, Packshot]]:
-    """The same, and fetch them, one after the other."""
+    """Make a packshot for each preset, as `links`, and fetch them one after another."""
     limits = service.limits()
     made = yield from links(service, photo, presets, options, idempotency_key, limits=limits)
     fetched = {}
@@ -123,21 +123,21 @@ def packshots(
 
 
 def check(service: Target, picture: Photo, preset: str) -> Conversation[Report]:
-    """Have a finished picture judged by a preset's rules."""
+    """Check a finished picture against a preset's rules."""
     request = _form(service, "/v1/checks", [_image(picture)], {"preset": preset}, None)
     answer = yield from ask(request, service.limits())
     return _read(answer, lambda said: Report.from_json(said["preset"]))
 
 
 def about(service: Target) -> Conversation[ServiceInfo]:
-    """Ask what the service is and can."""
+    """Get facts about the service."""
     request = Request("GET", service.url("/v1/about"), _HEADERS | {"Accept": "application/json"})
     answer = yield from ask(request, service.limits())
     return _read(answer, ServiceInfo.from_json)
 
 
 def account(service: Target) -> Conversation[Account]:
-    """Ask how the account of the key stands."""
+    """Get the account of the key."""
     answer = yield from ask(_plain(service, "GET", "/v1/account"), service.limits())
     return _read(answer, Account.from_json)
 
@@ -149,33 +149,33 @@ def begin_job(
     webhook: str | None,
     idempotency_key: str | None,
 ) -> Conversation[Job]:
-    """Have photos made in the background. A photo may be a URL here, for the service to open."""
+    """Start a job. A photo may be a URL that the service opens."""
     images = [_image_or_url(each) for each in _several(photos)]
     request = _form(service, "/v1/jobs", images, {**options, "webhook": webhook}, idempotency_key)
     return _read((yield from ask(request, service.limits())), Job.from_json)
 
 
 def job(service: Target, wanted: Job | str, limits: Limits | None = None) -> Conversation[Job]:
-    """Ask how a job stands. limits: of the wait that this is a part of, if it is one."""
+    """Get the state of a job. limits: those of the enclosing wait, if there is one."""
     answer = yield from ask(_plain(service, "GET", _path(wanted)), limits or service.limits())
     return _read(answer, Job.from_json)
 
 
 def cancel_job(service: Target, wanted: Job | str) -> Conversation[Job]:
-    """End a job: what is done stays."""
+    """Cancel a job. Finished photos stay."""
     answer = yield from ask(_plain(service, "POST", f"{_path(wanted)}/cancel"), service.limits())
     return _read(answer, Job.from_json)
 
 
 def jobs(service: Target, limit: int | None, before: str | None) -> Conversation[JobPage]:
-    """Ask for the jobs of the key, newest first."""
+    """Get a page of the key's jobs, newest first."""
     query = {name: value for name, value in (("limit", limit), ("before", before)) if value is not None}
     answer = yield from ask(_plain(service, "GET", f"/v1/jobs?{urlencode(query)}"), service.limits())
     return _read(answer, JobPage.from_json)
 
 
 def wait_for_job(service: Target, wanted: Job | str, timeout_s: float) -> Conversation[Job]:
-    """Look at a job, ever more seldom, until it has finished. The service may be away for `deadline_s` meanwhile."""
+    """Poll a job with growing pauses until it has finished. The service may be away for `deadline_s` seconds."""
     end, away = Deadline(timeout_s), Deadline(service.deadline_s)
     last = wanted if isinstance(wanted, Job) else None
     pause_s = FIRST_LOOK_PAUSE_S
@@ -195,9 +195,9 @@ def wait_for_job(service: Target, wanted: Job | str, timeout_s: float) -> Conver
         if last is not None and not end.left_s():
             raise NotFinished(
                 f"The job {last.id} has not finished within {timeout_s:g} s: "
-                f"{last.counts.total - last.counts.waiting - last.counts.working} of {last.counts.total} photos have.",
+                f"{last.counts.total - last.counts.waiting - last.counts.working} of {last.counts.total} photos are done.",
                 last,
-                hint="It goes on. Wait for it again, or cancel it.",
+                hint="The job continues. Wait for it again, or cancel it.",
             ) from failure
         yield Pause(min(max(pause_s, asked_s), end.left_s()))
         pause_s = min(pause_s * _LOOK_FACTOR, LONGEST_LOOK_PAUSE_S)
@@ -210,7 +210,7 @@ def _form(
     options: Mapping[str, object],
     idempotency_key: str | None,
 ) -> Request:
-    """A form with photos. One idempotency key for all attempts: the service does and charges the work once."""
+    """A form request with photos. All attempts share one idempotency key, so the service charges the work only once."""
     said, files = as_form(options)
     headers = _headers(service) | {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
     return Request("POST", service.url(path), headers, said, [*images, *files.items()])
@@ -227,7 +227,7 @@ def _image_or_url(photo: Photo) -> tuple[str, Part]:
 
 
 def _several(photos: Photo | Iterable[Photo]) -> Iterable[Photo]:
-    """One photo is a list of one, although a text and an open file can be gone through as well."""
+    """The photos as an iterable. A single photo becomes a list: strings and open files are iterable too."""
     if isinstance(photos, bytes | str | os.PathLike) or hasattr(photos, "read"):
         return [cast("Photo", photos)]
     return photos
@@ -243,10 +243,10 @@ def _headers(service: Target) -> dict[str, str]:
 
 
 def _reachable(service: Target, url: str) -> str:
-    """The address of a result as this client can reach it.
+    """The URL of a result, rewritten to base_url so that this client can reach it.
 
-    A service says its public address, and from inside its own network only base_url may lead there; the signature does
-    not cover the host. An address that packshot did not sign, of another store, stays as it is.
+    The service returns its public address, but inside its own network only base_url may work. The signature does not
+    cover the host. A URL of another store, without packshot's signature, stays unchanged.
     """
     parts = urlsplit(url)
     if parse_qs(parts.query).keys() != {"expires", "signature"}:
@@ -263,6 +263,6 @@ def _read(answer: Answer, read: Callable[[Mapping[str, Any]], T]) -> T:
         return read(json.loads(answer.body))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise NotUnderstood(
-            f"The answer ({answer.headers.get('content-type', 'of no kind')}) is not one of packshot's: {error!r}.",
-            hint="Is base_url the address of a packshot service, and is its version at least this client's?",
+            f"The response ({answer.headers.get('content-type', 'no content type')}) is not from packshot: {error!r}.",
+            hint="Check that base_url is a packshot service, and that its version is not older than this client's.",
         ) from error

@@ -1,8 +1,8 @@
-"""A call, from the first request to the last answer, without any input or output of its own.
+"""A call, from the first request to the last response, as a generator without I/O.
 
-A conversation is a generator: it yields what is to be done next (Send, Pause), is sent what came of it, and returns the
-result. blocking.py and asynchronous.py do the steps, each in its own way; what is sent, when it is sent again and what
-the answers mean stands here and in calls.py, once.
+A conversation is a generator that yields the next step (Send, Pause), receives the outcome, and returns the result.
+blocking.py and asynchronous.py execute the steps. This file and calls.py define requests, retries and the reading of
+responses, once for both clients.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ CONNECT_S = 10.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
 _TEMPORARY = frozenset({429, 502, 503, 504})
-# These may pass another time; the rest of RequestError is a wrong URL or proxy, and stays wrong.
+# These errors may be temporary. Other RequestErrors, such as a wrong URL or proxy, are permanent.
 _CUT = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
 
 
 def make_policy(retries: int) -> RetryPolicy:
-    """The pauses of the client, with so many attempts after the first."""
+    """The retry policy of the client. retries: attempts after the first."""
     return RetryPolicy(retries + 1, FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter=(0.5, 1.0))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long one call may take, with all its attempts. timeout_s: of silence, in one attempt."""
+    """Time limits of one call with all its attempts. timeout_s: longest silence within one attempt."""
 
     timeout_s: float
     deadline: Deadline
     policy: RetryPolicy
 
     def timeout(self) -> httpx.Timeout:
-        """For one attempt: never beyond the deadline."""
+        """The timeout of one attempt, limited by the deadline."""
         silence_s = max(0.001, min(self.timeout_s, self.deadline.left_s()))
         return httpx.Timeout(silence_s, connect=min(CONNECT_S, silence_s))
 
     def pause_s(self, failure: Problem | httpx.RequestError, attempt: int) -> float | None:
-        """How long to wait after the attempt of this number (from 1), or None to give up."""
+        """Seconds to wait after attempt number `attempt` (from 1); None to give up."""
         pause_s = self.policy.pause_s(attempt)
         if pause_s is None or not may_pass(failure, attempt):
             return None
         if isinstance(failure, Problem) and failure.retry_after_s is not None:
-            # Never before the service asked for, and not all clients at the same moment.
+            # Not earlier than Retry-After, and with jitter so that clients do not retry at the same time.
             pause_s = failure.retry_after_s + random.uniform(0, FIRST_PAUSE_S)  # noqa: S311 - not a secret
         return pause_s if pause_s < self.deadline.left_s() else None
 
@@ -63,8 +63,8 @@ class Limits:
 def may_pass(failure: Problem | httpx.RequestError, attempt: int) -> bool:
     """Whether the same request may succeed later.
 
-    A conflict after the first attempt is an attempt of our own that the service has not finished: the idempotency key
-    is made for this call and known to nobody else.
+    A conflict on a later attempt comes from an earlier attempt that the service is still processing, because only this
+    call knows its idempotency key.
     """
     if isinstance(failure, OutOfCredits):
         return False
@@ -76,13 +76,13 @@ def may_pass(failure: Problem | httpx.RequestError, attempt: int) -> bool:
 
 
 def is_temporary(error: ClientError) -> bool:
-    """Whether what a call ended with may have passed when it is made again."""
+    """Whether a repeated call may succeed after this error."""
     failure = error if isinstance(error, Problem) else error.__cause__
     return isinstance(failure, Problem | httpx.RequestError) and may_pass(failure, attempt=1)
 
 
 def read_retry_after(text: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3); None if it holds neither."""
+    """Seconds from a Retry-After header, which contains seconds or a date (RFC 9110, 10.2.3); None for other text."""
     if text is None:
         return None
     if text.strip().isdecimal():
@@ -91,16 +91,16 @@ def read_retry_after(text: str | None, now: Callable[[], datetime] = lambda: dat
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:  # "-0000": UTC that knows of no zone
+    if moment.tzinfo is None:  # "-0000": UTC without information on the zone
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now()).total_seconds())
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent. `url` is whole; `fields` and `files` make a form. follow: go where a redirect leads.
+    """A request. `url` is absolute; `fields` and `files` make a form. follow: whether to follow redirects.
 
-    files: in this order, and a name may come several times.
+    files: parts in order; a name may repeat.
     """
 
     method: str
@@ -113,7 +113,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Send:
-    """Do the request, in one attempt, and say what came: an Answer, or httpx's error if none did."""
+    """The step of one attempt of a request. Its outcome is an Answer, or httpx's error."""
 
     request: Request
     limits: Limits
@@ -121,14 +121,14 @@ class Send:
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait."""
+    """The step that waits."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came, whole."""
+    """A complete response."""
 
     status: int
     headers: httpx.Headers
@@ -136,20 +136,20 @@ class Answer:
 
 
 Outcome = Answer | httpx.RequestError | None
-"""What came of a step; None of a Pause."""
+"""The outcome of a step; None for a Pause."""
 
 
 def ask(request: Request, limits: Limits) -> Generator[Send | Pause, Outcome, Answer]:
-    """Send a request until it is answered, or until its failure is for good.
+    """Send a request until it succeeds, fails permanently, or the limits are reached.
 
     Raises
     ------
     Problem
-        The service refuses or fails, at the last attempt.
+        The service refused or failed in the last attempt.
     NotReached
-        No answer came, at the last attempt.
+        No response arrived in the last attempt.
     NotUnderstood
-        A redirection: this is not where the service is.
+        A redirect: base_url is not the service's address.
     """
     attempt = 0
     while True:
@@ -166,11 +166,11 @@ def ask(request: Request, limits: Limits) -> Generator[Send | Pause, Outcome, An
 
 def _failure(outcome: Outcome) -> Problem | httpx.RequestError:
     if not isinstance(outcome, Answer):
-        return outcome or httpx.RequestError("nothing came")
+        return outcome or httpx.RequestError("no response")
     if outcome.status < 400:
         raise NotUnderstood(
-            f"The service sends elsewhere, to {outcome.headers.get('location', 'nowhere')}.",
-            hint="Give that address as base_url: a photo and a key are not sent on by themselves.",
+            f"The service redirects to {outcome.headers.get('location', 'an unknown address')}.",
+            hint="Give that address as base_url. The client never forwards photos and keys to a redirect.",
         )
     retry_after_s = read_retry_after(outcome.headers.get("retry-after"))
     return make_problem(outcome.status, outcome.body, outcome.headers.get("x-request-id", ""), retry_after_s)
@@ -181,8 +181,8 @@ def _final(failure: Problem | httpx.RequestError, request: Request, attempts: in
         return failure
     tried = "" if attempts == 1 else f" in {attempts} attempts"
     error = NotReached(
-        f"No answer from {httpx.URL(request.url).host}{tried}: {str(failure) or type(failure).__name__}.",
-        hint="Is the service running, and is base_url its address?",
+        f"No response from {httpx.URL(request.url).host}{tried}: {str(failure) or type(failure).__name__}.",
+        hint="Check that the service runs and that base_url is its address.",
     )
     error.__cause__ = failure
     return error

@@ -1,21 +1,21 @@
-"""Every error of the client.
+"""The errors of the client.
 
     ClientError
-     |- NotReached         no answer came: no connection, silence, or the time was over
-     |- NotUnderstood      an answer came, and it is not one of packshot's
+     |- NotReached         no response: no connection, silence, or timeout
+     |- NotUnderstood      the response is not from packshot
      |- NotFinished        the time to wait for a job is over
-     |- BadWebhook         a request that is no webhook of the service
-     '- Problem            the service says what is wrong
-         |- BadInput       the photo or an option; the same request will fail again
-         |   '- NoForeground   the photo was read, and nothing in it stands out
-         |- NoAccess       the key, and what it allows
+     |- BadWebhook         the request is not a genuine webhook
+     '- Problem            an error response of the service
+         |- BadInput       wrong photo or option; the same request will fail again
+         |   '- NoForeground   the photo contains no product
+         |- NoAccess       wrong key, or a key without permission
          |   '- OutOfCredits
          |- Conflict       the idempotency key belongs to another request
-         |- Busy           too many requests; the same one later will do
-         '- ServiceFault   the service, or something between, failed
+         |- Busy           too many requests; the same request will work later
+         '- ServiceFault   the service, or a proxy in front of it, failed
 
-The tree stands apart from packshot.errors: those are what went wrong inside a service, these what a caller of one can
-do something about. Temporary ones (Busy, 502 to 504, NotReached) were tried again before they are raised.
+This tree is separate from packshot.errors: packshot.errors are failures inside the service, and these are failures that
+a caller can handle. Temporary errors (Busy, 502 to 504, NotReached) are raised only after retries.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from packshot.client.jobs import Job
 
-# What RFC 9457 and packshot say themselves; all other members are the figures behind the words.
+# Members defined by RFC 9457 and packshot. All other members are figures of the problem.
 _SAID = frozenset({"type", "title", "status", "detail", "slug", "hint", "request_id", "instance"})
 
 
 class ClientError(Exception):
-    """Base of all. `message` says what happened, `hint` what to do about it."""
+    """Base class. `message` says what happened, `hint` what to do."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -45,15 +45,15 @@ class ClientError(Exception):
 
 
 class NotReached(ClientError):
-    """No answer came. `__cause__` is httpx's own error, where there was one."""
+    """No response arrived. `__cause__` is the error of httpx."""
 
 
 class NotUnderstood(ClientError):
-    """An answer that is not packshot's: another service's, or a page of something in between."""
+    """The response is not from packshot, but from another service or a proxy."""
 
 
 class NotFinished(ClientError):
-    """The time to wait for a job is over, and it goes on. `job` is how it stood last."""
+    """The time to wait for a job is over; the job continues. `job`: its last known state."""
 
     def __init__(self, message: str, job: Job, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -61,14 +61,14 @@ class NotFinished(ClientError):
 
 
 class BadWebhook(ClientError):
-    """A request that says it is a webhook of the service, and is not, or is too old."""
+    """A request with an invalid webhook signature, or one that is too old."""
 
 
 class Problem(ClientError):
-    """What the service says.
+    """An error response of the service.
 
-    status: of HTTP. slug: a stable name, "" when something before the service answered. fields: such as `field` and
-    `allowed`. request_id: names the request in the operator's log. retry_after_s: what the service asked for.
+    status: HTTP status. slug: stable name of the error; "" if a proxy answered. fields: more members, such as `field`
+    and `allowed`. request_id: id of the request in the operator's log. retry_after_s: seconds from Retry-After.
     """
 
     def __init__(
@@ -130,12 +130,12 @@ _BY_STATUS: Mapping[int, type[Problem]] = {
 
 
 def make_problem(status: int, body: bytes, request_id: str, retry_after_s: float | None) -> Problem:
-    """The exception for an answer of 400 or above, whatever its body is."""
+    """The exception for a response with status 400 or above and any body."""
     said = _members(body)
     slug = str(said.get("slug", ""))
     kind = _BY_SLUG.get(slug) or _BY_STATUS.get(status) or (BadInput if status < 500 else ServiceFault)
     return kind(
-        str(said.get("detail") or said.get("title") or f"The service answered {status} {_phrase(status)}.".strip()),
+        str(said.get("detail") or said.get("title") or f"The service returned {status} {_phrase(status)}.".strip()),
         status=status,
         hint=str(said.get("hint", "")),
         slug=slug,
@@ -146,7 +146,7 @@ def make_problem(status: int, body: bytes, request_id: str, retry_after_s: float
 
 
 def _members(body: bytes) -> Mapping[str, Any]:
-    """What the body says, if it is an object; a page of a proxy says nothing."""
+    """The members of a JSON object; empty for any other body, such as a proxy's page."""
     try:
         said = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Jobs as values: photos that the service makes in the background."""
+"""Jobs as dataclasses: photos that the service makes in the background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PhotoStatus = Literal["waiting", "working", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class PhotoFailure:
-    """Why a photo of a job failed; it cost nothing. slug: a stable name. hint: what to do about it."""
+    """Why a photo of a job failed; a failed photo costs nothing. slug: stable name. hint: what to do."""
 
     slug: str
     message: str
@@ -25,8 +25,8 @@ class PhotoFailure:
 class JobPhoto:
     """A photo of a job.
 
-    number: its place in the request, from 0. name: of its file, or the URL without its query. credits: what it cost;
-    None until it is done. packshots: one, or one for each preset that was named; none until it is done.
+    number: index in the request, from 0. name: file name, or URL without query. credits: cost; None until the photo is
+    done. packshots: one, or one per preset; empty until the photo is done.
     """
 
     number: int
@@ -51,7 +51,7 @@ class JobPhoto:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many photos of a job are in each state."""
+    """The number of a job's photos in each state."""
 
     waiting: int = 0
     working: int = 0
@@ -66,7 +66,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class WebhookState:
-    """The webhook of a job. status: waiting also before the job has finished. problem: of the last try, or empty."""
+    """The webhook of a job. status: also "waiting" until the job has finished. problem: last error, or ""."""
 
     url: str
     status: Literal["waiting", "delivered", "failed"]
@@ -76,11 +76,11 @@ class WebhookState:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job as it stood when the service was asked.
+    """The state of a job at the time of the request.
 
-    status: done once every photo has ended, well or badly: `counts` says how. expires_at: until then the job can be
-    asked for; its packshots have a shorter life of their own. url: of the job, for a request with its key. photos: none
-    in a list of jobs, and the first 20 in a webhook.
+    status: "done" when every photo is done or failed; see `counts`. expires_at: the job can be read until then; its
+    packshots expire earlier. url: of the job; requests need its key. photos: empty in a list of jobs; the first 20 in a
+    webhook.
     """
 
     id: str
@@ -95,7 +95,7 @@ class Job:
 
     @property
     def has_finished(self) -> bool:
-        """Whether nothing of it changes any more but its webhook: it is done or cancelled."""
+        """Whether the job is done or cancelled. Then only its webhook may still change."""
         return self.finished_at is not None
 
     @classmethod
@@ -117,7 +117,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobPage:
-    """Jobs, newest first. next: the value of `before` for the page that follows; None on the last one."""
+    """A page of jobs, newest first. next: value of `before` for the next page; None on the last page."""
 
     jobs: tuple[Job, ...]
     next: str | None

@@ -1,9 +1,8 @@
-"""What a caller may ask for, as the service names it, for editors and type checkers.
+"""The options of a packshot, as types for editors and type checkers.
 
-The options are those of packshot.core.options, from which `python -m docs.generate` writes them here: the client
-imports nothing of the service. What they mean is in docs/options.md, and in `client.about().options`. Values are not
-checked here: the service does, and says what it allows. So an older client works with a newer service's presets and
-choices.
+`python -m docs.generate` writes them from packshot.core.options, because the client imports nothing of the service.
+docs/options.md and `client.about().options` describe the options. Only the service checks values. So an older client
+works with the presets and choices of a newer service.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypedDict
 
 Photo = bytes | str | os.PathLike[str] | BinaryIO
-"""The bytes of a file, its path, or a file that is open for reading."""
+"""The bytes of a file, its path, or a binary file open for reading."""
 
 Part = tuple[str | None, bytes]
-"""File name and content of a part of the form; no file name makes it a text."""
+"""File name and content of a form part; None as file name for a text field."""
 
 
 # Generated: from here
@@ -52,7 +51,7 @@ FILE_OPTIONS = frozenset({"background_picture", "touch_up"})
 
 
 def as_part(photo: Photo) -> Part:
-    """A file as it is sent; read once, for it may have to be sent again."""
+    """A file as a form part. Reads the file once, so that retries can send it again."""
     if isinstance(photo, bytes):
         return "photo", photo
     if isinstance(photo, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""Packshots, and what the service says of them, as values. Members that this version does not know are passed over."""
+"""Packshots and the service's facts about them, as dataclasses. Unknown JSON members are ignored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JsonObject = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Size:
-    """In pixels."""
+    """A size in pixels."""
 
     width: int
     height: int
@@ -22,7 +22,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Left and top are inside, right and bottom are the first pixel outside."""
+    """A rectangle in pixels. Left and top are inside; right and bottom are the first pixels outside."""
 
     left: int
     top: int
@@ -36,9 +36,9 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Check:
-    """One rule of a preset: what was measured, what is asked, and both in a sentence.
+    """The check of one rule. asked: the requirement in words. message: a sentence with measurement and requirement.
 
-    required: whether the rule decides, or is the marketplace's advice. facts: the figures in that sentence, by name.
+    required: False for a recommendation of the marketplace. facts: the figures in the message, by name.
     """
 
     rule: str
@@ -52,7 +52,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Repair:
-    """Something that a rule requires and that was put right. facts: the figures in the sentence, by name."""
+    """A repair that a rule required. facts: the figures in the message, by name."""
 
     code: str
     message: str
@@ -61,9 +61,9 @@ class Repair:
 
 @dataclass(frozen=True)
 class Report:
-    """How a picture does by a marketplace's rules. passed: every required rule is kept.
+    """The check of a picture against a preset. passed: whether the picture keeps every required rule.
 
-    repairs: what was put right so that they are.
+    repairs: the repairs made to keep the rules.
     """
 
     preset: str
@@ -88,14 +88,14 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """A packshot that lies at the service.
+    """A packshot stored at the service.
 
     url: works without a key until expires_at. size: of the output. photo_size: of the photo. box: the foreground in the
-    photo. product: the foreground in the output. confidence: the quality to expect of the matte, 0 to 1. review:
-    whether a person should look. report: by the preset's rules, where one was asked for. notes: sentences for people.
-    note_facts: the same for programs, each a `code` with its figures.
-    credits: what the request cost, 0 where the photo was paid for within the last day. photo_id: the service's name for
-    the photo, where it keeps that. request_id: names the request in the operator's log; empty in a job.
+    photo. product: the foreground in the output. confidence: expected quality of the matte, 0 to 1. review: whether a
+    person should look at the picture. report: check against the preset; None without a preset. notes: sentences for
+    people. note_facts: the notes for programs, each a `code` with figures.
+    credits: cost of the request; 0 if the photo was paid for within the last day. photo_id: the service's id of the
+    photo, if the service stores the photo. request_id: id of the request in the operator's log; empty in a job.
     """
 
     url: str
@@ -118,7 +118,7 @@ class Link:
 
     @property
     def suffix(self) -> str:
-        """The ending of a file of this kind, such as ".jpg": that of the url."""
+        """The file ending of the url, such as ".jpg"."""
         return PurePosixPath(urlsplit(self.url).path).suffix
 
     @classmethod
@@ -145,7 +145,7 @@ class Link:
 
 
 def links_from_json(said: JsonObject) -> list[Link]:
-    """The packshots of several presets; of one the service says all at once."""
+    """The packshots of several presets, or the one packshot of a single preset."""
     return [Link.from_json({**said, **each}) for each in said.get("packshots") or [said]]
 
 
@@ -156,7 +156,7 @@ class Packshot(Link):
     data: bytes = field(repr=False)
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file. A path without an ending gets the right one."""
+        """Write the bytes to a file. A path without an ending gets the ending of the format. Returns the path."""
         file = Path(path)
         file = file if file.suffix else file.with_suffix(self.suffix)
         file.write_bytes(self.data)
