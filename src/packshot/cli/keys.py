@@ -87,8 +87,8 @@ def keys() -> None:
 def link() -> None:
     """Show the link that opens the service's page with a key.
 
-    Only for a service that no other machine can reach; it need not run. Each start shows the same link. If its key
-    was revoked, this command makes a new key and link.
+    Only for a service that no other machine can reach. The service need not run. Each start shows the same link. If
+    its key was revoked, this command makes a new key and link.
     """
     from packshot.cli.serve import command, usable, why_not, why_others_reach
     from packshot.errors import BadSettings
@@ -170,7 +170,7 @@ def label(key_id: str, name: str) -> None:
     help="Time for which the old key still works.",
 )
 def rotate(key_id: str, grace_s: float) -> None:
-    """Replace the key ID by a new key and print it.
+    """Replace the key ID with a new key and print it.
 
     The new key is shown only once. Id, credits, rate and usage stay.
     """

@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 @model_option
 @device_option
 def mcp(folders: tuple[Path, ...], ignore_roots: bool, model: str | None, device: Device) -> None:
-    """Serve agents through the Model Context Protocol on stdin and stdout.
+    """Serve agents through MCP on stdin and stdout.
 
     \b
     packshot mcp --allow photos/ --allow shop/
 
-    An agent's program starts this command; docs/agents.md says how to add it to Claude, Cursor and VS Code. Tools:
-    remove_background, make_packshot, check_picture, list_presets, batch_status. They use only files in the allowed
-    folders, also when links are followed, and replace a file only if the call requests it. Needs packshot[mcp].
+    An agent's program starts this command and uses it through the Model Context Protocol. docs/agents.md says how to
+    add it to Claude, Cursor and VS Code. Tools: remove_background, make_packshot, check_picture, list_presets,
+    batch_status. They use only files in the allowed folders, also when links are followed, and replace a file only if
+    the call requests it. Needs packshot[mcp].
     """
     import asyncio
 

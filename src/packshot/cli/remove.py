@@ -83,7 +83,7 @@ def remove(
 
     Outputs that exist already are skipped, so a stopped run can continue; --force makes them again. A failed photo
     does not stop the others; the exit code is that of the first failure. A picture that breaks a rule of its preset
-    is still written, and does not count as a failure. `packshot check` returns an exit code for broken rules.
+    is still written, and does not count as a failure. `packshot check` exits with 1 for broken rules.
     """
     from packshot.cli.targets import as_output, make_targets, naming, output_format, told_apart
     from packshot.engine.presets import recipes_for

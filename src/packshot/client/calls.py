@@ -195,7 +195,7 @@ def wait_for_job(service: Target, wanted: Job | str, timeout_s: float) -> Conver
         if last is not None and not end.left_s():
             raise NotFinished(
                 f"The job {last.id} has not finished within {timeout_s:g} s: "
-                f"{last.counts.total - last.counts.waiting - last.counts.working} of {last.counts.total} photos are done.",
+                f"{last.counts.total - last.counts.waiting - last.counts.working} of {last.counts.total} photos done.",
                 last,
                 hint="The job continues. Wait for it again, or cancel it.",
             ) from failure

@@ -68,7 +68,10 @@ def _show_here(card: ModelCard, place: str, *, is_default: bool) -> None:
 @models.command()
 @click.argument("name", required=False)
 def verify(name: str | None) -> None:
-    """Verify the checksum of the model NAME, or of all installed models."""
+    """Verify the checksum of one model, or of all models.
+
+    Without NAME, the command verifies all installed models.
+    """
     from packshot.engine.card import ModelCard
     from packshot.engine.weights import downloaded_cards, embedded_cards, find_card
     from packshot.engine.weights import verify as verify_weights
