@@ -11,7 +11,8 @@ for training: a folder of pairs in the format of the evaluation.
 A batch reads `latest()` and ignores past decisions. It makes a photo whose decision has `made` > 0 with `matte`
 (through `Mattes` of engine/job.py; None: the network's matte), and with `options` over those of the run, for every
 verdict. `made` is part of the fingerprint of the photo's items (listing.make_fingerprint). The batch adds `rows` like
-lines of the journal, unless the journal has a later line (`at`) for the output: that one was made with the decision.
+lines of the journal. It ignores a row if the journal has a later line (`at`) for the output, which was made with the
+decision.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ LocalExecutor uses threads of this process. RayExecutor uses tasks on a cluster,
 to other machines. Both call `process(photo, settings)`, so run.py does not depend on the executor.
 
 Ray tasks, not Ray Data: only names and figures are sent, because workers read and write photos and packshots in
-storage. So there are no blocks to stream, and the loop is the same as the local one: a bounded number of photos in
-progress, no listing in memory, and a stop that finishes started photos (docs/decisions/0031-ray.md).
+storage. So there are no blocks to stream. The loop is the same as the local one: a bounded number of photos in
+progress, and no listing in memory. A stop finishes started photos (docs/decisions/0031-ray.md).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Finds packshot's own files among photos: outputs that `packshot remove` wrote next to them, and thumbnails.
 
 A name alone does not distinguish an output from a photo: a shop may have shirt.jpg and shirt-white.jpg as two photos.
-Outputs have packshot's name in the EXIF tag Software (core/codecs/software.py). Only a few KB are read, and only of
-files named like an output of another file in the same folder or in a possible --out folder, and of those other files.
+Outputs have packshot's name in the EXIF tag Software (core/codecs/software.py). A file is read only if it is named like
+an output of another file, or if it is that other file. The output may be in the same folder or in a possible --out
+folder. A few KB of each file are read.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def usable(link: Link | None) -> bool:
 
 
 def why_not(link: Link) -> str:
-    """What limits the use of the link, and what to do; "" if nothing does."""
+    """The limitation of a link and its remedy; "" for a link without limitation."""
     if link.info.state == "locked":
         return f"The key of this machine's link is locked. To unlock it: `{command()} keys unlock {link.info.id}`."
     if link.info.credits == 0:
@@ -164,7 +164,7 @@ def _opening(link: Link | None) -> Callable[[], object]:
 
 
 def _open(link: Link) -> None:
-    """Open the link in a graphical browser, or print that there is none."""
+    """Open the link in a graphical browser, or print that no browser exists."""
     if not open_in_browser(link.url):
         click.echo(f"No browser can be opened here. Open {link.url} in yours.\n")
 
