@@ -192,7 +192,7 @@ def test_a_rerun_changes_no_file_and_a_new_product_draws_its_category_again(tmp_
     assert len(seen) == 5
     changed = {name for name, at in before.items() if (out / name).stat().st_mtime_ns != at}
     assert changed == {f"{preset}/shoes/{name}.jpg" for preset in ("etsy", "square") for name in "abc"}
-    assert "shoes: 6 pictures are drawn again" in said.getvalue()
+    assert "shoes: 6 pictures are made again" in said.getvalue()
     assert "bags" not in said.getvalue()
     assert make(photos, out, two, even=True).now == 0
 
