@@ -104,5 +104,5 @@ def test_a_file_that_is_no_decision_is_named_and_passed_over_by_nobody(
     decisions.add(decision())
     (path,) = tmp_path.rglob("000001.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change) if change else '{"form": 1, "rev')
-    with pytest.raises(StorageRefused, match=r"000001\.json holds no decision"):
+    with pytest.raises(StorageRefused, match=r"000001\.json is not a valid review decision"):
         list(decisions.latest())

@@ -104,7 +104,7 @@ def test_a_second_run_says_what_is_finished_and_no_rate(tmp_path: Path) -> None:
     said = io.StringIO()
     again = make(photos, out, progress=Progress(said))
     assert "2 photos, 2 of them finished before." in said.getvalue()
-    assert "a second" not in said.getvalue()
+    assert "per second" not in said.getvalue()
     assert (again.now, again.rate) == (0, 0.0)
     (photos / "bad.jpg").write_bytes(b"this is no picture")
     tried = make(photos, out)
@@ -220,7 +220,7 @@ def test_a_place_that_went_away_ends_the_run(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("packshot.storage.folder.FolderStorage.read", away)
     summary = make(photos, out)
     assert isinstance(summary.trouble, StoreUnavailable)
-    assert "goes on" in summary.trouble.hint
+    assert "to continue" in summary.trouble.hint
     assert summary.left > 0
 
 
