@@ -217,6 +217,7 @@ def _add(app: FastAPI, service: Service, dialect: Dialect, endpoint: Endpoint, k
             summary=endpoint.summary,
             operation_id=f"{endpoint.operation_id}{number or ''}",
             include_in_schema=bool(endpoint.summary),
+            status_code=next((int(status) for status in endpoint.answers if str(status).startswith("2")), None),
             response_model=endpoint.model,
             response_class=JSONResponse if endpoint.model else Response,
             responses={**endpoint.answers, **dialect.errors.responses(endpoint.failures)},
