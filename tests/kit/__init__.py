@@ -1,1 +1,3 @@
-"""What several test modules share. images.py makes pictures and files, good, odd and bad; files.py writes them raw."""
+"""Shared by several test modules. images.py makes pictures and files (good, odd, bad); files.py writes files byte by
+byte.
+"""

@@ -1,4 +1,4 @@
-"""A shop owner at the page: a real Chromium, and what one does and sees in it."""
+"""A shop owner at the page, in a real Chromium: the actions and the views."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, 
 CHROMIUM = Path("/usr/bin/chromium")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENCE_MS = 20_000
-# A name for this machine that browsers do not trust as they trust localhost: what a shop's own network looks like.
+# A name for this machine that browsers do not trust as they trust localhost, as on a shop's own network.
 PLAIN_HOST = "shop.test"
-# Chromium itself notes every answer that is an error, also those that the page is made for.
+# Chromium itself logs every error response, also those that the page expects.
 ANSWERS = re.compile(r"Failed to load resource: ")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """One browser. Playwright keeps an event loop running, so it must be closed before tests that start their own."""
+    """One browser. Playwright keeps an event loop running, so close it before tests that start their own loop."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -37,7 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Shop:
-    """The page in a tab of its own. `complaints`: what the page must never do, gathered while it is used."""
+    """The page in its own tab. `complaints`: everything seen during use that the page must never do."""
 
     def __init__(self, page: Page, base_url: str) -> None:
         self.page = page
@@ -49,14 +49,14 @@ class Shop:
         page.on("request", lambda request: self._check_origin(request.url))
 
     def open(self, key: str | None = None) -> None:
-        """Load the page; with a key, as if it had been entered in this tab before."""
+        """Load the page; with a key, as if the user had already entered the key in this tab."""
         if key:
             self.page.add_init_script(f"sessionStorage.setItem('packshot-key', '{key}')")
         self.page.goto(self.base_url)
         expect(self.page.locator("#preset legend")).to_be_attached()
 
     def pick(self, *photos: str | dict[str, object]) -> None:
-        """Choose photos: names of examples, or files as Playwright takes them."""
+        """Choose photos: names of examples, or files in Playwright's form."""
         files = [EXAMPLES / f"{photo}.jpg" if isinstance(photo, str) else photo for photo in photos]
         self.page.set_input_files("#pick", files)  # type: ignore[arg-type]
 
@@ -65,7 +65,7 @@ class Shop:
 
     @contextmanager
     def remade(self) -> Iterator[None]:
-        """What is done inside makes the page ask for one photo again; returns when the list is whole."""
+        """The block makes the page request one photo again; the context ends when the list is complete."""
         with self.page.expect_response("**/v1/packshots"):
             yield
         expect(self.page.locator(".card progress:not([hidden])")).to_have_count(0)
@@ -79,7 +79,7 @@ class Shop:
         return self.page.get_by_role("dialog")
 
     def download(self, button: Locator) -> tuple[str, bytes]:
-        """The name and the bytes of what a click brings."""
+        """The name and the bytes of the file that a click downloads."""
         return self.download_by(button.click)
 
     def download_by(self, act: Callable[[], None]) -> tuple[str, bytes]:
@@ -115,7 +115,7 @@ def shop(
     scheme: str = "light",
     locale: str = "en-US",
 ) -> Iterator[Shop]:
-    """A tab of its own, with nothing kept from others; fails when the page complained about anything."""
+    """A new tab without stored state; fails if the page did anything forbidden (`Shop.complaints`)."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme=scheme,  # type: ignore[arg-type]

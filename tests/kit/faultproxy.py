@@ -1,4 +1,4 @@
-"""A wire that fails: a TCP proxy in front of a real server, whose faults a test turns on and off while it runs."""
+"""A failing network: a TCP proxy in front of a real server. A test switches its faults on and off at run time."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _PIECE_BYTES = 64 * 1024
-_HEAD_BYTES = 2048  # what is longer than this carries a body, and its last byte is the body's
+_HEAD_BYTES = 2048  # a longer piece carries a body, and its last byte is the body's
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What is wrong with the wire now; it holds for connections that are open already too. up: towards the server."""
+    """The current faults of the network; they also apply to open connections. up: towards the server."""
 
     latency_s: float = 0.0
-    black_hole: bool = False  # accepts, and never passes anything on
+    black_hole: bool = False  # accepts, but forwards nothing
     refuse: bool = False  # resets each connection at the first byte
-    cut_up_after_bytes: int | None = None  # of a connection; then a reset
+    cut_up_after_bytes: int | None = None  # per connection; then a reset
     cut_down_after_bytes: int | None = None
-    corrupt_up: bool = False  # one bit of each large piece
+    corrupt_up: bool = False  # flips one bit of each large piece
     corrupt_down: bool = False
 
 
 class FaultProxy:
-    """Passes bytes on between whoever connects to `url` and a server. Set `faults` at any time."""
+    """Forwards bytes between a server and the clients of `url`. Set `faults` at any time."""
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
@@ -53,8 +53,8 @@ class FaultProxy:
             return
         up, down = self._pass_on(reader, up_writer, up=True), self._pass_on(up_reader, writer, up=False)
         passing = {asyncio.ensure_future(up), asyncio.ensure_future(down)}
-        with contextlib.suppress(asyncio.CancelledError):  # the proxy's own end; asyncio would make a noise of it
-            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)  # an end of one side ends both
+        with contextlib.suppress(asyncio.CancelledError):  # the proxy's shutdown; asyncio would log it
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)  # when one side ends, both end
         for each in passing:
             each.cancel()
         await asyncio.gather(*passing, return_exceptions=True)
@@ -85,7 +85,7 @@ class FaultProxy:
 
 @contextmanager
 def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
-    """A proxy in front of the server at this URL, in a thread of its own."""
+    """A proxy in front of the server at this URL, in its own thread."""
     proxy, ready = FaultProxy(upstream), threading.Event()
     loop = asyncio.new_event_loop()
     running = loop.create_task(proxy.serve(ready))
@@ -110,7 +110,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection with a reset, as a host that crashed does, not with a polite end."""
+    """End a connection with a reset, as a crashed host does, not with an orderly close."""
     raw = writer.get_extra_info("socket")
     if raw is not None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Reading a service's metrics as Prometheus does: over the socket, with the format's own parser."""
+"""Reads a service's metrics as Prometheus does: over the socket, with the format's own parser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Figures:
 
 
 def scrape(running: Running) -> Figures:
-    """What the service's metrics port says now."""
+    """The current values on the service's metrics port."""
     settings = running.service.settings
     answer = httpx.get(f"http://{settings.metrics_host}:{settings.metrics_port}/metrics")
     assert answer.status_code == 200

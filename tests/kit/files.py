@@ -1,4 +1,4 @@
-"""Files written byte by byte, where no image library would write what a test needs."""
+"""Files written byte by byte, for tests whose files no image library would write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def png_header(width: int, height: int, colour_type: int = 2, bit_depth: int = 8
 
 
 def png_file(header: bytes, stream: bytes, extra: bytes = b"") -> bytes:
-    """`header` and `extra` are whole chunks, `stream` is the body of IDAT."""
+    """A PNG file. `header` and `extra` are whole chunks, `stream` is the body of IDAT."""
     return PNG_SIGNATURE + header + extra + png_chunk(b"IDAT", stream) + png_chunk(b"IEND", b"")
 
 
@@ -44,9 +44,9 @@ def raw_png(samples: npt.NDArray[np.integer], colour_type: int, bit_depth: int, 
 
 
 def zeros_deflated(length: int) -> bytes:
-    """A zlib stream of `length` zero bytes, 1 MB for 1 GB, in microseconds.
+    """A zlib stream of `length` zero bytes, made in microseconds: 1 MB of stream for 1 GB of zeros.
 
-    A full flush forgets all that went before, so one compressed block may be repeated; Adler-32 of n zeros is known.
+    A full flush resets the window, so one compressed block may be repeated. The Adler-32 of n zeros has a closed form.
     """
     size = 1 << 20
     blocks, rest = divmod(length, size)
@@ -72,7 +72,7 @@ def bmp_header(
     header_bytes: int = 40,
     colours: int = 0,
 ) -> bytes:
-    """The 54 bytes in front of a BMP's pixels, as truthful as the arguments."""
+    """The 54 bytes before a BMP's pixels, as truthful as the arguments."""
     info = struct.pack("<IiiHHIIiiII", header_bytes, width, height, planes, bits, compression, 0, 0, 0, colours, 0)
     return b"BM" + struct.pack("<IHHI", 0, 0, 0, offset) + info
 
@@ -82,12 +82,12 @@ def jpeg_segment(marker: int, body: bytes) -> bytes:
 
 
 def with_segments(jpeg: bytes, *segments: bytes) -> bytes:
-    """A JPEG with more segments right after its start marker."""
+    """A JPEG with extra segments directly after its start marker."""
     return jpeg[:2] + b"".join(segments) + jpeg[2:]
 
 
 def exif_block(orientation: int, *, order: str = ">", kind: int = 3, entries: int = 1) -> bytes:
-    """A TIFF header and one directory that holds the orientation."""
+    """A TIFF header and one directory with the orientation."""
     start = b"MM\0*" if order == ">" else b"II*\0"
     entry = struct.pack(order + "HHIHH", 0x0112, kind, 1, orientation, 0)
     return start + struct.pack(order + "IH", 8, entries) + entry + bytes(4)
@@ -138,7 +138,7 @@ def rgb_profile(primaries: Iterable[Iterable[float]] = ADOBE_RGB, gamma: float =
 def to_srgb(
     colour: Iterable[float], primaries: Iterable[Iterable[float]], gamma: float = ADOBE_GAMMA
 ) -> npt.NDArray[np.float64]:
-    """What a colour of rgb_profile(primaries, gamma) is in sRGB, 0..255, by the definitions of both, in float64."""
+    """A colour of rgb_profile(primaries, gamma) in sRGB, 0..255, by the definitions of both, in float64."""
     xyz = (np.array(list(colour)) / 255) ** gamma @ np.array([list(each) for each in primaries])
     linear = np.clip(xyz @ np.linalg.inv(_SRGB_D50), 0, 1)
     return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -150,7 +150,8 @@ def gray_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile(cyan_lab: tuple[int, int, int]) -> bytes:
-    """A printer of two inks that matter: full cyan alone looks as `cyan_lab`, any black ink is black, the rest white.
+    """The profile of a printer with two effective inks: full cyan alone gives `cyan_lab`, any black ink is black, the
+    rest white.
 
     cyan_lab: L in 0..100, a and b in -128..127.
     """

@@ -1,4 +1,4 @@
-"""AVIF and HEIC files, honest and lying: written by the encoders, then changed in place."""
+"""AVIF and HEIC files, honest and lying: encoders write them, then tests change them in place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_heic(image: UInt8, **options: Any) -> bytes:
 
 
 def claiming(data: bytes, width: int, height: int) -> bytes:
-    """The same file with another size in every box that gives one; the stream inside keeps its own."""
+    """The same file with another size in every box that states a size; the stream inside keeps the true size."""
     out, place = bytearray(data), data.find(b"ispe")
     while place >= 0:
         out[place + 8 : place + 16] = struct.pack(">II", width, height)
@@ -41,16 +41,16 @@ def claiming(data: bytes, width: int, height: int) -> bytes:
 
 
 def with_primaries(data: bytes, primaries: int, transfer: int = 13) -> bytes:
-    """The same file with other numbers for its colours."""
+    """The same file with other colour numbers (primaries, transfer)."""
     place = data.index(b"nclx") + 4
     return data[:place] + struct.pack(">HH", primaries, transfer) + data[place + 4 :]
 
 
 @dataclass
 class Part:
-    """An item of a container. pieces: offset within its stream, and length, where it is not in one piece.
+    """An item of a container. pieces: offset and length within its stream, if the item is not in one piece.
 
-    properties: kind and body. refers: kind of reference and numbers of items, the first of which is 1.
+    properties: kind and body. refers: kind of reference and numbers of items, counted from 1.
     """
 
     kind: bytes
@@ -71,7 +71,7 @@ def full(kind: bytes, body: bytes, version: int = 0, flags: int = 0) -> bytes:
 def container(
     brand: bytes, parts: Sequence[Part], *, brands: bytes = b"mif1miaf", primary: int = 1, behind: bytes = b""
 ) -> bytes:
-    """A file of these items, each property essential where it crops or turns; equal streams are stored once."""
+    """A file of these items. Properties that crop or turn are essential; equal streams are stored once."""
     known = list(dict.fromkeys(each for part in parts for each in part.properties))
     streams = dict.fromkeys(part.stream for part in parts)
     essential = {b"clap", b"irot", b"imir", b"av1C", b"hvcC", b"lsel", b"a1op"}
@@ -130,22 +130,22 @@ def size_of(width: int, height: int) -> tuple[bytes, bytes]:
 
 
 def grid_of(columns: int, rows: int, width: int, height: int) -> bytes:
-    """The body of a grid's item."""
+    """The body of a grid item."""
     return struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
 
 
 def clap(size: tuple[int, int], left: int, top: int, width: int, height: int) -> tuple[bytes, bytes]:
-    """The property that cuts a box out of a picture of a size."""
+    """The property that crops a box from a picture of this size."""
     across, down = 2 * left + width - size[0], 2 * top + height - size[1]
     return b"clap", struct.pack(">8i", width, 1, height, 1, across, 2, down, 2)
 
 
 def bits(*fields: tuple[int, int]) -> bytes:
-    """Values of so many bits each, one after the other, filled up with zeros to a whole byte."""
+    """Values with these bit lengths, one after the other, padded with zeros to a whole byte."""
     text = "".join(f"{value:0{width}b}" for value, width in fields if width)
     return int(text + "0" * (-len(text) % 8), 2).to_bytes((len(text) + 7) // 8, "big")
 
 
 def obu(kind: int, body: bytes) -> bytes:
-    """A unit of an AV1 stream, of up to 16,383 bytes."""
+    """A unit (OBU) of an AV1 stream, up to 16,383 bytes."""
     return bytes([kind << 3 | 2, len(body) & 127 | 128, len(body) >> 7]) + body

@@ -1,4 +1,4 @@
-"""Pictures and files for the whole suite. Files: GOOD in every format, ODD but readable, BAD and rightly refused."""
+"""Pictures and files for the whole suite. Files: GOOD in every format, ODD but readable, BAD and rightly rejected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Factory = Callable[[], bytes]
 
 
 def product(width: int, height: int, seed: int = 0) -> tuple[UInt8, UInt8]:
-    """A product photo and its true alpha: a coloured, textured, anti-aliased thing on a plain, unevenly lit ground."""
+    """A product photo and its true alpha: a coloured, textured, anti-aliased object on a plain, unevenly lit ground."""
     random = np.random.default_rng(seed)
     shape = np.zeros((height, width), np.uint8)
     centre, axes = (width // 2, height // 2), (max(1, round(width * 0.28)), max(1, round(height * 0.32)))
@@ -48,7 +48,7 @@ def product(width: int, height: int, seed: int = 0) -> tuple[UInt8, UInt8]:
 
 
 def photo(width: int = 320, height: int = 240, seed: int = 0) -> UInt8:
-    """uint8 (height, width, 3): something on a plain background that a saliency network finds."""
+    """uint8 (height, width, 3): an object on a plain background that a saliency network finds."""
     return product(width, height, seed)[0]
 
 
@@ -85,7 +85,7 @@ def good(kind: str, width: int = 160, height: int = 120) -> bytes:
 
 
 def flat_png(width: int, height: int, level: int = 255) -> bytes:
-    """A gray-level RGB PNG of any size, a few kB."""
+    """A gray RGB PNG of any size, a few kB."""
     row = b"\0" + bytes([level]) * (3 * width)
     deflate = zlib.compressobj(1)
     stream = b"".join([*(deflate.compress(row) for _ in range(height)), deflate.flush()])
@@ -97,7 +97,7 @@ def noise(width: int = 160, height: int = 120, seed: int = 0) -> UInt8:
 
 
 def padded(data: bytes, length: int) -> bytes:
-    """A JPEG of exactly `length` bytes, by bytes after its end, which mean nothing."""
+    """A JPEG of exactly `length` bytes, padded after its end with meaningless bytes."""
     assert len(data) <= length
     return data.ljust(length, b"\0")
 
@@ -107,7 +107,7 @@ def cut(data: bytes, tenths: int) -> bytes:
 
 
 def corrupted(data: bytes, tenths: int) -> bytes:
-    """The same file with 64 bytes of noise somewhere inside."""
+    """The same file with 64 bytes of noise at one place inside."""
     start = len(data) * tenths // 10
     return data[:start] + np.random.default_rng(tenths).bytes(64) + data[start + 64 :]
 
@@ -131,7 +131,7 @@ def _scan_bomb() -> bytes:
 
 
 def _exif_bomb() -> bytes:
-    """Seven hundred tags that lie on the same megabyte."""
+    """Seven hundred tags that share one megabyte of data."""
     size, count = 1 << 20, 700
     behind = 8 + 2 + 12 * count + 4
     tags = b"".join(struct.pack("<HHII", 1000 + number, 7, size, behind) for number in range(count))
@@ -164,7 +164,7 @@ FOREIGN: dict[str, Factory] = {
     "avif": lambda: _encoded(photo(64, 64), "AVIF", speed=10),
     "heic": _heic,
 }
-"""What the library reads, and the drop-in contract refuses."""
+"""Files that the library reads and the drop-in contract rejects."""
 
 UNSUPPORTED: dict[str, Factory] = {
     "pdf": lambda: b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n",
@@ -241,7 +241,7 @@ REFUSED: dict[type[InputError], dict[str, Factory]] = {
     ImageTooLarge: OVERSIZED,
     ImageTooSmall: {"31 px": lambda: as_png(photo(31, 64)), "1x1": lambda: flat_png(1, 1)},
 }
-"""What every entry point refuses, by the error it must raise."""
+"""Files that every entry point rejects, by the error that it must raise."""
 
 BAD: dict[str, Factory] = {name: make for group in REFUSED.values() for name, make in group.items()}
 
@@ -287,4 +287,6 @@ ODD: dict[str, Factory] = {
     "png, EXIF inflating to 700 MB": _exif_bomb,
     "bmp, rows from the top": lambda: files.bmp_header(100, -100) + _PIXELS,
 }
-"""Unusual, and readable: refusing them would turn away honest files, or show that hostile ones reach too far."""
+"""Unusual but readable. Rejecting these files would turn away honest users, or show that hostile files have too much
+effect.
+"""

@@ -1,4 +1,4 @@
-"""JPEGs that no encoder at hand writes: any sampling factors, a scan for each channel, bytes where none belong."""
+"""JPEGs that no available encoder writes: any sampling factors, one scan per channel, stray bytes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def encoded(
     adobe: int | None = None,
     names: Sequence[int] = (1, 2, 3, 4),
 ) -> bytes:
-    """A baseline JPEG of (H, W, channels). factors: (across, down) of each. apart: a scan for each channel.
+    """A baseline JPEG of (H, W, channels). factors: (across, down) of each channel. apart: one scan per channel.
 
-    Every code has the same length, so the tables are as short as they can be.
+    Every code has the same length, so the tables are as short as possible.
     """
     height, width, channels = planes.shape
     names = names[:channels]
@@ -107,13 +107,13 @@ def _bytes(bits: str) -> bytes:
 
 
 def markers(jpeg: bytes) -> list[int]:
-    """Where the restart markers and the end marker of a JPEG of one scan are."""
+    """The positions of the restart markers and the end marker of a JPEG with one scan."""
     start = jpeg.index(b"\xff\xda")
     return [*(found.start() for found in _RESTART.finditer(jpeg, start)), len(jpeg) - 2]
 
 
 def with_strays(jpeg: bytes, strays: Sequence[tuple[int, bytes]]) -> bytes:
-    """Bytes before some of the places that `markers` gives; by their number, which may be any."""
+    """Inserts bytes before some of the positions from `markers`. strays: (index of the position, bytes)."""
     places = markers(jpeg)
     for place, stray in sorted(((places[number % len(places)], stray) for number, stray in strays), reverse=True):
         jpeg = jpeg[:place] + stray + jpeg[place:]
@@ -121,14 +121,14 @@ def with_strays(jpeg: bytes, strays: Sequence[tuple[int, bytes]]) -> bytes:
 
 
 def scans(jpeg: bytes) -> list[int]:
-    """Where the scan headers of a progressive JPEG begin."""
+    """The positions of the scan headers of a progressive JPEG."""
     return [found.start() for found in re.finditer(rb"\xff\xda\x00[\x08\x0a\x0c\x0e]", jpeg)]
 
 
 def flat_progressive(width: int, height: int, scans: Sequence[tuple[Sequence[int], int, int, int, int]]) -> bytes:
-    """A progressive JPEG that is gray. scans: channels, first and last coefficient, missing bits before and after.
+    """A progressive JPEG, all gray. scans: channels, first and last coefficient, missing bits before and after.
 
-    A scan of a few bytes can say of a whole picture that nothing changes.
+    A scan of a few bytes can state for a whole picture that nothing changes.
     """
     blocks = -(-width // 8) * -(-height // 8)
     fields = b"".join(bytes([name, 0x11, 0]) for name in (1, 2, 3))

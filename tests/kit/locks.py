@@ -20,7 +20,7 @@ sys.stdin.readline()
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """While the block runs, nobody else can write to the file."""
+    """During the block, no other process can write to the file."""
     with subprocess.Popen([sys.executable, "-c", _HOLDER, str(path)], stdin=PIPE, stdout=PIPE, text=True) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None

@@ -1,4 +1,4 @@
-"""Calls of the native API, and the checks that every answer of it must pass."""
+"""Calls of the native API, and the checks that each of its responses must pass."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def send(
     headers: dict[str, str] | None = None,
     **fields: str,
 ) -> httpx.Response:
-    """POST a photo, or the field photo_id, with these options; with a fresh key unless one is given."""
+    """POST a photo, or the field photo_id, with these options; with a new key unless `key` is given."""
     bearer = {"authorization": f"Bearer {key or running.new_key()}"}
     image: dict[str, Any] = {"image": ("photo.jpg", good("jpeg") if photo is None else photo)}
     if photo is None and "photo_id" in fields:
-        image = {"photo_id": (None, fields.pop("photo_id"))}  # a part: without one the form would be no multipart form
+        image = {"photo_id": (None, fields.pop("photo_id"))}  # a part: otherwise httpx would not send multipart
     return running.http.post(
         path,
         files={**image, **(files or {})},
@@ -40,7 +40,7 @@ def send(
 
 
 def described(response: httpx.Response) -> dict[str, Any]:
-    """Check a JSON answer and return it."""
+    """Check a JSON response and return its content."""
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == JSON
     assert response.headers["cache-control"] == "no-store"
@@ -51,7 +51,7 @@ def described(response: httpx.Response) -> dict[str, Any]:
 
 
 def problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-    """Check a failure of this status and kind, and return its members."""
+    """Check a failure for this status and slug, and return its members."""
     body: dict[str, Any] = response.json()
     assert (response.status_code, body.get("slug")) == (status, slug), response.text
     assert response.headers["content-type"] == "application/problem+json"

@@ -1,11 +1,11 @@
-"""The eight ways a camera is held."""
+"""The eight orientations of a camera."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# What EXIF 2.32 says of each value: where the stored picture's first row and first column lie in the upright one.
-# From an upright array, the array a camera would store, in numpy's words rather than the decoder's.
+# EXIF 2.32, per value: the sides of the upright picture that hold the stored first row and first column. Each function
+# turns an upright array into the stored array, in numpy's terms and not the decoder's.
 STORED = {
     1: lambda upright: upright,
     2: np.fliplr,

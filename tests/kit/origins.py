@@ -1,4 +1,4 @@
-"""What tests of pictures from URLs need: names that resolve as a test says, and ears that hear every connection."""
+"""Support for tests of pictures from URLs: a scripted resolver, and listeners that count every connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kit.scripted import Handler, Script
 
 
 class Names:
-    """A resolver: each name has answers, one for each time that it is asked; the last one stays."""
+    """A resolver: each name has a list of answers, one per look-up; the last one repeats."""
 
     def __init__(self, answers: dict[str, list[Sequence[str]]]) -> None:
         self._answers = answers
@@ -37,7 +37,7 @@ class Names:
 
 @contextmanager
 def names(answers: dict[str, list[Sequence[str]]]) -> Iterator[Names]:
-    """Let these names resolve so inside, for the whole process; others resolve as ever."""
+    """Within the block, resolve these names so, for the whole process; other names resolve normally."""
     resolver = Names(answers)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolver)
@@ -45,7 +45,7 @@ def names(answers: dict[str, list[Sequence[str]]]) -> Iterator[Names]:
 
 
 class Ears:
-    """Listens on one port of every address of this machine, counts connections, and answers none."""
+    """Listens on one port of every address of this machine, counts connections, and never responds."""
 
     def __init__(self) -> None:
         self.heard = 0
@@ -78,7 +78,7 @@ class Ears:
 
 
 def heads(head: bytes, times: int, last: bytes = b"") -> Script:
-    """These bytes so many times, as long as somebody listens, then the last."""
+    """Sends `head` this many times while the client reads, then `last`."""
 
     def answer(ask: Handler) -> None:
         ask.close_connection = True
@@ -90,7 +90,7 @@ def heads(head: bytes, times: int, last: bytes = b"") -> Script:
 
 
 def chunked(*pieces: bytes, ends: bool = True) -> Script:
-    """An answer of these chunks; without `ends` over and over again, as long as somebody listens."""
+    """A response of these chunks; without `ends`, repeats them while the client reads."""
 
     def answer(ask: Handler) -> None:
         ask.send_response(200)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: fresh, on a free port, without the care for its disk that a real one takes."""
+"""A real PostgreSQL for tests: fresh, on a free port, without durable writes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 from tests.kit.processes import ServerProcess, free_port, needed, server_folder, unprivileged
 
 _OWNER = "packshot"
-# Debian keeps the server's programs out of the PATH.
+# Debian keeps the server's programs outside the PATH.
 _FOLDERS = tuple(str(folder) for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
 
 
 class Postgres(ServerProcess):
-    """A server that runs."""
+    """A running server."""
 
     def url(self, database: str = "postgres") -> str:
-        """What PACKSHOT_DATABASE_URL takes."""
+        """A value for PACKSHOT_DATABASE_URL."""
         return f"postgresql+psycopg://{_OWNER}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
-        """The URL of an empty database: a test that starts afresh takes one, as it would take a temporary folder."""
+        """The URL of an empty database. A test takes a new one, as it would take a temporary folder."""
         import psycopg
 
         name = f"test_{secrets.token_hex(6)}"
@@ -37,7 +37,7 @@ class Postgres(ServerProcess):
 
 @contextmanager
 def postgres_server() -> Iterator[Postgres]:
-    """Start one; skip the test where it cannot be."""
+    """Start a server; skip the test where none can start."""
     initdb, program = needed("initdb", *_FOLDERS), needed("postgres", *_FOLDERS)
     user = unprivileged()
     with server_folder(user) as folder:
@@ -57,7 +57,7 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 def _wait_until_it_answers(server: Postgres) -> None:
-    """It listens a moment before it takes connections."""
+    """The server listens a moment before it accepts connections."""
     import time
 
     import psycopg

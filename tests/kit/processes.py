@@ -1,4 +1,4 @@
-"""A server of somebody else's, run for a test: in a folder of its own, on a free port, and stopped at the end."""
+"""A third-party server for a test: runs in its own folder, on a free port, and stops at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTS_WITHIN_S = 30.0
 
 
 def needed(name: str, *more_folders: str) -> str:
-    """The path of a program; the test is skipped, with a reason, where it is not installed."""
+    """The path of a program; skips the test, with a reason, if the program is not installed."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *more_folders]))
     if found is None:
         pytest.skip(f"{name} is not installed here")
@@ -28,13 +28,13 @@ def needed(name: str, *more_folders: str) -> str:
 
 
 def free_port() -> int:
-    """A port that was free just now; whoever is to listen on it does so at once."""
+    """A port that is free now; the caller should listen on it at once."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 def unprivileged() -> str | None:
-    """A user to run a server as, where this is root: PostgreSQL refuses to be."""
+    """A user for a server if this process is root: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     return next((name for name in ("postgres", "nobody") if name in {user.pw_name for user in pwd.getpwall()}), None)
@@ -42,7 +42,7 @@ def unprivileged() -> str | None:
 
 @contextmanager
 def server_folder(user: str | None) -> Iterator[Path]:
-    """A folder that belongs to the server, and goes with it."""
+    """A folder that belongs to the server, deleted at the end."""
     folder = Path(tempfile.mkdtemp(prefix="packshot-server-"))
     try:
         if user:
@@ -53,7 +53,7 @@ def server_folder(user: str | None) -> Iterator[Path]:
 
 
 class ServerProcess:
-    """A program that listens on `port`. It can be stopped and started again, as in a fault."""
+    """A program that listens on `port`. Tests can stop and restart it, as a fault does."""
 
     def __init__(self, command: Sequence[str], port: int, folder: Path, user: str | None = None) -> None:
         self.port = port
@@ -64,13 +64,13 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Of its first process; only while it runs."""
+        """The ID of its first process; only while the program runs."""
         assert self._process is not None, "it does not run"
         return self._process.pid
 
     def start(self) -> None:
-        """Return once it listens; skip the test where it never does."""
-        with (self._folder / "server.log").open("ab") as log:  # no pipe: nobody would read it
+        """Start the program and return once it listens; skip the test if it never does."""
+        with (self._folder / "server.log").open("ab") as log:  # no pipe: nothing would read it
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, user=self._user, cwd=self._folder
             )
@@ -82,7 +82,7 @@ class ServerProcess:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT as a server is shut down, SIGKILL as a machine fails."""
+        """Stop the program: SIGINT like an orderly shutdown, SIGKILL like a failed machine."""
         if self._process is None:
             return
         self.send(signal.SIGCONT)
@@ -95,7 +95,7 @@ class ServerProcess:
         self._process = None
 
     def send(self, what: signal.Signals) -> None:
-        """A signal to its process: SIGSTOP makes it silent without closing a connection."""
+        """Send a signal to the process: SIGSTOP silences it without closing a connection."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(what)
 

@@ -1,4 +1,4 @@
-"""A local Ray cluster for tests: real nodes, in a folder and on a port of their own."""
+"""A local Ray cluster for tests: real nodes, with their own folder and port."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 
 class Cluster:
-    """A head and one more node on this machine, one processor each, in a folder of their own."""
+    """A head and one more node on this machine, one processor each, in their own folder."""
 
     def __init__(self) -> None:
-        # Ray's sockets lie in it, and a socket's path may have 107 characters: pytest's own folders are too long.
+        # Holds Ray's sockets, whose paths may have 107 characters: pytest's own folders are too long.
         self.folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -40,7 +40,7 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def workers(self) -> list[int]:
-        """Processes that work on a photo now."""
+        """The processes that are now working on a photo."""
         return self.processes(lambda line: line.startswith("ray::_make"))
 
     def nodes(self) -> list[int]:
@@ -53,7 +53,7 @@ class Cluster:
             try:
                 if wanted(path.read_text(errors="replace")):
                     found.append(int(path.parent.name))
-            except OSError:  # ended meanwhile
+            except OSError:  # the process has ended meanwhile
                 continue
         return sorted(found)
 

@@ -18,7 +18,7 @@ class Redis(ServerProcess):
 
 @contextmanager
 def redis_server() -> Iterator[Redis]:
-    """Start one; skip the test where it cannot be."""
+    """Start a server; skip the test where none can start."""
     program = needed("redis-server")
     with server_folder(None) as folder:
         port = free_port()

@@ -1,4 +1,4 @@
-"""A batch that is reviewed: its outputs, and the server of `packshot review` in a thread."""
+"""A batch under review: its outputs, and the server of `packshot review` in a thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.kit.server import PATIENCE_S, wait_until
 
 @dataclass(frozen=True)
 class Reviewed:
-    """url: of the page. base: of the endpoints, up to the place. out: the folder of outputs."""
+    """url: of the page. base: the common start of the endpoints' URLs. out: the folder of outputs."""
 
     url: str
     out: Path
@@ -36,7 +36,7 @@ class Reviewed:
 
 @contextmanager
 def reviewing(photos: Path, out: Path, name: str | None = None) -> Iterator[Reviewed]:
-    """Serve the review of a folder as `packshot review` does. name: shown for the folder; its path by default."""
+    """Serve the review of a folder as `packshot review` does. name: displayed for the folder; its path by default."""
     review = Review(open_storage(str(out)), photos=str(photos), model=embedded_model())
     token = new_token()
     with listen(0) as listening:

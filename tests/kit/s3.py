@@ -1,4 +1,4 @@
-"""A real S3 server for slow tests: it checks signatures, as no simulator does."""
+"""A real S3 server for slow tests: unlike simulators, it checks signatures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ACCESS, SECRET = "test-access", "test-secret"
 
 @dataclass(frozen=True)
 class S3:
-    """A server that runs. environment: what a client needs to reach it, under the vendor's names."""
+    """A running server. environment: the client's settings for this server, under the vendor's names."""
 
     endpoint: str
     folder: Path
@@ -44,28 +44,28 @@ class S3:
 
     @property
     def limited(self) -> dict[str, str]:
-        """The same for a user who may do nothing but what a bucket's policy lets him."""
+        """The same for a user whose only rights come from a bucket's policy."""
         return self.environment | {"AWS_ACCESS_KEY_ID": "limited-access", "AWS_SECRET_ACCESS_KEY": "limited-secret"}
 
     def make_bucket(self, name: str) -> None:
-        """obstore makes none."""
+        """Create a bucket: obstore cannot."""
         self._put(name)
 
     def allow(self, bucket: str, policy: dict[str, Any]) -> None:
-        """Let the limited user do what the statements of a policy say."""
+        """Give the limited user the rights in these policy statements."""
         whom = {"Principal": {"AWS": ["arn:aws:iam:::user/limited"]}}
         statements = [statement | whom for statement in policy["Statement"]]
         self._put(f"{bucket}?policy", json.dumps(policy | {"Statement": statements}))
 
     def _put(self, path: str, body: str = "") -> None:
-        # The first form of S3's signature, four lines.
+        # S3's first form of signature: four lines.
         date = formatdate(usegmt=True)
         digest = hmac.new(SECRET.encode(), f"PUT\n\n\n{date}\n/{path}".encode(), hashlib.sha1).digest()
         headers = {"Date": date, "Authorization": f"AWS {ACCESS}:{base64.b64encode(digest).decode()}"}
         httpx.put(f"{self.endpoint}/{path}", content=body, headers=headers, timeout=60).raise_for_status()
 
     def stop(self) -> None:
-        """End its processes, gateway first; without the gateway nothing answers."""
+        """Stop its processes, gateway first; without the gateway nothing responds."""
         run = self.folder / f"run-{self.endpoint.rpartition(':')[2]}"
         for path in sorted(run.glob("*.pid"), key=lambda path: "rgw" not in path.name):
             with contextlib.suppress(ProcessLookupError, ValueError):
@@ -75,7 +75,9 @@ class S3:
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[S3]:
-    """Start one; skip the test where it cannot be. Its packages stay in PACKSHOT_TEST_S3, or in a temporary folder."""
+    """Start a server; skip the test where none can start. Its packages stay in PACKSHOT_TEST_S3, or in a temporary
+    folder.
+    """
     folder = Path(os.environ.get("PACKSHOT_TEST_S3") or Path(tempfile.gettempdir()) / "packshot-test-s3")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -97,7 +99,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGI
 
 
 def use_credentials_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give this process an S3 environment that no server knows."""
+    """Give this process S3 credentials that no server knows."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in CREDENTIALS.items():

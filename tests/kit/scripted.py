@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers what a test says, one answer for each request that comes."""
+"""A small real HTTP server with one scripted response per request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that came."""
+    """A received request."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Asked:
     body: bytes = field(repr=False)
 
     def parts(self) -> dict[str, tuple[str | None, bytes]]:
-        """The parts of a form: file name, if any, and content, by name."""
+        """The parts of a form, by name: file name, if any, and content."""
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         message = BytesParser(policy=policy.HTTP).parsebytes(head + self.body)
         return {
@@ -70,12 +70,12 @@ class Scripted(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: object) -> None:
-        pass  # a client that went away
+        pass  # the client has disconnected
 
 
 @contextmanager
 def scripted(*script: Script) -> Iterator[Scripted]:
-    """Serve these answers, in this order."""
+    """Serve these responses, in this order."""
     with Scripted() as server:
         server.script = list(script)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -89,7 +89,7 @@ def scripted(*script: Script) -> Iterator[Scripted]:
 
 
 def answers(status: int, body: bytes = b"", **headers: object) -> Script:
-    """An answer; header names are written with underscores."""
+    """A response; write header names with underscores."""
 
     def answer(ask: Handler) -> None:
         ask.send_response(status)
@@ -102,18 +102,18 @@ def answers(status: int, body: bytes = b"", **headers: object) -> Script:
 
 
 def says(said: Mapping[str, object], status: int = 200, **headers: object) -> Script:
-    """JSON; problem details from 400 on."""
+    """A JSON response; problem details from status 400 on."""
     kind = "application/json" if status < 400 else "application/problem+json"
     return answers(status, json.dumps(said).encode(), Content_Type=kind, **headers)
 
 
 def hangs_up(ask: Handler) -> None:
-    """Closes the connection without a word."""
+    """Closes the connection without a response."""
     ask.close_connection = True
 
 
 def cut_short(ask: Handler) -> None:
-    """Promises more than comes."""
+    """Announces more bytes than it sends."""
     ask.send_response(200)
     ask.send_header("Content-Length", "1000")
     ask.end_headers()
@@ -122,13 +122,13 @@ def cut_short(ask: Handler) -> None:
 
 
 def silent(ask: Handler) -> None:
-    """Keeps the connection and says nothing."""
+    """Keeps the connection open and sends nothing."""
     ask.server.over.wait()
     ask.close_connection = True
 
 
 def drips(ask: Handler) -> None:
-    """Says a little every few milliseconds, for ever."""
+    """Sends a little every few milliseconds, without end."""
     ask.send_response(200)
     ask.send_header("Content-Length", "100000")
     ask.end_headers()

@@ -1,4 +1,4 @@
-"""A real service behind a real socket: built by the composition root, run by the real server in a thread."""
+"""A real service behind a real socket: the composition root builds it, the real server runs it in a thread."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from packshot.service.results import ResultStore
 from packshot.service.settings import Settings
 
 ENDPOINT = PATHS[0]
-# Long enough for a machine whose cores are all busy; what waits for it ends in milliseconds otherwise.
+# Long enough for a machine with all cores busy; normally the waits end in milliseconds.
 PATIENCE_S = 20.0
 
 
 class Clock:
-    """The real time, plus what a test puts on top of it."""
+    """The real time plus an offset that a test sets."""
 
     ahead_s = 0.0
 
@@ -37,7 +37,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers at `base_url`, the service behind it, a client for it, and threads for more of them."""
+    """A server at `base_url`, the service behind it, a client for it, and threads for more clients."""
 
     service: Service
     server: Server
@@ -47,7 +47,7 @@ class Running:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, for tests that write to the socket themselves."""
+        """Host and port, for tests that write to the socket directly."""
         return self.service.settings.host, self.service.settings.port
 
     def new_key(self, credit_count: int | None = None) -> str:
@@ -65,7 +65,7 @@ class Running:
         path: str = ENDPOINT,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """POST a photo as any client does; with a fresh key unless one is given."""
+        """POST a photo as any client does; with a new key unless `key` is given."""
         return self.http.post(
             path,
             files={"image": ("photo.jpg", photo)},
@@ -89,7 +89,7 @@ def serving(
     port: int = 0,
     **settings: object,
 ) -> Iterator[Running]:
-    """Run a service with these settings on a free loopback port, or on `port`; it is drained and closed at the end."""
+    """Run a service with these settings on a free loopback port, or on `port`; drained and closed at the end."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         port = listener.getsockname()[1]
         chosen = Settings.model_validate({"port": port, "state_dir": state_dir, **settings})
@@ -109,15 +109,15 @@ def serving(
 
 
 def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Return once the condition holds; fail when it does not in time."""
+    """Return once the condition holds; fail after `patience_s`."""
     ends = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < ends, "what the test waits for does not happen"
+        assert time.monotonic() < ends, "the condition of the test does not become true"
         time.sleep(0.005)
 
 
 class Gate:
-    """The network of a running service, stopped: each prediction waits until the gate is opened."""
+    """The network of a running service, stopped: each prediction waits until the gate opens."""
 
     def __init__(self, predict: Callable[[Float32], Float32]) -> None:
         self._predict = predict
@@ -138,7 +138,7 @@ class Gate:
 
 @contextmanager
 def gated(running: Running) -> Iterator[Gate]:
-    """Hold the network of a service: what the tests of queues and deadlines need is time, and this is where it goes."""
+    """Hold the network of a service: tests of queues and deadlines need requests that take long."""
     gate = Gate(running.service.network.predict)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running.service.network, "predict", gate)
@@ -164,7 +164,7 @@ def head(key: str, content_type: str, length: int) -> bytes:
 
 
 def received(connection: socket.socket) -> httpx.Response:
-    """Read one whole answer with a body from a socket."""
+    """Read one whole response with a body from a socket."""
     connection.settimeout(PATIENCE_S)
     with connection.makefile("rb") as file:
         status = int(file.readline().split()[1])

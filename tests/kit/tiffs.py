@@ -16,11 +16,11 @@ SHORT, LONG = 3, 4
 WHITE_IS_ZERO, GRAY, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 NONE, DEFLATE = 1, 8
 STRUCTURE = frozenset({256, 257, 258, 259, 262, 273, 277, 278, 279, 317, 338, 34675})
-"""Tags that every TIFF has for its pixels: Pillow shows them among the tags of EXIF."""
+"""Tags that every TIFF has for its pixels: Pillow lists them among the EXIF tags."""
 
 
 def packed(samples: npt.NDArray[np.integer], bits: int, order: str) -> bytes:
-    """Rows of samples (H, W, channels) at a depth, each row filled up to a whole byte."""
+    """Rows of samples (H, W, channels) at this bit depth, each row padded to a whole byte."""
     rows = samples.reshape(len(samples), -1)
     if bits == 16:
         return rows.astype(f"{order}u2").tobytes()
@@ -41,7 +41,7 @@ def raw_tiff(
     planar: bool = False,
     tags: Mapping[int, tuple[int, Sequence[int] | bytes]] | None = None,
 ) -> bytes:
-    """A TIFF of samples (H, W, channels). tags: kind and values of more tags; without values, one tag less."""
+    """A TIFF of samples (H, W, channels). tags: kind and values of more tags; without values, that tag is left out."""
     height, width, channels = samples.shape
     planes = [samples[..., i : i + 1] for i in range(channels)] if planar else [samples]
     pieces = [packed(part, bits, order) for plane in planes for part in _parts(plane, rows or height, tile)]
@@ -65,7 +65,7 @@ def raw_tiff(
 
 
 def as_tiff(image: npt.NDArray[np.uint8], **options: Any) -> bytes:
-    """By Pillow and libtiff."""
+    """Written by Pillow and libtiff."""
     out = io.BytesIO()
     Image.fromarray(image).save(out, "TIFF", **options)
     return out.getvalue()

@@ -1,6 +1,6 @@
-"""`python -m tests.kit.with_servers COMMAND ...`: run it with a fresh PostgreSQL, Redis and S3 server to use.
+"""`python -m tests.kit.with_servers COMMAND ...`: runs COMMAND with a fresh PostgreSQL, Redis and S3 server.
 
-Their addresses are in its environment, as packshot's settings and the vendor's variables:
+The environment holds their addresses, as packshot's settings and the vendor's variables:
 
     python -m tests.kit.with_servers python -m bench.load --inherit --minutes 4
 """
