@@ -1,1 +1,3 @@
-"""Proofs that the service outlives faults and abuse: `python -m tests.faults` prints a table, pytest runs the same."""
+"""Proofs that the service survives faults and abuse: `python -m tests.faults` prints a table, pytest runs the same
+proofs.
+"""

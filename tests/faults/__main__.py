@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: what is done to the service and what comes of it, as a table; 1 if a proof fails."""
+"""`python -m tests.faults`: attacks the service and prints the outcomes as a table; exit status 1 if a proof fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.table import all_proofs, print_table
 
 def main() -> int:
     options = _options()
-    logging.getLogger("packshot").setLevel(logging.CRITICAL)  # what is refused on purpose is no news
+    logging.getLogger("packshot").setLevel(logging.CRITICAL)  # the proofs provoke these refusals on purpose
     if options.endurance:
         return endure(options.endurance)
     chosen = [

@@ -1,4 +1,4 @@
-"""The services behind the service, real ones, taken away and given back: PostgreSQL, Redis, S3 behind a bad wire."""
+"""Outages of the real backing services: PostgreSQL, Redis, and S3 over a bad network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BUCKET, SECRETS = "faults", ("s" * 32,)
 
 
 def recovery_s(send: Callable[[], httpx.Response]) -> float:
-    """How long it takes until a request succeeds again."""
+    """The time in seconds until a request succeeds again."""
     began = time.monotonic()
     while send().status_code != 200:
         assert time.monotonic() - began < PATIENCE_S, "it does not recover"
@@ -36,7 +36,7 @@ def recovery_s(send: Callable[[], httpx.Response]) -> float:
 
 
 def refused(running: Running, key: str, count: int = 4) -> tuple[Counter[int], float]:
-    """The statuses of some requests, and the longest that one took."""
+    """The statuses of `count` requests, and the longest time that one took."""
     seen, longest_s = Counter[int](), 0.0
     for _ in range(count):
         began = time.monotonic()
@@ -59,13 +59,13 @@ def database_away(place: Place) -> str:
                 gate.wait_for_arrival()
                 server.stop()
                 gate.open()
-                told = in_flight.result()  # its charge cannot be settled: whatever it is told, no credit is lost
+                told = in_flight.result()  # its charge cannot be settled: with any response, no credit is lost
             seen, longest_s = refused(running, key)
             assert set(seen) <= {502, 503}, seen
-            assert running.http.get(paths[0]).status_code == 200  # what is finished needs no database
+            assert running.http.get(paths[0]).status_code == 200  # finished results need no database
             server.start()
             back_s = recovery_s(lambda: running.send(good("jpeg"), key=key))
-            running.service.ledger.give_back_lost(0)  # which the service does by itself when no work can be so old
+            running.service.ledger.give_back_lost(0)  # automatic once no job can be as old as the charge
             promised = 2 + (told.status_code == 200)
             assert running.credits_of(key) == 20 - promised, (told.status_code, running.credits_of(key))
     return (
@@ -107,7 +107,7 @@ def redis_away(place: Place) -> str:
             assert running.send(good("jpeg"), key=key).status_code == 200
             server.stop()
             seen, longest_s = refused(running, key, 7)
-            assert seen == {200: 5, 429: 2}, seen  # the limit holds, counted here from nothing
+            assert seen == {200: 5, 429: 2}, seen  # the limit holds, counted here from zero
             server.start()
             time.sleep(1.1)
             assert recovery_s(lambda: running.send(good("jpeg"), key=key)) < 1
@@ -154,13 +154,14 @@ def bucket_behind_a_bad_wire(place: Place) -> str:
             assert running.credits_of(key) == 50 - len(paths)
             assert all(running.http.get(path).status_code == 200 for path in paths)
         patch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-        # What the black hole held back arrives when it opens: whole, promised to nobody, and swept in its time.
+        # The data that the black hole held back arrives when it opens. It is whole, belongs to no client, and is later
+        # swept.
         assert 0 <= _whole_objects() - len(paths) <= 1
     return f"{', '.join(f'{name}: {what}' for name, what in seen.items())}; {len(paths)} results, {len(paths)} credits"
 
 
 def _whole_objects() -> int:
-    """How many results the bucket holds, after each was opened."""
+    """The number of results in the bucket, after opening each one."""
     bucket = open_bucket(f"s3://{BUCKET}", deadline_s=20, page="")
     paths = [meta["path"] for page in obstore.list(bucket, "shared") for meta in page]
     results = [path for path in paths if path.rpartition("/")[2] not in {"probe", "sweep"}]

@@ -1,4 +1,4 @@
-"""Bodies that are too large, too many or too deep: refused in time that their size does not decide."""
+"""Bodies that are too large, too many or too deep: rejected in a time that does not grow with their size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BIG = 60 * 1024 * 1024
 
 @contextmanager
 def no_credit(running: Running) -> Iterator[str]:
-    """A key with one credit, which it still has at the end; and the service works."""
+    """A key with one credit. At the end the key still has that credit, and the service works."""
     key = running.new_key(1)
     yield key
     assert running.credits_of(key) == 1
@@ -34,7 +34,7 @@ def no_credit(running: Running) -> Iterator[str]:
 
 
 def resident_mb() -> float:
-    """Of this process, which is the service's too."""
+    """The resident memory of this process, in MB; the service runs in the same process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
@@ -55,7 +55,7 @@ def chunked(place: Place) -> str:
     before_mb = resident_mb()
     with no_credit(place.running) as key, socket.create_connection(place.running.address) as connection:
         connection.sendall(told.replace(b"KEY", key.encode()))
-        with contextlib.suppress(OSError):  # cut: what a service may do that has answered
+        with contextlib.suppress(OSError):  # cut: the service may do so after its response
             for part in (body[:-20], *[chunk] * 59):
                 connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
         assert statuses(drain(connection, 0.3)) == [413]

@@ -1,4 +1,4 @@
-"""The machine's clock set by two days, while a service runs."""
+"""The machine's clock jumps by two days while a service runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DAYS_S = 2 * 86_400
 
 
 def _fill(running: Running, key: str) -> int:
-    """Send until the key's rate is reached; the Retry-After of the refusal."""
+    """Send until the key's rate is used up; returns the Retry-After of the refusal."""
     headers = {"x-api-key": key}
     for _ in range(20):
         answer = running.http.get("/v1/account", headers=headers)
         if answer.status_code == 429:
             return int(answer.headers["Retry-After"])
         assert answer.status_code == 200
-    raise AssertionError("the rate is no limit")
+    raise AssertionError("the rate limit has no effect")
 
 
 @proof("fault", "the clock steps back two days", "no key is locked; what died is given back; links go on")

@@ -1,4 +1,4 @@
-"""Many connections, and slow ones: heads and bodies a byte at a time, answers nobody reads, ten thousand idlers."""
+"""Many connections and slow ones: heads and bodies byte by byte, unread responses, ten thousand idle connections."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def good_client(running: Running) -> GoodClient:
 
 
 def drip(connections: list[socket.socket], data: bytes) -> None:
-    """One byte to each that still takes it."""
+    """Send one byte on each connection that still accepts bytes."""
     for connection in connections:
         with contextlib.suppress(OSError):
             connection.send(data)
@@ -106,7 +106,7 @@ def idle_connections(place: Place) -> str:
     count = min(IDLERS, hard - 500)
     if count < 500:
         pytest.skip(f"only {count} descriptors")
-    with replica(place.folder, settings={"workers": 1, "idle_timeout_s": 30}) as one:  # it starts with what is usual
+    with replica(place.folder, settings={"workers": 1, "idle_timeout_s": 30}) as one:  # it starts with a usual limit
         host, port = one.address.removeprefix("http://").split(":")
         key, before = new_key(place.folder), one.descriptors
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -115,7 +115,7 @@ def idle_connections(place: Place) -> str:
                 GoodClient(one.address, key, good("jpeg")).at_work() as client,
                 connected((host, int(port)), count) as idle,
             ):
-                wait_until(lambda: one.descriptors > count)  # a connection is made before it is accepted
+                wait_until(lambda: one.descriptors > count)  # a connection exists before the server accepts it
                 most = one.descriptors
                 memory_mb = one.resident_bytes / 1e6
                 wait_until(lambda: closed(idle) == count, patience_s=90)

@@ -1,4 +1,4 @@
-"""Real full disks: a small tmpfs under the results, and under the whole state."""
+"""Real full disks: a small tmpfs under the results, and one under the whole state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.kit.server import serving
 
 @contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
-    """A file system of this size over a folder."""
+    """Mount a file system of this size over a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
@@ -34,7 +34,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave: int = 0) -> Path:
-    """Take all the room there is, but for so many bytes."""
+    """Use up all free space except `leave` bytes."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -83,7 +83,7 @@ def state_full(place: Place) -> str:
         began = time.monotonic()
         paths.append(success_path(running.send(good("jpeg"), key=key)))
         recovered_s = time.monotonic() - began
-        running.service.ledger.give_back_lost(0)  # what the full disk kept from being given back at once
+        running.service.ledger.give_back_lost(0)  # the full disk delayed this refund
         assert running.credits_of(key) == 50 - len(paths)
         assert all(running.http.get(path).status_code == 200 for path in paths)
     return f"{seen}; recovered in {recovered_s:.2f} s; {len(paths)} results, {len(paths)} credits"

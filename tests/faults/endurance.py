@@ -1,4 +1,4 @@
-"""Mixed good and bad requests for as long as one likes: memory and descriptors must stay flat."""
+"""Mixed good and bad requests for any length of time: memory and descriptors must stay flat."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ from tests.kit.server import ENDPOINT
 CLIENTS = 4
 LINES = 12
 WARM_UP = 1 / 4
-"""Of the time: allocators fill their arenas, so growth is counted from here."""
+"""Share of the time. Allocators fill their arenas at first, so growth counts from here."""
 
 
 @dataclass
 class Record:
-    """What came: answers by status, and what must not be."""
+    """Results so far: responses by status, and violations."""
 
     answers: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
 
 def endure(minutes: float) -> int:
-    """Send for so long and print a line for each twelfth of the time; 1 when something grew or broke."""
+    """Send requests for this many minutes and print a line per twelfth of the time; returns 1 if a resource grew or a
+    check failed.
+    """
     with tempfile.TemporaryDirectory() as folder, replica(Path(folder), settings={"log_level": "error"}) as one:
         record, ends, key = Record(), time.monotonic() + 60 * minutes, new_key(Path(folder))
         shared = {"key": key, "files": _files(), "record": record, "ends": ends}
@@ -48,7 +50,7 @@ def endure(minutes: float) -> int:
 
 
 def _files() -> list[tuple[bytes, frozenset[int]]]:
-    """Files, and the statuses that each may have. Every third request brings a bad one."""
+    """Files, and the statuses that each may get. Every third request brings a bad file."""
     honest = [as_jpeg(photo(*size, seed)) for seed, size in enumerate([(640, 480), (1000, 800), (300, 500)])]
     odd = [make() for make in ODD.values()]
     bad = [make() for make in BAD.values()]
@@ -81,9 +83,9 @@ def _look_at(http: httpx.Client, answer: httpx.Response, allowed: frozenset[int]
 
 
 def _misbehave(how: int, address: tuple[str, int], http: httpx.Client) -> None:
-    """Now and then what no honest client does."""
+    """Now and then misuse the connection as no honest client does."""
     if how == 0:
-        exchange(address, b"GET / HTTP/1.1\r\nHost", patience_s=0.01)  # gone within the head
+        exchange(address, b"GET / HTTP/1.1\r\nHost", patience_s=0.01)  # closed within the head
     elif how == 1:
         exchange(address, b"\x16\x03\x01\x02\x00", patience_s=0.01)
     elif how == 2:
@@ -93,7 +95,7 @@ def _misbehave(how: int, address: tuple[str, int], http: httpx.Client) -> None:
 
 
 def _watch(one: Replica, record: Record, minutes: float) -> list[tuple[float, float, int]]:
-    """(minute, MB, descriptors), as it goes."""
+    """(minute, MB, descriptors), sampled during the run."""
     series = []
     print("| minute | memory MB | descriptors | answers |\n|---|---|---|---|")
     began = time.monotonic()

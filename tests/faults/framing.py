@@ -1,4 +1,4 @@
-"""Requests whose end is a matter of opinion, and heads without end: where smuggling and floods begin."""
+"""Requests with an ambiguous end, and heads without end: the starting points of request smuggling and floods."""
 
 from __future__ import annotations
 

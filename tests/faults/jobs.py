@@ -1,4 +1,4 @@
-"""Two replicas of which each is killed while they work on jobs: every photo is done once, every webhook comes."""
+"""Two replicas, each killed while they work on jobs: every photo is done once, every webhook arrives."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXPECTED = "each photo done and paid once, each webhook verified, none lost"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes webhooks, and checks each one's signature."""
+    """Receives webhooks, and checks each signature."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -123,7 +123,7 @@ def _killed_amid_jobs(place: Place, database: Mapping[str, object]) -> str:
         left = Accounts(opened).authenticate(key).credits
     assert (left, sum(day.succeeded for day in books), sum(day.credits for day in books)) == (0, JOBS, JOBS)
     twice = sum(count - 1 for count in receiver.told.values())
-    assert twice <= 2 * 8, "a webhook comes again only where its replica died before it could write the answer down"
+    assert twice <= 2 * 8, "a webhook repeats only where its replica died before it could record the response"
     return (
         f"{JOBS} jobs done and paid once in {took_s:.0f} s, {JOBS} webhooks verified, {twice} of them twice; "
         f"leases of {LEASE_S:g} s"
@@ -136,7 +136,7 @@ def _begin(receiver: Receiver, replicas: list[Replica], key: str) -> list[str]:
     receiver.secret = base64.b64decode(account["webhook_secret"].removeprefix("whsec_"))
 
     def begin(number: int) -> str:
-        # Each photo another one: the same one would be free the second time.
+        # Each photo differs: a repeated photo would be free the second time.
         files = {"image": ("photo.jpg", as_jpeg(photo(96, 72, number)))}
         with httpx.Client(timeout=3 * PATIENCE_S, headers=headers) as http:
             address = replicas[number % 2].address
@@ -149,7 +149,7 @@ def _begin(receiver: Receiver, replicas: list[Replica], key: str) -> list[str]:
 
 
 def _missing(there: Replica, key: str, ids: list[str]) -> list[str]:
-    """Jobs that are not done, or whose picture is not there."""
+    """Jobs that are not done, or whose picture is missing."""
     missing = []
     with httpx.Client(base_url=there.address, timeout=PATIENCE_S, headers={"authorization": f"Bearer {key}"}) as http:
         for each in ids:

@@ -1,4 +1,4 @@
-"""Result links: traversal, forgery, and hosts that a caller makes up."""
+"""Result links: traversal, forgery, and invented hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are also web pages, opened by a real browser: nothing in them may run."""
+"""Pictures that are also web pages, opened by a real browser: no script in them may run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>document.title='owned'</
 
 
 def polyglots() -> dict[str, bytes]:
-    """Honest pictures with a page in every place that a format has for words."""
+    """Honest pictures with a web page in every text field of the format."""
     png = good("png")
     return {
         "page in a JPEG's comment": as_jpeg(photo(160, 120), comment=SCRIPT),
@@ -32,7 +32,7 @@ def polyglots() -> dict[str, bytes]:
 
 
 def stored_url(running: Running, data: bytes, kind: str = "image/png") -> str:
-    """The signed link of bytes that lie in the store as a result: as if a polyglot had come through the pipeline."""
+    """The signed link of bytes that are stored as a result, as if a polyglot had passed the pipeline."""
     name, expires = result_name(new_result_id(), kind), int(running.service.now()) + 3600
     asyncio.run(running.service.store.put(name, data))
     signature = running.service.signer.sign(name, expires)

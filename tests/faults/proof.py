@@ -1,4 +1,4 @@
-"""A proof: what is done to the service, what must come of it, and the line of the table that says what came."""
+"""A proof: an attack on the service, its expected outcome, and the table row with the actual outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind = Literal["quick", "slow", "services", "browser"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a proof takes place: a folder of its own, and a service on a socket that it may share with others."""
+    """The surroundings of a proof: its own folder, and a service on a socket, possibly shared with other proofs."""
 
     folder: Path
     running: Running
@@ -23,7 +23,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Proof:
-    """run: does it, asserts what is expected, and returns what was seen in a few words. kind: the mark in pytest."""
+    """run: performs the proof, asserts the expectations, and returns the outcome in a few words. kind: the mark in
+    pytest.
+    """
 
     group: Group
     name: str
@@ -33,13 +35,13 @@ class Proof:
 
 
 PROOFS: list[Proof] = []
-"""All of them, in the order of the table."""
+"""All proofs, in the order of the table."""
 
 
 def proof(
     group: Group, name: str, expected: str, *, kind: Kind = "quick"
 ) -> Callable[[Callable[[Place], str]], Callable[[Place], str]]:
-    """Enter a function into the table."""
+    """Add a function to the table."""
 
     def enter(run: Callable[[Place], str]) -> Callable[[Place], str]:
         PROOFS.append(Proof(group, name, expected, run, kind))

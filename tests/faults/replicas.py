@@ -1,4 +1,4 @@
-"""One of two replicas killed in mid-load, over one state: what it owed, and how long it is missed."""
+"""One of two replicas with shared state is killed under load: its debts, and the length of its outage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOST_AFTER_S = lost_after_s(Settings(deadline_s=DEADLINE_S))
 
 @dataclass
 class Sent:
-    """What clients saw: links of the 200s, other statuses, connections that broke."""
+    """Outcomes at the clients: links of the 200s, other statuses, broken connections."""
 
     links: list[str] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
@@ -83,10 +83,10 @@ def killed_in_mid_load(place: Place) -> str:
                 missing = [link for link in sent.links if not _is_there(stays.address, link)]
         assert not missing, f"{len(missing)} of {len(sent.links)} promised results are missing"
         assert set(sent.others) <= {503, 504}, sent.others
-        assert 0 <= owed <= 2, owed  # what it had in work
+        assert 0 <= owed <= 2, owed  # the photos in work
         _no_half_objects(place.folder, len(sent.links))
         given_back = _look_for_lost_charges(place.folder)
-        # A credit is spent just before the answer is written: one answer may have died on its way.
+        # The service spends a credit just before it sends the response, so one response may have been lost.
         assert 0 <= owed - given_back <= 1
         assert credits_left(place.folder, key) == CREDITS - len(sent.links) - (owed - given_back)
     return (
@@ -96,7 +96,7 @@ def killed_in_mid_load(place: Place) -> str:
 
 
 def _look_for_lost_charges(state_dir: Path) -> int:
-    """What every replica does each minute, done when the charges are old enough; returns how many were given back."""
+    """Do once the minutely task of every replica, when the charges are old enough; returns the number of refunds."""
     from contextlib import closing
 
     from packshot.service.database import Database
@@ -119,7 +119,7 @@ def _is_there(address: str, link: str) -> bool:
 
 
 def _no_half_objects(folder: Path, promised: int) -> None:
-    """Each file under a result's name is a whole picture. One more than promised may be there: its answer was lost."""
+    """Each file under a result's name is a whole picture. One more than promised may exist: its response was lost."""
     from PIL import Image
 
     whole = list((folder / "results").glob("??/*.png"))

@@ -1,4 +1,4 @@
-"""Clients that write to the socket themselves, because no honest library would send what they send."""
+"""Clients that write to the socket directly, because no honest library would send such bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Address = tuple[str, int]
 
 
 def exchange(address: Address, data: bytes, patience_s: float = 3.0) -> bytes:
-    """Send bytes, and return all that comes until the server closes or is silent for a while."""
+    """Send bytes, and return all received bytes until the server closes or is silent for `patience_s`."""
     with socket.create_connection(address, timeout=PATIENCE_S) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
@@ -26,7 +26,7 @@ def exchange(address: Address, data: bytes, patience_s: float = 3.0) -> bytes:
 
 
 def drain(connection: socket.socket, patience_s: float) -> bytes:
-    """All that comes until the end of the connection, or until it is silent so long."""
+    """All received bytes until the connection ends, or until it is silent for `patience_s`."""
     connection.settimeout(patience_s)
     parts = []
     with contextlib.suppress(TimeoutError, ConnectionResetError):
@@ -36,12 +36,12 @@ def drain(connection: socket.socket, patience_s: float) -> bytes:
 
 
 def statuses(answer: bytes) -> list[int]:
-    """The status of every answer in what a connection brought."""
+    """The status of every response in the bytes of a connection."""
     return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
 
 
 def closed(connections: Sequence[socket.socket]) -> int:
-    """How many of them the server has ended."""
+    """The number of these connections that the server has closed."""
     poll = select.poll()
     for connection in connections:
         poll.register(connection, select.POLLIN | select.POLLHUP | select.POLLERR)
@@ -63,7 +63,7 @@ def _at_end(connection: socket.socket) -> bool:
 
 @dataclass
 class GoodClient:
-    """A customer who sends one photo after another meanwhile; took_s: of each answer."""
+    """A customer who sends one photo after another in parallel; took_s: seconds per response."""
 
     base_url: str
     key: str

@@ -1,4 +1,4 @@
-"""The table of all proofs: run, timed, printed."""
+"""The table of all proofs: runs, times and prints them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODULES = (
 
 
 def all_proofs() -> Sequence[Proof]:
-    """Every proof of the folder's modules."""
+    """Every proof in this folder's modules."""
     for name in MODULES:
         importlib.import_module(f"tests.faults.{name}")
     return PROOFS
@@ -41,13 +41,13 @@ def all_proofs() -> Sequence[Proof]:
 
 @contextmanager
 def shared_service() -> Iterator[Running]:
-    """What the pytest fixture of the same purpose gives: one worker, so that a queue is easily made."""
+    """The same service as the pytest fixture: one worker, so that a queue forms easily."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), workers=1, queue_limit=8) as running:
         yield running
 
 
 def print_table(proofs: Sequence[Proof]) -> int:
-    """Run them and print a line each; returns how many failed."""
+    """Run the proofs and print a line each; returns the number of failures."""
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|", flush=True)
     verdicts = []
     with shared_service() as running:

@@ -1,4 +1,4 @@
-"""Two tenants: what one can do to the other with ids, names of requests and uploads that end early."""
+"""Two tenants: attacks on each other through ids, request names and uploads that end early."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def truncated_second_upload(place: Place) -> str:
     first, second = running.new_key(5), running.new_key(5)
     success_path(running.send(good("jpeg", 300, 200), key=first))
     body, kind = multipart("image", good("jpeg"))
-    with socket.create_connection(running.address) as connection:  # less than it says, then gone
+    with socket.create_connection(running.address) as connection:  # less than announced, then disconnected
         connection.sendall(head(second, kind, len(body)) + body[: len(body) // 2])
         wait_until(lambda: running.server.server_state.tasks)
     wait_until(lambda: not running.server.server_state.tasks)

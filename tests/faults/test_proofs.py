@@ -19,4 +19,4 @@ def _parameter(proof: Proof) -> object:
 @pytest.mark.parametrize("proof", [_parameter(proof) for proof in all_proofs()])
 def test_the_service_outlives(proof: Proof, tmp_path: Path, running: Running) -> None:
     seen = proof.run(Place(tmp_path, running))
-    assert seen, "a proof says what it saw"
+    assert seen, "a proof returns its outcome"

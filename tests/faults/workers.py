@@ -1,4 +1,4 @@
-"""Faults within one process: workers that fail, clocks that jump, descriptors that run out."""
+"""Faults within one process: failing workers, jumping clocks, exhausted descriptors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def clock_jumps(place: Place) -> str:
         success_path(in_flight.result())
         assert running.http.get(path).status_code == 410
         again = success_path(running.send(good("jpeg"), key=key, headers=name))
-        assert again != path, "an outcome whose link has expired was given again"
+        assert again != path, "the service repeated an outcome whose link has expired"
         clock.ahead_s = -25 * HOUR
         assert running.http.get(path).status_code == 200
         back = running.send(good("jpeg"), key=key, headers=name)
