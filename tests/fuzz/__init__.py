@@ -1,1 +1,1 @@
-"""Fuzzing: `python -m tests.fuzz --minutes 10`. See __main__.py; what was found lies in corpus/ and is replayed."""
+"""Fuzzing: `python -m tests.fuzz --minutes 10`. See __main__.py. Findings are in corpus/, and the tests replay them."""

@@ -1,9 +1,10 @@
-"""`python -m tests.fuzz --minutes 10`: fuzz decoders, headers, forms and the whole pipeline; print what came of it.
+"""`python -m tests.fuzz --minutes 10`: fuzz decoders, headers, forms and the whole pipeline; print the findings.
 
-Two engines. atheris (libFuzzer; Python 3.11) mutates files and forms and keeps what reaches new lines of Python; each
-target runs in its own process, because a decoder that crashes takes its process with it. hypothesis then draws pictures
-and options for the whole pipeline. Every input is held to: no exception but a PackshotError, a bound of processor time,
-a bound of memory. What breaks one is written to the folder of --findings, and the exit status is 1.
+Two engines. atheris (libFuzzer; Python 3.11) mutates files and forms, and keeps inputs that reach new lines of Python.
+Each target runs in its own process, because a crashing decoder ends its process. hypothesis then draws pictures and
+options for the whole pipeline. Every input must keep three rules: no exception but a PackshotError, a bound of
+processor time, a bound of memory. The folder of --findings receives the inputs that break a rule, and the exit status
+is then 1.
 """
 
 from __future__ import annotations

@@ -12,21 +12,21 @@ _RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class BoundBroken(AssertionError):
-    """An input took more than it may."""
+    """An input exceeded a bound."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """seconds: processor time. peak_bytes: beyond what was held before the call."""
+    """seconds: processor time. peak_bytes: above the memory before the call."""
 
     seconds: float
     peak_bytes: int
 
 
 def measured(work: Callable[[], object]) -> Cost:
-    """What a call costs. The kernel's own high-water mark, which it forgets when asked to: decoders' memory counts.
+    """The cost of a call. Memory is the kernel's high-water mark, reset before the call, so decoders' memory counts.
 
-    Without the garbage collector, whose time is that of all objects of the process: 0.3 s after 1,400 other tests.
+    Runs without the garbage collector, which visits all objects of the process: 0.3 s after 1,400 other tests.
     """
     _RESET.write_text("5")
     gc.disable()
@@ -39,7 +39,7 @@ def measured(work: Callable[[], object]) -> Cost:
 
 
 def hold(cost: Cost, seconds: float, peak_bytes: int) -> None:
-    """Raises BoundBroken."""
+    """Raises BoundBroken if the cost exceeds a bound."""
     if cost.seconds > seconds:
         raise BoundBroken(f"took {cost.seconds:.1f} s of processor time")
     if cost.peak_bytes > peak_bytes:

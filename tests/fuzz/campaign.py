@@ -1,4 +1,4 @@
-"""A target fuzzed for some time: processes one after the other, as decoders that crash end theirs."""
+"""Fuzzes a target for some time, in consecutive processes, because crashing decoders end theirs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from tests.fuzz.corpus import inputs
 from tests.fuzz.targets import TARGETS
 
-# What libFuzzer calls the inputs that ended a process.
+# libFuzzer's file names for inputs that ended a process.
 FATAL = ("crash-*", "timeout-*", "oom-*", "leak-*")
 
 
 @dataclass(frozen=True)
 class Row:
-    """Of one target. kept: inputs that reached something new; of the pipeline, those that gave a picture.
-    largest_bytes: memory of the dearest input.
+    """The result of one target. kept: inputs that reached new code; for the pipeline, inputs that gave a picture.
+    largest_bytes: memory of the most expensive input.
     """
 
     target: str
@@ -33,7 +33,7 @@ class Row:
 
 
 def run(target: str, seconds: float, corpus: Path, findings: Path) -> Row:
-    """Fuzz one target, starting from its seeds and the committed corpus; new inputs go to `corpus`."""
+    """Fuzz one target, starting from its seeds and the committed corpus; `corpus` receives new inputs."""
     for number, seed in enumerate(TARGETS[target].seeds.values()):
         (corpus / f"seed-{number}").write_bytes(seed())
     for path in inputs(target):
@@ -64,7 +64,7 @@ def _one_process(target: str, seconds: float, folder: Path, corpus: Path) -> Non
 
 
 def _counts(folder: Path) -> dict[str, float]:
-    """What the process wrote, and one finding more for each input that ended it."""
+    """The figures of the process, plus one finding per input that ended it."""
     stats = folder / "stats.json"
     empty = {"runs": 0, "slowest_s": 0.0, "largest_bytes": 0, "findings": 0}
     counts: dict[str, float] = json.loads(stats.read_text()) if stats.exists() else empty
@@ -73,7 +73,7 @@ def _counts(folder: Path) -> dict[str, float]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """For people."""
+    """The rows as a printed table."""
     names = ("inputs", "a second", "kept", "slowest", "memory", "findings")
     head = "{:8} {:>8} {:>10} {:>9} {:>6} {:>9} {:>8} {:>9}".format("target", "seconds", *names)
     lines = [

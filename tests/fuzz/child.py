@@ -1,7 +1,7 @@
 """One process of a campaign: atheris around one target. `python -m tests.fuzz.child TARGET SECONDS FOLDER CORPUS`.
 
-It ends by libFuzzer's own clock, or by a crash; what it counts is written to FOLDER/stats.json about once a second,
-so that a process that dies has been counted too.
+The process ends by libFuzzer's own clock, or by a crash. It writes its figures to FOLDER/stats.json about once a
+second, so that a crash loses almost none.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ with atheris.instrument_imports(include=["packshot", "PIL"], enable_loader_overr
     from packshot.core.codecs.formats import sniff
     from tests.fuzz.targets import TARGETS
 
-# Beyond any honest input: the allocation fails, Python raises MemoryError, and that is a finding.
+# More than any honest input needs: above this, allocation fails, Python raises MemoryError, and that is a finding.
 ADDRESS_SPACE_BYTES = 4 << 30
-HANG_S = 60  # of the wall: this machine may be busy. libFuzzer ends the process.
+HANG_S = 60  # wall time, since the machine may be busy; libFuzzer then ends the process
 
 
 class Probe:
-    """Runs one input after the other and remembers what they cost and what broke."""
+    """Runs one input after the other and records their costs and failures."""
 
     def __init__(self, target: str, folder: Path) -> None:
         self._target = TARGETS[target]
@@ -56,7 +56,7 @@ class Probe:
         (self._folder / "stats.json").write_text(json.dumps(self.counts))
 
     def _note(self, data: bytes, error: Exception) -> None:
-        """Keep the first input of each kind: of the same exception at the same line, in files of the same format."""
+        """Keep the first input of each kind: same exception, same line, same file format."""
         frame, format_ = traceback.extract_tb(error.__traceback__)[-1], sniff(data)
         kind = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} by {format_ and format_.name}"
         if kind in self._seen:

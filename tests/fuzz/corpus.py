@@ -1,4 +1,4 @@
-"""The committed inputs: what fuzzing found, and a few that reach far. Replayed by every run of the tests."""
+"""The committed inputs: findings of the fuzzer, and a few inputs that reach deep code. Every test run replays them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ FOLDER = Path(__file__).parent / "corpus"
 MOST_BYTES = 200_000
 
 
-_FOLDERS = {"probe": ("decode", "probe")}  # a file that is decoded is probed before
+_FOLDERS = {"probe": ("decode", "probe")}  # the service probes a file before it decodes it
 
 
 def inputs(target: str) -> list[Path]:
-    """Of one target, by name."""
+    """The inputs of one target, by name."""
     folders = _FOLDERS.get(target, (target,))
     return sorted(path for folder in folders for path in (FOLDER / folder).glob("*") if path.is_file())

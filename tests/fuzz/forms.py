@@ -1,4 +1,4 @@
-"""Requests' bodies as one string of bytes, for a fuzzer: a byte that says what kind of request, and the body."""
+"""Request bodies as one byte string for a fuzzer: a byte for the kind of request, then the body."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PHOTO = b"\x89PNG\r\n\x1a\n0123"
 
 
 def packed(path: int, kind: int, body: bytes, chunk: int = 0) -> bytes:
-    """The byte before a body."""
+    """A body, after the byte for its kind of request."""
     return bytes([path + len(PATHS) * (kind + len(TYPES) * chunk)]) + body
 
 
@@ -37,7 +37,7 @@ def read_head(data: bytes) -> tuple[str, str, list[bytes]]:
 
 
 def multipart(parts: Mapping[str, str | bytes]) -> bytes:
-    """A form; what is bytes is a file."""
+    """A multipart form; values of type bytes become files."""
     body = b""
     for name, value in parts.items():
         file = '; filename="a.png"\r\nContent-Type: image/png' if isinstance(value, bytes) else ""
@@ -81,7 +81,7 @@ SEEDS: Mapping[str, Callable[[], bytes]] = {
     "third dialect": lambda: packed(2, _MULTIPART, multipart({"image": PHOTO, "return_form": "mask"}), chunk=1),
 }
 
-# What readers of forms stumble over: numbers of other alphabets, halves of characters, signs, nesting.
+# Typical traps for form readers: numbers in other alphabets, halves of characters, signs, nesting.
 WORDS = (
     *(b"\xff", b"\xed\xa0\x80", b"\0", "\u0661\u0662".encode(), "\u00b2".encode(), b"1e999", b"-0", b"nan", b"1_0"),
     *(b"9" * 5000, b"9" * 400, b'{"canvas": 7}', b'"\\ud800"', b"{" * 3000, b"[" * 3000),
@@ -94,7 +94,7 @@ WORDS = (
 
 
 def mutate(data: bytes, random: Random) -> bytes:
-    """A word put in or over, or what every format gets."""
+    """Insert a word, overwrite with a word, or apply the general mutations."""
     for _ in range(random.randint(1, 4)):
         at, word = random.randrange(len(data) + 1), random.choice(WORDS)
         if random.random() < 0.5:

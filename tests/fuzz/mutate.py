@@ -1,4 +1,4 @@
-"""Mutations that know how files are built, so that damage reaches what lies behind lengths and checksums."""
+"""Mutations that know file structures, so that damage gets past lengths and checksums."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from tests.kit import files
 
-# Where counters overflow, sizes bite and signs turn.
+# Values at which counters overflow, sizes become dangerous and signs flip.
 NUMBERS = (0, 1, 2, 3, 7, 8, 16, 31, 32, 127, 128, 255, 256, 1999, 4096, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF)
 NUMBERS_32 = (*NUMBERS, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
-LONGEST = 100_000  # bytes. A part may be repeated fifty times, and that again: 40 kB became 5 GB.
+LONGEST = 100_000  # bytes. A part may repeat fifty times, and the result again: 40 kB became 5 GB.
 
 
 # In a scan: neither a stuffed byte nor a restart marker.
@@ -23,21 +23,21 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
 class Part(NamedTuple):
-    """A piece of a file: what its format calls it, and its content."""
+    """A piece of a file: its name in the format, and its content."""
 
     name: bytes
     body: bytes
 
 
 class Format(NamedTuple):
-    """How a kind of file comes apart, and is put together again with right lengths and checksums."""
+    """Splits a kind of file into parts, and joins them with correct lengths and checksums."""
 
     split: Callable[[bytes], list[Part]]
     join: Callable[[list[Part]], bytes]
 
 
 def mutate(data: bytes, random: Random) -> bytes:
-    """One to four changes: of whole parts where the format has parts, of numbers and bytes in place otherwise."""
+    """One to four changes: to whole parts if the format has parts, otherwise to numbers and bytes in place."""
     known = next((each for magic, each in FORMATS.items() if data.startswith(magic)), None)
     for _ in range(random.randint(1, 4)):
         if known is not None and random.random() < 0.6:
@@ -78,7 +78,7 @@ def _deflated_anew(stream: bytes, random: Random) -> bytes:
 
 
 def patched(data: bytes, random: Random, *, whole: bool) -> bytes:
-    """A number, some bytes, a cut or an insertion; where structure is, or anywhere."""
+    """Change a number or some bytes, cut, or insert; in the structure, or anywhere (`whole`)."""
     if not data:
         return random.randbytes(random.randint(0, 8))
     at = random.randrange(len(data)) if whole else _place_of_structure(data, random)
@@ -102,7 +102,9 @@ def patched(data: bytes, random: Random, *, whole: bool) -> bytes:
 
 
 def _place_of_structure(data: bytes, random: Random) -> int:
-    """The first bytes of a file; of a TIFF its directory; of AVIF and HEIC the boxes before the stream."""
+    """A place in the structure: the first bytes of a file, the directory of a TIFF, the boxes before an AVIF or HEIC
+    stream.
+    """
     if data[:2] in {b"II", b"MM"} and len(data) > 8:
         (start,) = struct.unpack_from("<I" if data[:2] == b"II" else ">I", data, 4)
         if start < len(data):
@@ -124,8 +126,10 @@ def _join_png(parts: list[Part]) -> bytes:
 
 
 def _split_jpeg(data: bytes) -> list[Part]:
-    """Segments by their marker. A scan is a part without a name, with its own header and all that follows it up to the
-    next marker, so that scans are dropped, repeated and moved too.
+    """Segments by their marker.
+
+    A scan is a part without a name: its header and everything up to the next marker. Mutations can so drop, repeat and
+    move scans.
     """
     parts, at = [], 2
     while at + 4 <= len(data) and data[at] == 0xFF:
@@ -138,7 +142,7 @@ def _split_jpeg(data: bytes) -> list[Part]:
         else:
             parts.append(Part(data[at + 1 : at + 2], data[at + 4 : end]))
         at = end
-    return [*parts, Part(b"", data[at:])]  # the end marker, and what follows it
+    return [*parts, Part(b"", data[at:])]  # the end marker, and all bytes after it
 
 
 def _join_jpeg(parts: list[Part]) -> bytes:

@@ -1,4 +1,4 @@
-"""The whole pipeline, held to its promises: any photo with any options gives a true Result or a PackshotError."""
+"""Checks the promise of the whole pipeline: any photo with any options gives a true Result or a PackshotError."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tests.fuzz.bounds import measured
 from tests.fuzz.campaign import Row
 from tests.kit.images import WRITERS, noise, photo
 
-# Outputs up to what options may ask for, 10,000 px, cost seconds each: their memory is tests/api/test_soak.py's matter.
+# Options allow outputs up to 10,000 px, which take seconds each: tests/api/test_soak.py covers their memory.
 LARGEST_OUTPUT_PX = 400
 _ANY_SIZE = Limits(min_side_px=1)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A photo and what is wished of it, as form fields."""
+    """A photo and its options, as form fields."""
 
     photo: bytes
     fields: dict[str, object]
 
 
 def small_files(draw: st.DrawFn) -> bytes:
-    """Photos of products, noise and plain colours, from 32 px on, in the plain formats."""
+    """Photos of products, noise and plain colours, at least 32 px, in the plain formats."""
     width, height = draw(st.integers(32, 140)), draw(st.integers(32, 140))
     kind = draw(st.sampled_from(sorted(WRITERS)))
     content = draw(st.sampled_from(["product", "product", "product", "noise", "plain"]))
@@ -63,12 +63,12 @@ EDGES: dict[str, tuple[object, ...]] = {
     "roi": ("0 0 1 1", "50% 50% 51% 51%", "0% 0% 100% 100%", "100% 0% 0% 100%", "5 5 20 9000", "999 999 1000 1000"),
     "preset": ("amazon", "no such"),
 }
-"""Where values turn, on both sides of what is allowed."""
+"""Values on both sides of the allowed limits."""
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Up to six options at once, from the table's own examples and choices and from EDGES."""
+    """Up to six options at once, from the option table's examples and choices and from EDGES."""
     names = draw(st.lists(st.sampled_from(sorted(OPTIONS)), unique=True, max_size=6))
     return Case(small_files(draw), {name: _value(draw, name) for name in names})
 
@@ -84,7 +84,7 @@ def _value(draw: st.DrawFn, name: str) -> object:
 
 
 def check(case: Case) -> bool:
-    """Nothing but a true Result or a PackshotError comes out. Returns whether it was a Result."""
+    """Accepts only a true Result or a PackshotError. Returns whether the outcome was a Result."""
     try:
         options = Options.from_fields({"max_px": LARGEST_OUTPUT_PX, **case.fields} if _is_free(case) else case.fields)
         result = remove(case.photo, options)
@@ -96,12 +96,12 @@ def check(case: Case) -> bool:
 
 
 def _is_free(case: Case) -> bool:
-    """Whether the size of the output is bounded by nothing that was drawn."""
+    """Whether none of the drawn options bounds the size of the output."""
     return not {"canvas", "max_px", "preset"} & set(case.fields)
 
 
 def is_true(result: Result, options: Options) -> None:
-    """The file is what the result says of it."""
+    """Assert that the file matches the result's description."""
     picture = decode(result.data, _ANY_SIZE)
     assert picture.size == result.size, (picture.size, result.size)
     assert _is_inside(result.product, Box.full(result.size)), (result.product, result.size)
@@ -119,7 +119,7 @@ def _is_inside(inner: Box, outer: Box) -> bool:
 
 
 def run(seconds: float, findings: Path) -> Row:
-    """Draw cases until the time is over; hypothesis makes what fails as small as it can."""
+    """Draw cases until the time is over; hypothesis shrinks each failing case."""
     started, runs, made, found, number = time.monotonic(), 0, 0, 0, 0
     slowest_s, largest_bytes = 0.0, 0
 

@@ -1,4 +1,4 @@
-"""Small honest files of every format that is read, made by code: where mutations start from."""
+"""Small honest files in every readable format, made by code: the starting points of mutations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _animation(kind: str) -> bytes:
 
 
 def _film_as_still() -> bytes:
-    """An AVIF whose main picture has many frames in one stream, where a still has one."""
+    """An AVIF whose main picture has many frames in one stream; a still has one."""
     frames = [np.roll(_photo(), step, axis=1) for step in range(6)]
     out = io.BytesIO()
     first, *others = (Image.fromarray(frame) for frame in frames)
@@ -95,11 +95,11 @@ SEEDS: Mapping[str, Callable[[], bytes]] = {
     "avif, small": cache(lambda: as_avif(_photo(), quality=30, subsampling="4:2:0")),
     **({"heic": cache(lambda: as_heic(photo(150, 100), tile_size=64))} if FORMATS["heic"].available else {}),
 }
-"""By name; the first time a file is asked for, it is made."""
+"""The seeds by name, each made at its first use."""
 
 
 def _scans_again(jpeg: bytes, times: int) -> bytes:
-    """A progressive JPEG with its last scan over and over: each costs a decoder a walk over the whole picture."""
+    """A progressive JPEG with its last scan repeated: each costs a decoder a pass over the whole picture."""
     known = FORMATS_OF_PARTS[b"\xff\xd8"]
     *parts, scan, end = known.split(jpeg)
     return known.join([*parts, *[scan] * times, end])

@@ -1,5 +1,6 @@
-"""Files that are all structure: many parts, counts and claims in few bytes, as somebody would write them who wants to
-keep a service busy with a header. Each function draws another file of its format from a Random; few hold a picture.
+"""Files that are all structure: many parts, counts and claims in few bytes, meant to keep a service busy with a header.
+
+Each function draws another file of its format from a Random; few files hold a picture.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from tests.kit import files
 
 Shape = Callable[[Random], bytes]
 
-PART = 30_000  # bytes, of each of the three or four parts of a file that may be long
+PART = 30_000  # bytes, for each of the three or four parts of a file that may be long
 LONGEST = 4 * PART
 
 
 def _many(random: Random, most: int) -> int:
-    """1 to `most`, each order of magnitude as likely as the next."""
+    """1 to `most`; each order of magnitude is equally likely."""
     return round(math.exp(random.uniform(0, math.log(most))))
 
 
 def _filler(random: Random, most: int) -> bytes:
-    """Bytes that read as no end: zeros, ones, or anything."""
+    """Bytes that contain no end marker: zeros, ones, or random bytes."""
     length = _many(random, most)
     return random.choice((bytes(length), b"\xff" * length, b"\x80" * length, random.randbytes(length)))
 
@@ -51,11 +52,12 @@ def container(
     references: tuple[bytes, int] = (b"auxl", 1),
     size: tuple[int, int] = (64, 48),
 ) -> bytes:
-    """A HEIF file in which every item lies in the same bytes.
+    """A HEIF file in which all items share the same bytes.
 
-    kind: of all items. main: of the first, where it is another. extents: pieces of each item, each of them the whole
-    stream. properties: further ones. associations: how often each item names all of them. references: their kind, and
-    how many items each item names. The stream stands before what describes it: its place does not depend on the rest.
+    kind: of all items. main: of the first item, if different. extents: pieces per item, each of them the whole stream.
+    properties: additional ones. associations: how often each item names all of them. references: their kind, and the
+    number of items that each item names. The stream comes before the boxes that describe it, so its place does not
+    depend on them.
     """
     head = atom(b"ftyp", brand + bytes(4) + brand + b"mif1miaf")
     start = len(head) + 8
@@ -69,7 +71,7 @@ def container(
     ipma = b"".join(struct.pack(">HB", i + 1, len(named)) + named for i in range(items))
     name, count = references
     others = struct.pack(f">{count}H", *(i % items + 1 for i in range(count)))
-    first = 0 if name == b"dimg" else 1  # the main picture is made of others, and is no other's alpha
+    first = 0 if name == b"dimg" else 1  # the main picture consists of others, and is no other's alpha
     iref = b"".join(atom(name, struct.pack(">HH", i + 1, count) + others) for i in range(first, items))
     inner = [
         full_atom(b"hdlr", bytes(4) + b"pict" + bytes(13)),
@@ -83,7 +85,7 @@ def container(
 
 
 def _leb128(number: int) -> bytes:
-    """AV1's form of a length."""
+    """AV1's encoding of a length."""
     out = bytearray()
     while True:
         out.append(number & 127 | (128 if number > 127 else 0))
@@ -97,12 +99,12 @@ def _unit(kind: int, body: bytes) -> bytes:
 
 
 def _sequence(width: int, height: int) -> bytes:
-    """An honest sequence header of the short form (AV1, 5.5.1), and some bytes for what follows the size."""
+    """An honest sequence header of the short form (AV1, 5.5.1) up to the size, then arbitrary bytes."""
     bits = "000" + "11" + "00000" + f"{9:04b}{9:04b}{width - 1:010b}{height - 1:010b}"
     return int(bits.ljust(40, "0"), 2).to_bytes(5, "big") + bytes(8)
 
 
-# Timing information, then a number of any length (AV1, 5.5.1 and 4.10.3): it begins with zeros and needs a one.
+# Timing information, then a number of any length (AV1, 5.5.1 and 4.10.3): the number begins with zeros and needs a one.
 _ENDLESS = int("00000" + "1" + f"{1:032b}" + f"{1:032b}" + "1" + "0", 2).to_bytes(9, "big")
 
 
@@ -115,7 +117,7 @@ def avif(random: Random) -> bytes:
 
 
 def _parameters(width: int, height: int) -> bytes:
-    """An honest sequence parameter set (ITU-T H.265, 7.3.2.2) up to the size, and some bytes for what follows."""
+    """An honest sequence parameter set (ITU-T H.265, 7.3.2.2) up to the size, then arbitrary bytes."""
     numbers = (f"{'0' * (number.bit_length() - 1)}{number:b}" for number in (1, 2, width + 1, height + 1))
     bits = "0" * (8 + 96) + "".join(numbers)
     return b"\x42\1" + int(bits.ljust(160, "1"), 2).to_bytes(20, "big")
@@ -149,7 +151,7 @@ def _heif(random: Random, brand: bytes, kind: bytes, stream: bytes, conf: bytes)
 
 
 def tiff(random: Random) -> bytes:
-    """Many strips or tiles, or many tags, whose values may all lie in the same bytes."""
+    """Many strips or tiles, or many tags, possibly with values that share the same bytes."""
     count, shared = _many(random, LONGEST // 8), random.random() < 0.5
     side = max(1, round(math.sqrt(count)))
     tiled = random.random() < 0.3
@@ -173,7 +175,7 @@ def tiff(random: Random) -> bytes:
 
 
 def jpeg(random: Random) -> bytes:
-    """Many segments, fill bytes, thumbnails in thumbnails; the frame's header last."""
+    """Many segments, fill bytes, thumbnails in thumbnails; the frame header last."""
     kind, body = random.choice((0xE0, 0xE1, 0xE2, 0xFE, 0xDB, 0xC4)), _filler(random, 20)
     if random.random() < 0.3:
         body = b"ICC_PROFILE\0" + bytes([random.randrange(256), random.randrange(256)]) + body
@@ -184,7 +186,7 @@ def jpeg(random: Random) -> bytes:
 
 
 def png(random: Random) -> bytes:
-    """Many chunks, texts and profiles that inflate to far more than they are."""
+    """Many chunks, and texts and profiles that inflate to far more than their size."""
     bomb = zlib.compress(bytes(_many(random, 20_000_000)), 9)
     name = random.choice((b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"IDAT", b"tRNS", b"PLTE", b"abCd"))
     intro = {b"iCCP": b"a\0\0", b"zTXt": b"Raw profile type exif\0\0", b"iTXt": b"a\0\1\0\0\0"}.get(name, b"")
@@ -208,7 +210,7 @@ def webp(random: Random) -> bytes:
 
 
 SHAPES: Mapping[str, Shape] = {each.__name__: each for each in (avif, heic, tiff, jpeg, png, gif, webp)}
-"""By the format's name."""
+"""The functions by format name."""
 
 SEEDS: Mapping[str, Callable[[], bytes]] = {
     f"{name}, shape {number}": (lambda shape=shape, number=number: shape(Random(number)))
@@ -218,7 +220,7 @@ SEEDS: Mapping[str, Callable[[], bytes]] = {
 
 
 def mutate(data: bytes, random: Random) -> bytes:
-    """Another shape, or a change of the file at hand."""
+    """Another shape, or a change of the given file."""
     if random.random() < 0.3:
         return random.choice(list(SHAPES.values()))(random)
     return change(data, random)

@@ -1,4 +1,4 @@
-"""What is fuzzed: bytes in, and either an honest outcome or an exception that is a finding."""
+"""The fuzz targets: bytes in; out comes an honest result, or an exception, which is a finding."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from packshot.errors import InputError, PackshotError
 from packshot.service.settings import Settings
 from tests.fuzz import bounds, forms, mutate, seeds, shapes
 
-# A million pixels keep an input fast and the memory bound tight: a decoder that believes another size is seen at once.
+# A million pixels keep an input fast and the memory bound tight: a decoder that believes another size exceeds it at
+# once.
 LIMITS = Limits(max_side_px=1999, max_pixels=1_000_000)
 MEMORY_BYTES = 192 << 20
-"""What one input may take beyond what the process held before it. A decoded picture of LIMITS is 4 MB; the dearest
-honest way there, a TIFF of 16-bit planes, holds ten copies of that for a moment."""
+"""Memory that one input may take above the process's earlier level. A decoded picture of LIMITS is 4 MB. The most
+expensive honest case, a TIFF of 16-bit planes, briefly holds ten copies.
+"""
 SECONDS = 2.0
 """Processor time of one input. Real ones of this size take 5 ms."""
 PROBE_SECONDS, PROBE_MEMORY_BYTES, PROBE_MEMORY_FACTOR = 0.5, 64 << 20, 4
-"""Of a header: it is read before a slot is taken, so that others wait for it. Real ones take under 5 ms and no memory;
-what an input may take grows with its own length alone, by the factor.
+"""The bounds for a header. The service reads it before it takes a slot, so other requests wait meanwhile. Real headers
+take under 5 ms and no memory. The memory bound grows only with the input's own length, by the factor.
 """
 
 _SETTINGS = Settings.model_validate({"max_file_bytes": 1 << 20, "v1_max_file_bytes": 1 << 20, "body_deadline_s": 5.0})
@@ -42,8 +44,9 @@ _AILAB = ailab.upload_limits(PRODUCT, _SETTINGS)
 
 @dataclass(frozen=True)
 class Target:
-    """seeds: inputs by name. mutate: one input to another. check: returns for all that is well. longest: of an input,
-    in bytes. seconds, memory_bytes, memory_factor: its bounds; memory is memory_bytes + memory_factor * its length.
+    """seeds: inputs by name. mutate: turns one input into another. check: returns if all is well. longest: an input's
+    length limit, in bytes. seconds, memory_bytes, memory_factor: its bounds; memory is memory_bytes + memory_factor *
+    its length.
     """
 
     seeds: Mapping[str, Callable[[], bytes]]
@@ -55,16 +58,16 @@ class Target:
     memory_factor: int = 0
 
     def run(self, data: bytes) -> bounds.Cost:
-        """Check one input, and what that costs. Raises what check raises."""
+        """Check one input and return its cost. Raises the exceptions of `check`."""
         return bounds.measured(lambda: self.check(data))
 
     def hold(self, cost: bounds.Cost, data: bytes) -> None:
-        """Raises BoundBroken."""
+        """Raises BoundBroken if the cost exceeds a bound."""
         bounds.hold(cost, self.seconds, self.memory_bytes + self.memory_factor * len(data))
 
 
 def check_decode(data: bytes) -> None:
-    """A picture within the limits, or an InputError with words."""
+    """Requires a picture within the limits, or an InputError with a message."""
     try:
         picture = decode(data, LIMITS)
     except InputError as error:
@@ -78,7 +81,7 @@ def check_decode(data: bytes) -> None:
 
 
 def check_probe(data: bytes) -> None:
-    """A header within the limits, or an InputError with words."""
+    """Requires a header within the limits, or an InputError with a message."""
     try:
         header = probe(data, LIBRARY_LIMITS)
     except InputError as error:
@@ -89,9 +92,9 @@ def check_probe(data: bytes) -> None:
 
 
 def check_form(data: bytes) -> None:
-    """An order, or a PackshotError that can be answered in the words of its dialect.
+    """Requires an order, or a PackshotError that the dialect can report.
 
-    The first byte chooses the dialect, the Content-Type, and how the body is cut into chunks.
+    The first byte chooses the dialect, the Content-Type, and how the body splits into chunks.
     """
     if not data:
         return

@@ -1,4 +1,4 @@
-"""What fuzzing found once is held for ever, within the bounds of `python -m tests.fuzz`."""
+"""Old findings of the fuzzer stay fixed, within the bounds of `python -m tests.fuzz`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz.corpus import FOLDER, MOST_BYTES, inputs
 from tests.fuzz.targets import TARGETS
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of Pillow's, about what it skips: a service logs them
+pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow's warnings about skipped parts: a service logs them
 
 
 @pytest.mark.parametrize("target", TARGETS)

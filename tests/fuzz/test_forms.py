@@ -1,4 +1,4 @@
-"""Forms that are built well and say anything: an order, or an error that can be answered."""
+"""Well-formed forms with arbitrary content: the result is an order, or an error that the service can report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fuzzer's own parts: mutations reach what they are for, and bounds that are broken are noticed."""
+"""The fuzzer's own parts: mutations reach their targets, and broken bounds are noticed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_mutation_of_a_mutation_does_not_grow_without_end() -> None:
 
 
 def test_damage_gets_behind_the_checksums() -> None:
-    """A fuzzer whose every PNG fails at a checksum tests nothing but checksums."""
+    """If every PNG failed at a checksum, the fuzzer would test only checksums."""
     random, data, faults = Random(1), seeds.SEEDS["png"](), []
     for _ in range(300):
         try:
@@ -52,7 +52,7 @@ def test_damage_gets_behind_the_checksums() -> None:
 
 def test_memory_that_is_taken_is_noticed() -> None:
     def take() -> None:
-        # Straight from the kernel: an allocator that kept what earlier tests gave back would need nothing new.
+        # Memory directly from the kernel: an allocator with memory left from earlier tests would request none.
         with mmap.mmap(-1, 64 << 20) as taken:
             for _ in range(64):
                 taken.write(b"\1" * (1 << 20))

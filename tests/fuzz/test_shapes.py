@@ -1,4 +1,4 @@
-"""Headers of files that are all structure cost next to nothing, whatever their parts say of their number."""
+"""Headers of files that are all structure cost almost nothing, whatever number of parts they claim."""
 
 from __future__ import annotations
 
