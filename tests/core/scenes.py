@@ -1,4 +1,4 @@
-"""Synthetic scenes whose matte, foreground and background are known exactly."""
+"""Synthetic scenes with exactly known matte, foreground and background."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +30,7 @@ PHOTO = Size(900, 700)
 
 @cache
 def scene(size: Size = PHOTO, softness_px: float = 0.7, seed: int = 0) -> Scene:
-    """A wavy red disc with its own texture on a blue-green ground with another."""
+    """A wavy, textured red disc on a differently textured blue-green ground."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: size.height, : size.width].astype(np.float32) + 0.5
     x, y = x - size.width / 2, y - size.height / 2
@@ -44,7 +44,7 @@ def scene(size: Size = PHOTO, softness_px: float = 0.7, seed: int = 0) -> Scene:
 
 
 def coarse_matte(matte: Float32, longest: int = 256) -> Float32:
-    """What a good network would say of it: the truth at its size, a little soft."""
+    """The matte of a good network: the truth at the network's size, slightly soft."""
     height, width = matte.shape
     shrink = longest / max(height, width)
     small = cv2.resize(matte, (round(width * shrink), round(height * shrink)), interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""What lies behind a product."""
+"""The background of a product."""
 
 import cv2
 import numpy as np
@@ -95,7 +95,7 @@ class TestCover:
         scale = max(size.width / 640, size.height / 480)
         assert width == pytest.approx(120 * scale, abs=1.5 * scale)
         assert height == pytest.approx(120 * scale, abs=1.5 * scale)
-        assert left + width / 2 == pytest.approx(size.width / 2, abs=1.2 * scale)  # a pixel of the picture
+        assert left + width / 2 == pytest.approx(size.width / 2, abs=1.2 * scale)  # one pixel of the photo
         assert top + height / 2 == pytest.approx(size.height / 2, abs=1.2 * scale)
 
     def test_shrinks_without_aliasing_and_enlarges_without_steps(self) -> None:

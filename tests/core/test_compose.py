@@ -48,7 +48,7 @@ def test_flatten_is_the_formula_rounded_once(known: Scene, colour: tuple[int, in
     share = np.where(known.matte < RESIDUE, 0, known.matte)[..., None].astype(np.float64)
     truth = share * known.colours + (1 - share) * np.array(colour)
     flat = flatten(exact_foreground(known), known.matte, colour)
-    assert np.abs(flat - truth).max() <= 1.01  # half from rounding, half from an alpha that 8 bits call 0 or 255
+    assert np.abs(flat - truth).max() <= 1.01  # half from rounding, half from an alpha that 8 bits store as 0 or 255
 
 
 @given(colour=colours, seed=st.integers(0, 99))
@@ -70,7 +70,7 @@ def test_the_cutout_laid_back_on_its_own_background_is_the_photo(known: Scene) -
     rgb, alpha = cutout(exact_foreground(known), known.matte)
     share = (alpha / np.float32(255)).reshape(-1)
     again = over(rgb.reshape(-1, 3).astype(np.float32), share, known.background.reshape(-1, 3))
-    # three roundings: the photo's, the colour's, and alpha's 1/510 of a contrast of at most 255
+    # Three roundings: the photo's, the colour's, and alpha's 1/510 of a contrast of at most 255.
     assert np.abs(again - known.picture.rgb.reshape(-1, 3)).max() <= 1.51
 
 

@@ -80,7 +80,7 @@ def test_weights_that_make_no_sense_are_refused(weights: dict[str, float], says:
 
 
 def seen_of(product: Float32, colour: float = 60.0, ground: float = 250.0) -> Float32:
-    """A picture of one colour on another, float32 (h, w, 3)."""
+    """A product of one colour on a ground of another, float32 (h, w, 3)."""
     return np.repeat((ground + (colour - ground) * product)[..., None], 3, axis=2).astype(np.float32)
 
 

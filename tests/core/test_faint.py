@@ -1,4 +1,4 @@
-"""What is faint and far from the product goes; what is soft beside it stays."""
+"""Faint areas far from the product vanish; soft areas next to the product stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreground colours against scenes that know them."""
+"""Foreground colours, compared with scenes of known foreground."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Framing: the laws of frames, over many photos, boxes and wishes."""
+"""Framing: the laws of frames, for many photos, boxes and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours without alpha, and colours that shine through."""
+"""Colours under zero alpha, and a background that shines through."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_colours_go_on_beyond_the_edge_and_stay_within_it() -> None:
     rgb[alpha > 0] += np.arange((alpha > 0).sum(), dtype=np.uint8)[:, None] % 5
     spread = spread_colours(rgb, alpha)
     assert (spread[alpha > 0] == rgb[alpha > 0]).all()
-    assert (np.abs(spread.astype(int) - [252, 122, 12]) <= 8).all()  # never the black that was there
+    assert (np.abs(spread.astype(int) - [252, 122, 12]) <= 8).all()  # never the original black
 
 
 def test_what_is_opaque_or_empty_stays_as_it_is() -> None:
@@ -37,6 +37,6 @@ def test_a_veil_shows_through_where_the_product_is_not() -> None:
     assert (colours[0, 0] == (0, 0, 255)).all()
     assert opaque[30, 30] == 255
     assert (colours[30, 30] == rgb[30, 30]).all()
-    # a + (1-a)v = 0.502 + 0.498 * 0.25 = 0.626; the product's share of it is 0.502 / 0.626 = 80 %.
+    # a + (1-a)v = 0.502 + 0.498 * 0.25 = 0.626; the product's share is 0.502 / 0.626 = 80 %.
     assert opaque[32, 32] == round(255 * (128 + 127 * 0.25) / 255)
     assert abs(int(colours[32, 32, 0]) - round(250 * 128 / (128 + 127 * 0.25))) <= 1

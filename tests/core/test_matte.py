@@ -1,4 +1,4 @@
-"""From the network's size to the picture's."""
+"""Mattes, enlarged from the network's size to the picture's size."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Measuring finished pictures, made as other tools make them."""
+"""Measuring finished pictures, as other tools make them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def disc(ground: int = 255, size: int = 600, radius: int = 200) -> tuple[UInt8, 
 def test_a_jpeg_on_white_is_pure_white_however_much_its_edges_ring(options: dict[str, int]) -> None:
     rgb, mask = disc()
     read = codecs.decode(as_jpeg(rgb, **options)).rgb
-    assert (read[mask == 0] != 255).any()  # it does ring
+    assert (read[mask == 0] != 255).any()  # there is ringing
     assert measure_ground(read, None, mask, WHITE).off == 0
 
 
@@ -86,7 +86,7 @@ def test_dust_is_no_product_and_a_screw_beside_it_is(side: int, is_part: bool) -
 
 def test_a_product_that_an_edge_cuts_does_not_hide_the_ground() -> None:
     rgb, _ = disc()
-    cut = rgb[:, 150:]  # it goes through the disc: half of the left edge is red
+    cut = rgb[:, 150:]  # the cut goes through the disc: half of the left edge is red
     found = find_on_plain(cut, None)
     assert found is not None
     box = box_of(found)

@@ -1,4 +1,4 @@
-"""Options: every value is read the same way from a form, from JSON and from Python, and mistakes are named."""
+"""Options: forms, JSON and Python values read alike, and errors name the mistake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from packshot.core.recipe import Framing, Recipe, make_recipe
 from packshot.core.values import Canvas, Length, Margins, Position, colour, margins, position
 from packshot.errors import InvalidOption
 
-# A value that each option refuses, as text.
+# A text value that each option rejects.
 WRONG = {
     "form": "poster",
     "format": "gif",
@@ -147,7 +147,7 @@ def test_the_key_depends_on_every_option() -> None:
     assert Options(fill="85%", form="mask").key() == Options(form="mask", fill="85%").key()
 
 
-# Of every kind of value that a program may have at hand.
+# Values of every type that a program may pass.
 THINGS = st.one_of(
     st.text(max_size=8),
     st.binary(min_size=1, max_size=8),

@@ -1,4 +1,4 @@
-"""The photo's own shadow: one of known density is found, and nothing is made up from what is no shadow."""
+"""The photo's own shadow: a shadow of known density is found, and other darkness never becomes a shadow."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ def ellipse(center: tuple[int, int], axes: tuple[int, int], soft_px: float = 0.8
 
 
 def gradient() -> Float32:
-    """Light that falls off to the right and down, a little warm. float32 (H, W, 3) in 0..255."""
+    """Light that falls off to the right and downwards, slightly warm. float32 (H, W, 3) in 0..255."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32) / WIDTH
     return (235 - 60 * x - 40 * y - 20 * x * x)[..., None] * np.array([1, 0.98, 0.94], np.float32)
 
@@ -29,7 +29,7 @@ def matte() -> Float32:
 
 
 def shot(ground: Float32, noise: float = 2) -> Picture:
-    """A blue disc on a ground, with the noise of a camera."""
+    """A blue disc on a ground, with camera noise."""
     share = matte()[..., None]
     rgb = share * np.array([60, 80, 170], np.float32) + (1 - share) * ground
     rgb += np.random.default_rng(3).normal(0, noise, rgb.shape)

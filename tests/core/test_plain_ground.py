@@ -1,4 +1,4 @@
-"""Plain grounds: found where there is one, and what they say of lost parts, holes and shadows."""
+"""Plain grounds: their detection, and the resulting findings on lost parts, holes and shadows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def ring() -> tuple[UInt8, UInt8]:
 
 
 def answer_of(mask: UInt8, sure: float = 0.99) -> Float32:
-    """What a network says of a mask, a little soft."""
+    """A network's matte for a mask, slightly soft."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
     return np.asarray(0.004 + (sure - 0.004) * soft, np.float32)
 
@@ -136,7 +136,7 @@ def test_a_hole_that_the_network_took_for_product_is_opened(ground: Colour, said
 
 
 def test_what_the_network_is_sure_of_stays_even_in_the_colour_of_the_ground() -> None:
-    band, dial = ring()  # a watch whose dial is as white as the paper that it lies on
+    band, dial = ring()  # a watch with a dial as white as the paper under it
     made = scene(band, (130, 50, 30), WHITE)
     answer = answer_of(band | dial)
     settled = settle(ground_of(made, answer), made.seen, answer, answer).coarse

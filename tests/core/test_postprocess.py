@@ -17,7 +17,7 @@ def disc(radius: float, soft_px: float = 3, size: int = 200) -> Float32:
 class TestDropSpecks:
     @pytest.fixture
     def coarse(self) -> Float32:
-        """Two objects, a speck, and a large faint cloud that is sure of nothing."""
+        """Two objects, a speck, and a large faint cloud without a confident pixel."""
         coarse = np.zeros((200, 200), np.float32)
         coarse[20:100, 20:100] = 0.95
         coarse[150:165, 20:40] = 0.9
@@ -73,7 +73,7 @@ class TestThinHaze:
 class TestFillInsides:
     def test_an_unsure_inside_becomes_solid_and_a_hole_stays_open(self) -> None:
         coarse = disc(80)
-        coarse[60:80, 90:110] = 0.7  # a reflection that the network doubts
+        coarse[60:80, 90:110] = 0.7  # a reflection, uncertain for the network
         coarse[110:140, 90:110] = 0.01  # a handle
         filled = fill_insides(coarse)
         assert filled[60:80, 90:110].min() == 1

@@ -1,4 +1,4 @@
-"""Rendering: what lies where in an output, and of which colour, for every kind of background, frame and shadow."""
+"""Rendering: the position and colour of everything in an output, for each kind of background, frame and shadow."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_unscaled_frames_copy_the_products_pixels(known: Scene, options: dict[st
     assert part.alpha is not None
     assert whole.alpha is not None
     assert np.array_equal(part.alpha[at.slices], whole.alpha[box.slices])
-    assert part.alpha.sum() == whole.alpha.sum()  # nothing beside it
+    assert part.alpha.sum() == whole.alpha.sum()  # nothing outside it
 
 
 @pytest.mark.parametrize("options", [{}, {"crop": True, "margin": "30%"}, {"canvas": "300x200", "fill": "70%"}])
@@ -209,7 +209,7 @@ def test_a_frame_that_cuts_into_the_product_shows_its_part() -> None:
 
 
 def test_a_small_product_in_a_large_photo_is_enlarged_without_the_whole_photo() -> None:
-    """Haze all over a photo, and a background that is its own: at a scale of 4 the whole would have 31 megapixels."""
+    """Haze covers the photo, and the background is the photo's own: at a scale of 4 the whole has 31 megapixels."""
     rgb = np.full((1200, 1600, 3), 200, np.uint8)
     matte = np.full((1200, 1600), 0.004, np.float32)
     matte[500:600, 700:800] = 1

@@ -1,4 +1,4 @@
-"""Repairs: sizes that rules ask for within a stated limit, clean grounds, files under a cap."""
+"""Repairs: enlarging to required sizes within a stated limit, clean grounds, files under a size cap."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SQUARE = Framing(canvas=Canvas(aspect=1.0), fill=0.9)
 
 
 def framed(framing: Framing, rules: list[Rule], width: int, height: int) -> tuple[int, float, list[str]]:
-    """The longest side, the scale and the repairs of a product of a size."""
+    """The longest side, the scale and the repairs for a product of a size."""
     fitted = fit_size(framing, rules, partial(make_frame, photo=PHOTO, box=Box(10, 10, 10 + width, 10 + height)))
     return fitted.frame.size.longest, fitted.frame.scale, [repair.code for repair in fitted.repairs]
 
@@ -51,7 +51,7 @@ def test_a_picture_is_enlarged_to_what_is_required_if_the_limit_reaches_and_else
     elif natural * MOST_ENLARGED >= least + 2:
         assert (longest, repairs) == (least, ["enlarged"])
     elif natural * MOST_ENLARGED < least - 2:
-        assert (longest, scale, repairs) == (natural, 1, []), "what would not do is not done"
+        assert (longest, scale, repairs) == (natural, 1, []), "a repair that would not suffice is not done"
 
 
 @given(SIDES, SIDES, st.integers(100, 1500), st.integers(100, 3000), st.integers(100, 3000))
@@ -85,7 +85,7 @@ def test_a_fill_that_misses_its_bounds_comes_between_them(measured: float, least
     fitting = fitting_fill([rule], 0.8, measured)
     assert (fitting is None) == rule.holds(measured)
     if fitting is not None and fitting < 1:
-        assert rule.holds(measured * fitting / 0.8), "the product fills in proportion to what is asked"
+        assert rule.holds(measured * fitting / 0.8), "the product fills in proportion to the request"
 
 
 @settings(max_examples=25)
@@ -99,7 +99,7 @@ def test_a_cleaned_ground_is_pure_and_the_product_is_untouched(gray: int, size: 
     rgb[rng.integers(0, size, specks), rng.integers(0, size, specks)] = rng.integers(0, 256, (specks, 3))
     before = rgb.copy()
     cleaned, share = clean_ground(rgb, product, colour)
-    assert np.array_equal(rgb, before), "the picture that came is as it was"
+    assert np.array_equal(rgb, before), "the input picture is unchanged"
     assert measure_ground(cleaned, None, product, colour).off == 0
     assert np.array_equal(cleaned[product > 0], rgb[product > 0])
     assert (share > 0) == (measure_ground(rgb, None, product, colour).off > 0)

@@ -1,4 +1,4 @@
-"""Rotation: quarters move pixels and change none, other angles keep shapes, edges and what nobody sees."""
+"""Rotation: quarter turns only move pixels; other angles keep shapes, edges and hidden colours."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_tilted_rectangle_becomes_upright_and_its_edges_stay_as_sharp(
     assert turned[around].max() < 0.03
 
 
-@given(slants, st.integers(30, 90), st.integers(30, 90), st.floats(1.2, 6))  # of 0.6 px it is noise: 6 % are cut off
+@given(slants, st.integers(30, 90), st.integers(30, 90), st.floats(1.2, 6))  # 0.6 px is noise: 6 % are cut off
 @settings(max_examples=30)
 def test_a_soft_matte_keeps_its_weight_and_its_middle_and_is_a_matte(
     degrees: float, width: int, height: int, grain: float
@@ -96,7 +96,7 @@ def test_a_soft_matte_keeps_its_weight_and_its_middle_and_is_a_matte(
 
 
 def test_no_place_is_off_by_more_than_a_fraction_of_a_pixel_however_large_the_photo_is() -> None:
-    """A slope shows where each pixel came from, over the seams of the tiles that a large photo is turned in."""
+    """A ramp shows the source of each pixel, across the seams of the tiles of a large photo."""
     width, height, degrees = 2600, 300, 17.3
     slope = np.broadcast_to(np.linspace(0.1, 0.9, width, dtype=np.float32), (height, width)).copy()
     turned = turn_matte(slope, degrees)

@@ -1,4 +1,4 @@
-"""Rules: the verdicts, and what they tell people to do."""
+"""Rules: the verdicts, and their advice to people."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_transparent_is_a_background_where_the_rule_allows_it() -> None:
 
 @st.composite
 def measurements(draw: st.DrawFn) -> Facts:
-    """Any finished picture."""
+    """Measurements of any finished picture."""
     width, height = draw(st.integers(16, 12_000)), draw(st.integers(16, 12_000))
     left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
     box = Box(left, top, draw(st.integers(left + 1, width)), draw(st.integers(top + 1, height)))
@@ -234,7 +234,7 @@ def test_every_rule_says_demand_measure_and_advice_and_has_the_figures_for_progr
     assert rule.demand.items() <= check.facts.items()
     json_of = json.loads(json.dumps(report_of([rule], facts).to_dict()))["checks"][0]
     assert json_of["facts"].keys() == check.facts.keys()
-    # Where figures decide, those of the check alone lead to the same verdict.
+    # Where figures decide, the check's own figures give the same verdict.
     if kind in {"longest-side", "shortest-side", "megapixels"}:
         least, most = json_of["facts"].get("least", 0), json_of["facts"].get("most", 1e9)
         assert check.passed == (least <= json_of["measured"] <= most)

@@ -1,4 +1,4 @@
-"""Shadows made up from an outline: the laws that all keep, and what a viewer would miss."""
+"""Shadows from an outline: the laws for all kinds, and faults that a viewer would notice."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ def bottle(left: int = 200, top: int = 100, scale: int = 1, **size: int) -> Floa
 
 
 def visible(density: Float32, alpha: Float32) -> Float32:
-    """What of a shadow the product does not hide."""
+    """The part of a shadow that the product does not hide."""
     return np.where(alpha >= 0.5, 0, density).astype(np.float32)
 
 
@@ -42,7 +42,7 @@ def test_any_outline_has_a_density_between_0_and_1(
     alpha = np.clip(0.5 + noise / noise.std(), 0, 1).astype(np.float32)  # touches every border
     density = shadow(alpha)
     assert (density.shape, density.dtype) == (alpha.shape, np.float32)
-    assert 0 <= density.min() <= density.max() <= 1  # and so no NaN
+    assert 0 <= density.min() <= density.max() <= 1  # also excludes NaN
 
 
 @every
@@ -91,7 +91,7 @@ def test_a_product_that_the_frame_cuts_still_stands(shadow: Shadow) -> None:
 
 
 class TestEdgesOfTheOutput:
-    """No edge cuts a shadow: it fades out before one that it would reach."""
+    """No edge cuts a shadow: the shadow fades out before an edge that it would reach."""
 
     @given(
         seed=st.integers(0, 99),

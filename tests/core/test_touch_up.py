@@ -1,4 +1,4 @@
-"""The laws of corrections painted by hand."""
+"""The laws of hand-painted corrections."""
 
 import cv2
 import numpy as np
@@ -135,7 +135,7 @@ class TestCoarse:
 
 
 def test_the_rim_of_a_stroke_moves_to_the_pictures_edge() -> None:
-    """The network missed half of the disc; a hand paints it, 5 px inside its edge."""
+    """The network missed half of the disc; a user paints that half, up to 5 px inside its edge."""
     known = scene()
     height, width = known.matte.shape
     found = coarse_matte(known.matte)

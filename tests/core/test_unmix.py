@@ -1,4 +1,4 @@
-"""Soft edges on a plain ground: their alpha from the colours, and colours without the ground."""
+"""Soft edges on a plain ground: alpha from the colours, and colours without the ground's share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Colour = tuple[int, int, int]
 
 
 def fur() -> Float32:
-    """A disc with strands that stick out of it, soft and half transparent at their tips: float32 (480, 640)."""
+    """A disc with strands that stick out, soft and half transparent at their tips: float32 (480, 640)."""
     random = np.random.default_rng(3)
     alpha = np.zeros((SIZE.height, SIZE.width), np.float32)
     cv2.circle(alpha, (320, 240), 130, 1, -1, cv2.LINE_AA)
@@ -55,7 +55,7 @@ def seen_and_ground(picture: Picture, matte: Float32) -> tuple[Float32, PlainGro
 
 
 def blunt(alpha: Float32, sigma: float) -> Float32:
-    """The matte of somebody who cannot see strands."""
+    """The matte of a network that cannot see strands."""
     return np.asarray(cv2.GaussianBlur((alpha > 0.5).astype(np.float32), (0, 0), sigma), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""BMP: palettes shorter than the bits allow, and pixels that begin where a palette ends."""
+"""BMP: palettes shorter than the bits allow, and pixels that begin directly after a palette."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ random = np.random.default_rng(7)
 
 
 def palette_bmp(indices: np.ndarray, palette: np.ndarray, bits: int, *, old: bool, said: int, offset: int = 0) -> bytes:
-    """A BMP of the palette's colours, from the top. old: with the header of OS/2, which has no number of colours."""
+    """A BMP of the palette's colours, top row first. old: with the OS/2 header, which has no number of colours."""
     height, width = indices.shape
     row_bytes = (width * bits + 31) // 32 * 4
     unpacked = np.unpackbits(indices[..., None].astype(np.uint8), axis=-1)[..., 8 - bits :].reshape(height, -1)
@@ -38,12 +38,12 @@ def palette_bmp(indices: np.ndarray, palette: np.ndarray, bits: int, *, old: boo
 
 @st.composite
 def drawings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
-    """Indices, colours and bits; fewer colours than the bits allow, or as many."""
+    """Indices, colours and bits; with fewer colours than the bits allow, or exactly as many."""
     bits = draw(st.sampled_from([1, 4, 8]))
     colours = draw(st.integers(1, 1 << bits))
     size = draw(st.integers(32, 70)), draw(st.integers(32, 70))
     palette = random.integers(0, 256, (colours, 3), dtype=np.uint8)
-    if draw(st.booleans()):  # black, white, and even steps of gray, which libraries take for no palette at all
+    if draw(st.booleans()):  # black, white and even gray steps: libraries treat these as no palette
         grays = np.array([0, 255]) if colours == 2 else np.arange(colours)
         palette = grays.astype(np.uint8)[:, None].repeat(3, axis=1)
     return random.integers(0, colours, size), palette, bits

@@ -1,4 +1,4 @@
-"""Good and odd files become the picture that a person would see."""
+"""Good and odd files decode to the picture that a person would see."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_transparent_gray_level_is_alpha(bit_depth: int) -> None:
 @pytest.mark.parametrize("bit_depth", [8, 16])
 def test_transparent_colour_is_alpha_at_full_depth(bit_depth: int) -> None:
     samples = np.full((40, 40, 3), 2 ** (bit_depth - 1), np.int64)
-    samples[:20] += 1  # at 16 bits the same as the rest once rounded to 8
+    samples[:20] += 1  # at 16 bits: equals the other pixels once rounded to 8 bits
     key = b"".join(int(value).to_bytes(2, "big") for value in samples[0, 0])
     picture = decode(files.raw_png(samples, 2, bit_depth, files.png_chunk(b"tRNS", key)))
     assert picture.alpha is not None
@@ -103,7 +103,7 @@ def test_a_webp_of_one_colour_needs_28_bytes(size: tuple[int, int]) -> None:
     """RFC 9649: the header of a lossless file ends after 25 bytes, and pixels of one colour need no bits."""
     width, height = size
     fields = ((width - 1, 14), (height - 1, 14), (0, 1), (0, 3))  # no alpha; version 0
-    # No transform, no cache of colours, no further Huffman codes; five codes of one symbol each, which takes no bits.
+    # No transform, no colour cache, no further Huffman codes; five codes of one symbol each, which take no bits.
     codes = [(0, 1), (0, 1), (0, 1)]
     for level in (10, 200, 30, 255, None):  # green, red, blue, alpha, distances
         codes += [(1, 1), (0, 1), (0, 1), (0, 1)] if level is None else [(1, 1), (0, 1), (1, 1), (level, 8)]
@@ -177,12 +177,13 @@ def test_broken_metadata_changes_nothing(name: str) -> None:
 
 
 def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1: linear light in 0..1 to 0..255."""
+    """IEC 61966-2-1: converts linear light in 0..1 to 0..255."""
     linear = np.clip(linear, 0, 1)
     return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-# XYZ adapted to D50 to linear sRGB: the inverse of the primaries in the sRGB profile (ICC, sRGB v2 characterisation).
+# XYZ adapted to D50, converted to linear sRGB: the inverse of the sRGB profile's primaries (ICC, sRGB v2
+# characterisation).
 SRGB_D50 = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 
 
@@ -196,7 +197,7 @@ def test_adobe_rgb_becomes_srgb_by_the_definition_of_both() -> None:
     lattice = np.stack(np.meshgrid(*[np.arange(0, 256, 25)] * 3), axis=-1).reshape(-1, 11, 3).astype(np.uint8)
     picture = decode(as_png(np.kron(lattice, np.ones((1, 4, 1), np.uint8)), icc_profile=files.rgb_profile()))
     expected = adobe_to_srgb(lattice.astype(float))
-    # LittleCMS computes 8-bit matrix profiles in 1.14 fixed point: its steps are widest in the dark.
+    # LittleCMS computes 8-bit matrix profiles in 1.14 fixed point: its steps are widest in dark tones.
     assert np.abs(picture.rgb[:, ::4] - expected).max() < 2
     assert np.abs(lattice - expected).max() > 50
 
@@ -212,7 +213,7 @@ def test_cmyk_without_profile_subtracts_ink_from_light() -> None:
     blocks = cv2.resize(ink, (80, 80), interpolation=cv2.INTER_NEAREST)
     data = as_jpeg(Image.fromarray(blocks, "CMYK"), quality=100, subsampling=0)
     light = (255.0 - ink[..., :3]) * (255.0 - ink[..., 3:]) / 255
-    assert np.abs(decode(data).rgb[8::16, 8::16] - light).max() < 6  # of a JPEG at quality 100
+    assert np.abs(decode(data).rgb[8::16, 8::16] - light).max() < 6  # a JPEG at quality 100
 
 
 def test_cmyk_goes_through_its_profile() -> None:

@@ -1,4 +1,4 @@
-"""What is written is what was given, and nothing else."""
+"""The encoder writes exactly the given content."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_pngs_are_no_larger_than_pillows_fastest_by_much() -> None:
 
 
 def test_white_beside_a_product_stays_white_in_a_jpeg() -> None:
-    """Colour at half the resolution puts a halo of 35 of 255 around a yellow product; at full resolution 7."""
+    """Half-resolution colour puts a halo of 35 of 255 around a yellow product; full resolution gives 7."""
     shape = cv2.circle(np.zeros((301, 301), np.uint8), (151, 149), 100, 255, -1, cv2.LINE_AA)
     alpha = shape[..., None] / 255
     rgb = np.rint(np.array([240, 200, 20]) * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -124,7 +124,7 @@ WITH_ALPHA = [kind for kind in FORMATS if WRITTEN[kind].alpha]
 
 
 def disc_on(ground: int, side: int = 301) -> tuple[np.ndarray, np.ndarray]:
-    """A yellow disc, uint8 RGB and its alpha, anti-aliased, on a gray level."""
+    """A yellow disc on a gray level, uint8 RGB, and its anti-aliased alpha."""
     alpha = cv2.circle(np.zeros((side, side), np.uint8), (side // 2, side // 2), side // 3, 255, -1, cv2.LINE_AA)
     share = alpha[..., None] / 255
     return np.rint(np.array([240, 200, 20]) * share + ground * (1 - share)).astype(np.uint8), alpha
@@ -171,7 +171,7 @@ def test_black_under_alpha_does_not_darken_the_edge(kind: str) -> None:
     rgb, alpha = disc_on(240)
     image = np.asarray(by_pillow(encode(rgb, alpha, format=kind))).astype(float)
     edge, share = (alpha > 0) & (alpha < 255), alpha[..., None] / 255
-    darker = ((rgb - image[..., :3]) * share)[edge]  # on black, where nothing else adds light
+    darker = ((rgb - image[..., :3]) * share)[edge]  # on black, where no other light adds
     assert abs(darker.mean()) < 3
 
 

@@ -1,4 +1,4 @@
-"""A photo's EXIF block: what goes on into a packshot when it is asked for, and what never does."""
+"""A photo's EXIF block: the fields that a packshot keeps on request, and those that it never keeps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def camera_block(
     camera: dict[int, object] | None = None,
     main: dict[int, object] | None = None,
 ) -> bytes:
-    """A block as a camera writes it, with what must not survive: a maker's note, its size, a thumbnail."""
+    """A block as a camera writes it, with the fields that must not survive: a maker's note, its size, a thumbnail."""
     exif = Image.Exif()
     exif.endian = order
     exif.update({**MAIN, Tag.Orientation: orientation, Tag.ImageWidth: 9999, **(main or {})})
@@ -46,7 +46,7 @@ def camera_block(
 
 
 def fields(block: bytes) -> tuple[dict[int, object], dict[int, object], dict[int, object]]:
-    """By Pillow, which reads blocks in its own way."""
+    """The fields as Pillow reads them, with its own parser."""
     exif = Image.Exif()
     exif.load(block)
     return dict(exif), dict(exif.get_ifd(ExifTags.IFD.Exif)), dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
@@ -142,14 +142,14 @@ def test_nothing_is_written_unless_it_is_asked_for() -> None:
         assert set(Image.open(io.BytesIO(data)).getexif()) <= (STRUCTURE if kind == "tiff" else set())
 
 
-# TIFF 6.0, section 2: every kind of whole number.
+# TIFF 6.0, section 2: every integer type.
 WHOLE = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 
 
 def block_with(kind: int, orientation: int, *, order: str, count: int, before: int, after: int, gap: int) -> bytes:
-    """A directory `gap` bytes behind the TIFF header, with texts around the orientation, and values behind it.
+    """A directory `gap` bytes after the TIFF header, with texts around the orientation, then the values.
 
-    count: of values, of which the first is the orientation; more than four bytes of them stand at an offset.
+    count: of values; the first is the orientation. More than four bytes of values are stored at an offset.
     """
     numbers = struct.pack(f"{order}{count}{WHOLE[kind]}", orientation, *[9] * (count - 1))
     tags = [(0x100 + at, 2, b"text %d\0" % at) for at in range(before)] + [(0x112, kind, numbers)]
@@ -189,7 +189,7 @@ def test_a_signed_number_that_is_no_orientation_turns_nothing(kind: int, orienta
 
 
 def raw_profile(block: bytes, keyword: str, chunk: str, *, packed: bool = True, width: int = 36) -> bytes:
-    """A text chunk in which ImageMagick and others keep a block: its length, then hex in lines."""
+    """A text chunk in which ImageMagick and other programs keep a block: its length, then hex in lines."""
     digits = block.hex()
     lines = "\n".join(digits[at : at + 2 * width] for at in range(0, len(digits), 2 * width))
     text = f"\n{keyword.rsplit(maxsplit=1)[-1].lower()}\n{len(block):8}\n{lines}\n".encode()
@@ -251,7 +251,7 @@ def test_every_carrier_of_a_block_keeps_the_camera_and_not_the_orientation(carri
 def test_a_tiff_is_turned_by_its_own_tag_of_any_kind(kind: int, order: str) -> None:
     upright = photo(48, 40)
     for orientation in STORED:
-        # Bytes are written with their number as the count: a short one is two values, of which the first counts.
+        # Bytes are written with their number as the count: a short counts as two values, and readers use the first.
         value = [orientation] if kind in {3, 4, 9, 13} else struct.pack(order + WHOLE[kind], orientation)
         data = raw_tiff(np.ascontiguousarray(STORED[orientation](upright)), order=order, tags={274: (kind, value)})
         assert probe(data, LIBRARY_LIMITS).size == (48, 40)
@@ -306,9 +306,9 @@ def test_the_chunk_that_the_specification_has_wins_over_a_text() -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\xff" * 4], ids=["whole", "broken at its end"])
 def test_texts_of_all_profiles_together_inflate_to_a_bound(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand chunks of 4 kB inflate to 4 MB each; the first uses up what there is for all.
+    """A thousand chunks of 4 kB inflate to 4 MB each; the first one uses up the whole budget.
 
-    The block is read twice: with the header, for the size, and with the pixels.
+    The service reads the block twice: with the header, for the size, and with the pixels.
     """
     streams = []
 

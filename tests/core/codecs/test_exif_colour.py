@@ -1,4 +1,4 @@
-"""The colour space that a photo's EXIF block says, where it has no profile."""
+"""The colour space in a photo's EXIF block, for photos without a profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kit.images import as_jpeg
 
 
 def colour_block(order: str, space: int | None, index: bytes | None, kind: int = 3) -> bytes:
-    """An EXIF block with a colour space and an interoperability index, None for without."""
+    """An EXIF block with a colour space and an interoperability index; None leaves a field out."""
 
     def directory(entries: list[tuple[int, int, int, bytes]]) -> bytes:
         body = b"".join(struct.pack(order + "HHI", *entry[:3]) + entry[3].ljust(4, b"\0") for entry in entries)

@@ -1,4 +1,4 @@
-"""Frames, colours and bits of files, against the encoders that wrote them."""
+"""Frames, colours and bits of files, compared with the encoders that wrote them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def facts(data: bytes) -> FileFacts:
 
 
 def film(kind: str, frames: int, seed: int = 0) -> bytes:
-    """Frames that all differ: encoders drop those that do not."""
+    """Frames that all differ: encoders drop repeated frames."""
     each = [Image.fromarray(photo(64, 48, seed + number)) for number in range(frames)]
     out = io.BytesIO()
     more = {} if kind == "TIFF" else {"duration": 50}
@@ -129,7 +129,7 @@ SAMPLES = {
 @settings(max_examples=200)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_damaged_files_give_some_facts_and_no_error(kind: str, data: st.DataObject) -> None:
-    """The header was read before; what comes behind it may be anything."""
+    """The header was already read; all later bytes may be damaged."""
     whole = bytearray(SAMPLES[kind])
     for _ in range(data.draw(st.integers(0, 4))):
         whole[data.draw(st.integers(0, min(len(whole), 900) - 1))] = data.draw(st.integers(0, 255))

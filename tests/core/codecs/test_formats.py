@@ -1,4 +1,4 @@
-"""The table of formats: a row says what its codec can do, and everything else follows from the rows."""
+"""The table of formats: each row states the abilities of its codec, and all other code derives from the rows."""
 
 from __future__ import annotations
 

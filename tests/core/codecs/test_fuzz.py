@@ -1,4 +1,4 @@
-"""Whatever arrives, a picture or an InputError comes out: nothing else ever reaches the code behind."""
+"""Any input gives a picture or an InputError; nothing else reaches the calling code."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), 
 
 
 def edited(data: bytes, changes: list[tuple[float, bytes]], head: bool) -> bytes:
-    """Bytes overwritten at places given as fractions: of the 200 bytes where structure is, or of all.
+    """Overwrites bytes at places given as fractions: of the 200 bytes of structure (`head`), or of the whole file.
 
-    Structure comes first, in the tests' TIFFs last, and behind twice as much in AVIF and HEIC.
+    The structure comes first; last in the tests' TIFFs; and first, twice as long, in AVIF and HEIC.
     """
     span = min(600 if data[4:8] == b"ftyp" else 200, len(data)) if head else len(data)
     out, first = bytearray(data), len(data) - span if data[:2] in {b"II", b"MM"} else 0
@@ -65,7 +65,7 @@ def edited(data: bytes, changes: list[tuple[float, bytes]], head: bool) -> bytes
 
 
 def with_right_checksums(png: bytes) -> bytes:
-    """So that damage reaches what lies behind the checksums."""
+    """Corrects the checksums, so that damage reaches the data that they protect."""
     out, position = bytearray(png), 8
     while position + 12 <= len(out):
         (length,) = struct.unpack_from(">I", out, position)
@@ -82,7 +82,7 @@ def survives(data: bytes) -> None:
         picture = decode(data, LIMITS)
     except InputError as error:
         assert error.message
-        # An address in memory, or a Python value, says nothing to users.
+        # A memory address or a Python value means nothing to users.
         assert " at 0x" not in error.message
         assert "b'" not in error.message
     else:

@@ -62,7 +62,9 @@ EXTENSIONS = {
 
 
 def gif_parts(**options: object) -> tuple[bytes, bytes, bytes]:
-    """A GIF of LEVELS: up to its palette's end, its extensions, and from the frame's descriptor on."""
+    """A GIF of LEVELS in three parts: up to the end of its palette, its extensions, and the rest from the frame's
+    descriptor.
+    """
     data = as_gif(Image.fromarray(LEVELS), **options)
     end = 13 + (3 << (data[10] & 7) + 1)
     frame = data.index(b",\0\0\0\0" + struct.pack("<HH", 40, 36), end)
@@ -101,7 +103,7 @@ def test_a_first_frame_is_whole_on_any_screen(
         alpha = picture.alpha[top : top + 36, left : left + 40]
         assert np.array_equal(alpha, np.where(LEVELS[3, 3] == LEVELS, 0, 255))
         assert np.array_equal(rgb[alpha > 0][:, 0], LEVELS[alpha > 0])
-        assert picture.alpha.astype(int).sum() == alpha.astype(int).sum()  # nothing is shown beside the frame
+        assert picture.alpha.astype(int).sum() == alpha.astype(int).sum()  # nothing is visible outside the frame
     else:
         assert np.array_equal(rgb, np.dstack([LEVELS] * 3))
 
@@ -156,7 +158,7 @@ def test_a_file_without_a_frame_is_found_out(end: bytes) -> None:
 @given(st.floats(0, 1), st.booleans())
 @settings(max_examples=40)
 def test_pixels_that_end_early_are_found_out(place: float, ended: bool) -> None:
-    """In a file that goes on properly: a cut inside the frame's blocks, an empty block, and the end."""
+    """The file itself is complete: the frame's blocks are cut, then come an empty block and the end."""
     head, extensions, frame = gif_parts()
     bodies, position = b"", 11
     while frame[position]:

@@ -1,4 +1,4 @@
-"""AVIF and HEIC: the main picture as a viewer shows it, and no claim of a file is taken on trust."""
+"""AVIF and HEIC: the main picture as a viewer shows it; every claim of a file is verified."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_wide_gamut_by_numbers_becomes_srgb(write: Callable[..., bytes], number:
     data = write(np.full((64, 64, 3), (90, 160, 100), np.uint8))
     stored, wide = (decode(each).rgb[32, 32].astype(int) for each in (data, with_primaries(data, number)))
     linear = stored / 255
-    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)  # the curve of sRGB
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)  # the sRGB curve
     assert np.abs(wide - files.to_srgb(255 * linear, primaries, gamma=1)).max() <= 2
     assert np.abs(wide - stored).max() > 10
 
@@ -123,10 +123,10 @@ def test_the_size_is_refused_by_its_header(write: Callable[..., bytes]) -> None:
 
 
 def test_more_tiles_than_the_picture_has_room_for_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heif, "_SPARE_PX", 10_000)  # of 4,000,000, which take seconds to write
+    monkeypatch.setattr(heif, "_SPARE_PX", 10_000)  # instead of 4,000,000, which take seconds to write
     data = as_heic(photo(300, 200), tile_size=128, quality=20)
     decode(data)
-    for layout in (">II", ">HH"):  # in its box, and in the grid's own words
+    for layout in (">II", ">HH"):  # in its box, and in the grid's own field
         whole = struct.pack(layout, 300, 200)
         assert whole in data
         data = data.replace(whole, struct.pack(layout, 100, 100))
@@ -168,7 +168,7 @@ def test_the_decoder_is_not_imported_before_it_is_needed() -> None:
 
 
 def test_pixels_outlive_the_decoder_that_made_them() -> None:
-    """Of gray ones no step makes a copy, and pi-heif 1.4 frees its memory while views of it are left."""
+    """Gray pixels are never copied, and pi-heif 1.4 frees its memory while views of it still exist."""
     gray = product(200, 160)[1]
     data = as_heic(gray)
     pictures = [decode(data) for _ in range(8)]

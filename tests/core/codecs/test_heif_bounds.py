@@ -1,4 +1,6 @@
-"""AVIF and HEIC whose claims multiply: whatever is named often, a file costs no more than its bytes and its pixels."""
+"""AVIF and HEIC with multiplied claims: a file costs no more than its bytes and its pixels, however often it names a
+part.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def part(write: Callable[..., bytes]) -> Part:
 
 
 def refuse(data: bytes, words: str) -> None:
-    """By its header, in a moment and in little memory, whatever it claims."""
+    """Refused from the header, at once and in little memory, whatever the claims."""
 
     def refused() -> None:
         with pytest.raises(UnreadableImage, match=words):
@@ -89,7 +91,7 @@ def test_of_a_thousand_items_on_one_stream_those_that_are_shown_are_read(
 @both
 @pytest.mark.parametrize("kind", [b"infe", b"dimg", b"ispe", b"free"])
 def test_entries_are_counted(brand: bytes, write: Callable[..., bytes], kind: bytes) -> None:
-    """Items, references, properties and parts that nobody knows, a hundred thousand of each."""
+    """Items, references, properties and unknown parts, a hundred thousand of each."""
     data, many = container(brand, [part(write)]), 100_000
     if kind == b"infe":
         one = full(b"infe", struct.pack(">HH4sx", 7, 0, b"av01"), 2)
@@ -104,7 +106,7 @@ def test_entries_are_counted(brand: bytes, write: Callable[..., bytes], kind: by
 
 
 def with_more(data: bytes, kind: bytes, more: bytes) -> bytes:
-    """The same file with something added at the end of an atom, and to the lengths of those around it."""
+    """The same file with bytes added at the end of an atom; the enclosing atoms' lengths are corrected."""
     out, at = bytearray(data), data.index(kind) - 4
     for around in {b"iinf": (b"iinf", b"meta"), b"ipco": (b"ipco", b"iprp", b"meta")}[kind]:
         place = data.index(around) - 4
@@ -142,7 +144,7 @@ def test_a_frame_that_is_shown_again_is_a_frame(times: int) -> None:
 
 
 def sequence_and_key_frame(width: int, height: int, said: tuple[int, int] | None = None) -> bytes:
-    """A sequence header with 16 bits for each side, and the beginning of a key frame, with its own size or without."""
+    """A sequence header with 16 bits per side, and the start of a key frame, with or without its own size."""
     levels = [(0, 5), (0, 1), (0, 1), (0, 5), (0, 12), (0, 5)]
     tools = [(0, 1), (0, 7), (0, 1), (0, 1), (0, 1)]
     sequence = bits(*levels, (15, 4), (15, 4), (width - 1, 16), (height - 1, 16), *tools, (0, 64))
@@ -185,7 +187,7 @@ def test_units_of_settings_are_counted_over_all_items() -> None:
 
 @pytest.mark.parametrize("kind", [32, 33, 34])
 def test_parameter_sets_are_counted_in_every_item(kind: int) -> None:
-    """libde265 takes a millisecond for one."""
+    """libde265 takes a millisecond for one parameter set."""
     one = part(as_heic)
     settings_of = dict(one.properties)[b"hvcC"]
     unit = next(unit for unit in units_of(settings_of) if unit[0] >> 1 == kind)
@@ -194,7 +196,7 @@ def test_parameter_sets_are_counted_in_every_item(kind: int) -> None:
 
 
 def units_of(settings_of: bytes) -> list[bytes]:
-    """The units in a body of hvcC."""
+    """The units in the body of an hvcC box."""
     units, at = [], 23
     for _ in range(settings_of[22]):
         count, at = int.from_bytes(settings_of[at + 1 : at + 3], "big"), at + 3
@@ -217,7 +219,7 @@ def test_crops_turns_tiles_and_properties_are_counted(brand: bytes, write: Calla
 
 
 def test_a_depth_that_differs_from_the_streams_is_found_out() -> None:
-    """libheif gives samples of the stream's depth, and its caller takes them for those of the settings."""
+    """libheif returns samples at the stream's depth; its caller assumes the depth of the settings."""
     one = part(as_heic)
     body = bytearray(dict(one.properties)[b"hvcC"])
     body[17] ^= 2

@@ -1,4 +1,4 @@
-"""AVIF and HEIC: what is cropped, turned, deep, beside a film or made of tiles is shown as its file says."""
+"""AVIF and HEIC: cropped, turned, deep and tiled pictures, and stills next to a film, appear as specified."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def grid(brand: bytes, write: Callable[..., bytes]) -> list[Part]:
 
 
 def pixels(data: bytes) -> np.ndarray:
-    """RGBA, where the header says the same size. A crop may leave no transparency."""
+    """RGBA; asserts that the header states the same size. A crop may leave no transparency."""
     picture = decode(data, SMALL)
     assert probe(data, SMALL).size == picture.size
     alpha = np.full(picture.rgb.shape[:2], 255, np.uint8) if picture.alpha is None else picture.alpha
@@ -50,7 +50,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 @st.composite
 def shapes(draw: Any, size: tuple[int, int]) -> tuple[list[Property], Callable[[np.ndarray], np.ndarray]]:
-    """Properties that crop and turn, in any order, and what numpy makes of it."""
+    """Properties that crop and turn, in any order, and the equivalent operation in numpy."""
     properties: list[Property] = []
     steps: list[Callable[[np.ndarray], np.ndarray]] = []
     for kind in draw(st.lists(st.sampled_from(["clap", "irot", "imir"]), min_size=1, max_size=3, unique=True)):
@@ -113,7 +113,7 @@ def test_a_picture_that_shows_another_one_turned_again(brand: bytes, write: Call
 @pytest.mark.parametrize(
     "numbers",
     [
-        (20, 1, 20, 1, 200, 1, 0, 1),  # beside the picture
+        (20, 1, 20, 1, 200, 1, 0, 1),  # outside the picture
         (20, 1, 20, 1, 0, 0, 0, 1),
         (20, 0, 20, 1, 0, 1, 0, 1),
         (0, 1, 20, 1, 0, 1, 0, 1),
@@ -141,7 +141,7 @@ def test_a_crop_that_makes_no_sense_is_passed_over(
 def test_fractions_are_rounded_and_a_crop_ends_at_the_border(
     brand: bytes, write: Callable[..., bytes], numbers: Sequence[int], box: tuple[int, ...]
 ) -> None:
-    """The boxes are those of libheif 1.23."""
+    """The expected boxes follow libheif 1.23."""
     first, _ = with_alpha(write)
     odd = replace(first, properties=[*first.properties, (b"clap", struct.pack(">8i", *numbers))])
     left, top, right, bottom = box
@@ -161,7 +161,7 @@ def test_the_limit_on_pixels_is_for_what_is_decoded_and_that_on_sides_for_what_i
 
 @both
 def test_a_property_that_is_unknown_and_essential_is_not_passed_over(brand: bytes, write: Callable[..., bytes]) -> None:
-    """The property is called irot and then something else: it stays essential."""
+    """The property is called irot and then renamed: it stays essential."""
     first, *rest = with_alpha(write)
     data = container(brand, [replace(first, properties=[*first.properties, (b"irot", b"\1")]), *rest])
     with pytest.raises(UnsupportedFormat, match="irox, which is not supported"):
@@ -181,7 +181,7 @@ def test_a_picture_of_another_kind_is_refused_as_one_and_not_as_damage(
 
 
 def test_a_film_without_a_still_picture_is_refused_as_one_and_not_as_damage() -> None:
-    """It needs no main item, and no items at all."""
+    """Such a file needs no main item, and even no items."""
     out = io.BytesIO()
     frames = [Image.fromarray(photo(64, 48, seed)) for seed in range(3)]
     frames[0].save(out, "AVIF", save_all=True, append_images=frames[1:])
@@ -195,7 +195,7 @@ def test_a_film_without_a_still_picture_is_refused_as_one_and_not_as_damage() ->
 @given(st.integers(32, 200), st.integers(32, 150))
 @settings(max_examples=15)
 def test_a_layer_may_be_smaller_than_the_largest(width: int, height: int) -> None:
-    """The file says with a1op or lsel which layer of an AV1 stream is shown, and its size."""
+    """The boxes a1op and lsel choose the visible layer of an AV1 stream, and its size."""
     image = np.broadcast_to(np.linspace(20, 230, 200).astype(np.uint8)[None, :, None], (150, 200, 3))
     (whole,) = taken_apart(as_avif(np.ascontiguousarray(image)))
     others = [each for each in whole.properties if each[0] != b"ispe"]
@@ -226,7 +226,7 @@ def test_every_depth_and_number_of_channels(mode: str, twelve: bool, monkeypatch
 
 
 def deep_heic(samples: np.ndarray, mode: str, twelve: bool, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """10 or 12 bits of 8-bit samples."""
+    """A HEIC of 10 or 12 bits, from 8-bit samples."""
     import pillow_heif
 
     monkeypatch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", twelve)
@@ -252,7 +252,7 @@ def test_alpha_of_another_depth_than_the_colour(deep_alpha: bool, monkeypatch: p
 
 
 def test_an_avif_of_10_bits() -> None:
-    """From SVT-AV1: a slope of red from 20 and one of green from 30, 3 a px."""
+    """Encoded by SVT-AV1: a red ramp from 20 and a green ramp from 30, 3 per px."""
     stream = base64.b85decode(
         "5&#Mc00002um7E2I0!O65CEfs000rd0Dy4j39i8}s(8R4Qm6T?C-r*7Ug0MMEM|-|Yw-KVKmU?v`fD^@zsb8W8`>C2x{KaiXlM"
     )

@@ -1,4 +1,4 @@
-"""JPEGs that are odd, and harmless; JPEGs that are damaged; and how to tell them apart."""
+"""Odd but harmless JPEGs, damaged JPEGs, and the difference between the two."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ factor = st.tuples(st.integers(1, 4), st.integers(1, 4))
 
 
 def smooth(channels: int, width: int = 75, height: int = 53) -> np.ndarray:
-    """uint8 (height, width, channels) that loses little at a quarter of its resolution."""
+    """uint8 (height, width, channels) that loses little detail at a quarter of its resolution."""
     small = np.random.default_rng(channels).integers(40, 215, (3, 4, channels), np.uint8)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width, channels)
 
@@ -37,7 +37,7 @@ def whole(restart: str, **options: object) -> bytes:
 
 @cache
 def encoded_once(channels: int, restart: int) -> bytes:
-    """With factors that only the second decoder reads."""
+    """A JPEG with sampling factors that only the second decoder reads."""
     return jpegs.encoded(smooth(channels), [(3, 1), (1, 1), (1, 1), (1, 1)][:channels], restart=restart)
 
 
@@ -49,7 +49,7 @@ def assert_refused_or_same(data: bytes, good_file: bytes) -> None:
     assert np.abs(picture.rgb.astype(int) - decode(good_file).rgb).mean() < 0.5
 
 
-# --- What says nothing of the pixels
+# --- Parts that do not affect the pixels
 
 
 @given(st.binary(min_size=3, max_size=3), restarts)
@@ -122,7 +122,7 @@ def test_scans_after_the_end_are_another_pictures(apart: bool) -> None:
     assert np.array_equal(decode(first + other * 30).rgb, decode(first).rgb)
 
 
-# --- What is missing
+# --- Missing parts
 
 
 @given(st.integers(3, 2000), restarts, st.booleans(), st.sampled_from([b"", b"\xff\xd9", bytes(9000), b"\xff" * 99]))
@@ -163,7 +163,9 @@ def test_a_baseline_picture_lacks_a_colour(scans: int) -> None:
 
 
 def test_noise_is_not_taken_for_stray_bytes() -> None:
-    """Decoding that has lost its place ends early in half of the files, with bytes over. Some noise cannot be seen."""
+    """A decoder that has lost its place ends early in half of the files, with bytes left over. Some noise is
+    undetectable.
+    """
     data, wrong = as_jpeg(photo(320, 240), restart_marker_rows=5), 0
     random = np.random.default_rng(5)
     start, over = data.index(b"\xff\xda") + 14, 0
@@ -200,7 +202,7 @@ def _leaves_bytes_over(data: bytes) -> bool:
 @settings(max_examples=40)
 def test_any_sampling_factors(factors: list[tuple[int, int]], restart: int, apart: bool) -> None:
     channels = len(factors)
-    apart = apart or sum(across * down for across, down in factors) > 10  # as many blocks may be in an MCU
+    apart = apart or sum(across * down for across, down in factors) > 10  # the maximum number of blocks in an MCU
     planes = smooth(channels)
     data = jpegs.encoded(planes, factors, restart=restart, apart=apart, adobe=0)
     if any(max(each[way] for each in factors) % one[way] for one in factors for way in (0, 1)):
@@ -275,7 +277,7 @@ ALL = (0, 1, 2)
 
 
 def refining(bits: int) -> list[tuple[tuple[int, ...], int, int, int, int]]:
-    """Every coefficient of every channel, and then once more for each bit."""
+    """Every coefficient of every channel, then once more per bit."""
     first = [(ALL, 0, 0, 0, 0), *(((each,), 1, 63, 0, bits) for each in ALL)]
     return first + [((each,), 1, 63, bit + 1, bit) for bit in range(bits - 1, -1, -1) for each in ALL]
 

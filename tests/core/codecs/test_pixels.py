@@ -1,4 +1,4 @@
-"""Pixels that a program holds are treated as those of the file that they come from."""
+"""Pixels from a program's memory are treated like those of the file that they come from."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_image_that_was_opened_is_what_its_file_is(
         exif = Image.Exif()
         exif[0x0112], exif[0x010F] = orientation, "Maker"
         extras["exif"] = exif
-    # An AVIF has no gray: its reader gives colours, for which a profile of colours counts.
+    # An AVIF has no gray mode: its reader gives colours, so a colour profile counts.
     if profile is not None and kind in WITH_PROFILES and not (kind == "AVIF" and mode in {"L", "LA", "1"}):
         extras["icc_profile"] = profile
     if key and kind == "PNG" and mode in {"RGB", "L"}:
@@ -109,7 +109,7 @@ def test_every_mode_with_a_white_looks_as_pil_shows_it(mode: str) -> None:
     seen = to_picture(raster_from_image(image, ANY_SIZE))
     straight = image.convert({"La": "LA", "RGBa": "RGBA"}[mode]) if mode in {"La", "RGBa"} else image
     shown = np.asarray((straight.point(lambda v: v / 257, "L") if mode == "I;16" else straight).convert("RGBA"))
-    visible = shown[..., 3] > 40  # premultiplied bytes of what is fainter do not hold their colours
+    visible = shown[..., 3] > 40  # below this alpha, premultiplied bytes lose their colours
     assert np.abs(seen.rgb.astype(int) - shown[..., :3])[visible].max() <= (8 if mode in {"La", "RGBa"} else 2)
     assert (seen.alpha is not None) == image.has_transparency_data
     if seen.alpha is not None:
@@ -150,7 +150,7 @@ def test_an_image_whose_file_was_closed_says_so(tmp_path: Any) -> None:
 def test_sizes_are_those_that_files_may_have_and_checked_before_anything_is_loaded() -> None:
     with Image.open(io.BytesIO(flat_png(8000, 7000)[:200])) as large, pytest.raises(ImageTooLarge):
         raster_from_image(large, LIBRARY_LIMITS)
-    wide = np.broadcast_to(np.uint8(0), (8000, 7000, 3))  # three bytes of memory
+    wide = np.broadcast_to(np.uint8(0), (8000, 7000, 3))  # uses one byte of memory
     with pytest.raises(ImageTooLarge):
         raster_from_array(wide, LIBRARY_LIMITS)
     for small in (np.zeros((31, 40), np.uint8), np.zeros((0, 0, 3), np.uint8)):

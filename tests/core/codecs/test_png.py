@@ -1,4 +1,4 @@
-"""PNG: damage that costs pixels is found out, and no other damage costs a picture."""
+"""PNG: damage that costs pixels is detected; other damage does not prevent decoding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kit.images import noise, photo
 
 IMAGE = photo(48, 40)
 ROWS = b"".join(b"\0" + row.tobytes() for row in IMAGE)
-BLACK_BELOW = np.vstack([IMAGE[:20], np.zeros_like(IMAGE[:20])])  # as rows that never came
+BLACK_BELOW = np.vstack([IMAGE[:20], np.zeros_like(IMAGE[:20])])  # as if these rows never arrived
 HEADER, END = files.png_header(48, 40), files.png_chunk(b"IEND", b"")
 
 letters = st.sampled_from("ABCXYZabcxyz")
@@ -69,7 +69,7 @@ def test_behind_whole_pixels_a_file_may_end_in_any_way(rest: bytes, name: bytes,
 def test_a_file_cut_inside_its_pixels_is_found_out(image: np.ndarray, pieces: int, place: float) -> None:
     rows = b"".join(b"\0" + row.tobytes() for row in image)
     data = png(*idats(zlib.compress(rows), pieces), end=b"")
-    with pytest.raises(InputError):  # UnsupportedFormat inside the signature
+    with pytest.raises(InputError):  # UnsupportedFormat if the damage is in the signature
         decode(data[: round(1 + place * (len(data) - 2))])
 
 
@@ -77,7 +77,7 @@ def test_a_file_cut_inside_its_pixels_is_found_out(image: np.ndarray, pieces: in
 @pytest.mark.parametrize("pieces", range(1, 5))
 def test_pixels_under_a_damaged_name_are_not_passed_over(image: np.ndarray, pieces: int) -> None:
     rows = b"".join(b"\0" + row.tobytes() for row in image)
-    # A flush after each eighth: any piece may be missing, and what follows can still be inflated.
+    # A flush after each eighth: any piece may be missing, and later pieces still inflate.
     deflate = zlib.compressobj()
     eighths = [
         deflate.compress(rows[at : at + len(rows) // 8]) + deflate.flush(zlib.Z_FULL_FLUSH)

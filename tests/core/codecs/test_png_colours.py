@@ -1,4 +1,4 @@
-"""A PNG's colours: which of its chunks is obeyed, and what comes out, by the definitions in float64."""
+"""A PNG's colours: which chunk takes precedence, and the result, by the definitions in float64."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def linear_of(signal: np.ndarray) -> np.ndarray:
 
 
 def to_xyz(points: Points) -> np.ndarray:
-    """Both spaces have the same white, so that none needs adaptation (SMPTE RP 177)."""
+    """Both spaces have the same white, so no adaptation is needed (SMPTE RP 177)."""
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in points]).T
     white = np.array([WHITE[0] / WHITE[1], 1, (1 - sum(WHITE)) / WHITE[1]])
     return columns * np.linalg.solve(columns, white)
@@ -79,7 +79,7 @@ def off(found: np.ndarray, right: np.ndarray) -> float:
     return float(np.abs(found - right).max())
 
 
-# By its place in the precedence: what a chunk means, and ways to write it so that it says nothing.
+# In order of precedence: the meaning of a chunk, and forms of it that have no effect.
 MEANT: Mapping[str, tuple[bytes, np.ndarray]] = {
     "cICP": (cicp(12, 13), expected(LATTICE, P3)),
     "iCCP": (iccp(files.rgb_profile()), expected(LATTICE, ADOBE, files.ADOBE_GAMMA)),
@@ -138,7 +138,7 @@ def test_the_first_of_the_colour_chunks_that_says_something_is_obeyed(states: di
 @given(st.sampled_from(["cICP", "iCCP", "gAMA", "cHRM"]), st.booleans())
 @settings(max_examples=20)
 def test_colours_behind_the_palette_or_the_pixels_say_nothing(name: str, behind_pixels: bool) -> None:
-    """Section 5.6: they must come before both. A picture without a palette may suggest one."""
+    """PNG, section 5.6: the chunk must come before both. A picture without a palette may suggest one."""
     chunk = {**{each: said for each, (said, _) in MEANT.items()}, "gAMA": gama(100_000), "cHRM": chrm(BT_2020)}[name]
     palette = files.png_chunk(b"PLTE", bytes(range(9)))
     if behind_pixels:

@@ -1,4 +1,4 @@
-"""Files that are refused: by the right error, with figures, early, and without costing memory."""
+"""Rejected files: with the right error and figures, early, and with little memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_a_probe_reads_the_header(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "bmp"])
 def test_a_probe_needs_no_pixels(kind: str) -> None:
-    """The header of a JPEG or PNG is complete long before its pixels are; a BMP's is checked against its length."""
+    """The header of a JPEG or PNG is complete long before its pixels; a BMP's header is checked against the file's
+    length.
+    """
     data = cut(good(kind, 640, 480), 5)
     if kind == "bmp":
         with pytest.raises(UnreadableImage, match="requires 921,654 bytes"):
@@ -148,7 +150,7 @@ for name in sys.argv[1:]:
 
 
 def test_bombs_cost_neither_time_nor_memory() -> None:
-    """In a process of its own, because the peak of a process never goes down. The bombs inflate to 0.4 to 3.6 GB."""
+    """Runs in its own process, because the peak of a process never falls. The bombs inflate to 0.4 to 3.6 GB."""
     run = subprocess.run([sys.executable, "-c", MEASURE, *BOMBS], capture_output=True, text=True, check=True)
     for line in run.stdout.splitlines():
         seconds, megabytes, name = line.split(maxsplit=2)

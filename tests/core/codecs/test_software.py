@@ -1,4 +1,4 @@
-"""The tag Software, by which the command line knows its own outputs: written in every format, read in small pieces."""
+"""The Software tag, which marks the command line's own outputs: written in every format, read in small pieces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_READS, MOST_BYTES = 25, 8192
 
 
 class Counted:
-    """A file of which pieces are read."""
+    """A file that counts the bytes read."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.pieces = data, [0]
@@ -37,7 +37,7 @@ class Counted:
 
 
 def read_in_pieces(data: bytes) -> str | None:
-    """What the file says; and no matter how long it is, little of it is read."""
+    """The file's Software tag; asserts that reading takes few bytes, whatever the file's length."""
     counted = Counted(data)
     read: Read = counted.read
     said = read_software(read)
@@ -65,7 +65,7 @@ cameras = st.none() | st.builds(
 
 
 def pixels(data: bytes) -> list[np.ndarray]:
-    """By packshot, by Pillow, and by OpenCV where it reads the format, which turns what EXIF asks to turn."""
+    """The pixels by packshot, by Pillow, and by OpenCV where it can; OpenCV applies the EXIF orientation."""
     with Image.open(io.BytesIO(data)) as image:
         turned = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         return [decode(data).rgb, np.asarray(image), np.empty(0) if turned is None else turned]
@@ -86,14 +86,14 @@ def test_an_output_names_its_maker_in_every_format_and_is_otherwise_the_same(
         assert np.array_equal(one, other)
     with Image.open(io.BytesIO(marked)) as image:
         said = {tag: value for tag, value in image.getexif().items() if kind != "tiff" or tag not in STRUCTURE}
-    # Without the photo's own block the name is all there is: no place, no camera, no date.
+    # Without the photo's own block, the block holds only the name: no place, no camera, no date.
     kept = {} if camera is None else fields(camera)[0]
     assert said.keys() == kept.keys() | {Tag.Software}
     assert said[Tag.Software] == PACKSHOT
     assert camera is None or {tag: said[tag] for tag in MAIN} == MAIN
     exif = decode(marked).exif
     assert exif is not None
-    if camera is not None:  # camera and place are kept
+    if camera is not None:  # camera and place stay
         assert fields(exif)[1:] == fields(camera)[1:]
 
 

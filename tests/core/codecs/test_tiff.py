@@ -1,6 +1,6 @@
-"""TIFF: every kind that is read becomes the picture that it holds, and a directory that lies is found out.
+"""TIFF: every readable kind decodes to its picture, and lying directories are detected.
 
-Outputs are exact, for Pillow and for us.
+Outputs are exact, for Pillow and for packshot.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def test_one_more_sample_beside_an_index_or_a_gray(kind: int, extra: tuple[int, 
 @given(st.data())
 @settings(max_examples=80)
 def test_any_number_of_samples_beside_the_colours(data: st.DataObject) -> None:
-    """Up to three, of which the first may be alpha; in any layout, with differences along the rows or without."""
+    """Up to three more samples, the first possibly alpha; in any layout, with or without differences along the rows."""
     draw = data.draw
     kind, bits = draw(st.sampled_from([GRAY, WHITE_IS_ZERO, RGB, CMYK])), draw(st.sampled_from([8, 16]))
     colours, beside = {RGB: 3, CMYK: 4}.get(kind, 1), draw(st.integers(1, 3))
@@ -173,7 +173,7 @@ def test_strips_tiles_and_planes(layout: dict[str, int], compression: int, bits:
 @pytest.mark.parametrize("moved", [(324,), (325,), (324, 325)])
 @pytest.mark.parametrize("compression", [NONE, DEFLATE])
 def test_the_places_of_tiles_may_stand_where_those_of_strips_do(compression: int, moved: tuple[int, ...]) -> None:
-    """As old versions of libtiff wrote it."""
+    """Old versions of libtiff wrote such files."""
     samples = random(8, 3)
     usual = raw_tiff(samples, RGB, tile=16, compression=compression)
     with Image.open(io.BytesIO(usual)) as image:
@@ -261,7 +261,7 @@ def test_lies_are_found_out(name: str) -> None:
 
 @pytest.mark.parametrize("tenths", range(1, 10))
 def test_a_cut_file_is_found_out(tenths: int) -> None:
-    """With the directory in front of the pixels, as Pillow writes it: the header is whole wherever it is cut."""
+    """The directory is before the pixels, as Pillow writes it: the header stays whole at every cut."""
     out = io.BytesIO()
     Image.fromarray(photo(64, 48)).save(out, "TIFF")
     assert struct.unpack_from("<I", out.getvalue(), 4) == (8,)
@@ -304,7 +304,7 @@ def test_the_size_is_refused_before_pixels_are_read() -> None:
 
 
 def test_tags_that_lie_on_the_same_bytes_are_not_each_copied() -> None:
-    """A file of 4 MB would take 1.2 GB: three hundred tags with one value, which is all of it."""
+    """A file of 4 MB would take 1.2 GB: three hundred tags share one value, the whole file."""
     size, count = 4_000_000, 300
     tags = b"".join(struct.pack("<HHII", 1000 + number, 1, size, 16 + 12 * count) for number in range(count))
     data = b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(16 + size)
@@ -317,7 +317,7 @@ def test_tags_that_lie_on_the_same_bytes_are_not_each_copied() -> None:
 
 
 def refuse(data: bytes, words: str) -> None:
-    """By its header, in a moment and in little memory, whatever it claims."""
+    """Refused from the header, at once and in little memory, whatever the claims."""
 
     def refused() -> None:
         with pytest.raises(UnreadableImage, match=words):
@@ -335,7 +335,7 @@ def test_a_great_many_strips_cost_little_to_look_at(order: str, compression: int
     found = []
 
     def looked() -> None:
-        if compression == NONE:  # there are as many bytes as its strips claim
+        if compression == NONE:  # the file has as many bytes as its strips claim
             found.append(probe(data, LIBRARY_LIMITS).size)
         else:
             refuse(data, "claims 12,000,000 bytes")
