@@ -1,4 +1,4 @@
-"""Which media type an Accept header prefers."""
+"""The preferred media type of an Accept header."""
 
 from __future__ import annotations
 

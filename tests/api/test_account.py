@@ -1,4 +1,4 @@
-"""What a key may spend and has spent, in each dialect, and what is left of its rate limit on every answer."""
+"""A key's credits and usage, in each dialect, and its remaining rate limit on every response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_the_account_counts_what_succeeded_and_what_failed(running: Running) -> None:
     key = running.new_key(5)
     assert running.send(good("jpeg"), key=key).status_code == 200
-    assert running.send(flat_png(64, 64), key=key).status_code == 422  # nothing stands out
+    assert running.send(flat_png(64, 64), key=key).status_code == 422  # no product in it
     before = datetime.now(UTC).date()
     answer = running.http.get("/v1/account", headers={"authorization": f"Bearer {key}"})
     account = answer.json()
@@ -68,7 +68,7 @@ def test_every_answer_of_a_limited_key_tells_what_is_left(tmp_path: Path) -> Non
         answers = [
             running.http.get("/v1/account", headers=headers),
             running.send(good("jpeg"), key=new.key),
-            running.http.post(ENDPOINT, headers=headers),  # no photo: refused, and counted
+            running.http.post(ENDPOINT, headers=headers),  # no photo: rejected, and counted
             running.http.get("/v1/account", headers=headers),
         ]
         assert [answer.status_code for answer in answers] == [200, 200, 400, 429]

@@ -1,4 +1,4 @@
-"""Bad and odd files through the socket: the right status, words that help, little time and memory, never a 500."""
+"""Bad and odd files through the socket: the right status, a helpful message, little time and memory, never a 500."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAULTS = {
     errors.ImageTooLarge: (422, "FILE_RESOLUTION_EXCEEDS_LIMITS"),
     errors.ImageTooSmall: (422, "ERROR_LOW_RESOLUTION"),
 }
-# The contract's own rules come before what a table for all entry points says: no WebP, no gray PNG.
+# The contract's own rules override the table for all entry points: no WebP, no gray PNG.
 BY_CONTRACT = {
     "webp": (415, "UNSUPPORTED_FILE_TYPES"),
     "20000x20000 gray": (415, "ERROR_UNSUPPORTED_GRAYSCALE_IMAGE"),
@@ -45,7 +45,7 @@ def expected(name: str, kind: type[errors.InputError], data: bytes) -> tuple[int
 
 
 def peak_bytes() -> int:
-    """The most memory that this process, with the server in it, held since `reset_peak`."""
+    """The peak memory of this process, including the server, since `reset_peak`."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
     return 1024 * int(found[1])
@@ -63,12 +63,12 @@ def test_every_bad_file_gets_its_status_in_little_time_and_memory(running: Runni
     reset_peak()
     before = peak_bytes()
     for name, (status, code), data in table:
-        started = time.process_time()  # CPU time of server and client: a busy machine does not show in it
+        started = time.process_time()  # CPU time of server and client, so a busy machine does not affect it
         response = running.send(data, key=key)
         took_s = time.process_time() - started
         assert (name, response.status_code, response.json()["error_detail"]["code"]) == (name, status, code)
         words = failure(response, status, code)
-        assert len(re.findall(r"[.;]( |$)", words)) >= 2, f"{name}: {words} says what happened, and not what to do"
+        assert len(re.findall(r"[.;]( |$)", words)) >= 2, f"{name}: {words} states what happened, but not what to do"
         assert took_s < CPU_S, f"{name} took {took_s:.1f} s"
     assert peak_bytes() - before < PEAK_BYTES
     assert running.credits_of(key) == len(table)  # none of them cost anything
@@ -85,7 +85,7 @@ def test_odd_files_are_served_or_refused_with_words(running: Running, oval: None
             assert running.http.get(success_url(response)).status_code == 200, name
             continue
         code = response.json()["error_detail"]["code"]
-        # Some bombs are of one colour when they are read, like the pictures that are meant to be.
+        # Some bombs decode to one colour, like the pictures of one colour.
         assert code == ("UNSUPPORTED_FILE_TYPES" if "webp" in name else NOTHING_IN_IT), (name, response.text)
     assert peak_bytes() - before < PEAK_BYTES
 
@@ -106,10 +106,10 @@ def test_every_png_depth_is_accepted_or_refused_as_the_contract_says(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A valid file with some bytes overwritten, taken out, put in or said twice."""
+    """A valid file with some bytes overwritten, removed, inserted or repeated."""
     data = bytearray(good(draw(st.sampled_from(["jpeg", "png", "bmp"])), 64, 48))
     for _ in range(draw(st.integers(1, 5))):
-        # Headers are where the harm is: half of the changes fall into the first bytes.
+        # Headers are the most dangerous part: half of the changes hit the first bytes.
         start = draw(st.integers(0, 80) | st.integers(0, len(data) - 1))
         end = start + draw(st.integers(0, 8))
         data[start:end] = draw(st.binary(max_size=8) | st.just(bytes(data[start:end]) * 2))
@@ -125,7 +125,7 @@ def test_no_mutation_of_a_valid_file_is_a_500(running: Running, oval: None, data
 
 @pytest.fixture
 def oval(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that sees an oval in the middle at once: these tests are about all the rest of the pipeline."""
+    """A network that returns an oval in the middle at once: these tests cover the rest of the pipeline."""
 
     def predict(rgb: Float32) -> Float32:
         y, x = np.meshgrid(*(np.linspace(-1, 1, length, dtype=np.float32) for length in rgb.shape[2:]), indexing="ij")

@@ -1,4 +1,6 @@
-"""What all uploads together may hold: the one too many is asked to come again, and room is given back."""
+"""The memory budget of all uploads together: an upload above it must retry later, and finished uploads free their
+share.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ def test_bodies_that_do_not_fit_together_come_one_after_the_other(tmp_path: Path
                 slow.sendall(head(key, kind, len(body)) + body[:-1000])
             third = {"background_picture": bytes(FILE_BYTES), "touch_up": bytes(FILE_BYTES)}
 
-            def refused() -> bool:  # as soon as the server has read what the two have sent
+            def refused() -> bool:  # true as soon as the server has read the bytes of both
                 return send(running, photo, key=key, files=third).status_code == 503
 
             wait_until(refused)
@@ -36,9 +38,7 @@ def test_bodies_that_do_not_fit_together_come_one_after_the_other(tmp_path: Path
                 slow.sendall(body[-1000:])
                 success_url(received(slow))
         wait_until(lambda: not running.server.server_state.tasks)
-        assert (
-            send(running, photo, key=key, files=third).status_code == 422
-        )  # it fits, and then its zeros are no pictures
+        assert send(running, photo, key=key, files=third).status_code == 422  # it fits, but its zeros are no pictures
 
 
 def test_whoever_has_no_key_takes_no_room(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_photo_whose_work_is_done_later_takes_no_room_meanwhile(tmp_path: Path
     ) as running:
         hd, photo = "/api/cutout/general/hd-universal-background-removal", padded(good("jpeg"), FILE_BYTES)
         with gated(running) as gate:
-            for _ in range(5):  # more than there is room for
+            for _ in range(5):  # more than the budget allows
                 assert running.send(photo, path=hd).status_code == 200
             gate.wait_for_arrival()
         wait_until(lambda: not running.service.worker.running)

@@ -1,4 +1,4 @@
-"""Pages of other origins in a browser: only those of the setting see an answer, whichever it is, of every dialect."""
+"""Pages of other origins in a browser: only the configured origins can read a response, of any kind and dialect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALLOWED, SHOWN = "access-control-allow-origin", "access-control-expose-headers"
 
 @pytest.fixture(scope="module")
 def open_(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service that lets the pages of a shop in."""
+    """A service that admits the pages of a shop."""
     with serving(tmp_path_factory.mktemp("open"), cors_origins=", ".join(ORIGINS)) as running:
         yield running
 
@@ -48,7 +48,7 @@ def varies(answer: httpx.Response) -> set[str]:
 
 
 def seen_by(answer: httpx.Response) -> str | None:
-    """The origin whose pages a browser shows the answer and all its headers; None where it hides them."""
+    """The origin whose pages may read the response and all its headers; None if the browser hides them."""
     assert "access-control-allow-credentials" not in answer.headers
     found = answer.headers.get(ALLOWED)
     assert found is None or answer.headers[SHOWN] == "*"
@@ -56,7 +56,7 @@ def seen_by(answer: httpx.Response) -> str | None:
 
 
 def answers(running: Running, origin: str | None) -> dict[str, httpx.Response]:
-    """One of each kind: pictures, links, parts of them, and refusals of every dialect and layer."""
+    """One response of each kind: pictures, links, ranges, and errors of every dialect and layer."""
     key, photo = running.new_key(), good("jpeg")
     own = {"x-api-market-key": key, "x-api-key": key}
 
@@ -109,7 +109,7 @@ def test_a_page_of_the_setting_sees_every_answer(open_: Running) -> None:
 
 def test_a_page_of_another_origin_sees_none(open_: Running) -> None:
     for name, answer in answers(open_, OTHER).items():
-        # A cache must not hand this answer to the page that may see it.
+        # Vary: a cache must not give this response to the page that may read it.
         assert (seen_by(answer), "origin" in varies(answer)) == (None, True), name
 
 

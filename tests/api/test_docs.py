@@ -1,4 +1,4 @@
-"""/docs and /openapi.json: complete, valid, and nothing in them comes from elsewhere."""
+"""/docs and /openapi.json: complete, valid, and without content from other hosts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page(running: Running) -> str:
 
 
 class Links(HTMLParser):
-    """What a browser would follow or load, and the tags that run something."""
+    """All links and resources that a browser would load, and the tags that run scripts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Every error has its place in every table: those of the API's dialects, and the command line's exit codes."""
+"""Every error is in every table: those of the API's dialects, and the command line's exit codes."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def made(kind: type[PackshotError]) -> PackshotError:
 def test_every_leaf_has_rows_of_its_kind(kind: type[PackshotError]) -> None:
     assert nearest(kind, dict(cli_errors.TABLE)) is not PackshotError
     assert cli_errors.exit_code(made(kind)) not in {0, cli_errors.INTERNAL}
-    if not kind.__module__.startswith("packshot.cli"):  # the command line's own never meet a request
+    if not kind.__module__.startswith("packshot.cli"):  # the command line's own errors never occur in a request
         for dialect in (*DIALECTS, *OPTIONAL.values()):
             assert nearest(kind, dict(dialect.errors.table)) is not PackshotError, dialect.name
-            # Only what an operator has to mend is our own fault in the eyes of a caller.
+            # Callers see a fault of the service only where the operator must act.
             status = row_of(kind, dialect.errors.table).status
             assert (status == 500) == issubclass(kind, errors.SetupError), dialect.name
 

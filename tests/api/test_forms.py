@@ -1,4 +1,4 @@
-"""Multipart forms: what may stand around the parts, forms that were cut off, and bodies that are compressed."""
+"""Multipart forms: bytes around the parts, truncated forms, and compressed bodies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CALLS: list[Case] = [
 
 
 def form(parts: list[tuple[str, bytes]], boundary: bytes = b"XX") -> bytes:
-    """What is named `image` is a file."""
+    """A multipart body; a part named `image` is a file."""
     body = b""
     for name, content in parts:
         file = b'; filename="a"\r\nContent-Type: image/png' if name.startswith("image") else b""
@@ -42,7 +42,7 @@ def form(parts: list[tuple[str, bytes]], boundary: bytes = b"XX") -> bytes:
 
 
 def read(body: bytes, boundary: bytes = b"XX", chunk: int = 1000) -> Form:
-    """The form as the service reads it, of a body that comes in such pieces."""
+    """The form as the service reads it, from a body in pieces of this size."""
     messages: list[Message] = [
         {"type": "http.request", "body": body[at : at + chunk], "more_body": True} for at in range(0, len(body), chunk)
     ]

@@ -1,4 +1,6 @@
-"""Bytes that can be read in two ways, and floods of lines and chunks: refused at a count, in the words of the path."""
+"""Ambiguous bytes, and floods of lines and chunks: rejected at a fixed count, with the error body of the path's
+dialect.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ heads = fields.map(lambda each: GET + b"".join(b"".join(field) + b"\r\n" for fie
 
 
 def pieces(data: bytes, sizes: list[int]) -> list[bytes]:
-    """The data in pieces of these sizes, over and over."""
+    """The data in pieces of these sizes, used in rotation."""
     found: list[bytes] = []
     while data:
         size = sizes[len(found) % len(sizes)]
@@ -221,7 +223,7 @@ DIALECTS: list[tuple[Check, str, str]] = [
 
 
 def statuses(running: Running, sent: list[bytes]) -> list[int]:
-    """The statuses of all answers until the server closes."""
+    """The statuses of all responses until the server closes."""
     with socket.create_connection(running.address, timeout=PATIENCE_S) as connection:
         for piece in sent:
             connection.sendall(piece)
@@ -243,7 +245,7 @@ class TestAnswers:
             answer = received(connection)
             check(answer, 400, code)
             assert answer.headers["connection"] == "close"
-        assert statuses(running, [sent + HEALTH]) == [400]  # what comes after it is nobody's request
+        assert statuses(running, [sent + HEALTH]) == [400]  # the server ignores the bytes after it
 
     @pytest.mark.parametrize(
         "expected",
@@ -295,7 +297,7 @@ class TestAnswers:
         assert statuses(running, pieces(begin + chunks + LAST, [777])) == [200, 200]
 
     def test_who_still_sends_gets_the_refusal(self, running: Running) -> None:
-        # Closed at once, the connection would be reset, and the answer lost.
+        # If the server closed at once, the connection would be reset, and the response lost.
         body = bytes(20_000_000)
         begin = head("", "multipart/form-data; boundary=b", len(body)).replace(b"Host:", b"Connection: close\r\nHost:")
         assert statuses(running, [begin + body]) == [401]

@@ -1,4 +1,4 @@
-"""What HTTP asks of every route: HEAD beside GET, targets in other forms, slashes, prefixes of proxies."""
+"""HTTP's rules for every route: HEAD as well as GET, targets in other forms, slashes, proxy prefixes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kit.images import good
 from tests.kit.native import PACKSHOTS, problem
 from tests.kit.server import ENDPOINT, Running, multipart, received, serving
 
-# What is another's for each request, or of the moment.
+# Headers that differ per request or over time.
 OWN = {"x-request-id", "date", "x-ratelimit-reset"}
 REMOVEBG = "/v1.0/removebg"
 
@@ -38,7 +38,7 @@ def test_head_is_get_without_the_body(running: Running, result: httpx.URL) -> No
     for path in [*paths_of(running), result.raw_path.decode()]:
         headers = {"x-api-key": key, "ailabapi-api-key": key}
         get, head = (running.http.request(method, path, headers=headers) for method in ("GET", "HEAD"))
-        status = 400 if path.endswith("/query-async-task-result") else 200  # it needs a task's id
+        status = 400 if path.endswith("/query-async-task-result") else 200  # it needs a task id
         assert (get.status_code, head.status_code, head.content) == (status, status, b""), path
         assert get.content
         assert {name: value for name, value in head.headers.items() if name not in OWN} == {
@@ -62,7 +62,7 @@ def test_allow_names_head_where_get_is(running: Running) -> None:
 
 
 def asked(running: Running, target: str, name: str = "image", key: str | None = None) -> int:
-    """The status of a photo sent to this very target, which no client library touches."""
+    """The status for a photo sent to exactly this target, bypassing any client library's normalisation."""
     body, kind = multipart(name, good("jpeg"))
     header = f"x-api-market-key: {key or running.new_key()}\r\nx-api-key: {key}"
     with socket.create_connection(running.address) as connection:
@@ -99,7 +99,7 @@ def test_an_unknown_target_in_any_form_is_answered_in_the_words_of_its_path(
 
 @st.composite
 def slashed(draw: st.DrawFn, paths: list[str]) -> tuple[str, str]:
-    """A path, and the same with slashes doubled and at the end."""
+    """A path, and the same path with doubled slashes and slashes at the end."""
     path = draw(st.sampled_from(paths))
     runs = st.sampled_from(["/", "//", "///"])
     return path, "".join(draw(runs) + part for part in path.split("/")[1:]) + draw(st.sampled_from(["", "/", "//"]))
@@ -113,7 +113,7 @@ def test_slashes_too_many_mean_nothing(running: Running, target: tuple[str, str]
 
 
 def told(running: Running, method: str, target: str, key: str = "") -> httpx.Response:
-    """The answer to a request without a body for this very target."""
+    """The response to a request without a body for exactly this target."""
     headers = f"Host: a\r\nx-api-key: {key}\r\nailabapi-api-key: {key}\r\nContent-Length: 0"
     with socket.create_connection(running.address) as connection:
         connection.sendall(f"{method} {target} HTTP/1.1\r\n{headers}\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""An endpoint that takes less than the service says so in its errors, and where the same photo does."""
+"""An endpoint with narrower limits than the service names them in its errors, with an endpoint that takes the photo."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_sizes_are_never_rounded_up(count: int, words: str) -> None:
 
 
 def test_every_endpoint_with_narrower_limits_declares_them(running: Running) -> None:
-    """Those that make a packshot of a photo: a check is no way to one, and has words of its own."""
+    """Covers the endpoints that make a packshot from a photo; a check makes none, and has its own messages."""
     wide = native_limits(running.service.settings)
     for dialect in DIALECTS:
         for endpoint in dialect.endpoints:
@@ -125,7 +125,7 @@ def test_the_vendors_endpoints_say_what_they_take_and_where_the_rest_goes(runnin
 
 
 def test_the_headline_endpoint_says_its_limits_in_figures(running: Running) -> None:
-    words = failure(running.send(bytes(20 << 20)), 413, "ERROR_REQUEST_BODY_TOO_LARGE")  # refused by its head
+    words = failure(running.send(bytes(20 << 20)), 413, "ERROR_REQUEST_BODY_TOO_LARGE")  # rejected by its head
     assert "JPEG, PNG or BMP of at most 3 MB with sides of 32 to 1999 px" in words
     assert re.search(r"/v1/packshots.* of at most 50 MB and 50 million pixels", words)
     assert "gray" in failure(running.send(PHOTOS["a gray png"]), 415, "ERROR_UNSUPPORTED_GRAYSCALE_IMAGE")

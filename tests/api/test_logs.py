@@ -1,4 +1,4 @@
-"""What a hostile session leaves in the logs: a line a request, and no secret, name or forged line."""
+"""The logs of a hostile session: one line per request, and no secret, name or forged line."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.kit.server import ENDPOINT, Running, gated, multipart, serving, wait_
 
 FOREIGN = "sk-a-key-of-another-service-0123456789"
 FORGED = "2026-01-01T00:00:00.000Z INFO packshot.access forged"
-TRACE = 5  # uvicorn's own level below debug: a line for each connection, and for each message of a request
+TRACE = 5  # uvicorn's own level below debug: a line per connection, and per message of a request
 LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z [A-Z]+ [\w.]+ |    ")
 
 
 @contextmanager
 def logs() -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Everything that is logged inside, at the most talkative level, as text and as JSON."""
+    """All log output within the block, at the most verbose level, as text and as JSON."""
     root, level = logging.getLogger(), logging.getLogger().level
     streams = io.StringIO(), io.StringIO()
     handlers = [logging.StreamHandler(stream) for stream in streams]
@@ -54,9 +54,9 @@ def access_lines(stream: io.StringIO) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def session(running: Running) -> tuple[str, str, list[str], list[httpx.Response]]:
-    """The logs of a session in which keys, names and signatures come everywhere they can: text, JSON, secrets, answers.
+    """The logs of a session with keys, names and signatures in every possible place: text, JSON, secrets, responses.
 
-    The client's own lines are not the service's.
+    Excludes the client's own lines.
     """
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -106,7 +106,7 @@ def _raise(words: str) -> object:
 
 
 def _rubbish(running: Running) -> None:
-    """What is no HTTP at all: the server itself logs it."""
+    """Bytes that are not HTTP: the server itself logs them."""
     with socket.create_connection(running.address) as connection:
         connection.sendall(f"{FOREIGN}\r\n{FORGED}\r\n\r\n".encode())
         connection.settimeout(5)
@@ -185,7 +185,7 @@ def test_clients_are_logged_when_the_operator_wants_it(tmp_path_factory: pytest.
 
 @pytest.fixture(scope="module")
 def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server that logs all that it does with a connection and with a request."""
+    """A server that logs every step of a connection and a request."""
     levels = {name: logging.getLogger(name).level for name in ("uvicorn.error", "uvicorn.asgi")}
     for name in levels:
         logging.getLogger(name).setLevel(TRACE)
@@ -198,7 +198,7 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def request_of(kind: str, offer: str, key: str) -> bytes:
-    """A request, perhaps with an offer of another protocol as java.net.http makes it."""
+    """A request, optionally with an offer of another protocol, as java.net.http makes it."""
     body, content_type = multipart("image", good("jpeg")) if kind == "photo" else (b"", "text/plain")
     first = {"photo": f"POST {ENDPOINT}", "probe": "GET /healthz", "nothing": "GET /none"}[kind]
     upgrade = f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {offer}\r\nHTTP2-Settings: AAEAAEAA\r\n"
@@ -231,4 +231,4 @@ def test_no_line_carries_the_id_of_a_request_that_is_over(
         if line["logger"] == "packshot.access":
             over.add(line["request_id"])
     assert [line["status"] for line in access_lines(lines)] == [STATUS[kind] for kind, _ in sent]
-    assert not [line for line in parsed(lines) if line["level"] in {"warning", "error"}]  # an offer is no fault
+    assert not [line for line in parsed(lines) if line["level"] in {"warning", "error"}]  # an offer is no error

@@ -1,4 +1,4 @@
-"""What Prometheus is told: the right counts after real requests, and nothing that a caller wrote."""
+"""Metrics for Prometheus: the right counts after real requests, and no text from callers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def settled(running: Running) -> Figures:
-    """A scrape after all answers were counted: the client has the last byte a moment before that."""
+    """A scrape after all responses were counted: the client has the last byte a moment earlier."""
     wait_until(lambda: scrape(running).sum("packshot_requests_in_flight") == 0)
     return scrape(running)
 
@@ -152,7 +152,7 @@ def test_labels_hold_nothing_that_a_caller_wrote(counted: Running) -> None:
     after = settled(counted)
     assert difference(before, after, "packshot_requests_total", route="other", status="404") == 20
     assert difference(before, after, "packshot_requests_total", method="other") == 20
-    assert len(after.samples) - len(before.samples) < 100  # a few routes more, whatever number of paths came
+    assert len(after.samples) - len(before.samples) < 100  # a few more routes, for any number of paths
     assert key not in str(after.samples)
     assert not {value for value in after.values_of("route") if "nowhere" in value}
 

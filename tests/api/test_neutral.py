@@ -1,4 +1,4 @@
-"""Which form an error has: the dialect's at and below its own paths, problem details everywhere else."""
+"""The form of an error: the dialect's at and below its own paths, problem details everywhere else."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_links_of_the_native_api(tmp_path: Path) -> None:
         path = url.raw_path.decode()
         picture = running.http.get(path)
         assert picture.status_code == 200
-        # One signature, two prefixes: the prefix decides how a failure looks, and nothing else.
+        # One signature, two prefixes: the prefix decides only the form of an error.
         assert running.http.get(f"/cutout{path}").content == picture.content
         problem(running.http.get(path[:-1]), 403, "bad-signature")
         name = f"{new_result_id()}.png"

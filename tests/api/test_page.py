@@ -1,4 +1,4 @@
-"""The page's files as a browser asks for them; what they do is tested in tests/browser."""
+"""The page's files as a browser requests them; tests/browser tests their behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's catalogue: every language says everything that English does, and the page asks for nothing else."""
+"""The page's catalogue: every language has every key of English, and the page uses only these keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from packshot.engine.presets import find_preset, preset_names
 
 SITE = resources.files("packshot.api.page") / "site"
 ENGLISH = "en"
-# As Intl.PluralRules has them; tests/browser asks the browser whether that is so.
+# The categories of Intl.PluralRules; tests/browser compares them with a browser.
 PLURALS = {
     "de": {"one", "other"},
     "en": {"one", "other"},
@@ -29,7 +29,7 @@ Message = str | dict[str, str]
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
-    assert len(set(keys)) == len(keys), "a key stands twice"
+    assert len(set(keys)) == len(keys), "a key occurs twice"
     return dict(pairs)
 
 
@@ -48,7 +48,7 @@ def figures(text: str) -> set[str]:
 
 
 def used() -> tuple[set[str], set[str]]:
-    """The keys that the page's files name, and the beginnings of those that it puts together."""
+    """The keys in the page's files, and the prefixes of the keys that they compose."""
     keys, begins = set[str](), set[str]()
     for text in CODE.values():
         keys |= set(re.findall(r'"([a-z]+(?:[.][\w-]+)*)"', text))
@@ -88,12 +88,12 @@ def test_every_key_of_the_page_is_in_the_catalogue() -> None:
 
 def test_every_message_is_used() -> None:
     keys, begins = used()
-    assert {"error.", "note.", "rule.", "preset."} <= begins, "computed keys are looked for in the wrong way"
+    assert {"error.", "note.", "rule.", "preset."} <= begins, "the search for computed keys is wrong"
     assert not [key for key in catalogue(ENGLISH) if key not in keys and not key.startswith(tuple(begins))]
 
 
 def test_english_in_the_page_itself_is_that_of_the_catalogue() -> None:
-    """Static words stand in index.html too, for those who look at it before, or without, its scripts."""
+    """index.html holds static words too, for readers before, or without, its scripts."""
     english = catalogue(ENGLISH)
     found = re.findall(r'data-t="([\w.-]+)">([^<]+)<', CODE["index.html"])
     assert len(found) > 30

@@ -1,4 +1,4 @@
-"""What a credit comes to when the client leaves, or the service stops, in the middle of taking and settling it."""
+"""The fate of a credit when the client disconnects, or the service stops, while it takes or settles the credit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMED = {"Idempotency-Key": "1"}
 
 @contextmanager
 def held(part: object, step: str) -> Iterator[threading.Event]:
-    """Hold calls of a method at their end, as a slow database would; yields what is set when one is there."""
+    """Hold calls of a method at their end, as a slow database would; yields an event, set when a call arrives."""
     arrived, leave, method = threading.Event(), threading.Event(), getattr(part, step)
 
     def slow(*arguments: object) -> object:
@@ -52,7 +52,7 @@ def test_who_leaves_at_any_step_and_asks_again_pays_once(running: Running, step:
         with socket.create_connection(running.address) as leaving:
             leaving.sendall(sent)
             assert arrived.wait(PATIENCE_S)
-        for _ in range(3):  # the loop has gone round: it knows that the client has gone
+        for _ in range(3):  # after these turns the loop knows about the disconnect
             assert running.http.get("/healthz").status_code == 200
     wait_until(lambda: not running.server.server_state.tasks)
     success_url(running.send(good("jpeg"), key=key, headers=NAMED))
@@ -83,7 +83,7 @@ def test_a_drain_that_runs_out_of_time_says_so_and_gives_the_credit_back(tmp_pat
 
 
 def test_a_commit_whose_acknowledgement_is_lost_is_paid_once(running: Running) -> None:
-    """The caller is told 503, and the same key then answers what was made: it was remembered as it was paid."""
+    """The caller gets 503, and the same key then returns the result: the payment's commit stored it."""
     key, settle = running.new_key(2), running.service.ledger.settle
 
     def cut_off(*arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""People in a browser are not asked to install anything: nothing there names a package, an extra or a module."""
+"""Messages never ask people in a browser to install anything: they name no package, extra or module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOLD = re.compile(
 
 
 def sentences() -> Iterator[tuple[str, str, str]]:
-    """Place, class and text of each error that the service raises in words of its own, but those of its set-up."""
+    """Place, class and text of each error that the service raises with its own text, except set-up errors."""
     ours = {kind.__name__ for kind in KINDS if not issubclass(kind, errors.SetupError)}
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
@@ -43,12 +43,12 @@ def sentences() -> Iterator[tuple[str, str, str]]:
 
 def test_no_error_that_a_caller_meets_speaks_of_installing() -> None:
     found = list(sentences())
-    assert len({name for _, name, _ in found}) > 20, "the errors are looked for in the wrong way"
+    assert len({name for _, name, _ in found}) > 20, "the search for errors is wrong"
     assert not [(place, text) for place, _, text in found if TOLD.search(text)]
 
 
 def test_errors_of_the_set_up_are_told_to_nobody() -> None:
-    """Their words are for the operator, who finds them in the log."""
+    """Set-up errors are for the operator, who finds them in the log."""
     for kind in KINDS:
         if not issubclass(kind, errors.SetupError):
             continue
@@ -86,4 +86,4 @@ def test_the_page_is_whole_whatever_its_help() -> None:
     index = page.files["index.html"].decode()
     assert 'data-t="key.help.elsewhere"' in index
     assert not re.search(r"KEY_HELP|VERSION", index)
-    assert all(row.title not in index for row in FORMATS.values()), "formats are told by the table, not by the page"
+    assert all(row.title not in index for row in FORMATS.values()), "the table names the formats, not the page"

@@ -1,4 +1,4 @@
-"""A download that was cut off goes on where it ended, and only on the same result."""
+"""An interrupted download resumes where it ended, and only on the same result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.kit.server import Running, serving
         # outside
         ("bytes=100-", range(100, 100)),
         ("bytes=-0", range(100, 100)),
-        # what is not understood is as if it were not there
+        # An unknown range is ignored.
         *[(other, None) for other in ("", "bytes=", "bytes=-", "bytes=5-4", "bytes=0-1,3-4", "items=0-1", "bytes=a-b")],
         ("bytes=" + "9" * 30 + "-", None),
         ("bytes=0-\u0663", None),

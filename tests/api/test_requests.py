@@ -1,4 +1,4 @@
-"""How a request is handled: in what order, what a slow or absent client may cost, and what one leaves behind."""
+"""Request handling: the order of its steps, the cost of slow or absent clients, and its leftovers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TestOrder:
         failure(received(connection), 401, "ERROR_APPLICATIONS_NOT_EXISTS")
 
     def test_who_is_refused_is_not_told_to_go_on(self, connection: socket.socket) -> None:
-        # curl asks before it sends more than 1 MB; a 100 here would invite the whole body.
+        # curl asks before it sends more than 1 MB; a 100 here would request the whole body.
         connection.sendall(head("", FORM, 3_000_000).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
         failure(received(connection), 401, "ERROR_APPLICATIONS_NOT_EXISTS")
 

@@ -1,4 +1,4 @@
-"""Results on a real S3 server: several replicas, redirects, and what a wire that fails costs whom."""
+"""Results on a real S3 server: several replicas, redirects, and the effects of a failing network on each party."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def proxy(s3: S3) -> Iterator[FaultProxy]:
 def replica(
     folder: Path, *, prefix: str = "shared", endpoint: str = "", clock: Clock | None = None, **settings: object
 ) -> Iterator[Running]:
-    """A service with a state of its own, and results where all have them."""
+    """A service with its own state, and results in the shared bucket."""
     url = f"s3://{BUCKET}/{prefix}"
     service = serving(folder, now=clock or Clock(), results_url=url, url_secrets=SECRETS, **settings)
     with ExitStack() as stack:
@@ -73,7 +73,7 @@ def opened() -> Bucket:
 
 
 def objects(prefix: str) -> list[str]:
-    """The results in the bucket; not the probe and the mark of the last sweep."""
+    """The results in the bucket, without the probe and the mark of the last sweep."""
     names = [meta["path"].rpartition("/")[2] for page in obstore.list(opened(), prefix) for meta in page]
     return [name for name in names if name not in {"probe", "sweep"}]
 
@@ -94,7 +94,7 @@ class TestReplicas:
                 assert head.content == b""
                 for name in ("content-type", "content-length", "content-disposition", "x-content-type-options"):
                     assert here.headers[name] == there.headers[name] == head.headers[name]
-        with replica(tmp_path / "c") as third:  # and when both are gone
+        with replica(tmp_path / "c") as third:  # and after both are gone
             assert third.http.get(path).content == here.content
 
     def test_the_link_itself_expires_on_the_second(self, s3: S3, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def id_of(path: str) -> str:
 
 
 def key_of(path: str) -> str:
-    """Where a result lies below the prefix."""
+    """The key of a result below the prefix."""
     name = path.removeprefix(f"{RESULTS}/").partition("?")[0]
     return f"{name[:2]}/{name}"
 
@@ -214,7 +214,7 @@ class TestRedirect:
     def test_callers_may_know_the_server_by_another_address(self, s3: S3, proxy: FaultProxy, tmp_path: Path) -> None:
         with replica(tmp_path, results_delivery="redirect", results_public_endpoint=proxy.url) as running:
             path = success_path(running.send(good("jpeg")))
-            proxy.faults = Faults(refuse=True)  # the service itself does not go that way
+            proxy.faults = Faults(refuse=True)  # the service itself does not use the proxy
             address = running.http.get(path).headers["location"]
             assert address.startswith(proxy.url)
             proxy.faults = Faults()
@@ -227,12 +227,12 @@ DOWN = [*AWAY, Faults(cut_down_after_bytes=3000), Faults(corrupt_down=True)]
 
 
 def named(faults: Faults) -> str:
-    """What is wrong, for the test's name."""
+    """The active faults, for the test's name."""
     return "-".join(name for name, value in asdict(faults).items() if value)
 
 
 class TestFaults:
-    """Deadline: 2 s. The photo's result is some 10 kB: more than what is cut off, and one piece."""
+    """Deadline: 2 s. The photo's result is some 10 kB: above the cut-off of the faults, and a single piece."""
 
     @pytest.fixture
     def running(self, proxy: FaultProxy, tmp_path: Path) -> Iterator[Running]:
@@ -288,7 +288,7 @@ class TestFaults:
         monkeypatch.setattr(bucket, "PIECE_BYTES", 4000)
         path = success_path(running.send(PHOTO))
         whole = running.http.get(path).content
-        proxy.faults = Faults(latency_s=0.2)  # so that the next piece is still on its way
+        proxy.faults = Faults(latency_s=0.2)  # so that the next piece is still in flight
         with running.http.stream("GET", path) as answer:
             assert answer.status_code == 200
             pieces = answer.iter_raw()

@@ -1,4 +1,4 @@
-"""The review over HTTP: on this machine for whoever has its address, in a service for whoever has a key."""
+"""The review over HTTP: on this machine for everyone with its address, in a service for everyone with a key."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def decide(http: httpx.Client, reviewed: Reviewed, photo: dict[str, Any], **said
 def test_a_photo_is_looked_at_corrected_judged_and_taken_back(http: httpx.Client, reviewed: Reviewed) -> None:
     photo = photos_of(http, reviewed)["shoe.jpg"]
     at = f"{reviewed.base}/photos/{photo['id']}"
-    assert photo["needs_look"]  # it is too small for Amazon
+    assert photo["needs_look"]  # too small for Amazon
     assert any(check["required"] for check in photo["outputs"][0]["checks"])
     with Image.open(io.BytesIO(http.get(f"{at}/photo").content)) as image:
         assert image.size == (96, 72)
@@ -131,7 +131,7 @@ def test_what_is_no_decision_changes_nothing(
 
 
 class TestOnThisMachine:
-    """Other users of the machine reach the port, and every page in the same browser does."""
+    """Other users of the machine can reach the port, and so can every page in the same browser."""
 
     def test_the_page_and_its_modules_are_served(self, http: httpx.Client, reviewed: Reviewed) -> None:
         page = http.get(reviewed.url)
@@ -152,7 +152,7 @@ class TestOnThisMachine:
         self, http: httpx.Client, reviewed: Reviewed
     ) -> None:
         url = f"{reviewed.base}/photos"
-        assert http.get(url, headers={"Host": "shop.example"}).status_code == 404  # a name that leads here meanwhile
+        assert http.get(url, headers={"Host": "shop.example"}).status_code == 404  # a name that now leads here
         assert http.get(url, headers={"Origin": "https://shop.example"}).status_code == 403
         assert http.get(url, headers={"Origin": "null"}).status_code == 403
         assert http.get(url, headers={"Origin": reviewed.origin}).status_code == 200
@@ -181,7 +181,7 @@ class TestOnThisMachine:
 class TestInAService:
     @pytest.fixture
     def running(self, work: Path, tmp_path: Path) -> Iterator[Running]:
-        # The journal of this batch does not say where the photos are, and its network is the test's.
+        # This batch's journal does not name the folder of the photos, and its network is the test's.
         journal = work / "out" / ".packshot" / "journal.jsonl"
         lines = [json.loads(line) for line in journal.read_text().splitlines()]
         for line in lines:
@@ -206,7 +206,7 @@ class TestInAService:
         assert http.post(f"{at}/decisions", files=files).status_code == 401
         now = http.post(f"{at}/decisions", files=files, headers=bearer)
         assert now.status_code == 200, now.text
-        assert now.json()["decision"]["by"] == "test"  # the key's name, where nobody says another
+        assert now.json()["decision"]["by"] == "test"  # the key's name, unless the request names someone
 
     def test_a_place_that_fails_is_no_secret_told(self, running: Running, work: Path) -> None:
         shutil.rmtree(work / "photos")
@@ -227,12 +227,12 @@ places = st.from_regex(r"s3://[a-z]{1,9}(/[a-z0-9=]{1,9})?", fullmatch=True)
 
 
 def test_no_state_of_a_photo_has_the_name_of_a_part_of_the_page() -> None:
-    """A badge of the class `review` was as high as the page once, which was of the class `review`."""
+    """A badge of the class `review` once got the height of the page, which had the same class."""
     files = read_review_page(with_keys=False).files
     styles = "".join(files[name].decode() for name in files if name.endswith(".css"))
     for state in (*STATES, *VERDICTS):
         alone = re.findall(rf"(?:^|[,}}])\s*\.{state}\s*[,{{]", styles, re.MULTILINE)
-        assert not alone or state == "fine", f".{state} has a style of its own, and is the class of a badge or a tick"
+        assert not alone or state == "fine", f".{state} has its own style, and is the class of a badge or a tick"
 
 
 @given(st.dictionaries(names, places, max_size=4))
@@ -248,14 +248,14 @@ def test_what_names_no_place_is_a_fault(text: str) -> None:
 
 
 def test_a_name_that_is_no_text_is_shown_all_the_same(batch: Path, tmp_path: Path, http: httpx.Client) -> None:
-    """Names of files are bytes; JSON and pages hold text."""
+    """File names are bytes; JSON and pages hold text."""
     photos = tmp_path / "photos"
     photos.mkdir()
     name = b"shoe-\xff.jpg"
     try:
         Path(str(photos), name.decode("utf-8", "surrogateescape")).write_bytes((batch / "photos/shoe.jpg").read_bytes())
     except OSError:
-        pytest.skip("this file system takes no such names")
+        pytest.skip("this file system does not allow such names")
     make(photos, tmp_path / "out", Options(background="white"))
     assert open_storage(str(tmp_path / "out")).folder is not None
     with reviewing(photos, tmp_path / "out") as reviewed:

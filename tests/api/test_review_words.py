@@ -1,4 +1,4 @@
-"""The review's catalogues: all that its page asks for and nothing else, with the same figures in every language."""
+"""The review's catalogues: exactly the keys that its page uses, with the same placeholders in every language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.api.test_page_words import PLURALS, catalogue, figures, texts
 SITE = resources.files("packshot.api.review") / "site"
 FILES = {each.name: each.read_text(encoding="utf-8") for each in SITE.iterdir()}
 CODE = "".join(text for name, text in FILES.items() if name.endswith((".js", ".html")))
-# What the page's own modules, which are shared, put together of these: the verdicts, the states, the filters.
+# Keys that the page's shared modules compose from these: the verdicts, the states, the filters.
 TOLD = {
     "review.decided-": ("good", "corrected", "again", "photograph-again", "open"),
     "review.badge-": ("failed", "broken", "review"),

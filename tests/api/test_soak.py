@@ -1,4 +1,4 @@
-"""Sixteen clients for two minutes: nothing but 200 and 503, every result there and of the right size, memory flat."""
+"""Sixteen clients for two minutes: only 200 and 503, every result present and of the right size, memory flat."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZES = [(320, 240), (640, 480), (1000, 800), (240, 400), (1600, 1200)]
 
 @dataclass
 class Log:
-    """What the clients and the watch on the process saw; times in seconds since the start."""
+    """Observations of the clients and of the process monitor; times in seconds since the start."""
 
     started: float = field(default_factory=time.monotonic)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Log:
         return time.monotonic() - self.started
 
     def resident_mb(self, begin_s: float, end_s: float) -> float:
-        """The median over a part of the time."""
+        """The median over an interval."""
         return statistics.median(rss for at_s, rss in self.memory if begin_s <= at_s < end_s) / 1e6
 
 
@@ -70,7 +70,7 @@ def test_sixteen_clients_for_two_minutes(tmp_path: Path) -> None:
 
 
 def client(log: Log, base_url: str, key: str, photos: list[tuple[tuple[int, int], bytes]]) -> None:
-    """Send one photo after the other and fetch each result, as long as the test goes; what is wrong goes to the log."""
+    """Send one photo after the other and fetch each result, until the test ends; failures go to the log."""
     with httpx.Client(base_url=base_url, headers={"x-api-market-key": key}, timeout=60) as http:
         while log.now_s < SECONDS and not log.faults:
             try:
@@ -94,7 +94,7 @@ def one_photo(log: Log, http: httpx.Client, size: tuple[int, int], data: bytes) 
 
 
 def watch(log: Log, pid: int) -> None:
-    """Note the resident memory of a process every half second, to the end of the test."""
+    """Record the resident memory of a process every half second, until the test ends."""
     while log.now_s < SECONDS and not log.faults:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         log.memory.append((log.now_s, pages * os.sysconf("SC_PAGESIZE")))
@@ -112,7 +112,7 @@ def report(log: Log) -> None:
 
 @contextmanager
 def served(state_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """`packshot serve` in a process of its own: the process, its address and the first key that it shows."""
+    """`packshot serve` in its own process: the process, its address and the first key that it prints."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {"PACKSHOT_STATE_DIR": str(state_dir), "PACKSHOT_PORT": str(port), "PACKSHOT_QUEUE_LIMIT": "8"}

@@ -1,4 +1,6 @@
-"""Traces: one a request, in the caller's, with the steps below it; by the standard variables, over a real socket."""
+"""Traces: one per request, within the caller's trace, with the steps below it; by the standard variables, over a real
+socket.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 class Collector(ThreadingHTTPServer):
-    """A receiver of OTLP over HTTP."""
+    """A receiver for OTLP over HTTP."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Receiver)
@@ -103,14 +105,14 @@ def test_a_request_and_its_steps_in_the_callers_trace(tmp_path: Path, monkeypatc
 
 def test_a_collector_that_is_away_costs_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    # So long the exporter tries; by itself 10 s.
+    # The exporter's retry time; its default is 10 s.
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", str(FLUSH_S + 3))
     before = set(threading.enumerate())
     with serving(tmp_path, tracing=True) as running:
         assert running.send(good("jpeg")).status_code == 200
         stopping = time.monotonic()
     assert time.monotonic() - stopping < FLUSH_S + 2
-    # Its threads draw random numbers for their pauses, which other tests' properties must not see.
+    # Its threads draw random numbers for their pauses, which must not affect other tests' properties.
     exporting = {"traces", "OtelBatchSpanRecordProcessor"}
     wait_until(lambda: not [each for each in threading.enumerate() if each.name in exporting and each not in before])
 

@@ -1,4 +1,4 @@
-"""The vendor's endpoints beside the product one: their paths, photos, forms and answers, each as its clients use it."""
+"""The vendor's endpoints next to the product one: paths, photos, forms and responses, as clients use them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_webp_is_taken_where_the_vendor_takes_it(running: Running, path: str) ->
     ],
 )
 def test_each_has_the_vendors_own_limits(running: Running, path: str, most_bytes: int, sides: tuple[int, int]) -> None:
-    key = running.new_key(0)  # the photo is not looked at; FILE_SIZE_EXCEEDS_LIMIT comes before the credit
+    key = running.new_key(0)  # the photo is not inspected; FILE_SIZE_EXCEEDS_LIMIT comes before the credit
     failure(running.send(padded(good("jpeg"), most_bytes), path=path, key=key), 429, "ERROR_NOT_ENOUGH_CREDITS")
     message = failure(running.send(bytes(most_bytes + 1), path=path, key=key), 413, "FILE_SIZE_EXCEEDS_LIMIT")
     assert f"{most_bytes:,}" in message
@@ -117,7 +117,7 @@ def test_wrong_methods_and_unknown_relatives_are_answered_in_the_envelope(runnin
 
 
 class TestLenientForms:
-    """Public clients send these; each was refused once."""
+    """Public clients send these forms; the service once rejected each of them."""
 
     @pytest.mark.parametrize(
         "value",

@@ -1,4 +1,4 @@
-"""The large photo's endpoint: a task's id at once, its result by a query, on any replica, for a week."""
+"""The large photo's endpoint: returns a task id at once, and the result by a query, on any replica, for a week."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ended(running: Running, key: str, task_id: str) -> dict[str, Any]:
 
 @contextmanager
 def blind(running: Running) -> Iterator[None]:
-    """A network that sees nothing."""
+    """A network that finds no product."""
 
     def predict(rgb: Float32) -> Float32:
         return np.zeros(rgb.shape[2:], np.float32)
@@ -181,10 +181,10 @@ def test_a_task_whose_process_has_died_is_done_by_another(tmp_path: Path) -> Non
         with gated(dead) as gate:
             task_id = begun(dead, key)
             gate.wait_for_arrival()
-            clock.ahead_s = LEASE_S + 1  # nothing was heard of it
+            clock.ahead_s = LEASE_S + 1  # the lease has expired
             with serving(tmp_path, now=clock) as other:
                 assert ended(other, key, task_id)["task_status"] == 2
                 assert other.credits_of(key) == 4
-        wait_until(lambda: not dead.service.worker.running)  # it comes too late, and changes nothing
+        wait_until(lambda: not dead.service.worker.running)  # the result comes too late, and changes nothing
         assert dead.credits_of(key) == 4
         assert sum(day.succeeded for day in dead.service.ledger.usage()) == 1

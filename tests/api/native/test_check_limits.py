@@ -1,4 +1,4 @@
-"""Checks cost no credit, so they have limits of their own: how often, and how large a picture."""
+"""Checks cost no credit, so they have separate limits: for their rate and for the picture size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_key_without_credits_checks_so_often_and_no_more(tmp_path: Path) -> No
         body = problem(answers[-1], 429, "rate-limited")
         assert "3/hour checks" in body["detail"]
         assert 3500 < int(answers[-1].headers["Retry-After"]) <= 3600
-        account = running.http.get("/v1/account", headers={"x-api-key": key})  # a window of its own
+        account = running.http.get("/v1/account", headers={"x-api-key": key})  # a separate window
         assert (account.status_code, account.headers["X-RateLimit-Remaining"]) == (200, "95")
         assert send(running, key=running.new_key(0), path=CHECKS, preset="amazon").status_code == 200
 
@@ -55,6 +55,6 @@ def test_an_operator_may_do_without(tmp_path: Path) -> None:
 
 
 def test_by_default_a_square_of_the_largest_rule_that_counts_pixels_fits(running: Running) -> None:
-    assert check_limits(running.service.settings).max_pixels == 5000 * 5000  # Shopify's
+    assert check_limits(running.service.settings).max_pixels == 5000 * 5000  # Shopify's maximum
     assert running.service.settings.check_rate_limit == "60/minute"
     assert 60 * CHECK_PIXELS >= 5000 * 5000

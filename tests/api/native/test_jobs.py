@@ -1,4 +1,4 @@
-"""Jobs over a socket: from the request to the pictures, and what happens when a replica stops in the middle."""
+"""Jobs over a socket: from the request to the pictures, also when a replica stops in the middle."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Running]:
-    """A service that opens URLs on this machine, and whose clock can be put forward."""
+    """A service that opens URLs on this machine, with a clock that tests can advance."""
     with serving(tmp_path_factory.mktemp("state"), workers=1, now=clock, job_photos=6, job_bytes=200_000, **HERE) as it:
-        it.service.worker.poll_s = 0.05  # nothing else tells it that the clock was put forward
+        it.service.worker.poll_s = 0.05  # the only way to notice the advanced clock
         yield it
 
 
@@ -94,7 +94,7 @@ def test_each_photo_comes_out_as_a_direct_request_makes_it(here: Running) -> Non
     broken = job.photos[2]
     assert broken.error is not None
     assert (broken.error.slug, broken.packshots, broken.credits) == ("unsupported-format", [], None)
-    assert here.credits_of(key) == 3, "what failed costs nothing"
+    assert here.credits_of(key) == 3, "failed photos cost nothing"
     assert not inputs(here), "photos are not kept"
 
 
@@ -125,7 +125,7 @@ def test_photos_by_url_in_a_form_and_in_json_with_names(here: Running) -> None:
     assert [each.status for each in job.photos] == ["done", "done", "failed"]
     assert job.photos[2].error is not None
     assert job.photos[2].error.slug == "url-failed"
-    assert here.credits_of(key) == 2, "a photo is paid for once a day, however it comes"
+    assert here.credits_of(key) == 2, "a photo costs one credit a day, in whatever form it comes"
 
 
 def test_a_job_that_cannot_be_begun_says_why_and_leaves_nothing(here: Running, running: Running) -> None:
@@ -158,7 +158,7 @@ def test_the_same_idempotency_key_is_the_same_job(here: Running) -> None:
     assert jobs[0].id == jobs[1].id
     problem(begin(here, key, PHOTOS[1], named=named), 409, "conflict")
     problem(begin(here, key, PHOTOS[0], named=named, preset="amazon"), 409, "conflict")
-    assert begun(begin(here, here.new_key(1), PHOTOS[0], named=named)).id != jobs[0].id, "keys are apart"
+    assert begun(begin(here, here.new_key(1), PHOTOS[0], named=named)).id != jobs[0].id, "keys are separate"
     finished(here, key, jobs[0])
     assert here.credits_of(key) == 0
     wait_until(lambda: not inputs(here))
@@ -263,7 +263,7 @@ def state(running: Running, key: str, job: JobSummary) -> tuple[str, int]:
 
 
 def check_signature(receiver: Scripted, secret: str, at: int = 0) -> dict[str, Any]:
-    """The body, once its signature is what Standard Webhooks says."""
+    """The body, after a check of its signature against Standard Webhooks."""
     asked = receiver.asked[at]
     headers = {name.lower(): value for name, value in asked.headers.items()}
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + asked.body
@@ -362,7 +362,7 @@ def test_a_job_of_which_nothing_came_begins_again_under_its_idempotency_key(here
 
 
 class Flaky(ResultStore):
-    """Takes no result until it is mended."""
+    """Stores no result until it is repaired."""
 
     is_away = True
     asked = 0
@@ -380,7 +380,7 @@ def test_what_passes_by_itself_is_tried_again_until_it_does(tmp_path: Path) -> N
         running.service.worker.poll_s = 0.05
         key = running.new_key(1)
         job = begun(begin(running, key, PHOTOS[0]))
-        for attempt in range(1, 5):  # more often than a photo that fails by itself is tried
+        for attempt in range(1, 5):  # more tries than a failing photo gets
             wait_until(lambda attempt=attempt: store.asked == attempt)
             wait_until(lambda: look(running, key, job).counts.waiting == 1)
             assert running.credits_of(key) == 1
@@ -402,7 +402,7 @@ def test_a_photo_that_is_never_done_in_time_fails_after_three_tries(tmp_path: Pa
             for _ in range(4):
                 wait_until(lambda: not running.service.worker.running)
                 clock.ahead_s += 300
-                time.sleep(0.5)  # a try, or none
+                time.sleep(0.5)  # one more try, or none
             failed = look(running, key, job).photos[0]
         assert failed.error is not None
         assert failed.error.slug == "deadline-exceeded"

@@ -1,4 +1,4 @@
-"""What POST /v1/packshots answers: the picture or JSON, made of every option, from every kind of file."""
+"""The responses of POST /v1/packshots: the picture or JSON, for every option and every kind of file."""
 
 from __future__ import annotations
 

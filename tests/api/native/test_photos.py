@@ -1,4 +1,4 @@
-"""A photo that is rendered again: named or sent, without a new matte, for one credit a day, and by its key alone."""
+"""Rendering a photo again: by id or by file, without a new matte, for one credit a day, only with the same key."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Running]:
-    """A service whose clock a test sets ahead, and whose results live for two days."""
+    """A service with a clock that tests advance, and results that live for two days."""
     with serving(tmp_path_factory.mktemp("timed"), now=clock, result_ttl_s=2 * DAY_S) as running:
         yield running
 
 
 class Shop:
-    """A key and what it does: each call counts the mattes that were computed for it."""
+    """A key and its calls: each call counts the computed mattes."""
 
     def __init__(self, running: Running, credit_count: int | None = None) -> None:
         self.running = running
@@ -49,7 +49,7 @@ class Shop:
         return send(self.running, photo, key=self.key, files=files, **fields)
 
     def made(self, photo: bytes | None = None, **options: Any) -> tuple[dict[str, Any], bytes]:
-        """The answer as JSON, and the picture."""
+        """The response as JSON, and the picture."""
         body = described(self.send(photo, accept=JSON, **options))
         return body, self.running.http.get(body["url"]).content
 
@@ -59,14 +59,14 @@ class Shop:
 
 
 def looks(running: Running) -> tuple[float, float]:
-    """Mattes that were known, and that were not."""
+    """The numbers of matte look-ups that hit and missed the cache."""
     value = running.service.telemetry.metrics.registry.get_sample_value
     name = "packshot_mattes_looked_up_total"
     return tuple(value(name, {"found": found}) or 0.0 for found in ("hit", "miss"))  # type: ignore[return-value]
 
 
 def stroke(level: int) -> bytes:
-    """A touch-up that says something of a corner: 0 for the ground, 255 for the product."""
+    """A touch-up that marks a corner: 0 for the ground, 255 for the product."""
     return as_png(np.pad(np.full((12, 12), level, np.uint8), ((0, 33), (0, 48)), constant_values=128))
 
 

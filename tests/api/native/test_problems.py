@@ -1,4 +1,6 @@
-"""Every status of the native API, provoked over a socket; the words name the field, what came and what is allowed."""
+"""Every status of the native API, provoked over a socket; the message names the field, the value and the allowed
+values.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ DAMAGED = b"\xff\xd8\xff\xe0 not much of a JPEG"
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Small limits, no queue, one worker, little patience."""
+    """Small limits, no queue, one worker, short timeouts."""
     limits = {"v1_max_file_bytes": 40_000, "v1_max_pixels": 200 * 200, "body_deadline_s": 0.5, "deadline_s": 0.5}
     with serving(tmp_path_factory.mktemp("strict"), workers=1, queue_limit=0, **limits) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Several presets in one request: a ZIP or JSON of links, one matte, one credit."""
+"""Several presets in one request: a ZIP or JSON with links, one matte, one credit."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_list_that_is_none_costs_nothing(running: Running, text: str) -> None:
     key = running.new_key(1)
     body = problem(send(running, PHOTO, key=key, preset=text), 422, "invalid-option")
     assert body["field"] == "preset"
-    assert send(running, PHOTO, key=key).status_code == 200, "the credit is there still"
+    assert send(running, PHOTO, key=key).status_code == 200, "the credit is still there"
 
 
 def test_a_repair_is_told_in_full(running: Running) -> None:

@@ -1,4 +1,4 @@
-"""Two services that speak the forms, and a way to send it a request byte by byte, as a client's library wrote it."""
+"""Two services with the optional forms, and a fixture that sends a client library's request byte by byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Replay = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="session")
 def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """It opens URLs of this machine too."""
+    """A service that also opens URLs of this machine."""
     settings = {"dialects": "rembg, photoroom, clipdrop", "url_input": "http", "url_input_networks": "127.0.0.0/8"}
     with serving(tmp_path_factory.mktemp("forms"), workers=1, **settings) as running:
         yield running
@@ -30,7 +30,7 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One that others reach through a proxy, with a key that stands for requests without one, and with small limits."""
+    """A service behind a proxy, with a key for requests without one, and with small limits."""
     folder = tmp_path_factory.mktemp("elsewhere")
     public = "https://cutouts.example/x"
     database = Database(State(Settings.model_validate({"state_dir": folder, "public_base_url": public})).database)
@@ -44,7 +44,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def replay(forms: Running) -> Replay:
-    """Send a head's lines and a body as they are; {host} and {length} are filled in."""
+    """Send a head's lines and a body unchanged, except that {host} and {length} are filled in."""
 
     def send(head: str, body: bytes = b"") -> httpx.Response:
         host = "{}:{}".format(*forms.address)
@@ -57,7 +57,7 @@ def replay(forms: Running) -> Replay:
 
 
 def form(boundary: str, *parts: tuple[str, str | bytes]) -> bytes:
-    """The body of a form; each part is its head's lines and its content."""
+    """The body of a form; each part has its head's lines and its content."""
     found = b""
     for head, content in parts:
         lines = head.replace("\n", "\r\n")
@@ -72,7 +72,7 @@ def chunked(body: bytes, size: int = 1000) -> bytes:
 
 
 def opened(answer: httpx.Response, kind: str = "PNG") -> Image.Image:
-    """The picture of an answer, which must be a success."""
+    """The picture in a response, which must be a success."""
     assert answer.status_code == 200, answer.text
     picture = Image.open(io.BytesIO(answer.content))
     picture.load()
@@ -82,5 +82,5 @@ def opened(answer: httpx.Response, kind: str = "PNG") -> Image.Image:
 
 
 def corner(picture: Image.Image) -> tuple[int, ...]:
-    """The pixel of the top left, where a photo of the kit shows its ground."""
+    """The top left pixel, where a photo of the kit shows its ground."""
     return tuple(int(each) for each in np.atleast_1d(np.asarray(picture)[0, 0]))

@@ -1,4 +1,4 @@
-"""Programs that call Clipdrop's background removal get what they expect."""
+"""Programs that call Clipdrop's background removal get the expected responses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Transfer-Encoding: chunked"""
 
 
 def test_requests_with_the_fields_of_the_python_client(forms: Running, replay: Replay) -> None:
-    """As pyclipdrop 1.0.1 writes them."""
+    """The request as pyclipdrop 1.0.1 writes it."""
     boundary = "b8e7d6c5a4f3e2d1c0b9a8f7e6d5c4b3"
     text = ('Content-Disposition: form-data; name="transparency_handling"', "discard_alpha_layer")
     part = 'Content-Disposition: form-data; name="image_file"; filename="input.jpg"\nContent-Type: image/jpg'

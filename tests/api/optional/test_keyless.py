@@ -1,4 +1,4 @@
-"""Requests without a key: a key of the operator's pays for them, and pages of other people cannot send them."""
+"""Requests without a key: the operator's key pays for them, and pages of other origins cannot send them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def send(running: Running, photo: bytes = PHOTO, **headers: str) -> httpx.Respon
 
 
 def status(running: Running, **headers: str) -> int:
-    """Of a request that is let in with 400: its photo is empty."""
+    """The status of a request with an empty photo; 400 means that the service let it in."""
     return send(running, b"", **headers).status_code
 
 
@@ -84,7 +84,7 @@ def test_a_key_that_is_not_there_is_named(elsewhere: Running) -> None:
 
 
 class TestPages:
-    """A browser sends a form to a service of this machine for any page, and without asking."""
+    """A browser sends a form to a service of this machine for any page, without asking the user."""
 
     @pytest.mark.parametrize(
         "origin", ["https://other.example", "http://localhost:3000", "null", "http://127.0.0.1", ""]
@@ -111,7 +111,7 @@ class TestPages:
 
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     def test_a_picture_in_a_page_of_others_is_refused(self, forms: Running, site: str) -> None:
-        """It has no Origin: the browser says by another header that a page asks."""
+        """The request has no Origin; the browser reports in another header that a page sent it."""
         answer = forms.http.get(PATH, params={"url": "http://10.0.0.1/a.png"}, headers={"sec-fetch-site": site})
         assert answer.status_code == 403
 

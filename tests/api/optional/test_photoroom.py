@@ -1,4 +1,4 @@
-"""Programs that call Photoroom's basic endpoint get what they expect."""
+"""Programs that call Photoroom's basic endpoint get the expected responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def send(
 
 
 class TestWrittenBy:
-    """Requests, byte by byte as they come from the libraries of public callers."""
+    """Requests, byte by byte, as the libraries of public callers send them."""
 
     def test_axios_with_a_form_that_is_streamed(self, forms: Running, replay: Replay) -> None:
         boundary = "--------------------------830452709387421568732190"

@@ -1,4 +1,4 @@
-"""Programs that call rembg's server get what they expect: by file or URL, with options in the form or in the query."""
+"""Programs that call rembg's server get the expected responses: by file or URL, options in form or query."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def send(running: Running, query: str = "", photo: bytes = PHOTO, **fields: str)
 
 
 class _Picture(BaseHTTPRequestHandler):
-    """Answers the photo to everybody."""
+    """Serves the photo to every client."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -50,7 +50,7 @@ def url() -> Iterator[str]:
 
 
 class TestWrittenBy:
-    """Requests, byte by byte as they came from the libraries of public callers."""
+    """Requests, byte by byte, as the libraries of public callers sent them."""
 
     def test_curl_with_the_model_in_the_query(self, replay: Replay) -> None:
         boundary = "------------------------d74496d66958873e"
@@ -89,7 +89,7 @@ SWITCHES = {"model": "u2net", "om": "True", "ppm": "True", "a": "true", "af": "2
 
 
 def test_a_published_caller_written_as_it_is(forms: Running) -> None:
-    """As napari-rembg 0.0.7 calls the server and reads what it gets."""
+    """Calls the server and reads its response as napari-rembg 0.0.7 does."""
     buffer = io.BytesIO()
     Image.fromarray(photo(*SIZE)).save(buffer, format="PNG")
     buffer.seek(0)

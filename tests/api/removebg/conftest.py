@@ -1,4 +1,4 @@
-"""A way to call the server as clients of the form do."""
+"""Calls the server as clients of the form do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Call = Callable[..., httpx.Response]
 
 @pytest.fixture
 def call(running: Running) -> Call:
-    """POST a photo as multipart with these fields; with a fresh key unless one is given."""
+    """POST a photo as multipart with these fields; with a new key unless `key` is given."""
 
     def post(
         photo: bytes | None = None, *, key: str | None = None, headers: dict[str, str] | None = None, **fields: str

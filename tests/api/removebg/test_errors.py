@@ -13,7 +13,7 @@ from packshot.api.errors import row_of
 from packshot.api.removebg.routes import ERRORS, TABLE
 from packshot.errors import PackshotError
 
-# Those that the form's public documentation names, with the status they come with.
+# The codes in the form's public documentation, with their status.
 DOCUMENTED = {
     "auth_failed": 403,
     "failed_to_read_image": 400,
@@ -42,7 +42,7 @@ def made(kind: type[PackshotError]) -> PackshotError:
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
 def test_every_error_has_a_row_of_its_kind(kind: type[PackshotError]) -> None:
     assert next(base for base in kind.__mro__ if base in TABLE) is not PackshotError
-    # Only what an operator has to mend is our own fault in the eyes of a caller.
+    # Callers see a fault of the service only where the operator must act.
     assert (row_of(kind, TABLE).status == 500) == issubclass(kind, errors.SetupError)
 
 

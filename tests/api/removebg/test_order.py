@@ -1,4 +1,4 @@
-"""From the form's fields to options: what each value means, and what is refused in which words."""
+"""From the form's fields to options: the meaning of each value, and the errors for invalid values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def order(**fields: object) -> Order:
 
 
 def refusal(**fields: object) -> tuple[str, str]:
-    """The code, and the words, with which fields are refused."""
+    """The error code and the message for these fields."""
     with pytest.raises(PackshotError) as caught:
         read({"image_file": PHOTO, **fields} if "image_file" not in fields else fields)
     return code_of(caught.value), str(caught.value)
@@ -66,7 +66,7 @@ class TestSource:
     def test_urls_are_told_and_what_they_lead_to_takes_their_place(self) -> None:
         found = read({"image_file": b"", "image_url": " https://a.example/1 ", "bg_image_url": "https://a.example/2"})
         assert found.urls == {"image_url": "https://a.example/1", "bg_image_url": "https://a.example/2"}
-        assert found.file == "jpeg"  # a picture behind makes it opaque
+        assert found.file == "jpeg"  # a background picture makes it opaque
         whole = found.with_pictures({"image_url": PHOTO, "bg_image_url": b"b"})
         assert whole == read({"image_file": PHOTO, "bg_image_file": b"b"})
 
@@ -178,7 +178,7 @@ class TestMeaning:
         share = f"{alpha / 255:.4f}"
         written = [digits, f"#{digits.upper()}", f"rgba({red}{comma}{green}{comma}{blue}{comma}{share})"]
         written.append(f"rgb({red} {green} {blue} / {100 * alpha / 255:.4f}%)")
-        if alpha != 1:  # as a share, it is all
+        if alpha != 1:  # as a share, this is everything
             written.append(f"rgba({red}, {green}, {blue}, {alpha})")
         assert {colour(text) for text in written} == {rgba}
 

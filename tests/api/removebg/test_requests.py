@@ -1,4 +1,4 @@
-"""The form over a real socket: bodies of each kind, what comes back, and what is refused."""
+"""The form over a real socket: bodies of each kind, their responses and their errors."""
 
 from __future__ import annotations
 

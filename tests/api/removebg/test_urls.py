@@ -1,4 +1,4 @@
-"""image_url and bg_image_url over a real socket, where the operator has turned them on."""
+"""image_url and bg_image_url over a real socket, with URL input turned on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.kit.server import Running, serving, wait_until
 
 PATH = "/v1.0/removebg"
 PHOTO = good("jpeg")
-# Spellings of addresses of this machine and of others that are not public; {} is a port where somebody listens.
+# Spellings of addresses of this machine and of other non-public ones; {} is a port with a listener.
 INSIDE = re.findall(
     r"\S+",
     r"""
@@ -111,8 +111,7 @@ def ears() -> Iterator[Ears]:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory, ears: Ears) -> Iterator[Running]:
-    """A service that opens every public address. The ears have the usual port of http, so that the address alone
-    decides."""
+    """A service that opens every public address. The ears use http's usual port, so only the address decides."""
     with (
         pytest.MonkeyPatch.context() as patch,
         names(NAMES),
@@ -171,7 +170,7 @@ class TestRefusals:
         with scripted(script) as origin:  # type: ignore[arg-type]
             photo = {"image_file_b64": base64.b64encode(PHOTO).decode()} if field[0] == "b" else {}
             answer = ask(opening, key=key, **{field: origin.url, **photo})
-        if field == "image_url" or code != "failed_to_read_image":  # as damaged as a file would be
+        if field == "image_url" or code != "failed_to_read_image":  # the same error as for a damaged file
             download = {"image_url": "failed_image_download", "bg_image_url": "failed_bg_download"}
             assert error(answer) == (400, download[field] if code == "failed_download" else code.format(field))
         if code != "failed_to_read_image":
@@ -185,7 +184,7 @@ class TestRefusals:
             assert not origin.asked
 
     def test_nothing_of_the_url_is_logged_but_its_host(self, opening: Running) -> None:
-        for name in ("httpx", "httpcore"):  # the test's own client; the command line does so too
+        for name in ("httpx", "httpcore"):  # the test's own client; the command line silences it too
             logging.getLogger(name).setLevel(logging.WARNING)
         with logs() as (text, _), scripted(answers(404), answers(302, Location="/moved?secret=b")) as origin:
             origin.script.append(answers(500))
@@ -237,7 +236,9 @@ class TestBounds:
             wait_until(lambda: fetches(opening)["abandoned"] == before + 1)
 
     def test_what_is_brought_counts_as_an_upload(self, tmp_path: Path) -> None:
-        """Room for four pictures of a megabyte: of those that come slowly the fifth is refused, and then all goes."""
+        """The budget has room for four pictures of a megabyte. Of five slow ones, the fifth is rejected; then all
+        memory is free again.
+        """
         size, room = 1_000_000, 3 * 1_000_000 + 1024**2
         photo, rest = padded(PHOTO, size), threading.Event()
 

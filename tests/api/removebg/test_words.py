@@ -1,4 +1,4 @@
-"""Every error of the form comes in the form's own words: its fields' names, never those of the native API."""
+"""Every error of the form uses the form's own field names, never those of the native API."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.kit.server import Running, gated, received, serving
 
 PATH = "/v1.0/removebg"
 NATIVE = ("image", *(name for name in OPTIONS if name not in FIELDS))
-# As a part, as what a sentence is about, or, where it is no English word, anywhere.
+# A native name: in backquotes, as the subject of a sentence, or, if it is not an English word, anywhere.
 SAID = re.compile(
     "|".join(rf"`{name}`|(?:^|but |: |\. ){name} (?:is|cannot|leaves|takes|has)\b" for name in NATIVE)
     + "".join(rf"|\b{name}\b" for name in NATIVE if "_" in name)
 )
 # The form has no idempotency keys, keeps no results, and names the field in the code.
 CANNOT_COME = {"conflict", "gone", "storage_failed", "invalid_parameter"}
-# A value that each field refuses. The files and URLs are below.
+# A value that each field rejects. The files and URLs are below.
 REFUSED = {
     "size": "vast", "format": "gif", "channels": "rgb", "type_level": "3", "roi": "1 2 3", "crop": "perhaps",
     "crop_margin": "51%", "scale": "9%", "position": "top", "add_shadow": "2", "shadow_type": "long",
@@ -39,13 +39,13 @@ REFUSED = {
 
 
 def said(answer: httpx.Response) -> tuple[int, str, str]:
-    """The status, the code and the words of an error."""
+    """The status, the code and the message of an error."""
     (found,) = answer.json()["errors"]
     return answer.status_code, found["code"], f"{found['title']} {found.get('detail', '')}"
 
 
 def provoked(running: Running, strict: Running) -> Iterator[tuple[int, str, str]]:
-    """Answers of the service to everything that can go wrong."""
+    """The service's responses to every possible error."""
     key, file = {"X-Api-Key": running.new_key()}, {"image_file": good("jpeg")}
 
     def send(headers: Mapping[str, str] = key, **request: object) -> tuple[int, str, str]:
@@ -103,7 +103,7 @@ def _key(running: Running, *, rate: str | None = None) -> dict[str, str]:
 
 
 def _capacity(strict: Running) -> Iterator[tuple[int, str, str]]:
-    """A full queue, a deadline, a body that stops, a rate that is used up, and a fault of ours."""
+    """A full queue, a deadline, a body that stops, a used-up rate, and an internal error."""
 
     def send() -> httpx.Response:
         return strict.http.post(PATH, files={"image_file": good("png", 64, 64)}, headers=_key(strict))
@@ -133,7 +133,7 @@ def _capacity(strict: Running) -> Iterator[tuple[int, str, str]]:
 def answers(running: Running, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, str]]:
     state = tmp_path_factory.mktemp("strict")
     limits = {"v1_max_file_bytes": 30_000, "v1_max_pixels": 20_000}
-    limits |= {"url_input": "http", "url_input_networks": "127.0.0.1/32"}  # where nobody listens
+    limits |= {"url_input": "http", "url_input_networks": "127.0.0.1/32"}  # no server listens there
     with serving(state, workers=1, queue_limit=0, deadline_s=1, body_deadline_s=1, **limits) as strict:
         return list(provoked(running, strict))
 
@@ -166,7 +166,7 @@ def test_the_search_finds_native_names() -> None:
 
 
 def engine_errors() -> dict[str, errors.InvalidOption]:
-    """What options, recipes and jobs say of the options that the form calls otherwise."""
+    """Errors from options, recipes and jobs about the options that the form names differently."""
     causes: dict[str, Callable[[], object]] = {
         "background": lambda: Options(background="no such colour"),
         "background_picture": lambda: make_job(
