@@ -1,4 +1,4 @@
-"""Fixtures of the tests on the service's tables: on a SQLite file, and with the mark `services` on PostgreSQL."""
+"""Fixtures for the tests of the service's tables: on a SQLite file, and with the mark `services` on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """One server for the tests of a module; each takes a database of its own."""
+    """One server for the tests of a module; each test takes its own database."""
     with postgres_server() as server:
         yield server
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A SQLite file that is not there yet."""
+    """The path of a SQLite file that does not exist yet."""
     return tmp_path / "accounts.sqlite3"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
 def place(request: pytest.FixtureRequest) -> Place:
-    """Where the tables shall lie: one suite for both kinds."""
+    """The database for the tables: one suite covers both kinds."""
     if request.param == "sqlite":
         file: Path = request.getfixturevalue("path")
         return file

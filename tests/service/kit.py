@@ -1,4 +1,4 @@
-"""Shared by tests of the service: a clock that is set by hand, a look at the database, a wait for what will be true."""
+"""Shared by tests of the service: a clock that tests set, a check of the database, a wait for a condition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Clock:
 
 
 def works(database: Database) -> bool:
-    """Whether the accounts can be reached."""
+    """Whether the accounts are reachable."""
     try:
         database.check()
     except DatabaseUnavailable:
@@ -32,7 +32,7 @@ def works(database: Database) -> bool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, 10 s at most."""
+    """Wait until the condition holds, at most 10 s."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in threads and files that set no event
             await asyncio.sleep(0.002)

@@ -67,7 +67,7 @@ def test_locked_and_revoked_keys_are_refused_and_only_locked_ones_come_back(acco
     for change in (accounts.unlock, accounts.lock):
         with pytest.raises(InvalidOption, match="for good"):
             change(new.id)
-    accounts.authenticate(other.key)  # the owner's second key goes on
+    accounts.authenticate(other.key)  # the owner's second key still works
 
 
 def test_a_key_expires(accounts: Accounts, clock: Clock) -> None:
@@ -100,7 +100,7 @@ def test_last_use_is_written_once_a_minute(accounts: Accounts, clock: Clock) -> 
         clock.advance(step_s)
         accounts.authenticate(new.key)
         assert accounts.list()[0].last_used_at == begin + written_s
-    clock.advance(-2 * 86_400)  # a clock that is set back
+    clock.advance(-2 * 86_400)  # a clock that was set back
     accounts.authenticate(new.key)
     assert accounts.list()[0].last_used_at == clock()
 
@@ -121,7 +121,7 @@ def test_keys_are_listed_in_the_order_of_their_making(accounts: Accounts, clock:
 
 
 class Note:
-    """A place for the text of one key."""
+    """Holds the text of one key."""
 
     text: str | None = None
 
@@ -179,7 +179,7 @@ def test_threads_make_one_kept_key_between_them_on_a_fresh_database(place: Place
     note = Note()
 
     def start(_: int) -> str:
-        with closing(Database(place)) as mine:  # each with a connection of its own, as processes have
+        with closing(Database(place)) as mine:  # each with its own connection, as processes have
             return note.keep(Accounts(mine)).key
 
     with ThreadPoolExecutor(8) as threads:

@@ -21,7 +21,7 @@ LONG_S = 30
 
 
 class Gate:
-    """Work that says when it has begun, and goes on when the test lets it."""
+    """Work that reports its start, and continues when the test allows it."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -39,7 +39,7 @@ class Gate:
 
 
 async def fill(admission: Admission, gate: Gate, count: int) -> list[asyncio.Task[str]]:
-    """Send `count` requests and return when they are all in."""
+    """Send `count` requests and return when all are admitted."""
     inside = admission.running + admission.queued
     tasks = [asyncio.create_task(admission.run(gate)) for _ in range(count)]
     await until(lambda: admission.running + admission.queued == inside + count)
@@ -205,7 +205,7 @@ async def test_the_advice_to_come_again_follows_what_work_takes() -> None:
         return caught.value.retry_after_s
 
     admission = Admission(workers=1, queue_limit=200)
-    assert await advice() == FIRST_RETRY_S  # nothing was measured yet
+    assert await advice() == FIRST_RETRY_S  # no measurement yet
     for _ in range(32):
         await admission.run(lambda: time.sleep(0.01))
     assert FIRST_RETRY_S < await advice() <= 60  # 201 requests of 0.01 s each, and room for a slow machine
@@ -283,7 +283,7 @@ def _raiser(error: Exception) -> Callable[[], None]:
 
 
 async def _in_turn(admission: Admission, *asked: tuple[str, int]) -> list[str]:
-    """The order in which work of these keys and needs is done, asked for while all workers are taken."""
+    """The order in which work of these keys and sizes is done, if requested while all workers are busy."""
     gate, order = Gate(), []
     first = [asyncio.create_task(admission.run(gate, key="first")) for _ in range(admission._workers)]
     await until(lambda: gate.begun == len(first))
@@ -408,7 +408,7 @@ async def test_an_error_takes_no_pictures_along_when_it_leaves_a_worker() -> Non
         await admission.run(work)
     gc.collect()
     assert [each() for each in seen] == [None, None]
-    assert "in stage" in "".join(traceback.format_exception(caught.value))  # where it happened can still be told
+    assert "in stage" in "".join(traceback.format_exception(caught.value))  # the traceback still shows the place
 
 
 @scenario
@@ -444,7 +444,7 @@ def test_work_in_the_background_goes_on_under_any_load(monkeypatch: pytest.Monke
 @scenario
 async def test_work_in_the_background_takes_no_place_in_the_queue_and_is_not_turned_away() -> None:
     admission, gate = Admission(workers=1, queue_limit=1), Gate()
-    tasks = await fill(admission, gate, 2)  # as many as there is room for
+    tasks = await fill(admission, gate, 2)  # as many as the limits allow
     tasks += [asyncio.create_task(admission.run(gate, background=True)) for _ in range(3)]
     await until(lambda: admission.queued == 4)
     with pytest.raises(QueueFull):
@@ -462,12 +462,12 @@ def test_while_requests_come_work_in_the_background_leaves_them_a_worker(monkeyp
 
     async def test() -> None:
         admission, gate = Admission(workers=2, queue_limit=8), Gate()
-        await admission.run(int)  # a request has just come
+        await admission.run(int)  # a request has just arrived
         tasks = [asyncio.create_task(admission.run(gate, background=True)) for _ in range(2)]
         await until(lambda: gate.begun == 1)
         assert (admission.running, admission.queued) == (1, 1)
         assert await admission.run(threading.get_ident), "another request begins at once"
-        await asyncio.sleep(0.1)  # no further one comes: the background has both workers
+        await asyncio.sleep(0.1)  # no more start: the background has both workers
         tasks.append(asyncio.create_task(admission.run(gate, background=True)))
         await until(lambda: gate.begun == 2)
         gate.open()

@@ -1,4 +1,4 @@
-"""Decoders and encoders in processes of their own: the same pictures and errors, and an end at any time."""
+"""Decoders and encoders in separate processes: same pictures and errors, and stoppable at any time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def processes() -> Iterator[CodecProcesses]:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ids of all processes that are started."""
+    """The ids of all started processes."""
     pids: list[int] = []
     popen = codec_process.subprocess.Popen
 

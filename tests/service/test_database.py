@@ -30,7 +30,7 @@ def test_a_failing_database_is_an_error_of_ours(place: Place) -> None:
     database = Database(place)
     with pytest.raises(DatabaseUnavailable):
         database.rows(text("SELECT * FROM no_such_table"))
-    database.check()  # a fault of ours does not count as the server's
+    database.check()  # an internal error does not count as the server's
     database.close()
     with pytest.raises(DatabaseUnavailable):
         database.change(text("DELETE FROM keys"))

@@ -1,4 +1,4 @@
-"""What callers see while PostgreSQL is stopped, silent or not there, and how soon it works again."""
+"""The responses to callers while PostgreSQL is stopped, silent or absent, and the time to recovery."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.services
 
 @pytest.fixture
 def server() -> Iterator[Postgres]:
-    """One of its own for each test, which stops it."""
+    """A separate server for each test, which stops it."""
     with postgres_server() as server:
         yield server
 
@@ -51,11 +51,11 @@ def test_a_restart_between_two_requests_costs_neither(server: Postgres) -> None:
     database = Database(server.new_database())
     accounts = Accounts(database)
     key = accounts.create("shop").key
-    with ThreadPoolExecutor(8) as threads:  # several connections that will be dead
+    with ThreadPoolExecutor(8) as threads:  # several connections that will break
         list(threads.map(lambda _: accounts.authenticate(key), range(32)))
     server.stop()
     server.start()
-    time.sleep(1.1)  # longer than a connection rests before it is tried
+    time.sleep(1.1)  # longer than an idle connection stays unchecked
     with ThreadPoolExecutor(8) as threads:
         assert all(info.name == "shop" for info in threads.map(lambda _: accounts.authenticate(key), range(32)))
     database.close()
@@ -125,13 +125,13 @@ def test_a_database_that_goes_away_in_mid_work_costs_no_credit(server: Postgres,
         assert answer.status_code == 503  # no picture without a settled credit
         server.start()
         wait_until(lambda: running.http.get("/readyz").status_code == 200)
-        assert running.credits_of(key) == 4  # not yet: it may be a live replica's
+        assert running.credits_of(key) == 4  # not yet: the charge may be a live replica's
         running.service.ledger.give_back_lost(older_than_s=0)
         assert running.credits_of(key) == 5
 
 
 def _children(server: Postgres) -> list[_Process]:
-    """The processes that serve connections; the parent goes on taking new ones, as a sick machine does."""
+    """The processes that serve connections; the parent still accepts new ones, as a sick machine does."""
     return [
         _Process(int(path.parent.name)) for path in Path("/proc").glob("[0-9]*/stat") if _parent(path) == server.pid
     ]

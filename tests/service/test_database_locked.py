@@ -1,4 +1,4 @@
-"""What callers see while another process holds the lock of accounts.sqlite3, and how soon it works again."""
+"""The responses to callers while another process locks accounts.sqlite3, and the time to recovery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.kit.server import gated, serving, wait_until
 from tests.service.kit import works
 
 WAITED = "another process has locked it"
-"""Said by a call that waited for the lock, and not by one that was refused at once."""
+"""The message of a call that waited for the lock; a call rejected at once has another."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def opened(path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not about how long a lock is waited for need not wait for it."""
+    """Shortens the wait for the lock, for tests that are not about its length."""
     monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_S", 0.2)
 
 
@@ -74,7 +74,7 @@ def test_a_long_lock_is_waited_for_once_and_its_end_is_noticed(path: Path, opene
     with locked(path), ThreadPoolExecutor(12) as threads:
         refusals = list(threads.map(refusal, range(24)))
         assert [WAITED in message for message in refusals].count(True) == 1
-        assert not works(opened)  # as /readyz asks, although reading would do
+        assert not works(opened)  # /readyz asks the same, although reading would work
     wait_until(lambda: works(opened))
     ledger.charge(new.id, new_charge_id())
     assert only(accounts).credits == 4
@@ -94,7 +94,7 @@ def test_what_cannot_be_given_back_under_the_lock_is_given_back_later(path: Path
 
 @pytest.fixture(scope="module")
 def at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, sqlite3.Connection]]:
-    """A database that waits for no lock and is tried again at once, and another connection to its file."""
+    """A database without waits for locks or before retries, and another connection to its file."""
     path = tmp_path_factory.mktemp("locks") / "accounts.sqlite3"
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_AWAY_S", "_BUSY_TIMEOUT_S", "_STILL_BUSY_TIMEOUT_S"):
@@ -163,7 +163,7 @@ def test_a_file_that_cannot_even_be_opened_for_a_lock_is_not_reachable(path: Pat
 def test_under_the_lock_callers_are_refused_in_every_dialect_and_results_are_served(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_S", 5.0)  # a busy machine answers a link in 2 s
+    monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_S", 5.0)  # a busy machine serves a link within 2 s
     picture = good("jpeg")
     with serving(path.parent) as running:
         key = running.new_key(20)
@@ -172,7 +172,7 @@ def test_under_the_lock_callers_are_refused_in_every_dialect_and_results_are_ser
             waiting = [running.send_meanwhile(picture, key=key) for _ in range(8)]
             assert running.http.get(link).status_code == 200
             assert running.http.get("/healthz").status_code == 200
-            assert not any(each.done() for each in waiting)  # they hold their threads still, and not those of results
+            assert not any(each.done() for each in waiting)  # they block their own threads, not the threads for results
             assert Counter(each.result().status_code for each in waiting) == {503: 8}
             assert running.http.get("/readyz").status_code == 503
             for path_, name in (("/v1/packshots", "x-api-key"), ("/v1.0/removebg", "x-api-key")):
@@ -197,6 +197,6 @@ def test_a_lock_that_comes_in_mid_work_costs_no_credit(path: Path) -> None:
                 gate.open()
                 assert in_work.result().status_code == 503  # no picture without a settled credit
         wait_until(lambda: running.http.get("/readyz").status_code == 200)
-        running.service.ledger.give_back_lost(older_than_s=0)  # the service does so when no work can be so old
+        running.service.ledger.give_back_lost(older_than_s=0)  # automatic once no job can be so old
         assert running.credits_of(key) == 5
         assert running.service.ledger.usage()[0].failed == 1

@@ -121,4 +121,4 @@ def test_a_clock_that_is_set_back_keeps_no_dead_request_and_forgets_no_finished_
     assert idempotency.begin("owner", "order-1", "hash") == "done"
     assert idempotency.begin("owner", "order-2", "hash") is None
     clock.advance(-2 * KEPT_S)
-    assert idempotency.begin("owner", "order-1", "hash") == "done"  # it was paid for
+    assert idempotency.begin("owner", "order-1", "hash") == "done"  # the result was paid for

@@ -1,4 +1,4 @@
-"""Keys that move from the SQLite file of one machine to the database of several."""
+"""Moving keys from the SQLite file of one machine to the database of several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credits: taken and given back atomically, by threads, processes and replicas that die, on both kinds of database."""
+"""Credits: taken and given back atomically, by threads, processes and dying replicas, on both kinds of database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Books:
-    """Keys and what they spend, in one database."""
+    """Keys and their spending, in one database."""
 
     accounts: Accounts
     ledger: Ledger
@@ -43,11 +43,11 @@ class Books:
         return charge_id
 
     def paid(self, key_id: str, photo_id: str) -> int:
-        """Render a photo, from the charge to the end; what it cost."""
+        """Render a photo, from the charge to the end; returns its cost."""
         return self.ledger.settle(self.charge(key_id, photo_id))
 
     def figures(self, key_id: str) -> tuple[int, int, int, int]:
-        """What a key has spent in all, and its usage: succeeded, failed, credits."""
+        """A key's total spending, and its usage: succeeded, failed, credits."""
         usage = self.ledger.usage(key_id=key_id)
         sums = (sum(getattr(day, name) for day in usage) for name in ("succeeded", "failed", "credits"))
         return (self.info(key_id).used, *sums)  # type: ignore[return-value]
@@ -88,7 +88,7 @@ def test_a_charge_is_given_back_once_and_not_after_it_was_settled(books: Books) 
     for _ in range(3):
         books.ledger.refund(failed)
         books.ledger.refund(done)
-        books.ledger.refund(new_charge_id())  # one that was never taken
+        books.ledger.refund(new_charge_id())  # a charge that never happened
         books.ledger.settle(failed)
     assert books.info(new.id).credits == 4
     assert [(day.succeeded, day.failed, day.credits) for day in books.ledger.usage()] == [(1, 1, 1)]
@@ -101,7 +101,7 @@ def test_what_a_dead_process_took_is_given_back_and_what_still_runs_is_not(books
     alive = books.charge(new.id)
     assert books.ledger.give_back_lost(older_than_s=60) == 1
     assert books.ledger.give_back_lost(older_than_s=60) == 0
-    books.ledger.settle(dead)  # it was not dead after all: the credit stays with its owner
+    books.ledger.settle(dead)  # it was alive after all: the credit stays with its owner
     books.ledger.settle(alive)
     info = books.info(new.id)
     assert (info.credits, info.used) == (4, 1)
@@ -154,7 +154,7 @@ def test_usage_is_by_key_and_day_newest_first(books: Books, clock: Clock) -> Non
     books.ledger.settle(books.charge(one.id))
     overnight = books.charge(one.id)
     clock.advance(DAY_S)
-    books.ledger.refund(overnight)  # of yesterday, and counted there
+    books.ledger.refund(overnight)  # yesterday's charge, counted for yesterday
     books.ledger.settle(books.charge(one.id))
     books.ledger.settle(books.charge(other.id))
     first, second = date(2027, 1, 15), date(2027, 1, 16)
@@ -266,7 +266,7 @@ class TestPhotosThatArePaidFor:
         lost = books.charge(key, "photo")
         clock.advance(100)
         assert books.ledger.give_back_lost(older_than_s=60) == 1
-        books.ledger.settle(lost)  # it was not dead after all: its owner has the credit, and has paid for nothing
+        books.ledger.settle(lost)  # it was alive after all: its owner has the credit, and paid nothing
         assert books.paid(key, "photo") == 1
         assert books.figures(key) == (1, 1, 2, 1)
 

@@ -1,4 +1,4 @@
-"""The two forms of a log line: whole, one line an event, and without what must not be in it."""
+"""The two forms of a log line: complete, one line per event, and without forbidden content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTILE = "a.jpg\n2026-01-01T00:00:00.000Z INFO packshot.access forged\r\x1b[2Jg
 
 @pytest.fixture(params=["text", "json"])
 def written(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, io.StringIO, str]]:
-    """A logger and what it writes, in each form."""
+    """A logger and its output, in each form."""
     stream, logger = io.StringIO(), logging.getLogger(f"test.{request.param}")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if request.param == "json" else TextFormatter())
@@ -84,7 +84,7 @@ def test_no_line_can_be_forged(written: tuple[logging.Logger, io.StringIO, str])
     assert text.count("\n") == 1
     assert text.endswith("\n")
     assert text[:-1].isprintable()
-    assert "forged" in text  # nothing is thrown away, it only has no power
+    assert "forged" in text  # no text is lost, but it has no effect
 
 
 def test_an_exception_forges_none_either(written: tuple[logging.Logger, io.StringIO, str]) -> None:
@@ -136,7 +136,7 @@ def test_what_is_no_secret_stays(said: str) -> None:
 def test_a_log_call_that_is_wrong_costs_no_request(written: tuple[logging.Logger, io.StringIO, str]) -> None:
     logger, stream, _ = written
     logger.info("an object: %s", object())
-    # Straight to the handler: a report of pytest's cannot carry a lone surrogate from one process to another.
+    # Straight to the handler: pytest's reports cannot carry a lone surrogate between processes.
     ours = next(each for each in logger.handlers if getattr(each, "stream", None) is stream)
     ours.handle(logging.LogRecord("test", logging.INFO, "", 0, "lone: %s", ("\ud800",), None))
     stream.getvalue().encode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Tables are made and brought up to date, on both kinds of database and by several replicas at once."""
+"""Creating and upgrading tables, on both kinds of database and by several replicas at once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_database_of_a_newer_release_is_left_alone(place: Place) -> None:
 
 
 def test_a_release_that_knows_no_paid_photos_goes_on_with_the_new_tables(place: Place) -> None:
-    """Replicas are exchanged one by one: the old ones write charges without the new columns."""
+    """Replicas are replaced one by one: old ones write charges without the new columns."""
     with closing(Database(place)) as database:
         key, ledger = Accounts(database).create("shop", credits=5).id, Ledger(database)
         taken = update(KEYS).where(KEYS.c.id == key).values(credits=4, used=1)

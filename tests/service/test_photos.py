@@ -1,4 +1,4 @@
-"""Photos and mattes in memory: found by their key alone, exact, within a budget, gone after their life."""
+"""Photos and mattes in memory: found only by their key, exact, within a budget, gone after their life."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TestTheFiles:
         clock.advance(1)
         assert is_kept(cache, "one", "used")
         assert not is_kept(cache, "one", "unused")
-        clock.advance(-2 * LIFE_S)  # a clock that was set back lets nothing live longer
+        clock.advance(-2 * LIFE_S)  # a clock that was set back extends no life
         assert not is_kept(cache, "one", "used")
 
     def test_a_service_that_nobody_calls_lets_go_too(self) -> None:
@@ -223,7 +223,7 @@ def network() -> Network:
 
 
 def veiled() -> bytes:
-    """A file with an alpha of its own that is neither all nor nothing."""
+    """A file with partial alpha of its own."""
     rgb, alpha = product(96, 80, 3)
     return as_png(np.dstack([rgb, np.maximum(alpha, 90)]))
 

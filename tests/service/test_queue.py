@@ -1,4 +1,4 @@
-"""The queue of jobs: each item ends once, whoever dies or sleeps meanwhile, on both kinds of database."""
+"""The queue of jobs: each item ends once, even if workers die or stall, on both kinds of database."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_lease_that_is_renewed_holds_and_one_that_is_not_goes_to_another(
     assert (second.claims, second.losses, second.earlier_claim_id) == (2, 1, first.claim_id)
     assert not queue.renew(first)
     queue.give_back(first)
-    assert queue.claim("photo") is None, "the first worker has no say any more"
+    assert queue.claim("photo") is None, "the first worker has lost its claim"
     with pytest.raises(Superseded):
         end(queue, database, first)
     end(queue, database, second)
@@ -89,7 +89,7 @@ def test_the_end_is_part_of_the_callers_transaction(queue: Queue, database: Data
     with pytest.raises(ZeroDivisionError), database.transaction() as connection:
         queue.end(connection, item, "done", "{}")
         raise ZeroDivisionError
-    assert queue.renew(item), "it has not ended"
+    assert queue.renew(item), "the item has not ended"
 
 
 def test_what_is_given_back_comes_again_after_its_pause(queue: Queue, database: Database, clock: Clock) -> None:
@@ -118,7 +118,7 @@ def test_a_job_that_is_cancelled_is_nobodys(queue: Queue, database: Database) ->
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """Made once: the steps to them take longer than all that happens in them."""
+    """Created once: creating the tables takes longer than all the work in them."""
     opened = Database(tmp_path_factory.mktemp("tables") / "accounts.sqlite3")
     yield opened
     opened.close()
@@ -126,7 +126,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_each_item_ends_once(tables: Database, seed: int) -> None:
-    """Workers claim, die, sleep, give back and end in any order, while the clock goes on."""
+    """Workers claim, die, stall, give back and end in any order, while the clock advances."""
     chance, clock = random.Random(seed), Clock()
     tables.change(delete(WORK))
     queue, ended, held = Queue(tables, clock), Counter[str](), list[Item]()
@@ -141,7 +141,7 @@ def test_whatever_happens_each_item_ends_once(tables: Database, seed: int) -> No
             case 3 if held:
                 queue.give_back(held.pop(chance.randrange(len(held))), chance.choice([0, 5]))
             case 4 if held:
-                item = chance.choice(held)  # not always the last time that this worker tries
+                item = chance.choice(held)  # this worker may claim it again later
                 try:
                     end(queue, tables, item)
                 except Superseded:

@@ -73,7 +73,7 @@ def test_a_clock_that_is_set_neither_locks_a_key_nor_lets_it_through(
     with pytest.raises(RateLimited) as caught:
         limiter.hit("key")
     assert caught.value.retry_after_s == 1
-    assert caught.value.fields["resets_at"] == pytest.approx(set_to + 1, abs=1)  # as the machine's clock has it now
+    assert caught.value.fields["resets_at"] == pytest.approx(set_to + 1, abs=1)  # by the machine's current clock
     time.sleep(caught.value.retry_after_s)
     limiter.hit("key")
 

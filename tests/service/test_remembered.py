@@ -1,4 +1,4 @@
-"""What an Idempotency-Key or a task remembers of a result: all that the first answer said, whatever that was."""
+"""An Idempotency-Key or a task stores everything about a result that the first response contained."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.service.kit import Clock
 
 OLD, NEW = "old-" + "o" * 40, "new-" + "n" * 40
 DAY_S = 86400
-# Also what no framework should hand on: a lone surrogate must be a bad signature too, not a crash.
+# Includes text that no framework should pass on: a lone surrogate must give a bad signature, not a crash.
 anything = st.text(alphabet=st.characters(exclude_categories=()), max_size=60)
 
 

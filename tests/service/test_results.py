@@ -1,4 +1,4 @@
-"""Results: their names, their life, what a caller learns of failures, and where the settings keep them."""
+"""Results: their names, their life, the errors that callers see, and the place that the settings choose."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_a_redirect_without_credentials_ends_the_start(
 ) -> None:
     for name in CREDENTIALS:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")  # where a machine of the vendor's asks for some
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")  # where a vendor's machine asks for some
     chosen = settings(tmp_path, PACKSHOT_RESULTS_URL="s3://shop", PACKSHOT_RESULTS_DELIVERY="Redirect")
     with pytest.raises(BadSettings, match="no link can be signed") as caught:
         open_results(chosen, tmp_path)

@@ -1,4 +1,4 @@
-"""The servers that other tests lean on do start here; where they cannot, this says why."""
+"""The servers that other tests need do start here; if one cannot, this test reports the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate limits that all replicas share, in a real Redis that is stopped, silent and started again."""
+"""Rate limits that all replicas share, in a real Redis that the tests stop, silence and restart."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_clock_is_redis_own(server: Redis, monkeypatch: pytest.MonkeyPatch) 
 def test_a_redis_whose_clock_is_set_back_locks_nobody(server: Redis) -> None:
     limiter = RateLimiter("1/minute", server.url)
     limiter.hit("key")
-    with redis.Redis.from_url(server.url) as client:  # what the window looks like to a clock that is two days behind
+    with redis.Redis.from_url(server.url) as client:  # the window as seen by a clock that is two days slow
         (name,) = client.keys()
         client.lset(name, 0, int((time.time() + 2 * 86_400) * 1e6))
     limiter.hit("key")
@@ -87,11 +87,11 @@ def test_open_each_process_counts_for_itself_and_says_so_once(server: Redis, cap
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             limiter.hit("key")
-        with pytest.raises(RateLimited):  # its own memory has a limit too
+        with pytest.raises(RateLimited):  # the local memory has a limit too
             limiter.hit("key")
     assert len([record for record in caplog.records if "Redis" in record.message]) == 1
     server.start()
-    time.sleep(1.1)  # for so long it is not asked
+    time.sleep(1.1)  # the time without queries to Redis
     window = limiter.hit("key")
     assert window is not None
     assert window.remaining == 2  # Redis came back empty

@@ -47,7 +47,7 @@ def test_the_link_is_the_owners_alone_and_shown_by_nothing(tmp_path: Path, accou
     link = State(settings_for(folder)).link(accounts)
     assert link is not None
     assert link.key not in repr(link)
-    assert [file.name for file in folder.iterdir()] == ["link"]  # and no draft of it
+    assert [file.name for file in folder.iterdir()] == ["link"]  # no draft of the file remains
     assert (folder / "link").stat().st_mode & 0o777 == 0o600
     assert (folder / "link").read_text() == f"{link.url}\n"
 
@@ -126,7 +126,7 @@ def test_nothing_is_made_where_others_can_reach_the_service(tmp_path: Path, acco
         assert State(each).link(accounts, each.base_url) is None
     assert accounts.list() == []
     assert not (tmp_path / "link").exists()
-    open_to_all = settings.model_copy(update={"url_secrets": ()})  # a way past the settings' own check
+    open_to_all = settings.model_copy(update={"url_secrets": ()})  # bypasses the settings' own check
     with pytest.raises(BadSettings, match="PACKSHOT_URL_SECRETS"):
         _ = State(open_to_all).url_secrets
 

@@ -1,4 +1,4 @@
-"""Pictures from URLs: which addresses are opened, which never, and what an answer may do. Against real servers."""
+"""Pictures from URLs: allowed and forbidden addresses, and limits on responses. Against real servers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.service.kit import until
 PICTURE = good("png")
 BOTH = ("https", "http")
 HERE = "127.0.0.0/8"
-# IANA's registries of special-purpose addresses, and what else is not of the public internet.
+# IANA's registries of special-purpose addresses, and other addresses outside the public internet.
 PRIVATE_4 = (
     "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
     "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
@@ -64,7 +64,7 @@ def key(name: str = "shop", credit_count: int | None = None) -> KeyInfo:
 
 
 class Bringing:
-    """A UrlInput with its counters, and the bytes that were reserved for what it brought."""
+    """A UrlInput with its counters, and the bytes reserved for its downloads."""
 
     def __init__(self, **chosen: object) -> None:
         values = {"url_input": "http", "url_input_networks": (HERE,), "workers": 1, **chosen}
@@ -94,7 +94,7 @@ class Bringing:
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Reading all that certifi has takes 50 ms each time."""
+    """Reading all of certifi's authorities takes 50 ms each time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("none")))
         yield
@@ -115,7 +115,7 @@ def bringing() -> Iterator[Callable[..., Bringing]]:
 
 @pytest.fixture(scope="module")
 def public_only() -> Iterator[Bringing]:
-    """Opens what is public, over http and https; the tests that use it never get so far."""
+    """Opens public addresses only, over http and https; the tests that use it never connect."""
     made = Bringing(url_input_networks=())
     yield made
     made.input.close()
@@ -128,7 +128,7 @@ def hosts(network: IPv4Network | IPv6Network) -> st.SearchStrategy[Address]:
 
 
 def spellings(address: IPv4Address) -> Iterator[str]:
-    """Ways to write an IPv4 address that some resolver or parser takes for it."""
+    """Spellings that some resolver or parser accepts for an IPv4 address."""
     a, b, c, d = address.packed
     number = int(address)
     yield str(address)
@@ -166,7 +166,7 @@ class TestAddresses:
             target = read_url(f"http://{spelling}/a.png", BOTH)
         except ValueError:
             return
-        assert target.address is not None, spelling  # nothing that is a number to anyone is left to a resolver
+        assert target.address is not None, spelling  # no resolver gets what any parser reads as a number
         assert not is_public(target.address), spelling
 
     @given(st.builds(lambda first, rest: IPv4Address(first << 24 | rest), FIRST_OCTETS, st.integers(0, 2**24 - 1)))
@@ -340,7 +340,7 @@ class TestSettings:
 
 class TestConnections:
     def test_the_connection_goes_to_the_address_that_was_checked(self, bringing: Callable[..., Bringing]) -> None:
-        """A name server that says a good address first, and this machine's own when it is asked again."""
+        """The name server first gives a good address, and this machine's own address on the second look-up."""
         with scripted(answers(200, PICTURE)) as origin:
             port = origin.server_address[1]
             with socket.create_server(("127.0.0.2", port)) as good_one:
@@ -523,7 +523,9 @@ class TestBounds:
     def test_a_name_server_that_does_not_answer_holds_its_callers_slots_and_no_one_elses(
         self, bringing: Callable[..., Bringing], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """10 slots with one worker, 7 of them for one key. A lookup cannot be stopped: it keeps its slot to its end."""
+        """10 slots with one worker, 7 of them for one key. A look-up cannot be stopped: it keeps its slot until it
+        ends.
+        """
         answered, system = threading.Event(), socket.getaddrinfo
 
         def resolve(host: str, *args: object, **kwargs: object) -> object:
@@ -544,7 +546,7 @@ class TestBounds:
             assert await here.fetch(origin.url, by=key("other")) == PICTURE
             answered.set()
 
-            here.input.guard.lookups.shutdown()  # all lookups have ended
+            here.input.guard.lookups.shutdown()  # all look-ups have ended
             assert await here.fetch(origin.url) == PICTURE
             assert here.outcomes() == {"timeout": 7, "ok": 2, "busy": 1}
 
@@ -591,8 +593,11 @@ authorityKeyIdentifier = keyid
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority, ca.pem, and certificates of it: named.pem for pictures.example, other.pem for
-    another name, numbered.pem for 127.0.0.1, and own.pem for the right name, by itself."""
+    """A folder with an authority, ca.pem, and server certificates.
+
+    The authority signed named.pem for pictures.example, other.pem for another name, and numbered.pem for 127.0.0.1.
+    own.pem is self-signed, for the right name.
+    """
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl")
     folder = tmp_path_factory.mktemp("authority")
@@ -617,7 +622,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def over_tls(origin: Scripted, folder: Path, name: str) -> Iterator[list[str | None]]:
-    """Let a server speak TLS with a certificate; the names that clients ask for."""
+    """Let a server speak TLS with a certificate; yields the names that clients request."""
     asked: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
