@@ -1,4 +1,4 @@
-"""Every answer of the contract, checked against the repaired file; then what is in it."""
+"""Checks every response of the contract against the repaired file, then its content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def _validator(*, success: bool) -> Draft202012Validator:
 
 
 def check_common_schema(body: dict[str, Any]) -> None:
-    """What the file says of every answer. It makes no property required; its users read them all."""
+    """Check the rules that the file sets for every response. It makes no property required, but its users read all of
+    them.
+    """
     _validator(success=False).validate(body)
     assert body.keys() - {"data"} == _common_properties()
 
@@ -47,13 +49,13 @@ def success_url(response: httpx.Response) -> str:
 
 
 def success_path(response: httpx.Response) -> str:
-    """The same without scheme, host and port: what a service keeps when it is started again elsewhere."""
+    """The same without scheme, host and port: this part stays valid when a service restarts at another address."""
     parts = urlsplit(success_url(response))
     return f"{parts.path}?{parts.query}"
 
 
 def failure(response: httpx.Response, status: int, code: str) -> str:
-    """Check the envelope of a failure with this status and code, and return its words for people."""
+    """Check the envelope of a failure with this status and code, and return its message."""
     assert (response.status_code, response.json()["error_detail"]["code"]) == (status, code), response.text
     body = _checked(response, success=False)
     detail = body["error_detail"]

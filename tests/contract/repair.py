@@ -1,4 +1,4 @@
-"""The vendor's OpenAPI file is not valid OpenAPI. It is pinned as it is; this makes what the tools need out of it."""
+"""The vendor's OpenAPI file is not valid OpenAPI. The pinned copy is unchanged; this module repairs a copy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PINNED = Path(__file__).parents[2] / "contract" / "openapi.yaml"
 
 
 def repair(node: Any) -> Any:
-    """A copy of the document without its four faults; everything else is as it was.
+    """A copy of the document without its four faults, otherwise unchanged.
 
-    `type: file` (Swagger 2) becomes a binary string, `$ref: '#components/…'` gets the slash after its '#', a
-    parameter's `value` becomes its `example`, and `security: {}` becomes the empty list that it must be.
+    `type: file` (Swagger 2) becomes a binary string. `$ref: '#components/…'` gets the slash after its '#'. A
+    parameter's `value` becomes its `example`. `security: {}` becomes the empty list that the standard requires.
     """
     if isinstance(node, list):
         return [repair(item) for item in node]
@@ -33,7 +33,7 @@ def repair(node: Any) -> Any:
 
 
 def pinned_contract() -> dict[str, Any]:
-    """The vendor's file as it is."""
+    """The vendor's file, unchanged."""
     document: dict[str, Any] = yaml.safe_load(PINNED.read_text(encoding="utf-8"))
     return document
 

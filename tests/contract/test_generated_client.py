@@ -1,4 +1,4 @@
-"""The proof of a drop-in: a client that a stranger's tool makes from the vendor's file calls this service and works."""
+"""The proof of a drop-in: a client that a public generator makes from the vendor's file works with this service."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests.kit.server import Running
 
 @pytest.fixture(scope="module")
 def client_package(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """What openapi-python-client generates from the repaired file, imported."""
+    """The package that openapi-python-client generates from the repaired file, imported."""
     folder = tmp_path_factory.mktemp("generated")
     (folder / "contract.json").write_text(json.dumps(repaired_contract()))
-    (folder / "config.yaml").write_text("post_hooks: []")  # formatters, which would have to be on the PATH
+    (folder / "config.yaml").write_text("post_hooks: []")  # no formatters: they would have to be on the PATH
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", "contract.json"]
     options = ["--config", "config.yaml", "--meta", "none", "--output-path", "vendor_client", "--fail-on-warning"]
     subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True, timeout=60)
@@ -37,7 +37,7 @@ def client_package(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def endpoint(client_package: ModuleType) -> ModuleType:
-    """The module of the file's one operation; the tool names it after the operation's hash."""
+    """The module of the file's only operation; the generator names it after the operation's hash."""
     path = [str(Path(next(iter(client_package.__path__))) / "api")]
     modules = [found.name for found in pkgutil.walk_packages(path, "vendor_client.api.") if not found.ispkg]
     assert len(modules) == 1

@@ -1,7 +1,7 @@
 """Generators of three families turn the described contracts into programs that upload a photo and download a picture.
 
-The default run has openapi-python-client for the remove.bg form; test_generated_client.py and test_native_client.py
-have it for the others. openapi-generator and openapi-ts are slow. No generated file is edited.
+The default run covers openapi-python-client for the remove.bg form. test_generated_client.py and test_native_client.py
+cover it for the other contracts. openapi-generator and openapi-ts are slow. No generated file is edited.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ needs_generator = pytest.mark.skipif(
     reason="needs Java and `pip install openapi-generator-cli urllib3 python-dateutil pydantic` on the PATH",
 )
 DOCUMENTS = ("pinned", "native", "removebg")
-# The operation of the pinned file is named by a hash, which begins with a digit: no name of TypeScript does.
+# The pinned file names its operation by a hash that begins with a digit: TypeScript allows no such name.
 PINNED = "569af92db1dc5f0cc91c066eff4683ef"
 
 
 @pytest.fixture(scope="module")
 def documents(running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The vendor's file as repaired, and our own document's parts for the native API and the remove.bg form."""
+    """The repaired vendor's file, and packshot's document, cut to the native API and the remove.bg form."""
     folder = tmp_path_factory.mktemp("documents")
 
     def part(prefix: str) -> dict[str, Any]:
@@ -57,25 +57,25 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def arguments(running: Running, source: Path) -> tuple[str, str, Path]:
-    """Of a program: where the service is, a key, a photo."""
+    """Arguments of a program: the service's address, a key, a photo."""
     return running.base_url, running.new_key(), source
 
 
 def run(*command: str | Path, folder: Path, timeout_s: float = 110) -> str:
-    """What a command prints; it must succeed."""
+    """The output of a command, which must succeed."""
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     return ran.stdout
 
 
 def check(name: str, folder: Path) -> None:
-    """The picture that a program wrote."""
+    """Check the picture that a program wrote."""
     with Image.open(folder / "out") as picture:
         assert (picture.format, picture.mode) == {"pinned": ("PNG", "L")}.get(name, ("PNG", "RGBA"))
 
 
 def test_openapi_python_client(running: Running, documents: dict[str, Path], source: Path, tmp_path: Path) -> None:
-    # The one setting types the errors, which may come whatever a client accepts; it knows no */*.
+    # This one setting types the errors, which may come whatever a client accepts; the generator does not know */*.
     (tmp_path / "config.yaml").write_text('post_hooks: []\ncontent_type_overrides: {"*/*": application/json}\n')
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", documents["removebg"]]
     options = ["--config", "config.yaml", "--meta", "none", "--output-path", "removebg_client", "--fail-on-warning"]
@@ -127,7 +127,7 @@ PYTHON = {
 
 @pytest.mark.slow
 @needs_generator
-@pytest.mark.parametrize("name", ["pinned", "removebg"])  # test_native_client.py has it for the native API
+@pytest.mark.parametrize("name", ["pinned", "removebg"])  # test_native_client.py covers the native API
 def test_openapi_generator_for_python(
     documents: dict[str, Path], arguments: tuple[str, str, Path], tmp_path: Path, name: str
 ) -> None:

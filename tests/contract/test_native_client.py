@@ -1,4 +1,4 @@
-"""A client that a stranger's tool makes from /openapi.json calls the native API and works."""
+"""A client that a public generator makes from /openapi.json calls the native API and works."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def document(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def client_package(document: Path) -> ModuleType:
-    """What openapi-python-client generates from it, imported."""
+    """The package that openapi-python-client generates from the document, imported."""
     folder = document.parent
-    (folder / "config.yaml").write_text("post_hooks: []")  # formatters, which would have to be on the PATH
+    (folder / "config.yaml").write_text("post_hooks: []")  # no formatters: they would have to be on the PATH
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", document.name]
     options = ["--config", "config.yaml", "--meta", "none", "--output-path", "native_client", "--fail-on-warning"]
     subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True, timeout=60)

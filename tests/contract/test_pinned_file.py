@@ -1,4 +1,4 @@
-"""The vendor's file is kept byte for byte; its four faults are really there, and gone after the repair."""
+"""The vendor's file stays byte for byte; its four faults are really there, and absent after the repair."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_fault_is_in_the_file_and_gone_after_the_repair(fault: str) -> None:
 
 def test_the_repair_changes_nothing_else() -> None:
     pinned, repaired = list(nodes(pinned_contract())), list(nodes(repaired_contract()))
-    assert len(pinned) == len(repaired) + 1  # security: {} is the one object that is gone
+    assert len(pinned) == len(repaired) + 1  # security: {} is the one removed object
     assert set(pinned_contract()["paths"]) == set(repaired_contract()["paths"])
 
 

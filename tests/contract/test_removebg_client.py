@@ -1,4 +1,4 @@
-"""The proof of the second drop-in: a published client of remove.bg, unchanged but for its URL, works against it."""
+"""The proof of the second drop-in: a published client of remove.bg works, unchanged except for its URL."""
 
 from __future__ import annotations
 

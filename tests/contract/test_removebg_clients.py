@@ -1,4 +1,4 @@
-"""Published clients of remove.bg, unchanged but for the address in a copy of them, work against this service."""
+"""Published clients of remove.bg work with this service, unchanged except for the address in a copy of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(source: Path) -> Iterator[str]:
-    """The photo, on a web server."""
+    """The photo's URL on a web server."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=source.parent)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -47,14 +47,14 @@ def url(source: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service that opens URLs, those of this machine too."""
+    """A service that opens URLs, including those of this machine."""
     folder = tmp_path_factory.mktemp("state")
     with serving(folder, workers=1, url_input="http", url_input_networks="127.0.0.0/8") as running:
         yield running
 
 
 def readdress(folder: Path, suffix: str, address: str) -> None:
-    """Write another address into the sources of a client."""
+    """Replace the address in a client's sources."""
     changed = 0
     for path in folder.rglob(f"*{suffix}"):
         text = path.read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def readdress(folder: Path, suffix: str, address: str) -> None:
 
 @pytest.fixture
 def python_client(running: Running, tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
-    """A client of the package index by its module's name, imported from a copy."""
+    """A client from the package index, imported from a copy by its module's name."""
     with pytest.MonkeyPatch.context() as patch:
 
         def load(name: str) -> ModuleType:
@@ -105,7 +105,7 @@ def test_remove_bg_api(running: Running, python_client: Callable[[str], ModuleTy
 
 
 def test_removebg(running: Running, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its other methods have a file of their own."""
+    """A separate file covers its other methods."""
     monkeypatch.setattr("removebg.removebg.API_ENDPOINT", f"{running.base_url}/v1.0/removebg")
     client = RemoveBg(running.new_key(), str(tmp_path / "error.log"))
     client.remove_background_from_img_url(url, size="full", new_file_name=str(tmp_path / "out.png"))

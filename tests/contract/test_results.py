@@ -1,4 +1,4 @@
-"""What a client gets: every path, every key header, every return_form, and the download behind the image_url."""
+"""A client's view: every path, every key header, every return_form, and the download behind the image_url."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 160, 120
 
 @pytest.fixture(scope="module")
 def downloads(running: Running) -> dict[str | None, httpx.Response]:
-    """One download for each return_form."""
+    """One download per return_form."""
     photo = good("jpeg", WIDTH, HEIGHT)
     return {
         form: running.http.get(success_url(running.send(photo, return_form=form)))
@@ -79,7 +79,7 @@ def test_the_mask_is_the_alpha_of_the_cutout(downloads: dict[str | None, httpx.R
 def test_white_is_white_where_the_background_was(downloads: dict[str | None, httpx.Response]) -> None:
     white = np.asarray(opened(downloads["whiteBK"])).astype(int)
     alpha = np.asarray(opened(downloads["mask"]))
-    # JPEG's blocks of 8 px ring a little where there is product in them; all others are white itself.
+    # JPEG's blocks of 8 px ring a little where they contain product; all others are pure white.
     away = alpha.reshape(HEIGHT // 8, 8, WIDTH // 8, 8).max(axis=(1, 3)) == 0
     blocks = white.reshape(HEIGHT // 8, 8, WIDTH // 8, 8, 3).min(axis=(1, 3, 4))
     assert away.any()
@@ -90,12 +90,12 @@ def test_the_crop_is_the_cutout_without_its_empty_margins(downloads: dict[str | 
     cutout, crop = opened(downloads[None]), opened(downloads["crop"])
     alpha = np.asarray(crop)[..., 3]
     for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]):
-        assert edge.any()  # nothing more could be cut off
+        assert edge.any()  # a tighter crop would cut the product
     assert crop.width <= WIDTH
     assert crop.height <= HEIGHT
     visible = Image.fromarray(np.asarray(cutout)[..., 3]).point(lambda value: 255 if value > 127 else 0).getbbox()
     assert visible is not None
-    assert crop.width >= visible[2] - visible[0]  # nothing of the product was
+    assert crop.width >= visible[2] - visible[0]  # the crop cuts nothing off the product
     assert crop.height >= visible[3] - visible[1]
 
 

@@ -1,7 +1,7 @@
-"""schemathesis drives the service by the vendor's repaired file and by our own /openapi.json, and finds nothing.
+"""schemathesis tests the service with the vendor's repaired file and packshot's /openapi.json, and finds nothing.
 
-Its engine runs in this process, as `schemathesis run` would: examples, coverage, fuzzing and, by our own file, stateful
-tests from an image_url to its download. All checks are on, unless a comment here says why one is not.
+Its engine runs in this process, as `schemathesis run` would: examples, coverage and fuzzing. With packshot's file it
+also runs stateful tests, from an image_url to its download. All checks are on, except where a comment gives a reason.
 """
 
 from __future__ import annotations
@@ -30,30 +30,31 @@ pytestmark = pytest.mark.slow
 
 PICTURES = st.sampled_from(["jpeg", "png", "bmp"]).map(lambda kind: good(kind, 64, 52))
 GARBAGE = st.binary() | st.binary(max_size=20).map(lambda noise: good("png", 64, 52)[: len(noise) * 200] + noise)
-# OpenAPI cannot say "bytes that are a picture": garbage is valid by the file, and rightly refused.
+# OpenAPI cannot express "bytes that are a picture": garbage is valid by the file, and rightly rejected.
 REFUSING_IS_FINE = {"positive_data_acceptance": {"enabled": False}}
 
 OPTIONAL_PATHS = [prefix for dialect in OPTIONAL.values() for prefix in dialect.prefixes]
-NO_DOWNLOADS = {"stateful": {"enabled": False}}  # garbage has no result to go on from
+NO_DOWNLOADS = {"stateful": {"enabled": False}}  # garbage gives no result to continue with
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """With a long queue: photos whose work is done later fill it."""
+    """A service with a long queue, since photos with deferred work fill it."""
     with serving(tmp_path_factory.mktemp("state"), workers=1, queue_limit=1000, dialects=tuple(OPTIONAL)) as running:
         yield running
 
 
 def load(running: Running, document: dict[str, Any], binary: st.SearchStrategy[bytes], **config: Any) -> BaseSchema:
-    """The document, ready to be run against the server with pictures or garbage for `format: binary`."""
+    """The document as a test schema for the server, with pictures or garbage for `format: binary`."""
     schemathesis.openapi.format("binary", binary)
-    # One seed: the default suite must not fail by luck. A longer hunt is `schemathesis run` on a served /openapi.json.
+    # One seed: the default suite must not fail by chance. A longer search is `schemathesis run` on a served
+    # /openapi.json.
     common = {"seed": 1, "base-url": running.base_url, "parameters": {"header.x-api-market-key": running.new_key()}}
     return schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict({**common, **config}))
 
 
 def run(schema: BaseSchema) -> list[Response]:
-    """Everything that schemathesis has to say about a schema must be nothing; returns the answers that it got."""
+    """Assert that schemathesis reports nothing for a schema; returns the responses."""
     answers: list[Response] = []
     complaints: list[object] = []
     for event in engine.from_schema(schema).execute():
@@ -102,7 +103,7 @@ def test_our_own_file(running: Running, binary: st.SearchStrategy[bytes], option
     for path in (path for cutout in CUTOUTS for path in cutout.paths):
         if path not in {ENDPOINT, APPAREL.paths[0]}:  # one handler, two forms; another test sends a photo to each
             schema = schema.exclude(path=path)
-    schema = schema.exclude(path_regex=r"^/v1/").exclude(path=OPTIONAL_PATHS)  # the next tests'
+    schema = schema.exclude(path_regex=r"^/v1/").exclude(path=OPTIONAL_PATHS)  # the next tests cover these
     assert {403, 405} <= set(statuses(run(schema)))
 
 
@@ -118,7 +119,7 @@ def test_our_own_file(running: Running, binary: st.SearchStrategy[bytes], option
 def test_the_native_api(
     running: Running, binary: st.SearchStrategy[bytes], phases: dict[str, Any], expected: set[int]
 ) -> None:
-    # Nor can it say which texts are colours or canvases: what is valid by the file may be refused.
+    # OpenAPI cannot express which texts are colours or canvases either: values valid by the file may be rejected.
     config = {"generation": {"max-examples": 12}, "checks": REFUSING_IS_FINE, "phases": phases}
     keys = {"bearer": {"bearer": running.new_key()}, "x-api-key": {"api_key": running.new_key()}}
     document = running.http.get("/openapi.json").json()

@@ -1,4 +1,4 @@
-"""Every row of the contract's status table, provoked over a real socket: what the caller can mend.
+"""Every row of the contract's status table, provoked over a real socket: errors that the caller can fix.
 
 The rows from 500 on are in test_statuses_5xx.py.
 """
@@ -128,7 +128,7 @@ class Test409:
         failure(running.send(good("png"), key=key, headers=headers), 409, "ERROR_TASK_CONFLICT")
         other_form = running.send(good("jpeg"), key=key, headers=headers, return_form="mask")
         failure(other_form, 409, "ERROR_TASK_CONFLICT")
-        assert success_url(running.send(good("png"), headers=headers)) != first  # another owner's keys are apart
+        assert success_url(running.send(good("png"), headers=headers)) != first  # another owner's keys are separate
 
     def test_while_the_first_is_running(self, running: Running) -> None:
         key, headers = running.new_key(), {"Idempotency-Key": "order-2"}
@@ -211,7 +211,7 @@ class Test413415And422:
 
 
 def blind(rgb: Float32) -> Float32:
-    """A network that sees nothing, whatever the real one may learn to see."""
+    """A network that finds no product, independent of the real network's abilities."""
     return np.zeros(rgb.shape[2:], np.float32)
 
 
@@ -231,4 +231,4 @@ class Test429:
             response = running.send(b"GIF89a", key=key)
             failure(response, 429, "EXCEEDING_LIMITS")
             assert 3500 < int(response.headers["retry-after"]) <= 3600
-            failure(running.send(b"GIF89a"), 415, "UNSUPPORTED_FILE_TYPES")  # another key has a window of its own
+            failure(running.send(b"GIF89a"), 415, "UNSUPPORTED_FILE_TYPES")  # another key has a separate window

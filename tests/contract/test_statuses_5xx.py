@@ -1,6 +1,6 @@
-"""Every row of the contract's status table, provoked over a real socket: what the caller cannot mend.
+"""Every row of the contract's status table, provoked over a real socket: errors that the caller cannot fix.
 
-A failure of ours costs the caller no credit, and what was in flight is finished.
+An internal error costs the caller no credit, and requests in flight finish.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.kit.server import Running, gated, head, multipart, received, serving,
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """No queue, one worker, and little patience."""
+    """No queue, one worker, and short timeouts."""
     state = tmp_path_factory.mktemp("strict")
     with serving(state, workers=1, queue_limit=0, deadline_s=3, body_deadline_s=1) as running:
         yield running
@@ -114,7 +114,7 @@ class Test503And504:
                 response = received(late)
                 failure(response, 503, "AI_SERVICE_FLOW_RESTRICTION")
                 assert int(response.headers["retry-after"]) >= 1
-            success_url(in_flight.result())  # what was let in is finished
+            success_url(in_flight.result())  # admitted requests finish
 
     def test_readiness_fails_first(self, tmp_path: Path) -> None:
         with serving(tmp_path) as running:

@@ -1,4 +1,6 @@
-"""A result URL works for its 24 hours, in any browser and over restarts; then never again; and nobody else's does."""
+"""A result URL works for its 24 hours, in any browser and across restarts, but not afterwards, nor with another's
+signature.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proof for code that is written with the vendor's own SDK: unchanged but for the address, every cutout works."""
+"""The proof for code written with the vendor's own SDK: with only the address changed, every cutout works."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ METHODS = {
     "cutoutClothingBackgroundRemoval": ("elements", ["mask", "whiteBK"]),
     "cutoutHdHumanBodyBackgroundRemoval": ("elements", []),
 }
-"""The SDK's methods for removing backgrounds that answer at once: where the result is, and the forms."""
+"""The SDK's synchronous methods for removing backgrounds: the field with the result, and the forms."""
 MODES = {None: "RGBA", "mask": "L", "whiteBK": "RGB", "crop": "RGBA"}
 NODE_PACKAGE = "AILABTOOLS_NODE"
-"""A folder with the vendor's npm package in node_modules, where the registry has none."""
+"""Environment variable: a folder with the vendor's npm package in node_modules, if the registry lacks it."""
 
 
 def called(running: Running, key: str, call: Callable[[AILabClient], Coroutine[Any, Any, Answer]]) -> Answer:
