@@ -1,4 +1,4 @@
-"""A browser for each file of tests: Playwright's event loop must be gone before other tests start their own."""
+"""One browser per test file: Playwright's event loop must end before other tests start their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def shop(browser: Browser, running: Running) -> Iterator[Shop]:
-    """The page of the common server, open, with a key of its own."""
+    """The page of the shared server, open, with its own key."""
     from tests.kit.browser import shop
 
     with shop(browser, running.base_url) as visitor:

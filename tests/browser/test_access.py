@@ -1,4 +1,4 @@
-"""Everybody can use it: keys, screen readers, small and large screens, light and dark."""
+"""Access for everyone: keyboard, screen readers, small and large screens, light and dark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def complaints(shop: Shop) -> list[str]:
-    """What axe-core finds in what is shown now."""
+    """axe-core's findings on the current view."""
     found = Axe().run(shop.page).response["violations"]
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
@@ -126,7 +126,7 @@ def test_focus_goes_to_the_neighbour_when_a_photo_is_removed(shop: Shop) -> None
 
 
 def _tab_to(shop: Shop, selector: str, *, backwards: bool = False) -> None:
-    """Press Tab until an element of the selector has the focus, as somebody without a mouse does."""
+    """Press Tab until an element of the selector has the focus, as a user without a mouse does."""
     for _ in range(60):
         shop.page.keyboard.press("Shift+Tab" if backwards else "Tab")
         if shop.page.locator(":focus").and_(shop.page.locator(selector)).count():

@@ -1,4 +1,4 @@
-"""A batch's report.html in a browser, from the disk: pictures show, filters and sorting work, axe finds nothing."""
+"""A batch's report.html in a browser, from the disk: pictures load, filters and sorting work, axe finds nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 COUNT = 600
-"""More than the page shows at once."""
+"""More rows than the page shows at once."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Colours as people type them, the last ones used, and the sample photos."""
+"""Colours as people type them, recent colours, and the sample photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Region growing and strokes as plain modules: what a click and a rough stroke cover, and that both can be stored."""
+"""Region growing and strokes as plain modules: the area of a click and of a rough stroke, and the storage of both."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def page(browser: Browser, running: Running) -> Iterator[Shop]:
 
 
 def run(page: Shop, body: str, **given: object) -> Any:
-    """The answer of a function in the page; `from(name)` in it loads a module."""
+    """The return value of a function in the page; `from(name)` in it loads a module."""
     return page.page.evaluate(LOAD % body, given)
 
 
 class Scene:
-    """A picture in flat colours with a grain, to be clicked and painted on."""
+    """A picture in flat colours with grain, for clicks and strokes."""
 
     def __init__(self, width: int, height: int, ground: tuple[int, int, int], grain: float = 3.0) -> None:
         self.rgb = np.empty((height, width, 3))
@@ -105,7 +105,7 @@ def test_a_click_to_keep_grows_over_what_is_removed_alone(page: Shop) -> None:
     mask = scene.click(page, (80, 30), keep=True, alpha=pot)
     assert mask is not None
     assert overlap(mask, lid) > 0.9
-    assert not (mask & pot).any(), "the pot is kept already"
+    assert not (mask & pot).any(), "the pot is already kept"
 
 
 def test_where_nothing_is_left_to_do_a_click_covers_nothing(page: Shop) -> None:
@@ -129,7 +129,7 @@ def test_what_leaks_through_a_gap_is_left_out_and_holes_are_filled(page: Shop) -
     wall = scene.box(20, 20, 100, 100, (40, 40, 40))
     patch = scene.box(30, 30, 90, 90, (90, 150, 90))
     scene.box(55, 55, 60, 60, (30, 30, 30))  # a speck on it
-    scene.box(90, 60, 100, 61, (90, 150, 90))  # one pixel wide, and to the same colour outside
+    scene.box(90, 60, 100, 61, (90, 150, 90))  # one pixel wide, connected to the same colour outside
     beyond = scene.box(100, 20, 150, 100, (90, 150, 90))
     mask = scene.click(page, (45, 45), keep=True)
     assert mask is not None
@@ -178,10 +178,10 @@ def test_a_stroke_along_an_edge_does_not_spill(
     mask = scene.stroke(page, radius, (x, 15), (x, 45))
     assert not mask[:, : edge - 1].any(), "beyond the edge"
     inside = slice(max(edge + 2, int(x - radius + 2)), int(min(118, x + radius - 2)))
-    assert mask[20:40, inside].mean() > 0.95, "what lies under the brush on this side"
+    assert mask[20:40, inside].mean() > 0.95, "the area under the brush on this side"
     ys, xs = np.nonzero(mask)
     beside = np.hypot(xs + 0.5 - x, np.maximum(0, np.abs(ys + 0.5 - 30) - 15))
-    assert beside.max() <= radius + 0.5, "nothing beside the brush"
+    assert beside.max() <= radius + 0.5, "nothing outside the brush"
 
 
 def test_a_stroke_on_a_busy_ground_covers_what_is_under_it(page: Shop) -> None:

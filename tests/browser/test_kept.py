@@ -1,4 +1,4 @@
-"""The page keeps its work: a reload loses nothing, another look costs nothing, and nobody's photo is sent twice."""
+"""The page keeps its work: a reload loses nothing, reopening costs nothing, and no photo is uploaded twice."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def test_a_photo_that_the_service_has_forgotten_is_sent_again(browser: Browser, 
             shop.open(key)
             shop.pick(*as_files([("one.jpg", photo())]))
             made(shop)
-        with serving(tmp_path, workers=1, port=port) as running, sent(shop) as requests:  # another process
+        with serving(tmp_path, workers=1, port=port) as running, sent(shop) as requests:  # another server process
             shop.page.get_by_label("White", exact=True).check()
             expect(shop.card("one.jpg").locator(".state")).to_contain_text("JPG")
-            assert running.credits_of(key) == 0  # paid for a day, by whichever process
+            assert running.credits_of(key) == 0  # paid for a day, for every process
             assert [names_its_photo(request) for request in requests] == [True, False]
 
 
@@ -94,7 +94,7 @@ def test_a_reload_loses_nothing_and_makes_nothing_again(shop: Shop) -> None:
     assert after[0] == "bottle.jpg"
     dialog = shop.look_at("one.jpg")
     dialog.get_by_label("Touch up").check()
-    expect(dialog.locator("#undo")).to_be_enabled()  # the stroke is still one that can be taken back
+    expect(dialog.locator("#undo")).to_be_enabled()  # the stroke can still be undone
     dialog.get_by_role("button", name="Close").click()
 
     shop.page.get_by_role("button", name="Clear all").click()
@@ -136,13 +136,13 @@ def test_on_a_phone_a_chosen_preset_brings_the_photos_into_view(browser: Browser
 
 
 def names_its_photo(request: Request) -> bool:
-    """Whether a request names a photo instead of bringing one."""
+    """Whether a request names a photo instead of uploading one."""
     return b'name="photo_id"' in (request.post_data_buffer or b"")
 
 
 @contextmanager
 def sent(shop: Shop) -> Iterator[list[Request]]:
-    """The requests for packshots that are sent while it is open."""
+    """The requests for packshots during the block."""
     seen: list[Request] = []
 
     def note(request: Request) -> None:

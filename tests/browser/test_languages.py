@@ -1,4 +1,4 @@
-"""The page in the language of whoever looks at it: its words, numbers, errors and rules."""
+"""The page in the user's language: its words, numbers, errors and rules."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ QUICK = settings(max_examples=5, deadline=None, suppress_health_check=[HealthChe
 
 @pytest.fixture(scope="module", params=sorted(LOCALES))
 def page(request: pytest.FixtureRequest, browser: Browser, running: Running) -> Iterator[tuple[str, Shop]]:
-    """The page in each language, for what its modules say."""
+    """The page in each language, for the texts of its modules."""
     with open_shop(browser, running.base_url, locale=LOCALES[request.param]) as shop:
         shop.open()
         yield request.param, shop
 
 
 def say(shop: Shop, body: str, given: object) -> Any:
-    """The value that `body` makes of `given` with the modules `words` and `told` of the page."""
+    """The value that `body` returns for `given`, with the page's modules `words` and `told`."""
     modules = "['language', 'explain'].map((name) => import(`/page/now/${name}.js`))"
     load = f"const [words, told] = await Promise.all({modules});"
     return shop.page.evaluate(f"async (given) => {{ {load} return {body}; }}", given)
@@ -79,7 +79,7 @@ def test_the_switch_changes_the_language_and_is_remembered(browser: Browser, run
         expect(shop.page.locator("#language")).to_have_value("fr")
 
 
-# The words differ, not what axe looks at: CI looks at the language with the longest ones, which takes 8 s.
+# Only the words differ, which axe does not judge: CI checks the language with the longest words, which takes 8 s.
 @pytest.mark.parametrize("code", ["fr"] if "CI" in os.environ else sorted(set(LOCALES) - {"en"}))
 def test_axe_finds_nothing_in_any_language(browser: Browser, running: Running, code: str) -> None:
     with open_shop(browser, running.base_url, locale=LOCALES[code]) as shop:
@@ -204,7 +204,7 @@ EDGES = st.lists(st.sampled_from(["left", "upper", "right", "lower"]), unique=Tr
 
 @st.composite
 def measured(draw: st.DrawFn) -> Facts:
-    """Anything that may be found in a picture."""
+    """Any facts that a check may find in a picture."""
     size = draw(SIZES)
     left, top = draw(st.integers(0, size.width - 1)), draw(st.integers(0, size.height - 1))
     box = Box(left, top, draw(st.integers(left + 1, size.width)), draw(st.integers(top + 1, size.height)))
@@ -263,7 +263,7 @@ def test_every_note_is_said_in_the_language(page: tuple[str, Shop]) -> None:
 
 
 def some_repairs() -> list[notes.Note]:
-    """One of each kind, as core/repair.py makes them."""
+    """One note of each kind, as core/repair.py makes them."""
 
     def frame(framing: Framing) -> Frame:
         side = framing.min_px or framing.max_px or 772

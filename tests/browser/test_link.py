@@ -1,4 +1,4 @@
-"""The link of one's own machine: it opens the page ready to work, and leaves the key nowhere in sight."""
+"""The link of a local installation: it opens the page ready to work, and leaves no visible key."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def kept(page: Page) -> str | None:
 
 
 def works(shop: Shop) -> None:
-    """A photo is made without a question, beside those that an earlier visit left."""
-    expect(shop.page.locator("#samples button").first).to_be_attached()  # what an earlier visit left is there
+    """A new photo works without a question, next to the photos of an earlier visit."""
+    expect(shop.page.locator("#samples button").first).to_be_attached()  # the photos of an earlier visit are loaded
     before = shop.page.locator(".card").count()
     shop.pick("mug")
     shop.expect_tally(f"{before + 1} of {before + 1} ready.")

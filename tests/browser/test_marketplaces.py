@@ -1,4 +1,4 @@
-"""Several marketplaces at once: a picture of each photo for each of them, seen, kept and downloaded."""
+"""Several marketplaces at once: one picture per photo and marketplace, shown, kept and downloaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.kit.server import Running
 pytestmark = pytest.mark.browser
 
 GOOD = photo((1400, 1400), (300, 100, 800, 1200))
-TINY = photo((300, 300), (90, 40, 120, 200))  # too small for Amazon, even with what the service enlarges by itself
+TINY = photo((300, 300), (90, 40, 120, 200))  # too small for Amazon, even after the service's automatic enlargement
 
 
 def choose(shop: Shop, *names: str) -> None:
@@ -63,14 +63,14 @@ def test_a_photo_becomes_a_picture_for_each_marketplace_for_one_credit(browser: 
         with sent(shop) as requests:
             shop.page.locator("#preset").get_by_label("Amazon").uncheck()
             made(shop)
-        assert not requests, "what is left is there"
+        assert not requests, "the remaining one is there"
         expect(chips).to_have_text(["\u2715 eBay", "\u2713 Etsy"])
         assert running.credits_of(key) == 1
 
 
 def test_a_set_is_taken_back_and_any_use_takes_it_away(shop: Shop) -> None:
     choose(shop, "Amazon")
-    shop.page.wait_for_timeout(1100)  # what is clicked at once is one step
+    shop.page.wait_for_timeout(1100)  # clicks in quick succession are one step
     choose(shop, "Google")
     assert chosen(shop) == ["Amazon", "Google"]
     expect(shop.page.locator("#preset-about li")).to_have_count(2)
@@ -84,7 +84,7 @@ def test_a_set_is_taken_back_and_any_use_takes_it_away(shop: Shop) -> None:
     assert chosen(shop) == ["Any use"]
     expect(shop.page.locator("#frame")).to_be_visible()
     shop.page.locator("#preset").get_by_label("Any use").click()
-    assert chosen(shop) == ["Any use"], "something is always chosen"
+    assert chosen(shop) == ["Any use"], "at least one is always chosen"
 
 
 def test_the_card_and_the_large_view_show_one_marketplace_after_the_other(shop: Shop) -> None:
@@ -153,7 +153,7 @@ def test_one_photo_can_be_for_other_marketplaces_than_all(shop: Shop) -> None:
     _, data = shop.download(shop.page.get_by_role("button", name="Download all (2)"))
     assert [*sizes_in(data)] == ["trendyol/one.jpg", "amazon/two.jpg", "etsy/two.jpg"]
     dialog = shop.look_at("one.jpg")
-    dialog.get_by_label("Trendyol", exact=True).uncheck()  # the last one: as all photos again
+    dialog.get_by_label("Trendyol", exact=True).uncheck()  # the last one: as for all photos again
     expect(dialog.get_by_label("As all photos").first).to_be_checked()
     dialog.get_by_role("button", name="Close").click()
     expect(shop.card("one.jpg").locator(".chip")).to_have_count(2)

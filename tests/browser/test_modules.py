@@ -1,4 +1,4 @@
-"""The page's own small formats, made in the browser and read by somebody else: zip, gray PNG."""
+"""The page's own small formats, written in the browser and read by independent software: zip, gray PNG."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page(browser: Browser, running: Running) -> Iterator[Shop]:
 
 
 def run(page: Shop, body: str, given: object = None) -> Any:
-    """The answer of a function in the page; `from(name)` in it loads a module."""
+    """The return value of a function in the page; `from(name)` in it loads a module."""
     return page.page.evaluate(LOAD % body, given)
 
 
@@ -57,7 +57,7 @@ def test_more_than_a_zip_can_hold_is_said(page: Shop) -> None:
 
 
 def painted(page: Shop, size: tuple[int, int], *strokes: tuple[str, float, list[tuple[float, float]]]) -> Any:
-    """The gray picture of strokes: brush, radius and points each."""
+    """The gray picture of strokes, each with brush, radius and points."""
     given = {
         "size": {"width": size[0], "height": size[1]},
         "strokes": [
@@ -81,7 +81,7 @@ def test_strokes_become_the_gray_picture_that_the_service_reads(page: Shop) -> N
     gray = painted(page, (120, 80), ("keep", 6, [(20, 40), (100, 40)]), ("remove", 4, [(60, 20), (60, 60)]))
     assert gray.shape == (80, 120)
     assert gray[40, 30] == 255
-    assert gray[40, 60] == 0, "the later stroke lies on top"
+    assert gray[40, 60] == 0, "the later stroke is on top"
     assert gray[5, 5] == gray[40, 110] == gray[54, 30] == 128
     y, x = np.mgrid[0:80, 0:120] + 0.5
     keep = np.hypot(np.maximum(0, np.abs(x - 60) - 40), y - 40)
@@ -95,7 +95,7 @@ def test_a_large_photo_is_painted_at_1500_px(page: Shop) -> None:
     gray = painted(page, (6000, 4000), ("keep", 40, [(5990, 3990)]), ("remove", 40, [(-500, 50)]))
     assert gray.shape == (1000, 1500)
     assert gray[998, 1498] == 255
-    assert gray.min() == 128, "what was painted beside the photo is nowhere"
+    assert gray.min() == 128, "a stroke outside the photo has no effect"
 
 
 def test_nothing_painted_sends_nothing(page: Shop) -> None:

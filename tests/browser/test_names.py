@@ -1,4 +1,4 @@
-"""Names of what is downloaded: those of the command line, and such that every system unpacks them."""
+"""Names of downloads: the same as the command line's, and valid on every system."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def photo(path: str, *, word: str = "", extension: str = "png", top: str = "") -
 
 
 def folded(name: str) -> str:
-    """Names with the same one are the same file on Windows and macOS."""
+    """Two names with the same result are one file on Windows and macOS."""
     return unicodedata.normalize("NFC", name.casefold())
 
 
 def is_legal(name: str) -> bool:
-    """Whether Windows, macOS and Linux can have a file with this name, below the folder of a user."""
+    """Whether Windows, macOS and Linux allow this file name, in a folder of a user."""
     parts = name.split("/")
     return len(name) <= 210 and all(
         part not in {"", ".", ".."}

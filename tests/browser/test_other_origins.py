@@ -1,4 +1,4 @@
-"""A page of another origin in a real Chromium: it calls the service where the operator lets it, and only there."""
+"""A page of another origin in a real Chromium: it can call the service only where the operator allows it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# The page calls the API as docs/how-to/http.md does, and draws the answer on a canvas. A browser hides the pixels of
-# a canvas when a picture in it comes from an origin that has not allowed the page.
+# The page calls the API as docs/how-to/http.md does, and draws the response on a canvas. A browser hides a canvas's
+# pixels if it holds a picture from an origin that has not allowed the page.
 CALLS = """
 async ({service, key, photo}) => {
   const file = new Blob([Uint8Array.from(atob(photo), sign => sign.charCodeAt(0))], {type: 'image/jpeg'});

@@ -1,4 +1,4 @@
-"""One photo can look other than all: its background, its place in the frame, its turn. Everything can be taken back."""
+"""One photo can differ from the others: in background, place in the frame, turn. Each change can be undone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def photo(size: tuple[int, int] = (720, 540), product: tuple[int, int, int, int]
 
 @pytest.fixture
 def placing(shop: Shop) -> Locator:
-    """A photo in a square frame on white, opened to be placed."""
+    """A photo in a square frame on white, open in the placing view."""
     shop.pick(*as_files([("bottle.jpg", photo())]))
     shop.page.get_by_label("White", exact=True).check()
     shop.page.locator("#frame").get_by_label("Square", exact=True).check()
@@ -60,7 +60,7 @@ def test_a_background_of_its_own_leaves_the_other_photos_alone(shop: Shop) -> No
     assert corner(shop, "one.jpg") == pytest.approx((0x22, 0xAA, 0x66), abs=3)
     assert corner(shop, "two.jpg") == pytest.approx((255, 255, 255), abs=3)
 
-    shop.page.get_by_label("Transparent").check()  # for all, but for the one that has its own
+    shop.page.get_by_label("Transparent").check()  # for all photos except the one with its own background
     made(shop)
     assert corner(shop, "one.jpg") == pytest.approx((0x22, 0xAA, 0x66), abs=3)
     dialog = shop.look_at("one.jpg")
@@ -99,7 +99,7 @@ def test_the_product_is_dragged_and_scaled_in_its_frame(shop: Shop, placing: Loc
         placing.locator("#stage").focus()
         for _ in range(3):
             shop.page.keyboard.press("Shift+ArrowRight")
-    made(shop)  # a key that comes late is a picture of its own
+    made(shop)  # a late key press makes a separate picture
     assert centre(product_box(shop, placing))[0] == pytest.approx(centre(moved)[0] + 0.15, abs=0.02)
 
     shop.page.keyboard.press("Control+z")
@@ -113,15 +113,15 @@ def test_the_product_is_dragged_and_scaled_in_its_frame(shop: Shop, placing: Loc
 
 def test_a_photo_is_turned_and_straightened(shop: Shop, placing: Locator) -> None:
     left, top, right, bottom = product_box(shop, placing)
-    assert bottom - top > right - left, "the bottle stands"
+    assert bottom - top > right - left, "the bottle is upright"
     with shop.remade():
         placing.get_by_role("button", name="Turn right").click()
     left, top, right, bottom = product_box(shop, placing)
-    assert bottom - top < right - left, "the bottle lies"
+    assert bottom - top < right - left, "the bottle is on its side"
     with shop.remade():
         placing.get_by_label("Straighten").fill("10")
     expect(placing.locator("#straighten-value")).to_have_text("10\u00b0")
-    placing.get_by_label("Compare").check()  # photo and picture lie on each other, turned alike
+    placing.get_by_label("Compare").check()  # photo and picture overlap, turned alike
     rotated = placing.locator("#before img").evaluate("image => getComputedStyle(image).rotate")
     assert rotated == "100deg"
     placing.get_by_role("button", name="Close").click()
@@ -130,7 +130,7 @@ def test_a_photo_is_turned_and_straightened(shop: Shop, placing: Locator) -> Non
     made(shop)
     drawn = np.asarray(picture(shop, "bottle.jpg").convert("L"))
     rows, columns = np.nonzero(drawn < 128)
-    assert np.ptp(rows) > np.ptp(columns), "it stands again"
+    assert np.ptp(rows) > np.ptp(columns), "upright again"
 
 
 def test_what_was_removed_comes_back_where_it_was(shop: Shop) -> None:
@@ -149,7 +149,7 @@ def test_what_was_removed_comes_back_where_it_was(shop: Shop) -> None:
     shop.page.keyboard.press("Control+z")
     expect(names).to_have_text(["one.jpg", "two.jpg", "three.jpg"])
     shop.expect_tally("3 of 3 ready.")
-    assert "POST" not in asked, "nothing is made again"
+    assert "POST" not in asked, "no new picture is made"
     shop.page.keyboard.press("Control+Shift+z")
     expect(shop.page.locator("#photos")).to_be_hidden()
 
@@ -192,7 +192,7 @@ def test_a_picture_is_downloaded_under_the_name_that_it_was_given(shop: Shop) ->
     made(shop)
     dialog = shop.look_at("IMG_0001.jpg")
     field = dialog.get_by_label("File name")
-    expect(field).to_have_value("IMG_0001-white")  # as the command line calls it
+    expect(field).to_have_value("IMG_0001-white")  # the command line's name
     field.fill("brown-bottle-0.5l")
     field.press("Tab")
     name, _ = shop.download(dialog.get_by_role("button", name="Download"))
@@ -219,7 +219,7 @@ def test_arrow_keys_change_the_photo_at_once(shop: Shop) -> None:
 
 
 def made(shop: Shop) -> None:
-    """Returns when every photo has the picture that is asked for."""
+    """Returns when every photo has the requested picture."""
     shop.page.wait_for_timeout(600)  # longer than the page waits for further changes
     expect(shop.page.locator(".card progress:not([hidden])")).to_have_count(0)
 
@@ -236,7 +236,7 @@ def corner(shop: Shop, name: str) -> tuple[int, ...]:
 
 
 def product_box(shop: Shop, dialog: Locator) -> tuple[float, float, float, float]:
-    """Where the product lies in the picture that the dialog shows, in shares of its frame: left, top, right, bottom."""
+    """The product's box in the dialog's picture, as shares of its frame: left, top, right, bottom."""
     _, data = shop.download(dialog.get_by_role("button", name="Download"))
     gray: npt.NDArray[np.uint8] = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
     rows, columns = np.nonzero(gray < 128)

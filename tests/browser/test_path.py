@@ -1,4 +1,4 @@
-"""From photos to pictures, as a shop owner goes."""
+"""From photos to pictures, the way of a shop owner."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_photos_become_pictures_for_a_marketplace_in_one_zip(shop: Shop) -> None
     dialog.get_by_text("rules met").click()
     rules = dialog.locator(".rules li:has(.mark)")
     expect(rules.filter(has_text="The product must fill")).to_contain_text("%")
-    # Colour alone would not tell.
+    # Colour alone would not be enough.
     for words in rules.all_inner_texts():
         assert any(word in words for word in ("Met:", "Not met:", "Could be better:", "Put right:"))
     dialog.get_by_role("button", name="Close").click()
@@ -65,7 +65,7 @@ def test_before_and_after_lie_on_each_other(shop: Shop) -> None:
         slider.fill(str(share))
         return Image.open(io.BytesIO(stage.screenshot())).convert("RGB")
 
-    # Inside the product, left of the middle and right of it, photo and picture show the same.
+    # Inside the product, left and right of the middle, photo and picture show the same.
     before, after = seen(100), seen(0)
     middle = (int(where["width"] * 0.45), int(where["height"] * 0.5))
     for x in (middle[0] - 40, middle[0], middle[0] + 40):
@@ -174,7 +174,7 @@ def test_a_doubtful_picture_is_marked_until_somebody_looked(shop: Shop, monkeypa
     monkeypatch.setattr("packshot.engine.pipeline._needs_review", lambda *_: True)
     shop.pick("mug", "bear")
     shop.expect_tally("0 of 2 ready, 2 to look at.")
-    expect(shop.page.locator("#all")).to_be_hidden()  # nothing is being made any more
+    expect(shop.page.locator("#all")).to_be_hidden()  # no picture is in work any more
     shop.page.get_by_label("Please look (2)").check()
     dialog = shop.look_at("mug.jpg")
     expect(dialog.locator("#facts")).to_contain_text("You have looked at this one.")

@@ -1,4 +1,4 @@
-"""The review as people use it: by keys and by mouse, corrected, taken back, two at once, on a phone, and with axe."""
+"""The review as people use it: keyboard and mouse, corrections, undo, two users at once, on a phone, and with axe."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_day_s_work_by_keys(browser: Browser, reviewed: Reviewed) -> None:
         expect(page.locator("#name")).not_to_have_text(first)
         page.keyboard.press("p")
         expect(done).to_have_text("2 of 3 looked at")
-        page.keyboard.press("z")  # the second was good, after all
+        page.keyboard.press("z")  # the second was good after all
         expect(done).to_have_text("1 of 3 looked at")
         page.keyboard.press("g")
         page.keyboard.press("g")

@@ -1,4 +1,4 @@
-"""The session that a reload must not lose (session.js): in a real IndexedDB, in tabs of a real browser."""
+"""The session that survives a reload (session.js): in a real IndexedDB, in tabs of a real browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.kit.server import Running
 
 pytestmark = pytest.mark.browser
 
-QUIET = "/healthz"  # a document of the same origin in which no page runs
+QUIET = "/healthz"  # a document of the same origin that does not run the page
 OPEN = """async () => {
     const { Session } = await import("/page/now/session.js");
     globalThis.told = [];
@@ -70,7 +70,7 @@ def tab(context: BrowserContext, running: Running) -> Page:
 
 @contextmanager
 def on_disk(browser: Browser, profile: Path) -> Iterator[BrowserContext]:
-    """A browser with its profile on the disk: the others of the tests keep all in memory, as private windows do."""
+    """A browser with its profile on the disk: the other tests' browsers keep data in memory, as private windows do."""
     options: Any = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
     with browser.browser_type.launch_persistent_context(profile, **options) as context:
         yield context
@@ -124,7 +124,7 @@ def test_over_plain_http_too(context: BrowserContext, running: Running) -> None:
 
 
 def check_tabs(tab: Page, context: BrowserContext, address: str) -> None:
-    """Reloads, a second tab, a duplicated tab, and a tab that takes what a closed one left."""
+    """Reloads, a second tab, a duplicated tab, and a tab that takes over a closed tab's session."""
     tab.evaluate(SAVE, [1, "first"])
     second = opened(context.new_page(), address)
     assert texts(second) == []
@@ -164,7 +164,7 @@ def test_a_tab_that_slept_while_another_took_its_session_writes_nothing_more(
     address = f"http://{PLAIN_HOST}:{running.service.settings.port}"
     sleeper = opened(context.new_page(), address)
     sleeper.evaluate(SAVE, [1, "before"])
-    deaf = "BroadcastChannel.prototype.postMessage = () => {}"  # as a frozen tab is: it does not answer
+    deaf = "BroadcastChannel.prototype.postMessage = () => {}"  # like a frozen tab, which does not respond
     sleeper.evaluate(f"() => {{ {deaf}; }}")
     other = opened(context.new_page(), address)
     assert texts(other) == ["before"]
@@ -192,7 +192,7 @@ def test_a_session_of_eight_days_ago_is_deleted_and_one_of_six_is_taken(
             })""",
             days,
         )
-    keeper = others.pop()  # an old session that is open is nobody's to delete
+    keeper = others.pop()  # no tab may delete an old session that is open
     for each in others:
         each.close()
     fresh = opened(context.new_page(), running.base_url)
@@ -209,7 +209,7 @@ def test_clear_empties_the_database_but_for_what_other_tabs_have_open(
         each.evaluate(SAVE, [1, "a photo"])
         each.evaluate("async () => { session.savePage({ preset: '' }); await session.flush(); }")
     left.close()
-    tab.wait_for_function("async () => (await navigator.locks.query()).held.length === 2")  # it lets go a moment later
+    tab.wait_for_function("async () => (await navigator.locks.query()).held.length === 2")  # released a moment later
     assert counts(tab) == {"sessions": 3, "records": 6, "blobs": 3}
     tab.evaluate("async () => { session.savePhoto(2, { file: new File(['b'], 'b.jpg') }); await session.clear(); }")
     assert counts(tab) == {"sessions": 1, "records": 2, "blobs": 1}
@@ -235,10 +235,10 @@ def test_a_blob_is_written_once_and_goes_with_the_last_record_that_names_it(tab:
     assert tab.evaluate(written, "session.savePhoto(1, { file: one, looked: true });") == ["records"]
     assert tab.evaluate(written, "session.savePage({ picture: one });") == ["records"]
     many = "for (let size = 0; size < 50; size += 1) session.savePhoto(1, { file: one, size });"
-    assert tab.evaluate(written, many) == ["records"], "what changes often is written as it is last"
+    assert tab.evaluate(written, many) == ["records"], "frequent changes are written in their last state"
     assert tab.evaluate(
         written, "const { photos: [{ file }] } = await session.load(); session.savePhoto(2, { file });"
-    ) == ["records"], "a blob that was loaded is known"
+    ) == ["records"], "a loaded blob is known"
     tab.evaluate("async () => { session.removePhoto(1); session.savePage({}); await session.flush(); }")
     assert counts(tab) == {"sessions": 1, "records": 2, "blobs": 1}
     tab.evaluate("async () => { session.removePhoto(2); await session.flush(); }")
@@ -334,7 +334,7 @@ def test_a_hundred_photos_are_saved_at_once_and_written_one_after_the_other(tab:
         }"""
     )
     assert done["sizes"] == [30_000 + number for number in range(100)]
-    assert done["turns"] > 5, "the page has its turn meanwhile"
+    assert done["turns"] > 5, "the page gets its turn meanwhile"
 
 
 STEPS = st.lists(

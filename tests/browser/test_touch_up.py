@@ -1,4 +1,4 @@
-"""Touching up: what is painted or clicked changes the matte there, and nowhere far away."""
+"""Touching up: a stroke or a click changes the matte there, and nowhere far away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CORNER = (0.95, 0.1)  # far from it
 
 @pytest.fixture
 def painting(shop: Shop) -> Locator:
-    """The mug, ready, and opened with the brush."""
+    """The mug's photo, ready, and open with the brush."""
     shop.pick("mug")
     shop.expect_tally("1 of 1 ready.")
     dialog = shop.look_at("mug.jpg")
@@ -58,7 +58,7 @@ def test_a_stroke_changes_the_matte_where_it_was_painted_only(shop: Shop, painti
     expect(painting.get_by_role("button", name="Undo")).to_be_disabled()
     _close(shop, painting)
     shop.expect_tally("1 of 1 ready.")
-    assert np.array_equal(shop.alpha("mug.jpg"), before), "undo brings the picture from before back"
+    assert np.array_equal(shop.alpha("mug.jpg"), before), "undo restores the earlier picture"
 
 
 def test_redo_brings_a_stroke_back_and_the_keys_do_the_same(shop: Shop, painting: Locator) -> None:
@@ -95,7 +95,7 @@ def test_a_stroke_that_is_not_lifted_counts_when_the_photo_is_left(shop: Shop, p
     shop.page.keyboard.press("ArrowRight")
     with shop.remade():
         shop.page.keyboard.press("Escape")
-    shop.page.wait_for_timeout(500)  # longer than the brush waits before it asks for a preview
+    shop.page.wait_for_timeout(500)  # longer than the brush's delay before a preview
     shop.expect_tally("1 of 1 ready.")
 
 
@@ -219,12 +219,12 @@ def test_the_photo_is_plain_until_the_matte_is_known_and_then_it_is_known(shop: 
     painting = shop.look_at("mug.jpg")
     painting.get_by_label("Touch up").check()
     expect(violet).to_be_visible()
-    assert len(held) == 1, "the matte that was shown before is shown at once"
+    assert len(held) == 1, "a matte that was shown before appears at once"
     shop.page.unroute("**/v1/packshots")
 
 
 def _paint(shop: Shop, at: tuple[float, float]) -> None:
-    """A short stroke around a point of the photo, by shares of its width and height."""
+    """A short stroke around a point of the photo, in shares of its width and height."""
     box = shop.page.locator("#world").bounding_box()
     assert box
     x, y = box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]
@@ -249,7 +249,7 @@ def _click(shop: Shop, at: tuple[float, float]) -> None:
 
 
 def _tinted(shop: Shop) -> int:
-    """How many pixels are tinted, as covered by what the preview does not show yet."""
+    """The number of tinted pixels: strokes that the preview does not include yet."""
     count = """canvas => {
         const { width, height } = canvas;
         const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
@@ -265,7 +265,7 @@ def _truth(name: str) -> npt.NDArray[np.uint8]:
 
 
 def _jars(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """The smallest of the three, and the other two; without their rims."""
+    """Masks of the smallest jar, and of the other two; without their rims."""
     truth = cv2.erode((_truth("jars") > 250).astype(np.uint8), np.ones((9, 9), np.uint8))
     assert truth.shape == shape
     _, labels, stats, _ = cv2.connectedComponentsWithStats(truth)
@@ -280,7 +280,7 @@ def _middle(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def _open(shop: Shop, name: str) -> Locator:
-    """A photo in touch-up, when its matte is there."""
+    """A photo in touch-up, once its matte is ready."""
     dialog = shop.look_at(name)
     dialog.get_by_label("Touch up").check()
     expect(dialog.get_by_text("Violet: removed.")).to_be_visible()

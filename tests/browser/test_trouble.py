@@ -1,4 +1,4 @@
-"""What goes wrong is said in a sentence, and goes on by itself where it can."""
+"""The page reports each problem in a sentence, and recovers automatically where it can."""
 
 from __future__ import annotations
 
