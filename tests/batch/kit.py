@@ -26,7 +26,7 @@ from tests.kit.images import as_jpeg, photo
 
 
 def fill(folder: Path, names: Iterable[str]) -> Path:
-    """Small photos under these names, each with another product."""
+    """Small photos under these names, each with a different product."""
     for seed, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def make(
 
 
 def journal(out: Path) -> list[dict[str, Any]]:
-    """The journal's outcomes, without its lines about runs and a torn end."""
+    """The journal's outcomes, without its lines about runs and without an incomplete last line."""
     rows = []
     for line in (out / NAME).read_bytes().splitlines():
         try:
@@ -76,7 +76,7 @@ def journal(out: Path) -> list[dict[str, Any]]:
 
 
 def made_of(out: Path) -> Counter[str]:
-    """How often the journal says that each photo was made."""
+    """The number of journal lines with a success, by photo."""
     return Counter(row["source"] for row in journal(out) if row["ok"])
 
 

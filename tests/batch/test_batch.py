@@ -1,4 +1,4 @@
-"""`packshot batch` as processes: killed, interrupted, watched, and what its exit code says."""
+"""`packshot batch` as processes: killed, interrupted, watched, and with its exit codes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_killed_run_goes_on_with_what_is_missing_only(tmp_path: Path) -> None:
     before = made_of(out)
     assert 6 <= len(before) < len(NAMES)
     with (out / NAME).open("ab") as file:
-        file.write(b'{"source": "shelf-0/0.jpg", "ok": tr')  # as a power cut would leave it
+        file.write(b'{"source": "shelf-0/0.jpg", "ok": tr')  # as a power cut would leave the journal
 
     again = batch(photos, out, "--background", "white", "--jobs", "2")
     assert again.returncode == 0, again.stderr
@@ -70,7 +70,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_says_how_to_go_on(tmp_path: Path) -
     assert "Run the same command to continue" in said
     done = made_of(out)
     assert 4 <= len(done) < len(NAMES)
-    assert outputs(out) == {name.replace(".jpg", ".png") for name in done}, "an output and no line, or the other way"
+    assert outputs(out) == {name.replace(".jpg", ".png") for name in done}, "an output without a line, or vice versa"
     with (out / "packshot-report" / "report.csv").open(newline="") as file:
         assert {row["source"] for row in csv.DictReader(file)} == set(done)
     assert f"{len(NAMES) - len(done)} photos" in (out / "packshot-report" / "report.html").read_text()
@@ -123,7 +123,7 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     with running(photos, out) as process:
         wait_until(lambda: lines_of(out) >= 1)
-        process.send_signal(signal.SIGSTOP)  # it holds the folder, and cannot be over too soon
+        process.send_signal(signal.SIGSTOP)  # it holds the folder, and cannot end too soon
         assert process.poll() is None
         other = batch(photos, out)
         process.send_signal(signal.SIGCONT)

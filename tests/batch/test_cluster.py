@@ -1,4 +1,4 @@
-"""`packshot batch --engine ray` on a real cluster of two nodes, with a worker killed in mid-run, and then a node."""
+"""`packshot batch --engine ray` on a real cluster of two nodes; the test kills a worker in mid-run, then a node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people decided in a review, in the next run of the batch: nothing of it is lost, and nothing is made twice."""
+"""Decisions from a review, in the next run of the batch: none is lost, and no picture is made twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def matte(size: tuple[int, int] = (96, 72), box: tuple[int, int, int, int] = LEF
 
 
 def decide(out: BlockingStorage | Path, source: str, verdict: str = "corrected", **more: Any) -> Decision:
-    """As a review writes it, of the photo as the batch knows it; it has made no picture yet."""
+    """The decision as a review writes it, for the batch's version of the photo; no picture exists for it yet."""
     place = out if isinstance(out, BlockingStorage) else open_storage(str(out))
     assert place.folder is not None
     version = next(row["version"] for row in reversed(journal(place.folder)) if row["source"] == source)
@@ -64,7 +64,7 @@ def decide(out: BlockingStorage | Path, source: str, verdict: str = "corrected",
 
 
 def product_of(path: Path) -> tuple[int, int, int, int] | None:
-    """The box of what is not white, more or less."""
+    """The approximate box of the pixels that are not white."""
     with Image.open(path) as image:
         dark = np.asarray(image.convert("L")) < 245
     rows, columns = np.flatnonzero(dark.any(1)), np.flatnonzero(dark.any(0))
@@ -90,7 +90,7 @@ def test_a_correction_makes_its_photo_again_and_no_network_is_asked(made: tuple[
     assert box is not None
     assert all(abs(found - asked) <= 8 for found, asked in zip(box, LEFT, strict=True)), box
     assert make(photos, out, WHITE).now == 0
-    # Whatever makes it again later, the correction stays.
+    # The correction stays, whatever run makes the picture again.
     before = (out / "b.jpg").read_bytes()
     assert make(photos, out, Options(background="#808080")).now == 3
     assert make(photos, out, WHITE, force=True).now == 3
@@ -110,7 +110,7 @@ def test_pictures_that_a_review_made_are_finished(made: tuple[Path, Path]) -> No
     decide(out, "b.jpg", "good", made=1, rows=(row,))
     assert make(photos, out, WHITE).now == 0
     assert (out / "b.jpg").read_bytes() == b"as the review made it"
-    # But force that came after the review makes it again, also when it was stopped and goes on.
+    # A --force after the review makes the picture again, also when that run was stopped and resumed.
     with (out / ".packshot/journal.jsonl").open("a") as file:
         file.write('{"again": {"source": "b.jpg", "output": "b.jpg", "at": "2999-01-02T00:00:00+00:00"}}\n')
     assert make(photos, out, WHITE).now == 1
@@ -169,7 +169,7 @@ def test_a_damaged_decision_stops_the_run_before_it_overwrites_what_people_did(m
 
 
 def test_a_matte_has_the_size_of_the_photo_as_it_is_seen(tmp_path: Path) -> None:
-    """A photo that its camera has turned: stored 96x72, seen 72x96."""
+    """A photo that its camera has turned: stored as 96x72, displayed as 72x96."""
     photos, out = fill(tmp_path / "photos", ["a.jpg"]), tmp_path / "out"
     with Image.open(photos / "a.jpg") as image:
         exif = Image.Exif()
@@ -214,7 +214,7 @@ def test_the_report_says_what_people_said(made: tuple[Path, Path]) -> None:
 def test_what_a_person_has_judged_need_not_be_looked_at(
     photos: list[tuple[bool, str | None, bool]],
 ) -> None:
-    """Of each: whether it is to be looked at, what a person said, and whether the photo was replaced since."""
+    """Per photo: whether it needs a look, a person's verdict, and whether the photo was replaced since."""
     catalogue = Catalogue()
     left = set()
     for number, (review, verdict, replaced) in enumerate(photos):

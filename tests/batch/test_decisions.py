@@ -1,4 +1,4 @@
-"""What people decide about a batch: nothing is lost, and two at once do not overwrite each other."""
+"""People's decisions about a batch: none is lost, and two simultaneous ones do not overwrite each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An even catalogue: what a category looks like, what is drawn again when it changes, and how even it is."""
+"""An even catalogue: the look of a category, the pictures redrawn after a change, and the measured evenness."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ asked = st.sampled_from(
 
 
 def look_of(options: Options, products: list[Size]) -> tuple[Look, float]:
-    """The look, and the fill that is asked."""
+    """The look, and the requested fill."""
     recipe = recipe_for(options)
     framing = even_framing(recipe.framing, options)
     rules = () if recipe.preset is None else find_preset(recipe.preset).rules
@@ -76,7 +76,7 @@ def test_a_look_keeps_what_was_asked_for_every_photo(
             type(framing)(canvas=canvas, fill=share, max_upscale=look.max_upscale), product, Box.full(product)
         )
         assert drawn.size == look.size
-        assert share <= fill * (1 + 1e-9), "never more than asked"
+        assert share <= fill * (1 + 1e-9), "never more than requested"
         assert drawn.scale <= look.max_upscale * (1 + 1e-9), "never enlarged beyond the limit"
         if off is None:
             assert drawn.scale == pytest.approx(look.scale), "the scale of the category"
@@ -89,13 +89,13 @@ def test_a_look_keeps_what_was_asked_for_every_photo(
             assert drawn.scale == pytest.approx(look.max_upscale)
             assert share < look.least
     larger = sum(fill_of(look, product)[1] == "larger" for product in products)
-    assert larger <= LEFT_OUT * len(products), "only a few are left out of the decision"
+    assert larger <= LEFT_OUT * len(products), "the decision leaves out only a few"
     assert of_scale or look.scale == look.max_upscale
 
 
 @given(st.lists(st.integers(700, 1400), min_size=1, max_size=10))
 def test_where_rules_bound_the_fill_every_picture_keeps_them(widths: list[int]) -> None:
-    """Amazon: at least 85 %. The canvas is one that the smallest product can fill."""
+    """Amazon: at least 85 %. The smallest product can fill the canvas."""
     look, _ = look_of(Options(preset="amazon"), [Size(width, width // 2) for width in widths])
     (rule,) = (rule for rule in find_preset("amazon").rules if isinstance(rule, Fill))
     for width in widths:
@@ -144,7 +144,7 @@ def test_flags_that_do_not_go_together(tmp_path: Path, arguments: tuple[str, ...
 
 
 def shelf(folder: Path, products: dict[str, tuple[int, int]], *, level: int = 60, size: int = 200) -> Path:
-    """Photos of gray ellipses on white, each of so many px."""
+    """Photos of gray ellipses on white, with the given sizes in px."""
     for name, (width, height) in products.items():
         picture = np.full((size, size, 3), 250, np.uint8)
         cv2.ellipse(picture, (90, 100), (width // 2, height // 2), 0, 0, 360, (level,) * 3, -1)
@@ -183,7 +183,7 @@ def test_a_rerun_changes_no_file_and_a_new_product_draws_its_category_again(tmp_
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     two = Options(preset="etsy,square")
     make(photos, out, two, even=True)
-    assert len(seen) == 4, "one matte for each photo, and none for drawing"
+    assert len(seen) == 4, "one matte per photo, and none for drawing"
     before = {name: (out / name).stat().st_mtime_ns for name in outputs(out)}
     assert make(photos, out, two, even=True).now == 0
     shelf(photos, {"shoes/new.jpg": (160, 60)})
@@ -242,11 +242,11 @@ def test_what_a_person_decided_about_a_photo_holds_in_an_even_catalogue(tmp_path
     decide(out, "shoes/b.jpg", "again", made=1, options={"fill": "30%"})
     looks = len(seen)
     make(photos, out, EVEN, even=True)
-    assert len(seen) == looks + 1, "of the photo whose matte nobody has corrected"
+    assert len(seen) == looks + 1, "of the photo without a corrected matte"
     made = even(out)
     fills = {name: made[f"shoes/{name}.jpg"]["even"]["figures"]["fill"] for name in "abc"}
     assert fills["b"] == pytest.approx(0.3, abs=0.03)
-    assert fills["a"] == pytest.approx(0.8 * 120 / 160, abs=0.03), "the corrected product is the largest now"
+    assert fills["a"] == pytest.approx(0.8 * 120 / 160, abs=0.03), "the corrected product is now the largest"
     assert len({made[f"shoes/{name}.jpg"]["width"] for name in "abc"}) == 1
     assert make(photos, out, EVEN, even=True).now == 0
 
@@ -294,7 +294,7 @@ def test_the_report_gets_worse_when_one_photo_is_off(tmp_path: Path) -> None:
 @given(st.integers(12, 40), st.sampled_from(sorted(LEAST_SPREAD)), st.floats(0.2, 0.5), st.randoms())
 @settings(max_examples=40, deadline=None)
 def test_the_one_that_is_off_is_the_first_to_look_at(count: int, figure: str, by: float, chance: random.Random) -> None:
-    """Pictures that differ by less than anybody sees, then one of them that differs in one figure."""
+    """Pictures with invisible differences, then one of them differs in one figure."""
     base = {"fill": 0.8, "x": 0.5, "y": 0.5, "brightness": 0.4, "ground": 1.0}
     names = [(f"{number}.jpg", f"{number}.jpg", "") for number in range(count)]
     values = {name: [base[name] + chance.uniform(-0.002, 0.002) for _ in names] for name in base}
@@ -310,7 +310,7 @@ def test_the_one_that_is_off_is_the_first_to_look_at(count: int, figure: str, by
     after = of(values)
     assert [(odd.source, odd.figure) for odd in after.odd] == [(f"{off}.jpg", figure)]
     spread, was = after.spreads[figure], before.spreads[figure]
-    assert spread.high - spread.low > was.high - was.low or count > 20, "few pictures: the spread shows it too"
+    assert spread.high - spread.low > was.high - was.low or count > 20, "few pictures: the spread shows the outlier too"
 
 
 @given(st.integers(40, 160), st.integers(40, 160), st.integers(-20, 20), st.integers(0, 200))

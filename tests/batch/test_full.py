@@ -1,4 +1,4 @@
-"""A full disk: what is finished stays, words and exit code say where there is no room, and the next run goes on."""
+"""A full disk: finished outputs stay, message and exit code name the full disk, and the next run resumes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def take_room(disk: Path, leave_bytes: int) -> Path:
-    """A file that takes all but so much of a disk."""
+    """A file that fills a disk except for `leave_bytes`."""
     free = os.statvfs(disk)
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - leave_bytes)))
@@ -102,7 +102,7 @@ def test_a_full_disk_ends_remove_too(tmp_path: Path, small_disk: Path) -> None:
     result = CliRunner().invoke(cli, ["remove", str(photos), "--out", str(small_disk), "--jobs", "1"])
     assert isinstance(result.exception, StorageFull)
     assert str(small_disk) in result.exception.message
-    assert "0 done, 1 failed" in result.stderr, "the first one that finds no room is the last"
+    assert "0 done, 1 failed" in result.stderr, "the run ends with the first photo that finds no space"
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 
@@ -123,7 +123,7 @@ def test_output_that_cannot_be_written_is_an_error_in_words(tmp_path: Path, argu
 
 @pytest.mark.parametrize("room_bytes", [0, 1, 30])
 def test_a_line_without_room_leaves_no_trace_in_the_journal(tmp_path: Path, room_bytes: int) -> None:
-    """The system's limit on the size of files stops a line in its middle, as a full disk does."""
+    """The system's file size limit stops a line in its middle, as a full disk does."""
     out = FileJournal(tmp_path)
     out.add({"source": "a.jpg", "more": "x" * 500})
     before = (tmp_path / NAME).read_bytes()

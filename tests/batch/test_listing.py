@@ -1,4 +1,4 @@
-"""Which files of a folder are photos: the same for `packshot batch`, `packshot remove` and `packshot check`."""
+"""The photos of a folder: `packshot batch`, `packshot remove` and `packshot check` list the same files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_three_commands_see_the_same_photos_and_none_that_is_hidden_or_a_sys
         folder = Path(made) / "photos"
         folder.mkdir()
         for number, name in enumerate(sorted(names)):
-            with_number = folder / str(number) / name  # names of one tree may not be files and folders at once
+            with_number = folder / str(number) / name  # within a tree, no name may be both file and folder
             with_number.parent.mkdir(parents=True)
             with_number.write_bytes(b"x")
         seen = batch_sees(folder)
@@ -74,7 +74,7 @@ def test_the_three_commands_see_the_same_photos_and_none_that_is_hidden_or_a_sys
 
 
 def awkward(folder: Path) -> Path:
-    """Two photos, and all that lies about in folders."""
+    """Two photos among the other files that folders contain."""
     fill(
         folder,
         ["a.jpg", "deep/b.jpg", "._a.jpg", "deep/._b.jpg", ".thumbnails/a.jpg", "__MACOSX/a.jpg", "@eaDir/a.jpg"],
@@ -109,7 +109,7 @@ def test_remove_goes_on_behind_what_it_cannot_read(tmp_path: Path) -> None:
 
 
 def closed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """No user but root is kept out by a mode, and the tests may run as root: the system's answer is made here."""
+    """A mode does not keep root out, and the tests may run as root: this function fakes the system's error."""
     scandir = os.scandir
 
     def refusing(path: str | Path | int) -> object:

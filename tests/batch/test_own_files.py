@@ -1,4 +1,4 @@
-"""packshot does not trip over its own files: outputs beside photos, reports, thumbnails; and takes no photo for one."""
+"""packshot recognises its own files: outputs next to photos, reports, thumbnails. It mistakes no photo for them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ folders = st.sampled_from(["", "shop/", "out/2026/", "shelf/"])
 def test_outputs_of_photos_are_passed_over_and_photos_never_are(
     photos: dict[str, str], made: list[tuple[str, str, str, str]], data: st.DataObject
 ) -> None:
-    """Outputs as `remove` and `batch` name them: beside the photo or in any --out, in one step or two."""
+    """Outputs with the names of `remove` and `batch`: next to the photo or in any --out, in one step or two."""
     files = {f"{stem}{ending}": False for stem, ending in photos.items()}
     for folder, first, second, ending in made if photos else []:
         stem = data.draw(st.sampled_from(sorted(photos)))
@@ -68,9 +68,9 @@ def test_outputs_of_photos_are_passed_over_and_photos_never_are(
         if files[once]:
             files.setdefault(f"{folder}{stem}{first}{second}{ending}", True)
     assert own(files) == {key for key, marked in files.items() if marked}
-    # The same names without a mark are photos, all of them.
+    # The same names without a mark are all photos.
     assert own(dict.fromkeys(files, False)) == set()
-    # And marked files that are left when their photos are gone are photos, too.
+    # Marked files count as photos too once their source photos are gone.
     assert own({key: True for key, marked in files.items() if marked}) == set()
 
 
@@ -104,10 +104,10 @@ def test_batch_after_remove_in_the_same_folder_makes_the_photos_and_nothing_else
     summary = make(photos, photos / "shop")
     assert (summary.counts.made, summary.counts.failed, summary.own) == (4, 0, 7)
     assert set(made_of(photos / "shop")) == wanted
-    # A later batch into another folder takes none of the first one's outputs, though its OUT lies in IN.
+    # A later batch into another folder takes none of the first batch's outputs, although its OUT is inside IN.
     make(photos, tmp_path / "other")
     assert set(made_of(tmp_path / "other")) == wanted
-    assert "a.png" in check_sees(photos), "finished pictures are what check is for"
+    assert "a.png" in check_sees(photos), "check is for finished pictures"
 
 
 def test_what_another_program_saved_again_is_a_photo(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_what_another_program_saved_again_is_a_photo(tmp_path: Path) -> None:
 
 
 def test_only_the_command_line_writes_the_mark(tmp_path: Path) -> None:
-    """What the library makes stays as it is, byte for byte; the pixels are the same."""
+    """The library's outputs stay the same, byte for byte; the pixels of both are equal."""
     photos = fill(tmp_path / "photos", ["a.jpg"])
     make(photos, tmp_path / "out", Options(form="cutout"))
     (tmp_path / "library.png").write_bytes(remove((photos / "a.jpg").read_bytes()).data)
@@ -167,7 +167,7 @@ APPLE_DOUBLE = bytes.fromhex("0005160700020000") + b"Mac OS X" + bytes(80)
 
 
 def test_apple_doubles_are_no_photos_also_when_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `find -exec` and some shells' patterns hand them over. A photo that has such a name is a photo."""
+    """`find -exec` and some shells' patterns pass such names. A real photo with such a name is a photo."""
     photos = fill(tmp_path / "photos", ["a.jpg", "._b.jpg"])
     (photos / "._a.jpg").write_bytes(APPLE_DOUBLE)
     monkeypatch.chdir(photos)

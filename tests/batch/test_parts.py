@@ -1,4 +1,4 @@
-"""Journal, listing, naming and progress, each alone."""
+"""Journal, listing, naming and progress, each in isolation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENTRY = Entry("shelf.2/shoe.new.JPG", "v1", 10, 0.0)
 
 
 def test_the_identity_of_an_output() -> None:
-    """It changes with the photo, what is asked and the network, and with nothing else."""
+    """It changes only with the photo, the options and the network."""
     white = Options(background="white")
     item = make_naming(recipe_for(white), "net@1", "white").item(ENTRY)
     assert item.output == "shelf.2/shoe.new-white.jpg"
@@ -106,7 +106,7 @@ def test_progress_is_one_line_on_a_terminal_and_rare_lines_elsewhere(monkeypatch
             failure = Failure("bad", "It is bad.") if number == 3 else None
             progress.step(Outcome(item, failure=failure, seconds=0.5))
         said[type(stream)] = stream.getvalue()
-    assert said[Terminal].count("\n") == 1, "only the failure has a line of its own"
+    assert said[Terminal].count("\n") == 1, "only the failure has a separate line"
     lines = said[io.StringIO].splitlines()
     assert lines[0] == "a.jpg: It is bad."
     assert [line.split(",")[0] for line in lines[1:]] == ["20/100", "40/100"]
@@ -119,7 +119,7 @@ def test_progress_is_one_line_on_a_terminal_and_rare_lines_elsewhere(monkeypatch
 def test_an_estimate_is_right_from_the_first_one_on(
     jobs: int, loading_s: float, each_s: float, total: int, at_once: bool
 ) -> None:
-    """Threads that first wait for the network and then make photos, all at one speed; some are refused before."""
+    """Threads wait for the network, then make photos, all at one speed; some photos are rejected earlier."""
     now = [0.0]
     item = Item("a.jpg", "v", 1, "a.png", "f")
     refused = 5
@@ -131,7 +131,7 @@ def test_an_estimate_is_right_from_the_first_one_on(
             progress.step(Outcome(item, failure=Failure("taken", "It is there.")))
         shown = []
         for number in range(total):
-            # After the network has come: one thread after the other, evenly, or all of them at once.
+            # Once the network is loaded: one thread after the other, evenly, or all of them at once.
             now[0] = loading_s + each_s * (1 + (number // jobs if at_once else number / jobs))
             progress.step(Outcome(item, seconds=each_s))
             if rate := progress.rate():
@@ -148,7 +148,7 @@ def test_a_log_says_at_once_that_photos_are_looked_for() -> None:
 
 
 def test_what_another_photo_replaced_is_not_finished() -> None:
-    """a.jpg made out.png, then b.jpg did, in a run of its own: a.jpg's output is gone."""
+    """a.jpg made out.png, then b.jpg did in a separate run: a.jpg's output is gone."""
     catalogue = Catalogue()
     for source in ("a.jpg", "b.jpg"):
         catalogue.remember({"source": source, "output": "out.png", "fingerprint": "f", "ok": True})

@@ -1,4 +1,4 @@
-"""Several presets: a folder each, one matte for all, and only what is missing is made again."""
+"""Several presets: a folder each, one matte for all; a rerun makes only the missing pictures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PRESETS = ("amazon", "etsy", "square")
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one each time a network looks at a photo."""
+    """Grows by one with each prediction of a network."""
     looks: list[int] = []
     predict = OnnxNetwork.predict
 
@@ -53,7 +53,7 @@ def test_a_photo_has_a_picture_in_a_folder_for_each_preset_and_one_matte(tmp_pat
     assert {(row["output"], row["preset"]["name"]) for row in journal(out)} == {
         (f"{preset}/{name}", preset) for preset in PRESETS for name in NAMES
     }
-    # Each picture is the one that its preset alone makes.
+    # Each picture equals the one of its preset alone.
     make(photos, tmp_path / "alone", Options(preset="etsy"))
     for name in NAMES:
         assert (out / "etsy" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
@@ -84,7 +84,7 @@ def test_a_stop_between_two_photos_leaves_whole_ones_and_the_next_run_makes_the_
 
 
 def test_a_kill_between_two_pictures_of_a_photo_costs_what_has_no_line(tmp_path: Path, seen: list[int]) -> None:
-    """Pictures are written, and of one photo a line is torn and one is missing."""
+    """All pictures are written; of one photo, one journal line is torn and one is missing."""
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     make(photos, out, THREE, jobs=1)
     path = out / NAME
@@ -165,13 +165,13 @@ def test_names_of_one_preset_are_those_of_remove_and_of_several_have_a_folder() 
     assert names(Options(preset="amazon")) == ["shelf.2/shoe.new-amazon.jpg"]
     assert names(Options(preset="etsy,amazon")) == ["etsy/shelf.2/shoe.new.jpg", "amazon/shelf.2/shoe.new.jpg"]
     alone, both = (make_namings(recipes_for(Options(preset=each)), "n")[-1] for each in ("amazon", "etsy,amazon"))
-    assert alone.item(entry).fingerprint == both.item(entry).fingerprint, "what a picture shows is the same"
+    assert alone.item(entry).fingerprint == both.item(entry).fingerprint, "the picture's content is the same"
 
 
 @given(st.lists(st.lists(st.sampled_from(["made", "gone", "failed", "new"]), min_size=3, max_size=3), max_size=9))
 @settings(max_examples=60, deadline=None)
 def test_a_photo_is_wanted_with_what_it_lacks_and_counted_once(fates: list[list[str]]) -> None:
-    """fates: of each photo, what became of its three outputs before."""
+    """fates: for each photo, the earlier outcomes of its three outputs."""
     namings = [Naming("k", "n", "", ".jpg", f"{folder}/", place) for place, folder in enumerate("xyz")]
     catalogue = Catalogue()
     lacking: list[Photo] = []
@@ -196,7 +196,7 @@ def test_a_photo_is_wanted_with_what_it_lacks_and_counted_once(fates: list[list[
         assert catalogue.missing(photo.source) == {item.output for item in photo.items}
     worst = [row["source"] for row in catalogue.worst(len(fates))]
     assert sorted(worst) == sorted(row["source"] for row in catalogue.rows())
-    assert len([source for source, _ in groupby(worst)]) == len(set(worst)), "the rows of a photo stand together"
+    assert len([source for source, _ in groupby(worst)]) == len(set(worst)), "the rows of a photo are together"
 
 
 def test_a_photo_that_changed_while_it_is_watched_has_each_output_once() -> None:

@@ -1,4 +1,4 @@
-"""Names of files in what people see: a terminal, a table, a page."""
+"""File names in output for people: a terminal, a table, a page."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def is_plain(text: str) -> bool:
 
 @pytest.fixture
 def evil(tmp_path: Path) -> Path:
-    """A folder of two such names: a picture, and a file that is none."""
+    """A folder with two such names: one of a picture, one of another file."""
     folder = tmp_path / "evil\x1b[1m"
     folder.mkdir()
     (folder / EVIL).write_bytes(as_jpeg(photo(96, 72)))
@@ -125,7 +125,7 @@ def test_no_command_prints_what_a_terminal_would_obey(evil: Path, arguments: tup
     result = CliRunner().invoke(cli, filled)
     said = result.stdout + result.stderr
     if result.exception is not None and not isinstance(result.exception, SystemExit):
-        said += printable(f"packshot: {result.exception}")  # as main() says it
+        said += printable(f"packshot: {result.exception}")  # the message that main() prints
     assert is_plain(said), said
     assert said
 

@@ -1,4 +1,4 @@
-"""The report: tables that say what happened, and a page that a browser shows without help from anywhere."""
+"""The report: tables of the outcomes, and a page that a browser shows without network access."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = ["one & two.jpg", "deep/100% <b>.jpg", "plain.jpg"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder OUT with a report: three photos, and one that is none."""
+    """A folder OUT with a report: three photos, and a file that is not a photo."""
     folder = tmp_path_factory.mktemp("batch")
     photos, out = fill(folder / "photos", NAMES), folder / "out"
     (photos / "bad.jpg").write_bytes(b"no picture")
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Links(HTMLParser):
-    """Everything that a page refers to, and the data of its list's items."""
+    """All references of a page, and the data of its list items."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def test_the_page_shows_failures_first_and_every_link_leads_somewhere(made: Path
     assert {item["data-name"] for item in found.items} == {name.lower() for name in [*NAMES, "bad.jpg"]}
     sure = [float(item["data-confidence"] or 0) for item in found.items[1:]]
     assert sure == sorted(sure)
-    assert len(found.links) == 4 + 3 + 3 + 3  # each photo, each output, and two pictures for each that was made
+    assert len(found.links) == 4 + 3 + 3 + 3  # each photo, each output, and two previews per output
     for link in found.links:
         assert "://" not in link
         assert (report / unquote(link)).is_file(), link

@@ -1,4 +1,4 @@
-"""The review of a batch: what needs a person comes first, corrections are kept, two people overwrite nothing."""
+"""The review of a batch: urgent photos come first, corrections are kept, two people overwrite nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AS_FOUND, KEEP, REMOVE = 128, 255, 0
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """photos/ and out/ of a batch of three photos, and one that is none."""
+    """photos/ and out/ of a batch of three photos, and a file that is not a photo."""
     folder = tmp_path_factory.mktemp("batch")
     photos = fill(folder / "photos", NAMES)
     (photos / "bad.jpg").write_bytes(b"no picture")
@@ -47,7 +47,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def work(batch: Path, tmp_path: Path) -> Path:
-    """A copy of that, to be changed. The times of files are part of a photo's version."""
+    """A copy of the batch, for changes. File times are part of a photo's version."""
     shutil.copytree(batch, tmp_path / "work", copy_function=shutil.copy2)
     return tmp_path / "work"
 
@@ -66,7 +66,7 @@ def named(review: Review, source: str) -> str:
 
 
 def painted(level: int, box: tuple[int, int, int, int] = (0, 0, 30, 72)) -> bytes:
-    """Something painted on a photo of 96 x 72: a rectangle."""
+    """A stroke on a photo of 96 x 72: a rectangle."""
     gray = np.full((72, 96), AS_FOUND, np.uint8)
     left, top, right, bottom = box
     gray[top:bottom, left:right] = level
@@ -98,7 +98,7 @@ def test_a_correction_makes_that_photo_again_alone_and_is_kept_for_learning(work
     shown = review.correct(review.find(named(review, "shoe.jpg")), painted(KEEP), by="Anna", comment="the strap")
     changed = {path for path, data in before.items() if path.read_bytes() != data}
     assert changed == {work / "out" / "shoe.jpg"}
-    # Only people's decisions say it: the journal is the batch's, which may be running.
+    # Only people's decisions record it: the journal belongs to the batch, which may be running.
     assert journal(work / "out") == rows
     decision = shown.in_force
     assert decision is not None
@@ -106,12 +106,12 @@ def test_a_correction_makes_that_photo_again_alone_and_is_kept_for_learning(work
     assert (work / "out" / PHOTOS / "shoe.jpg").read_bytes() == (work / "photos" / "shoe.jpg").read_bytes()
     with Image.open(work / "out" / MATTES / "shoe.png") as matte:
         assert (matte.mode, matte.size) == ("L", (96, 72))
-        assert np.asarray(matte)[:, :28].min() == 255  # what was painted as product is product
+        assert np.asarray(matte)[:, :28].min() == 255  # pixels painted as product are product
     assert {"fingerprint", "output", "version", "at", "ok", "box", "media_type"} <= decision.rows[0].keys()
 
 
 def test_the_picture_follows_from_the_kept_matte_to_the_byte(work: Path, review: Review) -> None:
-    """So a rerun of the batch, which has nothing but the kept matte, makes the same picture."""
+    """A rerun of the batch has only the kept matte, and so makes the same picture."""
     review.correct(review.find(named(review, "shoe.jpg")), painted(KEEP), by="Anna")
     output = work / "out" / "shoe.jpg"
     made = output.read_bytes()
@@ -135,7 +135,7 @@ def test_its_row_is_what_a_batch_with_the_decision_looks_for(work: Path, review:
         assert shown.in_force.made == number
     good = review.judge(shown, "good", by="Ben")
     assert good.in_force is not None
-    assert (good.in_force.made, good.in_force.matte) == (2, shown.in_force.matte)  # what is good now is the correction
+    assert (good.in_force.made, good.in_force.matte) == (2, shown.in_force.matte)  # good means the correction
     assert good.rows == shown.rows
 
 
@@ -162,8 +162,8 @@ def test_taking_back_gives_the_very_pictures_of_before(work: Path, review: Revie
     assert output.read_bytes() == as_batch
     assert not shown.is_decided
     first = next(row for row in journal(work / "out") if row["source"] == "shoe.jpg")
-    assert shown.rows[0]["fingerprint"] == first["fingerprint"]  # a batch finds it finished
-    assert not list((work / "out" / MATTES).rglob("*.png"))  # nothing to learn from
+    assert shown.rows[0]["fingerprint"] == first["fingerprint"]  # a batch counts it as finished
+    assert not list((work / "out" / MATTES).rglob("*.png"))  # no training data
     assert [each.revision for each in review.decisions.history("shoe.jpg")] == [4, 3, 2, 1]
 
 
@@ -200,7 +200,7 @@ def test_options_that_a_single_photo_cannot_have_are_refused_and_change_nothing(
 
 
 def test_two_people_at_once(work: Path) -> None:
-    """Each with a process of their own: one is first, the other is told so and has changed nothing."""
+    """Each in a separate process: one is first; the other gets an error and has changed nothing."""
     people = {name: review_of(work) for name in ("Anna", "Ben")}
     seen = people["Anna"].find(named(people["Anna"], "shoe.jpg"))
     together = threading.Barrier(2)
@@ -264,7 +264,7 @@ def test_what_cannot_be_made_again_says_why(tmp_path: Path) -> None:
 def test_hostile_paintings_are_refused_by_their_first_bytes(review: Review) -> None:
     shown = review.find(named(review, "shoe.jpg"))
     huge = as_png(np.zeros((1, 1), np.uint8))
-    huge = huge[:16] + (60_000).to_bytes(4, "big") * 2 + huge[24:]  # says that it is 60,000 px square
+    huge = huge[:16] + (60_000).to_bytes(4, "big") * 2 + huge[24:]  # claims to be 60,000 px square
     for touch_up in (huge, b"", b"no picture", bytes(TOUCH_UP.max_bytes or 0) + b"x"):
         with pytest.raises(InvalidOption, match="touch_up"):
             review.correct(shown, touch_up, by="Anna")
@@ -316,7 +316,7 @@ def test_all_pictures_of_several_presets_are_made_again(work: Path) -> None:
     assert sizes == [(row["width"], row["height"]) for row in shown.rows]
     assert [output["preset"] for output in described(shown)["outputs"]] == ["amazon", "square"]
     corrected = [(out / row["output"]).read_bytes() for row in shown.rows]
-    assert make(photos, out, wanted).now == 1  # what failed is tried again
+    assert make(photos, out, wanted).now == 1  # a rerun tries the failed photo again
     (out / "amazon" / "shoe.jpg").unlink()
     assert make(photos, out, wanted).now == 2
     assert [(out / row["output"]).read_bytes() for row in shown.rows] == corrected
@@ -333,7 +333,7 @@ def test_a_later_run_of_the_batch_keeps_what_people_have_decided(work: Path, how
     review.judge(review.find(named(review, "deep/bag.jpg")), "good", by="Ben")
     before = {name: (out / name).read_bytes() for name in NAMES}
     make(photos, out, OPTIONS, **how)
-    if not is_even:  # where a corrected product may change the look of all
+    if not is_even:  # a corrected product may change the look of all
         assert {name: (out / name).read_bytes() for name in NAMES} == before
     settled = {name: (out / name).read_bytes() for name in NAMES}
     made_again = make(photos, out, OPTIONS, even=is_even).made_now
@@ -341,7 +341,7 @@ def test_a_later_run_of_the_batch_keeps_what_people_have_decided(work: Path, how
     assert {name: (out / name).read_bytes() for name in NAMES} == settled
     now = Review(open_storage(str(out)), model=embedded_model())
     assert [now.find(shown.id).in_force for shown in (shoe, lamp)] == [shoe.in_force, lamp.in_force]
-    # Other options make all again, with the decisions in them; a batch that nobody has looked at differs there alone.
+    # Other options make all pictures again, with the decisions; an unreviewed batch differs only in these.
     other = replace(OPTIONS, quality=60)
     assert make(photos, out, other, even=is_even).made_now == len(NAMES)
     make(photos, work / "fresh", other, even=is_even)

@@ -1,4 +1,4 @@
-"""What is made again and what is not, on folders and on object storage in memory."""
+"""The pictures that a rerun makes or keeps, on folders and on object storage in memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_changed_photo_and_a_removed_output_are_made_again_and_nothing_else(tm
 
 
 def test_other_options_are_made_anew_also_when_they_come_back(tmp_path: Path) -> None:
-    """Both write a.jpg: what lies there is what the last run asked for."""
+    """Both write a.jpg: the file must match the options of the last run."""
     photos, out = fill(tmp_path / "photos", ["a.jpg"]), tmp_path / "out"
     make(photos, out)
     white = (out / "a.jpg").read_bytes()
@@ -63,7 +63,7 @@ def test_files_that_packshot_did_not_make_stay(tmp_path: Path) -> None:
     out.mkdir()
     (out / "a.jpg").write_bytes(b"painted by hand")
     os.utime(out / "a.jpg", (1, 1))
-    for _ in range(2):  # the second time there is a journal
+    for _ in range(2):  # the second time, a journal exists
         summary = make(photos, out)
         assert (summary.counts.made, summary.counts.failed) == (1, 1)
     assert (out / "a.jpg").read_bytes() == b"painted by hand"
@@ -125,7 +125,7 @@ def test_an_end_before_all_is_listed_begins_nothing_and_keeps_the_report(tmp_pat
 
 
 class StopAfter(Progress):
-    """Asks for an end when so many photos are done."""
+    """Requests a stop after this many finished photos."""
 
     def __init__(self, stop: threading.Event, count: int) -> None:
         super().__init__(io.StringIO())
@@ -139,7 +139,7 @@ class StopAfter(Progress):
 
 
 class StopListing(StopAfter):
-    """The same while photos are listed."""
+    """The same during the listing of photos."""
 
     def listing(self, count: int) -> None:
         if count == self._left:

@@ -59,7 +59,7 @@ def test_a_killed_run_goes_on_from_the_bucket(photos: BlockingStorage) -> None:
     process.wait(PATIENCE_S)
     before, there = set(made(out)), outputs(out)
     assert 8 <= len(before) < len(NAMES)
-    assert len(there) <= len(before) + 40, "more than a second's work is not in the journal"
+    assert len(there) <= len(before) + 40, "more than a second's work is missing in the journal"
 
     again = batch(photos.url, out.url, "--background", "white")
     assert again.returncode == 0, again.stderr
@@ -97,7 +97,7 @@ def test_a_bucket_that_is_not_there(s3: S3, tmp_path: Path) -> None:
 def test_a_server_that_goes_away_ends_the_run_and_says_how_to_go_on(
     photos: BlockingStorage, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Last of all: it takes the server down."""
+    """Runs last: it stops the server."""
     monkeypatch.setattr("packshot.storage.blocking.RETRIES", RetryPolicy(3, 0.1, 0.1))
     monkeypatch.setattr("packshot.batch.run.GIVE_UP_AFTER_S", 3.0)
     out = tmp_path / "out"
