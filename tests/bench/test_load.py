@@ -1,4 +1,4 @@
-"""The load's clients and its table, on a service that runs."""
+"""The load's clients and its table, on a running service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's session as it is measured: what it counts is what the service counts."""
+"""The measurement of the page's session: its counts equal the service's counts."""
 
 from __future__ import annotations
 
