@@ -143,4 +143,4 @@ def wait_until_healthy(environment: dict[str, str]) -> None:
     while time.monotonic() < deadline:
         if run(environment, "health").returncode == 0:
             return
-    raise AssertionError("the service did not come up")
+    raise AssertionError("the service did not start")

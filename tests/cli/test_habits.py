@@ -1,4 +1,4 @@
-"""What people bring along from other tools, and what they type by mistake."""
+"""Habits from other tools, and typing mistakes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def invoked(*arguments: str | Path, stdin: bytes = b"") -> Result:
 
 
 def meant(*arguments: str) -> list[str]:
-    """The command of the hint, as a shell would take it apart."""
+    """The command in the hint, split as a shell does."""
     result = invoked(*arguments)
     assert isinstance(result.exception, InvalidOption), result.output
     return shlex.split(result.exception.hint.partition("packshot ")[2])
@@ -34,7 +34,7 @@ def meant(*arguments: str) -> list[str]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two photos, one of them without a good name, and a folder of photos: where the test works."""
+    """The working folder: two photos, one of them with a bad name, and a folder of photos."""
     monkeypatch.chdir(tmp_path)
     for name in ("in.jpg", "it's a photo.jpg", "photos/1.jpg"):
         Path(name).parent.mkdir(exist_ok=True)
@@ -185,7 +185,7 @@ def test_an_ending_decides_the_format_or_is_refused(ending: str, asked: str | No
         assert (row is not None) if several else row is None or not row.written or asked not in {None, row.name}
         return
     if several:
-        assert row is None, "a folder that is called like a picture"
+        assert row is None, "a folder named like a picture"
         assert got == asked
     elif row is None:
         assert got == asked
@@ -237,7 +237,7 @@ def test_a_second_name_is_an_output_only_where_that_is_certain(
         return
     assert (inputs, out) == (names_[:1], names_[1])
     if second in {"jpeg", "opaque png", "clear png"} and first != "folder":
-        assert not force, "a file that is there was to be replaced, and may be a photo"
+        assert not force, "an existing file, possibly a photo, was about to be replaced"
         assert second == "clear png"
         assert first != "clear png"
 
@@ -288,4 +288,4 @@ def test_one_photo_loads_nothing_that_it_does_not_need(here: Path) -> None:
         "print([name for name in heavy if name in sys.modules], usual == gc.get_threshold())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "[] True\n", "garbage is collected as usual while photos are made"
+    assert run.stdout == "[] True\n", "garbage collection runs normally while photos are made"

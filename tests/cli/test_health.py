@@ -1,4 +1,4 @@
-"""`packshot health` before a service that is away, silent, or not ready: each is told apart."""
+"""`packshot health` tells apart a service that is away, silent, or not ready."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answering(status: int, body: bytes) -> Iterator[int]:
             self.wfile.write(body)
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Not into the test's output."""
+            """Keeps the log out of the test's output."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`packshot keys`: what an operator does with keys, on the database that the service uses."""
+"""`packshot keys`: an operator's work with keys, on the service's database."""
 
 from __future__ import annotations
 

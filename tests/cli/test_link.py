@@ -1,4 +1,4 @@
-"""The link that opens the page with its key: what `packshot serve` and `packshot keys link` show, and where nothing."""
+"""The link that opens the page with its key: `packshot serve` and `packshot keys link` may show it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def accounts_in(folder: Path) -> Iterator[Accounts]:
 
 
 def welcome(folder: Path, capsys: pytest.CaptureFixture[str], **environ: str) -> str:
-    """What a start says, without the start."""
+    """The welcome text of a start, without starting."""
     settings = settings_in(folder, **environ)
     state = State(settings)
     with accounts_in(folder) as accounts:
@@ -59,7 +59,7 @@ def welcome(folder: Path, capsys: pytest.CaptureFixture[str], **environ: str) ->
 
 @contextmanager
 def served(folder: Path, port: int, *options: str, **environ: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`packshot serve` once it answers, with what it said until its welcome was over."""
+    """`packshot serve` once it responds, with its output up to the end of its welcome."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PACKSHOT_")}
     ours = {"PACKSHOT_STATE_DIR": str(folder), "PACKSHOT_WORKERS": "1", "PACKSHOT_PORT": str(port), **environ}
     command = [sys.executable, "-m", "packshot", "serve", *options]
@@ -100,7 +100,7 @@ def test_every_start_shows_the_same_link_and_open_opens_it(tmp_path: Path) -> No
         account = httpx.get(f"{found[1]}/v1/account", headers={"authorization": f"Bearer {found[2]}"})
         assert account.json()["name"] == "link of this machine"
         assert f"-H 'x-api-market-key: {found[2]}'" in said
-        running = run(folder, "keys", "link")  # by the state folder alone: the port is not the usual one
+        running = run(folder, "keys", "link")  # with only the state folder given: the port is not the usual one
         assert (running.stdout, running.stderr) == (f"{found[0]}\n", "")
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=PATIENCE_S)

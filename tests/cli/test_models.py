@@ -1,4 +1,4 @@
-"""`packshot models`: the commands in this process where nothing else is asked for, and as processes where it is."""
+"""`packshot models`: in this process where that is enough, otherwise as processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ U2NET = published()["u2net"]
 DATA = published_graph(U2NET.input, U2NET.output)
 BIG = DATA + bytes(1 << 20)
 
-# `packshot` where the publisher's checksum of u2net is that of a file of the tests' own.
+# `packshot`, with the publisher's checksum of u2net replaced by the checksum of a test file.
 PUBLISHED_HERE = """
 import sys
 from dataclasses import replace
@@ -75,7 +75,7 @@ def md5(data: bytes) -> str:
 
 
 def bring(data: bytes, *arguments: str, accepts: bool = True) -> list[str]:
-    """The command line of a download in a process of its own."""
+    """The command line of a download in a separate process."""
     yes = ["--yes"] if accepts else []
     return [sys.executable, "-c", PUBLISHED_HERE, md5(data), "models", "download", "u2net", *yes, *arguments]
 
@@ -91,7 +91,7 @@ def test_a_model_is_downloaded_listed_verified_used_and_timed(folder: Path, monk
     monkeypatch.setitem(cast("dict[str, ModelEntry]", published()), "u2net", replace(U2NET, md5=md5(DATA)))
     with faulty_server(DATA) as server:
         ok("download", "u2net", "--accept-licence", "--from", server.url)
-        assert "already" in ok("download", U2NET.name)  # neither asked for the licence again, nor fetched
+        assert "already" in ok("download", U2NET.name)  # neither asks for the licence again, nor downloads
         assert len(server.asked) == 1
     assert ok("use", U2NET.name).strip() == U2NET.name
     assert re.search(rf"^\* u2net .*Apache-2\.0.*{folder}", ok("list"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Every option is a flag, and reaches the command as the Options that it means."""
+"""Every option is a flag, and reaches the command as the matching Options."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProce
 
 
 def invoked(*arguments: str | Path) -> Result:
-    """The same within this process, where only what a command does matters: ten times as fast."""
+    """The same within this process, for tests of a command's effects only: ten times as fast."""
     return CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False)
 
 
@@ -108,8 +108,8 @@ def test_several_presets_make_a_picture_each_of_one_photo(tmp_path: Path, preset
     (tmp_path / "mug-square.jpg").unlink()
     before = (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns
     again = invoked("remove", *photos, *presets)
-    assert "1 done" in again.stderr and "3 exist already" in again.stderr
-    assert (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns == before, "what is there stays"
+    assert "1 done" in again.stderr and "3 there already" in again.stderr
+    assert (tmp_path / "mug-amazon.jpg").stat().st_mtime_ns == before, "existing files stay"
     alone = invoked("remove", photos[0], "--preset", "square", "--out", tmp_path / "alone.jpg")
     assert alone.exit_code == 0
     assert (tmp_path / "alone.jpg").read_bytes() == (tmp_path / "mug-square.jpg").read_bytes()
@@ -202,7 +202,7 @@ def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: 
 
 
 def model_that_doubts(folder: Path, review_below: float) -> Path:
-    """The default network with a card that sends to review what is below a confidence."""
+    """The default network with a card that sends results below a confidence to review."""
     card, graph = find_card(DEFAULT_MODEL)
     curve = Calibration(card.sha256, -2.0, {"stability": 5.0}, review_below, 100, 0.7, 0.08, 0.01, 0.35, 0.3)
     shutil.copy(graph, folder)
@@ -282,7 +282,7 @@ def test_a_picture_without_a_product_says_so(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_leaves_no_half_file_under_the_name(jpeg: Path) -> None:
-    # The output is written beside and renamed: whatever is under the final name is whole.
+    # The output is written next to its place and then renamed: a file under the final name is always complete.
     assert run("remove", jpeg).returncode == 0
     assert [path.name for path in jpeg.parent.iterdir() if path.name.startswith(".")] == []
 
@@ -310,7 +310,7 @@ def test_ctrl_c_ends_soon_and_leaves_whole_files_only(tmp_path: Path) -> None:
 
 
 def busy(folder: Path) -> Path:
-    """A small photo, and one that takes long: 9 megapixels of noise, each to become an AVIF."""
+    """A small photo, and a slow one: 9 megapixels of noise, each to become an AVIF."""
     photos = folder / "photos"
     photos.mkdir()
     (photos / "0.jpg").write_bytes(as_jpeg(photo(96, 96, 1)))
@@ -339,7 +339,7 @@ def test_ctrl_c_twice_ends_a_photo_that_takes_long(tmp_path: Path, command: str)
             assert stream is not None
             assert b"0.jpg" in stream.readline()
         process.send_signal(signal.SIGINT)
-        if command != "check":  # which has nothing to finish: the first one ends it
+        if command != "check":  # check has no work to finish: the first signal ends it
             assert process.stderr is not None
             while b"Ctrl-C again" not in (line := process.stderr.readline()):
                 assert line

@@ -30,7 +30,7 @@ def test_it_prints_an_address_that_works_and_ends_with_ctrl_c(tmp_path: Path) ->
             assert found is not None, said
             with httpx.Client(
                 timeout=PATIENCE_S, transport=httpx.HTTPTransport(retries=5)
-            ) as http:  # it listens before it answers
+            ) as http:  # it listens before it responds
                 assert http.get(found[1]).status_code == 200
                 listed = http.get(f"{found[1].removesuffix('review')}v1/reviews/here/photos").json()
             assert [photo["source"] for photo in listed["photos"]] == ["a.jpg", "b.jpg"]

@@ -1,4 +1,4 @@
-"""A run of `packshot remove` and `packshot check`: what a second one skips, what is said, and how each one ends."""
+"""Runs of `packshot remove` and `packshot check`: files that a second run skips, messages, exit codes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_second_run_makes_what_is_missing_and_counts_nothing_else(
     assert summary.startswith(f"{len(states) - len(there)} done, 0 failed, ")
     assert (f"{len(there)} exist already" in summary) == bool(there)
     assert result.stderr.count(" -> ") == len(states) - len(there)
-    assert bool(RATE.search(summary)) == (len(there) < len(states)), "no rate of work that was not done"
+    assert bool(RATE.search(summary)) == (len(there) < len(states)), "no rate for work that was not done"
     for name in states:
         assert ((out / f"{name}.png").read_bytes() == b"mine") == (name in there)
 
@@ -121,7 +121,7 @@ def test_quiet_says_nothing_but_errors(tmp_path: Path) -> None:
 
 
 def at_terminal(*arguments: str | Path, streams: str) -> tuple[int, str]:
-    """Run a command with some of its streams ("in", "out", "err") at a terminal: exit code, and what was said."""
+    """Run a command with some of its streams ("in", "out", "err") at a terminal; returns its exit code and output."""
     master, slave = pty.openpty()
     ends = {name: slave if name in streams.split() else subprocess.PIPE for name in ("in", "out", "err")}
     with subprocess.Popen(command(*arguments), stdin=ends["in"], stdout=ends["out"], stderr=ends["err"]) as process:
@@ -157,12 +157,12 @@ def test_at_a_terminal_one_line_moves_for_many_photos_and_failures_stay(tmp_path
     fill(photos, ["good.jpg"])
     code, said = at_terminal("remove", photos, "-o", tmp_path / "out", "--jobs", "1", streams="err")
     assert code == 65
-    assert said.count("This file is text") == 25, "every failure has a line: there is no report"
+    assert said.count("This file is text") == 25, "every failure has a line, since there is no report"
     assert " -> " not in said
     assert "1 done, 25 failed" in said
 
 
-# Says "up" once Ctrl-C has its meaning, which main() gives it first of all; then is `packshot`.
+# Prints "up" once main() has set the Ctrl-C handler, its first step; then runs `packshot`.
 _UP = (
     "import sys\nfrom packshot.cli.interrupt import end_at_once\nend_at_once()\n"
     "print('up', file=sys.stderr, flush=True)\nfrom packshot.cli import main\nmain()"

@@ -1,4 +1,4 @@
-"""`packshot serve` as a process, watched from outside: its log lines, and Prometheus' port."""
+"""`packshot serve` as a process, seen from outside: its log lines, and the port for Prometheus."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_every_line_of_a_json_log_is_json(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)
     lines = [json.loads(line) for line in errors.splitlines()]
-    assert {"packshot.access", "asyncio"} <= {line["logger"] for line in lines}  # ours, and others' too
-    assert any(line.get("status") == 400 for line in lines), "rubbish has no line"
+    assert {"packshot.access", "asyncio"} <= {line["logger"] for line in lines}  # packshot's, and other packages' too
+    assert any(line.get("status") == 400 for line in lines), "malformed requests have no line"
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
 
 
