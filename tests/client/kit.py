@@ -1,4 +1,4 @@
-"""Both clients behind one face, and answers as the service gives them."""
+"""Both clients behind one interface, and responses as the service gives them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kit.scripted import Script, answers, says
 
 KEY = "pk_test_secret"
 PICTURE = b"the bytes of a picture"
-# Reading all the authorities for each connection would take half of the tests' time, and none of these is encrypted.
+# Reading all authorities per connection would take half of the tests' time, and no connection here is encrypted.
 UNUSED = SSLContext(PROTOCOL_TLS_CLIENT)
 Call = Callable[..., Any]
 
@@ -54,7 +54,7 @@ REPORT = {
 
 
 def made(url: str, **other: object) -> dict[str, object]:
-    """What POST /v1/packshots answers to who accepts JSON."""
+    """The response of POST /v1/packshots to a client that accepts JSON."""
     return {
         "request_id": "5F4DBB66",
         "url": url,
@@ -81,5 +81,5 @@ def signed(base: str) -> str:
 
 
 def serves(base: str = "https://public.example.com") -> list[Script]:
-    """The two answers that make a packshot."""
+    """The two responses that make a packshot."""
     return [says(made(signed(base))), answers(200, PICTURE, Content_Type="image/jpeg")]

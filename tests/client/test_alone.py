@@ -1,4 +1,4 @@
-"""The client loads httpx and nothing of the image work, and says so when httpx is missing."""
+"""The client loads httpx and no image code, and reports a missing httpx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both clients send, what they make of answers, and what they do when none comes; over real connections."""
+"""Both clients' requests, their handling of responses, and of missing responses; over real connections."""
 
 from __future__ import annotations
 

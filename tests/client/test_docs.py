@@ -1,4 +1,4 @@
-"""Every program in docs/how-to/client.md runs as it stands there, against a real service."""
+"""Every program in docs/how-to/client.md runs unchanged, against a real service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with_node = pytest.mark.skipif(NODE is None, reason="there is no node here")
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    """A folder with the photos that the page speaks of."""
+    """A folder with the photos that the page names."""
     (tmp_path / "photos").mkdir()
     (tmp_path / "packshots").mkdir()
     for name in ("mug.jpg", "photos/a.jpg", "photos/b.jpg"):

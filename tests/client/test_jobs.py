@@ -1,4 +1,4 @@
-"""Jobs by both clients: begun, waited for, fetched, cancelled and listed at a real service."""
+"""Jobs by both clients: started, awaited, fetched, cancelled and listed at a real service."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DEAD = {"retries": 0}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """It opens URLs of this machine."""
+    """A service that opens URLs of this machine."""
     state = tmp_path_factory.mktemp("jobs")
     with serving(state, workers=1, url_input="http", url_input_networks=("127.0.0.0/8",)) as running:
         yield running
 
 
 class Asking:
-    """A client of one kind and one key, at the address of a service."""
+    """A client of one kind with one key, at a service's address."""
 
     def __init__(self, call: Call, url: str, key: str) -> None:
         self.call, self.url, self.key = call, url, key
@@ -148,7 +148,7 @@ def test_refusals(ask: Asking, service: Running) -> None:
         assert (caught.value.status, caught.value.slug) == (404, "job-unknown")
     with pytest.raises(BadInput, match="webhooks"):
         ask("begin_job", [JPEG], webhook="https://shop.example.com/hook")
-    with pytest.raises(FileNotFoundError):  # no URL that a service opens, so a path
+    with pytest.raises(FileNotFoundError):  # not a URL that a service opens, so a path
         ask("begin_job", ["ftp://127.0.0.1/mug.jpg"])
     with pytest.raises(BadInput):
         ask("begin_job", [])
@@ -160,14 +160,14 @@ def test_an_account_tells_its_limits_and_not_its_secret(ask: Asking, service: Ru
     ask("packshot", JPEG)
     account = ask("account")
     assert (account.name, account.credits, account.used, account.expires_at) == ("test", 9, 1, None)
-    assert account.webhook_secret is None  # this service sends none
+    assert account.webhook_secret is None  # this service sends no webhooks
     assert [(day.succeeded, day.failed, day.credits) for day in account.usage] == [(1, 0, 1)]
     endless = Asking(ask.call, service.base_url, service.new_key())("account")
     assert (endless.credits, endless.usage) == (None, ())
 
 
 def job_said(status: str) -> dict[str, object]:
-    """What GET /v1/jobs/ID answers, of a service that knows more than this client."""
+    """The response of GET /v1/jobs/ID from a newer service than this client."""
     return {
         "id": "J1",
         "status": status,
@@ -194,12 +194,12 @@ def test_a_wait_bears_a_service_that_is_away_for_a_while(call: Call) -> None:
 @pytest.mark.parametrize(
     ("patience", "timeout_s", "expected"),
     [
-        (DEAD, 0.1, NotFinished),  # the job was seen: the time to wait is over
+        (DEAD, 0.1, NotFinished),  # the job was seen: the waiting time is over
         (
             {"retries": 0, "deadline_s": 0.5},
             60,
             (Busy, NotReached),
-        ),  # the service was away for longer than a call may take
+        ),  # the service was away for longer than a call's limit
     ],
 )
 def test_a_wait_ends_although_the_service_stays_away(

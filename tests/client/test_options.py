@@ -1,4 +1,4 @@
-"""The client's typed options are the service's: neither can gain, lose or rename one alone."""
+"""The client's typed options equal the service's: neither can gain, lose or rename one alone."""
 
 from __future__ import annotations
 

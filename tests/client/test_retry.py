@@ -1,4 +1,4 @@
-"""When a call is tried again, and after how long: the decisions alone."""
+"""The decisions about retries: when, and after which pause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both clients and a real service: what one says is what the other understands."""
+"""Both clients with a real service: each understands the other's messages."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_refusals_of_photos_and_keys(running: Running, client: Client) -> None:
 
 
 def test_a_service_that_knows_itself_under_another_name(tmp_path: Path) -> None:
-    """As behind a reverse proxy, or in a container's network: its public address does not lead there from here."""
+    """As behind a reverse proxy, or in a container's network: its public address does not lead to it from here."""
     with serving(tmp_path, public_base_url="https://packshot.example.invalid") as running:
         host, port = running.address
         with Client(f"http://{host}:{port}", running.new_key(), retries=0) as client:

@@ -1,4 +1,4 @@
-"""Webhooks as a real service sends them: verified by the client, and refused once anything of them differs."""
+"""Webhooks as a real service sends them: the client verifies them, and rejects them after any change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature
 
 @dataclass(frozen=True)
 class Sent:
-    """A webhook that came, and the job at the service. secrets: of the account, by each secret of a service."""
+    """A received webhook, and the service's job. secrets: of the account, by each secret of a service."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -43,7 +43,7 @@ class Sent:
     job: Job
 
     def verify(self, *, later_s: float = 0, **other: Any) -> Event:
-        """The client's word on it, with some of it replaced, at the second when it was sent or later."""
+        """The client's verdict, with some inputs replaced, at the second of sending or later."""
         whole = {"body": self.body, "headers": self.headers, "secret": self.account_secret, **other}
         return verify_webhook(**whole, now=lambda: int(self.headers[TIMESTAMP]) + later_s)
 
@@ -57,7 +57,7 @@ class Sent:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Its own secret has just been changed: the old one signs too."""
+    """A service with a recently changed secret: the old one still signs too."""
     told = {"webhooks": "http", "webhook_networks": ("127.0.0.0/8",), "url_secrets": (NEW, OLD)}
     with serving(tmp_path_factory.mktemp("webhooks"), workers=1, **told) as running:
         yield running
@@ -176,13 +176,13 @@ def test_any_changed_byte_is_refused(sent: Sent, data: st.DataObject) -> None:
         changed = text[:place] + (bytes([byte]) if kind == "replace" else b"") + text[place + 1 :]
     other = {"body": changed} if where == "body" else {"headers": {**one, where: changed.decode("latin-1")}}
     if where == SIGNATURE and changed.split(b" ").count(text):
-        return  # the whole signature is still there, with another beside it
+        return  # the whole signature is still there, next to another
     with pytest.raises(BadWebhook):
         sent.verify(**other)
 
 
 def test_another_text_of_the_same_signature_is_refused(sent: Sent) -> None:
-    """The last character of 32 bytes in base64 has two bits that mean nothing."""
+    """The last base64 character of 32 bytes has two meaningless bits."""
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     text = sent.signed(sent.body)[SIGNATURE]
     other = f"{text[:-2]}{digits[digits.index(text[-2]) ^ 1]}="
