@@ -1,4 +1,4 @@
-"""deploy's parts as processes on this machine: replicas of `packshot serve`, and nginx with deploy's own file."""
+"""The parts of deploy/ as processes on this machine: replicas of `packshot serve`, and nginx with deploy's own file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 @dataclass
 class Replica:
-    """One `packshot serve` on a port of its own, with the state that it shares with the others."""
+    """One `packshot serve` on its own port, with the state shared by all replicas."""
 
     environ: dict[str, str]
     port: int
@@ -43,7 +43,7 @@ class Replica:
             return False
 
     def drain(self) -> int:
-        """SIGTERM, and the exit code when the work in flight is done."""
+        """Send SIGTERM; returns the exit code once the work in flight is done."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
@@ -56,7 +56,7 @@ class Replica:
 
 @dataclass
 class Nginx:
-    """nginx with deploy/nginx/packshot.conf; only the port, the folders and the wished timeout are replaced."""
+    """nginx with deploy/nginx/packshot.conf; only the port, the folders and the given timeout are replaced."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -90,7 +90,7 @@ class Nginx:
         temporary = "".join(
             f"{name}_temp_path {self.folder / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
-        user = "user root;" if os.getuid() == 0 else ""  # as which it can read the test's folder
+        user = "user root;" if os.getuid() == 0 else ""  # a user that can read the test's folder
         (self.folder / "nginx.conf").write_text(
             f"{user} daemon off; pid {self.folder / 'pid'}; events {{}}\n"
             f"http {{ {temporary} include {self.folder / 'packshot.conf'}; }}\n"
@@ -99,7 +99,7 @@ class Nginx:
 
 @contextmanager
 def nginx_before(folder: Path, ports: list[int], changes: dict[str, str] | None = None) -> Iterator[Nginx]:
-    """Run nginx before replicas at these ports."""
+    """Run nginx in front of replicas at these ports."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     nginx = Nginx(folder)
@@ -126,7 +126,7 @@ def _listens(port: int) -> bool:
 
 
 def received(connection: socket.socket) -> httpx.Response:
-    """Read one whole answer from a socket to nginx."""
+    """Read one whole response from a socket to nginx."""
     answer = HTTPResponse(connection)
     answer.begin()
     return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())

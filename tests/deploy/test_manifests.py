@@ -1,4 +1,4 @@
-"""What deploy/ says, held against what the service knows: settings, ports, times and each file's schema."""
+"""Compares deploy/ with the service's code: settings, ports, times and each file's schema."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRETS = {
 
 @cache
 def manifests(overlay: str) -> dict[str, Any]:
-    """An overlay as kustomize makes it: kind -> manifest."""
+    """An overlay as kustomize builds it: kind -> manifest."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
     made = subprocess.run(
@@ -51,7 +51,7 @@ def replicas() -> Iterator[Any]:
 
 
 def settings_of(environ: Mapping[str, str], folder: Path) -> Settings:
-    """Settings as the container would read them: its files of secrets are made in `folder`."""
+    """Settings as the container would read them; its secret files are created in `folder`."""
     mended = dict(environ)
     for name, text in SECRETS.items():
         if f"PACKSHOT_{name}_FILE" in mended:
@@ -106,7 +106,7 @@ def test_the_example_of_secrets_has_the_files_that_pods_read(overlay: str) -> No
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_selector_means_our_pods(overlay: str) -> None:
-    """An empty one would mean every pod of the namespace."""
+    """An empty selector would match every pod of the namespace."""
     ours = manifests(overlay)["Deployment"]["spec"]["template"]["metadata"]["labels"]
     found = manifests(overlay)
     selectors = [
@@ -136,13 +136,13 @@ def test_the_unit_is_one(tmp_path: Path) -> None:
 
 
 def test_the_units_journal_has_the_log_and_no_key() -> None:
-    """Left alone, stderr would follow stdout to nowhere."""
+    """By default stderr would follow stdout and be lost."""
     lines = (DEPLOY / "systemd/packshot.service").read_text().splitlines()
     assert {"StandardOutput=null", "StandardError=journal"} <= set(lines)
 
 
 def test_the_unit_does_not_start_without_its_public_address() -> None:
-    """On its loopback address a start would make a link for the people at the machine, and there is a proxy."""
+    """With a loopback address, a start would print a link for local users, although there is a proxy."""
     lines = (DEPLOY / "systemd/packshot.service").read_text().splitlines()
     assert "EnvironmentFile=/etc/packshot/settings.env" in lines
 
@@ -167,7 +167,7 @@ def test_the_units_settings_can_be_used_and_fit_its_memory() -> None:
 
 
 def test_the_image_is_built_from_what_the_build_may_see() -> None:
-    """Every COPY from the source is let in by .dockerignore."""
+    """.dockerignore admits the source of every COPY."""
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
     copied = [
         name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]

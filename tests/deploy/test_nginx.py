@@ -1,4 +1,4 @@
-"""nginx with the file that operators get: what it answers by itself is the dialect's JSON, as a replica's is."""
+"""nginx with the operators' file: its own errors are JSON of the dialect, like a replica's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nginx(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def deserted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """nginx before a replica that is gone."""
+    """nginx in front of a stopped replica."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with nginx_before(tmp_path_factory.mktemp("deserted"), [port]) as nginx:
@@ -42,7 +42,9 @@ def deserted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 
 @pytest.fixture(scope="module")
 def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """nginx before a replica that takes requests and never answers; 75 seconds are made one."""
+    """nginx in front of a replica that accepts requests and never responds; the timeout of 75 seconds becomes one
+    second.
+    """
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         port = listener.getsockname()[1]
         with nginx_before(
@@ -52,7 +54,7 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 
 
 def check(answer: httpx.Response, dialect: str, status: int) -> None:
-    """The answer's body is of the dialect, and says what its status line says."""
+    """The response's body is in the dialect, and agrees with its status line."""
     body = answer.json()
     assert answer.status_code == status
     uuid.UUID(answer.headers["x-request-id"])
@@ -149,7 +151,7 @@ def test_a_replicas_own_answers_come_through(nginx: Nginx, running: Running) -> 
 
 
 def test_photos_as_large_as_allowed_reach_a_replica(nginx: Nginx) -> None:
-    """nginx's limits are over the service's, so that a file too large is answered in the service's words."""
+    """nginx's limits are above the service's, so the service itself rejects a file that is too large."""
     defaults = Settings.model_validate({})
     places = (
         (PATHS[0], defaults.max_file_bytes),
@@ -158,11 +160,11 @@ def test_photos_as_large_as_allowed_reach_a_replica(nginx: Nginx) -> None:
     )
     for path, largest in places:
         answer = httpx.post(nginx.url + path, files={"image": bytes(largest)}, timeout=30)
-        assert answer.status_code == 401  # a replica's word: no key was sent
+        assert answer.status_code == 401  # the replica's response: no key was sent
 
 
 def test_a_stranger_is_refused_before_the_body_is_sent(nginx: Nginx) -> None:
-    """The body goes through as it comes: the replica answers from the head alone."""
+    """nginx streams the body: the replica responds from the head alone."""
     with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as connection:
         connection.sendall(head("pk_unknown", "multipart/form-data; boundary=x", 3_000_000) + b"--x")
         assert received(connection).status_code == 401

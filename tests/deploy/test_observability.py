@@ -1,4 +1,4 @@
-"""Dashboard and alerts: every metric in them exists, every rule fires when it should, and Prometheus agrees."""
+"""Dashboard and alerts: every metric in them exists, every rule fires when it should, and Prometheus accepts both."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ALERTS = DEPLOY / "prometheus/alerts.yml"
 DASHBOARD = DEPLOY / "grafana/dashboard.json"
 PAGE = DEPLOY.parent / "docs/how-to/monitor.md"
 NAME = re.compile(r"\b(?:packshot|process)_[a-z_]+\b")
-# What Grafana and Prometheus put in; a test stands for them.
+# Variables of Grafana and Prometheus, with a value for the tests.
 FILLED = {"$__rate_interval": "1m", "$instance": ".*"}
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
@@ -41,7 +41,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def expressions() -> list[str]:
-    """All of the dashboard's, as Prometheus gets them."""
+    """All expressions of the dashboard, as Prometheus receives them."""
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     found = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     for variable, value in FILLED.items():
@@ -56,7 +56,7 @@ def names_in(expression: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    """Every series' name that the code can make."""
+    """The name of every series that the code can export."""
     metrics = Metrics(model="a")
     metrics.watch(Admission(workers=1, queue_limit=1), queue_limit=1, workers=1)
     metrics.watch_photos(lambda: 0, max_bytes=1)
@@ -130,7 +130,7 @@ def test_promtool_agrees(command: tuple[str, ...]) -> None:
 
 @needs_promtool
 def test_the_dashboards_expressions_are_promql(tmp_path: Path) -> None:
-    """promtool reads rules, so each expression becomes one."""
+    """promtool reads only rules, so each expression becomes one."""
     recorded = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(expressions())]
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": recorded}]}), encoding="utf-8")
@@ -146,13 +146,13 @@ def test_what_the_service_says_is_well_formed(tmp_path: Path) -> None:
         text = httpx.get(f"http://{settings.metrics_host}:{settings.metrics_port}/metrics").content
     done = subprocess.run(["promtool", "check", "metrics"], input=text, check=False, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not done.stderr, done.stderr.decode()  # its lint: names, units and help as Prometheus advises
+    assert not done.stderr, done.stderr.decode()  # its lint: names, units and help follow Prometheus' advice
     assert Figures(text.decode()).sum("packshot_photos_total") == 1
 
 
 @contextmanager
 def prometheus(folder: Path, target: int) -> Iterator[httpx.Client]:
-    """A real Prometheus with deploy's own file, on a free port, that asks every half second."""
+    """A real Prometheus with deploy's own file, on a free port, that scrapes every half second."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed")
     config = (DEPLOY / "prometheus/prometheus.yml").read_text(encoding="utf-8")
@@ -199,7 +199,7 @@ def test_a_real_prometheus_has_a_figure_for_every_panel(tmp_path: Path) -> None:
 
 def _wait_for_a_scrape(http: httpx.Client) -> None:
     def last() -> str:
-        targets = http.get("/api/v1/targets").json()["data"]["activeTargets"]  # none for its first seconds
+        targets = http.get("/api/v1/targets").json()["data"]["activeTargets"]  # no targets for its first seconds
         return str([target["lastScrape"] for target in targets if target["health"] == "up"])
 
     before = last()

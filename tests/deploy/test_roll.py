@@ -1,4 +1,4 @@
-"""A deploy under load: deploy/roll.sh before two replicas and nginx, with processes in place of containers."""
+"""A deploy under load: deploy/roll.sh with two replicas and nginx, as processes instead of containers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLIENTS = 4
 
 @dataclass
 class Load:
-    """Clients that send photos one after the other, fetch each result, and keep what they saw."""
+    """Clients that send photos one after the other, fetch each result, and record the outcomes."""
 
     nginx: Nginx
     key: str
@@ -65,7 +65,7 @@ class Load:
 
 
 def replacing(replicas: dict[int, Replica], door: Path) -> threading.Thread:
-    """What stands for `docker compose up`: listens at `door` for a port, drains that replica, starts it anew."""
+    """Replaces `docker compose up`: receives a port at `door`, drains that replica, and starts it again."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(door))
     listener.listen()
@@ -94,7 +94,7 @@ with socket.socket(socket.AF_UNIX) as door:
 
 
 def test_no_request_fails_while_both_replicas_are_replaced(tmp_path: Path) -> None:
-    """Each replica is another process afterwards, every request of four clients got its photo."""
+    """Afterwards each replica is another process, and every request of four clients got its photo."""
     ports = [free_port(), free_port()]
     with nginx_before(tmp_path / "nginx", ports) as nginx:
         environ = {
@@ -117,7 +117,7 @@ def test_no_request_fails_while_both_replicas_are_replaced(tmp_path: Path) -> No
             for replica in replicas.values():
                 replica.kill()
     print(f"\n{sum(load.seen.values())} requests while {len(replicas)} replicas were replaced: {dict(load.seen)}")
-    # Each old one ended by itself: uvicorn finishes its work, then ends by the signal that it was sent.
+    # Each old replica ended by itself: uvicorn finishes its work, then ends with the signal that it received.
     assert output.count("b'-15 '") == len(replicas), output
     assert not {process for process in before if process and process.poll() is None}
     assert load.seen.keys() == {"made"}

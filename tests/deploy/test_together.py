@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
 @dataclass(frozen=True)
 class Stack:
-    """All of it, running; environ: the replicas' settings, for the command line beside them."""
+    """The running stack; environ: the replicas' settings, for the command line next to them."""
 
     nginx: Nginx
     replicas: list[Replica]
@@ -64,7 +64,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, shared_s3: S3) -> Iterator[S
             "PACKSHOT_RATE_LIMIT_URL": redis.url,
             "PACKSHOT_RATE_LIMIT": "20/minute",
         }
-        # Nothing but the servers is shared: each replica has a folder of its own, as each container has.
+        # Only the servers are shared: each replica has its own folder, as each container has.
         replicas = [
             Replica(
                 environ
@@ -88,7 +88,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, shared_s3: S3) -> Iterator[S
 
 
 def composed() -> dict[str, str]:
-    """The environment that compose.yaml gives a replica; what names other containers is replaced by the fixture."""
+    """The environment of a replica in compose.yaml; the fixture replaces the names of other containers."""
     service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["packshot-1"]
     given = {name: str(text) for name, text in service["environment"].items() if "METRICS" not in name}
     assert all(name.startswith(("PACKSHOT_", "AWS_")) for name in given)
