@@ -1,4 +1,4 @@
-"""A real HTTP server whose every answer is scripted: honest, cut, silent, corrupt, busy, deaf to Range."""
+"""A real HTTP server with scripted responses: honest, cut, silent, corrupt, busy, ignoring Range."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Asked(NamedTuple):
-    """A request that came."""
+    """A received request."""
 
     path: str
     headers: Message
@@ -42,7 +42,7 @@ Answer = Callable[[Handler], None]
 
 
 class FaultyServer(ThreadingHTTPServer):
-    """Serves one file under every path. `script` holds the next answers; after them all are honest."""
+    """Serves one file under every path. `script` holds the next responses; after them, all are honest."""
 
     daemon_threads = True
 
@@ -58,11 +58,11 @@ class FaultyServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def ranges(self) -> list[str | None]:
-        """The Range header of each request that came."""
+        """The Range header of each received request."""
         return [each.headers["Range"] for each in self.asked]
 
     def handle_error(self, *_: object) -> None:
-        pass  # a client that was killed
+        pass  # a killed client
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def faulty_server(data: bytes, *script: Answer) -> Iterator[FaultyServer]:
 
 
 def honest(ask: Handler) -> None:
-    """As RFC 9110 has it, with ranges, an entity tag and If-Range."""
+    """A response by RFC 9110, with ranges, an entity tag and If-Range."""
     data, etag = ask.server.data, ask.server.etag
     wanted = ask.headers["Range"]
     if wanted is None or ask.headers.get("If-Range", etag) != etag:
@@ -95,20 +95,20 @@ def honest(ask: Handler) -> None:
 
 
 def whole(ask: Handler) -> None:
-    """All of it, whatever range was asked for."""
+    """The whole file, for any requested range."""
     ask.head(200, Content_Length=len(ask.server.data), ETag=ask.server.etag)
     ask.wfile.write(ask.server.data)
 
 
 def corrupt(ask: Handler) -> None:
-    """The right length, the last bit wrong."""
+    """The right length, but the last bit is wrong."""
     data = ask.server.data
     ask.head(200, Content_Length=len(data))
     ask.wfile.write(data[:-1] + bytes([data[-1] ^ 1]))
 
 
 def cut(after: int) -> Answer:
-    """Promises all and closes after so many bytes."""
+    """Announces the whole file and closes after this many bytes."""
 
     def answer(ask: Handler) -> None:
         ask.head(200, Content_Length=len(ask.server.data), ETag=ask.server.etag)
@@ -118,7 +118,7 @@ def cut(after: int) -> Answer:
 
 
 def silent(after: int) -> Answer:
-    """Promises all, sends so many bytes, and keeps the connection without a word."""
+    """Announces the whole file, sends this many bytes, and then keeps the connection open."""
 
     def answer(ask: Handler) -> None:
         cut(after)(ask)
@@ -129,7 +129,7 @@ def silent(after: int) -> Answer:
 
 
 def chunked(ends: bool) -> Answer:
-    """No Content-Length; with or without the chunk that says that this was all."""
+    """No Content-Length; with or without the final chunk."""
 
     def answer(ask: Handler) -> None:
         data = ask.server.data
@@ -148,12 +148,12 @@ def status(code: int, **headers: object) -> Answer:
 
 
 def other_part(ask: Handler) -> None:
-    """A part that was not asked for."""
+    """A range that was not requested."""
     data = ask.server.data
     ask.head(206, Content_Range=f"bytes 1-{len(data) - 1}/{len(data)}", Content_Length=len(data) - 1)
     ask.wfile.write(data[1:])
 
 
 def redirect(to: str) -> Answer:
-    """As the publisher's release page does, to a store elsewhere."""
+    """Redirects to another host, as the publisher's release page does."""
     return status(302, Location=to)

@@ -30,7 +30,7 @@ def md5(data: bytes) -> str:
 
 
 def entry(data: bytes = DATA, **changes: object) -> ModelEntry:
-    """u2net, as if the publisher's file were this one."""
+    """The entry of u2net, with this data in place of the publisher's file."""
     return replace(U2NET, md5=md5(data), **changes)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""The edge refiner: what it may change, what it must not, and that tiles leave no trace."""
+"""The edge refiner: allowed and forbidden changes, and tiles without visible seams."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def refiner() -> EdgeRefiner:
 
 
 def blurred_truth(truth: Float32, sigma: float = 6) -> Float32:
-    """A coarse matte as large as the picture, so that cropping both keeps them aligned."""
+    """A coarse matte as large as the picture, so that both stay aligned when cropped."""
     return np.asarray(cv2.GaussianBlur(truth, (0, 0), sigma), np.float32)
 
 
@@ -88,7 +88,7 @@ def test_a_picture_no_larger_than_a_network_sees_is_left_alone(refiner: EdgeRefi
 
 @pytest.mark.parametrize("origin", [(20, 36), (100, 8)])
 def test_tiles_leave_no_seams(refiner: EdgeRefiner, origin: tuple[int, int]) -> None:
-    """Cut off the top and the left, and all tiles lie elsewhere: what is far from the cut must not notice."""
+    """Cropping the top and the left shifts all tiles: pixels far from the crop must stay the same."""
     made = scene()
     coarse = blurred_truth(made.matte)
     guided = refine(made.picture, coarse)

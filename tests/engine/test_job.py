@@ -1,4 +1,4 @@
-"""Jobs: work that is cancelled ends, and what it needs is known before it begins."""
+"""Jobs: cancelled work ends, and a job knows its needs before it begins."""
 
 from __future__ import annotations
 

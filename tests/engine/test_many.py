@@ -1,4 +1,4 @@
-"""remove_many: in order, a few photos ahead, and over when its caller has enough."""
+"""remove_many: in order, a few photos ahead, and it stops when the caller stops."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ UInt8 = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
-    """Takes what is bright for the product."""
+    """A network that takes bright pixels for the product."""
     return load_network(str(write_model(tmp_path_factory.mktemp("models"))))
 
 
 def square(side: int) -> UInt8:
-    """A white square of that side on black; nothing at all for 0."""
+    """A white square of that side on black; all black for 0."""
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[8 : 8 + side, 8 : 8 + side] = 255
     return picture
@@ -87,7 +87,7 @@ def test_of_endless_photos_only_a_few_are_taken_ahead(network: Network, jobs: in
 
 
 def test_leaving_the_loop_cancels_what_nobody_waits_for(network: Network) -> None:
-    """A photo that is being made ends at its next stage, and those that wait are never begun."""
+    """A photo in work ends at its next stage, and waiting photos never start."""
     asked, leave = [], threading.Event()
 
     class Slow:
@@ -110,7 +110,7 @@ def test_leaving_the_loop_cancels_what_nobody_waits_for(network: Network) -> Non
 def test_threads_end_with_the_last_photo_even_if_the_generator_is_kept(network: Network) -> None:
     photos = [square(32)] * 5
     results = packshot.remove_many(photos, network=network, jobs=2)
-    assert len([each for _, each in zip(photos, results, strict=False)]) == 5  # zip does not ask for a sixth
+    assert len([each for _, each in zip(photos, results, strict=False)]) == 5  # zip does not request a sixth
     for thread in workers():
         thread.join(20)
     assert not workers()

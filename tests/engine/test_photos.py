@@ -1,4 +1,4 @@
-"""A photo may come in every form that a program holds it in, and is the same photo in each."""
+"""A photo gives the same result in every in-memory form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.kit.orientations import STORED
 
 
 class _Reading:
-    """Anything with a `read`, such as an upload of a web framework."""
+    """Any object with a `read`, such as an upload of a web framework."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

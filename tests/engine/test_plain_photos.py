@@ -1,4 +1,4 @@
-"""Products on plain grounds, through the network that ships: whole, clean at the edge, or sent to review."""
+"""Products on plain grounds, through the shipped network: whole, clean at the edge, or sent to review."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def iou(alpha: UInt8, truth: UInt8) -> float:
 
 
 def largest_lost(alpha: UInt8, truth: UInt8) -> int:
-    """Pixels of the largest piece that is lost, away from the edge."""
+    """Pixels in the largest missing piece, away from the edge."""
     lost = cv2.erode(((truth >= 200) & (alpha < 128)).astype(np.uint8), np.ones((2, 2), np.uint8))
     return int(cv2.connectedComponentsWithStats(lost)[2][1:, cv2.CC_STAT_AREA].max(initial=0))
 

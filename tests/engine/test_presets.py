@@ -1,4 +1,4 @@
-"""Presets: what the files say, what they make of options, and what they say of pictures made elsewhere."""
+"""Presets: the content of their files, their effect on options, and their verdicts on other tools' pictures."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def disc_in(width: int, height: int) -> UInt8:
 
 
 def speck(rgb: UInt8) -> UInt8:
-    """With a grain of dust on it."""
+    """The photo with a grain of dust on it."""
     rgb[80:84, 80:84] = 200
     return rgb
 
 
 def judged(data: bytes, preset: str) -> Report:
-    """A finished picture by a preset's rules, as `packshot check` and POST /v1/checks have it."""
+    """A finished picture by a preset's rules, as in `packshot check` and POST /v1/checks."""
     return check(make_job(data, recipe_for(Options(preset=preset))))
 
 
@@ -114,7 +114,7 @@ def test_what_a_preset_makes_of_a_good_photo_passes_its_own_rules(name: str) -> 
     result = remove(as_jpeg(photo(1000, 1000, 1)), Options(preset=name))
     assert result.report is not None
     assert result.report.preset == name
-    for failed in result.report.failed:  # the photo has fewer pixels than some ask for
+    for failed in result.report.failed:  # the photo has fewer pixels than some presets require
         assert failed.rule in SIZES
         assert failed.facts["needed_px"] > failed.facts["product_px"]
     again = judged(result.data, name)
@@ -122,7 +122,7 @@ def test_what_a_preset_makes_of_a_good_photo_passes_its_own_rules(name: str) -> 
 
 
 def cutout(width: int, height: int) -> bytes:
-    """A product of this size in px, with noise on it, on a transparent ground."""
+    """A noisy product of this size in px, on a transparent ground."""
     rgba = np.zeros((height + 80, width + 80, 4), np.uint8)
     cv2.ellipse(rgba, (width // 2 + 40, height // 2 + 40), (width // 2, height // 2), 0, 0, 360, (60, 90, 160, 255), -1)
     grain = np.random.default_rng(width).integers(0, 60, rgba.shape[:2], np.uint8)
@@ -136,7 +136,7 @@ def cutout(width: int, height: int) -> bytes:
 @example("zalando", 0.3, False)
 @example("bol", 0.3, False)
 def test_a_product_of_any_shape_with_pixels_enough_is_ready(name: str, shape: float, upright: bool) -> None:
-    """Where the photo is large enough, what a preset sets keeps all that it requires."""
+    """If the photo is large enough, a preset's options satisfy all its rules."""
     long, short = 1400, round(1400 * shape)
     result = remove(cutout(short, long) if upright else cutout(long, short), Options(preset=name))
     assert result.report is not None
@@ -225,7 +225,7 @@ def test_colours_and_bits_that_the_marketplace_does_not_take_are_found() -> None
     assert broken(as_jpeg(Image.fromarray(picture).convert("CMYK")), "walmart") == {"colour-mode"}
     assert broken(deep, "walmart") == {"bit-depth"}
     amazon = judged(as_jpeg(Image.fromarray(disc()).convert("CMYK")), "amazon")
-    assert amazon.passed, "Amazon takes CMYK and prefers RGB"
+    assert amazon.passed, "Amazon accepts CMYK and prefers RGB"
     assert "colour-mode" in {check.rule for check in amazon.checks if not check.passed}
 
 
@@ -293,6 +293,6 @@ def test_every_preset_frames_within_its_own_fill() -> None:
         assert fill is not None
         for rule in preset.rules:
             if isinstance(rule, Fill):
-                # Room on both sides: who measures by another threshold comes to the same verdict.
+                # Margin on both sides: measuring with another threshold gives the same verdict.
                 assert rule.holds(fill - 0.009)
                 assert rule.holds(fill + 0.009)

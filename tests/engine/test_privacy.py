@@ -1,4 +1,4 @@
-"""Nothing that runs the network tells anybody: ONNX Runtime would, and would keep an identifier in the home folder."""
+"""Running the network sends no data: ONNX Runtime would, and would keep an identifier in the home folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIBRARY = "import packshot, sys; packshot.remove_background(open(sys.argv[1], 'r
 
 @pytest.mark.parametrize("command", [["-c", LIBRARY, str(PHOTO)], ["-m", "packshot", "models", "bench"]])
 def test_the_runtime_does_not_report_home(command: list[str], tmp_path: Path) -> None:
-    # It keeps quiet by itself where it thinks that it is being tested.
+    # It sends nothing when it believes that it runs in a test.
     quiet = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, *command], env=quiet, check=True, capture_output=True)
     assert b"telemetry" not in done.stderr.lower()

@@ -1,4 +1,4 @@
-"""The ONNX interface of the published networks, with graphs of the same signatures; the real files are not here."""
+"""The ONNX interface of the published networks, by graphs with the same signatures; the real files are not here."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_wide_picture_goes_into_the_square_and_comes_back_in_its_own_shape(
 
 def test_a_picture_is_not_divided_by_its_own_maximum(tmp_path: Path) -> None:
     dark = np.full((64, 64, 3), (0, 10, 40), np.uint8)
-    dark[16:48, 16:48] = (180, 10, 40)  # the brightest there is, and yet only 180 of 255
+    dark[16:48, 16:48] = (180, 10, 40)  # the brightest pixels, at only 180 of 255
     seen = network_input(decode(as_png(dark)), Size(320, 320))
     matte = network(tmp_path, *SIGNATURES[0]).predict(seen)
     np.testing.assert_allclose(matte[160, 160], 180 / 255, atol=1e-4)
@@ -86,7 +86,7 @@ def test_an_entry_can_be_fetched_checked_and_judged_by_its_licence(entry: ModelE
     assert entry.licence_url.startswith("https://")
     assert len(entry.md5) == 32
     assert entry.bytes or entry.about_mb
-    assert entry.licence in {"Apache-2.0", "MIT"}  # every one may be used in a shop
+    assert entry.licence in {"Apache-2.0", "MIT"}  # shops may use all of them
 
 
 def test_the_page_on_models_has_every_entry_with_its_licence() -> None:

@@ -1,4 +1,4 @@
-"""The pipeline as the library gives it: photos in, renderings out, by the network that ships."""
+"""The pipeline as the library runs it: photos in, renderings out, by the shipped network."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def iou(matte: np.ndarray, truth: np.ndarray) -> float:
 def test_the_network_that_ships_finds_the_product_of_every_example(name: str) -> None:
     result = remove((EXAMPLES / f"{name}.jpg").read_bytes(), Options(form="mask"))
     truth = to_unit(np.asarray(Image.open(EXAMPLES / "truth" / f"{name}.png")))
-    # Below 0.8 a picture needs a hand (docs/explanation/quality.md). A network that fails one of these is no update.
+    # Below 0.8 a picture needs manual work (docs/explanation/quality.md). A network that fails one of these cannot be
+    # an update.
     assert iou(to_unit(np.asarray(opened(result.data))), truth) > 0.8
 
 
@@ -78,7 +79,7 @@ def test_the_products_place_in_the_output_is_told() -> None:
     alpha = np.asarray(opened(result.data))[..., 3]
     rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
     found = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    assert tuple(result.product) == pytest.approx(tuple(found), abs=4)  # the faintest rim vanishes with scaling
+    assert tuple(result.product) == pytest.approx(tuple(found), abs=4)  # the faintest rim vanishes in scaling
     assert max(result.product.size.width / 700, result.product.size.height / 500) == pytest.approx(0.6, abs=0.01)
     assert result.photo_size == (960, 1200)
 

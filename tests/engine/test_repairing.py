@@ -1,4 +1,4 @@
-"""Repairs in the pipeline: rules are kept where that is honest, each repair is named, what the caller says stays."""
+"""Repairs in the pipeline: rules are met where that is honest, each repair is named, the caller's options stay."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from packshot.engine.presets import Preset
 from packshot.engine.result import Result
 from tests.kit.images import as_jpeg, photo
 
-SMALL = as_jpeg(photo(560, 500, 2))  # its product comes to 400 px in Amazon's frame
+SMALL = as_jpeg(photo(560, 500, 2))  # its product has 400 px in Amazon's frame
 
 
 def with_rules(monkeypatch: pytest.MonkeyPatch, *rules: Rule, **options: object) -> None:
-    """A preset `ours` beside the package's own."""
+    """Add a preset `ours` to the package's own."""
     ours = Preset(
         name="ours",
         title="Ours",
@@ -73,9 +73,9 @@ def test_a_file_over_the_cap_is_saved_with_the_quality_that_it_has_room_for(monk
     result = remove(as_jpeg(noisy), Options(preset="ours"))
     note = repaired(result)["quality-lowered"]
     assert passed(result)
-    assert 0.5 * cap_mb < len(result.data) / 1e6 <= cap_mb, "the cap is used"
+    assert 0.5 * cap_mb < len(result.data) / 1e6 <= cap_mb, "the size cap is used well"
     better = Options(preset="ours", quality=int(str(note.facts["after"])) + 1)
-    assert repaired(remove(as_jpeg(noisy), better)).keys() == {"scaled-down"}, "a quality that the caller gave stays"
+    assert repaired(remove(as_jpeg(noisy), better)).keys() == {"scaled-down"}, "a quality from the caller stays"
 
 
 def test_a_file_that_is_too_small_is_saved_with_a_higher_quality(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What packshot leaves of a background never fails packshot's own check of the finished file."""
+"""The residue that packshot leaves of a background never fails packshot's own check of the finished file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIDE = 700
 
 @st.composite
 def soft_discs(draw: st.DrawFn) -> Float32:
-    """A matte as networks make them: a soft disc, specks of any size and strength around it, haze over it all."""
+    """A typical network's matte: a soft disc, specks of any size and strength around it, haze over all."""
     matte = np.zeros((SIDE, SIDE), np.float32)
     axes = draw(st.tuples(st.integers(80, 230), st.integers(80, 230)))
     cv2.ellipse(matte, (SIDE // 2, SIDE // 2), axes, draw(st.integers(0, 179)), 0, 360, 1.0, -1)
@@ -48,12 +48,12 @@ def soft_discs(draw: st.DrawFn) -> Float32:
 
 
 def judged(data: bytes, preset: str) -> Report:
-    """A finished picture by a preset's rules, as `packshot check` and POST /v1/checks have it."""
+    """A finished picture by a preset's rules, as in `packshot check` and POST /v1/checks."""
     return check(make_job(data, recipe_for(Options(preset=preset))))
 
 
 def checked(picture: Picture, matte: Float32, preset: str) -> Report:
-    """The check of the file that the pipeline makes of a picture whose network has said this matte."""
+    """The check of the pipeline's output file for a picture with this matte."""
     recipe = recipe_for(Options(preset=preset))
     kept = drop_faint(matte)
     frame = make_frame(recipe.framing, picture.size, visible_box(kept))

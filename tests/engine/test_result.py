@@ -1,4 +1,4 @@
-"""Results: saved whole or not at all, under a name that tells the truth, and shown in a line."""
+"""Results: saved completely or not at all, under a correct name, and printed in one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.kit.images import good
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Result]:
-    """One of each format."""
+    """One result per format."""
     return {name: remove(good("jpeg"), background="white", format=name) for name in WRITTEN}  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""A photo that is turned: found as it came, and everything after it turned with it."""
+"""A turned photo: the product is found in the original, and every later step turns with the photo."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 360, 270
 
 
 class Kept:
-    """The mattes of a photo, found once for all that is made of it here, as the service keeps them."""
+    """The mattes of a photo, computed once for all its renderings, as the service keeps them."""
 
     def __init__(self) -> None:
         self.mattes: dict[object, MatteResult] = {}
@@ -101,7 +101,7 @@ def test_every_form_and_frame_is_made_of_the_turned_photo(fields: dict[str, obje
 
 def test_region_and_touch_up_speak_of_the_photo_as_it_was_sent() -> None:
     keep = np.full((HEIGHT, WIDTH), 128, np.uint8)
-    keep[:, 225:] = 0  # away with the right part of the mug
+    keep[:, 225:] = 0  # remove the mug's right part
     for wishes in ({"roi": "0 0 225 270"}, {"touch_up": as_png(keep)}):
         plain, turned = (made(shot(), **wishes, rotate=each) for each in (0, 180))
         assert plain.box.right <= 228

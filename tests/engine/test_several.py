@@ -1,4 +1,4 @@
-"""Several presets of one photo: the pictures of one preset each, of one matte and one decoding."""
+"""Several presets of one photo: the same pictures as with one preset each, from one matte and one decoding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHOTO = as_jpeg(photo(700, 500, 3))
 
 
 class Counting:
-    """The codecs, which note what they read."""
+    """The codecs, with a record of their reads."""
 
     def __init__(self) -> None:
         self.read_sizes: list[int] = []

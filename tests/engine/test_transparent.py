@@ -1,4 +1,4 @@
-"""Photos that come with transparency: an alpha that cuts a product out leads, a photo in a frame is still a photo."""
+"""Photos with transparency: an alpha that cuts out a product is used; a photo in a frame is treated as a photo."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def logo() -> UInt8:
 
 
 def frame(kind: str, height: int, width: int) -> UInt8:
-    """The alpha of a photo that is cut to a disc, a strip or rounded corners, or that has none to speak of."""
+    """The alpha of a photo cut to a disc, a strip or rounded corners, or without a meaningful alpha."""
     if kind == "strip":
         return np.pad(np.full((height - 24, width), 255, np.uint8), ((12, 12), (0, 0)))
     if "opaque" in kind:

@@ -1,4 +1,4 @@
-"""The smallest real networks, written by hand: the package needs no onnx library, so neither do its tests.
+"""The smallest real networks, written by hand: the package needs no onnx library, so the tests need none either.
 
 ONNX is a protobuf; the field numbers are those of onnx.proto3.
 """
@@ -43,10 +43,10 @@ def mean_graph(*, axes: Sequence[int] = (1,), height: int | str = "height", widt
 
 
 def published_graph(rule: InputRule, output: str, *, input_name: str = "input", outputs: int = 1) -> bytes:
-    """A graph with the signature of the published ones: one fixed square in, output 0 the answer, more beside it.
+    """A graph with a published signature: one fixed square in; output 0 is the result, with more outputs next to it.
 
-    It undoes the rule's normalisation and answers with the red channel, as a probability or as the logit 8 (red - 1/2).
-    Every further output is the opposite, as if it were another layer's: whoever takes it has the matte inside out.
+    It undoes the rule's normalisation and returns the red channel, as a probability or as the logit 8 (red - 1/2).
+    Every further output is the inverse, like another layer's: code that takes it gets the matte inside out.
     """
     slope, offset = (1.0, 0.0) if output == "probability" else (8.0, -4.0)
     weights = _values("weights", (1, 3, 1, 1), [slope * rule.std[0], 0, 0])
@@ -87,7 +87,7 @@ def card_for(data: bytes, **changes: Any) -> ModelCard:
 
 
 def write_model(folder: Path, data: bytes | None = None, **changes: Any) -> Path:
-    """tiny.onnx with tiny.json beside it; returns the path of the graph."""
+    """Write tiny.onnx and tiny.json; returns the path of the graph."""
     data = mean_graph() if data is None else data
     path = folder / "tiny.onnx"
     path.write_bytes(data)
