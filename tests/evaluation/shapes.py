@@ -1,4 +1,4 @@
-"""A folder of pairs made here: squares of differing size and colour on plain backgrounds, with their truth."""
+"""A generated folder of pairs: squares of differing size and colour on plain backgrounds, with their truth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 def draw_pairs(root: Path, count: int, *, fade: float = 0) -> Path:
     """root/im/shape00.png ... and root/gt/shape00.png ..., 128x96.
 
-    fade: how far the last ones have gone to the colour of their background; 1 is all the way.
+    fade: blends the last shapes into their background's colour; 1 is complete.
     """
     for name in ("im", "gt"):
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The simulation keeps the laws of queues: where theory has a formula, it finds the same figure."""
+"""The simulation obeys the laws of queues: where theory has a formula, its figure agrees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def erlang_c(workers: int, load: float) -> float:
 
 
 def erlang_b(workers: int, load: float) -> float:
-    """The share that is turned away where nothing may wait."""
+    """The share that is turned away where there is no queue."""
     return load**workers / math.factorial(workers) / sum(load**n / math.factorial(n) for n in range(workers + 1))
 
 
@@ -74,7 +74,7 @@ def test_photos_in_the_service_are_rate_times_time(service: Fleet) -> None:
     demand = Demand(10_000, RATE, upload_s=0.05)
     outcome = simulate(service, demand)
     assert outcome.lost == 0
-    # The first tenth is in one figure and not in the other.
+    # One figure includes the first tenth; the other does not.
     assert outcome.present == pytest.approx(outcome.served_per_s * outcome.took_s.mean(), rel=0.03)
 
 
@@ -114,7 +114,7 @@ def test_a_full_queue_refuses_and_clients_come_again_when_they_were_told() -> No
     assert outcome.refused > 0
     assert outcome.lost == 0
     assert len(outcome.took_s) == 450
-    assert outcome.took_s.max() > 1  # the least that Retry-After says
+    assert outcome.took_s.max() > 1  # the minimum of Retry-After
 
 
 def test_neighbours_on_the_machine_cost_what_was_measured() -> None:

@@ -1,4 +1,4 @@
-"""Plans: enough replicas and not many more, and a comparison that would notice a wrong simulation."""
+"""Plans: enough replicas but few spare ones, and a comparison that would detect a wrong simulation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORK_S = list(np.random.default_rng(3).gamma(4, 0.03, 400))
 
 
 def found(work_s: list[float] = WORK_S) -> Measurements:
-    """Of a machine with two cores, on which a service did exactly as a simulation of equal photos has it."""
+    """Measurements of a two-core machine whose service exactly follows a simulation of equal photos."""
     loads = {
         ALONE: Load(1, 2, 1, [10.0], [[0.1] * 100], [[0.1] * 100]),
         FED: Load(1, 2, 8, [10.0], [[0.4] * 200], [[0.1] * 200]),

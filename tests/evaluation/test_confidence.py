@@ -1,4 +1,4 @@
-"""The fit on mattes whose IoU follows a known law, and the command on pictures made here."""
+"""The fit on mattes whose IoU follows a known law, and the command on generated pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRUE = Curve(-3.0, np.array([{"stability": 7.0, "unseen": -4.0}.get(name, 0.0) f
 
 
 def signs_of(stable: np.ndarray, unseen: np.ndarray | float = 0.0) -> np.ndarray:
-    """Signs of mattes with this stability, and so much of their outline unseen; no other fault."""
+    """Signs of mattes with this stability and this share of unseen outline; no other fault."""
     signs = np.zeros((len(stable), len(SIGNS)))
     signs[:, 0], signs[:, UNSEEN] = stable, unseen
     return signs
@@ -100,7 +100,7 @@ def test_a_calibration_says_how_well_it_does() -> None:
     blind = signs_of(np.random.default_rng(1).random(2000))
     try:
         unseeing, _ = calibrate(found_of(blind, ious), "0" * 64)
-    except ValueError:  # a stability that says nothing may get a weight below 0
+    except ValueError:  # a meaningless stability may get a weight below 0
         return
     assert abs(unseeing.rank_correlation) < 0.1
     assert unseeing.caught < found.caught
@@ -132,7 +132,7 @@ def test_the_command_puts_a_calibration_on_the_card_and_the_line_then_says_it(
     card, path = find_card(DEFAULT_MODEL)
     folder, model = draw_pairs(tmp_path / "shapes", 55, fade=1), tmp_path / path.name
     shutil.copy(path, model)
-    small = replace(card, input=replace(card.input, side_px=128), confidence=None)  # quicker
+    small = replace(card, input=replace(card.input, side_px=128), confidence=None)  # faster
     model.with_suffix(".json").write_text(small.to_json())
     report = tmp_path / "report.json"
     run.main([str(folder), "--model", str(model), "--out", str(report)])

@@ -1,4 +1,4 @@
-"""Drawn scenes, and the picture of a confidence."""
+"""Drawn scenes, and the plot of a confidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our measures of the field against the library that the field uses, on mattes of every kind."""
+"""packshot's versions of the field's measures, compared with the field's library, on mattes of every kind."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assert_equal(matte: field.Matte, truth: field.Mask) -> None:
         expected = theirs(matte, truth)
     for name, value in ours(matte, truth).items():
         if name == "s_measure" and np.isnan(expected[name]):
-            continue  # theirs has no answer when the object's centre is in the last row or column
+            continue  # theirs returns no value when the object's centre is in the last row or column
         assert value == pytest.approx(expected[name], abs=1e-9), name
 
 

@@ -1,4 +1,4 @@
-"""Folders as data sets come: every layout here is that of a set that people measure on."""
+"""Folders in the layouts of common data sets."""
 
 from __future__ import annotations
 

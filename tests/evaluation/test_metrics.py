@@ -1,4 +1,4 @@
-"""Every figure must get worse when what it stands for gets worse, and be perfect when the matte is."""
+"""Every figure must fall with the quality that it measures, and be perfect for a perfect matte."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def haze(matte: Float32) -> Float32:
 
 
 def low(matte: Float32) -> Float32:
-    """Unsure all over: right at 1/2, and nothing to be pleased with."""
+    """Uncertain everywhere: correct at threshold 1/2, but poor."""
     return 0.4 + 0.2 * matte
 
 
@@ -134,7 +134,7 @@ def test_twice_the_damage_is_worse(damage: Callable[[Float32], Float32], name: s
 
 
 def test_no_figure_rescales_the_matte() -> None:
-    """A library's default would stretch this matte to 0..1 and call it perfect."""
+    """A library's default would stretch this matte to 0..1 and call the result perfect."""
     assert score(low(mug()), mug()).mae == pytest.approx(0.4, abs=1e-6)
 
 
@@ -190,7 +190,7 @@ LADDER = ladder()
 
 
 def without(*boxes: tuple[int, int, int, int]) -> Mask:
-    """The ladder less some boxes: top, bottom, left, right."""
+    """The ladder without some boxes: top, bottom, left, right."""
     mask = LADDER.copy()
     for top, bottom, left, right in boxes:
         mask[top:bottom, left:right] = False
@@ -242,13 +242,13 @@ def test_damage_is_the_same_at_any_size(boxes: list[tuple[int, int, int, int]], 
 
 @pytest.mark.parametrize("width_px", [1, 2, 3])
 def test_an_edge_drawn_too_far_inside_is_no_lost_part(width_px: int) -> None:
-    """Not even at the spike, whose tip is then 5.5 px shorter for each px, in one piece with the rest of the edge."""
+    """This holds even at the spike: its tip loses 5.5 px per px, in one piece with the rest of the edge."""
     solid = without(RUNG)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width_px + 1, 2 * width_px + 1))
     inside = cv2.erode(solid.view(np.uint8), kernel).astype(bool)
     assert count_damage(inside, solid) == (0, 0)
     assert count_damage(np.roll(solid, width_px, 1) & solid, solid) == (0, 0)
-    # Where a rung is as thin as the sliver, it is lost.
+    # A rung as thin as the sliver is lost.
     assert count_damage(inside & without(RUNG), LADDER) == (1, 0)
 
 
@@ -284,7 +284,7 @@ def test_damage_is_the_same_in_a_mirror_and_transposed(seed: int) -> None:
     damage = count_damage(mask, truth)
     for turned in (np.flipud, np.fliplr, np.transpose):
         assert count_damage(turned(mask), turned(truth)) == damage
-    # What is kept beyond the product neither heals nor hurts it.
+    # Extra area outside the product neither helps nor hurts the figure.
     assert count_damage(mask & truth, truth) == damage
 
 

@@ -15,7 +15,7 @@ def square(side: int) -> Float32:
 
 
 def row(name: str, side: int, *strata: str) -> Row:
-    """The truth is 40 px wide; a matte of another side is wrong by the difference of the areas."""
+    """The truth is 40 px wide; the error of another side length is the difference of the areas."""
     return Row(name, strata, score(square(side), square(40)), 0.01)
 
 
@@ -44,7 +44,7 @@ def test_damage_is_a_share_of_pictures_however_often_a_picture_is_hurt() -> None
 
 def test_max_f_is_the_maximum_of_the_mean_curve_not_the_mean_of_maxima() -> None:
     truth = square(40)
-    # Each matte is perfect at thresholds where the other one is not.
+    # Each matte is perfect at thresholds where the other is not.
     dim, bright = 0.3 * truth, np.where(truth > 0, np.float32(1), np.float32(0.6))
     rows = [Row("dim", (), score(dim.astype(np.float32), truth), 0), Row("bright", (), score(bright, truth), 0)]
     assert all(one.score.max_f == pytest.approx(1) for one in rows)
@@ -63,7 +63,7 @@ def test_strata_divide_the_pictures() -> None:
 
 
 def empty(name: str, side: int) -> Row:
-    """A picture of nothing, in which something was found."""
+    """A picture without an object, with a false detection."""
     return Row(name, ("no foreground",), score(square(side), np.zeros((64, 64), np.float32)), 0.01)
 
 
@@ -74,7 +74,7 @@ def test_truths_without_foreground_are_counted_apart() -> None:
     assert (apart["pictures"], apart["mae"], apart["background_kept_over_1"]) == (2, 0.125, 0.5)
     assert apart["iou"] is None
     assert apart["max_f"] is None
-    assert overall(rows[1:])["pictures"] == 2  # where there is nothing else, that is all
+    assert overall(rows[1:])["pictures"] == 2  # without other pictures, these are all
 
 
 def test_holes_that_no_truth_has_are_no_success() -> None:

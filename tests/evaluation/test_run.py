@@ -1,4 +1,4 @@
-"""The commands, on small pairs made here, with the embedded network."""
+"""The commands, on small generated pairs, with the embedded network."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_foreign_folder_is_scored_as_far_as_it_goes(
     shutil.copytree(folder / "im", images)
     shutil.copytree(folder / "gt", masks)
     Image.new("L", (64, 48), 255).save(masks / "shape00.png")  # half the size
-    Image.new("L", (128, 96), 0).save(masks / "shape01.png")  # nothing to be found
+    Image.new("L", (128, 96), 0).save(masks / "shape01.png")  # no object
     for name in ("broken", "alone"):
         (images / f"{name}.jpg").write_bytes(b"no picture")
     (masks / "broken.png").write_bytes((folder / "gt" / "shape00.png").read_bytes())

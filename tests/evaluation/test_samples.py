@@ -1,4 +1,4 @@
-"""The sweep over sample files: what two readers see of one file, and what is said of each."""
+"""The sweep over sample files: two readers' views of one file, and the verdict on each file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 64, 48
 
 
 def pixels(offset: int = 0, alpha: int = 255, *, where: slice = slice(None)) -> Pixels:
-    """A gray picture of 100, with something added to some of its rows."""
+    """A gray picture of 100, with an offset added to some of its rows."""
     rgb = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
     rgb[where] += np.uint8(offset)
     return Pixels(rgb, np.full((HEIGHT, WIDTH), alpha, np.uint8))
@@ -55,7 +55,7 @@ def test_colours_that_nobody_sees_are_not_compared_and_alphas_are() -> None:
 
 
 def _folder(root: Path) -> Path:
-    """One file for each outcome that does not depend on how well packshot reads."""
+    """One file for each outcome that does not depend on packshot's quality as a reader."""
     made = {
         "a/plain.jpg": as_jpeg(photo(WIDTH, HEIGHT)),
         "a/turned.jpg": as_jpeg(photo(WIDTH, HEIGHT), exif=b"Exif\0\0" + files.exif_block(6)),
@@ -116,6 +116,6 @@ def test_a_reader_that_dies_or_hangs_is_named(tmp_path: Path, monkeypatch: pytes
     died = examine(tmp_path / "gone")  # the child cannot open it
     assert (died.kind, died.reason) == ("broken", "the process ended with 1")
     monkeypatch.setattr("evaluation.samples.sweep.SECONDS", 0.5)
-    os.mkfifo(tmp_path / "pipe")  # nobody writes into it
+    os.mkfifo(tmp_path / "pipe")  # has no writer
     hung = examine(tmp_path / "pipe")
     assert (hung.kind, hung.reason) == ("broken", "no result in 0.5 s")

@@ -1,4 +1,4 @@
-"""Figures of soft edges: each must see the damage that it is for, and nothing in a perfect matte."""
+"""Figures of soft edges: each must detect its kind of damage, and nothing in a perfect matte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Figure = Callable[[Float32], float]
 
 
 def fur() -> Float32:
-    """A ball with strands and a soft rim, a half-transparent leaf beside it."""
+    """A ball with strands and a soft rim, next to a half-transparent leaf."""
     truth = np.zeros((160, 200), np.float32)
     cv2.circle(truth, (80, 80), 40, 1, -1)
     for angle in np.linspace(0, 6.2, 24):
@@ -61,7 +61,7 @@ def islands(matte: Float32) -> Float32:
 @pytest.mark.parametrize("damage", [harden, blur, shift, lose_strands, islands], ids=lambda damage: damage.__name__)
 def test_damage_is_seen(damage: Callable[[Float32], Float32], figure: str) -> None:
     assert FIGURES[figure](TRUTH) == 0
-    if (damage, figure) != (islands, "band_mae"):  # most islands are far from the edge: that is the point of a band
+    if (damage, figure) != (islands, "band_mae"):  # most islands are far from the edge, outside the band
         assert FIGURES[figure](damage(TRUTH)) > 0.005
 
 

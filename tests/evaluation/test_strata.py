@@ -49,7 +49,7 @@ def test_what_is_easy() -> None:
         (of(truth((60, 40, 90, 70))), "foreground under 10 %"),
         (of(truth((10, 10, 230, 170))), "foreground over 40 %"),
         (of(TWO), "several objects"),
-        (of(np.maximum(BOX, truth((5, 5, 7, 7)))), "one object"),  # a crumb is none
+        (of(np.maximum(BOX, truth((5, 5, 7, 7)))), "one object"),  # a crumb does not count
         (of(RING), "with holes"),
         (of(WIRES), "thin parts"),
         (of(cv2.GaussianBlur(BOX, (0, 0), 5)), "soft truth"),

@@ -1,4 +1,4 @@
-"""A truth is the same matte, whatever kind of file holds it."""
+"""A truth is the same matte in any kind of file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def levels(truth: np.ndarray, greatest: int = 255) -> np.ndarray:
 
 
 def colour_palette() -> Image.Image:
-    """As in label maps: 0 is black, 1 and 2 are objects."""
+    """A palette as in label maps: 0 is black, 1 and 2 are objects."""
     image = Image.fromarray(levels(BINARY, 1) + levels(BINARY, 1) * (np.arange(24)[:, None] > 12).astype(np.uint8))
     image = Image.frombytes("P", image.size, image.tobytes())
     image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
