@@ -1,4 +1,4 @@
-"""Small shops over real sockets that answer as WooCommerce and Shopify do, in what examples/ ask of them."""
+"""Small shops over real sockets that respond as WooCommerce and Shopify do to the requests of examples/."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def as_json(said: object, status: int = 200, **headers: str) -> Answer:
 
 @dataclass
 class Fault:
-    """Once, in place of the answer to a request; before it is done, or after where `done`."""
+    """A single fault in place of a response: before the request is executed, or after it (`done`)."""
 
     when: Callable[[Asked], bool]
     answer: Answer
@@ -32,7 +32,7 @@ class Fault:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two packets, and the second would wait 40 ms
+    disable_nagle_algorithm = True  # head and body are two packets; the second would wait 40 ms
     server: FakeShop
 
     def do_GET(self) -> None:
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class FakeShop(ThreadingHTTPServer):
-    """files: what lies under /files/, by name. asked: all requests. faults: what goes wrong next."""
+    """files: the content under /files/, by name. asked: all requests. faults: the next faults."""
 
     daemon_threads = True
 
@@ -123,7 +123,7 @@ class FakeWooCommerce(FakeShop):
         return number
 
     def shown(self) -> dict[int, list[tuple[int, str, str, bytes]]]:
-        """All that a visitor sees: of each product the pictures in order, with names and texts."""
+        """Everything that a visitor sees: per product the pictures in order, with names and texts."""
         return {
             product: [
                 (each, self.media[each]["name"], self.media[each]["alt"], self.files[self.media[each]["file"]])
@@ -138,7 +138,7 @@ class FakeWooCommerce(FakeShop):
         match asked.method, url.path.split("/")[2:]:
             case "GET", ["wc", "v3", "products"]:
                 query = parse_qs(url.query)
-                page, size = int(query["page"][0]), 2  # a server may give fewer than were asked for
+                page, size = int(query["page"][0]), 2  # a server may return fewer than requested
                 ids = sorted(self.products)
                 pages = str(-(-len(ids) // size))
                 part = [self._product(each) for each in ids[(page - 1) * size : page * size]]
@@ -189,7 +189,7 @@ class _Media:
 
 @dataclass
 class FakeShopify(FakeShop):
-    """media: by id. products: by id, the ids of their media in order. Content is taken in after a look or two."""
+    """media: by id. products: by id, the ids of their media in order. New content is ready after one or two polls."""
 
     photos: Mapping[str, bytes]
     content: Mapping[str, list[str]]
@@ -248,7 +248,7 @@ class FakeShopify(FakeShop):
             return {"files": [], "userErrors": [{"field": ["files"], "message": "The file is locked."}]}
         for each in files:
             media = self.media[each["id"]]
-            assert each["originalSource"].rpartition(".")[2] == media.file.rpartition(".")[2], "it keeps its ending"
+            assert each["originalSource"].rpartition(".")[2] == media.file.rpartition(".")[2], "it keeps its suffix"
             self.files[media.file] = self.staged[each["originalSource"]]
             media.version, media.working = media.version + 1, 2
         return {"files": [], "userErrors": []}

@@ -1,4 +1,4 @@
-"""The programs in examples/ do what their first lines say, from the start to the end."""
+"""The programs in examples/ do what their first lines say, from start to end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ bad,Bad,Title,Default Title,30.00,https://cdn.shopify.com/s/files/1/files/bad.jp
 
 @dataclass(frozen=True)
 class Done:
-    """What a program said, and how it ended."""
+    """The output of a program, and its exit code."""
 
     said: str
     code: object
@@ -41,7 +41,9 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a program as `python examples/NAME ARGUMENTS` does; in this process, which has the network already."""
+    """Runs a program as `python examples/NAME ARGUMENTS` does, but in this process, which has already loaded the
+    network.
+    """
 
     def run(name: str, *arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])

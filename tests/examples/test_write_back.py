@@ -1,4 +1,4 @@
-"""examples/woocommerce.py and shopify.py write packshots into a shop, go on after a failure, and undo all of it."""
+"""examples/woocommerce.py and shopify.py write packshots into a shop, resume after a failure, and undo everything."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ AGAIN = {"Retry-After": "0"}
 Run = Callable[..., str]
 
 made_once = cache(packshot.remove)
-"""The real call; each photo takes its time once, not in every test."""
+"""The real call, cached: each photo takes its time once, not in every test."""
 tls_once = cache(ssl.create_default_context)
-"""Each run would read the list of authorities again, 0.1 s, and the small shops speak no TLS."""
+"""Each run would read the list of authorities again, which takes 0.1 s; the small shops use no TLS."""
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs a program as `python examples/NAME ARGUMENTS` does, with its journal in tmp_path; what it says."""
+    """Runs a program as `python examples/NAME ARGUMENTS` does, with its journal in tmp_path; returns its output."""
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setattr(packshot, "remove", made_once)
     monkeypatch.setattr(ssl, "create_default_context", tls_once)
@@ -102,7 +102,7 @@ def test_woocommerce_shows_packshots_in_the_same_places_and_undo_the_old_ones(ru
     for product in before:
         assert [each[1:3] for each in after[product]] == [each[1:3] for each in before[product]]  # names and texts
     assert [is_square(each[3]) for each in (after[1][0], after[1][2], after[7][0])] == [True] * 3
-    assert after[1][1] == before[1][1]  # it cannot be read
+    assert after[1][1] == before[1][1]  # it is unreadable
 
     writes = len(woo.writes)
     assert "0 products" in run("woocommerce.py", "run", woo.address, "--all", "--write")
@@ -189,7 +189,7 @@ def test_shopify_replaces_the_content_of_pictures_and_undo_brings_it_back(run: R
     assert is_square(shopify.files["a.jpg"]) and is_square(shopify.files["c.jpg"])
     assert Image.open(io.BytesIO(shopify.files["d.png"])).format == "PNG"
     assert shopify.files["e.jpg"] == BROKEN["e.jpg"]
-    assert shopify.media["gid://shopify/MediaImage/a.jpg"].version == 2  # once, though two products show it
+    assert shopify.media["gid://shopify/MediaImage/a.jpg"].version == 2  # once, although two products show it
     assert "0 products" in run("shopify.py", "run", shopify.address, "--all", "--write")
     run("shopify.py", "undo", shopify.address, "--write")
     assert shopify.shown() == before
@@ -226,7 +226,7 @@ def test_a_journal_whose_last_line_was_cut_off_still_counts(run: Run, woo: FakeW
     before = woo.shown()
     run("woocommerce.py", "run", woo.address, "--all", "--write")
     journal = tmp_path / "state/journal.jsonl"
-    journal.write_bytes(journal.read_bytes()[:-20])  # a kill while the last `written` went to the disk
+    journal.write_bytes(journal.read_bytes()[:-20])  # a kill during the write of the last `written`
     run("woocommerce.py", "run", woo.address, "--all", "--write")
     steps = [json.loads(line)["step"] for line in journal.read_bytes().splitlines() if line.endswith(b"}")]
     assert steps.count("written") == 2
