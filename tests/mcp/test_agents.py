@@ -1,4 +1,4 @@
-"""`packshot mcp` as an agent's program uses it: the SDK's own client, and a real process behind it."""
+"""`packshot mcp` as an agent's program uses it: the SDK's own client, with a real process as its server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.kit import images
 
 
 class Agent:
-    """A client and its server. roots: the folders that the client says it has opened."""
+    """A client and its server. roots: the folders that the client reports as open."""
 
     def __init__(self, portal: BlockingPortal, client: Client, roots: list[Path]) -> None:
         self._portal, self.client, self.roots = portal, client, roots
@@ -34,14 +34,14 @@ class Agent:
         return self._portal.call(self.client.call_tool, tool, arguments)
 
     def facts(self, tool: str, **arguments: Any) -> Any:
-        """What a call that works answers."""
+        """The result of a successful call."""
         result = self.call(tool, **arguments)
         assert not result.is_error, result.content
         assert json.loads(text(result)) == result.structured_content
         return result.structured_content
 
     def refusal(self, tool: str, **arguments: Any) -> str:
-        """What is said of a call that is refused; an error of the tool, which the agent can read."""
+        """The error message of a rejected call, as the agent reads it."""
         result = self.call(tool, **arguments)
         assert result.is_error
         assert result.structured_content["error"]["hint"]
@@ -79,7 +79,7 @@ def connected(*arguments: str | Path, mode: str = "auto") -> Iterator[Agent]:
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A folder that is allowed, and one beside it that is not; each with a photo."""
+    """An allowed folder, and a forbidden one next to it; each with a photo."""
     above = tmp_path_factory.mktemp("agents")
     for name in ("shop", "private"):
         (above / name).mkdir()
@@ -141,7 +141,7 @@ def test_no_path_leads_out_of_the_allowed_folders(agent: Agent, places: tuple[Pa
     agent.refusal("make_packshot", photo="mug.jpg", background_picture=path)
     agent.refusal("batch_status", folder=str(Path(path).parent / ".."))
     before = sorted(places[1].iterdir())
-    if path != "out.jpg":  # a link beside which a new file would lie within
+    if path != "out.jpg":  # a link whose neighbour, a new file, would be within the folder
         agent.refusal("remove_background", photo="mug.jpg", output=str(Path(path).with_name("new.png")))
     agent.refusal("remove_background", photo="mug.jpg", output="dangling.png")
     assert sorted(places[1].iterdir()) == before
@@ -214,7 +214,7 @@ def test_the_state_of_a_batch_is_read_from_its_journal(agent: Agent, places: tup
 def test_a_cancelled_call_ends_and_writes_nothing(agent: Agent, places: tuple[Path, Path]) -> None:
     (places[0] / "big.jpg").write_bytes(images.as_jpeg(Image.fromarray(images.photo(800, 800)).resize((3200, 3200))))
     agent.call_and_cancel(0.1, "make_packshot", photo="big.jpg", background="white", output="big-white.avif")
-    # One photo at a time: with this answer the work before it has ended.
+    # One photo at a time: after this response, the earlier work has ended.
     agent.facts("remove_background", photo="mug.jpg", output="after.png")
     assert not (places[0] / "big-white.avif").exists()
 
