@@ -38,7 +38,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An S3 environment of nobody."""
+    """S3 credentials that no server knows."""
     use_credentials_of_nobody(monkeypatch)
 
 

@@ -1,4 +1,4 @@
-"""Storage for the threads of a batch: which URL is which place, and trying again."""
+"""Storage for the threads of a batch: the place for each URL, and retries."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_without_the_extra_folders_work_and_buckets_say_what_is_missing(tmp_path
 
 
 def test_a_process_ends_well_while_a_bucket_still_hands_its_answer_over(tmp_path: Path) -> None:
-    """Such a thread that meets the end of Python aborts the process."""
+    """Such a thread aborts the process if it runs into Python's shutdown."""
     (tmp_path / "late.py").write_text(
         "import time\n"
         "class Late:\n"
         "    def __init__(self): self.sleep = time.sleep\n"
-        "    def __del__(self): self.sleep(0.4)\n"  # lengthens Python's end
+        "    def __del__(self): self.sleep(0.4)\n"  # prolongs Python's shutdown
         "late = Late()\n"
     )
     code = (

@@ -1,4 +1,4 @@
-"""What only a bucket does: digests, proofs, clocks, deadlines."""
+"""Bucket only: digests, proofs, clocks, deadlines."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_clocks_that_disagree_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def silent(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketStorage]:
-    """A bucket behind a host that accepts connections and never answers."""
+    """A bucket behind a host that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as host:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{host.getsockname()[1]}")
         yield bucket_storage("s3://shop/results", deadline_s=2)
@@ -130,7 +130,7 @@ def test_every_call_ends_at_its_deadline_and_holds_no_thread(
         await asyncio.to_thread(lambda: None)
         assert not ends.done()  # the only thread was free while they waited
         assert [type(end) for end in await ends] == [StoreUnavailable] * len(calls)
-        assert time.monotonic() - started < 20  # obstore alone waits 30 s, and tries ten times
+        assert time.monotonic() - started < 20  # obstore's defaults: it waits 30 s, and tries ten times
 
     asyncio.run(scenario())
 
@@ -152,6 +152,6 @@ def test_links_cannot_be_signed_without_credentials(credentials: None, monkeypat
     bucket_storage("s3://shop").check_signing()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")  # where a machine of the vendor's asks for some
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")  # where a vendor's machine asks for some
     with pytest.raises((StorageRefused, StoreUnavailable)):
         bucket_storage("s3://shop").check_signing()

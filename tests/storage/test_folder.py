@@ -1,4 +1,4 @@
-"""What only a folder does: names in a file system, half-written files, permissions."""
+"""Folder only: names in a file system, half-written files, permissions."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_folder_without_hard_links_creates_files_all_the_same(
     def refuse(self: Path, target: Path) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)  # as FAT says it
+    monkeypatch.setattr(Path, "hardlink_to", refuse)  # FAT's error
     place = FolderStorage(tmp_path)
 
     async def scenario() -> None:

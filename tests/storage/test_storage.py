@@ -1,4 +1,4 @@
-"""What holds in every place."""
+"""Behaviour of every place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_keys_of_all_kinds_are_written_listed_found_and_read(place: Storage) -> 
         for key, entry in entries.items():
             found = await place.find(key)
             assert found is not None
-            # A bucket's listing has milliseconds, a single look whole seconds.
+            # A bucket's listing has milliseconds; a single look-up has whole seconds.
             assert (found.key, found.version, found.size_bytes, int(found.modified)) == (
                 (entry.key, entry.version, entry.size_bytes, int(entry.modified))
             )
@@ -161,7 +161,7 @@ def test_only_s3_has_links_of_its_own(place: Storage) -> None:
 
 
 class TestResults:
-    """The store of results over each place."""
+    """The store of results on each place."""
 
     @pytest.mark.parametrize("media_type", ["image/png", "image/jpeg", "image/webp", "image/avif"])
     def test_a_result_is_kept_under_its_name(self, place: Storage, media_type: str) -> None:
@@ -194,7 +194,7 @@ class TestResults:
             assert await first.remove_older(border) == 3
             kept = {entry.key for entry in await listed(place)}
             assert kept >= {f"{young[:2]}/{young}", "notes.txt"}
-            assert len(kept) == 3 + bool(every_s), kept  # and the stranger, and the mark of the last sweep
+            assert len(kept) == 3 + bool(every_s), kept  # and the foreign file, and the mark of the last sweep
             later = await second.remove_older(time.time() + 10)
             assert later == (0 if every_s else 1)  # the hour is not over
 
@@ -228,7 +228,7 @@ def test_a_bucket_that_is_gone_is_no_missing_file(s3: S3, monkeypatch: pytest.Mo
 
 
 def test_nothing_waits_for_threads_that_others_hold(place: Storage) -> None:
-    """As calls of a database that is locked hold those of asyncio.to_thread."""
+    """Locked database calls, for example, hold the threads of asyncio.to_thread."""
 
     async def scenario() -> None:
         leave = threading.Event()
