@@ -17,7 +17,7 @@ STILL = Augment(gain=0, gamma=0, gray_share=0, blur_share=0, noise_share=0, jpeg
 
 
 def discs(count: int, *, beyond: int = 127) -> PairCache:
-    """White discs on black: the picture is its own mask. Beyond each picture its canvas is gray, which is no data."""
+    """White discs on black: the picture is its own mask. Around each picture, its canvas is gray padding."""
     y, x = np.mgrid[:CANVAS_PX, :CANVAS_PX]
     sizes = np.array([[(384, 288), (288, 384), (320, 320)][row % 3] for row in range(count)], np.int32)
     masks = np.full((count, CANVAS_PX, CANVAS_PX), beyond, np.uint8)
@@ -39,9 +39,9 @@ def test_picture_and_mask_move_together_and_stay_in_their_picture() -> None:
     for _ in range(6):
         made = stream.next(96)
         picture, mask = made.picture, made.target
-        gain = picture.amax((1, 2, 3), keepdim=True)  # the colour gain of a picture is all that is left to differ
+        gain = picture.amax((1, 2, 3), keepdim=True)  # afterwards the pictures differ only in their colour gain
         assert (picture.mean(1, keepdim=True) / gain - mask).abs().max() < 0.12
-        assert ((mask > 0.4) & (mask < 0.6)).float().mean() < 0.05  # the gray beyond a picture is never shown
+        assert ((mask > 0.4) & (mask < 0.6)).float().mean() < 0.05  # the gray padding never shows
 
 
 def test_a_stream_is_seeded_and_resumes() -> None:

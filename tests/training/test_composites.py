@@ -19,7 +19,7 @@ PLAIN = Recipe(photo_share=1, shadow_share=0, reflection_share=0, wrap_share=0)
 
 def compositor(recipe: Recipe) -> Compositor:
     masks = discs(6, beyond=0)
-    objects = replace(masks, pictures=np.full_like(masks.pictures, 255))  # an object is its colour beyond its edge too
+    objects = replace(masks, pictures=np.full_like(masks.pictures, 255))  # colour also outside the edge
     return Compositor(Pool({"discs": objects}, {"discs": 1.0}, CPU), GRAY, recipe, torch.Generator().manual_seed(2))
 
 

@@ -1,4 +1,4 @@
-"""Corrections of a review become a set that evaluation reads and training learns from."""
+"""Corrections of a review become a set for evaluation and training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = ["shoe.jpg", "images/bag-mask.jpg", "gt/_lamp.png", "deep/er/ü ring.JPG
 
 
 def kept(out: Path, count: int = 0) -> Path:
-    """packshot-review/ with corrections of photos, and the other files that lie there."""
+    """packshot-review/ with corrections of photos, and the usual other files."""
     for seed, source in enumerate([*NAMES, *(f"more/{number}.jpg" for number in range(count))]):
         photo_key, matte_key = pair_keys(source, clashes=seed == 0)
         picture, matte = photo(64, 48, seed), product(64, 48, seed)[1]
@@ -59,7 +59,7 @@ def test_they_become_a_set_of_a_data_folder_beside_what_is_there(
         writer.writerow(other | {"split": "train", "grade": "B"})
     monkeypatch.setattr("sys.argv", ["corrections", str(review), "--out", str(data)])
     main()
-    main()  # again: the same set, not twice
+    main()  # a second time: the set exists only once
     assert f"{len(NAMES) + 40} corrections" in capsys.readouterr().out
     with (data / "pairs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

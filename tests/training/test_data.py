@@ -35,7 +35,7 @@ PAIRS = [
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder of five pairs; picture k is of the shade 10 k, and its left half is foreground."""
+    """A data folder of five pairs; picture k has the shade 10 k, and its left half is foreground."""
     root = tmp_path / "data"
     root.mkdir()
     with (root / "pairs.csv").open("w", newline="") as file:
@@ -98,7 +98,7 @@ def test_rendered_scenes_are_read_from_a_folder_and_stay_the_same_for_a_run(tmp_
     first = build_scene_cache(tmp_path / "scenes", tmp_path / "run", "studio")
     assert first.sizes.tolist() == [[288, 384]]
     assert first.masks[0, :288, :384].min() == 200
-    scene("two")  # the renderer goes on while a run trains: what the run sees must not change when it resumes
+    scene("two")  # the renderer continues during a training run: the run's data must stay the same when it resumes
     assert build_scene_cache(tmp_path / "scenes", tmp_path / "run", "studio").stems.tolist() == ["one"]
 
 
@@ -146,7 +146,7 @@ def test_objects_are_foregrounds_that_lie_whole_in_their_photo(tmp_path: Path) -
 
 
 def test_the_edge_refiner_finds_its_material_in_the_same_folder(data: Path) -> None:
-    """Photos of the pairs and of the grounds, and cutouts: each seventh, from the first on, is held out."""
+    """Photos of the pairs and of the grounds, and cutouts: every seventh, from the first on, is held out."""
     index = data / "pairs.csv"
     index.write_text(index.read_text().replace("shoes", "duts_tr"))
     for shard in ("one", "two"):

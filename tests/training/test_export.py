@@ -22,7 +22,7 @@ SHAPE = Shape("lite0", (16, 16, 16, 16, 16))
 
 
 def checkpoint(run: Path) -> dict:
-    """What the trainer keeps, of a network that learned nothing but has batch statistics."""
+    """The trainer's checkpoint, for an untrained network with batch statistics."""
     torch.manual_seed(1)
     network = MatteNetwork(SHAPE).train()
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_the_card_tells_where_the_weights_come_from(exported: Path) -> None:
     card, path = find_card(str(exported / "fresh.onnx"))
     assert card.seeds == (3,)
     assert card.training["samples"] == 160
-    assert [source.count for source in card.data] == [1281167, 7]  # ImageNet, by the backbone
+    assert [source.count for source in card.data] == [1281167, 7]  # ImageNet, through the backbone
     assert card.graph
     assert card.graph.parameters == sum(p.numel() for p in MatteNetwork(SHAPE).parameters())
     assert path.stat().st_size < 2.2 * card.graph.parameters  # two bytes each, and the graph

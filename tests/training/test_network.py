@@ -64,7 +64,7 @@ def test_a_frozen_norm_in_the_kernel_is_the_norm_behind_it(kernel: int) -> None:
     torch.testing.assert_close(conv(x), norm(F.conv2d(padded, conv.weight, stride=2, groups=6)))
 
 
-# The classes of ImageNet and the least probability that the published network gives them: teddy, coffee mug, teapot.
+# The classes of ImageNet and their minimum probability from the published network: teddy, coffee mug, teapot.
 SEEN = {"bear": 850, "mug": 504, "teapot": 849}
 
 
@@ -78,7 +78,7 @@ def test_the_encoder_sees_what_the_published_network_sees(backbone: str, size_px
         side = min(photo.size)
         left, top = (photo.width - side) // 2, (photo.height - side) // 2
         photo = photo.crop((left, top, left + side, top + side))
-        side = 32 * round(size_px / 32)  # even at every level, which is all that the encoder's padding covers
+        side = 32 * round(size_px / 32)  # even at every level: the encoder's padding supports only this
         rgb = torch.from_numpy(np.array(photo.resize((side, side), Image.Resampling.BICUBIC))).permute(2, 0, 1)
         with torch.no_grad():
             x = F.conv2d(encoder(rgb[None].float() / 255)[-1], head["_conv_head.weight"])

@@ -123,7 +123,7 @@ def test_what_lies_outside_the_band_does_not_count() -> None:
 
 
 def test_augmentation_keeps_layers_together() -> None:
-    """Of a tile whose layers all show the same, they still do afterwards: no layer is turned without the others."""
+    """A tile with equal layers keeps equal layers: every layer is turned together with the others."""
     rng = np.random.default_rng(0)
     plane = rng.integers(0, 256, (4, 32, 32, 1), np.uint8)
     config = {"coarse_only": 0.5, "inverted": 0.5}

@@ -95,7 +95,7 @@ def test_a_second_run_takes_only_what_is_missing(tmp_path: Path) -> None:
         assert np.asarray(saved).tolist() == (matte * 255).round().astype(int).tolist()
     with Image.open(tmp_path / "im" / f"{kept.stem}.jpg") as saved:
         assert saved.size == (8, 8)
-    assert len(list(tmp_path.glob("*/*"))) == 2  # nothing half-written stays
+    assert len(list(tmp_path.glob("*/*"))) == 2  # no half-written file stays
 
 
 def test_a_run_that_was_cut_in_its_log_goes_on(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_cloth_hangs_from_its_pegs_and_keeps_its_size() -> None:
     pinned[0, [0, -1]] = True
     hung = settle(flat, pinned, Support(), steps=60)
     assert np.array_equal(hung[pinned], flat[pinned])
-    assert hung[0, 10, 2] < -0.005  # between the pegs it sags
+    assert hung[0, 10, 2] < -0.005  # the cloth sags between the pegs
     threads = np.linalg.norm(np.diff(hung, axis=0), axis=-1)
     assert threads.mean() == pytest.approx(1 / 19, rel=0.1)
 

@@ -1,4 +1,4 @@
-"""The trainer as it is started, on a data folder of two discs."""
+"""The trainer's command, on a data folder of two discs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ cutouts-00 = 1.0
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with everything that a run needs, each set of two discs: one to learn from, one held out."""
+    """A folder with all inputs of a run; each set has two discs: one for training, one held out."""
     y, x = np.mgrid[:96, :128]
     disc = (np.hypot(x - 64, y - 48) < 40).astype(np.uint8) * 255
     rgba = np.dstack([np.full((96, 128, 3), 90, np.uint8), disc])
@@ -135,7 +135,7 @@ def test_a_seed_is_a_run_and_a_run_can_start_from_another(place: Path) -> None:
     figures = json.loads((place / "runs" / "first" / "log.jsonl").read_text().splitlines()[-1])
     for name in ("pascal_s", "alexpppp_kp_noise", "composites", "duts_tr"):
         assert 0 <= figures[name]["mae"] <= 1
-    # The same command with a longer run goes on from the checkpoint; another run starts from its weights.
+    # The same command with a longer run resumes from the checkpoint; another run starts from its weights.
     assert train(place, "first", 8)["progress"]["step"] == 4
     later = train(place, "later", 2, "--init", "runs/again/average.pt")
     assert later["before"]["progress"]["samples"] == 6

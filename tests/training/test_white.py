@@ -1,4 +1,4 @@
-"""Mattes of products on pure white; they need no torch."""
+"""Mattes of products on pure white; these tests need no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCALE = 4
 
 
 def ring(colour: tuple[int, int, int], *, thickness: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """A ring on white and its alpha in 0..1, drawn larger and reduced so that its edges are soft."""
+    """A ring on white and its alpha in 0..1, drawn larger and then reduced for soft edges."""
     alpha = np.zeros((200 * SCALE, 240 * SCALE), np.uint8)
     cv2.circle(alpha, (120 * SCALE, 100 * SCALE), 60 * SCALE, 255, thickness * SCALE)
     alpha = cv2.resize(alpha, (240, 200), interpolation=cv2.INTER_AREA)
@@ -30,11 +30,11 @@ def test_a_product_on_white_gets_its_alpha_and_its_hole_opens(colour: tuple[int,
     assert matte[100, 120] == 0
     inside = alpha > 0.3
     assert np.abs(unmixed(photo, matte)[inside].astype(int) - colour).max() < 60
-    assert np.abs(photo[inside].astype(int) - colour).max() > 100  # as it would be with the white left in
+    assert np.abs(photo[inside].astype(int) - colour).max() > 100  # the white would otherwise remain
 
 
 def shaded(photo: np.ndarray) -> np.ndarray:
-    """A soft shadow beside the product."""
+    """A soft shadow next to the product."""
     shade = np.zeros(photo.shape[:2], np.float32)
     cv2.ellipse(shade, (120, 180), (90, 12), 0, 0, 360, 1, -1)
     shade = cv2.GaussianBlur(shade, (0, 0), 6)[..., None]
@@ -42,14 +42,14 @@ def shaded(photo: np.ndarray) -> np.ndarray:
 
 
 def pale(photo: np.ndarray) -> np.ndarray:
-    """The ring's middle is paper: nearly white, and no hole."""
+    """The ring's middle is paper: nearly white, but not a hole."""
     photo = photo.copy()
     cv2.circle(photo, (120, 100), 48, (252, 252, 252), -1)
     return photo
 
 
 def framed(photo: np.ndarray) -> np.ndarray:
-    """Not on white: a gray wall behind."""
+    """A photo that is not on white: a gray wall as background."""
     return np.where(photo.min(2, keepdims=True) > 250, np.uint8(225), photo)
 
 
