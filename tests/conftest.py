@@ -1,4 +1,4 @@
-"""What several rooms' tests share. Imports are inside: a test of core does not wait for the web framework."""
+"""Shared by several folders of tests. Imports are inside functions: tests of core need not load the web framework."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.kit.s3 import S3
     from tests.kit.server import Running
 
-# A busy machine may take a second for what takes a millisecond: no test is about the time of one example.
+# A busy machine may need a second for a millisecond's work: no test is about the time of one example.
 hypothesis.settings.register_profile(
     "packshot", deadline=None, derandomize="CI" in os.environ, max_examples=25 if "CI" in os.environ else 100
 )
@@ -22,7 +22,7 @@ hypothesis.settings.load_profile("packshot")
 
 @pytest.fixture(scope="session", autouse=True)
 def _without_the_users_own_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nor their choice of a default one: also in the processes that tests start."""
+    """Hides the user's own models and default model, also from the processes that tests start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         patch.delenv("PACKSHOT_MODELS_DIR", raising=False)
@@ -31,7 +31,7 @@ def _without_the_users_own_models(tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session", autouse=True)
 def _with_compiled_modules() -> Iterator[None]:
-    """Processes that tests start keep what Python compiles, where the machine says otherwise: it is 1.5 s for each."""
+    """Test processes keep Python's compiled modules, even if the machine's settings forbid it: saves 1.5 s each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
@@ -39,7 +39,7 @@ def _with_compiled_modules() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The server for all tests that need no settings of their own. One worker, so that a queue is easily made."""
+    """The server for all tests without special settings. It has one worker, so that a queue forms easily."""
     from tests.kit.server import serving
 
     with serving(tmp_path_factory.mktemp("state"), workers=1, queue_limit=8) as running:
@@ -48,7 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def shared_s3() -> Iterator[S3]:
-    """A real S3 server for all tests that leave it as it is: its start takes 7 to 14 s. Each has its own prefix."""
+    """A real S3 server for all tests that do not change it: its start takes 7 to 14 s. Each test has its own prefix."""
     from tests.kit.s3 import s3_server
 
     with s3_server() as server:

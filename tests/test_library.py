@@ -1,4 +1,4 @@
-"""Ten things that people who have the library try first, through its public names alone."""
+"""Ten first experiments with the library, through its public names alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZE = (160, 120)
 
 @pytest.fixture(scope="module")
 def mug(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo of a product, as a camera writes it."""
+    """A product photo as a camera writes it."""
     path = tmp_path_factory.mktemp("photos") / "mug.jpg"
     Image.fromarray(photo(*SIZE)).save(path, quality=95)
     return path

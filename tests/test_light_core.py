@@ -22,7 +22,7 @@ HEAVY = "alembic fastapi limits mako prometheus_client pydantic sqlalchemy starl
 
 
 def brought_by(requirement: str, seen: dict[str, Distribution]) -> Iterator[Distribution]:
-    """The distributions that installing `requirement` brings, those that they need included."""
+    """The distributions that installing `requirement` brings, including their dependencies."""
     wanted = Requirement(requirement)
     extras = [{"extra": extra} for extra in ("", *wanted.extras)]
     found = distribution(wanted.name)
@@ -39,13 +39,13 @@ def brought_by(requirement: str, seen: dict[str, Distribution]) -> Iterator[Dist
 
 @pytest.fixture(scope="module")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing but what the plain package and its dependencies install."""
+    """A folder with only the plain package and its dependencies."""
     folder = tmp_path_factory.mktemp("light")
     for each in brought_by("packshot", {}):
         for name in {path.parts[0] for path in each.files or () if path.parts[0] not in {"..", "/", "__pycache__"}}:
             if not (folder / name).exists() and not name.endswith(".pth"):
                 (folder / name).symlink_to(Path(str(each.locate_file(name))))
-    if not (folder / "packshot").exists():  # installed from the checkout, as an editable package
+    if not (folder / "packshot").exists():  # an editable install from the checkout
         (folder / "packshot").symlink_to(Path(__file__).parent.parent / "src/packshot")
     return folder
 

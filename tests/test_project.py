@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 
-# The first releases without known holes on untrusted input (docs/decisions/0001-records-and-dependencies.md).
+# The first releases without known vulnerabilities on untrusted input (docs/decisions/0001-records-and-dependencies.md).
 SAFE = {
     "pillow": (12, 3),
     "python-multipart": (0, 0, 31),

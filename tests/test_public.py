@@ -1,4 +1,4 @@
-"""What `import packshot` promises."""
+"""The promises of `import packshot`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packshot.core.options import OPTIONS
 from packshot.engine.calls import OptionFields
 
 HEAVY = ("onnxruntime", "cv2", "numpy", "PIL", "fastapi", "pydantic", "sqlalchemy", "asyncio")
-# A program as people write it, and what a type checker must say of its lines: nothing, or that it is wrong.
+# A typical program, and a type checker's verdict on its lines: no error, or an error where marked wrong.
 PROGRAM = """\
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The one policy of pauses, and the deadline, each alone."""
+"""The shared policy of pauses, and the deadline, each in isolation."""
 
 from __future__ import annotations
 
