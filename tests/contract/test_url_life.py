@@ -1,6 +1,4 @@
-"""A result URL works for its 24 hours, in any browser and across restarts, but not afterwards, nor with another's
-signature.
-"""
+"""A result URL works for its 24 hours, in any browser and across restarts. A forged or expired URL never works."""
 
 from __future__ import annotations
 

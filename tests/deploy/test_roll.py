@@ -117,7 +117,7 @@ def test_no_request_fails_while_both_replicas_are_replaced(tmp_path: Path) -> No
             for replica in replicas.values():
                 replica.kill()
     print(f"\n{sum(load.seen.values())} requests while {len(replicas)} replicas were replaced: {dict(load.seen)}")
-    # Each old replica ended by itself: uvicorn finishes its work, then ends with the signal that it received.
+    # Each old replica ended without a kill: uvicorn finishes its work, then ends with the signal that it received.
     assert output.count("b'-15 '") == len(replicas), output
     assert not {process for process in before if process and process.poll() is None}
     assert load.seen.keys() == {"made"}

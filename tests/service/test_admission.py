@@ -283,7 +283,7 @@ def _raiser(error: Exception) -> Callable[[], None]:
 
 
 async def _in_turn(admission: Admission, *asked: tuple[str, int]) -> list[str]:
-    """The order in which work of these keys and sizes is done, if requested while all workers are busy."""
+    """The order in which work of these keys and memory sizes is done, if requested while all workers are busy."""
     gate, order = Gate(), []
     first = [asyncio.create_task(admission.run(gate, key="first")) for _ in range(admission._workers)]
     await until(lambda: gate.begun == len(first))
