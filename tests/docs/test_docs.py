@@ -87,3 +87,12 @@ def test_the_pages_of_python_show_all_that_is_public(page: str, module: ModuleTy
     text = (FOLDER / f"reference/{page}.md").read_text(encoding="utf-8")
     shown = set(re.findall(rf"^::: {re.escape(module.__name__)}\.(\w+)$", text, re.MULTILINE))
     assert shown == {name for name in module.__all__ if name != "__version__"}
+
+
+def test_messages_name_pages_of_the_documentation() -> None:
+    """By title or by setting: an installation has no docs/ folder."""
+    titles = {page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for page in FOLDER.rglob("*.md")}
+    texts = "\n".join(" ".join(strings(path).split()) for path in (ROOT / "src/packshot").rglob("*.py"))
+    named = re.findall(r"(?i)\"([^\"]+)\" in the documentation", texts)
+    assert len(named) > 5
+    assert set(named) - {"{page}"} <= titles | {""}

@@ -70,7 +70,7 @@ def test_all_faults_are_reported_at_once_and_each_names_variable_value_form_and_
     text = faults(wrong)
     for variable, value in wrong.items():
         assert f"'{value}'; expected " in line(text, variable)
-        assert f"docs/reference/settings.md#{variable.lower()}" in line(text, variable)
+        assert f"See {variable} in the documentation." in line(text, variable)
     assert "1 to 65535" in line(text, "PACKSHOT_PORT")
 
 

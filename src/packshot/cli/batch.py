@@ -132,7 +132,7 @@ def batch(
 
     The same command continues a stopped run: it skips outputs that are finished for the same photo and options,
     unless you give --force. It also skips files that packshot remove wrote next to the photos. Ctrl-C finishes the
-    photos in progress; a second Ctrl-C stops at once. docs/batch.md has the rest.
+    photos in progress; a second Ctrl-C stops at once. See "Process a catalogue" in the documentation.
     """
     with graceful() as stop:
         from packshot.batch.even import check_options

@@ -37,10 +37,10 @@ def mcp(folders: tuple[Path, ...], ignore_roots: bool, model: str | None, device
     \b
     packshot mcp --allow photos/ --allow shop/
 
-    An agent's program starts this command and uses it through the Model Context Protocol. docs/agents.md says how to
-    add it to Claude, Cursor and VS Code. Tools: remove_background, make_packshot, check_picture, list_presets,
-    batch_status. They use only files in the allowed folders, also when links are followed, and replace a file only if
-    the call requests it. Needs packshot[mcp].
+    An agent's program starts this command and uses it through the Model Context Protocol. See "Connect an agent (MCP)"
+    in the documentation for Claude, Cursor and VS Code. Tools: remove_background, make_packshot, check_picture,
+    list_presets, batch_status. They use only files in the allowed folders, also when links are followed, and replace a
+    file only if the call requests it. Needs packshot[mcp].
     """
     import asyncio
 

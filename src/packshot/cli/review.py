@@ -27,7 +27,7 @@ def review(out: str, photos: str | None, port: int, no_open: bool, model: str | 
 
     Opens a page on this machine. Failed photos come first, then broken rules, then pictures of low confidence.
     Corrections are stored in OUT/packshot-review; another run of the same `packshot batch` keeps them. Ctrl-C ends
-    the review. docs/review.md has the rest.
+    the review. See "Review a catalogue" in the documentation.
     """
     from packshot.api.review.local import address, listen, make_server, new_token
     from packshot.batch.review import Review

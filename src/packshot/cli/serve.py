@@ -37,7 +37,8 @@ TEXT_BROWSERS = frozenset({"www-browser", "links", "links2", "elinks", "lynx", "
 def serve(host: str | None, port: int | None, open_page: bool) -> None:
     """Run the service.
 
-    Environment variables set all other options; docs/settings.md lists them. By default the service listens on this
+    Environment variables set all other options; see "Settings" in the
+    documentation. By default the service listens on this
     machine only, and prints a link that opens its page with a key.
     """
     from packshot.api.server import bind, make_server, raise_descriptor_limit

@@ -6,7 +6,7 @@
         mug = client.packshot("mug.jpg", preset="amazon")
         mug.save("mug-amazon")
 
-Needs only httpx, and loads no image processing. AsyncClient is the same on asyncio. docs/client.md tells more.
+Needs only httpx, and loads no image processing. AsyncClient is the same on asyncio. docs/how-to/client.md tells more.
 """
 
 from __future__ import annotations

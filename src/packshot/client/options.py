@@ -1,8 +1,8 @@
 """The options of a packshot, as types for editors and type checkers.
 
 `python -m docs.generate` writes them from packshot.core.options, because the client imports nothing of the service.
-docs/options.md and `client.about().options` describe the options. Only the service checks values. So an older client
-works with the presets and choices of a newer service.
+docs/reference/options.md and `client.about().options` describe the options. Only the service checks values. So an older
+client works with the presets and choices of a newer service.
 """
 
 from __future__ import annotations

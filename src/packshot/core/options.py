@@ -1,7 +1,7 @@
 """The options of a packshot: one table for API, command line, library, page and batch.
 
 A new field of Options works everywhere at once. Its name is the form field and, with dashes, the command line's flag.
-`Option.about` and `Option.accepts` are its help, its OpenAPI description and its line in docs/options.md.
+`Option.about` and `Option.accepts` are its help, its OpenAPI description and its line in docs/reference/options.md.
 `Option.parse` is its only check. None means "not set": the preset decides, then a default.
 """
 

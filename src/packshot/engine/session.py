@@ -73,7 +73,8 @@ def open_session(card: ModelCard, path: Path, threads: int = 1, device: Device =
         raise BadSettings(
             "CUDA was requested, but ONNX Runtime could not start it; its own message is above.",
             hint="`nvidia-smi` must show a GPU, and the CUDA and cuDNN libraries that onnxruntime-gpu needs must be "
-            "installed: pip install 'onnxruntime-gpu[cuda,cudnn]'. See docs/models.md.",
+            "installed: pip install 'onnxruntime-gpu[cuda,cudnn]'. "
+            'See "Choose a network, use a GPU" in the documentation.',
             device=device,
         )
     return session
@@ -105,7 +106,9 @@ def _prepare_cuda() -> None:
     ort = _runtime()
     if PROVIDERS["cuda"] not in ort.get_available_providers():
         message = "CUDA was requested, but the installed ONNX Runtime does not support it."
-        raise BadSettings(message, hint=f"{_how_to_mend()} See docs/models.md.", device="cuda")
+        raise BadSettings(
+            message, hint=f'{_how_to_mend()} See "Choose a network, use a GPU" in the documentation.', device="cuda"
+        )
     # NVIDIA's packages are outside the linker's path. The function prints missing libraries, and stdout may be the
     # picture.
     with contextlib.redirect_stdout(sys.stderr):

@@ -204,7 +204,7 @@ def _unusable(name: str, is_file: bool, error: Exception) -> SetupError:
             f"The database {name} is locked by another process.",
             hint="Try again when that process, such as a backup, has ended.",
         )
-    hint = "PACKSHOT_DATABASE_URL names the database: see docs/databases.md."
+    hint = 'PACKSHOT_DATABASE_URL names the database. See "Use PostgreSQL and Redis" in the documentation.'
     if not is_file and isinstance(error, OperationalError):
         return NotReachable(f"The database {name} cannot be reached: {reason}.", hint=hint)
     if is_file:

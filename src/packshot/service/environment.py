@@ -18,7 +18,6 @@ from pydantic.config import JsonDict
 from packshot.errors import BadSettings
 
 PREFIX = "PACKSHOT_"
-PAGE = "docs/reference/settings.md"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -27,7 +26,7 @@ class Fault(ValueError):
 
 
 def setting(about: str, form: str, *, shown: str = "", secret: bool = False, **field: Any) -> Any:
-    """A field with its description and expected form, for messages and docs/settings.md.
+    """A field with its description and expected form, for messages and docs/reference/settings.md.
 
     shown: the text for a default that is computed. secret: also read from the variable with _FILE, and never shown.
     """
@@ -79,7 +78,7 @@ def read_environment(model: type[Model], environ: Mapping[str, str], computed: M
     except ValidationError as error:
         for name, why in _complaints(model, error):
             came = _came(model, name, sources[name], ours)
-            faults.setdefault(sources[name], f"{came}{why} See {PAGE}#{variable_of(name).lower()}.")
+            faults.setdefault(sources[name], f"{came}{why} See {variable_of(name)} in the documentation.")
     if faults:
         raise BadSettings(_message(faults, environ), faults=tuple(faults))
     return made
@@ -113,7 +112,7 @@ def _unknown(model: type[BaseModel], ours: Mapping[str, str]) -> dict[str, str]:
     known += [variable_of(name) + "_FILE" for name in model.model_fields if words(model, name)["secret"]]
     near = {name: difflib.get_close_matches(name, known, n=1) for name in ours if name not in known}
     return {
-        name: "no such setting" + (f"; did you mean {found[0]}?" if found else f". See {PAGE}.")
+        name: "no such setting" + (f"; did you mean {found[0]}?" if found else '. See "Settings" in the documentation.')
         for name, found in near.items()
     }
 

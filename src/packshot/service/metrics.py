@@ -1,4 +1,4 @@
-"""The service's metrics in Prometheus format, and the server for their port. docs/observability.md explains each.
+"""The service's metrics in Prometheus format, and the server for their port. docs/how-to/monitor.md explains each.
 
 Labels never hold text from callers: routes are templates, methods and statuses come from short lists, errors are slugs.
 So the code limits the number of series, not the traffic, and no key or file name gets into a label.

@@ -221,7 +221,7 @@ def open_results(settings: Settings, folder: Path) -> ResultStore:
             f"PACKSHOT_RESULTS_URL is {url}, which needs obstore, but obstore is not installed.",
             hint="pip install 'packshot[storage]'",
         ) from error
-    opened = partial(open_bucket, url, deadline_s=deadline_s, page="docs/results.md")
+    opened = partial(open_bucket, url, deadline_s=deadline_s, page="Keep results in a bucket")
     signing = None if public is None else opened(endpoint=public)
     storage = BucketStorage(opened(), url, deadline_s=deadline_s, signing=signing, private=True)
     if settings.results_delivery == "redirect":
@@ -230,7 +230,8 @@ def open_results(settings: Settings, folder: Path) -> ResultStore:
         except StorageError as error:
             raise BadSettings(
                 f"PACKSHOT_RESULTS_DELIVERY is redirect, but no link can be signed: {error.message}",
-                hint="Set the credentials of docs/results.md, or PACKSHOT_RESULTS_DELIVERY=stream.",
+                hint='Set the credentials that "Keep results in a bucket" in the documentation names, or '
+                "PACKSHOT_RESULTS_DELIVERY=stream.",
             ) from error
     return ResultStore(storage, sweep_every_s=SWEEP_EVERY_S if settings.results_sweep else None)
 

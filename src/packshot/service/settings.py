@@ -1,4 +1,4 @@
-"""Settings from the environment, which only this module reads. docs/settings.md is generated from them."""
+"""Settings from the environment, which only this module reads. docs/reference/settings.md is generated from them."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ class Settings(BaseModel):
     cors_origins: Origins = setting(
         "Origins of other web pages that may call the service and read its responses in a browser. Set it when your "
         "own pages use the API. `*` allows every page, and `https://*.shop.example` every host below shop.example. "
-        "See docs/api.md.",
+        "See docs/how-to/http.md.",
         "origins such as https://shop.example and http://localhost:3000, separated by commas, or *",
         default=(),
         shown="none",
     )
     dialects: Annotated[tuple[Literal["rembg", "photoroom", "clipdrop"], ...], ONCE_EACH, LISTED, ANY_CASE] = setting(
         "Compatible endpoints of other services to serve, each on its own path. Name those that your programs already "
-        "use. See docs/doors.md.",
+        "use. See docs/how-to/from-rembg.md.",
         "any of rembg, photoroom and clipdrop, separated by commas",
         default=(),
         shown="none",
@@ -90,7 +90,7 @@ class Settings(BaseModel):
     keyless_key: str | None = setting(
         "Id of the key that pays for requests without a key, on the endpoints that need none. Set it to accept such "
         "requests. Everyone who reaches the service can spend its credits, so create a separate key with its own "
-        "credits and rate. See docs/doors.md.",
+        "credits and rate. See docs/how-to/from-rembg.md.",
         "an id that `packshot keys list` shows",
         default=None,
         pattern=r"^[0-9a-f]{12}$",
@@ -106,7 +106,7 @@ class Settings(BaseModel):
     )
     database_url: str | None = setting(
         "PostgreSQL database for accounts, credits, idempotency keys and jobs. Set it when several replicas share "
-        "them. See docs/databases.md.",
+        "them. See docs/how-to/databases.md.",
         "a URL such as postgresql://USER:PASSWORD@HOST:5432/NAME, with packshot[postgresql]",
         secret=True,
         default=None,
@@ -124,7 +124,8 @@ class Settings(BaseModel):
     )
     results_url: str | None = setting(
         "Bucket that stores results. Set it when several replicas share results; without it, PACKSHOT_STATE_DIR holds "
-        "them. Credentials come from the vendor's own variables: docs/results.md names them. Needs packshot[storage].",
+        "them. Credentials come from the vendor's own variables: see docs/how-to/object-storage.md. Needs "
+        "packshot[storage].",
         "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
         default=None,
         pattern=r"^(s3|gs|az)://[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$",
@@ -246,7 +247,7 @@ class Settings(BaseModel):
     )
     photo_cache_bytes: int = setting(
         "Memory cache for photos and mattes, in bytes; each may take half of it. With it, /v1 renders a photo again "
-        "without a second upload. 0 turns the cache off. See docs/api.md.",
+        "without a second upload. 0 turns the cache off. See docs/how-to/http.md.",
         f"a whole number from 0 to {1024**4}",
         default=256 * 1024**2,
         ge=0,
@@ -254,7 +255,7 @@ class Settings(BaseModel):
     )
     url_input: Annotated[Literal["off", "https", "http"], ANY_CASE] = setting(
         "Whether the service fetches pictures from URLs in requests, and with which schemes. Turn it on to accept URLs "
-        "in place of files. The addresses that it never opens are in docs/security.md. https and http need "
+        "in place of files. The addresses that it never opens are in docs/explanation/security.md. https and http need "
         "packshot[url].",
         "off, https, or http for both",
         default="off",
@@ -279,7 +280,7 @@ class Settings(BaseModel):
     )
     webhooks: Annotated[Literal["off", "https", "http"], ANY_CASE] = setting(
         "Whether a finished job may send a webhook to its caller's URL, and with which schemes. Turn it on for callers "
-        "that should not poll. See docs/jobs.md. https and http need packshot[url].",
+        "that should not poll. See docs/how-to/jobs.md. https and http need packshot[url].",
         "off, https, or http for both",
         default="off",
     )
@@ -313,7 +314,8 @@ class Settings(BaseModel):
     )
     review_places: Places = setting(
         "Batch outputs to review at /review. Set it to review batches on this service; every key can reach all of "
-        "them. The service must be able to read the photos at the paths in each batch's journal. See docs/review.md.",
+        "them. The service must be able to read the photos at the paths in each batch's journal. "
+        "See docs/how-to/review.md.",
         "names and locations such as summer=s3://shop/2026, separated by commas",
         default={},
         shown="none",

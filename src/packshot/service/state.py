@@ -156,5 +156,5 @@ def _kept_secret(path: Path) -> str:
 def _unusable(path: Path, error: OSError) -> BadSettings:
     return BadSettings(
         f"PACKSHOT_STATE_DIR: {path} cannot be used: {error.strerror}.",
-        hint="Name a folder that the service may write to. See docs/settings.md#packshot_state_dir.",
+        hint="Name a folder that the service may write to. See PACKSHOT_STATE_DIR in the documentation.",
     )

@@ -153,7 +153,7 @@ def _open_objects(url: str) -> BlockingStorage:
 def _open_bucket(url: str) -> Any:
     from packshot.storage.bucket import open_bucket  # noqa: PLC0415 - an extra, and 20 ms
 
-    return open_bucket(url, deadline_s=DEADLINE_S, page="docs/batch.md")
+    return open_bucket(url, deadline_s=DEADLINE_S, page="Process a catalogue")
 
 
 async def _next(pages: AsyncIterator[Page]) -> Page:

@@ -84,7 +84,7 @@ def open_bucket(url: str, *, deadline_s: float, page: str, endpoint: str | None 
     except (exceptions.BaseError, ValueError) as error:
         raise BadSettings(
             f"{parts.scheme}://{parts.netloc} cannot be opened: {_words(error)}",
-            hint=f"Set the vendor's environment variables; {page} names them.",
+            hint=f'Set the vendor\'s environment variables. See "{page}" in the documentation.',
         ) from error
 
 

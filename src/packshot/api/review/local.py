@@ -177,5 +177,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _unknown(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     return await _refuse(
-        request, UnknownPath(f"No endpoint for {request.method} exists here.", hint="See docs/review.md.")
+        request,
+        UnknownPath(
+            f"No endpoint for {request.method} exists here.", hint='See "Review a catalogue" in the documentation.'
+        ),
     )

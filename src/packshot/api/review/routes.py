@@ -32,7 +32,7 @@ MOST_PHOTOS = 5_000
 _BODY = UploadLimits(
     file_bytes={"touch_up": TOUCH_UP.max_bytes or 0},
     deadline_s=30.0,
-    how="Send multipart/form-data with the fields of a decision: docs/review.md.",
+    how='Send multipart/form-data with the fields of a decision. See "Review a catalogue" in the documentation.',
 )
 # Pictures may show unreleased products. A picture that is made again has another URL.
 _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
@@ -221,7 +221,9 @@ def _picture(data: bytes, media_type: str) -> Response:
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str):
-        raise InvalidOption(f"The field {name} is not a text.", hint="See docs/review.md.", field=name)
+        raise InvalidOption(
+            f"The field {name} is not a text.", hint='See "Review a catalogue" in the documentation.', field=name
+        )
     return value.strip()
 
 

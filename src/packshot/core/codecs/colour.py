@@ -140,8 +140,8 @@ def to_srgb(samples: UInt8, icc: bytes | None) -> UInt8:
     return _without_profile(samples) if transform is None else _apply(transform, samples, mode)
 
 
-# Building a transform costs 19 ms (docs/benchmarks.md's machine), a third of the time to apply it. A shop's photos
-# share one or two profiles. The key is the whole profile, so that two profiles are never confused.
+# Building a transform costs 19 ms (machine: docs/explanation/speed.md), a third of the time to apply it. A shop's
+# photos share one or two profiles. The key is the whole profile, so that two profiles are never confused.
 @lru_cache(maxsize=16)
 def _transform(icc: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform | None]:
     """Whether the profile is whole and fits the samples; its transform to sRGB, or None if it changes nothing."""
