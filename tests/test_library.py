@@ -32,7 +32,7 @@ def test_1_bytes_in_and_the_bytes_of_a_png_out(mug: Path, tmp_path: Path) -> Non
 
 def test_2_a_path_in_as_text_or_as_a_path(mug: Path) -> None:
     assert packshot.remove_background(str(mug)) == packshot.remove_background(mug)
-    with pytest.raises(packshot.PackshotError, match=r"no file mog\.jpg"):
+    with pytest.raises(packshot.PackshotError, match=r"file mog\.jpg does not exist"):
         packshot.remove("mog.jpg")
 
 

@@ -187,7 +187,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
-            pytest.raises(BadSettings, match=f"127.0.0.1:{port} .*PACKSHOT_METRICS_PORT"),
+            pytest.raises(BadSettings, match=f"127.0.0.1:{port}: .*PACKSHOT_METRICS_PORT"),
             serving(tmp_path, metrics_port=port),
         ):
             pass

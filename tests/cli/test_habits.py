@@ -142,7 +142,10 @@ def test_a_misspelt_flag_is_answered_with_the_nearest(here: Path) -> None:
         (["remove", "in.jpg", "--out", "-", "--json"], "Give --out FILE."),
         (["remove", "in.jpg", "--max-upscale", "9"], "--max-upscale is 9.0."),
         (["remove", "in.jpg", "--min-px", "90", "--max-px", "80"], "--min-px is 90, but --max-px is 80. Use a smaller"),
-        (["remove", "in.jpg", "--background", "white", "--background-picture", "in.jpg"], "--background-picture came"),
+        (
+            ["remove", "in.jpg", "--background", "white", "--background-picture", "in.jpg"],
+            "--background-picture is set",
+        ),
         (["remove", "in.jpg", "--touch-up", "empty.png"], "--touch-up is an empty file."),
         (["remove", "in.jpg", "--touch-up", "it.txt"], "--touch-up cannot be used: "),
         (["check", "nowhere.jpg", "--preset", "amazn"], "--preset is 'amazn'."),

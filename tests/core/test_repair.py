@@ -111,7 +111,7 @@ def test_the_quality_is_the_highest_whose_file_is_small_enough(most: int, qualit
 
     def encode(at: int) -> bytes:
         encoded.append(at)
-        return bytes(int(100 * at**growth) % 10_000_000)
+        return bytes(min(int(100 * at**growth), 10_000_000))
 
     fits = [at for at in range(LEAST_QUALITY, quality) if int(100 * at**growth) <= most]
     best = best_quality(most, quality, encode)

@@ -70,7 +70,7 @@ def test_one_name_of_several_that_is_unknown_is_named() -> None:
 
 
 def test_where_one_picture_is_made_several_presets_are_refused() -> None:
-    with pytest.raises(InvalidOption, match="names 2: amazon, etsy"):
+    with pytest.raises(InvalidOption, match="lists 2 names: amazon, etsy"):
         recipe_for(Options(preset="amazon,etsy"))
 
 

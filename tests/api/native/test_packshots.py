@@ -105,7 +105,7 @@ class TestJson:
     def test_what_cannot_be_done_as_asked_is_said(self, running: Running) -> None:
         body = described(send(running, accept=JSON, canvas="2000x2000", fill="85%", background="white"))
         facts = dict(zip(body["notes"], body["note_facts"], strict=True))
-        (told,) = (each for note, each in facts.items() if "enlarged" in note)
+        (told,) = (each for note, each in facts.items() if "enlarging" in note)
         assert (told["code"], told["what"], told["frame"], told["most"]) == (
             "enlarged-less",
             "product",
