@@ -108,4 +108,4 @@ def test_a_cluster_without_room_is_an_error_and_not_a_silence(cluster: Cluster) 
         [sys.executable, "-c", STALLED], env=cluster.environ, capture_output=True, text=True, check=False, timeout=100
     )
     assert "stalled: No result from the cluster for 3 s: no task has started, 0 CPUs are free." in done.stdout
-    assert "64 are needed" in done.stdout
+    assert "packshot needs 64" in done.stdout
