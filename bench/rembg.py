@@ -21,23 +21,24 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bench.start import MEMORY_MB
 from evaluation.folders import list_pairs
 from evaluation.metrics import score
 from evaluation.pairs import from_folder
 from packshot.core.picture import Float32
 
-_RUN = """
-import json, resource, sys, time
+_RUN = f"""{MEMORY_MB}
+import json, sys, time
 from pathlib import Path
 photos, out, model = json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-{begin}
+BEGIN
 times = []
 for number, photo in [(0, photos[0]), *enumerate(photos)]:
     started = time.perf_counter()
     alpha = cut(photo)
     times.append(time.perf_counter() - started)
     alpha.save(out / f"{{number}}.png")
-print(json.dumps({{"times": times[1:], "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6}}))
+print(json.dumps({{"times": times[1:], "peak_mb": memory_mb("VmHWM")}}))
 """
 _REMBG = """
 from PIL import Image, ImageOps
@@ -55,7 +56,7 @@ def cut(photo):
 
 def run(python: str, begin: str, photos: Sequence[Path], out: Path, model: str) -> dict[str, Any]:
     """The times and the peak memory of one program; its alphas go into `out` as 0.png, 1.png, ..."""
-    code = _RUN.format(begin=begin)
+    code = _RUN.replace("BEGIN", begin)
     arguments = [python, "-c", code, json.dumps([str(photo.resolve()) for photo in photos]), str(out), model]
     done = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]

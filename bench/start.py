@@ -13,15 +13,18 @@ from pathlib import Path
 from bench.photos import photo
 
 REPEATS = 5
-_RESTING = """
+MEMORY_MB = """
+def memory_mb(line):  # not ru_maxrss: a child begins with its parent's
+    return next(int(row.split()[1]) for row in open('/proc/self/status') if row.startswith(line)) * 1024 / 1e6
+"""
+"""Source of a function for child processes: VmRSS or VmHWM of the process, in MB."""
+_RESTING = f"""{MEMORY_MB}
 import json, time
 started = time.perf_counter()
 import packshot
 from packshot.engine.network import default_network
 default_network()
 loaded = time.perf_counter() - started
-def memory_mb(line):  # not ru_maxrss: a child begins with its parent's
-    return next(int(row.split()[1]) for row in open('/proc/self/status') if row.startswith(line)) * 1024 / 1e6
 resting = memory_mb('VmRSS')
 data = open(PHOTO, 'rb').read()
 started = time.perf_counter()
@@ -30,7 +33,7 @@ first = time.perf_counter() - started
 for _ in range(5):
     packshot.remove_background(data)
 peak = memory_mb('VmHWM')
-print(json.dumps({'load_ms': 1000 * loaded, 'first_ms': 1000 * first, 'resting_mb': resting, 'peak_mb': peak}))
+print(json.dumps(dict(load_ms=1000 * loaded, first_ms=1000 * first, resting_mb=resting, peak_mb=peak)))
 """
 
 

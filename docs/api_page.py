@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from docs.automation_page import own_document
+from docs.openapi import REFERENCE, Json, needed_schemas, own_document
 from packshot.core.options import OPTIONS
 
-Json = dict[str, Any]
-
-_REF = "#/components/schemas/"
 ENDPOINTS = {
     "makePackshot": ("Make a packshot", "../how-to/http.md#make-a-packshot"),
     "checkPicture": ("Check a finished picture", "../how-to/http.md#check-a-finished-picture"),
@@ -33,8 +29,6 @@ VENDORS = {
 """Tags of operations that other pages describe."""
 
 _HEAD = """# HTTP API
-
-<!-- Made from the code by `python -m docs.generate`; a test compares. -->
 
 These are the endpoints of the service's native API. [Call the HTTP API](../how-to/http.md) shows how to use them. A
 running service describes itself at `/openapi.json`, and as a page at `/docs`.
@@ -97,7 +91,8 @@ def _parts(document: Json) -> Iterator[str]:
         yield from _endpoint(name, operation)
     yield "\n## Objects\n\nThe members of JSON responses.\n"
     schemas: dict[str, Json] = document["components"]["schemas"]
-    for name in sorted(_needed(schemas, [operation["responses"] for _, operation in operations])):
+    responses = [operation["responses"] for _, operation in operations]
+    for name in sorted(needed_schemas(schemas, responses, also=lambda name: filter(None, [_base(name, schemas)]))):
         yield from _object(name, schemas)
     yield _OTHERS
     for tag, page in VENDORS.items():
@@ -116,10 +111,7 @@ def _endpoint(name: str, operation: Json) -> Iterator[str]:
         yield "\n| field | type | meaning |\n|---|---|---|\n" + "".join(fields)
     yield "\n| status | response |\n|---|---|\n"
     failures = []
-    empty = {"description": "Successful Response"}  # FastAPI adds it where an operation has another success
     for status, answer in operation["responses"].items():
-        if answer == empty:
-            continue
         problem = "application/problem+json" in answer.get("content", {})
         if problem or (status >= "400" and not answer.get("content")):
             failures.append(status)
@@ -194,33 +186,10 @@ def _base(name: str, schemas: Mapping[str, Json]) -> str | None:
     return max(others)[1] if others else None
 
 
-def _needed(schemas: Mapping[str, Json], wanting: object) -> set[str]:
-    found: set[str] = set()
-    todo = list(_references(wanting))
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            base = _base(name, schemas)
-            todo += [*_references(schemas[name]), *([base] if base else [])]
-    return found
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"].removeprefix(_REF)
-        for each in node.values():
-            yield from _references(each)
-    elif isinstance(node, list):
-        for each in node:
-            yield from _references(each)
-
-
 def _type(schema: Json) -> str:
     """A schema in a few words."""
     if "$ref" in schema:
-        name = schema["$ref"].removeprefix(_REF)
+        name = schema["$ref"].removeprefix(REFERENCE)
         return f"[{name}](#{name.lower()})"
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(_type(each) for each in schema["anyOf"]))

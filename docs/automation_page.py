@@ -7,20 +7,14 @@ native operations are left, with a key as `Authorization: Bearer`, JSON answers,
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from packshot.api.app import create_app
-from packshot.service.build import build
-from packshot.service.settings import Settings
-
-Json = dict[str, Any]
+from docs.openapi import Json, needed_schemas, own_document
 
 SERVER = "https://packshot.example.com"
 _BEARER, _JSON, _PROBLEM = "bearer", "application/json", "application/problem+json"
 _BODIES = ("multipart/form-data", _JSON)
-_REF = "#/components/schemas/"
 
 
 def automation_page() -> str:
@@ -28,17 +22,10 @@ def automation_page() -> str:
     return json.dumps(automation_document(own_document()), indent=1, ensure_ascii=False) + "\n"
 
 
-def own_document() -> Json:
-    """The OpenAPI document of a service whose settings are the defaults."""
-    with tempfile.TemporaryDirectory() as state:
-        document: Json = create_app(build(Settings.from_environment({"PACKSHOT_STATE_DIR": state}))).openapi()
-    return document
-
-
 def automation_document(own: Json) -> Json:
     """An OpenAPI 3.0.3 document of the native operations of one of version 3.1."""
     paths = {path: item for path, each in own["paths"].items() if (item := _operations(path, each))}
-    needed = dict(_schemas(own["components"]["schemas"], paths))
+    schemas = own["components"]["schemas"]
     return {
         "openapi": "3.0.3",
         "info": {
@@ -49,7 +36,7 @@ def automation_document(own: Json) -> Json:
         "servers": [{"url": SERVER}],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(needed.items())),
+            "schemas": {name: in_3_0(schemas[name]) for name in sorted(needed_schemas(schemas, paths))},
             "securitySchemes": {_BEARER: own["components"]["securitySchemes"][_BEARER]},
         },
     }
@@ -90,30 +77,6 @@ def _operation(own: Json) -> Json:
     operation["responses"] = {**answers, "default": failed}
     operation["security"] = [{_BEARER: []}] if own.get("security") else []
     return operation
-
-
-def _schemas(all_of_them: Mapping[str, Json], wanting: object) -> Iterator[tuple[str, Json]]:
-    """The schemas that are referred to, and those that they refer to, once each."""
-    found: set[str] = set()
-    todo = list(_references(wanting))
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            schema = in_3_0(all_of_them[name])
-            todo += _references(schema)
-            yield name, schema
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"].removeprefix(_REF)
-        for each in node.values():
-            yield from _references(each)
-    elif isinstance(node, list):
-        for each in node:
-            yield from _references(each)
 
 
 def in_3_0(node: Any) -> Any:

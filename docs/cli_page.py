@@ -18,8 +18,6 @@ _CODE = re.compile(r"(`[^`]*`)")
 
 _HEAD = """# Command line
 
-<!-- Made from the code by `python -m docs.generate`; a test compares. -->
-
 `packshot COMMAND --help` shows the same in a terminal. [Exit codes](errors.md#exit-codes) are on another page.
 
 | command | what it does |

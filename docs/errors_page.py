@@ -18,8 +18,6 @@ hide: [toc]
 
 # Errors
 
-<!-- Made from the code by `python -m docs.generate`; a test compares. -->
-
 Every error that packshot raises on purpose has a row here. To find a row, search for the `slug`.
 
 | part of an error | meaning |

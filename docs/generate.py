@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from docs.api_page import api_page
@@ -14,7 +15,7 @@ from packshot.engine.weights import DEFAULT_MODEL, find_card, published
 
 FOLDER = Path(__file__).parent
 PEER = "u2netp"
-_NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
+_NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->"
 
 
 def scores_table() -> str:
@@ -37,7 +38,7 @@ def decisions_page() -> str:
     }
     lines = [f"- [{title}]({name})" for name, title in sorted(titles.items(), reverse=True)]
     return (
-        f"# Decisions\n\n{_NOTE}\n"
+        "# Decisions\n\n"
         "A decision says why something is as it is: context, choice, consequence and what was measured.\n\n"
         + "\n".join(lines)
         + "\n"
@@ -70,9 +71,15 @@ PAGES = {
 }
 
 
+def page(name: str) -> str:
+    """The text of a page. In Markdown a note under the title says how it was made."""
+    text = PAGES[name]()
+    return re.sub(r"^(# .*\n)", rf"\1\n{_NOTE}\n", text, count=1, flags=re.MULTILINE) if name.endswith(".md") else text
+
+
 def main() -> None:
-    for name, page in PAGES.items():
-        (FOLDER / name).write_text(page(), encoding="utf-8")
+    for name in PAGES:
+        (FOLDER / name).write_text(page(name), encoding="utf-8")
     for file, (begin, end, part) in PARTS.items():
         file.write_text(between(file.read_text(encoding="utf-8"), begin, end, part()), encoding="utf-8")
 

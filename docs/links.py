@@ -18,9 +18,7 @@ def linked(text: str, page: str) -> str:
     """A text in which every docs/... is a link with its page's title. page: the page of the text, below docs/."""
 
     def link(found: re.Match[str]) -> str:
-        target = _find(found[1])
-        if target is None:
-            return found[0]
+        target = FOLDER / found[1]
         lines = target.read_text(encoding="utf-8").splitlines()
         title = next(line.removeprefix("# ") for line in lines if line.startswith("# "))
         return f"[{title}]({Path(relpath(target, (FOLDER / page).parent)).as_posix()}{found[2] or ''})"
@@ -38,11 +36,3 @@ def with_settings(text: str, page: str = "", *, but: str = "") -> str:
         return f"[{variable_of(name)}]({page}#{variable_of(name).lower()})"
 
     return _SETTING.sub(link, text)
-
-
-def _find(path: str) -> Path | None:
-    """The page of this path, else the only one of its name."""
-    if (FOLDER / path).is_file():
-        return FOLDER / path
-    same = list(FOLDER.rglob(Path(path).name))
-    return same[0] if len(same) == 1 else None

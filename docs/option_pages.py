@@ -11,8 +11,6 @@ from packshot.core.options import OPTIONS, Option
 from packshot.core.rules import Rule
 from packshot.engine.presets import Preset, find_preset, preset_names
 
-NOTE = "<!-- Made from the code by `python -m docs.generate`; a test compares. -->\n"
-
 ABOUT_OPTIONS = """\
 Every option has the same name and takes the same values in the API, the library, `packshot.client`, the command line
 and batches.
@@ -92,7 +90,7 @@ traces are allowed and reported: at most 16 of 255, in at most 0.1 % of the back
 
 def options_page() -> str:
     """Every option: what it does and what it takes, once for the API, the command line, the library and batch."""
-    parts = [f"# Options\n\n{NOTE}\n{ABOUT_OPTIONS}"]
+    parts = [f"# Options\n\n{ABOUT_OPTIONS}"]
     for title, names in SECTIONS.items():
         rows = "\n".join(_option_row(name, OPTIONS[name]) for name in names)
         parts.append(f"\n## {title}\n\n| option | what it does | takes |\n|---|---|---|\n{rows}\n")
@@ -123,7 +121,7 @@ def presets_page() -> str:
         f"| [{each.name}](#{each.name}) | {each.title} | {_counted(each)} | {each.checked} |" for each in presets
     )
     return (
-        f"# Presets\n\n{NOTE}\n{ABOUT_PRESETS}"
+        f"# Presets\n\n{ABOUT_PRESETS}"
         f"| name | for | required rules | recommended | read on |\n|---|---|---|---|---|\n{overview}\n\n"
         f"Unless its table says otherwise, a preset sets {_set(common)}.\n"
         + "".join(_preset_section(each, common) for each in presets)

@@ -25,8 +25,6 @@ GROUPS = {
 
 _HEAD = """# Settings
 
-<!-- Made from the code by `python -m docs.generate`; a test compares. -->
-
 You set up the service by environment variables. None is required: `packshot serve` then listens on 127.0.0.1, creates
 its own secret and prints a link to its page.
 

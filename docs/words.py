@@ -15,13 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MOST_WORDS = 30
+OTHERS = ("bench", "deploy", "docs", "evaluation", "examples", "training")
 PARTS = {
     "README.md, CONTRIBUTING.md": ("README.md", "CONTRIBUTING.md"),
     "docs, without decisions": ("docs/*.md", "docs/how-to/*.md", "docs/reference/*.md", "docs/explanation/*.md"),
     "docs/decisions": ("docs/decisions/*.md",),
     "docstrings and comments, src": ("src/**/*.py",),
     "docstrings and comments, tests": ("tests/**/*.py",),
-    "docstrings and comments, the rest": ("[!s.t]*/**/*.py", "training/**/*.py"),
+    "docstrings and comments, the rest": tuple(f"{folder}/**/*.py" for folder in OTHERS),
 }
 _CLAUSE_FIRST = re.compile(r"(What|Who|Whoever|Whatever|Whose|Whom|That which)\b(?!.*\?$)")
 _CODE = re.compile(r"```.*?```|^(?:    [^\n]*\n)+|<!--.*?-->|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
@@ -61,9 +62,8 @@ def hard(sentence: str) -> bool:
 
 
 def files(patterns: tuple[str, ...]) -> list[Path]:
-    """The files of a part, without environments and what is built."""
-    found = {path for pattern in patterns for path in ROOT.glob(pattern)}
-    return sorted(path for path in found if not {".venv", "site", "node_modules"} & set(path.relative_to(ROOT).parts))
+    """The files of a part."""
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from docs.automation_page import own_document
 from docs.generate import FOLDER
+from docs.openapi import own_document
 from packshot.api.errors import PROBLEM_DETAILS, Problem
 from packshot.api.native.form import FACTS
 from packshot.api.native.models import Packshot
