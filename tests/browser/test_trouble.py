@@ -44,6 +44,7 @@ def test_photos_wait_when_the_key_is_put_off(browser: Browser, running: Running)
     with open_shop(browser, running.base_url) as shop:
         shop.open()
         shop.pick("mug")
+        expect(shop.page.get_by_role("dialog", name="Your access key")).to_be_visible()
         shop.page.keyboard.press("Escape")
         expect(shop.card("mug.jpg").locator(".state")).to_have_text("Waiting for the access key")
         shop.page.get_by_role("button", name="Enter the key").click()
