@@ -75,19 +75,24 @@ def learning_rate(share: float, config: dict[str, Any]) -> float:
     return min(1.0, (1 - share) / (1 - config["decay_from"]))
 
 
+def parameter_groups(module: nn.Module, peak: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Groups for an optimizer, with their peak rates; weight decay on kernels only, because it harms norms."""
+    learns = [p for p in module.parameters() if p.requires_grad]
+    kernels, others = [p for p in learns if p.ndim > 1], [p for p in learns if p.ndim <= 1]
+    return [
+        {"params": parameters, "weight_decay": decay, "peak": peak, "lr": 0.0}
+        for parameters, decay in ((kernels, weight_decay), (others, 0.0))
+        if parameters
+    ]
+
+
 def optimizer_for(network: MatteNetwork, config: dict[str, Any], batch: int) -> torch.optim.Optimizer:
-    """AdamW: the encoder has its own, lower rate; weight decay on kernels only, because it harms norms."""
+    """AdamW: the encoder has its own, lower rate."""
     factor = math.sqrt(batch / 16)
     groups = []
     for name, module in network.named_children():
         peak = factor * config["encoder_rate" if name == "encoder" else "decoder_rate"]
-        learns = [p for p in module.parameters() if p.requires_grad]
-        for parameters, decay in (
-            ([p for p in learns if p.ndim > 1], config["weight_decay"]),
-            ([p for p in learns if p.ndim <= 1], 0.0),
-        ):
-            if parameters:
-                groups.append({"params": parameters, "weight_decay": decay, "peak": peak, "lr": 0.0})
+        groups += parameter_groups(module, peak, config["weight_decay"])
     return torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
 
 

@@ -13,8 +13,10 @@ pytest.importorskip("onnx", reason="training has an environment of its own: see 
 
 from packshot.engine import edges
 from packshot.engine.edges import load_edge_refiner
+from training.refiner import train
 from training.refiner.coarse import degraded
 from training.refiner.export import export
+from training.refiner.export import main as export_main
 from training.refiner.losses import edge_loss
 from training.refiner.material import Material, without_shadow
 from training.refiner.network import EdgeRefiner, changed
@@ -133,6 +135,23 @@ def test_augmentation_keeps_layers_together() -> None:
         assert torch.equal(layers[:, 3], layers[:, 5])
         for colours, matte in zip(layers[:, 0].flatten(1), layers[:, 3].flatten(1), strict=True):
             assert abs(float(torch.corrcoef(torch.stack([colours, matte]))[0, 1])) > 0.99
+
+
+def test_training_goes_on_where_it_stopped_and_its_end_can_be_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiles").mkdir()
+    np.save(tmp_path / "tiles" / "00000.npy", tiles(np.random.default_rng(2)))
+    for steps in ("1", "2"):
+        monkeypatch.setattr(
+            "sys.argv", ["train", str(CONFIGS / "refiner.toml"), "--run", str(tmp_path), "--steps", steps]
+        )
+        train.main()
+    state = torch.load(tmp_path / "edges" / "checkpoint.pt", weights_only=True)
+    assert state["progress"]["step"] == 2
+    export_main(["--run", str(tmp_path / "edges"), "--out", str(tmp_path), "--name", "fresh"])
+    assert "fresh" in capsys.readouterr().out
+    assert load_edge_refiner(str(tmp_path / "fresh.onnx")).card.training["step"] == 2
 
 
 def test_the_service_loads_what_is_exported_and_computes_the_same(tmp_path: Path) -> None:

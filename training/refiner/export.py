@@ -20,7 +20,7 @@ import onnxruntime as ort
 import torch
 
 from packshot.engine.card import DataSource, Graph, InputRule, ModelCard
-from packshot.engine.edges import HALO_PX, TILE_PX, load_edge_refiner
+from packshot.engine.edges import TILE_PX, load_edge_refiner
 from training.export import OPSET, with_half_kernels, write_model
 from training.refiner.network import INPUTS, EdgeRefiner
 
@@ -32,15 +32,13 @@ def averaged(state: dict[str, Any]) -> EdgeRefiner:
     """The moving average of a checkpoint, ready for inference."""
     network = EdgeRefiner(**state["config"]["network"])
     network.load_state_dict(state["average"])
-    if network.halo != HALO_PX:
-        raise SystemExit(f"this network needs a halo of {network.halo} px; the engine gives it {HALO_PX}")
     return network.eval().requires_grad_(False)
 
 
 def to_graph(network: EdgeRefiner) -> onnx.ModelProto:
     """The ONNX graph, for any number of tiles of any size. It uses the older exporter: see training.export."""
     buffer = io.BytesIO()
-    side = TILE_PX + 2 * HALO_PX
+    side = TILE_PX + 2 * network.halo
     free = {0: "tiles", 2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -93,7 +91,7 @@ def export(state: dict[str, Any], folder: Path, name: str, about: dict[str, Any]
         file=path.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         bytes=path.stat().st_size,
-        input=InputRule(TILE_PX + 2 * HALO_PX, network.fold, "stretch"),
+        input=InputRule(TILE_PX + 2 * network.halo, network.fold, "stretch"),
         output="change",
         licence=about["licence"],
         description=about["description"],

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from training.refiner.losses import edge_loss
 from training.refiner.network import EdgeRefiner, changed, fade
 from training.refiner.tiles import read_tiles
-from training.train import learning_rate, optimizer_for, save, update_ema
+from training.train import learning_rate, parameter_groups, save, update_ema
 
 
 def layers_of(tiles: np.ndarray) -> Tensor:
@@ -84,7 +84,8 @@ def main() -> None:
         samples_before = before["progress"]["samples"]
     network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = optimizer_for(network, config["weight_decay"])
+    groups = parameter_groups(network, config["learning_rate"], config["weight_decay"])
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
     generator = torch.Generator().manual_seed(config["seed"])
     first, elapsed_s = 0, 0.0
     if checkpoint.exists():
@@ -107,7 +108,7 @@ def main() -> None:
     for step in range(first, options.steps):
         started = time.perf_counter()
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step / options.steps, config["learning_rate"], config["warmup"])
+            group["lr"] = group["peak"] * learning_rate(step / options.steps, config)
         chosen = torch.randint(len(tiles), (config["batch"],), generator=generator).numpy()
         loss = step_loss(network, augmented(layers_of(tiles[chosen]), config, generator), network.halo)
         optimizer.zero_grad(set_to_none=True)

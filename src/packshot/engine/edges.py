@@ -7,20 +7,23 @@ white, a contour out of focus. Its layers have no padding, so tiles join without
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from packshot.core.geometry import Size
 from packshot.core.matte import snap_alpha
-from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, to_unit
-from packshot.core.resample import Array, resample, size_of
+from packshot.core.picture import Float32, Picture, UInt8
+from packshot.core.resample import resample, size_of
 from packshot.engine.card import ModelCard
 from packshot.engine.session import open_session, run_session
 from packshot.engine.weights import find_card, verify
+from packshot.errors import BadSettings
 
 LEAST_PX = 640
 """Longest side below which a picture is as coarse as the network's own matte, so there is nothing to refine."""
@@ -28,8 +31,8 @@ LEAST_PX = 640
 TILE_PX = 64
 """Side of a tile's output. Smaller tiles follow an edge more closely, but each also has to compute its halo."""
 
-HALO_PX = 24
-"""The network's receptive radius: a tile needs this many extra pixels of the picture on each side."""
+Place = tuple[int, int]
+"""Row and column of a tile."""
 
 MOST_TILES = 128
 """Above this number the picture is refined at half its size, and so on. This bounds the time, and every edge is
@@ -47,13 +50,16 @@ MARGIN = np.float32(0.02)
 
 
 class EdgeRefiner:
-    """A graph from (n, 5, h, w), RGB, guided and coarse matte in 0..1, to the change of the matte's logit.
+    """A graph from tiles (n, 5, side, side), RGB, guided and coarse matte in 0..1, to the change of the matte's logit.
 
-    The output, (n, 1, h - 2*HALO_PX, w - 2*HALO_PX), covers the middle of the input. All threads share one session.
+    The card's input side is that of a tile with its halo, the network's receptive radius. The output, (n, 1, TILE_PX,
+    TILE_PX), covers the middle. All threads share one session.
     """
 
     def __init__(self, card: ModelCard, path: Path) -> None:
         self._session = open_session(card, path)
+        self._side_px = card.input.side_px
+        self._halo_px = (self._side_px - TILE_PX) // 2
         self.card = card
 
     def refine(self, picture: Picture, coarse: Float32, matte: Float32) -> Float32:
@@ -65,36 +71,54 @@ class EdgeRefiner:
         if picture.size.longest < LEAST_PX:
             return matte
         soft = enlarge(coarse, picture.size)
-        transition = np.flatnonzero(_undecided(soft))
-        if not transition.size:
+        places = undecided_tiles(soft)
+        if not places:
             return matte
-        near = soft.reshape(-1)[transition]
-        fade = np.minimum(np.minimum(near, 1 - near) / FAINT - 1, 1)
-        change = fade * self._change(picture.rgb, matte, soft).reshape(-1)[transition]
-        values = np.clip(apply_logit_delta(matte.reshape(-1)[transition], change), 0, 1)
         refined = matte.copy()
-        refined.reshape(-1)[transition] = values
+        for place, change in self._changes(picture.rgb, matte, soft, places):
+            here = _tile(place)
+            refined[here] = _changed(matte[here], soft[here], change)
         return refined
 
-    def _change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
-        """The change of the logit, float32 (H, W), 0 outside the tiles; at half the size if it needs too many tiles."""
-        size = size_of(soft)
-        places = undecided_tiles(soft)
+    def _changes(
+        self, rgb: UInt8, matte: Float32, soft: Float32, places: list[Place]
+    ) -> Iterator[tuple[Place, Float32]]:
+        """The change of the logit in each of the tiles; computed at half the size if there are too many."""
         if len(places) > MOST_TILES:
-            half = Size(-(-size.width // 2), -(-size.height // 2))
-            small = self._change(resample(rgb, half), resample(matte, half), resample(soft, half))
-            return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        colours, values, around = _windows(rgb), _windows(matte), _windows(soft)
-        change = np.zeros((len(around) * TILE_PX, around.shape[1] * TILE_PX), np.float32)
-        tiled = change.reshape(len(around), TILE_PX, -1, TILE_PX).swapaxes(1, 2)
+            whole = self._half_size_change(rgb, matte, soft)
+            yield from ((place, whole[_tile(place)]) for place in places)
+            return
         for start in range(0, len(places), BATCH):
-            at = tuple(places[start : start + BATCH].T)
-            tiled[at] = self._run(colours[at], values[at], around[at])
-        return change[: size.height, : size.width]
+            some = places[start : start + BATCH]
+            layers = np.empty((len(some), 5, self._side_px, self._side_px), np.float32)
+            for place, into in zip(some, layers, strict=True):
+                self._fill(into, rgb, matte, soft, place)
+            yield from zip(some, self._run(layers), strict=True)
 
-    def _run(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
-        layers = np.concatenate([to_unit(rgb), matte, soft], axis=1)
-        return run_session(self._session, self.card, layers)[:, 0]
+    def _half_size_change(self, rgb: UInt8, matte: Float32, soft: Float32) -> Float32:
+        """The change of the logit, float32 (H, W), from planes of half the size; 0 outside their undecided tiles."""
+        size = size_of(soft)
+        half = Size(-(-size.width // 2), -(-size.height // 2))
+        planes = resample(rgb, half), resample(matte, half), resample(soft, half)
+        small = np.zeros((half.height, half.width), np.float32)
+        for place, change in self._changes(*planes, undecided_tiles(planes[2])):
+            part = small[_tile(place)]
+            part[:] = change[: part.shape[0], : part.shape[1]]
+        return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def _fill(self, layers: Float32, rgb: UInt8, matte: Float32, soft: Float32, place: Place) -> None:
+        """Write the graph's input for one tile, float32 (5, side, side)."""
+        top, left = (TILE_PX * number - self._halo_px for number in place)
+        colours, values, around = (_window(plane, top, left, self._side_px) for plane in (rgb, matte, soft))
+        np.multiply(colours.transpose(2, 0, 1), np.float32(1 / 255), out=layers[:3])
+        layers[3], layers[4] = values, around
+
+    def _run(self, layers: Float32) -> Float32:
+        change = run_session(self._session, self.card, layers)
+        if change.shape != (len(layers), 1, TILE_PX, TILE_PX):
+            message = f"Model {self.card.name!r} is no edge refiner: it returned {change.shape} for {layers.shape}."
+            raise BadSettings(message, model=self.card.name)
+        return change[:, 0]
 
 
 def load_edge_refiner(name_or_path: str) -> EdgeRefiner:
@@ -129,24 +153,36 @@ def apply_logit_delta(values: Float32, change: Float32) -> Float32:
     return np.asarray((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), np.float32)
 
 
-def _undecided(soft: Float32) -> Bool:
-    return (soft > FAINT) & (soft < 1 - FAINT)
-
-
-def undecided_tiles(soft: Float32) -> Index:
-    """Rows and columns of the tiles with undecided pixels, (n, 2)."""
+def undecided_tiles(soft: Float32) -> list[Place]:
+    """The tiles with undecided pixels, by rows."""
     height, width = (-(-length // TILE_PX) for length in soft.shape)
-    padded = np.zeros((height * TILE_PX, width * TILE_PX), np.bool_)
-    padded[: soft.shape[0], : soft.shape[1]] = _undecided(soft)
-    return np.argwhere(padded.reshape(height, TILE_PX, width, TILE_PX).any(axis=(1, 3)))
+    undecided = np.zeros((height * TILE_PX, width * TILE_PX), np.uint8)
+    cv2.inRange(soft, _LEAST, _MOST, dst=undecided[: soft.shape[0], : soft.shape[1]])
+    words = undecided.view(np.uint64).reshape(height, TILE_PX, width, -1)  # any() of bytes takes four times as long
+    return [(int(row), int(column)) for row, column in np.argwhere(np.bitwise_or.reduce(words, axis=(1, 3)))]
 
 
-def _windows(plane: Array) -> Array:
-    """Every tile with its halo, a view of shape (rows, columns, channels, side, side); borders are replicated."""
+_LEAST, _MOST = (float(np.nextafter(limit, limit + way)) for limit, way in ((FAINT, 1), (1 - FAINT, -1)))
+"""Limits for cv2.inRange, which includes them."""
+
+
+def _tile(place: Place) -> tuple[slice, slice]:
+    row, column = place
+    return np.s_[row * TILE_PX : (row + 1) * TILE_PX, column * TILE_PX : (column + 1) * TILE_PX]
+
+
+def _window(plane: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
+    """The square of a plane from row `top` and column `left`, which may lie outside: the border is replicated."""
     height, width = plane.shape[:2]
-    beyond = (-height % TILE_PX, -width % TILE_PX)
-    edges = (HALO_PX, HALO_PX + beyond[0], HALO_PX, HALO_PX + beyond[1])
-    padded = np.atleast_3d(cv2.copyMakeBorder(plane, *edges, cv2.BORDER_REPLICATE))
-    side = TILE_PX + 2 * HALO_PX
-    windows = sliding_window_view(padded, (side, side), axis=(0, 1))  # type: ignore[call-overload]
-    return windows[::TILE_PX, ::TILE_PX]  # type: ignore[no-any-return]
+    inside = plane[max(top, 0) : top + side, max(left, 0) : left + side]
+    if inside.shape[:2] == (side, side):
+        return inside
+    beyond = max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0)
+    return cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE)
+
+
+def _changed(matte: Float32, soft: Float32, change: Float32) -> Float32:
+    """A tile of the matte, changed where the coarse matte is undecided."""
+    fade = np.clip(np.minimum(soft, 1 - soft) / FAINT - 1, 0, 1)
+    moved = apply_logit_delta(matte, np.asarray(fade * change[: matte.shape[0], : matte.shape[1]], np.float32))
+    return np.where(fade > 0, np.clip(moved, 0, 1), matte)
