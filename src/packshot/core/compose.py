@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import RESIDUE
+from packshot.core.matte import RESIDUE, in_levels
 from packshot.core.picture import Float32, Foreground, Index, Picture, UInt8, chunks, to_uint8
 from packshot.core.values import RGB, WHITE
 
@@ -38,7 +38,7 @@ def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
     Parameters: foreground; matte, float32 (H, W) in 0..1, the one used to estimate its colours.
     Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W), each rounded once.
     """
-    alpha = to_uint8(matte)
+    alpha = in_levels(matte)
     rgb = _solid(foreground.rgb, matte, BLACK)
     for chunk in chunks(foreground.transition.size):
         where = foreground.transition[chunk]

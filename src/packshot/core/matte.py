@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from packshot.core.geometry import Box, Size
-from packshot.core.picture import Float32, Index, Picture, UInt8, to_unit
+from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, to_unit
 from packshot.core.resample import grid, resample, sample, size_of
 
 DECIDED = np.float32(0.02)
@@ -71,27 +71,34 @@ def is_flat(rgb: Float32) -> bool:
     return float(max(np.ptp(cell) for cell in cells)) <= 3 / 255
 
 
-def refine(picture: Picture, coarse: Float32) -> Float32:
+def refine(picture: Picture, coarse: Float32, seen: Float32 | None = None) -> Float32:
     """Returns the matte at the picture's size, with its edges moved to the picture's edges.
 
     Colour guided filter: around each point the matte is a linear function of the colour, alpha = s·I + o. The four
-    coefficients vary slowly, so they are solved at the coarse size. They are applied to the full picture in the
-    transition region only: undecided coarse pixels and their neighbours. Outside it the matte is 0 or 1.
+    coefficients vary slowly, so they are solved at the coarse size, around the transition region: undecided coarse
+    pixels and their neighbours. They are applied to the full picture in that region only. Outside it the matte is 0
+    or 1.
 
     A least-squares fit loses contrast. The lost contrast is restored within the local range of the coarse matte: a
     solid edge becomes solid, and an even half-transparent part stays unchanged.
 
-    Parameters: picture, opaque; coarse, float32 (h, w) in 0..1, of any size and about the picture's aspect.
-    Returns: float32 (H, W) in 0..1.
+    Parameters: picture, opaque; coarse, float32 (h, w) in 0..1, of any size and about the picture's aspect; seen,
+    float32 (h, w, 3) in 0..255, the picture at the size of the coarse matte, if known. Returns: float32 (H, W) in 0..1.
     Source: He and Sun 2015, arXiv:1505.00996; He, Sun and Tang 2013, doi:10.1109/TPAMI.2012.213.
     """
-    seen, size = picture.rgb, picture.size
+    rgb, size = picture.rgb, picture.size
     coarse = snap_alpha(resample(coarse, Size(min(size.width, coarse.shape[1]), min(size.height, coarse.shape[0]))))
-    matte, transition = _solid_and_transition(coarse, size)
+    undecided = (cv2.dilate(coarse, _NEAR) > 0) & (cv2.erode(coarse, _NEAR) < 1)
+    matte, transition = _solid_and_transition(coarse, undecided, size)
     if transition.size:
-        at = grid(transition, size, size_of(coarse))
-        slopes = sample(_guided_coefficients(_centred(resample(seen, size_of(coarse))), coarse), at)
-        colours = _centred(np.take(seen.reshape(-1, 3), transition, axis=0))
+        small = size_of(coarse)
+        if seen is None or size_of(seen) != small:
+            seen = resample(rgb, small).astype(np.float32)
+        around = _solved_part(undecided)
+        coarse = coarse[around.slices]
+        at = grid(transition, size, small, (around.left, around.top))
+        slopes = sample(_guided_coefficients(_centred(seen[around.slices]), coarse), at)
+        colours = _centred(np.take(rgb.reshape(-1, 3), transition, axis=0))
         fitted = np.einsum("nc,nc->n", colours, slopes[:, :3]) + slopes[:, 3]
         matte.reshape(-1)[transition] = _restore_contrast(fitted, sample(_local_range(coarse), at))
     return matte
@@ -201,8 +208,16 @@ def is_empty(matte: Float32, most: float = 1.0) -> bool:
     Parameters: matte, float32 (H, W) in 0..1; most, the value of a solid product, below 1 if the picture itself is half
     transparent all over.
     """
-    sure = cv2.threshold(matte, np.nextafter(np.float32(most / 2), np.float32(0)), 0, cv2.THRESH_TOZERO)[1]
-    return cv2.sumElems(sure)[0] < most * max(1.0, 2e-4 * matte.size)
+    bound = most * max(1.0, 2e-4 * matte.size)
+    if _sum_from(matte[::8], most / 2) >= bound:  # an eighth of the rows shows most products
+        return False
+    return _sum_from(matte, most / 2) < bound
+
+
+def _sum_from(matte: Float32, least: float) -> float:
+    """Returns the sum of the values of at least `least`."""
+    below = np.nextafter(np.float32(least), np.float32(0))
+    return cv2.sumElems(cv2.threshold(matte, below, 0, cv2.THRESH_TOZERO)[1])[0]
 
 
 def snap_alpha(coarse: Float32) -> Float32:
@@ -214,17 +229,26 @@ def snap_alpha(coarse: Float32) -> Float32:
     return np.clip((coarse - DECIDED) / (1 - 2 * DECIDED), np.float32(0), np.float32(1))
 
 
-def _solid_and_transition(coarse: Float32, size: Size) -> tuple[Float32, Index]:
+def _solved_part(undecided: Bool) -> Box:
+    """Returns the part of the coarse matte that any undecided pixel's coefficients depend on: two boxes on each side,
+    and a pixel for the interpolation."""
+    height, width = undecided.shape
+    left, top, across, down = cv2.boundingRect(undecided.view(np.uint8))
+    margin = 2 * RADIUS + 2
+    part = Box(left - margin, top - margin, left + across + margin, top + down + margin)
+    return part.within(Box(0, 0, width, height))
+
+
+def _solid_and_transition(coarse: Float32, undecided: Bool, size: Size) -> tuple[Float32, Index]:
     """Returns the matte outside the transition region, and that region: coarse pixels whose neighbourhood is neither
     all 0 nor all 1."""
-    undecided = (cv2.dilate(coarse, _NEAR) > 0) & (cv2.erode(coarse, _NEAR) < 1)
     kinds = np.where(undecided, np.uint8(2), (coarse >= 0.5).astype(np.uint8))
     kinds = np.asarray(cv2.resize(kinds, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
     return (kinds == 1).astype(np.float32), np.flatnonzero(kinds == 2)
 
 
-def _centred(rgb: UInt8) -> Float32:
-    """Returns colours in -0.5..0.5. In a covariance, squares of numbers near 0 lose the least to cancellation."""
+def _centred(rgb: UInt8 | Float32) -> Float32:
+    """Returns colours of 0..255 in -0.5..0.5. In a covariance, squares of numbers near 0 lose least to cancellation."""
     return to_unit(rgb) - np.float32(0.5)
 
 

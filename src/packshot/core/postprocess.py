@@ -26,6 +26,9 @@ wide there and covers a small part of its window; haze fills it."""
 HAZE_GAIN = np.float32(2)
 """Increase of the logistic curve's slope where all surroundings are undecided (decision 0019)."""
 
+ALMOST = np.float32(0.004)
+"""Values closer than this to 0 or 1 stay. `refine` sets them to 0 or 1 in any case, and they are nearly all pixels."""
+
 LEAST_HOLE_SHARE = 5e-4
 """Share of the picture. A smaller enclosed gap that is nowhere surely background is a doubt, not a hole."""
 
@@ -45,12 +48,17 @@ def drop_specks(coarse: Float32) -> Float32:
     Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 0 for dropped pixels.
     """
     count, island = cv2.connectedComponents((coarse > DECIDED).view(np.uint8), connectivity=8)
-    mass = np.bincount(island.reshape(-1), coarse.reshape(-1), count)
-    sure = np.bincount(island[coarse >= 0.5], minlength=count) > 0
-    mass[0] = 0
+    sure_at = np.flatnonzero(coarse >= 0.5)
+    if count <= 2:  # no island, or one
+        return coarse if sure_at.size else np.zeros_like(coarse)
+    at, island_of = np.flatnonzero(island), island.reshape(-1)
+    mass = np.bincount(island_of[at], coarse.reshape(-1)[at], count)
+    sure = np.bincount(island_of[sure_at], minlength=count) > 0
     mass *= sure
     keeps = (mass > 0) & (mass >= LEAST_SPECK_SHARE * mass.max())
     keeps[0] = bool(keeps.any())  # the faint ground between islands, which refine treats as decided
+    if keeps.all():
+        return coarse
     return np.where(keeps[island], coarse, np.float32(0))
 
 
@@ -64,9 +72,11 @@ def suppress_haze(coarse: Float32) -> Float32:
     """
     side = 2 * max(1, round(HAZE_SHARE * max(coarse.shape))) + 1
     undecided = cv2.blur(4 * coarse * (1 - coarse), (side, side), borderType=cv2.BORDER_REFLECT)
-    inner = np.clip(coarse, np.float32(1e-4), np.float32(1 - 1e-4))
-    logit = np.log(inner / (1 - inner)) * (1 + HAZE_GAIN * np.asarray(undecided, np.float32))
-    return np.where((coarse == 0) | (coarse == 1), coarse, logistic(logit))
+    at = np.flatnonzero((coarse > ALMOST) & (coarse < 1 - ALMOST))
+    inner, share = coarse.reshape(-1)[at], np.asarray(undecided, np.float32).reshape(-1)[at]
+    moved = coarse.copy()
+    moved.reshape(-1)[at] = logistic(np.log(inner / (1 - inner)) * (1 + HAZE_GAIN * share))
+    return moved
 
 
 def fill_insides(coarse: Float32) -> Float32:
@@ -80,10 +90,13 @@ def fill_insides(coarse: Float32) -> Float32:
     count, region, stats, _ = cv2.connectedComponentsWithStats((coarse < SURE).view(np.uint8), connectivity=4)
     left, top, across, down, area = stats.T
     enclosed = (left > 0) & (top > 0) & (left + across < width) & (top + down < height)
-    flat = region.reshape(-1)
-    mean = np.bincount(flat, coarse.reshape(-1), count) / np.maximum(area, 1)
-    open_somewhere = np.bincount(flat[coarse.reshape(-1) <= DECIDED], minlength=count) > 0
+    enclosed[0] = False  # the sure foreground itself
+    if not enclosed.any():
+        return coarse
+    at = np.flatnonzero(enclosed[region])
+    of, values = region.reshape(-1)[at], coarse.reshape(-1)[at]
+    mean = np.bincount(of, values, count) / np.maximum(area, 1)
+    open_somewhere = np.bincount(of[values <= DECIDED], minlength=count) > 0
     doubt = (mean >= 0.5) | ((area < LEAST_HOLE_SHARE * coarse.size) & ~open_somewhere)
     fills = enclosed & doubt
-    fills[0] = False  # the sure foreground itself
     return np.where(fills[region], np.float32(1), coarse)

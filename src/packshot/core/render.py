@@ -12,7 +12,7 @@ from packshot.core.backdrop import blurred, cover
 from packshot.core.compose import BLACK, STRIP_ROWS, Behind, crop, cutout, filled, flatten, visible
 from packshot.core.frame import Frame
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import RESIDUE, bounding_box
+from packshot.core.matte import RESIDUE, bounding_box, in_levels
 from packshot.core.notes import NO_SHADOW, Note
 from packshot.core.options import BLUR
 from packshot.core.photo_shadow import photo_shadow
@@ -94,7 +94,7 @@ def render(
 def framed_mask(matte: Float32, frame: Frame) -> UInt8:
     """Returns the matte at its place in the output, uint8 (height, width): the alpha of a cutout of the same frame."""
     if frame.is_photo(Size(matte.shape[1], matte.shape[0])):
-        return to_uint8(matte)
+        return in_levels(matte)
     coverage, at = _coverage(matte, _to_scale(_box(matte), frame), frame)
     return _on_canvas(to_uint8(coverage), BLACK, at, frame.size)
 

@@ -97,7 +97,7 @@ def filter_edges(work: Work) -> None:
     """The guided filter. A human's corrections are applied first, so that their edges follow the picture's edges."""
     if work.hints is not None:
         work.coarse = apply_to_coarse(work.coarse, work.hints)
-    work.matte = refine(work.view, work.coarse)
+    work.matte = refine(work.view, work.coarse, work.seen)
 
 
 def refine_edges(work: Work) -> None:
