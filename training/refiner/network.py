@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,9 +49,36 @@ class EdgeRefiner(nn.Module):
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
 
+    def keep_norms(self) -> None:
+        """Keep the norms' statistics while training: those of `restored` weights are part of the kernels."""
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
     def forward(self, layers: Tensor) -> Tensor:
         x = F.relu(self.entry(layers))
         return GAIN * F.pixel_shuffle(self.exit(self.body(x)), self.fold)
+
+
+def restored(path: Path) -> dict[str, Tensor]:
+    """The weights of a shipped refiner, NAME.onnx: its norms are part of the kernels, so they start as identities."""
+    graph = onnx.load(path).graph
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    casts = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    layers = [
+        [torch.tensor(values[casts.get(name, name)], dtype=torch.float32) for name in node.input[1:]]
+        for node in graph.node
+        if node.op_type == "Conv"
+    ]
+    (entry, *body, out), found = layers, {}
+    for name, (kernel, bias) in (("entry", entry), ("exit", out)):
+        found |= {f"{name}.weight": kernel, f"{name}.bias": bias}
+    for number, (kernel, bias) in enumerate(body):
+        norm = f"body.{number}.norm"
+        found |= {f"body.{number}.conv.weight": kernel, f"{norm}.bias": bias, f"{norm}.weight": torch.ones_like(bias)}
+        found |= {f"{norm}.running_mean": torch.zeros_like(bias), f"{norm}.running_var": torch.ones_like(bias)}
+        found[f"{norm}.num_batches_tracked"] = torch.tensor(0)
+    return found
 
 
 def fade(coarse: Tensor) -> Tensor:

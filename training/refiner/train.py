@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from packshot.engine.card import read_card
 from training.refiner.losses import edge_loss
-from training.refiner.network import EdgeRefiner, changed, fade
+from training.refiner.network import EdgeRefiner, changed, fade, restored
 from training.refiner.tiles import read_tiles
 from training.train import learning_rate, parameter_groups, save, update_ema
 
@@ -61,7 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder with tiles/")
     parser.add_argument("--name", default="edges", help="folder of the checkpoint, within the run's")
     parser.add_argument("--steps", type=int, default=3600, help="length of the run, including the steps done so far")
-    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights this run starts from")
+    parser.add_argument("--init", type=Path, help="checkpoint.pt of a run, or NAME.onnx, to start from")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -78,7 +79,10 @@ def main() -> None:
     torch.manual_seed(config["seed"])
     network = EdgeRefiner(**config["network"])
     samples_before = 0
-    if options.init:
+    if options.init and options.init.suffix == ".onnx":
+        network.load_state_dict(restored(options.init))
+        samples_before = read_card(options.init.with_suffix(".json")).training["samples"]
+    elif options.init:
         before = torch.load(options.init, weights_only=True)
         network.load_state_dict(before["average"])
         samples_before = before["progress"]["samples"]
@@ -105,6 +109,8 @@ def main() -> None:
     print(f"{len(tiles)} tiles, {sum(p.numel() for p in network.parameters())} parameters", flush=True)
     running = 0.0
     network.train()
+    if options.init and options.init.suffix == ".onnx":
+        network.keep_norms()
     for step in range(first, options.steps):
         started = time.perf_counter()
         for group in optimizer.param_groups:
