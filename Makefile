@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,service postgresql redis storage tracing url)
 
-.PHONY: serve docs test test-slow test-browser test-services test-cluster cover check fmt bench fuzz dist sbom audit load faults
+.PHONY: serve docs test test-slow test-browser test-services test-cluster cover check fmt bench bench-peers fuzz dist sbom audit load faults
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m slow -s $(ARGS)
@@ -16,6 +16,8 @@ fmt: .venv/.dev ; $(RUN) ruff check --fix . ; $(RUN) ruff format .
 # The site into site/. It fails on a link or an anchor that leads nowhere. NO_MKDOCS...: no advertisement.
 docs: .venv/.docs ; NO_MKDOCS_2_WARNING=1 $(RUN) python -m mkdocs build --strict
 bench: .venv/.dev ; $(RUN) python -m bench
+# Beside rembg, whose latest release it installs into .venv-rembg.
+bench-peers: .venv/.dev ; $(RUN) python -m bench.peers $(ARGS)
 load: .venv/.dev ; $(RUN) python -m bench.load
 faults: .venv/.dev ; $(RUN) python -m tests.faults
 fuzz: .venv/.dev ; $(UV) sync --quiet --locked --inexact --group proof && $(RUN) python -m tests.fuzz --minutes 10

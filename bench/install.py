@@ -40,16 +40,16 @@ def main() -> None:
 
 def measure(kind: str, wheel: Path, folder: Path, repeats: int) -> str:
     """One row of the table."""
-    _run(_uv(), "venv", "--quiet", "--python", sys.executable, str(folder))
+    run(uv(), "venv", "--quiet", "--python", sys.executable, str(folder))
     python = str(folder / "bin/python")
     extra = kind.removeprefix("packshot")
-    _run(_uv(), "pip", "install", "--quiet", "--python", python, f"packshot{extra} @ {wheel.as_uri()}")
+    run(uv(), "pip", "install", "--quiet", "--python", python, f"packshot{extra} @ {wheel.as_uri()}")
     packages = list(folder.glob("lib/python*/site-packages/*.dist-info"))
     size = sum(path.stat().st_size for path in folder.glob("lib/**/*") if path.is_file() and path.suffix != ".pyc")
     cutout, packshot = folder / "cutout.png", str(folder / "bin/packshot")
     remove = [packshot, "remove", str(PHOTO), "--out", str(cutout)]
     began = time.perf_counter()
-    _run(*remove)
+    run(*remove)
     first_s = time.perf_counter() - began
 
     def again() -> float:
@@ -68,17 +68,18 @@ def measure(kind: str, wheel: Path, folder: Path, repeats: int) -> str:
 def processor_ms(*command: str) -> float:
     """User and system time of a process."""
     before = os.times()
-    _run(*command)
+    run(*command)
     after = os.times()
     return 1e3 * (after.children_user - before.children_user + after.children_system - before.children_system)
 
 
 def _built(folder: Path) -> Path:
-    _run(_uv(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT))
+    run(uv(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT))
     return next(folder.glob("*.whl"))
 
 
-def _uv() -> str:
+def uv() -> str:
+    """The path of uv, or the end of the program with a message."""
     beside = Path(sys.executable).with_name("uv")
     found = shutil.which("uv") or (str(beside) if beside.exists() else None)
     if found is None:
@@ -86,7 +87,8 @@ def _uv() -> str:
     return found
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a command as in a new shell; its failure ends the program with its messages."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.processes import held_bytes
 from packshot.core import codecs
 from packshot.core.options import Options
 from packshot.core.picture import UInt8
@@ -22,7 +23,7 @@ from packshot.engine.presets import recipe_for
 from packshot.engine.process import tune_process
 
 WIDTH, HEIGHT = 6000, 4000
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_RESET = Path("/proc/self/clear_refs")
 
 
 def product() -> UInt8:
@@ -67,17 +68,12 @@ def measure(name: str) -> str:
     work = Work(recipe, network)
     work.job = make_job(data, recipe)
     _RESET.write_text("5")
-    before = _held_bytes("VmRSS")
+    before = held_bytes("VmRSS")
     follow(PIPELINE, work)
-    peak = _held_bytes("VmHWM") - before
+    peak = held_bytes("VmHWM") - before
     pixels = max(WIDTH * HEIGHT, work.frame.size.width * work.frame.size.height)
     estimate, took_s = work.job.memory_bytes() / pixels, sum(work.laps_ms.values()) / 1000
     return f"{name:40} {peak / pixels:5.1f} {estimate:10.1f} {took_s:8.1f}"
-
-
-def _held_bytes(name: str) -> int:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(name))
-    return 1024 * int(line.split()[1])
 
 
 def main() -> None:

@@ -11,13 +11,9 @@ import time
 from pathlib import Path
 
 from bench.photos import photo
+from bench.processes import MEMORY_MB
 
 REPEATS = 5
-MEMORY_MB = """
-def memory_mb(line):  # not ru_maxrss: a child begins with its parent's
-    return next(int(row.split()[1]) for row in open('/proc/self/status') if row.startswith(line)) * 1024 / 1e6
-"""
-"""Source of a function for child processes: VmRSS or VmHWM of the process, in MB."""
 _RESTING = f"""{MEMORY_MB}
 import json, time
 started = time.perf_counter()

@@ -15,7 +15,6 @@ import os
 import platform
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from bench.load.client import Drive, Traffic, drive
 from bench.load.jobs import jobs_beside
 from bench.load.replicas import Replica, fleet, inherited, new_key
 from bench.load.report import Phase, as_json, table
+from bench.processes import PeakMemory
 
 WEIGHTS = {"640": 0.5, "1200": 0.35, "2000": 0.15}
 OPEN = (0.7, 1.0, 2.0, 4.0)
@@ -47,7 +47,7 @@ class Stand:
 
     def run(self, clients: str, traffic: Traffic) -> Phase:
         """Run the clients in all processes at the same time, each with its share of the traffic."""
-        peak = _Peak(self.replicas)
+        peak = PeakMemory(lambda: sum(each.resident_bytes for each in self.replicas))
         share = [
             replace(
                 traffic,
@@ -68,26 +68,6 @@ class Stand:
             peak.bytes,
             sum(each.busy for each in drives),
         )
-
-
-class _Peak(threading.Thread):
-    """The peak of the replicas' total memory, sampled twice a second."""
-
-    def __init__(self, replicas: Sequence[Replica]) -> None:
-        super().__init__(daemon=True)
-        self._replicas, self._over = replicas, threading.Event()
-        self.bytes = 0
-
-    def run(self) -> None:
-        while not self._over.wait(0.5):
-            self.bytes = max(self.bytes, sum(each.resident_bytes for each in self._replicas))
-
-    def __enter__(self) -> None:
-        self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join()
 
 
 def measure(stand: Stand, seconds: float, workers: int) -> list[Phase]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from bench.processes import held_bytes
+
 PATIENCE_S = 60.0
 _PREFIX = "PACKSHOT_"
 
@@ -46,7 +48,7 @@ class Replica:
 
     @property
     def resident_bytes(self) -> int:
-        return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGESIZE")
+        return held_bytes("VmRSS", self.process.pid)
 
     @property
     def descriptors(self) -> int:
@@ -61,9 +63,6 @@ class Replica:
         """Ask it to drain, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
-
-    def _proc(self, name: str) -> str:
-        return Path(f"/proc/{self.process.pid}/{name}").read_text()
 
 
 def free_port() -> int:
@@ -155,7 +154,7 @@ def nginx(replicas: Sequence[Replica], folder: Path) -> Iterator[str]:
     )
     process = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL)
     try:
-        _wait_for_port(port)
+        wait_for_port(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -176,7 +175,8 @@ def fleet(count: int, folder: Path, settings: Mapping[str, object]) -> Iterator[
         yield front, replicas
 
 
-def _wait_for_port(port: int) -> None:
+def wait_for_port(port: int) -> None:
+    """Return once a program listens on the port. Raises: RuntimeError after PATIENCE_S."""
     ends = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends:
         try:

@@ -46,8 +46,13 @@ class Phase:
         return broken + [f"status {each.status}" for each in self.outcomes if each.status in {500, 502, 504}]
 
     def percentile(self, share: float) -> float:
-        took_s = sorted(each.took_s for each in self.good)
-        return took_s[min(len(took_s) - 1, int(share * len(took_s)))] if took_s else 0.0
+        return percentile([each.took_s for each in self.good], share)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which this share of the values lies; 0 without values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def table(phases: Sequence[Phase]) -> str:
