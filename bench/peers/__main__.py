@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,8 +26,6 @@ from bench.photos import FOLDER, photo
 from bench.start import command_ms
 
 SIDES_PX = (1000, 1999)
-COPIES = 3
-"""Of each photo, in the folder."""
 
 
 @dataclass(frozen=True)
@@ -45,37 +44,40 @@ class Row:
         good, bad = (self.ours, self.theirs) if self.more else (self.theirs, self.ours)
         return "" if self.more is None or not bad else f"{good / bad:.1f}"
 
-
-def table(name: str, rows: Sequence[Row]) -> str:
-    """The rows as Markdown; `name` is that of the other program."""
-    lines = [f"| | {name} | packshot | times better |", "|---|---:|---:|---:|"]
-    lines += [f"| {row.name} | {row.theirs:.{row.digits}f} | {row.ours:.{row.digits}f} | {row.ratio} |" for row in rows]
-    return "\n".join(lines)
+    def __str__(self) -> str:
+        return f"| {self.name} | {self.theirs:.{self.digits}f} | {self.ours:.{self.digits}f} | {self.ratio} |"
 
 
-def library(peer: Program, photos: Sequence[Path], repeats: int) -> Iterator[Row]:
-    programs = (peer, packshot())
+def head(name: str) -> str:
+    """The head of the table as Markdown; `name` is that of the other program."""
+    return f"| | {name} | packshot | times better |\n|---|---:|---:|---:|"
+
+
+def start(peer: Program, photos: Sequence[Path], _: argparse.Namespace, __: Path) -> Iterator[Row]:
     largest = max(photos, key=lambda path: path.stat().st_size)
-    theirs, ours = (command_ms(*first_photo(program, largest)) / 1000 for program in programs)
-    yield Row("library: import and first photo, s", theirs, ours)
+    theirs, ours = (command_ms(*first_photo(program, largest)) / 1000 for program in (peer, packshot()))
+    yield Row("process: import and first photo, s", theirs, ours)
+
+
+def library(peer: Program, photos: Sequence[Path], asked: argparse.Namespace, _: Path) -> Iterator[Row]:
     cores = os.cpu_count() or 1
     for threads, name in ((1, "library"), (cores, f"library, {cores} threads"))[: 2 if cores > 1 else 1]:
-        one, two = (call(program, photos, repeats=repeats, threads=threads) for program in programs)
+        one, two = (call(program, photos, repeats=asked.repeats, threads=threads) for program in (peer, packshot()))
         yield Row(f"{name}: photos a second", one.a_second, two.a_second, more=True)
         yield Row(f"{name}: p95, s", percentile(one.times_s, 0.95), percentile(two.times_s, 0.95))
         yield Row(f"{name}: peak memory, MB", one.peak_mb, two.peak_mb, digits=0)
 
 
-def folder(peer: Program, photos: Sequence[Path], scratch: Path) -> Iterator[Row]:
+def folder(peer: Program, photos: Sequence[Path], asked: argparse.Namespace, scratch: Path) -> Iterator[Row]:
     source = scratch / "in"
     source.mkdir()
     for path in photos:
-        for number in range(COPIES):
+        for number in range(asked.copies):
             (source / f"{path.stem}-{number}.jpg").hardlink_to(path)
     (theirs, their_mb), (ours, our_mb) = (
         make_folder(program, source, scratch / name) for program, name in ((peer, "theirs"), (packshot(), "ours"))
     )
-    total = COPIES * len(photos)
+    total = asked.copies * len(photos)
     yield Row(f"folder of {total}: photos a second", total / theirs, total / ours, more=True)
     yield Row(f"folder of {total}: peak memory, MB", their_mb, our_mb, digits=0)
 
@@ -98,7 +100,10 @@ def serving(peer: Program, photos: Sequence[Path], asked: argparse.Namespace, sc
     yield Row(f"{name}: failed", len(one.faults), len(two.faults), more=None, digits=0)
     yield Row(f"{name}: the clients' own share of a processor", one.clients, two.clients, more=None)
     for fault in (one.faults + two.faults)[:5]:
-        print(fault)
+        print(fault, file=sys.stderr)
+
+
+PARTS = {"start": start, "library": library, "folder": folder, "server": serving}
 
 
 def main() -> None:
@@ -116,12 +121,10 @@ def main() -> None:
             for side in SIDES_PX:
                 photos.append(scratch / f"{example.stem}-{side}.jpg")
                 photos[-1].write_bytes(photo(example.stem, side))
-        rows = [
-            *library(peer, photos, asked.repeats),
-            *folder(peer, photos, scratch),
-            *serving(peer, photos, asked, scratch),
-        ]
-    print(table(peer.name, rows))
+        print(head(peer.name), flush=True)
+        for part in asked.parts:
+            for row in PARTS[part](peer, photos, asked, scratch):
+                print(row, flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -132,7 +135,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="of pictures in FOLDER")
     parser.add_argument("--python", help="of an existing environment with `rembg[cpu,cli]`")
     parser.add_argument("--model", default="u2netp", help="of rembg")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="by default all")
     parser.add_argument("--repeats", type=int, default=2, help="how often the library cuts out each photo")
+    parser.add_argument("--copies", type=int, default=3, help="of each photo in the folder")
     parser.add_argument("--clients", type=int, default=16, help="of each server")
     parser.add_argument("--seconds", type=float, default=20, help="of load for each server")
     return parser.parse_args()
