@@ -57,7 +57,8 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: GroundColours 
         where = transition[chunk]
         pixels = np.take(picture.rgb.reshape(-1, 3), where, axis=0).astype(np.float32)
         at = grid(where, picture.size, size)
-        fused = _fuse(pixels, share.reshape(-1)[where, None], sample(front, at), sample(back, at))
+        shares = np.asarray(cv2.merge([share.reshape(-1)[where]] * 3), np.float32).reshape(-1, 3)  # as for the blurs
+        fused = _fuse(pixels, shares, sample(front, at), sample(back, at))
         if ground is not None:
             fused = _without_spill(fused, seen, small, at, ground)
         colours[chunk] = fused
@@ -118,5 +119,12 @@ def _weighted_blur(colours: Float32, weight: Float32, radius: int) -> Float32:
 
 
 def _fuse(pixels: Float32, share: Float32, front: Float32, back: Float32) -> Float32:
-    """Corrects a guess by its residual: F = F' + a (I - aF' - (1-a)B), within 0..255. share: float32 (..., 1 or 3)."""
-    return np.clip(front + share * (pixels - back - share * (front - back)), np.float32(0), np.float32(255))
+    """Corrects a guess by its residual: F = F' + a (I - aF' - (1-a)B), within 0..255. share: float32
+    (..., 3), equal channels."""
+    behind = front - back
+    behind *= share
+    fused = pixels - back
+    fused -= behind
+    fused *= share
+    fused += front
+    return np.clip(fused, np.float32(0), np.float32(255), out=fused)
