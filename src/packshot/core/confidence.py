@@ -14,7 +14,9 @@ from math import exp, hypot, sqrt
 import cv2
 import numpy as np
 
+from packshot.core.geometry import Box
 from packshot.core.picture import Float32, UInt8
+from packshot.core.resample import size_of
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
 
@@ -137,20 +139,24 @@ def _area(coarse: Float32, threshold: float) -> int:
 def _unseen(product: UInt8, seen: Float32) -> float:
     """Returns the share of the outline where the picture changes by less than STEP_LEVELS within two pixels."""
     outline = product - cv2.erode(product, np.ones((3, 3), np.uint8), borderValue=1)
-    at = np.flatnonzero(outline)
-    if not at.size:
+    left, top, width, height = cv2.boundingRect(outline)
+    if not width:
         return 0.0
-    around = np.ones((5, 5), np.uint8)
-    levels = seen.astype(np.uint8)
-    change = cv2.subtract(cv2.dilate(levels, around), cv2.erode(levels, around)).reshape(-1, 3)[at].max(axis=1)
+    part = Box(left, top, left + width, top + height)
+    reach = Box(left - 2, top - 2, left + width + 2, top + height + 2).within(Box.full(size_of(seen)))
+    around, levels = np.ones((5, 5), np.uint8), seen[reach.slices].astype(np.uint8)
+    change = cv2.subtract(cv2.dilate(levels, around), cv2.erode(levels, around))
+    change = change[part.moved(-reach.left, -reach.top).slices][outline[part.slices] > 0].max(axis=1)
     return float((change < STEP_LEVELS).mean())
 
 
 def _is_cut(product: UInt8, seen: Float32) -> bool:
     """Whether two pieces of one colour face each other along straight cuts of one width, like a can around its
     label."""
-    _, label, stats, _ = cv2.connectedComponentsWithStats(product, connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
+    count, label = cv2.connectedComponents(product, connectivity=8)  # a seventh of the time of the one with statistics
+    if count <= 2:  # the background and one piece
+        return False
+    areas = np.bincount(label.reshape(-1)[np.flatnonzero(product)], minlength=count)[1:]
     large = np.flatnonzero(areas >= PIECE * areas.sum()) + 1
     if not 2 <= len(large) <= MOST_PIECES:
         return False
