@@ -87,11 +87,14 @@ def column(data: bytes, one: Network, two: Network, repeats: int) -> dict[str, f
         staged(data, two, watch_two)
     stages = {stage.name: watch.median_ms(stage.name) for stage in PIPELINE if stage.name != "rules"}
     outside = sum(stages.values()) - stages["network"]
+    beside = outside - stages["edge refiner"]
     floor = codec_floor_ms(data, repeats)
     return stages | {
         "**outside the network**": outside,
+        "**outside network and edge refiner**": beside,
         "codec-only floor": floor,
         "ratio to the floor": outside / floor,
+        "ratio to the floor, without the edge refiner": beside / floor,
         "transition region, % of the picture": 100 * float(((matte > 0) & (matte < 1)).mean()),
         "**whole pipeline, one thread**": outside + stages["network"],
         "network alone, two threads": watch_two.median_ms("network"),
