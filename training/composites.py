@@ -18,14 +18,16 @@ from torch.nn import functional as F
 
 from training.data import (
     CANVAS_PX,
-    CUTOUT_SETS,
     GROUND_PX,
+    SCENES,
     WHITE_SET,
     Folders,
     build_cache,
     build_cutout_cache,
     build_object_cache,
+    build_scene_cache,
     build_white_cache,
+    set_names,
 )
 from training.pool import Pool
 
@@ -235,14 +237,20 @@ def object_pool(
     device: torch.device,
     excluded: frozenset[str] = frozenset(),
 ) -> Pool:
-    """The objects of a split: whole objects from DUTS-TR, cutouts with true alpha, and products on white."""
+    """The objects of a split: whole objects from labelled photos and rendered scenes, cutouts with true alpha, and
+    products on white. A set that is not in pairs.csv is a zip of cutouts."""
     data, cache, caches = folders.data, folders.cache, {}
+    labelled = set_names(data)
     for name in shares:
-        if name == WHITE_SET:
+        if name == SCENES:
+            if folders.scenes:
+                scenes = build_scene_cache(folders.scenes, cache, name)
+                caches[name] = build_object_cache(scenes, cache, f"{name}.objects", exact=True)
+        elif name == WHITE_SET:
             caches[name] = build_white_cache(data / f"{name}.zip", cache, split=split, objects=True)
-        elif name in CUTOUT_SETS:
-            caches[name] = build_cutout_cache(data / f"{name}.zip", cache, split=split)
-        else:
+        elif name in labelled:
             photos = build_cache(data, cache, split=split, name=name)
             caches[name] = build_object_cache(photos, cache, f"{name}.objects.{split}", excluded)
+        else:
+            caches[name] = build_cutout_cache(data / f"{name}.zip", cache, split=split)
     return Pool(caches, shares, device)

@@ -11,7 +11,7 @@ import io
 import multiprocessing
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
+from training.panoramas import views
 from training.white import unmixed, white_matte
 
 Decoded = tuple[np.ndarray, np.ndarray]
@@ -31,9 +32,9 @@ GROUND_PX = 512  # the shorter side of a ground for composites
 
 LEAST_OBJECT_PX = 64  # the least longer side of a foreground for composites
 
-CUTOUT_SETS = ("cutouts-00", "cutouts-01")
 WHITE_SET = "white-00"
-GROUND_SETS = ("backgrounds-00", "rooms-00")
+SCENES = "studio"  # the set of a configuration that stands for the rendered scenes
+GROUNDS = ("backgrounds-00", "rooms-00")  # unless a configuration names others
 
 VALIDATION = "validation-00"
 
@@ -90,6 +91,12 @@ class PairCache:
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+
+def set_names(data: Path) -> set[str]:
+    """The labelled sets: those of pairs.csv."""
+    with (data / "pairs.csv").open(newline="") as file:
+        return {row["set"] for row in csv.DictReader(file)}
 
 
 def read_index(data: Path, *, split: str, name: str) -> list[Pair]:
@@ -232,8 +239,13 @@ def build_white_cache(archive: Path, folder: Path, *, split: str, objects: bool)
     return cached(folder, name, lambda: pictures_of(archive, split), white_object if objects else white_photo)
 
 
-def build_object_cache(cache: PairCache, folder: Path, name: str, excluded: frozenset[str] = frozenset()) -> PairCache:
-    """The foregrounds that lie fully inside a set's photos, as objects for composites."""
+def build_object_cache(
+    cache: PairCache, folder: Path, name: str, excluded: frozenset[str] = frozenset(), *, exact: bool = False
+) -> PairCache:
+    """The foregrounds that lie fully inside a set's photos, as objects for composites.
+
+    exact: the masks are true alpha, as those of renders are.
+    """
 
     def photos() -> Iterator[Item]:
         for row in np.flatnonzero(whole_objects(cache)):
@@ -241,7 +253,7 @@ def build_object_cache(cache: PairCache, folder: Path, name: str, excluded: froz
                 height, width = cache.sizes[row]
                 yield Item(cache.stems[row], cache.pictures[row, :height, :width], cache.masks[row, :height, :width])
 
-    return cached(folder, name, photos, object_item)
+    return cached(folder, name, photos, exact_object if exact else object_item)
 
 
 def pictures_of(archive: Path, split: str) -> Iterator[tuple[str, bytes]]:
@@ -277,6 +289,10 @@ def object_item(photo: Item) -> Item:
     return Item(photo.stem, clean_colours(photo.picture, alpha), alpha)
 
 
+def exact_object(photo: Item) -> Item:
+    return Item(photo.stem, clean_colours(photo.picture, photo.mask, inner=1), photo.mask)
+
+
 def cutout(rgba: Image.Image, *, reach_px: int = 5) -> Decoded:
     """Colours and alpha without a shop's soft shadow under the product: only alpha near solid parts counts."""
     rgba = rgba.convert("RGBA")
@@ -309,14 +325,29 @@ def whole_objects(cache: PairCache, margin_px: int = 3) -> np.ndarray:
     return inside & (np.maximum(right - left, bottom - top) >= LEAST_OBJECT_PX)
 
 
-def load_grounds(data: Path) -> list[np.ndarray]:
-    """Rooms, photos and textures without a subject, uint8 (H, W, 3), with the shorter side GROUND_PX."""
+def load_grounds(data: Path, sources: Sequence[str] = GROUNDS) -> list[np.ndarray]:
+    """Rooms, photos and textures without a subject, uint8 (H, W, 3), with the shorter side GROUND_PX.
+
+    sources: names of zips without suffix, for their pictures, or ZIP/FOLDER for a folder. A folder's light probes give
+    views.
+    """
     found = []
-    for archive in GROUND_SETS:
+    for source in sources:
+        archive, _, folder = source.partition("/")
+        before = len(found)
         with zipfile.ZipFile(data / f"{archive}.zip") as file:
-            for name in sorted(name for name in file.namelist() if name.endswith(".webp")):
-                picture = Image.open(io.BytesIO(file.read(name))).convert("RGB")
-                scale = GROUND_PX / min(picture.size)
-                size = (round(picture.width * scale), round(picture.height * scale))
-                found.append(np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)))
+            for name in sorted(name for name in file.namelist() if name.startswith(folder)):
+                if name.endswith(".webp"):
+                    found.append(_ground(opened(file.read(name))))
+                elif folder and name.endswith(".hdr"):
+                    found += views(file.read(name), GROUND_PX)
+        if len(found) == before:
+            raise SystemExit(f"no ground in {source!r} of {data}")
     return found
+
+
+def _ground(picture: Image.Image) -> np.ndarray:
+    picture = picture.convert("RGB")
+    scale = GROUND_PX / min(picture.size)
+    size = (round(picture.width * scale), round(picture.height * scale))
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2))

@@ -226,6 +226,7 @@ def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, g
         output="probability",
         licence=about["licence"],
         confidence=kept_confidence(path.with_suffix(".json"), sha256, options.side),
+        edges=about.get("edges"),
         description=about["description"],
         graph=graph,
         data=(

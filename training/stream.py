@@ -11,7 +11,16 @@ from torch import Tensor
 
 from training.augment import Augment, affine, camera
 from training.composites import Compositor, Recipe, object_pool
-from training.data import WHITE_SET, Folders, build_cache, build_scene_cache, build_white_cache, load_grounds
+from training.data import (
+    GROUNDS,
+    SCENES,
+    WHITE_SET,
+    Folders,
+    build_cache,
+    build_scene_cache,
+    build_white_cache,
+    load_grounds,
+)
 from training.pool import Pool, batch_shape, read_excluded
 
 
@@ -69,10 +78,10 @@ def batches_of(config: dict[str, Any], folders: Folders, batch: int, device: tor
 
     The studio's share applies only if there are scenes.
     """
-    excluded = frozenset(read_excluded(Path(config["excluded"])))
+    excluded = frozenset(read_excluded(Path(config["excluded"])) if "excluded" in config else ())
     data, cache, caches = folders.data, folders.cache, {}
     for name in config["shares"]:
-        if name == "studio":
+        if name == SCENES:
             if folders.scenes:
                 caches[name] = build_scene_cache(folders.scenes, cache, name)
         elif name == WHITE_SET:
@@ -83,7 +92,9 @@ def batches_of(config: dict[str, Any], folders: Folders, batch: int, device: tor
     compositor = None
     if config["composite_share"]:
         objects = object_pool(folders, "train", config["objects"], device, excluded)
-        compositor = Compositor(objects, load_grounds(data), Recipe(), generator)
+        compositor = Compositor(
+            objects, load_grounds(data, config.get("grounds", GROUNDS)), Recipe(**config.get("recipe", {})), generator
+        )
     return Batches(
         Pool(caches, config["shares"], device, excluded),
         batch,

@@ -6,6 +6,7 @@ import csv
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,8 +20,10 @@ from training.data import (
     build_scene_cache,
     cached,
     clean_colours,
+    load_grounds,
     read_index,
 )
+from training.panoramas import views
 from training.refiner.material import load_material
 
 HEADER = ("shard", "set", "stem", "width", "height", "split", "foreground_fraction", "touches_border", "grade")
@@ -143,6 +146,42 @@ def test_objects_are_foregrounds_that_lie_whole_in_their_photo(tmp_path: Path) -
         items.append(Item(stem, np.dstack([mask] * 3), mask))
     photos = cached(tmp_path, "photos", lambda: items, lambda item: item)
     assert build_object_cache(photos, tmp_path, "objects", frozenset({"wrong"})).stems.tolist() == ["whole"]
+
+
+def test_an_exact_matte_of_a_render_is_kept_as_it_is(tmp_path: Path) -> None:
+    mask = np.zeros((120, 160), np.uint8)
+    mask[20:100, 20:110] = 255
+    mask[20:100, 110] = 90
+    scene = Item("scene", np.dstack([mask] * 3), mask)
+    scenes = cached(tmp_path, "scenes", lambda: [scene], lambda item: item)
+    objects = build_object_cache(scenes, tmp_path, "objects", exact=True)
+    np.testing.assert_array_equal(objects.masks[0, :120, :160], mask)
+
+
+def test_a_configuration_can_take_one_folder_of_grounds(tmp_path: Path) -> None:
+    probe = np.full((32, 64, 3), 0.25, np.float32)
+    with zipfile.ZipFile(tmp_path / "grounds.zip", "w") as archive:
+        for folder, shade in (("free", 10), ("unclear", 200)):
+            Image.new("RGB", (80, 60), (shade,) * 3).save(tmp_path / "one.webp", lossless=True)
+            archive.write(tmp_path / "one.webp", f"{folder}/one.webp")
+        archive.writestr("probes/room.hdr", cv2.imencode(".hdr", probe)[1].tobytes())
+    (free,) = load_grounds(tmp_path, ["grounds/free"])
+    assert free.max() == 10
+    assert {view.shape for view in load_grounds(tmp_path, ["grounds/probes"])} == {(512, 512, 3)}
+    with pytest.raises(SystemExit, match="nothing"):
+        load_grounds(tmp_path, ["grounds/nothing"])
+
+
+def test_a_view_of_a_probe_shows_what_is_ahead_the_right_way_up() -> None:
+    probe = np.zeros((64, 128, 3), np.float32)
+    probe[:32] = 1  # a bright sky
+    probe[:, 64:70, 2] = 1  # a red post, just right of the middle
+    view = views(cv2.imencode(".hdr", probe)[1].tobytes(), 96)[0]
+    assert view[5, 10].min() > 200
+    assert view[90, 10].max() < 50
+    red = view[90, :, 0] > 150
+    assert red[48:60].any()
+    assert not red[:40].any()
 
 
 def test_the_edge_refiner_finds_its_material_in_the_same_folder(data: Path) -> None:

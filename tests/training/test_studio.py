@@ -208,6 +208,11 @@ def test_broken_scans_are_left_out(tmp_path: Path) -> None:
     assert len(assets.scenery) == len(assets.floors) == 1
 
 
+def test_scenery_can_come_from_some_sources_only(tmp_path: Path) -> None:
+    assert not unpack(_data(tmp_path), tmp_path / "assets", ["popos"]).scenery
+    assert len(unpack(_data(tmp_path), tmp_path / "assets", ["budgie"]).scenery) == 1
+
+
 def test_blender_takes_a_tiny_scene_twice_the_same(tmp_path: Path) -> None:
     pytest.importorskip("bpy", reason="the renderer has an environment of its own")
     from training.studio.__main__ import take

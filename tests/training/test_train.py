@@ -46,9 +46,13 @@ duts_tr = 1.0
 studio = 0.5
 white-00 = 0.5
 
+[recipe]
+photo_share = 0.5
+
 [objects]
 duts_tr = 1.0
 cutouts-00 = 1.0
+studio = 1.0
 """
 
 

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 
 from training.studio import shutter, stage
-from training.studio.assets import Assets, unpack
+from training.studio.assets import SCENERY, Assets, unpack
 from training.studio.develop import develop
 from training.studio.plan import CLASSES, Scene
 from training.studio.roll import Roll, usable, wanted
@@ -18,7 +18,7 @@ def main() -> None:
     """Render one scene after the other; a failed one is recorded and skipped."""
     options = _options()
     roll = Roll(options.out)
-    assets = unpack(options.data, options.out.parent / "assets")
+    assets = unpack(options.data, options.out.parent / "assets", options.scenery)
     todo = wanted(options.seeds, frozenset(options.classes), val=options.val, done=roll.done())
     for scene in todo:
         wall, cpu = time.monotonic(), time.process_time()
@@ -54,9 +54,17 @@ def _seeds(text: str) -> range:
 
 
 def _classes(text: str) -> list[str]:
+    return _names(text, CLASSES)
+
+
+def _scenery(text: str) -> list[str]:
+    return _names(text, SCENERY)
+
+
+def _names(text: str, known: tuple[str, ...]) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(CLASSES):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(CLASSES)}")
+    if unknown := set(names) - set(known):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
     return names
 
 
@@ -67,6 +75,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=_seeds, required=True, metavar="FIRST:END")
     parser.add_argument("--val", action="store_true", help="move the seeds to the held-out range")
     parser.add_argument("--classes", type=_classes, default=[], metavar="A,B", help="only scenes of these classes")
+    parser.add_argument(
+        "--scenery", type=_scenery, default=SCENERY, metavar="A,B", help="only these photos behind products"
+    )
     parser.add_argument("--side", type=int, default=512, help="long side in px")
     parser.add_argument("--samples", type=int, default=4, help="light paths per pixel; hair takes twice as many")
     parser.add_argument("--alpha-samples", type=int, default=32, help="greatest number of rays per pixel for the matte")

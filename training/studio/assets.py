@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,11 @@ def choose(paths: tuple[Path, ...], pick: float) -> Path:
     return paths[int(pick * len(paths))]
 
 
-def unpack(data: Path, folder: Path) -> Assets:
-    """Unpack DATA's zips into a folder unless they are there already, and list them."""
+def unpack(data: Path, folder: Path, scenery: Sequence[str] = SCENERY) -> Assets:
+    """Unpack DATA's zips into a folder unless they are there already, and list them.
+
+    scenery: the folders of photos behind products, for scenes from some sources only.
+    """
     for name in ZIPS:
         done = folder / f"{name}.done"
         if not done.exists():
@@ -49,7 +53,7 @@ def unpack(data: Path, folder: Path) -> Assets:
             done.touch()
     return Assets(
         scans=tuple(path for path in sorted(folder.glob("ycb/*/textured.obj")) if path.parent.name not in BROKEN),
-        scenery=tuple(path for name in SCENERY for path in sorted((folder / name).glob("*.webp"))),
+        scenery=tuple(path for name in scenery for path in sorted((folder / name).glob("*.webp"))),
         floors=tuple(sorted((folder / "textures").glob("*.webp"))),
         hdris=tuple(sorted((folder / "hdri").glob("*.hdr"))),
     )
