@@ -128,3 +128,18 @@ def test_the_models_folder_is_the_named_one_or_the_users_own(tmp_path: Path) -> 
     assert models_folder({"PACKSHOT_MODELS_DIR": str(tmp_path), "XDG_DATA_HOME": "/data"}) == tmp_path
     assert models_folder({"XDG_DATA_HOME": "/data"}) == Path("/data/packshot/models")
     assert models_folder({"PACKSHOT_MODELS_DIR": " "}).is_relative_to(Path.home())
+
+
+PERMISSIVE = {"Apache-2.0", "BSD-3-Clause", "CC-BY-4.0", "CC0", "MIT"}
+
+
+def test_every_set_of_the_clean_network_has_a_permissive_licence() -> None:
+    card = find_card("packshot-3-clean")[0]
+    backbone, *sets = card.data
+    assert "weights Apache-2.0" in backbone.terms
+    assert sets
+    for source in sets:
+        terms = re.split(r"[,;] ", source.terms)
+        assert all(part == "own" or part.split()[-1] in PERMISSIVE for part in terms), source
+    assert card.edges is None  # the edge refiner has learned from other pictures
+    assert "before" not in card.training  # it continues no network that has
