@@ -57,7 +57,7 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: GroundColours 
         where = transition[chunk]
         pixels = np.take(picture.rgb.reshape(-1, 3), where, axis=0).astype(np.float32)
         at = grid(where, picture.size, size)
-        shares = np.asarray(cv2.merge([share.reshape(-1)[where]] * 3), np.float32).reshape(-1, 3)  # as for the blurs
+        shares = _in_three(share.reshape(-1)[where]).reshape(-1, 3)
         fused = _fuse(pixels, shares, sample(front, at), sample(back, at))
         if ground is not None:
             fused = _without_spill(fused, seen, small, at, ground)
@@ -103,7 +103,7 @@ def _share(picture: Picture, matte: Float32) -> Float32:
 def _blurred_colours(pixels: Float32, share: Float32) -> tuple[Float32, Float32]:
     """Returns F and B of a whole reduced picture: two float32 (h, w, 3) in 0..255."""
     front = back = pixels
-    shares = np.asarray(cv2.merge([share, share, share]), np.float32)
+    shares = _in_three(share)
     for radius in RADII:
         average_front, back = _weighted_blur(front, share, radius), _weighted_blur(back, 1 - share, radius)
         front = _fuse(pixels, shares, average_front, back)
@@ -114,8 +114,15 @@ def _weighted_blur(colours: Float32, weight: Float32, radius: int) -> Float32:
     """Returns the box average of colours (h, w, 3), each weighted by its squared weight (h, w)."""
     side, weight = (2 * radius + 1, 2 * radius + 1), weight * weight + _TINY
     total = cv2.boxFilter(weight, -1, side)
-    weighted = cv2.multiply(colours, cv2.merge([weight, weight, weight]))  # numpy's broadcast takes twice as long
-    return np.asarray(cv2.divide(cv2.boxFilter(weighted, -1, side), cv2.merge([total, total, total])), np.float32)
+    weighted = cv2.multiply(colours, _in_three(weight))
+    return np.asarray(
+        cv2.divide(cv2.boxFilter(weighted, -1, side), _in_three(np.asarray(total, np.float32))), np.float32
+    )
+
+
+def _in_three(plane: Float32) -> Float32:
+    """Returns a plane as three equal channels: numpy's broadcast to three takes twice as long."""
+    return np.asarray(cv2.merge([plane, plane, plane]), np.float32)
 
 
 def _fuse(pixels: Float32, share: Float32, front: Float32, back: Float32) -> Float32:

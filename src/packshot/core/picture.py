@@ -71,7 +71,7 @@ def to_unit(values: npt.NDArray[Any]) -> Float32:
 
 
 def to_uint8(values: Float32) -> UInt8:
-    """Converts float32 in 0..1 to uint8 in 0..255, clipped and rounded to nearest; nothing else does."""
+    """Converts float32 in 0..1 to uint8 in 0..255, clipped and rounded to nearest. For a matte see in_levels."""
     scaled = np.multiply(values, np.float32(255))
     np.rint(scaled, out=scaled)
     np.clip(scaled, 0, 255, out=scaled)

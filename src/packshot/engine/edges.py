@@ -45,6 +45,9 @@ FAINT = np.float32(0.04)
 """Nothing changes where the coarse matte is closer than this to 0 or 1, and the change fades in up to twice this value.
 A quarter fewer tiles for the same error, and no step where the transition region ends (decision 0017)."""
 
+_LEAST, _MOST = (float(np.nextafter(limit, limit + way)) for limit, way in ((FAINT, 1), (1 - FAINT, -1)))
+"""The undecided values' limits for cv2.inRange, which includes them."""
+
 MARGIN = np.float32(0.02)
 """Keeps the logit of a matte of 0 or 1 finite; undone afterwards, so that the result can reach both."""
 
@@ -160,10 +163,6 @@ def undecided_tiles(soft: Float32) -> list[Place]:
     cv2.inRange(soft, _LEAST, _MOST, dst=undecided[: soft.shape[0], : soft.shape[1]])
     words = undecided.view(np.uint64).reshape(height, TILE_PX, width, -1)  # any() of bytes takes four times as long
     return [(int(row), int(column)) for row, column in np.argwhere(np.bitwise_or.reduce(words, axis=(1, 3)))]
-
-
-_LEAST, _MOST = (float(np.nextafter(limit, limit + way)) for limit, way in ((FAINT, 1), (1 - FAINT, -1)))
-"""Limits for cv2.inRange, which includes them."""
 
 
 def _tile(place: Place) -> tuple[slice, slice]:
