@@ -6,11 +6,13 @@ import io
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from packshot.batch import progress as progress_module
 from packshot.batch.catalogue import Catalogue
 from packshot.batch.journal import NAME, FileJournal, ObjectJournal
 from packshot.batch.listing import Item, make_naming, manifest_line, photos_named, polls
@@ -95,7 +97,7 @@ class Terminal(io.StringIO):
 
 def test_progress_is_one_line_on_a_terminal_and_rare_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("packshot.batch.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     item = Item("a.jpg", "v", 1, "a.png", "f")
     said = {}
     for stream in (Terminal(), io.StringIO()):
@@ -124,7 +126,7 @@ def test_an_estimate_is_right_from_the_first_one_on(
     item = Item("a.jpg", "v", 1, "a.png", "f")
     refused = 5
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("packshot.batch.progress.time.monotonic", lambda: now[0])
+        patch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
         progress = Progress(io.StringIO(), jobs)
         progress.start(total + refused)
         for _ in range(refused):

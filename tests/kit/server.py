@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -105,7 +106,13 @@ def serving(
         finally:
             server.should_exit = True
             thread.join(PATIENCE_S)
-            assert not thread.is_alive(), "the server does not stop"
+            assert not thread.is_alive(), f"the server does not stop:\n{_whereabouts(server)}"
+
+
+def _whereabouts(server: Server) -> str:
+    """What keeps a server from stopping: its open connections, and the places of its tasks."""
+    tasks = [task for task in asyncio.tasks._all_tasks if not task.done()]  # type: ignore[attr-defined]
+    return "\n".join(map(repr, [*server.server_state.connections, *tasks]))
 
 
 def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
