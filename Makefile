@@ -3,10 +3,12 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := $(UV) run --no-sync
 SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(addprefix --extra ,service postgresql redis storage tracing url)
 
-.PHONY: serve docs test test-slow test-browser test-services test-cluster cover check fmt bench bench-peers fuzz dist sbom audit load faults
+.PHONY: serve docs test test-most test-slow test-browser test-services test-cluster cover check fmt bench bench-peers fuzz dist sbom audit load faults
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
-test-slow: .venv/.dev ; $(RUN) pytest -m slow -s $(ARGS)
+test-slow: .venv/.dev ; $(RUN) pytest -m "(slow or release) and not browser" -s $(ARGS)
+# Browser, services and slow in one run, without what is left to releases: one collection, no idle core at the end of each.
+test-most: .venv/.dev ; $(RUN) pytest -m "(browser or services or slow) and not release" -n 2 --dist loadfile
 test-browser: .venv/.dev ; $(RUN) pytest -m browser -n 2 --dist loadfile $(ARGS)
 test-services: .venv/.dev ; $(RUN) pytest -m services -n 2 --dist loadfile
 test-cluster: .venv/.cluster ; $(RUN) pytest -m cluster

@@ -49,7 +49,7 @@ class Log:
         return statistics.median(rss for at_s, rss in self.memory if begin_s <= at_s < end_s) / 1e6
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.timeout(SECONDS + 120)
 def test_sixteen_clients_for_two_minutes(tmp_path: Path) -> None:
     photos = [(size, WRITERS[kind](photo(*size, seed))) for seed, size in enumerate(SIZES) for kind in ("jpeg", "png")]

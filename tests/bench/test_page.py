@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit.server import Running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.release]
 
 
 @pytest.fixture(autouse=True)

@@ -164,6 +164,7 @@ def test_the_tutorial_makes_what_it_says(tmp_path: Path) -> None:
     assert len(TUTORIAL) == 7, "a block that no test runs"
 
 
+@pytest.mark.release
 def test_an_environment_of_ones_own(clone: Path, tmp_path: Path) -> None:
     installed = run(f"{block('python3 -m venv ')}\ncommand -v packshot\npackshot --version", clone, tmp_path)
     assert installed.returncode == 0, installed.stderr

@@ -61,7 +61,7 @@ def test_no_shape_of_several_is_lost(seed: int) -> None:
     assert largest_lost(alpha_of(result), truth) < 200 or result.review
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_no_shape_of_eighty_scenes_is_lost_without_a_review() -> None:
     lost = []
     for seed in range(80):

@@ -25,7 +25,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    kinds = ("quick", "slow", "services", "browser")
+    kinds = ("quick", "slow", "services", "browser", "release")
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds, help="which proofs; all unless named")
     parser.add_argument("--groups", nargs="+", choices=("abuse", "fault"), default=("abuse", "fault"))
     parser.add_argument("--only", default="", metavar="WORDS", help="only proofs whose name has these words")

@@ -100,7 +100,7 @@ def unread_answers(place: Place) -> str:
     return f"20 cut after {took_s:.1f} s, 1.2 s after the kernel's own buffers were full"
 
 
-@proof("abuse", f"{IDLERS:,} idle connections", "good clients go on; all cut; descriptors come back", kind="slow")
+@proof("abuse", f"{IDLERS:,} idle connections", "good clients go on; all cut; descriptors come back", kind="release")
 def idle_connections(place: Place) -> str:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(IDLERS, hard - 500)

@@ -91,7 +91,7 @@ def killed_amid_jobs(place: Place) -> str:
         return _killed_amid_jobs(place, {"database_url": server.new_database()})
 
 
-@proof("fault", "the same with jobs in a shared SQLite file", EXPECTED, kind="slow")
+@proof("fault", "the same with jobs in a shared SQLite file", EXPECTED, kind="release")
 def killed_amid_jobs_in_a_file(place: Place) -> str:
     return _killed_amid_jobs(place, {})
 

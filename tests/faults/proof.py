@@ -10,7 +10,7 @@ from typing import Literal
 from tests.kit.server import Running
 
 Group = Literal["abuse", "fault"]
-Kind = Literal["quick", "slow", "services", "browser"]
+Kind = Literal["quick", "slow", "services", "browser", "release"]
 
 
 @dataclass(frozen=True)
