@@ -11,7 +11,7 @@ from packshot.core import resample as module
 from packshot.core.geometry import Size
 from packshot.core.options import Options
 from packshot.core.picture import Picture
-from packshot.core.resample import grid, resample, sample, warp
+from packshot.core.resample import grid, resample, resample_colours, sample, warp
 from packshot.core.shadow import contact_shadow, soft_shadow
 from tests.kit.images import good
 
@@ -41,6 +41,14 @@ def test_sides_past_the_limit_keep_their_picture(size: Size) -> None:
     back = resample(resample(image, Size(*(each // 2 for each in size))), size)
     assert back.shape == image.shape
     assert np.abs(back - image).max() < 0.1
+
+
+@pytest.mark.parametrize("size", [Size(1999, 1501), Size(1000, 1000), Size(700, 40), Size(3, 900)])
+def test_a_pictures_kept_half_changes_no_pixel(size: Size) -> None:
+    picture = Picture(np.random.default_rng(5).integers(0, 256, (size.height, size.width, 3), np.uint8))
+    for side in (384, 256, 20):
+        less = size.reduced(side)
+        assert np.array_equal(resample_colours(picture, less), resample(picture.rgb, less))
 
 
 @pytest.mark.parametrize("cast", [contact_shadow, soft_shadow])

@@ -173,6 +173,7 @@ def _work(
 
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(load_network, model, threads=threads, device=device)
+        from packshot.core.codecs import encode  # noqa: F401 - later it would be imported while the photo waits
         from packshot.core.codecs.software import PACKSHOT
         from packshot.engine.job import make_job
         from packshot.engine.pipeline import run_all

@@ -7,7 +7,7 @@ import numpy as np
 
 from packshot.core.picture import Float32, Foreground, Picture, chunks, ramp, to_unit
 from packshot.core.plain_ground import GroundColours
-from packshot.core.resample import Grid, grid, resample, sample, size_of
+from packshot.core.resample import Grid, grid, resample, resample_colours, sample, size_of
 from packshot.core.unmix import FEW, nearby
 
 SIDE_PX = 256
@@ -51,7 +51,7 @@ def estimate_foreground(picture: Picture, matte: Float32, ground: GroundColours 
     if not transition.size:
         return Foreground(picture.rgb, transition, colours)
     share, size = _share(picture, matte), picture.size.reduced(SIDE_PX)
-    seen, small = resample(picture.rgb, size).astype(np.float32), resample(share, size)
+    seen, small = resample_colours(picture, size).astype(np.float32), resample(share, size)
     front, back = _blurred_colours(seen, small)
     for chunk in chunks(transition.size):
         where = transition[chunk]

@@ -10,7 +10,7 @@ import numpy as np
 
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, to_unit
-from packshot.core.resample import grid, resample, sample, size_of
+from packshot.core.resample import grid, resample, resample_colours, sample, size_of
 
 DECIDED = np.float32(0.02)
 """Distance from 0 or 1 within which a network has decided: 5 of 255, invisible. Its sigmoid never reaches 0 or 1."""
@@ -56,7 +56,7 @@ def network_input(picture: Picture, size: Size) -> Float32:
 
     Returns: float32 (1, 3, height, width), RGB in 0..1. Mean and deviation are part of the network's graph.
     """
-    return np.asarray(cv2.dnn.blobFromImage(resample(picture.rgb, size), 1 / 255), np.float32)
+    return np.asarray(cv2.dnn.blobFromImage(resample_colours(picture, size), 1 / 255), np.float32)
 
 
 def is_flat(rgb: Float32) -> bool:
@@ -93,7 +93,7 @@ def refine(picture: Picture, coarse: Float32, seen: Float32 | None = None) -> Fl
     if transition.size:
         small = size_of(coarse)
         if seen is None or size_of(seen) != small:
-            seen = resample(rgb, small).astype(np.float32)
+            seen = resample_colours(picture, small).astype(np.float32)
         around = _solved_part(undecided)
         coarse = coarse[around.slices]
         at = grid(transition, size, small, (around.left, around.top))
@@ -124,7 +124,7 @@ def drop_faint(matte: Float32) -> Float32:
         least[specks > 0] = 255
         return _only_above(matte, levels, least)
     # Nothing is faint far from the product: one bound holds everywhere.
-    return np.asarray(cv2.copyTo(matte, _above(levels, RESIDUE)), np.float32)
+    return np.asarray(cv2.threshold(matte, float(RESIDUE), 0, cv2.THRESH_TOZERO)[1], np.float32)
 
 
 def _without_specks(matte: Float32) -> Float32:

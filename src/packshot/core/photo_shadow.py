@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from packshot.core.compose import visible
-from packshot.core.picture import Bool, Float32, Picture, ramp, to_unit
+from packshot.core.picture import Bool, Float32, Picture, quantile, ramp, to_unit
 from packshot.core.plain_ground import fit_surface, surface_terms
 from packshot.core.resample import resample
 
@@ -113,7 +113,7 @@ def _light(ground: _Ground) -> Float32:
     weight = near
     for _ in range(12):
         rest = luma - at @ fit_surface(at, luma[:, None], weight)[:, 0]
-        scale = max(1.48 * float(np.median(np.abs(rest))), 0.008)
+        scale = max(1.48 * quantile(np.abs(rest), 0.5), 0.008)
         weight = near / (1 + (rest / np.where(rest < 0, scale, 2 * scale)) ** 2) ** 2
     return np.asarray(terms @ fit_surface(at, values, weight), np.float32)
 

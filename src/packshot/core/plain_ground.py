@@ -17,7 +17,7 @@ import numpy as np
 
 from packshot.core.geometry import Size
 from packshot.core.matte import DECIDED
-from packshot.core.picture import Bool, Float32, Index, UInt8, ramp
+from packshot.core.picture import Bool, Float32, Index, UInt8, quantile, ramp
 from packshot.core.resample import size_of
 
 STEP = 4
@@ -126,7 +126,7 @@ def find_plain_ground(seen: Float32, coarse: Float32) -> PlainGround | None:
     colours = smooth.enlarged()
     off = _largest(seen - colours)
     ground = off[around <= DECIDED]
-    noise = float(np.percentile(ground[::5], 75))
+    noise = quantile(ground[::5], 0.75)
     border = np.concatenate([off[0], off[-1], off[:, 0], off[:, -1]])
     if (ground <= PLAIN_OFF).mean() < PLAIN or (border <= PLAIN_OFF + 2 * noise).mean() < BORDER:
         return None
@@ -147,7 +147,7 @@ def _robust_surface(small: Float32, free: Bool) -> Float32 | None:
     for turn in range(5):
         coefficients = fit_surface(at, values, weight)
         off = _largest_of(np.abs(values - at @ coefficients))
-        middle = float(np.median(off))
+        middle = quantile(off, 0.5)
         if middle > PLAIN_OFF and turn:  # outliers pull the first fit
             return None
         weight = (1 / (1 + (off / max(3.0, 2.2 * middle)) ** 2) ** 2).astype(np.float32)

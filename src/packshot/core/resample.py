@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from packshot.core.geometry import Size
-from packshot.core.picture import Float32, Index
+from packshot.core.picture import Float32, Index, Picture, UInt8
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
 
@@ -39,7 +39,18 @@ def resample(image: Array, size: Size) -> Array:
 
     Parameters: image, uint8 or float32 (H, W[, C]); size, the target. Returns: the same dtype, (height, width[, C]).
     """
-    scale_x, scale_y = image.shape[1] / size.width, image.shape[0] / size.height
+    return _resampled(image, size, image.shape[1] / size.width, image.shape[0] / size.height)
+
+
+def resample_colours(picture: Picture, size: Size) -> UInt8:
+    """Returns `resample` of a picture's colours. Calls for one picture share its first halving, uint8 (h, w, 3)."""
+    scale_x, scale_y = picture.size.width / size.width, picture.size.height / size.height
+    if min(scale_x, scale_y) < 2:
+        return resample(picture.rgb, size)
+    return _resampled(picture.half, size, scale_x / 2, scale_y / 2)
+
+
+def _resampled(image: Array, size: Size, scale_x: float, scale_y: float) -> Array:
     while scale_x >= 2 or scale_y >= 2:
         across, down = 1 + (scale_x >= 2), 1 + (scale_y >= 2)
         width, height = image.shape[1] // across, image.shape[0] // down
