@@ -2,7 +2,7 @@
 
 The scenes have 2000 px and come from cutouts, photos and seeds outside the training. The figure is the mean absolute
 error x1000 in a band of 20 px along the true edge. It covers the enlarged coarse matte, the guided filter, the refiner
-on either, and the refiner at half size; the milliseconds are CPU time.
+on either; the milliseconds are CPU time.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -33,7 +33,6 @@ from training.refiner.studio import studio_scenes
 HELD_OUT_SEED = 10**6
 KINDS = ("cutout", "blob", "cutout", "fur", "box", "wires", "cutout", "mesh", "polygon", "plush")
 BAND_PX = 20
-EVERY_TILE = 10**6
 
 
 def edge_band(truth: np.ndarray) -> np.ndarray:
@@ -54,14 +53,6 @@ def group(scene: Scene) -> str:
     return "soft" if inner.sum() > 3 * edge.sum() else "hard"
 
 
-@contextmanager
-def at_most(tiles: int) -> Iterator[None]:
-    """Lowers the engine's tile limit, above which a picture is refined at half its size."""
-    limit, edges.MOST_TILES = edges.MOST_TILES, tiles
-    yield
-    edges.MOST_TILES = limit
-
-
 def mattes(
     picture: Picture, coarse: np.ndarray, refiner: EdgeRefiner
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -76,11 +67,9 @@ def mattes(
     add("enlarged", edges.enlarge, coarse, picture.size)
     add("guided", refine, picture, coarse)
     add("as shipped", refiner.refine, picture, coarse, found["guided"])
-    with at_most(EVERY_TILE):
-        add("full size", refiner.refine, picture, coarse, found["guided"])
-        add("refiner alone", refiner.refine, picture, coarse, found["enlarged"])
-    with at_most(len(edges.undecided_tiles(found["enlarged"])) - 1):
-        add("half size", refiner.refine, picture, coarse, found["guided"])
+    at_full_size = partial(refiner.refine, working_px=max(picture.size), most_tiles=10**6)
+    add("full size", at_full_size, picture, coarse, found["guided"])
+    add("refiner alone", at_full_size, picture, coarse, found["enlarged"])
     return found, taken
 
 

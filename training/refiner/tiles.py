@@ -16,7 +16,7 @@ import numpy as np
 
 from packshot.core.matte import refine
 from packshot.core.picture import Picture
-from packshot.core.resample import size_of
+from packshot.core.resample import resample, size_of
 from packshot.engine.edges import enlarge
 from packshot.engine.network import Network, load_network
 from packshot.engine.weights import DEFAULT_MODEL
@@ -32,14 +32,19 @@ SIDE_PX = TILE_PX + 2 * HALO_PX
 PER_SCENE = 16
 SIDES = (256, 320, 384, 512)
 SIDE_SHARES = (0.15, 0.5, 0.25, 0.1)
+HALVED_FROM_PX = 1400  # the engine refines most pictures from this longest side on at half their size
+HALVED_SHARE = 0.75  # of those scenes
 WRONG_SHARE = 0.03  # above this share of decided but wrong pixels, a tile teaches nothing about edges
 
 
 def tiles_of(rng: Rng, scene: Scene, coarse: np.ndarray) -> np.ndarray:
     """Up to PER_SCENE tiles, uint8 (n, SIDE_PX, SIDE_PX, 6); tiles with more undecided pixels are more likely."""
     soft = enlarge(coarse, size_of(scene.truth))
-    guided = refine(Picture(scene.rgb), coarse)
-    layers = np.dstack([scene.rgb, *(np.rint(255 * m).astype(np.uint8) for m in (guided, soft, scene.truth))])
+    guided, rgb, truth = refine(Picture(scene.rgb), coarse), scene.rgb, scene.truth
+    if max(soft.shape) >= HALVED_FROM_PX and rng.random() < HALVED_SHARE:
+        less = size_of(soft).reduced(max(soft.shape) // 2)
+        rgb, guided, soft, truth = (resample(plane, less) for plane in (rgb, guided, soft, truth))
+    layers = np.dstack([rgb, *(np.rint(255 * np.clip(m, 0, 1)).astype(np.uint8) for m in (guided, soft, truth))])
     shift = rng.integers(0, TILE_PX, 2)
     height, width = ((length - step) // TILE_PX for length, step in zip(soft.shape, shift, strict=True))
     if min(height, width) < 1:
@@ -50,8 +55,8 @@ def tiles_of(rng: Rng, scene: Scene, coarse: np.ndarray) -> np.ndarray:
         return cv2.resize(area.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
 
     undecided = per_tile((soft > 0) & (soft < 1))
-    wrong = per_tile(((soft == 0) & (scene.truth > 0.5)) | ((soft == 1) & (scene.truth < 0.5)))
-    lost = per_tile(np.abs(soft - scene.truth)) > 0.4 * undecided  # all of the band is on the wrong side
+    wrong = per_tile(((soft == 0) & (truth > 0.5)) | ((soft == 1) & (truth < 0.5)))
+    lost = per_tile(np.abs(soft - truth)) > 0.4 * undecided  # all of the band is on the wrong side
     weight = np.where((wrong < WRONG_SHARE) & ~lost & (undecided > 0.03), undecided, 0).reshape(-1)
     count = min(PER_SCENE, int((weight > 0).sum()))
     if not count:

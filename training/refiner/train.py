@@ -80,7 +80,8 @@ def main() -> None:
     network = EdgeRefiner(**config["network"])
     samples_before = 0
     if options.init and options.init.suffix == ".onnx":
-        network.load_state_dict(restored(options.init))
+        found = restored(options.init)  # a network with fewer layers takes the first ones
+        network.load_state_dict({name: found[name] for name in network.state_dict()})
         samples_before = read_card(options.init.with_suffix(".json")).training["samples"]
     elif options.init:
         before = torch.load(options.init, weights_only=True)
