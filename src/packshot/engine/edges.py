@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from packshot.core.geometry import Size
 from packshot.core.matte import snap_alpha
-from packshot.core.picture import Float32, Picture, UInt8
+from packshot.core.picture import Float32, Index, Picture, UInt8
 from packshot.core.resample import size_of
 from packshot.engine.card import ModelCard
 from packshot.engine.session import open_session, run_session
@@ -89,14 +89,16 @@ class EdgeRefiner:
         if not places:
             return matte
         change = self._changes(planes, places)
-        refined = matte.copy()
+        refined, moved = matte.copy(), []
         for place in places:
             here = _tile(place, planes.shrink)
-            part = matte[here]
-            delta = _enlarged(change, place, planes.shrink)[: part.shape[0], : part.shape[1]]
-            moved = delta != 0
-            refined[here][moved] = np.clip(apply_logit_delta(part[moved], delta[moved]), 0, 1)
-        return refined
+            part = np.ascontiguousarray(matte[here])
+            delta = np.ascontiguousarray(_enlarged(change, place, planes.shrink)[: part.shape[0], : part.shape[1]])
+            at = np.flatnonzero(delta != 0)
+            part.reshape(-1)[at] = apply_logit_delta(part.reshape(-1)[at], delta.reshape(-1)[at])
+            refined[here] = part
+            moved.append(at)
+        return refined if planes.shrink == 1 else _without_grain(refined, places, moved, planes.shrink)
 
     def _changes(self, planes: _Planes, places: list[Place]) -> Float32:
         """The change of the logit at the network's size, float32 (h, w); 0 where the coarse matte is decided."""
@@ -150,7 +152,7 @@ def apply_logit_delta(values: Float32, change: Float32) -> Float32:
     """Matte values in 0..1 after adding `change` to their logit; a change of 0 changes nothing."""
     inner = MARGIN + (1 - 2 * MARGIN) * values
     odds = (1 - inner) / inner * np.exp(-np.clip(change, -20, 20))
-    return np.asarray((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), np.float32)
+    return np.asarray(np.clip((1 / (1 + odds) - MARGIN) / (1 - 2 * MARGIN), 0, 1), np.float32)
 
 
 def undecided_tiles(soft: Float32) -> list[Place]:
@@ -206,6 +208,24 @@ def _enlarged(plane: Float32, place: Place, scale: int) -> Float32:
     side = scale * (TILE_PX + 2)
     inner = slice(scale, -scale)
     return np.asarray(cv2.resize(around, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)[inner, inner]
+
+
+def _without_grain(refined: Float32, places: list[Place], moved: list[Index], scale: int) -> Float32:
+    """Replaces changed pixels by the median of 3x3. Where the change was enlarged, it is coarser than the picture's
+    noise, which the guided filter lets into the matte (decision 0064).
+
+    moved: flat indices in each tile.
+    """
+    parts = []
+    for (row, column), at in zip(places, moved, strict=True):
+        top, left, side = row * TILE_PX * scale, column * TILE_PX * scale, TILE_PX * scale
+        part = np.ascontiguousarray(refined[top : top + side, left : left + side])
+        smooth = cv2.medianBlur(_window(refined, top - 1, left - 1, side + 2), 3)[1:-1, 1:-1]
+        part.reshape(-1)[at] = np.ascontiguousarray(smooth[: part.shape[0], : part.shape[1]]).reshape(-1)[at]
+        parts.append(part)
+    for place, part in zip(places, parts, strict=True):
+        refined[_tile(place, scale)] = part
+    return refined
 
 
 def _window(plane: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
