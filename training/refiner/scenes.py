@@ -21,15 +21,21 @@ ASPECTS = (1.0, 4 / 3, 3 / 4)
 
 @dataclass(frozen=True)
 class Scene:
-    """rgb: uint8 (H, W, 3). truth: float32 (H, W) in 0..1. kind: one of KINDS, or "studio"."""
+    """rgb: uint8 (H, W, 3). truth: float32 (H, W) in 0..1. kind: one of KINDS, or "studio".
+
+    colours: float32 (H, W, 3) in 0..255, the product's own; None behind a camera, which changes them.
+    """
 
     rgb: np.ndarray
     truth: np.ndarray
     kind: str
+    colours: np.ndarray | None = None
 
 
-def make_scene(rng: Rng, material: Material, *, kind: str = "", longest_px: int = 0) -> Scene:
-    """A scene of the given kind and size, or of random ones."""
+def make_scene(
+    rng: Rng, material: Material, *, kind: str = "", longest_px: int = 0, through_camera: bool = True
+) -> Scene:
+    """A scene of the given kind and size, or of random ones; without a camera, with the product's own colours."""
     kind = kind or str(rng.choice(KINDS, p=SHARES))
     longest_px = longest_px or int(rng.integers(700, 2001))
     aspect = rng.choice(ASPECTS)
@@ -43,7 +49,10 @@ def make_scene(rng: Rng, material: Material, *, kind: str = "", longest_px: int 
         colours = _low_contrast(rng, colours, back)
     matte, colours = _defocus(rng, matte, colours)
     back = _cast_shadow(rng, back, matte)
-    return camera(rng, back + matte[..., None] * (colours - back), matte, kind)
+    mixed = back + matte[..., None] * (colours - back)
+    if not through_camera:
+        return Scene(np.clip(np.rint(mixed), 0, 255).astype(np.uint8), matte, kind, colours)
+    return camera(rng, mixed, matte, kind)
 
 
 def texture(rng: Rng, material: Material, height: int, width: int) -> np.ndarray:
