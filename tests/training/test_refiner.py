@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="training has an environment of its 
 pytest.importorskip("onnx", reason="training has an environment of its own: see training/README.md")
 
 from packshot.engine import edges
+from packshot.engine.card import read_card
 from packshot.engine.edges import load_edge_refiner
 from training.refiner import train
 from training.refiner.coarse import degraded
@@ -152,6 +153,24 @@ def test_training_goes_on_where_it_stopped_and_its_end_can_be_exported(
     export_main(["--run", str(tmp_path / "edges"), "--out", str(tmp_path), "--name", "fresh"])
     assert "fresh" in capsys.readouterr().out
     assert load_edge_refiner(str(tmp_path / "fresh.onnx")).card.training["step"] == 2
+
+
+def test_a_shipped_refiner_keeps_its_norms_and_its_count_of_samples_over_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The norms of shipped weights are part of the kernels: new statistics of a batch would spoil them."""
+    (tmp_path / "tiles").mkdir()
+    np.save(tmp_path / "tiles" / "00000.npy", tiles(np.random.default_rng(2)))
+    shipped = Path(__file__).parents[2] / "src/packshot/models/packshot-edges-1"
+    for steps, start in (("1", ["--init", f"{shipped}.onnx"]), ("2", [])):
+        monkeypatch.setattr(
+            "sys.argv", ["train", str(CONFIGS / "refiner.toml"), "--run", str(tmp_path), "--steps", steps, *start]
+        )
+        train.main()
+    state = torch.load(tmp_path / "edges" / "checkpoint.pt", weights_only=True)
+    assert not state["network"]["body.0.norm.running_mean"].any()
+    batch = tomllib.loads((CONFIGS / "refiner.toml").read_text())["batch"]
+    assert state["progress"]["samples"] == read_card(shipped.with_suffix(".json")).training["samples"] + 2 * batch
 
 
 def test_the_service_loads_what_is_exported_and_computes_the_same(tmp_path: Path) -> None:

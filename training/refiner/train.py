@@ -78,15 +78,17 @@ def main() -> None:
 
     torch.manual_seed(config["seed"])
     network = EdgeRefiner(**config["network"])
-    samples_before = 0
+    samples_before, keeps_norms = 0, False
     if options.init and options.init.suffix == ".onnx":
         found = restored(options.init)  # a network with fewer layers takes the first ones
         network.load_state_dict({name: found[name] for name in network.state_dict()})
         samples_before = read_card(options.init.with_suffix(".json")).training["samples"]
+        keeps_norms = True
     elif options.init:
         before = torch.load(options.init, weights_only=True)
         network.load_state_dict(before["average"])
         samples_before = before["progress"]["samples"]
+        keeps_norms = before.get("keeps_norms", False)
     network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     groups = parameter_groups(network, config["learning_rate"], config["weight_decay"])
@@ -100,17 +102,20 @@ def main() -> None:
         optimizer.load_state_dict(state["optimizer"])
         generator.set_state(state["generator"])
         first, elapsed_s = state["progress"]["step"], state["progress"]["elapsed_s"]
+        keeps_norms = state.get("keeps_norms", False)
+        samples_before = state["progress"]["samples"] - first * config["batch"]
 
     def keep(step: int) -> None:
         samples = samples_before + step * config["batch"]
         progress = {"step": step, "samples": samples, "elapsed_s": elapsed_s, "tiles": len(tiles)}
         state = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
-        save(checkpoint, state | {"generator": generator.get_state(), "progress": progress, "config": config})
+        state |= {"generator": generator.get_state(), "keeps_norms": keeps_norms}
+        save(checkpoint, state | {"progress": progress, "config": config})
 
     print(f"{len(tiles)} tiles, {sum(p.numel() for p in network.parameters())} parameters", flush=True)
     running = 0.0
     network.train()
-    if options.init and options.init.suffix == ".onnx":
+    if keeps_norms:
         network.keep_norms()
     for step in range(first, options.steps):
         started = time.perf_counter()
