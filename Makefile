@@ -7,10 +7,10 @@ SERVED = $(UV) export --quiet --locked --no-default-groups --no-emit-project $(a
 serve: .venv/.serve ; $(RUN) packshot serve
 test: .venv/.dev ; $(RUN) pytest -n 2 --dist loadfile
 test-slow: .venv/.dev ; $(RUN) pytest -m "(slow or release) and not browser" -s $(ARGS)
-# Browser, services and slow in one run, without what is left to releases: one collection, no idle core at the end of each.
-test-most: .venv/.dev ; $(RUN) pytest -m "(browser or services or slow) and not release" -n 2 --dist loadfile
+# Browser and slow in one run, without what is left to releases: one collection of 25 s, one end with an idle core.
+test-most: .venv/.dev ; $(RUN) pytest -m "(browser or slow) and not release" -n 2 --dist loadfile
 test-browser: .venv/.dev ; $(RUN) pytest -m browser -n 2 --dist loadfile $(ARGS)
-test-services: .venv/.dev ; $(RUN) pytest -m services -n 2 --dist loadfile
+test-services: .venv/.dev ; $(RUN) pytest -m "services and not release" -n 2 --dist loadfile
 test-cluster: .venv/.cluster ; $(RUN) pytest -m cluster
 cover: .venv/.dev ; $(RUN) pytest --cov --cov-report=term
 check: .venv/.dev ; $(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports

@@ -85,7 +85,7 @@ def receiving() -> Iterator[Receiver]:
         receiver.shutdown()
 
 
-@proof("fault", "kill -9 of each of two replicas in turn, with jobs on PostgreSQL", EXPECTED, kind="services")
+@proof("fault", "kill -9 of each of two replicas in turn, with jobs on PostgreSQL", EXPECTED, kind="release")
 def killed_amid_jobs(place: Place) -> str:
     with postgres_server() as server:
         return _killed_amid_jobs(place, {"database_url": server.new_database()})
