@@ -101,10 +101,17 @@ def test_a_picture_no_larger_than_a_network_sees_is_left_alone(refiner: EdgeRefi
     assert refiner.refine(made.picture, coarse_matte(made.matte), guided) is guided
 
 
-# An enlarged change ends at its tile, half a pixel of the network's too early.
-@pytest.mark.parametrize(("size", "most"), [(Size(900, 700), 1e-4), (Size(2000, 1500), 0.02)])
-@pytest.mark.parametrize("origin", [(24, 40), (104, 8)])
-def test_tiles_leave_no_seams(refiner: EdgeRefiner, origin: tuple[int, int], size: Size, most: float) -> None:
+@pytest.mark.parametrize(
+    ("size", "origin", "most"),
+    [
+        (Size(900, 700), (20, 36), 1e-4),
+        (Size(900, 700), (100, 8), 1e-4),
+        # An enlarged change ends at its tile, half a pixel of the network's too early.
+        (Size(2000, 1500), (24, 40), 0.02),
+        (Size(2000, 1500), (104, 8), 0.02),
+    ],
+)
+def test_tiles_leave_no_seams(refiner: EdgeRefiner, size: Size, origin: tuple[int, int], most: float) -> None:
     """Cropping the top and the left shifts all tiles: pixels far from the crop must stay the same."""
     made = scene(size)
     coarse = blurred_truth(made.matte)
@@ -124,6 +131,14 @@ def test_any_size_goes(refiner: EdgeRefiner, size: Size) -> None:
     assert (refined.shape, refined.dtype) == ((size.height, size.width), np.float32)
     assert refined.min() >= 0
     assert refined.max() <= 1
+
+
+def test_the_given_matte_stays_as_it_is_also_where_a_tile_is_as_wide_as_the_picture(refiner: EdgeRefiner) -> None:
+    matte = np.tile(np.linspace(0, 1, 60, dtype=np.float32), (700, 1))
+    given = matte.copy()
+    refined = refiner.refine(Picture(noise(Size(60, 700))), np.linspace(0, 1, 60, dtype=np.float32)[None], matte)
+    assert (refined != given).any()
+    assert np.array_equal(matte, given)
 
 
 class Counting(EdgeRefiner):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +17,14 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Index = npt.NDArray[np.intp]
 Bool = npt.NDArray[np.bool_]
+Array = TypeVar("Array", bound=npt.NDArray[Any])
+
+
+def averaged(image: Array, across: int, down: int) -> Array:
+    """Returns the averages of blocks of across x down pixels. An odd last row or column is left out."""
+    height, width = image.shape[0] // down, image.shape[1] // across
+    even = image[: height * down, : width * across]
+    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +49,7 @@ class Picture:
     @cached_property
     def half(self) -> UInt8:
         """The averages of 2x2 pixels, uint8 (H // 2, W // 2, 3): the network's input and the foreground start here."""
-        size = self.size
-        even = self.rgb[: size.height // 2 * 2, : size.width // 2 * 2]
-        half = cv2.resize(even, (size.width // 2, size.height // 2), interpolation=cv2.INTER_AREA)
-        return np.asarray(half, np.uint8)
+        return averaged(self.rgb, 2, 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from packshot.core.matte import RESIDUE, bounding_box, in_levels
 from packshot.core.notes import NO_SHADOW, Note
 from packshot.core.options import BLUR
 from packshot.core.photo_shadow import photo_shadow
-from packshot.core.picture import Float32, Foreground, Picture, UInt8, to_uint8
+from packshot.core.picture import Array, Float32, Foreground, Picture, UInt8, to_uint8
 from packshot.core.recipe import Recipe, Shadow
-from packshot.core.resample import Array, rescale
+from packshot.core.resample import rescale
 from packshot.core.shadow import SOLID, contact_shadow, kept_near_edges, soft_shadow
 
 _TINY = np.float32(1e-5)

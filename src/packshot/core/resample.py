@@ -7,16 +7,14 @@ them stay aligned to a fraction of a pixel.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from packshot.core.geometry import Size
-from packshot.core.picture import Float32, Index, Picture, UInt8
-
-Array = TypeVar("Array", bound=npt.NDArray[Any])
+from packshot.core.picture import Array, Float32, Index, Picture, UInt8, averaged
 
 _ROW = 1024
 """Row length of a list of points: cv2.remap rejects rows or columns longer than SIDE_LIMIT."""
@@ -53,9 +51,7 @@ def resample_colours(picture: Picture, size: Size) -> UInt8:
 def _resampled(image: Array, size: Size, scale_x: float, scale_y: float) -> Array:
     while scale_x >= 2 or scale_y >= 2:
         across, down = 1 + (scale_x >= 2), 1 + (scale_y >= 2)
-        width, height = image.shape[1] // across, image.shape[0] // down
-        even = image[: height * down, : width * across]
-        image = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        image = averaged(image, across, down)
         scale_x, scale_y = scale_x / across, scale_y / down
     if size_of(image) == size and scale_x == scale_y == 1:
         return image

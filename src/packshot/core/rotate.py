@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from packshot.core.geometry import Box, Size
-from packshot.core.picture import Float32, Picture
+from packshot.core.picture import Array, Float32, Picture
 from packshot.core.plain_ground import GroundColours
-from packshot.core.resample import Array, resample, size_of
+from packshot.core.resample import resample, size_of
 from packshot.core.transparency import opaque
 from packshot.core.values import MOST_PIXELS
 

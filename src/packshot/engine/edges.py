@@ -92,7 +92,7 @@ class EdgeRefiner:
         refined, moved = matte.copy(), []
         for place in places:
             here = _tile(place, planes.shrink)
-            part = np.ascontiguousarray(matte[here])
+            part = matte[here].copy()
             delta = np.ascontiguousarray(_enlarged(change, place, planes.shrink)[: part.shape[0], : part.shape[1]])
             at = np.flatnonzero(delta != 0)
             part.reshape(-1)[at] = apply_logit_delta(part.reshape(-1)[at], delta.reshape(-1)[at])
@@ -164,9 +164,12 @@ def undecided_tiles(soft: Float32) -> list[Place]:
     return [(int(row), int(column)) for row, column in np.argwhere(np.bitwise_or.reduce(words, axis=(1, 3)))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Planes:
-    """What the network sees: uint8 (H, W, 3), the matte (H, W) and the coarse matte (h, w), shrunk by a number."""
+    """The network's view of a picture, smaller by the factor `shrink`.
+
+    rgb: uint8 (H, W, 3). matte: float32 (H, W). coarse: float32 (h, w).
+    """
 
     rgb: UInt8
     matte: Float32
@@ -217,10 +220,11 @@ def _without_grain(refined: Float32, places: list[Place], moved: list[Index], sc
     moved: flat indices in each tile.
     """
     parts = []
-    for (row, column), at in zip(places, moved, strict=True):
-        top, left, side = row * TILE_PX * scale, column * TILE_PX * scale, TILE_PX * scale
-        part = np.ascontiguousarray(refined[top : top + side, left : left + side])
-        smooth = cv2.medianBlur(_window(refined, top - 1, left - 1, side + 2), 3)[1:-1, 1:-1]
+    for place, at in zip(places, moved, strict=True):
+        rows, columns = _tile(place, scale)
+        part = refined[rows, columns].copy()
+        around = _window(refined, rows.start - 1, columns.start - 1, TILE_PX * scale + 2)
+        smooth = cv2.medianBlur(around, 3)[1:-1, 1:-1]
         part.reshape(-1)[at] = np.ascontiguousarray(smooth[: part.shape[0], : part.shape[1]]).reshape(-1)[at]
         parts.append(part)
     for place, part in zip(places, parts, strict=True):
