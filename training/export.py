@@ -227,6 +227,7 @@ def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, g
         licence=about["licence"],
         confidence=kept_confidence(path.with_suffix(".json"), sha256, options.side),
         edges=about.get("edges"),
+        second_look_from=about.get("second_look_from"),
         description=about["description"],
         graph=graph,
         data=(

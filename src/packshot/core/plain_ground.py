@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from packshot.core.geometry import Size
+from packshot.core.geometry import Box, Size
 from packshot.core.matte import DECIDED
 from packshot.core.picture import Bool, Float32, Index, UInt8, quantile, ramp
 from packshot.core.resample import size_of
@@ -79,6 +79,21 @@ class GroundColours:
     def at(self, size: Size) -> Float32:
         """Returns the colours at another size, float32 (height, width, 3) in 0..255."""
         return np.asarray(cv2.resize(self.enlarged(), size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def placed(self, box: Box, size: Size) -> GroundColours:
+        """Returns the ground of a picture of that size, from the ground of its part in the box: it continues outside.
+
+        The colours are at the reduced size of the part, which is coarser for the whole picture.
+        """
+        whole = size.reduced(max(self.reduced.shape))
+        across, down = whole.width / size.width, whole.height / size.height
+        left, top = min(int(box.left * across), whole.width - 1), min(int(box.top * down), whole.height - 1)
+        width = max(1, min(round(box.size.width * across), whole.width - left))
+        height = max(1, min(round(box.size.height * down), whole.height - top))
+        part = cv2.resize(self.reduced, (width, height), interpolation=cv2.INTER_AREA)
+        around = (top, whole.height - top - height, left, whole.width - left - width)
+        colours = np.asarray(cv2.copyMakeBorder(part, *around, cv2.BORDER_REPLICATE), np.float32)
+        return GroundColours(colours, whole)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from packshot.core.geometry import Size
+from packshot.core.geometry import Box, Size
 from packshot.core.picture import Array, Float32, Index, Picture, UInt8, averaged
 
 _ROW = 1024
@@ -58,7 +58,24 @@ def _resampled(image: Array, size: Size, scale_x: float, scale_y: float) -> Arra
     if max(*size, *size_of(image)) > SIDE_LIMIT:
         # An odd last row changes the scale by at most one pixel over the whole length.
         return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
-    grid = np.array([[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5]], np.float64)
+    return _interpolated(image, size, (scale_x, scale_y))
+
+
+def enlarged_part(plane: Array, part: Box, whole: Size, size: Size) -> Array:
+    """Returns the part of a small plane that lies under a box of its picture, at another size, bilinearly.
+
+    Parameters: plane, uint8 or float32 (h, w[, C]), of a picture of the size `whole`; part, a box of that picture;
+    size, the target, not coarser than the plane. Returns: the same dtype, (height, width[, C]).
+    """
+    across, down = plane.shape[1] / whole.width, plane.shape[0] / whole.height
+    steps = part.size.width * across / size.width, part.size.height * down / size.height
+    return _interpolated(plane, size, steps, (part.left * across, part.top * down))
+
+
+def _interpolated(image: Array, size: Size, steps: tuple[float, float], corner: tuple[float, float] = (0, 0)) -> Array:
+    """Returns pixels at these distances from each other, along x and y, from a corner of the image on."""
+    (scale_x, scale_y), (left, top) = steps, corner
+    grid = np.array([[scale_x, 0, left + scale_x / 2 - 0.5], [0, scale_y, top + scale_y / 2 - 0.5]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, grid, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 

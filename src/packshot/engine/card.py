@@ -63,12 +63,14 @@ class Graph:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The facts about a network. Every field after `edges` is for people and may be omitted.
+    """The facts about a network. Every field after `second_look_from` is for people and may be omitted.
 
     `sha256` and `bytes` pin the file next to the card. `output` describes output 0 of the graph: a matte
     ("probability") or its logit; for an edge refiner, the "change" of that logit. `edges` names the edge refiner that
-    follows a coarse network, None for none. `confidence` maps the stability of its mattes to a confidence; it is valid
-    for this file only. `scores` maps the name of a test set to its figures.
+    follows a coarse network, None for none. `second_look_from` is for small products: the network runs a second time,
+    on the product's surroundings alone, if it sees them larger by at least this factor; None for never. `confidence`
+    maps the stability of its mattes to a confidence; it is valid for this file only. `scores` maps the name of a test
+    set to its figures.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ModelCard:
     licence: str
     confidence: Calibration | None = None
     edges: str | None = "packshot-edges-1"
+    second_look_from: float | None = None
     description: str = ""
     graph: Graph | None = None
     data: tuple[DataSource, ...] = ()
@@ -93,6 +96,8 @@ class ModelCard:
             raise ValueError(f"file {self.file!r} must be a bare file name: the graph must lie next to its card")
         if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
             raise ValueError("sha256 must be 64 lower-case hexadecimal digits")
+        if self.second_look_from is not None and self.second_look_from <= 1:
+            raise ValueError("second_look_from must be over 1, or null")
         if self.confidence and self.confidence.sha256 != self.sha256:
             raise ValueError("confidence was fitted to another file: refit it, or remove it")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil, floor, inf
 
 import cv2
 import numpy as np
@@ -13,9 +14,9 @@ from packshot.core.geometry import Box, Size, network_size
 from packshot.core.matte import drop_faint, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture, UInt8, to_unit
 from packshot.core.plain_ground import find_plain_ground, settle
-from packshot.core.postprocess import postprocess
+from packshot.core.postprocess import drop_specks, postprocess
 from packshot.core.recipe import Recipe
-from packshot.core.resample import resample
+from packshot.core.resample import enlarged_part, resample, size_of
 from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
 from packshot.core.transparency import may_show_scene, opaque, own_matte
 from packshot.core.unmix import redraw_edges
@@ -31,6 +32,15 @@ OWN_CONFIDENCE = 0.99
 WHOLE = 0.8
 """If the network finds at least this share of what a transparent picture shows, the picture's own alpha is used."""
 
+SUSPECTED = 0.3
+"""Network output from which a pixel belongs to the box of the second look."""
+
+SURROUNDINGS = 0.15
+"""Width of the surroundings for the second look, as a share of the product's longer side."""
+
+KEPT = 0.5
+"""Least maximum of both answers' mean for a second look to count."""
+
 MIN_ROI_PX = 32
 """Least side of a region of interest: a smaller one shows a network nothing."""
 
@@ -44,6 +54,11 @@ def find_matte(picture: Picture, network: Network, cancellation: Cancellation | 
 
 def asks_network(work: Work) -> bool:
     return work.asks
+
+
+def looks_again(work: Work) -> bool:
+    """Whether the network may run twice. A picture whose own alpha is part of the decision is judged as a whole."""
+    return work.asks and work.own is None and work.network.card.second_look_from is not None
 
 
 def is_plain(work: Work) -> bool:
@@ -69,15 +84,35 @@ def choose_part(work: Work) -> None:
 
 
 def make_input(work: Work) -> None:
-    rule = work.network.card.input
     work.view = opaque(work.part)
-    size = network_size(work.view.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit)
-    work.rgb = network_input(work.view, size)
+    work.rgb = _input(work.view, work.network)
     work.asks = not is_flat(work.rgb)
 
 
 def predict(work: Work) -> None:
     work.answer = work.network.predict(work.rgb)
+
+
+def look_again(work: Work) -> None:
+    """Ask the network about the product and its surroundings alone, where they are small. From here on, they are the
+    part of the picture to work on.
+
+    The mean of both answers counts: the second one sees more detail, the first one more of the scene (decision 0065).
+    A second answer that would lose the product does not count.
+    """
+    around = _surroundings(work)
+    if around is None:
+        return
+    view = crop_picture(work.view, around)
+    rgb = _input(view, work.network)
+    first = enlarged_part(work.answer, around, work.view.size, Size(rgb.shape[3], rgb.shape[2]))
+    answer = np.float32(0.5) * (first + work.network.predict(rgb))
+    if answer.max() < KEPT:
+        return
+    work.part = view if work.part is work.view else crop_picture(work.part, around)
+    work.hints = None if work.hints is None else work.hints[around.slices]
+    work.box = around.moved(work.box.left, work.box.top)
+    work.view, work.rgb, work.answer = view, rgb, answer
 
 
 def decide_coarse(work: Work) -> None:
@@ -130,10 +165,12 @@ def finish_matte(work: Work) -> None:
         found = _by_network(work)
         if alpha is not None:
             found = replace(_within_alpha(work, found, alpha), most=most)
-    if work.recipe.roi is not None:
-        matte = np.zeros(work.picture.rgb.shape[:2], np.float32)
+    size = work.picture.size
+    if work.box != Box.full(size):
+        matte = np.zeros((size.height, size.width), np.float32)
         matte[work.box.slices] = found.matte
-        found = replace(found, matte=matte, ground=None)  # the ground was measured in the region only
+        ground = None if found.ground is None else found.ground.placed(work.box, size)
+        found = replace(found, matte=matte, ground=ground)
     work.found = found
     for name in ("view", "matte", "own", "hints"):  # up to 15 bytes a pixel that no later stage reads
         work.__dict__.pop(name, None)
@@ -143,6 +180,7 @@ MATTING: tuple[Stage, ...] = (
     Stage("part", "matte", choose_part),
     Stage("network input", "matte", make_input, asks_network),
     Stage("network", "matte", predict, asks_network),
+    Stage("second look", "matte", look_again, looks_again),
     Stage("postprocess", "matte", decide_coarse, asks_network),
     Stage("plain ground", "matte", settle_ground, asks_network),
     Stage("guided filter", "matte", filter_edges, asks_network),
@@ -164,6 +202,33 @@ def _region(roi: Region, size: Size) -> Box:
             field="roi",
         )
     return box
+
+
+def _input(view: Picture, network: Network) -> Float32:
+    rule = network.card.input
+    return network_input(view, network_size(view.size, side_px=rule.side_px, multiple=rule.multiple, fit=rule.fit))
+
+
+def _surroundings(work: Work) -> Box | None:
+    """The box around the product and everything painted as product, if it is small enough for a second look."""
+    found = drop_specks(work.answer) >= SUSPECTED
+    if work.hints is not None:
+        found |= resample(work.hints, size_of(work.answer)) > 0
+    left, top, width, height = cv2.boundingRect(found.view(np.uint8))
+    if not width:
+        return None
+    size, small, card = work.view.size, size_of(found), work.network.card
+    across, down = size.width / small.width, size.height / small.height
+    longest = max(width * across, height * down)
+    # Beyond twice its size, a picture shows no more detail, and less of the scene.
+    margin = max(SURROUNDINGS * longest, (card.input.side_px / 2 - longest) / 2)
+    around = Box(
+        floor(left * across - margin),
+        floor(top * down - margin),
+        ceil((left + width) * across + margin),
+        ceil((top + height) * down + margin),
+    ).within(Box.full(size))
+    return around if size.longest >= (card.second_look_from or inf) * around.size.longest else None
 
 
 def _by_network(work: Work) -> MatteResult:

@@ -175,14 +175,14 @@ def test_a_service_that_stops_leaves_its_tasks_to_the_next(tmp_path: Path) -> No
 
 
 def test_a_task_whose_process_has_died_is_done_by_another(tmp_path: Path) -> None:
-    clock = Clock()
-    with serving(tmp_path, now=clock) as dead:
+    later = Clock()
+    later.ahead_s = 2 * LEASE_S  # every lease has expired, also one that the first process renews meanwhile
+    with serving(tmp_path) as dead:
         key = dead.new_key(5)
         with gated(dead) as gate:
             task_id = begun(dead, key)
             gate.wait_for_arrival()
-            clock.ahead_s = LEASE_S + 1  # the lease has expired
-            with serving(tmp_path, now=clock) as other:
+            with serving(tmp_path, now=later) as other:
                 assert ended(other, key, task_id)["task_status"] == 2
                 assert other.credits_of(key) == 4
         wait_until(lambda: not dead.service.worker.running)  # the result comes too late, and changes nothing
