@@ -116,13 +116,16 @@ class TestSigns:
         assert found == sorted(set(found))
         assert found[2] == pytest.approx(np.sqrt(100 / disc().sum()))
 
-    @pytest.mark.parametrize("angle", [0, 17, 90, 130])
-    def test_one_thing_cut_straight_through_is_told_from_two_things(self, angle: float) -> None:
-        turn = cv2.getRotationMatrix2D((64, 64), angle, 1)
+    @pytest.mark.parametrize("scale", [1, 3])
+    @pytest.mark.parametrize("angle", [0, 2, 17, 90, 130])
+    def test_one_thing_cut_straight_through_is_told_from_two_things(self, angle: float, scale: int) -> None:
+        side = 128 * scale
+        turn = cv2.getRotationMatrix2D((64, 64), angle, scale)
+        turn[:, 2] += 64 * (scale - 1)
         block, gap = np.zeros((128, 128), np.float32), np.zeros((128, 128), np.float32)
         block[20:108, 46:82] = 1
         gap[52:76] = 1
-        block, gap = (cv2.warpAffine(each, turn, (128, 128), flags=cv2.INTER_NEAREST) for each in (block, gap))
+        block, gap = (cv2.warpAffine(each, turn, (side, side), flags=cv2.INTER_NEAREST) for each in (block, gap))
         cut = np.asarray(block * (1 - gap), np.float32)
         assert find_signs(cut, cut, seen_of(cut)).cut == 1
         assert find_signs(np.asarray(block), np.asarray(block), seen_of(np.asarray(block))).cut == 0

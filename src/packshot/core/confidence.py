@@ -32,6 +32,9 @@ MOST_PIECES = 6
 STRAIGHT = 0.9
 """Share by which two pieces must overlap along a cut, and fill it, to have been one."""
 
+DEPTH = 0.05
+"""Depth of a piece's end, as a share of its width. A cut that is tilted by less than this is straight."""
+
 SAME_COLOUR = 40
 """Largest difference in levels between the mean colours of two pieces that may have been one."""
 
@@ -108,9 +111,9 @@ def confidence(signs: Signs, calibration: Calibration | None) -> float | None:
 def find_signs(answer: Float32, matte: Float32, seen: Float32, contested: Float32 | None = None) -> Signs:
     """Returns the signs of a matte.
 
-    Parameters: answer, float32 (h, w) in 0..1, the raw network output, since postprocessing hides its doubts; matte,
-    float32 (h, w), the finished one at the network's size; seen, float32 (h, w, 3) in 0..255; contested, float32 (h,
-    w), for a plain ground (core.plain_ground.Settled).
+    Parameters: answer, float32 in 0..1, the raw network output for the whole picture, since postprocessing and a second
+    look hide its doubts; matte, float32 (h, w), the finished one at the network's size; seen, float32 (h, w, 3) in
+    0..255; contested, float32 (h, w), for a plain ground (core.plain_ground.Settled).
     """
     product = (matte >= 0.5).view(np.uint8)
     area = int(np.count_nonzero(product))
@@ -187,9 +190,9 @@ def _ends_meet(one: Float32, other: Float32) -> bool:
     gap = float(second[:, 0].min() - first[:, 0].max())
     if gap < 2:
         return False
-    ends = [first[first[:, 0] > first[:, 0].max() - 3, 1], second[second[:, 0] < second[:, 0].min() + 3, 1]]
+    widest = max(float(np.ptp(each[:, 1])) for each in (first, second))
+    depth = max(3, DEPTH * widest)
+    ends = [first[first[:, 0] > first[:, 0].max() - depth, 1], second[second[:, 0] < second[:, 0].min() + depth, 1]]
     spans = [(float(end.min()), float(end.max())) for end in ends]
-    whole = [(float(each[:, 1].min()), float(each[:, 1].max())) for each in (first, second)]
     overlap = min(spans[0][1], spans[1][1]) - max(spans[0][0], spans[1][0])
-    widest = max(high - low for low, high in whole)
     return overlap >= STRAIGHT * widest > 0 and gap <= 2 * hypot(widest, widest)

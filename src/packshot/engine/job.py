@@ -275,6 +275,7 @@ class Work:
     lies at `box`. `hints` belong to the part: a human's corrections, as core/touch_up.py reads them. `own` is the
     part's own alpha where that separates anything; `cut_out` says that it cuts the product out. `asks` says whether
     the network runs. Its inputs are `view`, which is opaque; `rgb`, the network input; and `seen`, the same in 0..255.
+    `first_answer` is its output; a second look narrows `part`, `box` and all of these, and changes `answer`.
     """
 
     job: Job
@@ -289,6 +290,7 @@ class Work:
     view: Picture
     rgb: Float32
     seen: Float32
+    first_answer: Float32
     answer: Float32
     coarse: Float32
     ground: PlainGround | None

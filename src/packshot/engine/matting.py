@@ -90,7 +90,7 @@ def make_input(work: Work) -> None:
 
 
 def predict(work: Work) -> None:
-    work.answer = work.network.predict(work.rgb)
+    work.first_answer = work.answer = work.network.predict(work.rgb)
 
 
 def look_again(work: Work) -> None:
@@ -152,7 +152,7 @@ def clean(work: Work) -> None:
 
 def read_signs(work: Work) -> None:
     size = Size(work.rgb.shape[3], work.rgb.shape[2])
-    work.signs = find_signs(work.answer, resample(work.matte, size), work.seen, work.contested)
+    work.signs = find_signs(work.first_answer, resample(work.matte, size), work.seen, work.contested)
 
 
 def finish_matte(work: Work) -> None:
