@@ -120,12 +120,16 @@ class TestSigns:
     @pytest.mark.parametrize("angle", [0, 2, 17, 90, 130])
     def test_one_thing_cut_straight_through_is_told_from_two_things(self, angle: float, scale: int) -> None:
         side = 128 * scale
-        turn = cv2.getRotationMatrix2D((64, 64), angle, scale)
-        turn[:, 2] += 64 * (scale - 1)
         block, gap = np.zeros((128, 128), np.float32), np.zeros((128, 128), np.float32)
         block[20:108, 46:82] = 1
         gap[52:76] = 1
-        block, gap = (cv2.warpAffine(each, turn, (side, side), flags=cv2.INTER_NEAREST) for each in (block, gap))
+
+        def turned(plane: Float32, degrees: float) -> Float32:
+            turn = cv2.getRotationMatrix2D((64, 64), degrees, scale)
+            turn[:, 2] += 64 * (scale - 1)
+            return np.asarray(cv2.warpAffine(plane, turn, (side, side), flags=cv2.INTER_NEAREST), np.float32)
+
+        block, gap = turned(block, angle), turned(gap, angle + 2)  # a cut is never quite straight
         cut = np.asarray(block * (1 - gap), np.float32)
         assert find_signs(cut, cut, seen_of(cut)).cut == 1
         assert find_signs(np.asarray(block), np.asarray(block), seen_of(np.asarray(block))).cut == 0
