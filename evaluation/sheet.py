@@ -40,7 +40,7 @@ def panel(image: UInt8) -> UInt8:
 
 def cutout_over(picture: Picture, matte: Float32, backdrop: UInt8) -> UInt8:
     """The user's cutout over a backdrop (H, W, 1 or 3)."""
-    rgb, alpha = cutout(estimate_foreground(picture, matte), matte)
+    rgb, alpha = cutout(estimate_foreground(picture, matte))
     opacity = alpha[..., None] / np.float32(255)
     return np.rint(rgb * opacity + backdrop * (1 - opacity)).astype(np.uint8)
 

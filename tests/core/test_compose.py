@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packshot.core.compose import crop, crop_picture, cutout, filled, flatten, over, visible
 from packshot.core.foreground import estimate_foreground
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import RESIDUE
+from packshot.core.matte import RESIDUE, in_levels
 from packshot.core.picture import Float32, Foreground, Picture, to_uint8
 from tests.core.scenes import Scene, noise, scene
 
@@ -17,7 +17,7 @@ colours = st.tuples(*[st.integers(0, 255)] * 3)
 
 def exact_foreground(known: Scene) -> Foreground:
     band = np.flatnonzero((known.matte > 0.5 / 255) & (known.matte < 254.5 / 255))
-    return Foreground(known.picture.rgb, band, known.colours.reshape(-1, 3)[band])
+    return Foreground(known.picture.rgb, in_levels(known.matte), band, known.colours.reshape(-1, 3)[band])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_white_is_the_default_ground(known: Scene) -> None:
 
 
 def test_the_cutout_laid_back_on_its_own_background_is_the_photo(known: Scene) -> None:
-    rgb, alpha = cutout(exact_foreground(known), known.matte)
+    rgb, alpha = cutout(exact_foreground(known))
     share = (alpha / np.float32(255)).reshape(-1)
     again = over(rgb.reshape(-1, 3).astype(np.float32), share, known.background.reshape(-1, 3))
     # Three roundings: the photo's, the colour's, and alpha's 1/510 of a contrast of at most 255.
@@ -76,7 +76,7 @@ def test_the_cutout_laid_back_on_its_own_background_is_the_photo(known: Scene) -
 
 def test_what_was_removed_cannot_be_brought_back(known: Scene) -> None:
     for found in (exact_foreground(known), estimate_foreground(known.picture, known.matte)):
-        rgb, alpha = cutout(found, known.matte)
+        rgb, alpha = cutout(found)
         assert not rgb[alpha == 0].any()
         assert np.array_equal(rgb[alpha == 255], known.picture.rgb[alpha == 255])
         assert np.array_equal(alpha, to_uint8(known.matte))
@@ -85,7 +85,7 @@ def test_what_was_removed_cannot_be_brought_back(known: Scene) -> None:
 def test_compositing_leaves_the_picture_alone(known: Scene) -> None:
     before = known.picture.rgb.copy()
     found = estimate_foreground(known.picture, known.matte)
-    cutout(found, known.matte)
+    cutout(found)
     flatten(found, known.matte)
     assert np.array_equal(known.picture.rgb, before)
 
@@ -98,7 +98,7 @@ def test_a_crop_of_a_cutout_is_the_cutout_of_a_crop(data: st.DataObject) -> None
     matte = np.random.default_rng(1).integers(-1, 3, (height, width)).clip(0, 1).astype(np.float32)
     matte[::3] *= np.float32(0.4)
     found = estimate_foreground(Picture(noise(Size(width, height))), matte)
-    whole, part = cutout(found, matte), cutout(*crop(found, matte, box))
+    whole, part = cutout(found), cutout(crop(found, matte, box)[0])
     assert all(np.array_equal(each[box.slices], of_part) for each, of_part in zip(whole, part, strict=True))
 
 

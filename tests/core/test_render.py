@@ -55,7 +55,7 @@ def square(size: Size = SIZE, box: Box = BOX) -> tuple[Picture, Float32]:
 
 def test_with_nothing_asked_it_is_the_cutout(known: Scene) -> None:
     found = rendered(known.picture, known.matte)
-    rgb, alpha = cutout(estimate_foreground(known.picture, known.matte), known.matte)
+    rgb, alpha = cutout(estimate_foreground(known.picture, known.matte))
     assert np.array_equal(found.rgb, rgb)
     assert found.alpha is not None
     assert np.array_equal(found.alpha, alpha)

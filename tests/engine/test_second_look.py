@@ -88,16 +88,28 @@ def test_a_second_look_that_loses_the_product_does_not_count() -> None:
     assert len(lost.seen) == 2
 
 
-def test_what_is_painted_as_product_is_looked_at_too() -> None:
-    picture = comb(200, 410, side=200)
-    painted = np.full(picture.shape[:2], 128, np.uint8)
-    painted[450:550, 560:660] = 255
+def painted(picture: UInt8, network: Bright, *areas: tuple[int, int, int, int]) -> Float32:
+    """The matte with areas painted as product: left, top, right, bottom."""
+    layer = np.full(picture.shape[:2], 128, np.uint8)
+    for left, top, right, bottom in areas:
+        layer[top:bottom, left:right] = 255
+    touch_up = as_png(layer) if areas else None
+    result = packshot.remove(as_png(picture), Options(form="mask", touch_up=touch_up), network=network)
+    return cv2.imdecode(np.frombuffer(result.data, np.uint8), cv2.IMREAD_GRAYSCALE) / np.float32(255)
+
+
+@pytest.mark.parametrize("top", [420, 900])  # within the surroundings of the product, and far outside
+def test_strokes_follow_the_pictures_edges_and_change_nothing_elsewhere(top: int) -> None:
+    picture = np.zeros((1100, 1400, 3), np.uint8)
+    picture[410:610, 200:400] = 255
+    picture[top : top + 100, 450:560] = (90, 20, 20)  # too dark for the network
     network = Bright()
-    result = packshot.remove(as_png(picture), Options(form="mask", touch_up=as_png(painted)), network=network)
-    mask = cv2.imdecode(np.frombuffer(result.data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert len(network.seen) == 2
-    assert mask[450:550, 560:660].min() == 255
-    assert mask[530:600, 220:380].min() == 255
+    before = painted(picture, network)
+    after = painted(picture, network, (452, top + 2, 558, top + 98))
+    assert len(network.seen) == 4, "both looked twice"
+    assert after[top + 4 : top + 96, 454:556].min() == 1
+    assert np.abs(after - (before + (picture[..., 0] == 90))).mean() < 0.1 * (picture[..., 0] == 90).mean()
+    assert np.abs(after - before)[:, :420].mean() < 5e-5
 
 
 def test_a_region_of_interest_and_a_second_look_add_up() -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.core.geometry import Box, Size
-from packshot.core.matte import RESIDUE, in_levels
+from packshot.core.matte import RESIDUE
 from packshot.core.picture import Float32, Foreground, Index, Picture, UInt8, chunks, to_uint8
 from packshot.core.values import RGB, WHITE
 
@@ -32,19 +32,16 @@ def over(colours: Float32, share: Float32, behind: Float32) -> Float32:
     return behind + share[:, None] * (colours - behind)
 
 
-def cutout(foreground: Foreground, matte: Float32) -> tuple[UInt8, UInt8]:
+def cutout(foreground: Foreground) -> tuple[UInt8, UInt8]:
     """Returns the straight-alpha cutout. The colour is 0 where alpha is 0, so that the background cannot be restored.
 
-    Parameters: foreground; matte, float32 (H, W) in 0..1, the one used to estimate its colours.
     Returns: colours, uint8 (H, W, 3), and alpha, uint8 (H, W), each rounded once.
     """
-    alpha = in_levels(matte)
-    rgb = _solid(foreground.rgb, matte, BLACK)
+    rgb = np.zeros_like(foreground.rgb)
+    cv2.copyTo(foreground.rgb, foreground.alpha, rgb)
     for chunk in chunks(foreground.transition.size):
-        where = foreground.transition[chunk]
-        _paint(rgb, where, foreground.colours[chunk])
-        rgb.reshape(-1, 3)[where[alpha.reshape(-1)[where] == 0]] = BLACK
-    return rgb, alpha
+        _paint(rgb, foreground.transition[chunk], foreground.colours[chunk])
+    return rgb, foreground.alpha
 
 
 def flatten(foreground: Foreground, matte: Float32, behind: Behind = WHITE) -> UInt8:
@@ -73,8 +70,9 @@ def crop(foreground: Foreground, matte: Float32, box: Box) -> tuple[Foreground, 
     y, x = np.divmod(foreground.transition, matte.shape[1])
     inside = (box.left <= x) & (x < box.right) & (box.top <= y) & (y < box.bottom)
     transition = (y[inside] - box.top) * box.size.width + x[inside] - box.left
-    rgb = np.ascontiguousarray(foreground.rgb[box.slices])
-    return Foreground(rgb, transition, foreground.colours[inside]), np.ascontiguousarray(matte[box.slices])
+    rgb, alpha = (np.ascontiguousarray(each[box.slices]) for each in (foreground.rgb, foreground.alpha))
+    part = Foreground(rgb, alpha, transition, foreground.colours[inside])
+    return part, np.ascontiguousarray(matte[box.slices])
 
 
 def crop_picture(picture: Picture, box: Box) -> Picture:

@@ -149,8 +149,10 @@ def _unseen(product: UInt8, seen: Float32) -> float:
     reach = Box(left - 2, top - 2, left + width + 2, top + height + 2).within(Box.full(size_of(seen)))
     around, levels = np.ones((5, 5), np.uint8), seen[reach.slices].astype(np.uint8)
     change = cv2.subtract(cv2.dilate(levels, around), cv2.erode(levels, around))
-    change = change[part.moved(-reach.left, -reach.top).slices][outline[part.slices] > 0].max(axis=1)
-    return float((change < STEP_LEVELS).mean())
+    red, green, blue = cv2.split(change[part.moved(-reach.left, -reach.top).slices])
+    seen_on = cv2.threshold(cv2.max(cv2.max(red, green), blue), STEP_LEVELS - 1, 1, cv2.THRESH_BINARY)[1]
+    outline = outline[part.slices]
+    return 1 - cv2.countNonZero(cv2.bitwise_and(seen_on, outline)) / cv2.countNonZero(outline)
 
 
 def _is_cut(product: UInt8, seen: Float32) -> bool:
@@ -159,7 +161,7 @@ def _is_cut(product: UInt8, seen: Float32) -> bool:
     count, label = cv2.connectedComponents(product, connectivity=8)  # a seventh of the time of the one with statistics
     if count <= 2:  # the background and one piece
         return False
-    areas = np.bincount(label.reshape(-1)[np.flatnonzero(product)], minlength=count)[1:]
+    areas = np.bincount(label.reshape(-1), minlength=count)[1:]
     large = np.flatnonzero(areas >= PIECE * areas.sum()) + 1
     if not 2 <= len(large) <= MOST_PIECES:
         return False

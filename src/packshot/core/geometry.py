@@ -70,6 +70,13 @@ class Box(NamedTuple):
             max(self.bottom, other.bottom),
         )
 
+    def scaled(self, size: Size, to: Size) -> Box:
+        """Returns this box of a picture of one size in the same picture at another one, rounded to whole pixels."""
+        across, down = to.width / size.width, to.height / size.height
+        return Box(
+            round(self.left * across), round(self.top * down), round(self.right * across), round(self.bottom * down)
+        )
+
     def strips(self, rows: int) -> Iterator[Box]:
         """Yields this box from top to bottom, in boxes of `rows` rows."""
         for top in range(self.top, self.bottom, rows):

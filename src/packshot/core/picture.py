@@ -57,7 +57,8 @@ class Foreground:
     """Foreground colours F of I = aF + (1-a)B, straight (not premultiplied).
 
     rgb: uint8 (H, W, 3), the picture's own pixels: right where the matte is 1, meaningless where it is 0.
-    transition: int (n,), flat indices of the transition region's pixels, 0 < matte < 1, ascending.
+    alpha: uint8 (H, W), the matte in 8 bits.
+    transition: int (n,), flat indices of the transition region's pixels, 0 < alpha < 255, ascending.
     colours: float32 (n, 3) in 0..255, F of those pixels, not rounded: only the encoder rounds.
 
     The transition region is a few percent of a photo. With it kept apart, every rendering uses uint8 outside it and
@@ -65,6 +66,7 @@ class Foreground:
     """
 
     rgb: UInt8
+    alpha: UInt8
     transition: Index
     colours: Float32
 

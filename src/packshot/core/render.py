@@ -116,7 +116,7 @@ def _copied(foreground: Foreground, matte: Float32, frame: Frame, behind: Behind
     if seen != photo:
         foreground, matte = crop(foreground, matte, seen.moved(-photo.left, -photo.top))
     if behind is None:
-        rgb, alpha = cutout(foreground, matte)
+        rgb, alpha = cutout(foreground)
         return Rendering(_on_canvas(rgb, BLACK, seen, frame.size), _on_canvas(alpha, BLACK, seen, frame.size))
     part = behind[seen.slices] if isinstance(behind, np.ndarray) else behind
     return Rendering(_on_canvas(flatten(foreground, matte, part), behind, seen, frame.size))

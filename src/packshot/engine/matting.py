@@ -14,10 +14,10 @@ from packshot.core.geometry import Box, Size, network_size
 from packshot.core.matte import drop_faint, is_empty, is_flat, network_input, refine
 from packshot.core.picture import Float32, Picture, UInt8, to_unit
 from packshot.core.plain_ground import find_plain_ground, settle
-from packshot.core.postprocess import drop_specks, postprocess
+from packshot.core.postprocess import postprocess
 from packshot.core.recipe import Recipe
 from packshot.core.resample import enlarged_part, resample, size_of
-from packshot.core.touch_up import apply_to_coarse, clamp, read_touch_up
+from packshot.core.touch_up import RIM, apply_to_coarse, clamp, read_touch_up
 from packshot.core.transparency import may_show_scene, opaque, own_matte
 from packshot.core.unmix import redraw_edges
 from packshot.core.values import Region
@@ -33,7 +33,7 @@ WHOLE = 0.8
 """If the network finds at least this share of what a transparent picture shows, the picture's own alpha is used."""
 
 SUSPECTED = 0.3
-"""Network output from which a pixel belongs to the box of the second look."""
+"""Coarse matte from which a pixel belongs to the box of the second look."""
 
 SURROUNDINGS = 0.15
 """Width of the surroundings for the second look, as a share of the product's longer side."""
@@ -93,9 +93,13 @@ def predict(work: Work) -> None:
     work.first_answer = work.answer = work.network.predict(work.rgb)
 
 
+def decide_coarse(work: Work) -> None:
+    work.coarse = postprocess(work.answer)
+
+
 def look_again(work: Work) -> None:
     """Ask the network about the product and its surroundings alone, where they are small. From here on, they are the
-    part of the picture to work on.
+    part of the picture to work on, with everything painted as product.
 
     The mean of both answers counts: the second one sees more detail, the first one more of the scene (decision 0065).
     A second answer that would lose the product does not count.
@@ -103,20 +107,19 @@ def look_again(work: Work) -> None:
     around = _surroundings(work)
     if around is None:
         return
-    view = crop_picture(work.view, around)
-    rgb = _input(view, work.network)
-    first = enlarged_part(work.answer, around, work.view.size, Size(rgb.shape[3], rgb.shape[2]))
+    rgb = _input(crop_picture(work.view, around), work.network)
+    first = enlarged_part(work.answer, around, work.view.size, _size_of(rgb))
     answer = np.float32(0.5) * (first + work.network.predict(rgb))
     if answer.max() < KEPT:
         return
-    work.part = view if work.part is work.view else crop_picture(work.part, around)
-    work.hints = None if work.hints is None else work.hints[around.slices]
-    work.box = around.moved(work.box.left, work.box.top)
-    work.view, work.rgb, work.answer = view, rgb, answer
-
-
-def decide_coarse(work: Work) -> None:
-    work.coarse = postprocess(work.answer)
+    part, answer = _with_strokes(work, around, answer)
+    view = crop_picture(work.view, part)
+    work.part = view if work.part is work.view else crop_picture(work.part, part)
+    work.hints = None if work.hints is None else work.hints[part.slices]
+    work.box = part.moved(work.box.left, work.box.top)
+    work.view, work.answer = view, answer
+    work.rgb = rgb if part == around else network_input(view, size_of(answer))
+    work.coarse = postprocess(answer)
 
 
 def settle_ground(work: Work) -> None:
@@ -151,8 +154,7 @@ def clean(work: Work) -> None:
 
 
 def read_signs(work: Work) -> None:
-    size = Size(work.rgb.shape[3], work.rgb.shape[2])
-    work.signs = find_signs(work.first_answer, resample(work.matte, size), work.seen, work.contested)
+    work.signs = find_signs(work.first_answer, resample(work.matte, _size_of(work.rgb)), work.seen, work.contested)
 
 
 def finish_matte(work: Work) -> None:
@@ -180,8 +182,8 @@ MATTING: tuple[Stage, ...] = (
     Stage("part", "matte", choose_part),
     Stage("network input", "matte", make_input, asks_network),
     Stage("network", "matte", predict, asks_network),
-    Stage("second look", "matte", look_again, looks_again),
     Stage("postprocess", "matte", decide_coarse, asks_network),
+    Stage("second look", "matte", look_again, looks_again),
     Stage("plain ground", "matte", settle_ground, asks_network),
     Stage("guided filter", "matte", filter_edges, asks_network),
     Stage("edge refiner", "matte", refine_edges, asks_network),
@@ -210,10 +212,8 @@ def _input(view: Picture, network: Network) -> Float32:
 
 
 def _surroundings(work: Work) -> Box | None:
-    """The box around the product and everything painted as product, if it is small enough for a second look."""
-    found = drop_specks(work.answer) >= SUSPECTED
-    if work.hints is not None:
-        found |= resample(work.hints, size_of(work.answer)) > 0
+    """The box around the product, if it is small enough for a second look. Strokes do not change this decision."""
+    found = work.coarse >= SUSPECTED
     left, top, width, height = cv2.boundingRect(found.view(np.uint8))
     if not width:
         return None
@@ -229,6 +229,31 @@ def _surroundings(work: Work) -> Box | None:
         ceil((top + height) * down + margin),
     ).within(Box.full(size))
     return around if size.longest >= (card.second_look_from or inf) * around.size.longest else None
+
+
+def _with_strokes(work: Work, around: Box, answer: Float32) -> tuple[Box, Float32]:
+    """The box around the surroundings and everything painted as product, and the answer for it.
+
+    The scale stays the same, so that strokes change nothing elsewhere. Outside the surroundings, the first answer
+    counts.
+    """
+    if work.hints is None or not (work.hints > 0).any():
+        return around, answer
+    whole, room = Box.full(work.view.size), ceil(2 * RIM * work.view.size.longest)
+    left, top, width, height = cv2.boundingRect((work.hints > 0).view(np.uint8))
+    painted = Box(left - room, top - room, left + width + room, top + height + room)
+    part = around.around(painted.within(whole))
+    if part == around:
+        return around, answer
+    size = part.scaled(around.size, size_of(answer)).size
+    wider = enlarged_part(work.answer, part, whole.size, size)
+    inside = around.moved(-part.left, -part.top).scaled(part.size, size).slices
+    wider[inside] = enlarged_part(answer, part.moved(-around.left, -around.top), around.size, size)[inside]
+    return part, wider
+
+
+def _size_of(rgb: Float32) -> Size:
+    return Size(rgb.shape[3], rgb.shape[2])
 
 
 def _by_network(work: Work) -> MatteResult:

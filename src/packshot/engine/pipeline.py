@@ -177,7 +177,7 @@ def _result(work: Work, *, keep_matte: bool) -> Result:
         media_type=codecs.FORMATS[work.recipe.format].media_type,
         size=work.frame.size,
         photo_size=work.picture.size,
-        box=work.product,
+        box=work.around,
         product=work.frame.shown(work.around),
         confidence=work.found.confidence,
         review=_needs_review(work.found.confidence, work.network),
