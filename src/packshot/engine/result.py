@@ -35,7 +35,7 @@ class Result:
 
     data: the bytes of the file. media_type: of the file, such as "image/png".
     size: of the output, px. photo_size: of the photo, upright and rotated by `rotate`, px.
-    box: where the product lies in that photo, px. product: where it lies in the output, px.
+    box: where the product lies in that photo, px. product: where the same part lies in the output, px.
     confidence: the expected quality of the matte, 0..1: the mean quality of similar mattes. Quality is IoU, halved
         where a part is lost or a hole is torn. None when the network's card has no calibration.
     review: whether a human should check the result.
