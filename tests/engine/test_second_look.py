@@ -112,6 +112,14 @@ def test_strokes_follow_the_pictures_edges_and_change_nothing_elsewhere(top: int
     assert np.abs(after - before)[:, :420].mean() < 5e-5
 
 
+def test_strokes_far_from_a_tiny_product_leave_it_at_one_look() -> None:
+    """The planes of a second look would be as large as the picture."""
+    picture = comb(100, 100, side=40, width=4000, height=3000)
+    after = painted(picture, Bright(), (3800, 2800, 3900, 2900))
+    assert after[2810:2890, 3810:3890].min() == 1
+    assert after[125:138, 105:135].min() > 0.9
+
+
 def test_a_region_of_interest_and_a_second_look_add_up() -> None:
     picture = comb(900, 300, side=150)
     picture[50:400, 50:400] = 255  # outside the region

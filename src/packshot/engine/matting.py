@@ -38,6 +38,9 @@ SUSPECTED = 0.3
 SURROUNDINGS = 0.15
 """Width of the surroundings for the second look, as a share of the product's longer side."""
 
+WIDEST = 4
+"""Largest plane of a second look that strokes widen, in the network's sides. Beyond it, the first look stands."""
+
 KEPT = 0.5
 """Least maximum of both answers' mean for a second look to count."""
 
@@ -107,19 +110,23 @@ def look_again(work: Work) -> None:
     around = _surroundings(work)
     if around is None:
         return
-    rgb = _input(crop_picture(work.view, around), work.network)
+    view = crop_picture(work.view, around)
+    rgb = _input(view, work.network)
     first = enlarged_part(work.answer, around, work.view.size, _size_of(rgb))
     answer = np.float32(0.5) * (first + work.network.predict(rgb))
     if answer.max() < KEPT:
         return
-    part, answer = _with_strokes(work, around, answer)
-    view = crop_picture(work.view, part)
+    part = around if work.hints is None else _with_strokes(around, work.hints)
+    if part != around:
+        if part.size.longest * max(answer.shape) > WIDEST * work.network.card.input.side_px * around.size.longest:
+            return
+        answer = _widened(answer, around, work, part)
+        view = crop_picture(work.view, part)
+        rgb = network_input(view, size_of(answer))
     work.part = view if work.part is work.view else crop_picture(work.part, part)
     work.hints = None if work.hints is None else work.hints[part.slices]
     work.box = part.moved(work.box.left, work.box.top)
-    work.view, work.answer = view, answer
-    work.rgb = rgb if part == around else network_input(view, size_of(answer))
-    work.coarse = postprocess(answer)
+    work.view, work.rgb, work.answer, work.coarse = view, rgb, answer, postprocess(answer)
 
 
 def settle_ground(work: Work) -> None:
@@ -231,25 +238,26 @@ def _surroundings(work: Work) -> Box | None:
     return around if size.longest >= (card.second_look_from or inf) * around.size.longest else None
 
 
-def _with_strokes(work: Work, around: Box, answer: Float32) -> tuple[Box, Float32]:
-    """The box around the surroundings and everything painted as product, and the answer for it.
-
-    The scale stays the same, so that strokes change nothing elsewhere. Outside the surroundings, the first answer
-    counts.
-    """
-    if work.hints is None or not (work.hints > 0).any():
-        return around, answer
-    whole, room = Box.full(work.view.size), ceil(2 * RIM * work.view.size.longest)
-    left, top, width, height = cv2.boundingRect((work.hints > 0).view(np.uint8))
+def _with_strokes(around: Box, hints: Float32) -> Box:
+    """The box around the surroundings and everything painted as product, with room for its rims."""
+    left, top, width, height = cv2.boundingRect((hints > 0).view(np.uint8))
+    if not width:
+        return around
+    room = ceil(2 * RIM * max(hints.shape))
     painted = Box(left - room, top - room, left + width + room, top + height + room)
-    part = around.around(painted.within(whole))
-    if part == around:
-        return around, answer
+    return around.around(painted.within(Box.full(size_of(hints))))
+
+
+def _widened(answer: Float32, around: Box, work: Work, part: Box) -> Float32:
+    """The answer for a larger part than the surroundings; outside them, the first answer counts.
+
+    The scale stays the same, so that strokes change nothing elsewhere.
+    """
     size = part.scaled(around.size, size_of(answer)).size
-    wider = enlarged_part(work.answer, part, whole.size, size)
+    wider = enlarged_part(work.answer, part, work.view.size, size)
     inside = around.moved(-part.left, -part.top).scaled(part.size, size).slices
     wider[inside] = enlarged_part(answer, part.moved(-around.left, -around.top), around.size, size)[inside]
-    return part, wider
+    return wider
 
 
 def _size_of(rgb: Float32) -> Size:
