@@ -189,7 +189,7 @@ def trained(state: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
     progress = dict(state["progress"])
     progress["elapsed_s"] = round(progress["elapsed_s"])
     account = {**progress, "torch": torch.__version__, "export": rounded, "config": state["config"]}
-    return account | ({"before": state["before"]} if state["before"] else {})
+    return account | {name: state[name] for name in ("mean_of", "before") if state.get(name)}
 
 
 def scores(reports: Sequence[Path], sha256: str, side_px: int) -> dict[str, dict[str, float]]:
@@ -234,7 +234,7 @@ def write_card(state: dict[str, Any], path: Path, options: argparse.Namespace, g
             DataSource(**about["backbone"][state["config"]["backbone"]]),
             *(DataSource(count=count, **about["data"][name]) for name, count in state["sets"].items()),
         ),
-        seeds=(state["config"]["seed"],),
+        seeds=tuple(dict.fromkeys(part["seed"] for part in state.get("mean_of", [state["config"]]))),
         training=trained(state, gates),
         scores=scores(options.scores, sha256, options.side),
         known_failures=tuple(about["known_failures"]),

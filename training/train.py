@@ -161,7 +161,7 @@ class Run:
         else:
             state = torch.load(first, map_location="cpu", weights_only=True)
             self.network.load_state_dict(state["average"])
-            self.before = {name: state[name] for name in ("progress", "config", "before") if state.get(name)}
+            self.before = {name: state[name] for name in ("progress", "config", "mean_of", "before") if state.get(name)}
 
     def _resume(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])

@@ -15,16 +15,17 @@ from packshot.core.confidence import Calibration
 from packshot.engine.card import ModelCard
 from packshot.engine.network import load_network
 from packshot.engine.weights import find_card
+from training import mean
 from training.export import UNSHIPPED, averaged, main, pictures, restored, scores
 from training.network import MatteNetwork, Shape
 
 SHAPE = Shape("lite0", (16, 16, 16, 16, 16))
 
 
-def checkpoint(run: Path) -> dict:
+def checkpoint(run: Path, seed: int = 3, samples: int = 160, shape: Shape = SHAPE) -> dict:
     """The trainer's checkpoint, for an untrained network with batch statistics."""
-    torch.manual_seed(1)
-    network = MatteNetwork(SHAPE).train()
+    torch.manual_seed(seed)
+    network = MatteNetwork(shape).train()
     with torch.no_grad():
         for value in network.state_dict().values():  # no two are alike after training; equal ones are stored once
             if value.is_floating_point():
@@ -32,8 +33,8 @@ def checkpoint(run: Path) -> dict:
         network(torch.rand(4, 3, 64, 64))
     state = {
         "average": network.state_dict(),
-        "progress": {"step": 10, "samples": 160, "elapsed_s": 12.5},
-        "config": {"seed": 3, "backbone": SHAPE.backbone, "widths": list(SHAPE.widths)},
+        "progress": {"step": 10, "samples": samples, "elapsed_s": 12.5},
+        "config": {"seed": seed, "backbone": shape.backbone, "widths": list(shape.widths)},
         "sets": {"duts_tr": 7},
         "before": {},
     }
@@ -115,3 +116,48 @@ def test_scores_of_another_file_or_side_are_refused(exported: Path, tmp_path: Pa
         scores([report], "0" * 64, card.input.side_px)
     with pytest.raises(SystemExit, match="384 px"):
         scores([report], card.sha256, 512)
+
+
+def two_runs(root: Path, shape: Shape = SHAPE) -> tuple[Path, Path]:
+    """Two runs of one network, or of two where `shape` is another's."""
+    checkpoint(root / "one")
+    checkpoint(root / "other", 4, 320, shape)
+    return root / "one", root / "other"
+
+
+def test_every_weight_lies_between_those_of_the_runs_by_their_shares(tmp_path: Path) -> None:
+    one, other = two_runs(tmp_path)
+    mean.main([f"{one}=.75", f"{other}=.25", "--out", str(tmp_path / "mean")])
+    first, second, both = (
+        torch.load(folder / "average.pt", weights_only=True)["average"] for folder in (one, other, tmp_path / "mean")
+    )
+    assert both.keys() == first.keys()
+    for name, value in both.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * second[name])
+
+
+def test_the_card_names_all_runs_of_a_mean(tmp_path: Path) -> None:
+    one, other = two_runs(tmp_path)
+    mean.main([f"{one}=.75", f"{other}=.25", "--out", str(tmp_path / "mean")])
+    main(["--run", str(tmp_path / "mean"), "--out", str(tmp_path), "--name", "fresh"])
+    card, _ = find_card(str(tmp_path / "fresh.onnx"))
+    assert card.seeds == (3, 4)
+    assert card.training["mean_of"] == [
+        {"run": "one", "share": 0.75, "seed": 3, "samples": 160},
+        {"run": "other", "share": 0.25, "seed": 4, "samples": 320},
+    ]
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.4), (1.5, -0.5), (1, 0)])
+def test_shares_that_are_no_shares_of_a_whole_are_refused(tmp_path: Path, shares: tuple[float, float]) -> None:
+    one, other = two_runs(tmp_path)
+    with pytest.raises(SystemExit, match="add up to 1"):
+        mean.main([f"{one}={shares[0]}", f"{other}={shares[1]}", "--out", str(tmp_path / "mean")])
+    assert not (tmp_path / "mean").exists()
+
+
+def test_different_networks_have_no_mean(tmp_path: Path) -> None:
+    one, other = two_runs(tmp_path, Shape("lite0", (16, 16, 16, 16, 24)))
+    with pytest.raises(SystemExit, match="different networks"):
+        mean.main([f"{one}=.5", f"{other}=.5", "--out", str(tmp_path / "mean")])
