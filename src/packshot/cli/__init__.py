@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ def main() -> None:
 
     end_at_once()
     gc.set_threshold(_WHILE_IMPORTING)
+    # Read by the libraries of NumPy and OpenCV when they load. Their thread pools take a fifth of a start's processor
+    # time, and help nobody here: the largest system of equations has six unknowns.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from packshot.cli.commands import run
 
     run()
