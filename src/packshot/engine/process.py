@@ -48,8 +48,8 @@ def keep_memory() -> None:
 def _use_huge_pages(library: ctypes.CDLL) -> None:
     """Asks for huge pages under the heap: reserves it, marks it, and gives it back to the allocator.
 
-    The kernel fills a page on its first use: 2 MiB a fault instead of 4 KiB. A process for one photo has 8,000 to 12,000
-    faults instead of 41,000. A kernel without huge pages, or without free ones, gives small pages as before.
+    The kernel fills a page on its first use: 2 MiB a fault instead of 4 KiB. A process for one photo has 8,000 to
+    12,000 faults instead of 41,000. A kernel without huge pages, or without free ones, gives small pages as before.
     """
     malloc, free, madvise = library.malloc, library.free, library.madvise
     malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
