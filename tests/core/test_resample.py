@@ -8,10 +8,10 @@ import pytest
 from packshot import remove
 from packshot.core import codecs
 from packshot.core import resample as module
-from packshot.core.geometry import Size
+from packshot.core.geometry import Box, Size
 from packshot.core.options import Options
 from packshot.core.picture import Picture
-from packshot.core.resample import grid, resample, resample_colours, sample, warp
+from packshot.core.resample import grid, repeated, resample, resample_colours, sample, warp
 from packshot.core.shadow import contact_shadow, soft_shadow
 from tests.kit.images import good
 
@@ -49,6 +49,17 @@ def test_a_pictures_kept_half_changes_no_pixel(size: Size) -> None:
     for side in (384, 256, 20):
         less = size.reduced(side)
         assert np.array_equal(resample_colours(picture, less), resample(picture.rgb, less))
+
+
+@pytest.mark.parametrize("size", [Size(1999, 1501), Size(384, 384), Size(385, 1000), Size(40_000, 30)])
+def test_a_repeated_pixel_has_the_value_at_its_centre_also_in_a_part(size: Size) -> None:
+    plane = RNG.integers(0, 256, (29, 41), np.uint8)
+    whole = repeated(plane, size)
+    y, x = RNG.integers(0, size.height, 200), RNG.integers(0, size.width, 200)
+    centres = ((y + 0.5) * 29 / size.height).astype(int), ((x + 0.5) * 41 / size.width).astype(int)
+    assert np.array_equal(whole[y, x], plane[centres])
+    part = Box(size.width // 3, size.height // 5, size.width // 2, size.height - 1)
+    assert np.array_equal(repeated(plane, size, part), whole[part.slices])
 
 
 @pytest.mark.parametrize("cast", [contact_shadow, soft_shadow])

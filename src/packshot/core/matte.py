@@ -10,7 +10,7 @@ import numpy as np
 
 from packshot.core.geometry import Box, Size
 from packshot.core.picture import Bool, Float32, Index, Picture, UInt8, to_unit
-from packshot.core.resample import grid, resample, resample_colours, sample, size_of
+from packshot.core.resample import grid, repeated, resample, resample_colours, sample, size_of
 
 DECIDED = np.float32(0.02)
 """Distance from 0 or 1 within which a network has decided: 5 of 255, invisible. Its sigmoid never reaches 0 or 1."""
@@ -119,19 +119,22 @@ def drop_faint(matte: Float32) -> Float32:
     # A soft edge is near both. In level haze, only the second bound prevents a leftover ring around the product.
     near = cv2.bitwise_and(_widened(_above(kept, 0.5), FAR_SHARE), _widened(_above(kept, FAINT), BESIDE_SHARE))
     far = cv2.bitwise_and(cv2.dilate(_above(peaks, RESIDUE), _NEAR), cv2.bitwise_not(near))
-    if cv2.countNonZero(far) or cv2.countNonZero(specks):
-        least = np.where(near > 0, np.uint8(255 * RESIDUE), np.uint8(255 * FAINT))
-        least[specks > 0] = 255
-        return _only_above(matte, levels, least)
-    # Nothing is faint far from the product: one bound holds everywhere.
-    return np.asarray(cv2.threshold(matte, float(RESIDUE), 0, cv2.THRESH_TOZERO)[1], np.float32)
+    clean = np.asarray(cv2.threshold(matte, float(RESIDUE), 0, cv2.THRESH_TOZERO)[1], np.float32)
+    least = np.where(near > 0, np.uint8(255 * RESIDUE), np.uint8(255 * FAINT))
+    least[specks > 0] = 255
+    _keep_above(clean, levels, least, np.asarray(cv2.bitwise_or(far, specks), np.uint8))
+    return clean
 
 
 def _without_specks(matte: Float32) -> Float32:
     """Returns a matte without its specks (SPECK_SHARE, SPECK_SPAN); the same array if it has none."""
     levels = in_levels(matte)
     specks = _specks(levels, _peaks(levels))
-    return _only_above(matte, levels, specks) if cv2.countNonZero(specks) else matte
+    if not cv2.countNonZero(specks):
+        return matte
+    clean = matte.copy()
+    _keep_above(clean, levels, specks, specks)
+    return clean
 
 
 def in_levels(matte: Float32) -> UInt8:
@@ -179,10 +182,16 @@ def _above(levels: UInt8, value: float | np.float32) -> UInt8:
     return np.asarray(cv2.threshold(levels, int(255 * value), 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def _only_above(matte: Float32, levels: UInt8, least: UInt8) -> Float32:
-    """Returns a matte with 0 wherever it is not above `least`, which has 8 bits and a quarter of the size."""
-    bound = cv2.resize(least, size_of(matte), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.copyTo(matte, cv2.compare(levels, bound, cv2.CMP_GT)), np.float32)
+def _keep_above(matte: Float32, levels: UInt8, least: UInt8, where: UInt8) -> None:
+    """Sets a matte to 0 wherever it is not above `least`, in the box around `where`. Both have 8 bits and a quarter of
+    the size. Most of a large photo lies outside that box, and takes no time."""
+    left, top, width, height = cv2.boundingRect(where)
+    if not width:
+        return
+    # A cell beyond, since the last one of an odd size is narrower.
+    cells = Box(left - 1, top - 1, left + width + 1, top + height + 1).within(Box.full(size_of(where)))
+    part = cells.scaled(size_of(where), size_of(matte))
+    matte[part.slices] *= levels[part.slices] > repeated(least, size_of(matte), part)
 
 
 def bounding_box(matte: Float32, threshold: float = 1 / 255) -> Box | None:
@@ -247,9 +256,8 @@ def _solved_part(undecided: Bool) -> Box:
 def _solid_and_transition(coarse: Float32, undecided: Bool, size: Size) -> tuple[Float32, Index]:
     """Returns the matte outside the transition region, and that region: coarse pixels whose neighbourhood is neither
     all 0 nor all 1."""
-    kinds = np.where(undecided, np.uint8(2), (coarse >= 0.5).astype(np.uint8))
-    kinds = np.asarray(cv2.resize(kinds, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
-    return (kinds == 1).astype(np.float32), np.flatnonzero(kinds == 2)
+    solid = ((coarse >= 0.5) & ~undecided).astype(np.float32)
+    return repeated(solid, size), np.flatnonzero(repeated(undecided, size))
 
 
 def _centred(rgb: UInt8 | Float32) -> Float32:

@@ -80,6 +80,20 @@ def _interpolated(image: Array, size: Size, steps: tuple[float, float], corner: 
     return cv2.warpAffine(image, grid, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
+def repeated(plane: Array, size: Size, part: Box | None = None) -> Array:
+    """Enlarges without interpolation: a pixel takes the value of the small pixel that holds its centre.
+
+    Takes half of the time of cv2.resize with INTER_NEAREST_EXACT, which does the same.
+
+    Parameters: plane, uint8 or float32 (h, w); size, the target; part, the box of the target to make, by default all.
+    Returns: the same dtype, of the part's size.
+    """
+    part = part or Box.full(size)
+    columns = (2 * np.arange(part.left, part.right) + 1) * plane.shape[1] // (2 * size.width)
+    rows = (2 * np.arange(part.top, part.bottom) + 1) * plane.shape[0] // (2 * size.height)
+    return plane.take(columns, axis=1).take(rows, axis=0)  # type: ignore[no-any-return]
+
+
 def rescale(image: Array, size: Size) -> Array:
     """Resizes for viewing: an exact average of the covered pixels, or cubic interpolation if the picture grows.
 
