@@ -103,6 +103,7 @@ def test_9_the_rules_of_a_marketplace_at_a_glance(mug: Path) -> None:
     assert result.report is not None
 
 
+@pytest.mark.slow
 def test_10_a_folder_by_threads(mug: Path, tmp_path: Path) -> None:
     for number in range(5):
         Image.fromarray(photo(*SIZE, number)).save(tmp_path / f"{number}.png")

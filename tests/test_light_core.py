@@ -58,6 +58,7 @@ def python(light: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_a_cutout_and_a_batch(light: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -73,6 +74,7 @@ def test_the_command_line_makes_a_cutout_and_a_batch(light: Path, tmp_path: Path
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"a.png", "b.png"}
 
 
+@pytest.mark.slow
 def test_the_library_loads_nothing_of_the_service(light: Path, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(as_jpeg(PHOTO))
@@ -88,6 +90,7 @@ def test_the_library_loads_nothing_of_the_service(light: Path, tmp_path: Path) -
     assert loaded == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["serve"], ["keys", "list"], ["keys", "create", "me"], ["health"]], ids=" ".join)
 def test_commands_of_the_service_say_what_to_install(light: Path, command: list[str]) -> None:
     done = python(light, "-m", "packshot", *command)
@@ -96,6 +99,7 @@ def test_commands_of_the_service_say_what_to_install(light: Path, command: list[
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_server_for_agents_says_what_to_install(light: Path) -> None:
     done = python(light, "-m", "packshot", "mcp")
     assert done.returncode == 78

@@ -78,6 +78,7 @@ def test_importing_is_silent_and_loads_nothing_heavy() -> None:
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
+@pytest.mark.slow
 def test_the_runtime_is_loaded_by_the_first_network_and_not_by_its_module() -> None:
     code = (
         "import sys\n"

@@ -18,6 +18,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield service
 
 
+@pytest.mark.slow
 def test_the_account_counts_what_succeeded_and_what_failed(running: Running) -> None:
     key = running.new_key(5)
     assert running.send(good("jpeg"), key=key).status_code == 200
@@ -61,6 +62,7 @@ def test_without_a_key_nothing_is_told(running: Running, path: str) -> None:
     assert running.http.get(path).status_code == 401
 
 
+@pytest.mark.slow
 def test_every_answer_of_a_limited_key_tells_what_is_left(tmp_path: Path) -> None:
     with serving(tmp_path, rate_limit="100/hour") as running:
         new = running.service.accounts.create("shop", rate="3/hour")

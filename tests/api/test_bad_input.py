@@ -55,6 +55,7 @@ def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
+@pytest.mark.slow
 def test_every_bad_file_gets_its_status_in_little_time_and_memory(running: Running) -> None:
     groups = [*REFUSED.items(), (errors.UnsupportedFormat, FOREIGN)]
     made = [(name, kind, make()) for kind, group in groups for name, make in group.items()]
@@ -75,6 +76,7 @@ def test_every_bad_file_gets_its_status_in_little_time_and_memory(running: Runni
     success_url(running.send(good("jpeg"), key=key))
 
 
+@pytest.mark.slow
 def test_odd_files_are_served_or_refused_with_words(running: Running, oval: None) -> None:
     reset_peak()
     before = peak_bytes()
@@ -116,6 +118,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @given(data=mutated())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_mutation_of_a_valid_file_is_a_500(running: Running, oval: None, data: bytes) -> None:

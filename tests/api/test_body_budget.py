@@ -7,6 +7,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.contract.envelope import failure, success_url
 from tests.kit.images import good, padded
 from tests.kit.native import problem, send
@@ -16,6 +18,7 @@ FILE_BYTES = 1_000_000
 ROOM_BYTES = 3 * FILE_BYTES + 1024**2
 
 
+@pytest.mark.slow
 def test_bodies_that_do_not_fit_together_come_one_after_the_other(tmp_path: Path) -> None:
     limits = {"max_file_bytes": FILE_BYTES, "v1_max_file_bytes": FILE_BYTES, "upload_memory_bytes": ROOM_BYTES}
     photo = padded(good("jpeg"), FILE_BYTES)
@@ -41,6 +44,7 @@ def test_bodies_that_do_not_fit_together_come_one_after_the_other(tmp_path: Path
         assert send(running, photo, key=key, files=third).status_code == 422  # it fits, but its zeros are no pictures
 
 
+@pytest.mark.slow
 def test_whoever_has_no_key_takes_no_room(tmp_path: Path) -> None:
     with serving(
         tmp_path, max_file_bytes=FILE_BYTES, v1_max_file_bytes=FILE_BYTES, upload_memory_bytes=ROOM_BYTES
@@ -57,6 +61,7 @@ def test_whoever_has_no_key_takes_no_room(tmp_path: Path) -> None:
                 stranger.close()
 
 
+@pytest.mark.slow
 def test_a_photo_whose_work_is_done_later_takes_no_room_meanwhile(tmp_path: Path) -> None:
     with serving(
         tmp_path, max_file_bytes=FILE_BYTES, v1_max_file_bytes=FILE_BYTES, upload_memory_bytes=ROOM_BYTES, workers=1

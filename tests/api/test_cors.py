@@ -101,24 +101,28 @@ def raw(running: Running, request: str) -> httpx.Response:
         return received(connection)
 
 
+@pytest.mark.slow
 def test_a_page_of_the_setting_sees_every_answer(open_: Running) -> None:
     for name, answer in answers(open_, SHOP).items():
         assert (seen_by(answer), "origin" in varies(answer)) == (SHOP, True), name
         assert str(answer.status_code) == name[:3] or answer.status_code in {400, 413, 431}, name
 
 
+@pytest.mark.slow
 def test_a_page_of_another_origin_sees_none(open_: Running) -> None:
     for name, answer in answers(open_, OTHER).items():
         # Vary: a cache must not give this response to the page that may read it.
         assert (seen_by(answer), "origin" in varies(answer)) == (None, True), name
 
 
+@pytest.mark.slow
 def test_without_the_setting_no_page_sees_anything_and_no_answer_changes(running: Running) -> None:
     for name, answer in answers(running, SHOP).items():
         assert not [each for each in answer.headers if each.startswith("access-control")], name
         assert "origin" not in varies(answer), name
 
 
+@pytest.mark.slow
 def test_all_pages_may_be_let_in(tmp_path_factory: pytest.TempPathFactory) -> None:
     with serving(tmp_path_factory.mktemp("all"), cors_origins="*") as running:
         for name, answer in answers(running, OTHER).items():
@@ -136,6 +140,7 @@ schemes, ports = st.sampled_from(["https", "http", "ws"]), st.sampled_from(["", 
 labels = st.lists(st.sampled_from(["shop", "example", "a", "com", "localhost", "evilshop", "b-1"]), max_size=5)
 
 
+@pytest.mark.slow
 @given(
     schemes, labels, ports, st.sampled_from(["", "/", ".", "?.shop.example", "@shop.example", " https://shop.example"])
 )

@@ -65,6 +65,7 @@ fields = st.tuples(st.sampled_from(["image", "a", "b"]), st.binary(max_size=30))
 parts = st.lists(fields, min_size=1, max_size=4).filter(lambda each: sum(name == "image" for name, _ in each) < 2)
 
 
+@pytest.mark.slow
 @given(parts, BOUNDARIES, st.binary(max_size=60), st.binary(max_size=60), st.integers(1, 50))
 @settings(max_examples=60)
 def test_a_preamble_and_an_epilogue_are_passed_over(
@@ -79,6 +80,7 @@ def test_a_preamble_and_an_epilogue_are_passed_over(
     assert read(before + b"\r\n" + body + b"\r\n" + after, boundary, chunk) == plain
 
 
+@pytest.mark.slow
 @given(parts, st.sampled_from([b"", b"preamble\r\n"]), st.data())
 @settings(max_examples=80)
 def test_a_form_cut_anywhere_is_called_so(said: list[tuple[str, bytes]], before: bytes, data: st.DataObject) -> None:

@@ -75,6 +75,7 @@ def asked(running: Running, target: str, name: str = "image", key: str | None = 
         return received(connection).status_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("authority", ["http://packshot", "HTTP://a:80", "https://[::1]:8000", "http://user@a"])
 @pytest.mark.parametrize("query", ["", "?x=1", "?url=http://b/c"])
 def test_targets_in_absolute_form(running: Running, authority: str, query: str) -> None:
@@ -109,6 +110,7 @@ def slashed(draw: st.DrawFn, paths: list[str]) -> tuple[str, str]:
     return path, "".join(draw(runs) + part for part in path.split("/")[1:]) + draw(st.sampled_from(["", "/", "//"]))
 
 
+@pytest.mark.slow
 @given(slashed([PACKSHOTS, ENDPOINT, REMOVEBG]))
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_slashes_too_many_mean_nothing(running: Running, target: tuple[str, str]) -> None:
@@ -150,6 +152,7 @@ def test_an_unknown_path_with_slashes_too_many_is_answered_in_the_words_of_its_d
     check(told(running, "GET", target[1]), 404, code)
 
 
+@pytest.mark.slow
 def test_a_prefix_that_a_proxy_takes_off(running: Running, tmp_path: Path) -> None:
     servers = running.http.get("/openapi.json").json()["servers"]
     assert urljoin("https://shop.example/cut/openapi.json", servers[0]["url"]) == "https://shop.example/cut/"

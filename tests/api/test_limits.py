@@ -41,6 +41,7 @@ wanted = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PHOTOS)
 @given(narrow=wanted, wide=wanted)
 @settings(max_examples=40)
@@ -104,6 +105,7 @@ def test_every_endpoint_with_narrower_limits_declares_them(running: Running) -> 
     assert declared == {path for cutout in (*CUTOUTS, HD) for path in cutout.paths}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cutout", [*CUTOUTS, HD], ids=lambda each: each.operation_id)
 def test_the_vendors_endpoints_say_what_they_take_and_where_the_rest_goes(running: Running, cutout: Cutout) -> None:
     path, limits, key = cutout.paths[-1], cutout.limits(running.service.settings), running.new_key()

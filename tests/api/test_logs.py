@@ -176,6 +176,7 @@ def test_lines_of_worker_threads_carry_the_request(running: Running) -> None:
     assert said
 
 
+@pytest.mark.slow
 def test_clients_are_logged_when_the_operator_wants_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     with serving(tmp_path_factory.mktemp("clients"), log_clients=True) as running, logs() as (_, lines):
         running.http.get("/v1/about")
@@ -210,6 +211,7 @@ STATUS = {"photo": 200, "probe": 200, "nothing": 404}
 kinds = st.tuples(st.sampled_from(sorted(STATUS)), st.sampled_from(["", "h2c", "websocket", "h2c, TLS/1.0"]))
 
 
+@pytest.mark.slow
 @given(st.lists(kinds, min_size=2, max_size=4), st.booleans())
 @example([("probe", ""), ("photo", "h2c"), ("probe", "")], False)
 @settings(max_examples=6)

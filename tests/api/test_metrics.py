@@ -36,6 +36,7 @@ def difference(before: Figures, after: Figures, name: str, **labels: str) -> flo
     return after.sum(name, **labels) - before.sum(name, **labels)
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_done(counted: Running) -> None:
     before = settled(counted)
     path = success_path(counted.send(good("jpeg")))
@@ -62,6 +63,7 @@ def test_a_photo_that_is_done(counted: Running) -> None:
     assert took_s >= difference(before, after, "packshot_stage_duration_seconds_sum") > 0
 
 
+@pytest.mark.slow
 def test_photos_that_nothing_is_kept_of_store_nothing(counted: Running) -> None:
     before = settled(counted)
     assert send(counted, good("jpeg")).status_code == 200
@@ -82,6 +84,7 @@ def test_failures_by_their_slug_and_credits_given_back(counted: Running) -> None
     assert charged == difference(before, after, "packshot_photos_total", outcome="refused")
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_seen_while_it_is_full(counted: Running) -> None:
     before = settled(counted)
     with gated(counted) as gate:
@@ -108,6 +111,7 @@ def test_bytes_of_uploads_while_they_arrive(counted: Running) -> None:
     wait_until(lambda: scrape(counted).sum("packshot_uploads_in_flight_bytes") == 0)
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_is_told_from_a_database_that_fails(tmp_path: Path) -> None:
     with serving(tmp_path, metrics_port=free_port()) as running:
         assert running.send(good("jpeg")).status_code == 200
@@ -121,6 +125,7 @@ def test_a_store_that_fails_is_told_from_a_database_that_fails(tmp_path: Path) -
         assert after.sum("packshot_credits_refunded_total") == 1
 
 
+@pytest.mark.slow
 def test_a_database_that_fails(tmp_path: Path) -> None:
     with serving(tmp_path, metrics_port=free_port()) as running:
         key = running.new_key()
@@ -134,6 +139,7 @@ def test_a_database_that_fails(tmp_path: Path) -> None:
         assert after.sum("packshot_backend_errors_total", part="store") == 0
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away_is_counted_though_callers_do_not_notice(tmp_path: Path) -> None:
     port = free_port()
     away = {"rate_limit": "100/minute", "rate_limit_url": "redis://127.0.0.1:1", "metrics_port": port}
@@ -142,6 +148,7 @@ def test_a_redis_that_is_away_is_counted_though_callers_do_not_notice(tmp_path: 
         assert settled(running).sum("packshot_backend_errors_total", part="limits") == 1
 
 
+@pytest.mark.slow
 def test_labels_hold_nothing_that_a_caller_wrote(counted: Running) -> None:
     key = counted.new_key()
     before = settled(counted)
@@ -164,6 +171,7 @@ def test_the_release_and_the_process_are_there(counted: Running) -> None:
     assert figures.sum("process_open_fds") > 3
 
 
+@pytest.mark.slow
 def test_two_services_in_one_process_do_not_mix(counted: Running, tmp_path: Path) -> None:
     with serving(tmp_path, metrics_port=free_port()) as other:
         before = settled(counted)

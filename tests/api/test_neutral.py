@@ -78,6 +78,7 @@ def test_a_body_with_two_lengths(running: Running, check: Check, code: str, path
         assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.slow
 def test_links_of_the_native_api(tmp_path: Path) -> None:
     clock = Clock()
     with serving(tmp_path, now=clock) as running:

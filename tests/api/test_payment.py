@@ -42,6 +42,7 @@ def held(part: object, step: str) -> Iterator[threading.Event]:
             leave.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["begin", "charge", "settle", "finish"])
 def test_who_leaves_at_any_step_and_asks_again_pays_once(running: Running, step: str) -> None:
     key = running.new_key(2)
@@ -59,6 +60,7 @@ def test_who_leaves_at_any_step_and_asks_again_pays_once(running: Running, step:
     assert running.credits_of(key) == 1
 
 
+@pytest.mark.slow
 def test_a_drain_that_runs_out_of_time_says_so_and_gives_the_credit_back(tmp_path: Path) -> None:
     async def never(*_: object) -> None:
         storing.set()

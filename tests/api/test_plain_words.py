@@ -41,6 +41,7 @@ def sentences() -> Iterator[tuple[str, str, str]]:
                             yield f"{place}:{node.lineno}", name, part.value
 
 
+@pytest.mark.slow
 def test_no_error_that_a_caller_meets_speaks_of_installing() -> None:
     found = list(sentences())
     assert len({name for _, name, _ in found}) > 20, "the search for errors is wrong"
@@ -59,6 +60,7 @@ def test_errors_of_the_set_up_are_told_to_nobody() -> None:
             assert not TOLD.search(body), dialect.name
 
 
+@pytest.mark.slow
 def test_the_page_the_docs_and_the_answers_without_a_key_speak_of_no_package(running: Running) -> None:
     site = resources.files("packshot.api.page") / "site"
     files = [each for each in site.iterdir() if each.name.endswith((".js", ".html"))]

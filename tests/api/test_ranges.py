@@ -42,6 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
+@pytest.mark.slow
 def test_parts_make_the_whole(running: Running) -> None:
     path = success_path(running.send(good("jpeg")))
     whole = running.http.get(path)

@@ -54,6 +54,7 @@ class TestOrder:
         connection.sendall(head(running.new_key(), "image/jpeg", 1000))
         failure(received(connection), 400, "ERROR_PARAMETERS")
 
+    @pytest.mark.slow
     def test_the_rate_limit_comes_before_the_body(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         with serving(tmp_path_factory.mktemp("limited"), rate_limit="1/hour") as running:
             key = running.new_key()
@@ -163,6 +164,7 @@ class TestDisconnects:
 
 
 class TestSlowClients:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "begun", [b"", b"POST ", b"GET / HTTP/1.1\r\nHost: a\r\n"], ids=["silent", "method", "head"]
     )
@@ -185,6 +187,7 @@ class TestSlowClients:
             assert received(idle).status_code == 200
             assert idle.recv(1000) == b""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("pipelined", [False, True])
     def test_work_that_takes_longer_than_a_silence_may_is_not_cut(self, impatient: Running, pipelined: bool) -> None:
         body, kind = multipart("image", good("jpeg"))

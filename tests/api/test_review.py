@@ -71,6 +71,7 @@ def decide(http: httpx.Client, reviewed: Reviewed, photo: dict[str, Any], **said
     return http.post(f"{reviewed.base}/photos/{photo['id']}/decisions", files={**files, **painted})
 
 
+@pytest.mark.slow
 def test_a_photo_is_looked_at_corrected_judged_and_taken_back(http: httpx.Client, reviewed: Reviewed) -> None:
     photo = photos_of(http, reviewed)["shoe.jpg"]
     at = f"{reviewed.base}/photos/{photo['id']}"
@@ -106,6 +107,7 @@ def test_who_comes_second_is_told_who_was_first(http: httpx.Client, reviewed: Re
     assert photos_of(http, reviewed)["shoe.jpg"]["decision"]["by"] == "Anna"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "status"),
     [
@@ -141,6 +143,7 @@ class TestOnThisMachine:
             path = script.replace("review.js", name)
             assert http.get(f"{reviewed.url.removesuffix('review')}{path}").status_code == 200, name
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "path", ["/", "/review", "/{}/review", "/v1/reviews/here/photos", "/{}x/v1/reviews", "/../review"]
     )
@@ -191,6 +194,7 @@ class TestInAService:
         with serving(tmp_path / "state", review_places={"summer": str(work / "out")}) as running:
             yield running
 
+    @pytest.mark.slow
     def test_a_key_opens_the_places_that_are_named_and_no_other(self, running: Running) -> None:
         http = running.http
         assert http.get("/review").status_code == 200
@@ -208,6 +212,7 @@ class TestInAService:
         assert now.status_code == 200, now.text
         assert now.json()["decision"]["by"] == "test"  # the key's name, unless the request names someone
 
+    @pytest.mark.slow
     def test_a_place_that_fails_is_no_secret_told(self, running: Running, work: Path) -> None:
         shutil.rmtree(work / "photos")
         bearer = {"Authorization": f"Bearer {running.new_key()}"}
@@ -216,6 +221,7 @@ class TestInAService:
         assert answer.status_code == 502
         assert str(work) not in answer.text
 
+    @pytest.mark.slow
     def test_without_the_setting_there_is_no_review(self, tmp_path: Path) -> None:
         with serving(tmp_path / "state") as running:
             assert running.http.get("/review").status_code == 404

@@ -75,6 +75,7 @@ def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
             thread.join()
 
 
+@pytest.mark.slow
 def test_a_request_and_its_steps_in_the_callers_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with collecting(monkeypatch) as collector, serving(tmp_path, tracing=True) as running:
         key = running.new_key()
@@ -103,6 +104,7 @@ def test_a_request_and_its_steps_in_the_callers_trace(tmp_path: Path, monkeypatc
     assert named["service.name"] == "packshot"
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_costs_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     # The exporter's retry time; its default is 10 s.

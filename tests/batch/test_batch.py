@@ -38,6 +38,7 @@ def lines_of(out: Path) -> int:
     return len(journal(out)) if (out / NAME).exists() else 0
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_what_is_missing_only(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     with running(photos, out, "--background", "white", "--jobs", "2") as process:
@@ -60,6 +61,7 @@ def test_a_killed_run_goes_on_with_what_is_missing_only(tmp_path: Path) -> None:
             assert image.size == (96, 72)
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_what_is_in_hand_and_says_how_to_go_on(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     with running(photos, out, "--jobs", "2") as process:
@@ -76,6 +78,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_says_how_to_go_on(tmp_path: Path) -
     assert f"{len(NAMES) - len(done)} photos" in (out / "packshot-report" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_sigterm_stops_as_ctrl_c_does(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     with running(photos, out, "--report", "none") as process:
@@ -101,6 +104,7 @@ def test_a_watched_folder_gives_what_comes_until_ctrl_c(tmp_path: Path) -> None:
     assert outputs(out) == {"first.png", "second.png"}
 
 
+@pytest.mark.slow
 def test_one_bad_file_stops_nothing_and_the_exit_code_follows_the_error_rate(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", ["a.jpg", "b.jpg", "c.jpg"]), tmp_path / "out"
     (photos / "bad.jpg").write_bytes(b"this is no picture")
@@ -119,6 +123,7 @@ def test_one_bad_file_stops_nothing_and_the_exit_code_follows_the_error_rate(tmp
     assert "1 made, 0 failed" in again.stderr
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_folder_do_not_mix(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     with running(photos, out) as process:

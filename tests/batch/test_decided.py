@@ -79,6 +79,7 @@ def made(tmp_path: Path) -> tuple[Path, Path]:
     return photos, out
 
 
+@pytest.mark.slow
 def test_a_correction_makes_its_photo_again_and_no_network_is_asked(made: tuple[Path, Path], seen: list[int]) -> None:
     photos, out = made
     decide(out, "b.jpg", made=1, matte=matte())
@@ -97,6 +98,7 @@ def test_a_correction_makes_its_photo_again_and_no_network_is_asked(made: tuple[
     assert (out / "b.jpg").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_pictures_that_a_review_made_are_finished(made: tuple[Path, Path]) -> None:
     photos, out = made
     (last,) = [row for row in journal(out) if row["source"] == "b.jpg"]
@@ -116,6 +118,7 @@ def test_pictures_that_a_review_made_are_finished(made: tuple[Path, Path]) -> No
     assert make(photos, out, WHITE).now == 1
 
 
+@pytest.mark.slow
 def test_options_of_one_photo_hold_for_all_its_presets(made: tuple[Path, Path], tmp_path: Path) -> None:
     photos, _ = made
     out, two = tmp_path / "two", Options(preset="etsy,square")
@@ -129,6 +132,7 @@ def test_options_of_one_photo_hold_for_all_its_presets(made: tuple[Path, Path], 
             assert max(abs(x - y) for x, y in zip(corner, colour, strict=True)) <= 3, (preset, name)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verdict", ["good", "photograph-again", "open"])
 def test_what_changes_no_picture_makes_none_again(made: tuple[Path, Path], verdict: str) -> None:
     photos, out = made
@@ -136,6 +140,7 @@ def test_what_changes_no_picture_makes_none_again(made: tuple[Path, Path], verdi
     assert make(photos, out, WHITE).now == 0
 
 
+@pytest.mark.slow
 def test_a_photo_that_was_replaced_is_made_without_what_was_said_of_the_one_before(made: tuple[Path, Path]) -> None:
     photos, out = made
     decide(out, "a.jpg", made=1, matte=matte())
@@ -188,6 +193,7 @@ def table(report: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_report_says_what_people_said(made: tuple[Path, Path]) -> None:
     photos, out = made
     report = out / "packshot-report"

@@ -58,6 +58,7 @@ def look_of(options: Options, products: list[Size]) -> tuple[Look, float]:
     return decide_look(framing, rules, products), framing.fill
 
 
+@pytest.mark.slow
 @given(asked, st.lists(sizes, min_size=1, max_size=30), st.randoms())
 @settings(max_examples=200, deadline=None)
 def test_a_look_keeps_what_was_asked_for_every_photo(
@@ -162,6 +163,7 @@ def even(out: Path) -> dict[str, dict[str, Any]]:
     return {row["output"]: row for row in journal(out) if row["ok"]}
 
 
+@pytest.mark.slow
 def test_products_of_a_folder_have_one_scale_and_one_size(tmp_path: Path) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     assert make(photos, out, EVEN, even=True).counts.made == 4
@@ -179,6 +181,7 @@ def test_products_of_a_folder_have_one_scale_and_one_size(tmp_path: Path) -> Non
     assert max(scales.values()) / min(scales.values()) < 1.06
 
 
+@pytest.mark.slow
 def test_a_rerun_changes_no_file_and_a_new_product_draws_its_category_again(tmp_path: Path, seen: list[int]) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     two = Options(preset="etsy,square")
@@ -197,6 +200,7 @@ def test_a_rerun_changes_no_file_and_a_new_product_draws_its_category_again(tmp_
     assert make(photos, out, two, even=True).now == 0
 
 
+@pytest.mark.slow
 def test_a_stop_while_measuring_draws_nothing_and_loses_nothing(tmp_path: Path, seen: list[int]) -> None:
     names = {f"{number}.jpg": (60 + 5 * number, 60) for number in range(6)}
     photos, out = shelf(tmp_path / "photos", names), tmp_path / "out"
@@ -208,6 +212,7 @@ def test_a_stop_while_measuring_draws_nothing_and_loses_nothing(tmp_path: Path, 
     assert len(seen) == 6
 
 
+@pytest.mark.slow
 def test_a_lost_matte_is_found_again(tmp_path: Path, seen: list[int]) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     make(photos, out, EVEN, even=True)
@@ -225,6 +230,7 @@ def test_a_lost_matte_is_found_again(tmp_path: Path, seen: list[int]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_photo_that_cannot_be_measured_fails_alone(tmp_path: Path) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     (photos / "shoes/bad.jpg").write_bytes(b"no picture")
@@ -235,6 +241,7 @@ def test_a_photo_that_cannot_be_measured_fails_alone(tmp_path: Path) -> None:
     assert [row["error"]["slug"] for row in journal(out) if not row["ok"]] == ["unsupported-format"]
 
 
+@pytest.mark.slow
 def test_what_a_person_decided_about_a_photo_holds_in_an_even_catalogue(tmp_path: Path, seen: list[int]) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     make(photos, out, EVEN, even=True)
@@ -251,6 +258,7 @@ def test_what_a_person_decided_about_a_photo_holds_in_an_even_catalogue(tmp_path
     assert make(photos, out, EVEN, even=True).now == 0
 
 
+@pytest.mark.slow
 def test_categories_may_stand_in_a_column_of_the_manifest(tmp_path: Path) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     table = ["photo,kind\n", "shoes/a.jpg,big\n", "bags/d.jpg,big\n", '"shoes/c.jpg",small\n']
@@ -262,6 +270,7 @@ def test_categories_may_stand_in_a_column_of_the_manifest(tmp_path: Path) -> Non
         make(photos, out, EVEN, even=True, manifest=table, column="colour")
 
 
+@pytest.mark.slow
 def test_a_manifest_of_some_photos_keeps_the_look_of_the_others(tmp_path: Path) -> None:
     photos, out = shelf(tmp_path / "photos", PRODUCTS), tmp_path / "out"
     make(photos, out, EVEN, even=True)
@@ -271,6 +280,7 @@ def test_a_manifest_of_some_photos_keeps_the_look_of_the_others(tmp_path: Path) 
     assert (out / "shoes/c.jpg").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_report_gets_worse_when_one_photo_is_off(tmp_path: Path) -> None:
     names = {f"shoes/{number}.jpg": (100 + number, 60) for number in range(8)}
     photos, out = shelf(tmp_path / "photos", names), tmp_path / "out"
@@ -291,6 +301,7 @@ def test_the_report_gets_worse_when_one_photo_is_off(tmp_path: Path) -> None:
     assert 'data-name="shoes/pale.jpg"' in text.split(f'id="photo-{anchor}"')[1][:300]
 
 
+@pytest.mark.slow
 @given(st.integers(12, 40), st.sampled_from(sorted(LEAST_SPREAD)), st.floats(0.2, 0.5), st.randoms())
 @settings(max_examples=40, deadline=None)
 def test_the_one_that_is_off_is_the_first_to_look_at(count: int, figure: str, by: float, chance: random.Random) -> None:

@@ -47,6 +47,7 @@ def whole_lines(out: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (out / NAME).read_bytes().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_batch_in_words_and_the_next_run_goes_on(tmp_path: Path, small_disk: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), small_disk / "out"
     first = batch(
@@ -96,6 +97,7 @@ def test_a_full_folder_for_temporary_files_is_said(
     assert (summary.counts.made, summary.reported) == (1, False)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_remove_too(tmp_path: Path, small_disk: Path) -> None:
     photos = fill(tmp_path / "photos", NAMES)
     take_room(small_disk, 0)
@@ -106,6 +108,7 @@ def test_a_full_disk_ends_remove_too(tmp_path: Path, small_disk: Path) -> None:
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [("remove", "{photo}", "--out", "-"), ("presets", "amazon")],
@@ -140,6 +143,7 @@ def test_a_line_without_room_leaves_no_trace_in_the_journal(tmp_path: Path, room
     out.close()
 
 
+@pytest.mark.slow
 def test_a_journal_that_cannot_grow_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     make(photos, out, manifest=["0.jpg\n"])

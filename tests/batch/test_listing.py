@@ -55,6 +55,7 @@ paths = st.lists(st.sampled_from(PARTS), max_size=3).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.sets(paths, max_size=8))
 def test_the_three_commands_see_the_same_photos_and_none_that_is_hidden_or_a_systems(names: set[str]) -> None:
@@ -154,6 +155,7 @@ def test_folders_deeper_than_calls_can_be_are_listed(tmp_path: Path) -> None:
     assert seen == ["d/" * 300 + "a.jpg"]
 
 
+@pytest.mark.slow
 def test_a_name_as_long_as_names_can_be_fails_alone(tmp_path: Path) -> None:
     long = "x" * 250
     photos, out = fill(tmp_path / "photos", [f"{long}.jpg", "a.jpg"]), tmp_path / "out"

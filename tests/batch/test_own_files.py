@@ -54,6 +54,7 @@ words = st.sampled_from(["", *(f"-{word}" for word in sorted(WORDS | set(preset_
 folders = st.sampled_from(["", "shop/", "out/2026/", "shelf/"])
 
 
+@pytest.mark.slow
 @given(st.dictionaries(stems, endings), st.lists(st.tuples(folders, words, words, endings), max_size=4), st.data())
 @settings(max_examples=150)
 def test_outputs_of_photos_are_passed_over_and_photos_never_are(
@@ -87,6 +88,7 @@ def test_an_output_that_comes_later_is_found_in_its_round() -> None:
     assert list(siblings.own_outputs(lambda _: True)) == []
 
 
+@pytest.mark.slow
 def test_batch_after_remove_in_the_same_folder_makes_the_photos_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +152,7 @@ def test_thumbnails_are_known_wherever_they_lie_and_nothing_else_is(fingerprint:
     assert not is_thumbnail(f"thumbnails/shoe-{kind}.webp")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("report", ["out/packshot-report", "out/how it went", "photos/report", "photos"])
 def test_a_report_is_no_photo_for_any_command(tmp_path: Path, report: str) -> None:
     photos, out = fill(tmp_path / "photos", ["a.jpg", "deep/b.jpg"]), tmp_path / "out"
@@ -166,6 +169,7 @@ def test_a_report_is_no_photo_for_any_command(tmp_path: Path, report: str) -> No
 APPLE_DOUBLE = bytes.fromhex("0005160700020000") + b"Mac OS X" + bytes(80)
 
 
+@pytest.mark.slow
 def test_apple_doubles_are_no_photos_also_when_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`find -exec` and some shells' patterns pass such names. A real photo with such a name is a photo."""
     photos = fill(tmp_path / "photos", ["a.jpg", "._b.jpg"])

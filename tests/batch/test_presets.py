@@ -44,6 +44,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return looks
 
 
+@pytest.mark.slow
 def test_a_photo_has_a_picture_in_a_folder_for_each_preset_and_one_matte(tmp_path: Path, seen: list[int]) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     summary = make(photos, out, THREE)
@@ -60,6 +61,7 @@ def test_a_photo_has_a_picture_in_a_folder_for_each_preset_and_one_matte(tmp_pat
     assert make(photos, out, THREE).now == 0
 
 
+@pytest.mark.slow
 def test_only_the_pictures_that_are_missing_are_made_again(tmp_path: Path, seen: list[int]) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     make(photos, out, Options(preset="amazon,etsy"))
@@ -71,6 +73,7 @@ def test_only_the_pictures_that_are_missing_are_made_again(tmp_path: Path, seen:
     assert len(journal(out)) == 6 + 1 + 3
 
 
+@pytest.mark.slow
 def test_a_stop_between_two_photos_leaves_whole_ones_and_the_next_run_makes_the_rest(
     tmp_path: Path, seen: list[int]
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_stop_between_two_photos_leaves_whole_ones_and_the_next_run_makes_the_
     assert len(seen) == 6
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_pictures_of_a_photo_costs_what_has_no_line(tmp_path: Path, seen: list[int]) -> None:
     """All pictures are written; of one photo, one journal line is torn and one is missing."""
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
@@ -96,6 +100,7 @@ def test_a_kill_between_two_pictures_of_a_photo_costs_what_has_no_line(tmp_path:
     assert times == dict.fromkeys(outputs(out), 1)
 
 
+@pytest.mark.slow
 def test_one_picture_that_cannot_be_written_keeps_none_of_the_others_away(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     (out / "etsy/a.jpg").mkdir(parents=True)
@@ -168,6 +173,7 @@ def test_names_of_one_preset_are_those_of_remove_and_of_several_have_a_folder() 
     assert alone.item(entry).fingerprint == both.item(entry).fingerprint, "the picture's content is the same"
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from(["made", "gone", "failed", "new"]), min_size=3, max_size=3), max_size=9))
 @settings(max_examples=60, deadline=None)
 def test_a_photo_is_wanted_with_what_it_lacks_and_counted_once(fates: list[list[str]]) -> None:

@@ -101,6 +101,7 @@ def evil(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -130,6 +131,7 @@ def test_no_command_prints_what_a_terminal_would_obey(evil: Path, arguments: tup
     assert said
 
 
+@pytest.mark.slow
 def test_a_process_says_such_names_in_one_line_and_goes_on(evil: Path, tmp_path: Path) -> None:
     result = batch(evil, tmp_path / "out", env={**os.environ, "PYTHONUTF8": "1"})
     assert result.returncode == 79

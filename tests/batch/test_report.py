@@ -49,6 +49,7 @@ class Links(HTMLParser):
             self.items.append(given)
 
 
+@pytest.mark.slow
 def test_the_tables_hold_what_the_journal_holds(made: Path) -> None:
     report = made / "packshot-report"
     with (report / "report.csv").open(encoding="utf-8", newline="") as file:

@@ -301,6 +301,7 @@ def test_what_is_painted_later_counts_and_what_it_leaves_stays(old: list[int], n
         assert found == (before if abs(after - AS_FOUND) <= 2 else after)
 
 
+@pytest.mark.slow
 def test_all_pictures_of_several_presets_are_made_again(work: Path) -> None:
     photos, out = work / "photos", work / "several"
     wanted = Options(preset="amazon, square")
@@ -322,6 +323,7 @@ def test_all_pictures_of_several_presets_are_made_again(work: Path) -> None:
     assert [(out / row["output"]).read_bytes() for row in shown.rows] == corrected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, {"force": True}, {"even": True}], ids=["again", "by force", "even"])
 def test_a_later_run_of_the_batch_keeps_what_people_have_decided(work: Path, how: dict[str, bool]) -> None:
     photos, out, is_even = work / "photos", work / "even" if "even" in how else work / "out", "even" in how
@@ -350,6 +352,7 @@ def test_a_later_run_of_the_batch_keeps_what_people_have_decided(work: Path, how
     assert make(photos, out, other, even=is_even).made_now == 0
 
 
+@pytest.mark.slow
 def test_decisions_of_a_bucket(batch: Path, tmp_path: Path) -> None:
     out: BlockingStorage = open_storage(f"memory://review/{tmp_path.name}")
     make(batch / "photos", out.url, OPTIONS)

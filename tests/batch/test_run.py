@@ -22,6 +22,7 @@ from tests.kit.images import as_jpeg, photo
 GRAY = Options(background="#808080")
 
 
+@pytest.mark.slow
 def test_a_changed_photo_and_a_removed_output_are_made_again_and_nothing_else(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", ["a.jpg", "deep/b.jpg", "c.jpg"]), tmp_path / "out"
     assert make(photos, out).now == 3
@@ -71,6 +72,7 @@ def test_files_that_packshot_did_not_make_stay(tmp_path: Path) -> None:
     assert (out / "a.jpg").read_bytes() != b"painted by hand"
 
 
+@pytest.mark.slow
 def test_force_makes_all_again_and_a_plain_run_goes_on_with_it(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", [f"{number}.jpg" for number in range(6)]), tmp_path / "out"
     make(photos, out, manifest=["0.jpg", "1.jpg", "2.jpg"])
@@ -111,6 +113,7 @@ def test_a_second_run_says_what_is_finished_and_no_rate(tmp_path: Path) -> None:
     assert (tried.now, tried.made_now, tried.rate) == (1, 0, 0.0), "a failure is fast, and makes nothing"
 
 
+@pytest.mark.slow
 def test_an_end_before_all_is_listed_begins_nothing_and_keeps_the_report(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", [f"{number}.jpg" for number in range(4)]), tmp_path / "out"
     report = str(tmp_path / "report")

@@ -18,6 +18,7 @@ def traffic(running: Running, tmp_path: Path) -> Traffic:
     return Traffic(running.base_url, running.new_key(), {"small": good("jpeg")}, {"small": 1.0}, 0.5, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", [{"clients": 2}, {"rate": 10.0}], ids=["closed", "open"])
 def test_every_promised_result_is_fetched_and_opened(traffic: Traffic, loop: dict[str, float], tmp_path: Path) -> None:
     done = drive(replace(traffic, **loop))

@@ -39,6 +39,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_keys_are_created_listed_credited_and_revoked(environment: dict[str, str]) -> None:
     key = run(environment, "keys", "create", "shop", "--credits", "5").stdout.strip()
     listed = run(environment, "keys", "list").stdout
@@ -54,6 +55,7 @@ def test_keys_are_created_listed_credited_and_revoked(environment: dict[str, str
     assert "Traceback" not in unknown.stderr
 
 
+@pytest.mark.slow
 def test_keys_move_to_another_database_with_their_texts(environment: dict[str, str], tmp_path: Path) -> None:
     run(environment, "keys", "create", "shop", "--credits", "5")
     file = str(tmp_path / "state" / "accounts.sqlite3")
@@ -66,6 +68,7 @@ def test_keys_move_to_another_database_with_their_texts(environment: dict[str, s
     assert "already" in twice.stderr
 
 
+@pytest.mark.slow
 def test_models_are_listed_and_verified(environment: dict[str, str]) -> None:
     listed = run(environment, "models", "list").stdout
     assert f"* {embedded_model()}" in listed
@@ -74,6 +77,7 @@ def test_models_are_listed_and_verified(environment: dict[str, str]) -> None:
     assert "SHA-256 is correct" in verified.stdout
 
 
+@pytest.mark.slow
 def test_bad_settings_are_all_named_at_once(environment: dict[str, str]) -> None:
     result = run(environment | {"PACKSHOT_PORT": "high", "PACKSHOT_WORKERS": "0"}, "serve")
     assert result.returncode == 78
@@ -82,12 +86,14 @@ def test_bad_settings_are_all_named_at_once(environment: dict[str, str]) -> None
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_serving_to_others_without_a_secret_is_refused(environment: dict[str, str]) -> None:
     result = run(environment, "serve", "--host", "0.0.0.0", "--port", str(free_port()))  # noqa: S104 - refused
     assert result.returncode == 78
     assert "PACKSHOT_URL_SECRETS" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named_and_costs_no_key(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -99,6 +105,7 @@ def test_a_port_that_is_taken_is_named_and_costs_no_key(environment: dict[str, s
     assert run(environment, "keys", "list").stdout == ""
 
 
+@pytest.mark.slow
 def test_an_address_of_another_machine_is_named(environment: dict[str, str]) -> None:
     environment |= {"PACKSHOT_URL_SECRETS": "s" * 40}
     result = run(environment, "serve", "--host", "192.0.2.1", "--port", str(free_port()))
@@ -106,6 +113,7 @@ def test_an_address_of_another_machine_is_named(environment: dict[str, str]) -> 
     assert "PACKSHOT_HOST" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_first_start_prints_a_line_that_works_and_stops_cleanly(environment: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     environment |= {"PACKSHOT_PORT": str(port)}

@@ -164,6 +164,7 @@ def test_errors_name_what_was_typed(here: Path, typed: list[str], words: str) ->
     assert sorted(here.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_named_once_and_as_typed(here: Path) -> None:
     (here / "photos/bad.jpg").write_text("no picture")
     result = invoked("remove", "./photos", "-o", "./cut", "-q")
@@ -265,6 +266,7 @@ def test_two_photos_of_one_kind_stay_two_photos(here: Path) -> None:
     assert (here / "it's a photo.png").exists()
 
 
+@pytest.mark.slow
 def test_a_second_folder_and_a_folder_for_one_photo_are_outputs(here: Path) -> None:
     assert invoked("remove", "photos/", "cut").exit_code == 0
     assert invoked("remove", "in.jpg", "cut").exit_code == 0
@@ -280,6 +282,7 @@ def test_version_and_help_have_their_short_flags() -> None:
         assert invoked(command, "-h").output == invoked(command, "--help").output
 
 
+@pytest.mark.slow
 def test_one_photo_loads_nothing_that_it_does_not_need(here: Path) -> None:
     code = (
         "import gc, sys\nusual = gc.get_threshold()\n"

@@ -52,6 +52,7 @@ def test_a_service_that_listens_and_says_nothing() -> None:
     assert "Check that the service runs." not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "shown"),
     [

@@ -91,6 +91,7 @@ def _answers(port: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_every_start_shows_the_same_link_and_open_opens_it(tmp_path: Path) -> None:
     port, folder, opened = free_port(), tmp_path / "state", tmp_path / "opened"
     with served(folder, port) as (said, process):

@@ -134,6 +134,7 @@ def test_the_licence_is_shown_before_it_is_asked_for(folder: Path) -> None:
     assert published()["u2net"].licence_url in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "is_brought"), [(b"y\n", True), (b"n\n", False)])
 def test_at_a_terminal_the_licence_is_asked_for(folder: Path, answer: bytes, is_brought: bool) -> None:
     ours, theirs = pty.openpty()
@@ -149,6 +150,7 @@ def test_at_a_terminal_the_licence_is_asked_for(folder: Path, answer: bytes, is_
     assert (result.returncode == 0) == is_brought == (folder / f"{U2NET.name}.onnx").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_download_is_gone_on_with(folder: Path) -> None:
     part = folder / f"{U2NET.name}.onnx.part"
     with faulty_server(BIG, http.silent(len(BIG) // 2)) as server:
@@ -173,6 +175,7 @@ def test_proxies_of_the_environment_are_honoured(folder: Path) -> None:
         assert proxy.asked[0].path == f"{mirror}/{U2NET.file}"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_in_words_and_leaves_no_model(folder: Path) -> None:
     with faulty_server(BIG) as server:
         result = subprocess.run(

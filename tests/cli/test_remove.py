@@ -45,6 +45,7 @@ def jpeg(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "name", "mode", "format_"),
     [
@@ -75,6 +76,7 @@ def test_a_picture_goes_behind_the_product_from_its_file(jpeg: Path) -> None:
         assert image.getpixel((0, 0)) == (10, 20, 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", WRITTEN.values(), ids=list(WRITTEN))
 def test_the_name_of_the_output_decides_its_format(jpeg: Path, row: Format) -> None:
     name = jpeg.with_name(f"shop{row.suffix}")
@@ -94,6 +96,7 @@ def test_a_preset_says_which_rules_the_picture_keeps_and_fails_nothing(jpeg: Pat
     assert invoked("check", jpeg.with_name("photo-amazon.jpg"), "--preset", "amazon").exit_code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("presets", [("--preset", "amazon,square"), ("--preset", "amazon", "--preset", "square")])
 def test_several_presets_make_a_picture_each_of_one_photo(tmp_path: Path, presets: tuple[str, ...]) -> None:
     photos = [tmp_path / f"{name}.jpg" for name in ("mug", "lamp")]
@@ -115,6 +118,7 @@ def test_several_presets_make_a_picture_each_of_one_photo(tmp_path: Path, preset
     assert (tmp_path / "alone.jpg").read_bytes() == (tmp_path / "mug-square.jpg").read_bytes()
 
 
+@pytest.mark.slow
 def test_several_presets_of_one_photo_are_told_in_full_and_repairs_named(tmp_path: Path) -> None:
     path = tmp_path / "mug.jpg"
     path.write_bytes(as_jpeg(photo(560, 500, 2)))
@@ -156,12 +160,14 @@ def test_of_many_photos_only_what_breaks_rules_is_said_and_counted(tmp_path: Pat
     assert "ok      " not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_pipe_in_and_out(jpeg: Path) -> None:
     result = run("remove", "-", stdin=jpeg.read_bytes())
     assert result.returncode == 0, result.stderr
     assert Image.open(io.BytesIO(result.stdout)).size == (160, 120)
 
 
+@pytest.mark.slow
 def test_a_png_is_never_overwritten_by_its_own_cutout(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     data = as_png(photo(96, 96, 2))
@@ -183,6 +189,7 @@ def test_an_existing_output_stays_unless_asked_and_that_is_no_failure(jpeg: Path
     assert target.read_bytes() != b"mine"
 
 
+@pytest.mark.slow
 def test_a_folder_keeps_its_structure_and_one_bad_photo_stops_nothing(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     (photos / "deep").mkdir(parents=True)
@@ -210,6 +217,7 @@ def model_that_doubts(folder: Path, review_below: float) -> Path:
     return folder / card.file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("review_below", "unsure"), [(0.0, 0), (1.0, 2)])
 def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_below: float, unsure: int) -> None:
     model = model_that_doubts(tmp_path, review_below)
@@ -223,6 +231,7 @@ def test_photos_of_little_confidence_are_pointed_out(tmp_path: Path, review_belo
     assert f"2 done, 0 failed, {unsure} to look at".encode() in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("review_below", "words"), [(0.0, b": passed"), (1.0, b"look at the picture before you use it")]
 )
@@ -240,6 +249,7 @@ def test_a_photo_to_be_reviewed_has_not_passed_whatever_rules_it_keeps(
     assert (b"passed" in result.stderr) == (review_below == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -281,12 +291,14 @@ def test_a_picture_without_a_product_says_so(tmp_path: Path) -> None:
     assert b"No product was found" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_half_file_under_the_name(jpeg: Path) -> None:
     # The output is written next to its place and then renamed: a file under the final name is always complete.
     assert run("remove", jpeg).returncode == 0
     assert [path.name for path in jpeg.parent.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_soon_and_leaves_whole_files_only(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
@@ -320,6 +332,7 @@ def busy(folder: Path) -> Path:
     return photos
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["remove", "batch", "check"])
 def test_ctrl_c_twice_ends_a_photo_that_takes_long(tmp_path: Path, command: str) -> None:
     photos, out = busy(tmp_path), tmp_path / "out"

@@ -19,6 +19,7 @@ from tests.kit.server import PATIENCE_S
 COMMAND = [sys.executable, "-m", "packshot", "review"]
 
 
+@pytest.mark.slow
 def test_it_prints_an_address_that_works_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     out = tmp_path / "out"
     make(fill(tmp_path / "photos", ["a.jpg", "b.jpg"]), out, Options(background="white"))
@@ -40,6 +41,7 @@ def test_it_prints_an_address_that_works_and_ends_with_ctrl_c(tmp_path: Path) ->
     assert review.returncode in {0, 130, -signal.SIGINT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["nothing", "a folder of photos"])
 def test_a_place_that_no_batch_has_written_is_refused_with_a_hint(tmp_path: Path, what: str) -> None:
     place = tmp_path / "nothing" if what == "nothing" else fill(tmp_path / "photos", ["a.jpg"])

@@ -33,6 +33,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "packshot", *map(str, arguments)]
 
 
+@pytest.mark.slow
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["absent", "there", "empty"]), min_size=2))
 def test_a_second_run_makes_what_is_missing_and_counts_nothing_else(
@@ -149,6 +150,7 @@ def test_no_picture_goes_to_a_terminal_and_none_is_typed_there(tmp_path: Path) -
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.slow
 def test_at_a_terminal_one_line_moves_for_many_photos_and_failures_stay(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -169,6 +171,7 @@ _UP = (
 )
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_every_command_at_any_moment_without_a_traceback(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -208,6 +211,7 @@ def test_ctrl_c_ends_every_command_at_any_moment_without_a_traceback(tmp_path: P
         assert b"Aborted" not in said
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_is_no_mistake(tmp_path: Path) -> None:
     path = fill(tmp_path, ["a.jpg"]) / "a.jpg"
     for arguments in (["presets", "amazon"], ["remove", path, "--out", "-"]):

@@ -47,6 +47,7 @@ def _answers(http: httpx.Client) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_every_line_of_a_json_log_is_json(tmp_path: Path) -> None:
     metrics = free_port()
     with served(tmp_path, LOG_FORMAT="json", LOG_LEVEL="debug", METRICS_PORT=metrics) as (process, http):

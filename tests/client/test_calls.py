@@ -118,6 +118,7 @@ def test_a_finished_picture_is_judged(call: Call) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "failure",
     [answers(429), answers(502, b"<html>"), answers(503), answers(504), hangs_up, cut_short],
@@ -147,6 +148,7 @@ def test_each_call_is_a_request_of_its_own_unless_it_is_named(call: Call) -> Non
     assert keys[2:] == ["order 7"] * 2
 
 
+@pytest.mark.slow
 def test_retry_after_is_waited_for(call: Call) -> None:
     with scripted(answers(503, Retry_After=1), says(made("https://x.example.com/1"))) as server:
         begun = time.monotonic()
@@ -212,6 +214,7 @@ def test_a_service_that_is_not_there(call: Call) -> None:
         call(f"http://127.0.0.1:{port}", "about", patience={"retries": 2})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [silent, drips], ids=["silent", "drips"])
 def test_a_call_ends_with_its_deadline(call: Call, answer: Script) -> None:
     with scripted(answer) as server:

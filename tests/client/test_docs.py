@@ -41,6 +41,7 @@ def for_service(program: str, running: Running) -> str:
     return program.replace("http://127.0.0.1:8000", running.base_url).replace("YOUR_KEY", running.new_key())
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_does_what_it_says(desk: Path, running: Running) -> None:
     one, house, many, job, _, failing = PYTHON  # test_webhooks.py runs the receiver
     for program in (one, house):
@@ -61,6 +62,7 @@ def test_the_python_of_the_page_does_what_it_says(desk: Path, running: Running) 
     assert done.stdout.startswith("invalid-option {'field': 'margin'")
 
 
+@pytest.mark.slow
 @with_node
 def test_the_javascript_of_the_page_does_what_it_says(desk: Path, running: Running) -> None:
     (desk / "use.mjs").write_text(FUNCTION + for_service(USE, running))
@@ -80,6 +82,7 @@ try {
 """
 
 
+@pytest.mark.slow
 @with_node
 def test_the_javascript_tries_again_and_says_why_not(desk: Path) -> None:
     (desk / "call.mjs").write_text(FUNCTION + CALL)

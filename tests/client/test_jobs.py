@@ -54,6 +54,7 @@ def ask(call: Call, service: Running) -> Iterator[Asking]:
         asking("cancel_job", job)
 
 
+@pytest.mark.slow
 def test_files_and_urls_are_made_in_their_order_and_fetched(ask: Asking, tmp_path: Path) -> None:
     file = tmp_path / "mug.jpg"
     file.write_bytes(JPEG)
@@ -84,6 +85,7 @@ def test_files_and_urls_are_made_in_their_order_and_fetched(ask: Asking, tmp_pat
     assert (account.used, account.credits) == (2, 8)
 
 
+@pytest.mark.slow
 def test_one_photo_needs_no_list(ask: Asking, tmp_path: Path) -> None:
     file = tmp_path / "mug.jpg"
     file.write_bytes(JPEG)
@@ -119,6 +121,7 @@ def test_a_cancelled_job_costs_nothing_for_what_was_not_done(ask: Asking, servic
     wait_until(lambda: ask("account").used == 0)
 
 
+@pytest.mark.slow
 def test_jobs_are_listed_by_pages(ask: Asking) -> None:
     begun = [ask("begin_job", [JPEG], idempotency_key=f"{number}").id for number in range(5)]
     pages, before = [], None
@@ -131,6 +134,7 @@ def test_jobs_are_listed_by_pages(ask: Asking) -> None:
     assert len(ask("jobs").jobs) == 5
 
 
+@pytest.mark.slow
 def test_when_the_time_is_over_the_job_is_told_as_it_stood(ask: Asking, service: Running) -> None:
     with gated(service):
         job = ask("begin_job", [images.as_jpeg(images.photo(320, 240, 81))])
@@ -182,6 +186,7 @@ def job_said(status: str) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_a_wait_bears_a_service_that_is_away_for_a_while(call: Call) -> None:
     away = [answers(503), answers(502, b"<html>"), hangs_up, answers(429)]
     with scripted(says(job_said("working")), *away, says(job_said("working")), says(job_said("done"))) as server:
@@ -191,6 +196,7 @@ def test_a_wait_bears_a_service_that_is_away_for_a_while(call: Call) -> None:
         assert {asked.headers["Authorization"] for asked in server.asked} == {f"Bearer {KEY}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("patience", "timeout_s", "expected"),
     [

@@ -53,6 +53,7 @@ def test_a_packshot_by_a_preset(client: Client) -> None:
     assert shot.confidence is None or 0 <= shot.confidence <= 1
 
 
+@pytest.mark.slow
 def test_several_presets_are_one_call_and_one_credit_of_both_clients(running: Running) -> None:
     photo, names = images.as_jpeg(images.photo(640, 480, 5)), ("google", "amazon")
     with Client(running.base_url, running.new_key(1)) as client:
@@ -148,6 +149,7 @@ def test_refusals_of_photos_and_keys(running: Running, client: Client) -> None:
         poor.packshot(images.good("jpeg"))
 
 
+@pytest.mark.slow
 def test_a_service_that_knows_itself_under_another_name(tmp_path: Path) -> None:
     """As behind a reverse proxy, or in a container's network: its public address does not lead to it from here."""
     with serving(tmp_path, public_base_url="https://packshot.example.invalid") as running:

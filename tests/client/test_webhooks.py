@@ -86,6 +86,7 @@ def sent(service: Running) -> Sent:
     )
 
 
+@pytest.mark.slow
 def test_a_webhook_tells_the_job_that_has_finished(sent: Sent) -> None:
     event = sent.verify()
     assert (event.type, event.id) == ("job.finished", sent.headers[ID])

@@ -44,6 +44,7 @@ def endpoint(client_package: ModuleType) -> ModuleType:
     return importlib.import_module(modules[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [None, "mask", "whiteBK", "crop"])
 def test_a_generated_client_sends_a_photo_and_downloads_the_result(
     running: Running, client_package: ModuleType, endpoint: ModuleType, form: str | None

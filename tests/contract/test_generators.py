@@ -74,6 +74,7 @@ def check(name: str, folder: Path) -> None:
         assert (picture.format, picture.mode) == {"pinned": ("PNG", "L")}.get(name, ("PNG", "RGBA"))
 
 
+@pytest.mark.slow
 def test_openapi_python_client(running: Running, documents: dict[str, Path], source: Path, tmp_path: Path) -> None:
     # This one setting types the errors, which may come whatever a client accepts; the generator does not know */*.
     (tmp_path / "config.yaml").write_text('post_hooks: []\ncontent_type_overrides: {"*/*": application/json}\n')

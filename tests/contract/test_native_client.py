@@ -42,6 +42,7 @@ def client_package(document: Path) -> ModuleType:
         return importlib.import_module("native_client")
 
 
+@pytest.mark.slow
 def test_a_generated_client_makes_checks_and_asks(running: Running, client_package: ModuleType) -> None:
     make, check, about = (
         importlib.import_module(f"native_client.api.native_api.{name}")

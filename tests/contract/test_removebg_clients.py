@@ -86,6 +86,7 @@ def size_of(picture: bytes) -> tuple[str | None, tuple[int, int]]:
         return opened.format, opened.size
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning")
 def test_remove_bg_api(running: Running, python_client: Callable[[str], ModuleType], source: Path, url: str) -> None:
     module = python_client("remove_bg_api")
@@ -112,6 +113,7 @@ def test_removebg(running: Running, url: str, tmp_path: Path, monkeypatch: pytes
     assert size_of((tmp_path / "out.png").read_bytes()) == ("PNG", SIZE)
 
 
+@pytest.mark.slow
 def test_removebgplus(
     running: Running, python_client: Callable[[str], ModuleType], source: Path, tmp_path: Path
 ) -> None:

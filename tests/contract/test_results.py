@@ -52,6 +52,7 @@ def test_the_paths_and_headers_are_those_of_the_vendors_shops() -> None:
     assert set(KEY_HEADERS) == {"x-api-market-key", "x-magicapi-key", "x-rapidapi-key", "ailabapi-api-key"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "kind", "mode"),
     [(None, "PNG", "RGBA"), ("mask", "PNG", "L"), ("whiteBK", "JPEG", "RGB"), ("crop", "PNG", "RGBA")],

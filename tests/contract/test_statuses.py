@@ -103,6 +103,7 @@ class Test404405And410:
         failure(response, 405, "ERROR_ILLEGAL_OPERATION")
         assert response.headers["allow"]
 
+    @pytest.mark.slow
     def test_a_result_past_its_life_and_the_order_of_the_checks(self, tmp_path: Path) -> None:
         clock = Clock()
         with serving(tmp_path, now=clock) as running:
@@ -145,6 +146,7 @@ class Test409:
             failure(running.send(good("jpeg"), key=key, headers=headers), 422, "ERROR_NO_RECOGNITION_TARGET_DETECTED")
         success_url(running.send(good("jpeg"), key=key, headers=headers))
 
+    @pytest.mark.slow
     def test_a_key_whose_result_is_past_its_life(self, tmp_path: Path) -> None:
         clock = Clock()
         with serving(tmp_path, result_ttl_s=60, now=clock) as running:

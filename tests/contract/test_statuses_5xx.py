@@ -43,6 +43,7 @@ class Test500And502:
             assert leak not in response.text + str(response.headers)
         assert running.credits_of(key) == 1
 
+    @pytest.mark.slow
     def test_a_store_that_fails(self, tmp_path: Path) -> None:
         with serving(tmp_path) as running:
             path = success_path(running.send(good("jpeg")))
@@ -64,6 +65,7 @@ class Test500And502:
 
 
 class Test503And504:
+    @pytest.mark.slow
     def test_a_full_queue(self, strict: Running) -> None:
         key = strict.new_key(2)
         with gated(strict) as gate:
@@ -85,12 +87,14 @@ class Test503And504:
                 failure(received(sender), 503, "AI_SERVICE_FLOW_RESTRICTION")
         success_url(first.result())
 
+    @pytest.mark.slow
     def test_a_deadline(self, strict: Running) -> None:
         key = strict.new_key(1)
         with gated(strict):
             failure(strict.send(good("jpeg"), key=key), 504, "AI_SERVICE_TIMEOUT")
         assert strict.credits_of(key) == 1
 
+    @pytest.mark.slow
     def test_a_slow_body(self, strict: Running) -> None:
         body, kind = multipart("image", good("jpeg"))
         with socket.create_connection(strict.address) as slow:
@@ -100,6 +104,7 @@ class Test503And504:
             success_url(strict.send(good("jpeg")))  # the one worker is free meanwhile
             failure(received(slow), 504, "AI_SERVICE_TIMEOUT")
 
+    @pytest.mark.slow
     def test_shutting_down(self, tmp_path: Path) -> None:
         body, kind = multipart("image", good("jpeg"))
         with serving(tmp_path, workers=1) as running:
@@ -116,6 +121,7 @@ class Test503And504:
                 assert int(response.headers["retry-after"]) >= 1
             success_url(in_flight.result())  # admitted requests finish
 
+    @pytest.mark.slow
     def test_readiness_fails_first(self, tmp_path: Path) -> None:
         with serving(tmp_path) as running:
             assert running.http.get("/readyz").json()["status"] == "ok"

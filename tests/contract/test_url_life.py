@@ -14,6 +14,7 @@ from tests.kit.server import Clock, Running, serving
 DAY_S = 24 * 3600
 
 
+@pytest.mark.slow
 def test_it_survives_restarts_and_ends_after_24_hours(tmp_path: Path) -> None:
     clock = Clock()
     with serving(tmp_path, now=clock) as running:
@@ -29,6 +30,7 @@ def test_it_survives_restarts_and_ends_after_24_hours(tmp_path: Path) -> None:
         failure(running.http.get(path), 410, "ERROR_RESOURCE_RECLAIMED")
 
 
+@pytest.mark.slow
 def test_it_survives_a_change_of_the_secret_and_a_leaked_one_can_be_dropped(tmp_path: Path) -> None:
     old, new = "o" * 32, "n" * 32
     with serving(tmp_path, url_secrets=(old,)) as running:

@@ -57,6 +57,7 @@ def test_the_call_of_its_readme(running: Running) -> None:
     assert mode_of(answer["data"]["image_url"]) == "RGB"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_that_removes_a_background(running: Running, method: str) -> None:
     place, forms = METHODS[method]

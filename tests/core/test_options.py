@@ -162,6 +162,7 @@ THINGS = st.one_of(
 KINDS = {"text": str, "switch": bool, "whole number": int, "number": int | float, "file": bytes}
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.sampled_from([*OPTIONS]), THINGS)
 def test_an_option_holds_its_own_kind_or_names_itself_and_says_what_to_give(name: str, value: object) -> None:

@@ -151,6 +151,7 @@ def test_a_product_of_the_colour_of_the_ground_is_left_to_the_network() -> None:
     assert (settled[cv2.erode(band | hole, np.ones((7, 7))) > 0] > 0.5).all()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000), light=st.floats(0, 0.3))
 @settings(max_examples=30)
 def test_an_answer_that_is_right_stays_as_it_is(seed: int, light: float) -> None:

@@ -56,6 +56,7 @@ def test_is_black_at_its_darkest(shadow: Shadow) -> None:
     assert shadow(bottle()).max() > 0.8
 
 
+@pytest.mark.slow
 @every
 @given(right=st.integers(-150, 150), down=st.integers(-60, 60))
 @settings(max_examples=20)

@@ -98,6 +98,7 @@ def test_a_matte_without_soft_pixels_far_from_a_strong_colour_is_the_same() -> N
     assert np.array_equal(redraw_edges(known, picture, seen, hard), hard)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", [BLUE, (30, 160, 60), (210, 30, 40)])
 def test_hardly_any_of_a_strong_ground_stays_in_fur(ground: Colour) -> None:
     truth = fur()

@@ -116,6 +116,7 @@ def test_no_two_panels_overlap() -> None:
         taken |= cells
 
 
+@pytest.mark.slow
 @needs_promtool
 @pytest.mark.parametrize(
     "command",
@@ -138,6 +139,7 @@ def test_the_dashboards_expressions_are_promql(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @needs_promtool
 def test_what_the_service_says_is_well_formed(tmp_path: Path) -> None:
     with serving(tmp_path, metrics_port=free_port()) as running:

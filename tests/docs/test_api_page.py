@@ -33,6 +33,7 @@ DROP_IN = [
 IN_WORKFLOWS = re.findall(r"^ +(curl .*)", (FOLDER / "how-to/automations.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 @pytest.mark.parametrize(
     "line", [*LINES, *DROP_IN, *IN_WORKFLOWS], ids=lambda line: re.sub(r".*/v1", "/v1", line.replace("\\\n", ""))[:60]

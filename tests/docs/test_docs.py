@@ -17,6 +17,7 @@ from docs.generate import FOLDER, PAGES, PARTS, between, page
 ROOT = FOLDER.parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_made_from_the_code_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == page(name), "run `python -m docs.generate`"
@@ -60,6 +61,7 @@ def test_the_readme_reads_well_on_a_package_index() -> None:
     assert len(readme.read_text(encoding="utf-8").splitlines()) < 120
 
 
+@pytest.mark.slow
 def test_the_messages_that_troubleshooting_explains_are_real() -> None:
     """`...` stands for a figure or a name. Everything else of a quoted message is in the source, word for word."""
     sources = "\n".join(strings())

@@ -40,6 +40,7 @@ def error_along_the_edge(matte: Float32, truth: Float32) -> float:
     return float(np.abs(matte - truth)[band].mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [Size(1200, 900), Size(2400, 1799)])
 @pytest.mark.parametrize("softness_px", [0.7, 3.0])
 def test_edges_come_nearer_to_the_truth_than_the_guided_filter_brings_them(
@@ -52,6 +53,7 @@ def test_edges_come_nearer_to_the_truth_than_the_guided_filter_brings_them(
     assert error_along_the_edge(refined, made.matte) < error_along_the_edge(guided, made.matte)
 
 
+@pytest.mark.slow
 def test_noise_of_a_large_photo_stays_out_of_its_edges(refiner: EdgeRefiner) -> None:
     made = scene(Size(2400, 1800))
     speckled = np.random.default_rng(3).normal(0, 12, made.picture.rgb.shape) + made.picture.rgb
@@ -75,6 +77,7 @@ def test_edges_of_a_photo_come_nearer_to_the_truth(refiner: EdgeRefiner, name: s
     assert error_along_the_edge(refined, truth) < 0.9 * error_along_the_edge(guided, truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [Size(900, 700), Size(2001, 1500)])
 def test_only_what_the_coarse_matte_leaves_undecided_changes(refiner: EdgeRefiner, size: Size) -> None:
     made = scene(size)
@@ -101,6 +104,7 @@ def test_a_picture_no_larger_than_a_network_sees_is_left_alone(refiner: EdgeRefi
     assert refiner.refine(made.picture, coarse_matte(made.matte), guided) is guided
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "origin", "most"),
     [

@@ -87,6 +87,7 @@ def test_a_graph_that_does_not_keep_to_its_card_is_refused(tmp_path: Path, data:
         network.predict(plain(0, 0, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [Size(100, 100), Size(400, 100), Size(90, 1900)])
 def test_the_embedded_network_takes_every_size_that_its_rule_gives(size: Size) -> None:
     network = load_network()

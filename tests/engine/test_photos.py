@@ -48,6 +48,7 @@ def _moved(file: io.BytesIO, place: int) -> io.BytesIO:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOLDS)
 def test_the_same_photo_gives_the_same_bytes_in_every_form(name: str) -> None:
     exif = Image.Exif()
@@ -60,6 +61,7 @@ def test_the_same_photo_gives_the_same_bytes_in_every_form(name: str) -> None:
     assert packshot.remove_background(held, background="white", metadata="keep") == expected  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_array_in_srgb_is_the_photo_of_these_pixels() -> None:
     rgb, alpha = photo(96, 80), np.zeros((80, 96), np.uint8)
     alpha[:, 30:] = 255
@@ -148,6 +150,7 @@ def test_limits_hold_for_every_form() -> None:
         packshot.remove(Image.open(io.BytesIO(good("png"))), limits=Limits(max_side_px=100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["background_picture", "touch_up"])
 def test_a_picture_among_the_options_may_come_in_every_form(name: str, tmp_path: Path) -> None:
     gray = np.tile(np.linspace(0, 255, 40).astype(np.uint8), (30, 1))

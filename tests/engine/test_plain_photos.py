@@ -45,6 +45,7 @@ def largest_lost(alpha: UInt8, truth: UInt8) -> int:
     return int(cv2.connectedComponentsWithStats(lost)[2][1:, cv2.CC_STAT_AREA].max(initial=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stool", "teapot", "bottle"])
 @pytest.mark.parametrize("ground", [WHITE, BLUE, SAND])
 def test_a_product_on_a_plain_ground_is_whole(name: str, ground: tuple[int, int, int]) -> None:
@@ -54,6 +55,7 @@ def test_a_product_on_a_plain_ground_is_whole(name: str, ground: tuple[int, int,
     assert whole or result.review
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_no_shape_of_several_is_lost(seed: int) -> None:
     rgb, truth = shapes(seed)
@@ -72,6 +74,7 @@ def test_no_shape_of_eighty_scenes_is_lost_without_a_review() -> None:
     assert not lost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_product_with_a_label_as_white_as_the_ground_is_sent_to_review(seed: int) -> None:
     rgb, truth = labelled(seed)
@@ -92,6 +95,7 @@ def test_the_loops_of_a_signature_are_open_or_it_is_sent_to_review(ground: tuple
     assert result.review or iou(alpha_of(result), truth) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", [BLUE, (20, 150, 60)])
 def test_fur_is_free_of_a_strong_ground(ground: tuple[int, int, int]) -> None:
     rgb, truth = on_ground("bear", ground)

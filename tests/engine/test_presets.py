@@ -109,6 +109,7 @@ def test_presets_are_outdated_from_the_day_after_so_many_days(today: datetime.da
     assert sorted(found, key=lambda preset: preset.checked) == list(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_preset_makes_of_a_good_photo_passes_its_own_rules(name: str) -> None:
     result = remove(as_jpeg(photo(1000, 1000, 1)), Options(preset=name))
@@ -130,6 +131,7 @@ def cutout(width: int, height: int) -> bytes:
     return as_png(rgba)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from(NAMES), st.floats(0.3, 1), st.booleans())
 @example("zalando", 0.3, True)
@@ -212,12 +214,14 @@ def two_frames(kind: str) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF"])
 @pytest.mark.parametrize("preset", ["amazon", "ebay"])
 def test_an_animation_or_several_pages_break_a_rule(kind: str, preset: str) -> None:
     assert "animation" in broken(two_frames(kind), preset)
 
 
+@pytest.mark.slow
 def test_colours_and_bits_that_the_marketplace_does_not_take_are_found() -> None:
     picture = disc(2300)
     deep = cv2.imencode(".png", picture.astype(np.uint16) * 257)[1].tobytes()

@@ -13,6 +13,7 @@ PHOTO = Path(__file__).parents[2] / "examples" / "bear.jpg"
 LIBRARY = "import packshot, sys; packshot.remove_background(open(sys.argv[1], 'rb').read())"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["-c", LIBRARY, str(PHOTO)], ["-m", "packshot", "models", "bench"]])
 def test_the_runtime_does_not_report_home(command: list[str], tmp_path: Path) -> None:
     # It sends nothing when it believes that it runs in a test.

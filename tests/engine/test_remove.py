@@ -43,6 +43,7 @@ def iou(matte: np.ndarray, truth: np.ndarray) -> float:
     return float((ours & theirs).sum() / (ours | theirs).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.stem for path in (EXAMPLES / "truth").glob("*.png")))
 def test_the_network_that_ships_finds_the_product_of_every_example(name: str) -> None:
     result = remove((EXAMPLES / f"{name}.jpg").read_bytes(), Options(form="mask"))
@@ -52,6 +53,7 @@ def test_the_network_that_ships_finds_the_product_of_every_example(name: str) ->
     assert iou(to_unit(np.asarray(opened(result.data))), truth) > 0.8
 
 
+@pytest.mark.slow
 def test_every_form_and_format_is_what_it_says() -> None:
     cutout, mask = remove(BEAR), remove(BEAR, Options(form="mask"))
     rgba = np.asarray(opened(cutout.data))
@@ -66,6 +68,7 @@ def test_every_form_and_format_is_what_it_says() -> None:
         assert opened(white.data).size == white.size == cutout.size
 
 
+@pytest.mark.slow
 def test_a_crop_is_the_cutouts_box() -> None:
     cutout, crop = remove(BEAR), remove(BEAR, Options(crop=True))
     assert crop.size == crop.box.size == cutout.box.size
@@ -91,6 +94,7 @@ def test_only_what_lies_in_the_region_of_interest_is_product() -> None:
     assert not mask[:, 480:].any()
 
 
+@pytest.mark.slow
 def test_a_painted_correction_is_the_last_word() -> None:
     painted = np.full((120, 96), 128, np.uint8)
     painted[100:115, 5:30] = 255
@@ -128,6 +132,7 @@ def test_exif_is_kept_only_when_asked() -> None:
         assert opened(remove(data.getvalue(), options).data).getexif().get(0x0110) == kept
 
 
+@pytest.mark.slow
 def test_a_shadow_that_the_photo_does_not_have_is_said() -> None:
     assert [note.code for note in remove(BEAR, Options(shadow="photo")).notes] == ["no-shadow"]
     assert not remove(BEAR, Options(shadow="soft")).notes
@@ -160,6 +165,7 @@ def test_a_cutout_of_a_cutout_loses_next_to_nothing() -> None:
     assert iou(second, first) > 0.95
 
 
+@pytest.mark.slow
 def test_the_confidence_is_the_cards_and_none_without_a_calibration() -> None:
     network, data = default_network(), (EXAMPLES / "bear.jpg").read_bytes()
     curve = Calibration(network.card.sha256, -2.0, {"stability": 5.0}, 0.6, 100, 0.7, 0.08, 0.01, 0.35, 0.3)
@@ -174,6 +180,7 @@ def test_the_confidence_is_the_cards_and_none_without_a_calibration() -> None:
     assert not remove(data, network=known).review
 
 
+@pytest.mark.slow
 def test_threads_share_one_network_and_agree() -> None:
     data = as_jpeg(photo(200, 160, 2))
     alone = packshot.remove_background(data)

@@ -57,6 +57,7 @@ def test_a_photo_that_is_a_little_too_small_is_enlarged_and_the_report_says_how_
     assert f"{note.facts['times']:g} times" in note.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [{"repair": False}, {"max_upscale": 1.0}, {"min_px": 300}])
 def test_nothing_is_enlarged_where_the_caller_rules_it_out(said: dict[str, object]) -> None:
     result = remove(SMALL, Options.from_fields({"preset": "amazon", **said}))
@@ -64,6 +65,7 @@ def test_nothing_is_enlarged_where_the_caller_rules_it_out(said: dict[str, objec
     assert not repaired(result)
 
 
+@pytest.mark.slow
 def test_a_file_over_the_cap_is_saved_with_the_quality_that_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = np.random.default_rng(1).integers(0, 60, (900, 900, 3), np.uint8) // 2 + photo(900, 900, 1) // 2
     with_rules(monkeypatch)
@@ -78,6 +80,7 @@ def test_a_file_over_the_cap_is_saved_with_the_quality_that_it_has_room_for(monk
     assert repaired(remove(as_jpeg(noisy), better)).keys() == {"scaled-down"}, "a quality from the caller stays"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_small_is_saved_with_a_higher_quality(monkeypatch: pytest.MonkeyPatch) -> None:
     data = as_jpeg(photo(900, 900, 1))
     with_rules(monkeypatch)
@@ -90,6 +93,7 @@ def test_a_file_that_is_too_small_is_saved_with_a_higher_quality(monkeypatch: py
     assert not passed(remove(data, Options(preset="ours")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wish", [{"format": "png"}, {}])
 def test_a_file_that_no_quality_makes_small_enough_becomes_a_smaller_picture(
     monkeypatch: pytest.MonkeyPatch, wish: dict[str, object]
@@ -100,6 +104,7 @@ def test_a_file_that_no_quality_makes_small_enough_becomes_a_smaller_picture(
     assert "scaled-down" in repaired(result)
 
 
+@pytest.mark.slow
 def test_a_frame_outside_the_bounds_is_fitted_unless_the_caller_framed_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with_rules(monkeypatch, Fill(least=0.5, most=0.6))
     data = as_jpeg(photo(900, 900, 1))
@@ -110,6 +115,7 @@ def test_a_frame_outside_the_bounds_is_fitted_unless_the_caller_framed_it(monkey
     assert not passed(remove(data, Options(preset="ours", margin="1%")))
 
 
+@pytest.mark.slow
 def test_traces_on_the_ground_are_painted_over_and_a_ground_that_was_asked_for_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -128,6 +134,7 @@ def test_rules_that_contradict_each_other_end_in_a_report_and_not_in_a_loop(monk
     assert not passed(remove(as_jpeg(photo(900, 900, 1)), Options(preset="ours")))
 
 
+@pytest.mark.slow
 def test_what_was_done_to_the_photos_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with_rules(monkeypatch, BitDepth())
     deep = cv2.imencode(".png", photo(400, 400, 1)[..., ::-1].astype(np.uint16) * 257)[1].tobytes()

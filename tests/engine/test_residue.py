@@ -62,6 +62,7 @@ def checked(picture: Picture, matte: Float32, preset: str) -> Report:
     return judged(data, preset)
 
 
+@pytest.mark.slow
 @given(matte=soft_discs(), product=st.tuples(*[st.integers(0, 150)] * 3), ground=st.tuples(*[st.integers(0, 255)] * 3))
 @settings(max_examples=10)
 def test_haze_and_specks_never_break_the_rule_of_a_pure_background(
@@ -73,6 +74,7 @@ def test_haze_and_specks_never_break_the_rule_of_a_pure_background(
     assert "background" not in {check.rule for check in report.failed}, report.failed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bear", "bottle", "jars", "mug", "stool", "teapot"])
 def test_a_packshot_of_an_example_keeps_the_same_rules_when_it_is_checked(name: str) -> None:
     result = remove((EXAMPLES / f"{name}.jpg").read_bytes(), Options(preset="amazon"))
@@ -82,6 +84,7 @@ def test_a_packshot_of_an_example_keeps_the_same_rules_when_it_is_checked(name: 
     assert "background" not in {check.rule for check in again.failed}
 
 
+@pytest.mark.slow
 def test_stains_that_a_stool_has_left_on_its_floor_fail_with_no_marketplace() -> None:
     picture = codecs.decode((EXAMPLES / "stool.jpg").read_bytes())
     matte = find_matte(picture, default_network()).matte

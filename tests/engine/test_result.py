@@ -30,6 +30,7 @@ def results() -> dict[str, Result]:
     return {name: remove(good("jpeg"), background="white", format=name) for name in WRITTEN}  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     st.sampled_from([*WRITTEN]),

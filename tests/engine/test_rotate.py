@@ -99,6 +99,7 @@ def test_every_form_and_frame_is_made_of_the_turned_photo(fields: dict[str, obje
         assert [check.passed for check in slanted.report.checks] == [check.passed for check in plain.report.checks]
 
 
+@pytest.mark.slow
 def test_region_and_touch_up_speak_of_the_photo_as_it_was_sent() -> None:
     keep = np.full((HEIGHT, WIDTH), 128, np.uint8)
     keep[:, 225:] = 0  # remove the mug's right part

@@ -98,6 +98,7 @@ def painted(picture: UInt8, network: Bright, *areas: tuple[int, int, int, int]) 
     return cv2.imdecode(np.frombuffer(result.data, np.uint8), cv2.IMREAD_GRAYSCALE) / np.float32(255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", [420, 900])  # within the surroundings of the product, and far outside
 def test_strokes_follow_the_pictures_edges_and_change_nothing_elsewhere(top: int) -> None:
     picture = np.zeros((1100, 1400, 3), np.uint8)
@@ -112,6 +113,7 @@ def test_strokes_follow_the_pictures_edges_and_change_nothing_elsewhere(top: int
     assert np.abs(after - before)[:, :420].mean() < 5e-5
 
 
+@pytest.mark.slow
 def test_strokes_far_from_a_tiny_product_leave_it_at_one_look() -> None:
     """The planes of a second look would be as large as the picture."""
     picture = comb(100, 100, side=40, width=4000, height=3000)

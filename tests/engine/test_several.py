@@ -32,6 +32,7 @@ class Counting:
     encode = staticmethod(codecs.encode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said", [{}, {"rotate": 12.0}, {"shadow": "soft"}, {"form": "mask"}, {"form": "cutout"}, {"margin": "5%"}]
 )
@@ -83,6 +84,7 @@ def test_the_memory_of_several_is_that_of_the_largest_and_of_the_colours_that_wa
     assert need("etsy,amazon") == need("amazon,etsy")
 
 
+@pytest.mark.slow
 def test_the_library_gives_them_by_their_names() -> None:
     made = packshot.remove_for(PHOTO, ["etsy", "amazon"], quality=80)
     assert list(made) == ["etsy", "amazon"]

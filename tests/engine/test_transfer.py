@@ -58,6 +58,7 @@ def test_a_cut_is_gone_on_with_where_it_happened_and_only_with_the_same_file(tmp
     assert "100000 of 300000" in notes.said[0]
 
 
+@pytest.mark.slow
 def test_a_server_that_falls_silent_is_left_and_asked_again(tmp_path: Path) -> None:
     with faulty_server(DATA, http.silent(50_000)) as server:
         fetch(server.url, tmp_path / "part", silence_s=1.5)
@@ -65,6 +66,7 @@ def test_a_server_that_falls_silent_is_left_and_asked_again(tmp_path: Path) -> N
     assert (tmp_path / "part").read_bytes() == DATA
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_given_the_time_that_it_asks_for(tmp_path: Path) -> None:
     retries = RetryPolicy(attempts=3, first_pause_s=0.01, longest_pause_s=5)
     began = time.monotonic()

@@ -100,6 +100,7 @@ def test_whatever_colour_hides_under_alpha_0_changes_nothing(seed: int, level: i
     assert np.array_equal(one, two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bear", "mug", "teapot"])
 @pytest.mark.parametrize("kind", ["disc", "strip", "corners", "opaque", "nearly opaque"])
 def test_a_photo_in_a_frame_is_still_a_photo(name: str, kind: str) -> None:

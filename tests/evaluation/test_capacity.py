@@ -37,6 +37,7 @@ def erlang_b(workers: int, load: float) -> float:
     return load**workers / math.factorial(workers) / sum(load**n / math.factorial(n) for n in range(workers + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "used"), [(1, 0.5), (2, 0.7), (4, 0.8)])
 def test_random_photos_wait_as_long_as_erlang_says(workers: int, used: float) -> None:
     mean_s = used * workers / RATE
@@ -47,6 +48,7 @@ def test_random_photos_wait_as_long_as_erlang_says(workers: int, used: float) ->
     assert outcome.busy == pytest.approx(used, rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("used", [0.5, 0.8])
 def test_equal_photos_wait_half_as_long(used: float) -> None:
     """M/D/1 (F. Pollaczek, 1930)."""
@@ -55,6 +57,7 @@ def test_equal_photos_wait_half_as_long(used: float) -> None:
     assert outcome.waited_s.mean() == pytest.approx(used * mean_s / (2 * (1 - used)), rel=0.1)
 
 
+@pytest.mark.slow
 def test_where_nothing_may_wait_erlangs_share_is_turned_away() -> None:
     service = Fleet(exponential(0.2), workers=3, queue_limit=0)
     outcome = simulate(service, Demand(10_000, RATE, retries=0))
@@ -62,6 +65,7 @@ def test_where_nothing_may_wait_erlangs_share_is_turned_away() -> None:
     assert outcome.lost == outcome.refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "service",
     [
@@ -82,6 +86,7 @@ def p95s(outcomes: list[Outcome]) -> list[float]:
     return [each.percentile(0.95) for each in outcomes]
 
 
+@pytest.mark.slow
 def test_more_workers_never_make_anyone_wait_longer() -> None:
     times = measured({1: list(np.random.default_rng(0).gamma(2, 0.08, 500))})
     demand = Demand(2_000, RATE)
@@ -91,6 +96,7 @@ def test_more_workers_never_make_anyone_wait_longer() -> None:
     assert p95s(outcomes) == sorted(p95s(outcomes), reverse=True)
 
 
+@pytest.mark.slow
 def test_more_replicas_and_the_better_balance_help() -> None:
     demand = Demand(3_000, RATE)
 

@@ -32,6 +32,7 @@ def _aim(p95_s: float) -> Aim:
     return Aim(p95_s, busiest=0.99, requests=1_500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [5.0, 60.0])
 def test_a_plan_keeps_its_aim_and_one_replica_less_does_not(rate: float) -> None:
     aim = _aim(0.4)
@@ -43,12 +44,14 @@ def test_a_plan_keeps_its_aim_and_one_replica_less_does_not(rate: float) -> None
         assert less.percentile(0.95) > aim.p95_s or less.refused > 2
 
 
+@pytest.mark.slow
 def test_a_harder_aim_and_more_pictures_cost_more() -> None:
     easy, hard = (plan(found(), _aim(aim_s), 100.0) for aim_s in (0.8, 0.3))
     assert hard.needed > easy.needed
     assert plan(found(), _aim(0.8), 200.0).needed > easy.needed
 
 
+@pytest.mark.slow
 def test_large_fleets_are_used_better_and_cost_in_proportion() -> None:
     aim = _aim(0.4)
     small, large, huge = (plan(found(), aim, rate) for rate in (5.0, 1_000.0, 100_000.0))
@@ -71,6 +74,7 @@ def test_an_aim_below_a_single_photos_time_is_refused() -> None:
         plan(found(), _aim(0.1), 10.0)
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_held_against_what_is_foretold() -> None:
     comparisons = compare(found())
     assert [each.load.clients for each in comparisons] == [8, 4]

@@ -126,6 +126,7 @@ def test_signs_of_damage_find_what_stability_cannot() -> None:
     assert caught_damage(said, torn).share < 0.3
 
 
+@pytest.mark.slow
 def test_the_command_puts_a_calibration_on_the_card_and_the_line_then_says_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_stability_that_says_nothing_is_refused() -> None:
         calibrate(found_of(signs, ious), "0" * 64)
 
 
+@pytest.mark.slow
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     run.main([str(draw_pairs(tmp_path / "shapes", 3)), "--out", str(report)])

@@ -14,6 +14,7 @@ from evaluation import drawn
 from evaluation.confidence_picture import LOOKED_AT, found_by, svg
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 999))
 @settings(max_examples=10)
 def test_shapes_stand_apart_and_differ_from_their_ground(seed: int) -> None:

@@ -201,6 +201,7 @@ RUNG, BALL, SPIKE, LEG = (298, 302, 100, 160), (100, 141, 700, 741), (270, 330, 
 TEAR, OTHER_TEAR, CRACK = (290, 302, 380, 390), (330, 345, 430, 445), (250, 360, 420, 421)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("boxes", "damage"),
     [
@@ -229,6 +230,7 @@ def test_lost_parts_and_torn_holes_are_counted(boxes: list[tuple[int, int, int, 
     assert found.damaged == (damage != (0, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.5, 2, 3])
 @pytest.mark.parametrize("boxes", [[RUNG], [BALL, TEAR], [RUNG, LEG, TEAR, OTHER_TEAR]])
 def test_damage_is_the_same_at_any_size(boxes: list[tuple[int, int, int, int]], scale: float) -> None:

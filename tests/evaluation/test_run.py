@@ -52,6 +52,7 @@ def size_of(path: Path) -> tuple[int, int]:
         return image.size
 
 
+@pytest.mark.slow
 def test_a_folder_is_scored_reported_and_shown(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +135,7 @@ def test_the_sheet_shows_the_worst_first() -> None:
     assert [caption for caption, _ in worst.rows()] == ["IoU 0.200  poor", "IoU 0.700  fair"]
 
 
+@pytest.mark.slow
 def test_another_side_has_no_calibration() -> None:
     side = run.load(DEFAULT_MODEL).card.input.side_px
     assert run.load(DEFAULT_MODEL, side).card == run.load(DEFAULT_MODEL).card

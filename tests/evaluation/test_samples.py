@@ -82,6 +82,7 @@ def _with_large_profile() -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_each_file_is_said_to_be_what_it_is(tmp_path: Path) -> None:
     rows = {row.path: row for row in sweep(_folder(tmp_path))}
     assert {name: (row.format, row.kind) for name, row in rows.items()} == {

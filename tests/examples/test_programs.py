@@ -69,6 +69,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", ["old", "new"])
 def test_shopify_export(run: Run, photos: Path, tmp_path: Path, columns: str) -> None:
     (photos / "mug one.jpg").write_bytes(images.good("jpeg"))
@@ -98,6 +99,7 @@ def test_shopify_export_of_something_else(run: Run, photos: Path, tmp_path: Path
     assert "Handle or URL handle" in str(done.code)
 
 
+@pytest.mark.slow
 def test_amazon_main_images(run: Run, photos: Path, tmp_path: Path) -> None:
     big = images.as_jpeg(images.photo(640, 640))
     (photos / "B000123456.jpg").write_bytes(big)
@@ -120,6 +122,7 @@ def test_amazon_main_images(run: Run, photos: Path, tmp_path: Path) -> None:
     assert listed == {"MUG-7.jpg", "b000123456.main.png", "CHAIR-3.jpg", "4006381333932.jpg"}
 
 
+@pytest.mark.slow
 def test_flask_upload(running: Running) -> None:
     pytest.importorskip("flask", reason="Flask is no dependency; install it to run this")
     from packshot.client import Client
@@ -140,6 +143,7 @@ def test_flask_upload(running: Running) -> None:
         assert refused.status_code == 415 and 'role="alert"' in refused.text
 
 
+@pytest.mark.slow
 def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("mug.jpg", "bear.jpg"):
         (tmp_path / name).write_bytes(images.good("jpeg"))

@@ -132,6 +132,7 @@ def test_too_many_requests_are_sent_again(run: Run, woo: FakeWooCommerce) -> Non
     assert is_square(woo.shown()[7][0][3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
 @pytest.mark.parametrize(("method", "path"), [("POST", "media"), ("PUT", "products/1"), ("PUT", "products/7")])
 def test_a_run_goes_on_after_a_failure_and_can_still_be_undone(
@@ -208,6 +209,7 @@ def test_shopify_is_asked_again_when_its_points_are_used_up(run: Run, shopify: F
     assert shopify.faults == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
 @pytest.mark.parametrize("word", [b"stagedUploadsCreate", b"fileUpdate", b"nodes(ids"])
 def test_shopify_goes_on_after_a_failure_and_can_still_be_undone(

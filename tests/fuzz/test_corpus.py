@@ -21,6 +21,7 @@ def test_every_input_of_the_corpus(target: str) -> None:
         TARGETS[target].hold(TARGETS[target].run(data), data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_seed(target: str) -> None:
     for make in TARGETS[target].seeds.values():

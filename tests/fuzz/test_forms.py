@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+@pytest.mark.slow
 @given(st.dictionaries(names, values, max_size=4))
 @example({"background": 10**400})
 @settings(max_examples=60)
@@ -36,6 +38,7 @@ def test_json_among_the_parts(said: dict[str, object]) -> None:
     check_form(packed(0, 0, multipart({"image": PHOTO, "options": json.dumps(said)})))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(names, texts, max_size=4))
 @settings(max_examples=60)
 def test_fields(said: dict[str, str]) -> None:
@@ -49,6 +52,7 @@ def test_the_second_dialect_in_json(said: dict[str, object], photo: dict[str, ob
     check_form(packed(1, 1, json.dumps({**said, **photo}).encode()))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(vendors_names, texts, max_size=4), st.sampled_from([{}, {"image_file_b64": "aGVsbG8="}]))
 @settings(max_examples=60)
 def test_the_second_dialect_in_a_form(said: dict[str, str], photo: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from tests.fuzz.shapes import LONGEST, SHAPES
 from tests.fuzz.targets import TARGETS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_header_of_any_shape_stays_within_the_bounds(name: str) -> None:
     target = TARGETS["probe"]

@@ -96,6 +96,7 @@ def agent(places: tuple[Path, Path]) -> Iterator[Agent]:
         yield agent
 
 
+@pytest.mark.slow
 def test_a_cutout_is_written_beside_the_photo_and_shown(agent: Agent, places: tuple[Path, Path]) -> None:
     result = agent.call("remove_background", photo="mug.jpg", preview=True)
     (picture,) = result.structured_content["pictures"]
@@ -211,6 +212,7 @@ def test_the_state_of_a_batch_is_read_from_its_journal(agent: Agent, places: tup
     assert "no batch" in agent.refusal("batch_status", folder="photos")
 
 
+@pytest.mark.slow
 def test_a_cancelled_call_ends_and_writes_nothing(agent: Agent, places: tuple[Path, Path]) -> None:
     (places[0] / "big.jpg").write_bytes(images.as_jpeg(Image.fromarray(images.photo(800, 800)).resize((3200, 3200))))
     agent.call_and_cancel(0.1, "make_packshot", photo="big.jpg", background="white", output="big-white.avif")
@@ -225,6 +227,7 @@ def test_the_folders_that_a_client_has_opened_narrow_the_allowed_ones(
     _narrowed(agent, places, tmp_path)
 
 
+@pytest.mark.slow
 def test_also_those_of_a_client_of_earlier_versions_of_the_protocol(places: tuple[Path, Path], tmp_path: Path) -> None:
     with connected("--allow", places[0], mode="legacy") as agent:
         _narrowed(agent, places, tmp_path)

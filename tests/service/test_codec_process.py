@@ -60,6 +60,7 @@ def _transparent(kind: str) -> bytes:
 _EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x0f\0\x02\0\0\0\x05\0\0\0\x1a\0\0\0\0Acme\0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tiff", "avif"])
 def test_pictures_come_back_as_they_are_read_in_one_process(processes: CodecProcesses, kind: str) -> None:
     for data in (good(kind), _transparent(kind), good(kind)):
@@ -82,6 +83,7 @@ def test_a_damaged_file_is_refused_in_the_same_words(processes: CodecProcesses) 
     assert str(ours.value) == str(theirs.value)
 
 
+@pytest.mark.slow
 def test_large_files_are_written_with_the_same_bytes(processes: CodecProcesses) -> None:
     plain = np.zeros_like(NOISE)
     plain[300:900, 400:800] = NOISE[300:301, 400:401]
@@ -110,6 +112,7 @@ def test_cancelled_work_ends_at_once_and_leaves_no_process(processes: CodecProce
         codec.read(good("avif"), codecs.probe(good("avif"), LIBRARY_LIMITS))
 
 
+@pytest.mark.slow
 def test_a_decoder_that_crashes_is_the_files_fault_and_the_next_file_is_read(
     processes: CodecProcesses, started: list[int]
 ) -> None:
@@ -121,6 +124,7 @@ def test_a_decoder_that_crashes_is_the_files_fault_and_the_next_file_is_read(
     assert processes.for_work(Cancellation()).read(good("avif"), header).size == header.size
 
 
+@pytest.mark.slow
 def test_a_process_that_died_while_it_waited_is_replaced(processes: CodecProcesses, started: list[int]) -> None:
     header = codecs.probe(good("tiff"), LIBRARY_LIMITS)
     for _ in range(2):
@@ -130,6 +134,7 @@ def test_a_process_that_died_while_it_waited_is_replaced(processes: CodecProcess
     assert len(started) == 2
 
 
+@pytest.mark.slow
 def test_processes_are_kept_and_as_many_as_work_at_once(processes: CodecProcesses, started: list[int]) -> None:
     header, ready = codecs.probe(good("tiff"), LIBRARY_LIMITS), threading.Barrier(3)
 

@@ -61,6 +61,7 @@ def test_a_lock_of_half_a_second_costs_nobody_a_refusal(path: Path, opened: Data
     assert only(accounts).credits == 4
 
 
+@pytest.mark.slow
 def test_a_long_lock_is_waited_for_once_and_its_end_is_noticed(path: Path, opened: Database) -> None:
     accounts, ledger = Accounts(opened), Ledger(opened)
     new = accounts.create("shop", credits=5)
@@ -80,6 +81,7 @@ def test_a_long_lock_is_waited_for_once_and_its_end_is_noticed(path: Path, opene
     assert only(accounts).credits == 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_what_cannot_be_given_back_under_the_lock_is_given_back_later(path: Path, opened: Database) -> None:
     accounts, ledger = Accounts(opened), Ledger(opened)
@@ -160,6 +162,7 @@ def test_a_file_that_cannot_even_be_opened_for_a_lock_is_not_reachable(path: Pat
     Database(path).close()
 
 
+@pytest.mark.slow
 def test_under_the_lock_callers_are_refused_in_every_dialect_and_results_are_served(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +189,7 @@ def test_under_the_lock_callers_are_refused_in_every_dialect_and_results_are_ser
         assert running.credits_of(key) == 18
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_lock_that_comes_in_mid_work_costs_no_credit(path: Path) -> None:
     with serving(path.parent) as running:

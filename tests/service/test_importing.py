@@ -73,6 +73,7 @@ def test_a_database_does_not_take_its_own_keys(source: Database) -> None:
     assert "PACKSHOT_DATABASE_URL" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_more_keys_than_fit_one_statement(source: Database, target: Database) -> None:
     accounts = Accounts(source)
     for number in range(1201):

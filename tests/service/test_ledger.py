@@ -165,6 +165,7 @@ def test_usage_is_by_key_and_day_newest_first(books: Books, clock: Clock) -> Non
     assert books.ledger.usage(days=30) == []
 
 
+@pytest.mark.slow
 def test_32_threads_never_overspend_and_lose_nothing(books: Books) -> None:
     new = books.accounts.create("shop", credits=40)
 
@@ -214,6 +215,7 @@ with ThreadPoolExecutor(8) as threads:
 """
 
 
+@pytest.mark.slow
 def test_two_processes_with_eight_threads_each_never_overspend(books: Books, place: Place) -> None:
     new = books.accounts.create("shop", credits=100)
     command = [sys.executable, "-c", SPENDER, str(place), new.id]
@@ -390,6 +392,7 @@ class TestPhotosThatArePaidFor:
         for charge in open_charges:
             books.ledger.refund(charge)
 
+    @pytest.mark.slow
     def test_32_threads_pay_once_for_each_photo(self, books: Books) -> None:
         key = books.accounts.create("shop", credits=192).id
 

@@ -250,6 +250,7 @@ SHOWING: list[dict[str, object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PHOTOS)
 @settings(max_examples=4, deadline=None)
 @given(st.sampled_from(FINDING), st.lists(st.sampled_from(SHOWING), min_size=2, max_size=3))

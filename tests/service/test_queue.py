@@ -124,6 +124,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     opened.close()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_each_item_ends_once(tables: Database, seed: int) -> None:
     """Workers claim, die, stall, give back and end in any order, while the clock advances."""

@@ -20,6 +20,7 @@ def test_without_a_limit_all_may_pass() -> None:
         limiter.hit("key")
 
 
+@pytest.mark.slow
 def test_a_full_window_says_when_it_opens_and_refusals_do_not_keep_it_full() -> None:
     limiter = RateLimiter("2/second")
     limiter.hit("key")
@@ -61,6 +62,7 @@ def test_what_has_a_window_of_its_own_may_count_for_several_and_at_most_for_all(
     assert limiter.hit_for("checks", "other key", "5/minute", 100).remaining == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step_s", [-DAYS_S, DAYS_S])
 def test_a_clock_that_is_set_neither_locks_a_key_nor_lets_it_through(
     monkeypatch: pytest.MonkeyPatch, step_s: float

@@ -145,6 +145,7 @@ def test_origins_are_kept_as_browsers_send_them() -> None:
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["http", "https", "moz-extension"]),
     st.lists(labels, min_size=1, max_size=4),

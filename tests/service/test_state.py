@@ -85,6 +85,7 @@ def test_a_link_that_cannot_be_read_is_a_setup_error(tmp_path: Path, accounts: A
         State(settings_for(tmp_path)).link(accounts)
 
 
+@pytest.mark.slow
 @given(content=st.binary(max_size=200) | st.builds("{}/#key={}".format, st.text(), st.text()).map(str.encode))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_lies_in_the_links_place_gives_way_to_a_link_that_works(

@@ -144,6 +144,7 @@ def spellings(address: IPv4Address) -> Iterator[str]:
 
 
 class TestAddresses:
+    @pytest.mark.slow
     @settings(max_examples=150)
     @given(st.sampled_from(NETWORKS_4).flatmap(hosts))
     def test_no_address_that_is_not_public_is_opened_however_it_is_written(self, address: Address) -> None:
@@ -152,6 +153,7 @@ class TestAddresses:
         for spelling in spellings(address):
             self._is_refused(spelling)
 
+    @pytest.mark.slow
     @settings(max_examples=200)
     @given(st.sampled_from(NETWORKS_6).flatmap(hosts))
     def test_nor_one_of_version_6(self, address: Address) -> None:
@@ -407,6 +409,7 @@ class TestRedirects:
             bringing().get(origin.url)
         assert len(origin.asked) == 4
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "location",
         [
@@ -438,6 +441,7 @@ class TestRedirects:
 
 
 class TestAnswers:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("script", "kind", "words"),
         [

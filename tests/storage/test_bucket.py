@@ -106,6 +106,7 @@ def silent(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucke
         yield bucket_storage("s3://shop/results", deadline_s=2)
 
 
+@pytest.mark.slow
 def test_every_call_ends_at_its_deadline_and_holds_no_thread(
     silent: BucketStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,6 +177,7 @@ class TestResults:
 
         asyncio.run(scenario())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("every_s", [0.0, 3600.0])
     def test_one_of_many_sweeps_and_takes_only_old_results(self, place: Storage, every_s: float) -> None:
         async def scenario() -> None:

@@ -39,6 +39,7 @@ def picture(url: str) -> Image.Image:
     return Image.open(io.BytesIO(httpx.get(url).content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cutout", CUTOUTS, ids=lambda each: each.operation_id)
 def test_every_path_and_every_form_is_answered(running: Running, cutout: Cutout) -> None:
     calls = [(cutout.paths[0], form) for form in (None, *cutout.forms)] + [(path, None) for path in cutout.paths[1:]]
@@ -54,6 +55,7 @@ def test_the_vendors_paths_are_there() -> None:
     assert {*UNIVERSAL, *PORTRAIT, FOOD, APPAREL, HD_PORTRAIT} < paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*UNIVERSAL, *PORTRAIT])
 def test_webp_is_taken_where_the_vendor_takes_it(running: Running, path: str) -> None:
     webp = codecs.encode(photo(100, 80), format="webp")
@@ -62,6 +64,7 @@ def test_webp_is_taken_where_the_vendor_takes_it(running: Running, path: str) ->
     failure(running.send(webp, path=FOOD), 415, "UNSUPPORTED_FILE_TYPES")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "most_bytes", "sides"),
     [
@@ -87,6 +90,7 @@ def test_each_has_the_vendors_own_limits(running: Running, path: str, most_bytes
         assert running.send(good("jpeg", width, height), path=path).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [FOOD, APPAREL])
 def test_gray_pictures_are_taken_where_the_vendor_names_no_depth(running: Running, path: str) -> None:
     assert running.send(as_png(photo(100, 80)[..., 0]), path=path).status_code == 200
@@ -119,6 +123,7 @@ def test_wrong_methods_and_unknown_relatives_are_answered_in_the_envelope(runnin
 class TestLenientForms:
     """Public clients send these forms; the service once rejected each of them."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "value",
         [
@@ -132,11 +137,13 @@ class TestLenientForms:
         answer = self._send(running, [("image", ("a.jpg", good("jpeg"))), ("return_form", value)])
         assert picture(url_in(answer, listed=False)).mode == "L"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("value", [(None, b""), ("", b""), ("empty.txt", b""), (None, b"  "), (None, b'""')])
     def test_an_empty_return_form_is_none(self, running: Running, value: tuple[str | None, bytes]) -> None:
         answer = self._send(running, [("return_form", value), ("image", ("a.jpg", good("jpeg")))])
         assert picture(url_in(answer, listed=False)).mode == "RGBA"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["image", "file", "background"])
     @pytest.mark.parametrize("first", [True, False])
     def test_an_empty_file_input_beside_the_photo(self, running: Running, name: str, first: bool) -> None:

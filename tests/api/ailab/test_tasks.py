@@ -144,6 +144,7 @@ def test_a_failed_task_begins_again(running: Running) -> None:
     assert running.credits_of(key) == 4
 
 
+@pytest.mark.slow
 def test_a_task_is_known_after_a_restart_and_forgotten_after_a_week(tmp_path: Path) -> None:
     clock = Clock()
     with serving(tmp_path, now=clock) as running:
@@ -158,6 +159,7 @@ def test_a_task_is_known_after_a_restart_and_forgotten_after_a_week(tmp_path: Pa
         failure(answer, 404, "ERROR_RESOURCE_NOT_FOUND")
 
 
+@pytest.mark.slow
 def test_a_service_that_stops_leaves_its_tasks_to_the_next(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, serving(tmp_path, drain_s=0.1) as running:
         patch.setattr("packshot.service.build.LAST_STAGE_S", 0.1)
@@ -174,6 +176,7 @@ def test_a_service_that_stops_leaves_its_tasks_to_the_next(tmp_path: Path) -> No
         assert running.credits_of(key) == 4
 
 
+@pytest.mark.slow
 def test_a_task_whose_process_has_died_is_done_by_another(tmp_path: Path) -> None:
     later = Clock()
     later.ahead_s = 2 * LEASE_S  # every lease has expired, also one that the first process renews meanwhile

@@ -13,6 +13,7 @@ from tests.kit.native import CHECKS, problem, send
 from tests.kit.server import Running, serving
 
 
+@pytest.mark.slow
 def test_a_key_without_credits_checks_so_often_and_no_more(tmp_path: Path) -> None:
     with serving(tmp_path, check_rate_limit="3/hour", rate_limit="100/hour") as running:
         key = running.new_key(0)
@@ -27,6 +28,7 @@ def test_a_key_without_credits_checks_so_often_and_no_more(tmp_path: Path) -> No
         assert send(running, key=running.new_key(0), path=CHECKS, preset="amazon").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_larger_picture_counts_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packshot.service.build.CHECK_PIXELS", 100 * 100)
     with serving(tmp_path, check_rate_limit="10/hour") as running:
@@ -38,6 +40,7 @@ def test_a_larger_picture_counts_for_more(tmp_path: Path, monkeypatch: pytest.Mo
         assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (429, "4")
 
 
+@pytest.mark.slow
 def test_a_picture_over_the_checks_limit_is_refused_and_can_still_be_paid_for(tmp_path: Path) -> None:
     with serving(tmp_path, check_max_pixels=200 * 100) as running:
         small, large = as_png(photo(200, 100)), as_png(photo(201, 100))
@@ -46,6 +49,7 @@ def test_a_picture_over_the_checks_limit_is_refused_and_can_still_be_paid_for(tm
         assert send(running, large).status_code == 200
 
 
+@pytest.mark.slow
 def test_an_operator_may_do_without(tmp_path: Path) -> None:
     limitless = Settings.from_environment({"HOME": "/home/someone", "PACKSHOT_CHECK_RATE_LIMIT": "None"})
     with serving(tmp_path, **limitless.model_dump(include={"check_rate_limit"})) as running:

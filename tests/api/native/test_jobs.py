@@ -81,6 +81,7 @@ def inputs(running: Running) -> list[Path]:
     return list((running.service.settings.state_dir / "results" / INPUTS).glob("*"))
 
 
+@pytest.mark.slow
 def test_each_photo_comes_out_as_a_direct_request_makes_it(here: Running) -> None:
     key = here.new_key(5)
     job = finished(here, key, begun(begin(here, key, *PHOTOS, b"no picture", preset="google", shadow="contact")))
@@ -98,6 +99,7 @@ def test_each_photo_comes_out_as_a_direct_request_makes_it(here: Running) -> Non
     assert not inputs(here), "photos are not kept"
 
 
+@pytest.mark.slow
 def test_several_presets_and_a_picture_behind_the_product(here: Running) -> None:
     key = here.new_key()
     behind = {"background_picture": good("png")}
@@ -112,6 +114,7 @@ def test_several_presets_and_a_picture_behind_the_product(here: Running) -> None
     assert not inputs(here)
 
 
+@pytest.mark.slow
 def test_photos_by_url_in_a_form_and_in_json_with_names(here: Running) -> None:
     key = here.new_key(4)
     with scripted(*(serves(data) for data in (*PHOTOS, *PHOTOS)), answers(404)) as origin:
@@ -152,6 +155,7 @@ def test_a_job_that_cannot_be_begun_says_why_and_leaves_nothing(here: Running, r
     assert running.http.get("/v1/account", headers=bearer(other)).json()["webhook_secret"] is None
 
 
+@pytest.mark.slow
 def test_the_same_idempotency_key_is_the_same_job(here: Running) -> None:
     key, named = here.new_key(1), str(uuid.uuid4())
     jobs = [begun(begin(here, key, PHOTOS[0], named=named)) for _ in range(2)]
@@ -203,6 +207,7 @@ def test_what_is_cancelled_is_not_made_and_costs_nothing(here: Running) -> None:
     assert here.credits_of(key) == 6
 
 
+@pytest.mark.slow
 def test_photos_without_credits_fail_and_the_rest_of_them_can_be_sent_again(here: Running) -> None:
     key = here.new_key(1)
     job = finished(here, key, begun(begin(here, key, *PHOTOS)))
@@ -214,6 +219,7 @@ def test_photos_without_credits_fail_and_the_rest_of_them_can_be_sent_again(here
     assert here.credits_of(key) == 0, "the first photo was paid for"
 
 
+@pytest.mark.slow
 def test_a_direct_request_does_not_wait_for_a_job(here: Running) -> None:
     key = here.new_key()
     job = begun(begin(here, key, *[as_jpeg(photo(64, 64, seed)) for seed in range(6)]))
@@ -222,6 +228,7 @@ def test_a_direct_request_does_not_wait_for_a_job(here: Running) -> None:
     finished(here, key, job)
 
 
+@pytest.mark.slow
 def test_a_replica_that_stops_leaves_its_photos_to_the_next(tmp_path: Path) -> None:
     with serving(tmp_path, workers=1, drain_s=0.1) as first:
         key = first.new_key(3)
@@ -274,6 +281,7 @@ def check_signature(receiver: Scripted, secret: str, at: int = 0) -> dict[str, A
     return body
 
 
+@pytest.mark.slow
 def test_a_webhook_tells_of_the_end_and_is_signed(here: Running) -> None:
     key = here.new_key()
     secret = here.http.get("/v1/account", headers=bearer(key)).json()["webhook_secret"]
@@ -306,6 +314,7 @@ def test_a_webhook_that_fails_is_sent_again_under_the_same_name(here: Running, c
     assert {asked.path for asked in receiver.asked} == {"/"}, "no redirect is followed"
 
 
+@pytest.mark.slow
 def test_a_webhook_ends_when_its_receiver_says_so_or_after_the_last_try(here: Running, clock: Clock) -> None:
     key = here.new_key()
     with scripted(answers(410), *[answers(503)] * (len(PAUSES_S) + 1)) as receiver:
@@ -319,6 +328,7 @@ def test_a_webhook_ends_when_its_receiver_says_so_or_after_the_last_try(here: Ru
     assert finished(here, key, job).counts.done == 1, "the job itself is done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["http://10.1.2.3/", "http://169.254.169.254/", "http://[::1]:9/"])
 def test_no_webhook_goes_to_an_address_that_is_not_public(here: Running, url: str) -> None:
     key = here.new_key()
@@ -338,6 +348,7 @@ def test_jobs_are_forgotten_after_their_life(here: Running, clock: Clock) -> Non
     assert time.time() < job.expires_at.timestamp()
 
 
+@pytest.mark.slow
 def test_a_key_cannot_fill_the_disk(here: Running) -> None:
     key = here.new_key()
     with gated(here):
@@ -352,6 +363,7 @@ def test_a_key_cannot_fill_the_disk(here: Running) -> None:
     begun(begin(here, key, PHOTOS[0]))
 
 
+@pytest.mark.slow
 def test_a_job_of_which_nothing_came_begins_again_under_its_idempotency_key(here: Running) -> None:
     key, named = here.new_key(0), str(uuid.uuid4())
     job = finished(here, key, begun(begin(here, key, *PHOTOS, named=named)))
@@ -374,6 +386,7 @@ class Flaky(ResultStore):
         await super().put(name, data)
 
 
+@pytest.mark.slow
 def test_what_passes_by_itself_is_tried_again_until_it_does(tmp_path: Path) -> None:
     store, clock = Flaky(FolderStorage(tmp_path / "results", private=True)), Clock()
     with serving(tmp_path, workers=1, now=clock, store=store) as running:
@@ -391,6 +404,7 @@ def test_what_passes_by_itself_is_tried_again_until_it_does(tmp_path: Path) -> N
         assert running.credits_of(key) == 0
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_never_done_in_time_fails_after_three_tries(tmp_path: Path) -> None:
     clock = Clock()
     with serving(tmp_path, workers=1, now=clock, deadline_s=0.2) as running:

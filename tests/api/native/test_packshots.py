@@ -43,6 +43,7 @@ def parts(order: dict[str, object]) -> dict[str, bytes]:
     return {name: value for name, value in order.items() if isinstance(value, bytes)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: "+".join(order) or "nothing")
 def test_what_the_library_makes_the_service_makes_byte_for_byte(running: Running, order: dict[str, object]) -> None:
     data = good("jpeg", WIDTH, HEIGHT)
@@ -72,6 +73,7 @@ class TestThePicture:
     def test_without_a_preset_nothing_is_said_of_one(self, running: Running) -> None:
         assert "x-packshot-preset" not in send(running).headers
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("accept", ["*/*", "image/*", "image/png", "application/json;q=0.5, image/png", ""])
     def test_it_is_the_answer_to_whoever_takes_pictures(self, running: Running, accept: str) -> None:
         assert send(running, accept=accept).headers["content-type"] == "image/png"
@@ -114,6 +116,7 @@ class TestJson:
         )
         assert body["preset"] is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", WRITTEN)
     def test_every_format_can_be_kept_and_fetched(self, running: Running, name: str) -> None:
         body = described(send(running, accept=JSON, format=name))
@@ -122,6 +125,7 @@ class TestJson:
         assert picture.headers["content-disposition"] == f'inline; filename="packshot{WRITTEN[name].suffix}"'
         assert Image.open(io.BytesIO(picture.content)).format == name.upper()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", WRITTEN)
     def test_every_format_can_be_the_answer_itself(self, running: Running, name: str) -> None:
         row = WRITTEN[name]
@@ -136,6 +140,7 @@ class TestJson:
 
 
 class TestKeys:
+    @pytest.mark.slow
     @pytest.mark.parametrize("header", ["X-Api-Key", "x-api-market-key", "x-rapidapi-key", "ailabapi-api-key"])
     def test_a_key_is_read_from_any_of_its_headers(self, running: Running, header: str) -> None:
         answer = running.http.post(PACKSHOTS, files={"image": good("png")}, headers={header: running.new_key()})
@@ -207,6 +212,7 @@ REFUSED_BY_THE_CONTRACT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", REFUSED_BY_THE_CONTRACT)
 def test_what_the_contract_refuses_is_welcome_here(running: Running, kind: str) -> None:
     data = REFUSED_BY_THE_CONTRACT[kind]

@@ -81,6 +81,7 @@ class TestNaming:
         assert again["photo_id"] == first["photo_id"]
         assert looks(running) == (hits + 1, misses)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "order",
         [
@@ -107,6 +108,7 @@ class TestNaming:
         assert shop.send(data, background="white").status_code == 200
         assert looks(running) == (hits + 1, misses)
 
+    @pytest.mark.slow
     def test_a_touch_up_is_computed_once_and_another_one_anew(self, running: Running, data: bytes) -> None:
         shop = Shop(running)
         photo_id = shop.made(data)[0]["photo_id"]
@@ -126,6 +128,7 @@ class TestNaming:
         assert again.headers["x-packshot-photo"] == first.headers["x-packshot-photo"]
         assert again.content == first.content
 
+    @pytest.mark.slow
     def test_an_idempotency_key_stands_for_the_photo_however_it_came(self, running: Running, data: bytes) -> None:
         shop, named = Shop(running, 2), {"idempotency-key": "order 1"}
         first = described(send(running, data, key=shop.key, accept=JSON, headers=named))
@@ -176,6 +179,7 @@ class TestTwoKeys:
         assert (one.credits, other.credits) == (0, 0)
         assert other.made(photo_id=theirs["photo_id"], form="mask")[0]["credits"] == 0
 
+    @pytest.mark.slow
     def test_a_touch_up_of_one_is_not_seen_by_the_other(self, running: Running, data: bytes) -> None:
         one, other = Shop(running), Shop(running)
         painted = stroke(0)
@@ -188,6 +192,7 @@ class TestTwoKeys:
 
 
 class TestPrice:
+    @pytest.mark.slow
     def test_a_photo_costs_one_credit_a_day_whatever_is_made_of_it(
         self, timed: Running, clock: Clock, data: bytes
     ) -> None:
@@ -230,6 +235,7 @@ class TestPrice:
         account = running.http.get("/v1/account", headers={"x-api-key": shop.key}).json()
         assert (account["used"], account["usage"][0]["succeeded"], account["usage"][0]["credits"]) == (1, 2, 1)
 
+    @pytest.mark.slow
     def test_it_stays_paid_for_on_another_replica_and_after_a_restart(self, tmp_path: Path, data: bytes) -> None:
         with serving(tmp_path) as first:
             shop = Shop(first, 1)
@@ -242,6 +248,7 @@ class TestPrice:
 
 
 class TestTheBudget:
+    @pytest.mark.slow
     def test_with_0_nothing_is_kept_and_a_photo_still_costs_one(self, tmp_path: Path, data: bytes) -> None:
         with serving(tmp_path, photo_cache_bytes=0) as running:
             shop = Shop(running, 1)
@@ -251,6 +258,7 @@ class TestTheBudget:
             assert running.service.photos.held_bytes == 0
             assert running.http.get(ABOUT).status_code == 200
 
+    @pytest.mark.slow
     def test_the_least_lately_used_gives_way_and_one_that_is_too_large_is_not_kept(self, tmp_path: Path) -> None:
         several = [as_jpeg(photo(100, 75, seed)) for seed in range(3)]
         room = sum(map(len, several)) - 1 + 3 * ENTRY_BYTES
@@ -278,6 +286,7 @@ class TestTheBudget:
         problem(shop.send(photo_id=photo_id), 404, "photo-unknown")
 
 
+@pytest.mark.slow
 def test_the_vendors_endpoints_keep_nothing_and_take_their_credit_each_time(running: Running, data: bytes) -> None:
     shop = Shop(running, 7)
     photo_id = shop.made(data)[0]["photo_id"]

@@ -92,6 +92,7 @@ class Test409And410:
         problem(send(running, key=key, headers=named, crop="true"), 409, "conflict")
         problem(send(running, key=key, headers=named, files={"touch_up": good("png")}), 409, "conflict")
 
+    @pytest.mark.slow
     def test_a_picture_that_is_not_kept_any_more(self, tmp_path: Path) -> None:
         clock = Clock()
         with serving(tmp_path, result_ttl_s=60, now=clock) as running:
@@ -103,6 +104,7 @@ class Test409And410:
 
 
 class Test413To422:
+    @pytest.mark.slow
     def test_too_many_bytes(self, strict: Running) -> None:
         body = problem(send(strict, padded(good("jpeg"), 40_001)), 413, "file-too-large")
         assert (body["field"], body["max_bytes"], body["bytes"]) == ("image", 40_000, 40_001)
@@ -174,6 +176,7 @@ class Test413To422:
 
 
 class Test429To504:
+    @pytest.mark.slow
     def test_too_many_requests(self, tmp_path: Path) -> None:
         with serving(tmp_path, rate_limit="1/hour") as running:
             key = running.new_key()
@@ -193,6 +196,7 @@ class Test429To504:
         assert "Zero" not in answer.text
         assert running.credits_of(key) == 1
 
+    @pytest.mark.slow
     def test_a_store_that_fails(self, tmp_path: Path) -> None:
         with serving(tmp_path) as running:
             (tmp_path / "results").rename(tmp_path / "gone")

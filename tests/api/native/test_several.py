@@ -22,6 +22,7 @@ NAMES = ("google", "amazon", "etsy")
 ZIP = "application/zip"
 
 
+@pytest.mark.slow
 def test_the_zip_holds_what_each_preset_alone_makes_and_says_what_is_known(running: Running) -> None:
     answer = send(running, PHOTO, preset=",".join(NAMES))
     assert answer.headers["content-type"] == ZIP
@@ -72,6 +73,7 @@ def test_who_takes_pictures_alone_is_told_what_several_come_in(running: Running,
     assert ZIP in body["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["amazon,amazon", "amazon,", "amazon,nosuch"])
 def test_a_list_that_is_none_costs_nothing(running: Running, text: str) -> None:
     key = running.new_key(1)
@@ -80,6 +82,7 @@ def test_a_list_that_is_none_costs_nothing(running: Running, text: str) -> None:
     assert send(running, PHOTO, key=key).status_code == 200, "the credit is still there"
 
 
+@pytest.mark.slow
 def test_a_repair_is_told_in_full(running: Running) -> None:
     body = send(running, as_jpeg(photo(560, 500, 2)), accept=JSON, preset="amazon").json()
     (repair,) = body["preset"]["repairs"]

@@ -20,6 +20,7 @@ def send(
     return running.http.post(PATH, files={"image_file": ("photo.jpg", photo)}, data=fields, headers=headers)
 
 
+@pytest.mark.slow
 def test_axios_with_a_form_that_is_streamed(forms: Running, replay: Replay) -> None:
     boundary = "--------------------------017265483920174658392017"
     part = 'Content-Disposition: form-data; name="image_file"; filename="1718"\nContent-Type: application/octet-stream'
@@ -54,6 +55,7 @@ Content-Type: multipart/form-data; boundary={boundary}"""
     assert opened(replay(head, form(boundary, text, (part, PHOTO))), "WEBP").size == SIZE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [("image/png", "PNG"), ("image/jpg", "JPEG"), ("text/html", "PNG")],
@@ -87,6 +89,7 @@ def test_failures_come_in_the_forms_own_body(forms: Running) -> None:
     assert forms.http.get(PATH).json()["error"]
 
 
+@pytest.mark.slow
 def test_the_services_limits_hold_where_they_are_lower(elsewhere: Running) -> None:
     host = "http://{}:{}".format(*elsewhere.address)
     for photo, said in ((padded(PHOTO, 60_000), "50,000"), (good("jpeg", 300, 200), "60,000")):

@@ -48,6 +48,7 @@ def test_a_key_that_comes_is_the_one_that_counts(forms: Running, header: str) ->
     assert status(forms, **{header: value[:-1]}) == 401
 
 
+@pytest.mark.slow
 def test_elsewhere_a_key_is_needed_and_the_answer_says_how_to_do_without(tmp_path: Path) -> None:
     with serving(tmp_path, dialects="rembg", public_base_url="https://cutouts.example") as running:
         answer = send(running)

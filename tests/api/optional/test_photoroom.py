@@ -81,6 +81,7 @@ Accept-Encoding: gzip"""
         )
 
 
+@pytest.mark.slow
 def test_the_fields(forms: Running) -> None:
     small = opened(send(forms, as_jpeg(photo(800, 600)), size="preview", format="JPG"), "JPEG")
     assert 240_000 < small.width * small.height <= 250_000

@@ -30,6 +30,7 @@ def error(answer: httpx.Response) -> tuple[int, str]:
 
 
 class TestBodies:
+    @pytest.mark.slow
     def test_each_kind_of_body_gets_the_same_picture(self, running: Running, call: Call) -> None:
         data = good("jpeg")
         text = base64.b64encode(data).decode()
@@ -69,6 +70,7 @@ class TestBodies:
         headers = {"X-Api-Key": running.new_key(), "Content-Type": kind}
         assert error(running.http.post(PATH, content=body, headers=headers)) == (400, "invalid_request")
 
+    @pytest.mark.slow
     def test_a_body_that_is_too_large_is_not_read(self, tmp_path: Path) -> None:
         with serving(tmp_path, v1_max_file_bytes=4096) as small:
             headers = {"X-Api-Key": small.new_key()}
@@ -82,6 +84,7 @@ class TestBodies:
 
 
 class TestPictures:
+    @pytest.mark.slow
     def test_by_default_a_preview_with_what_is_known_of_it(self, call: Call) -> None:
         answer = call(as_jpeg(photo(1000, 750)))
         size = picture(answer).size
@@ -109,6 +112,7 @@ class TestPictures:
         assert found["foreground_width"] == int(answer.headers["X-Foreground-Width"])
         assert {f"foreground_{name}" for name in ("left", "top", "width", "height")} < set(found)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "accept",
         [
@@ -136,6 +140,7 @@ class TestPictures:
     def test_a_long_strip_is_made_to_fit(self, call: Call) -> None:
         assert picture(call(as_png(photo(16_000, 32)))).size == (10_000, 20)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("fields", "kind", "mode"),
         [
@@ -163,6 +168,7 @@ class TestPictures:
     def test_a_half_transparent_colour_shines_through(self, call: Call) -> None:
         assert np.asarray(picture(call(bg_color="0000ff80")))[0, 0].tolist() == [0, 0, 255, 128]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fields", [{}, {"channels": "alpha"}])
     def test_a_zip_has_colours_and_matte_that_make_the_cutout(self, call: Call, fields: dict[str, str]) -> None:
         data = as_jpeg(photo(400, 300))
@@ -198,6 +204,7 @@ class TestRefusals:
         assert error(call(key=key, roi="0px 0px 5px 5px")) == (400, "invalid_roi")
         assert running.credits_of(key) == 1
 
+    @pytest.mark.slow
     def test_nor_does_a_file_that_cannot_be_made_of_the_lines(self, running: Running, call: Call) -> None:
         key = running.new_key(1)
         wide = as_png(photo(16_400, 64))  # WebP ends at 16,383
@@ -243,6 +250,7 @@ def test_the_account_shows_credits_and_nothing_is_spent_by_asking(running: Runni
     assert endless["data"]["attributes"]["credits"]["total"] > 0
 
 
+@pytest.mark.slow
 def test_the_rate_limit_is_told_and_kept(tmp_path: Path) -> None:
     with serving(tmp_path, rate_limit="2/hour") as slow:
         headers = {"X-Api-Key": slow.new_key()}

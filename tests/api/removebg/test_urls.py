@@ -127,6 +127,7 @@ def key(guarded: Running) -> str:
 
 
 class TestPictures:
+    @pytest.mark.slow
     def test_a_url_gives_what_its_file_gives(self, opening: Running) -> None:
         headers = {"X-Api-Key": opening.new_key()}
         with scripted(*[answers(200, PHOTO)] * 3) as origin:
@@ -202,6 +203,7 @@ class TestHostile:
             socket.create_connection((host, ears.port)).close()
             wait_until(lambda: ears.heard > before)  # noqa: B023 - called at once
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("url", HOSTILE)
     def test_no_connection_is_made(self, guarded: Running, ears: Ears, key: str, url: str) -> None:
         before, fetched = ears.heard, fetches(guarded)
@@ -235,6 +237,7 @@ class TestBounds:
                 wait_until(lambda: origin.asked)
             wait_until(lambda: fetches(opening)["abandoned"] == before + 1)
 
+    @pytest.mark.slow
     def test_what_is_brought_counts_as_an_upload(self, tmp_path: Path) -> None:
         """The budget has room for four pictures of a megabyte. Of five slow ones, the fifth is rejected; then all
         memory is free again.

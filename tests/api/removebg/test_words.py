@@ -138,6 +138,7 @@ def answers(running: Running, tmp_path_factory: pytest.TempPathFactory) -> list[
         return list(provoked(running, strict))
 
 
+@pytest.mark.slow
 def test_every_error_is_provoked(answers: list[tuple[int, str, str]]) -> None:
     found = {(status, code) for status, code, _ in answers}
     texts = set(FIELDS) - {"image_file", "image_file_b64"}

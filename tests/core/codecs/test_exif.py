@@ -82,6 +82,7 @@ def test_kept_metadata_survives_every_format_and_turns_nothing(kind: str, orient
     assert np.abs(np.asarray(image.convert("RGB")).astype(int) - upright).mean() < 4
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from([Tag.LensModel, Tag.DateTimeDigitized, Tag.OffsetTime]),

@@ -126,6 +126,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_damaged_files_give_some_facts_and_no_error(kind: str, data: st.DataObject) -> None:

@@ -59,6 +59,7 @@ def test_an_output_is_found_by_its_content_and_read_in_two_steps(name: str) -> N
     assert np.array_equal(again.alpha, alpha) if WRITTEN[name].alpha else again.alpha is None
 
 
+@pytest.mark.slow
 @every_output
 def test_the_same_pixels_make_the_same_bytes_in_another_process(name: str) -> None:
     code = (

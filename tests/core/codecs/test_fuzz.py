@@ -92,6 +92,7 @@ def survives(data: bytes) -> None:
         assert picture.alpha is None or picture.alpha.shape == (height, width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @given(changes=edits, head=st.booleans())
 @settings(max_examples=40)

@@ -227,6 +227,7 @@ def test_a_depth_that_differs_from_the_streams_is_found_out() -> None:
     refuse(container(b"heic", [replace(one, properties=properties)]), "two depths")
 
 
+@pytest.mark.slow
 @both
 @given(columns=st.integers(1, 40), rows=st.integers(1, 40), claimed=st.integers(1, 4))
 @settings(max_examples=10)

@@ -206,6 +206,7 @@ def test_a_layer_may_be_smaller_than_the_largest(width: int, height: int) -> Non
         assert np.abs(rgb[height // 2, :, 0] - np.linspace(20, 230, width)).max() < 8
 
 
+@pytest.mark.slow
 def test_a_layer_does_not_hide_how_large_the_largest_is() -> None:
     (whole,) = taken_apart(as_avif(np.zeros((2100, 2100, 3), np.uint8)))
     others = [each for each in whole.properties if each[0] != b"ispe"]

@@ -193,6 +193,7 @@ def _leaves_bytes_over(data: bytes) -> bool:
 # --- Sampling factors
 
 
+@pytest.mark.slow
 @given(st.lists(factor, min_size=3, max_size=4), st.integers(0, 5), st.booleans())
 @example([(3, 1), (1, 1), (1, 1)], 0, False)
 @example([(4, 2), (1, 1), (1, 1)], 2, False)

@@ -48,6 +48,7 @@ def assert_same(one: Picture, other: Picture) -> None:
     assert one.exif == other.exif
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"]),

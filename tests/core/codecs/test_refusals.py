@@ -149,6 +149,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_bombs_cost_neither_time_nor_memory() -> None:
     """Runs in its own process, because the peak of a process never falls. The bombs inflate to 0.4 to 3.6 GB."""
     run = subprocess.run([sys.executable, "-c", MEASURE, *BOMBS], capture_output=True, text=True, check=True)

@@ -71,6 +71,7 @@ def pixels(data: bytes) -> list[np.ndarray]:
         return [decode(data).rgb, np.asarray(image), np.empty(0) if turned is None else turned]
 
 
+@pytest.mark.slow
 @given(outputs, cameras)
 @settings(max_examples=60)
 def test_an_output_names_its_maker_in_every_format_and_is_otherwise_the_same(
@@ -97,6 +98,7 @@ def test_an_output_names_its_maker_in_every_format_and_is_otherwise_the_same(
         assert fields(exif)[1:] == fields(camera)[1:]
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(WRITTEN)), st.data())
 @settings(max_examples=150)
 def test_a_broken_file_has_no_maker_and_costs_no_more(kind: str, data: st.DataObject) -> None:

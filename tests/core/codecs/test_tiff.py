@@ -105,6 +105,7 @@ def test_one_more_sample_beside_an_index_or_a_gray(kind: int, extra: tuple[int, 
     assert np.abs(picture.rgb - shown).max() <= 0.5 + 1e-3
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=80)
 def test_any_number_of_samples_beside_the_colours(data: st.DataObject) -> None:
@@ -326,6 +327,7 @@ def refuse(data: bytes, words: str) -> None:
     hold(measured(refused), seconds=1, peak_bytes=30_000_000 + 4 * len(data))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("compression", [NONE, DEFLATE])
 def test_a_great_many_strips_cost_little_to_look_at(order: str, compression: int) -> None:
@@ -387,6 +389,7 @@ def test_a_jpeg_of_many_scans_inside_is_found_out(scans: int) -> None:
     refuse(data.replace(struct.pack("<I", 0x7ABBCCDD), struct.pack("<I", data.index(body[:64]))), "too many scans")
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60)
 def test_an_output_is_exact_for_others_and_for_us_and_hides_nothing_under_alpha_0(data: st.DataObject) -> None:
