@@ -57,7 +57,7 @@ def report() -> str:
             "`python -c pass`, ms": command_ms(sys.executable, "-c", "pass"),
             "`packshot --help`, ms": command_ms(*packshot, "--help"),
             "`packshot remove photo.jpg`, 1000 px, ms": command_ms(*packshot, "remove", str(small), "--force"),
-            "the same, 1999 px and a second look, ms": command_ms(*packshot, "remove", str(path), "--force"),
+            "the same, 1999 px, ms": command_ms(*packshot, "remove", str(path), "--force"),
             "import and load the network, ms": library["load_ms"],
             "first photo, ms": library["first_ms"],
             "resting memory, network loaded, MB": library["resting_mb"],
