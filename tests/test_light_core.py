@@ -107,6 +107,7 @@ def test_the_server_for_agents_says_what_to_install(light: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_help_of_every_command_needs_no_service(light: Path) -> None:
     code = (
         "import click\nfrom packshot.cli import cli\nfrom click.testing import CliRunner\n"

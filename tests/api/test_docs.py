@@ -61,6 +61,7 @@ def test_the_page_shows_every_path_and_every_answer(page: str, document: dict[st
     assert "curl" in page
 
 
+@pytest.mark.slow
 def test_the_document_is_valid_and_says_how_to_bring_a_key(document: dict[str, Any]) -> None:
     OpenAPI.model_validate(document)
     schemathesis.openapi.from_dict(document).validate()

@@ -103,6 +103,7 @@ def test_each_dialect_says_that_a_form_was_cut(running: Running, call: Case, lef
     assert "truncated" in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 def test_each_dialect_passes_over_a_preamble(running: Running, call: Case) -> None:
     _, _, path, name = call

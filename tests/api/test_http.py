@@ -39,6 +39,7 @@ def paths_of(running: Running) -> list[str]:
     return [*documented, "/", "/docs", "/openapi.json"]
 
 
+@pytest.mark.slow
 def test_head_is_get_without_the_body(running: Running, result: httpx.URL) -> None:
     key = running.new_key()
     for path in [*paths_of(running), result.raw_path.decode()]:

@@ -126,6 +126,7 @@ def test_the_vendors_endpoints_say_what_they_take_and_where_the_rest_goes(runnin
     assert taken.status_code == 200
 
 
+@pytest.mark.slow
 def test_the_headline_endpoint_says_its_limits_in_figures(running: Running) -> None:
     words = failure(running.send(bytes(20 << 20)), 413, "ERROR_REQUEST_BODY_TOO_LARGE")  # rejected by its head
     assert "JPEG, PNG or BMP of at most 3 MB with sides of 32 to 1999 px" in words

@@ -253,6 +253,7 @@ def test_what_names_no_place_is_a_fault(text: str) -> None:
         Settings.from_environment({"PACKSHOT_REVIEW_PLACES": text})
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_is_shown_all_the_same(batch: Path, tmp_path: Path, http: httpx.Client) -> None:
     """File names are bytes; JSON and pages hold text."""
     photos = tmp_path / "photos"

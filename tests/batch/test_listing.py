@@ -100,6 +100,7 @@ def test_a_link_in_a_circle_fails_alone(tmp_path: Path) -> None:
     assert "symbolic links" in failed["error"]["message"]
 
 
+@pytest.mark.slow
 def test_remove_goes_on_behind_what_it_cannot_read(tmp_path: Path) -> None:
     photos, out = awkward(tmp_path / "photos"), tmp_path / "out"
     result = CliRunner().invoke(cli, ["remove", str(photos), "--out", str(out)], catch_exceptions=False)

@@ -190,6 +190,7 @@ def test_apple_doubles_are_no_photos_also_when_they_are_named(tmp_path: Path, mo
     assert "contains no pictures" in str(run.invoke(cli, ["check", "--preset", "square", "._a.jpg"]).exception)
 
 
+@pytest.mark.slow
 def test_a_second_remove_of_the_same_pattern_leaves_the_first_ones_outputs_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

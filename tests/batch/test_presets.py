@@ -117,6 +117,7 @@ def test_one_picture_that_cannot_be_written_keeps_none_of_the_others_away(tmp_pa
     assert (report / "failed.txt").read_text().splitlines() == ["a.jpg", "bad.jpg", "c.jpg"]
 
 
+@pytest.mark.slow
 def test_the_report_has_a_card_for_each_photo_and_a_line_for_each_picture(tmp_path: Path) -> None:
     photos, out = fill(tmp_path / "photos", NAMES), tmp_path / "out"
     (photos / "bad.jpg").write_bytes(b"no picture")

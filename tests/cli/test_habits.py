@@ -120,6 +120,7 @@ def test_a_misspelt_flag_is_answered_with_the_nearest(here: Path) -> None:
     assert "--background" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
@@ -218,6 +219,7 @@ def put(path: Path, kind: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.sampled_from(KINDS),

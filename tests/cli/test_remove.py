@@ -148,6 +148,7 @@ def test_several_pictures_do_not_go_where_one_has_room(
         invoked("remove", *arguments, "--preset", "amazon,square")
 
 
+@pytest.mark.slow
 def test_of_many_photos_only_what_breaks_rules_is_said_and_counted(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -283,6 +284,7 @@ def test_two_photos_that_would_become_one_file_are_refused(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_picture_without_a_product_says_so(tmp_path: Path) -> None:
     path = tmp_path / "empty.png"
     Image.new("RGB", (128, 128), "white").save(path)

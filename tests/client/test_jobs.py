@@ -109,6 +109,7 @@ def test_a_job_by_name_is_begun_once(ask: Asking) -> None:
     assert first.id == again.id
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_costs_nothing_for_what_was_not_done(ask: Asking, service: Running) -> None:
     photos = [images.as_jpeg(images.photo(320, 240, seed)) for seed in (71, 72, 73)]
     with gated(service):
@@ -160,6 +161,7 @@ def test_refusals(ask: Asking, service: Running) -> None:
         Asking(ask.call, service.base_url, "pk_unknown")("account")
 
 
+@pytest.mark.slow
 def test_an_account_tells_its_limits_and_not_its_secret(ask: Asking, service: Running) -> None:
     ask("packshot", JPEG)
     account = ask("account")

@@ -105,6 +105,7 @@ def test_the_published_library_verifies_it_too(sent: Sent) -> None:
         assert published.Webhook(secret).verify(sent.body, dict(sent.headers))["data"]["id"] == sent.job.id
 
 
+@pytest.mark.slow
 def test_the_receiver_of_the_page_takes_it_and_refuses_others(
     service: Running, sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

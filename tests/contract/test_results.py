@@ -37,6 +37,7 @@ def test_every_path_leads_to_the_same_code(running: Running, path: str) -> None:
     success_url(running.send(good("bmp"), path=path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", KEY_HEADERS)
 def test_every_key_header_is_read(running: Running, header: str) -> None:
     headers = {header.title(): running.new_key()}

@@ -225,6 +225,7 @@ class Test429:
         failure(response, 429, "ERROR_NOT_ENOUGH_CREDITS")
         assert "retry-after" not in response.headers  # waiting would not help
 
+    @pytest.mark.slow
     def test_the_keys_own_rate_limit(self, tmp_path: Path) -> None:
         with serving(tmp_path, rate_limit="2/hour") as running:
             key = running.new_key()

@@ -81,6 +81,7 @@ class TestBlurred:
 
 
 class TestCover:
+    @pytest.mark.slow
     @given(st.integers(1, 120), st.integers(1, 120), st.integers(1, 120), st.integers(1, 120))
     @settings(max_examples=60)
     def test_fills_the_frame_and_one_colour_stays_it(self, width: int, height: int, across: int, down: int) -> None:

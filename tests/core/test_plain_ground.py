@@ -71,6 +71,7 @@ def ground_of(made: Scene, answer: Float32) -> PlainGround:
     return found
 
 
+@pytest.mark.slow
 @given(
     colour=st.tuples(*[st.integers(0, 255)] * 3),
     light=st.floats(0, 0.35),

@@ -71,6 +71,7 @@ def test_strands_that_a_reduced_size_does_not_see_cast_no_shadow(cast: object) -
     assert 0 <= density.min() <= density.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{"shadow": "soft"}, {"background": "blur"}, {"background_picture": good("png")}])
 def test_a_strip_longer_than_the_limit_is_made(fields: dict[str, object]) -> None:
     rgb = np.full((40, 33_000, 3), 230, np.uint8)

@@ -119,6 +119,7 @@ def test_every_selector_means_our_pods(overlay: str) -> None:
     assert all(selector and selector.items() <= ours.items() for selector in selectors), selectors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_manifests_keep_their_schemas(overlay: str) -> None:
     for manifest in manifests(overlay).values():

@@ -86,6 +86,7 @@ def test_the_guide_says_what_to_do_about_every_status() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_reference_names_every_operation_member_header_and_status() -> None:
     for path, item in own_document()["paths"].items():
         for method, operation in item.items():

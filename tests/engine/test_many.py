@@ -38,6 +38,7 @@ def workers() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name.startswith("packshot")]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.lists(st.sampled_from([0, 16, 24, 32, 40, 48]), max_size=7), st.integers(1, 4))
 def test_each_outcome_stands_in_its_photos_place(network: Network, sides: list[int], jobs: int) -> None:

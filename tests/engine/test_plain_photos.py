@@ -82,6 +82,7 @@ def test_a_product_with_a_label_as_white_as_the_ground_is_sent_to_review(seed: i
     assert result.review or iou(alpha_of(result), truth) > 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ground", [WHITE, (250, 248, 243)])
 def test_the_loops_of_a_signature_are_open_or_it_is_sent_to_review(ground: tuple[int, int, int]) -> None:
     rgb = np.full((400, 900, 3), ground, np.uint8)

@@ -49,6 +49,7 @@ def test_output_0_is_the_matte_normalised_as_the_card_says_and_never_stretched(
     np.testing.assert_allclose(matte, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "input_name", "outputs"), SIGNATURES)
 def test_a_wide_picture_goes_into_the_square_and_comes_back_in_its_own_shape(
     tmp_path: Path, name: str, input_name: str, outputs: int

@@ -113,6 +113,7 @@ def test_a_correction_that_only_keeps_saves_a_picture_with_nothing_in_it() -> No
     assert remove(flat, Options(touch_up=as_png(painted))).box == pytest.approx(Box(20, 20, 40, 40), abs=1)
 
 
+@pytest.mark.slow
 def test_a_preset_frames_the_product_and_reports_its_rules() -> None:
     result = remove(BEAR, Options(preset="amazon", min_px=900))
     assert result.report is not None
@@ -138,6 +139,7 @@ def test_a_shadow_that_the_photo_does_not_have_is_said() -> None:
     assert not remove(BEAR, Options(shadow="soft")).notes
 
 
+@pytest.mark.slow
 def test_an_empty_brush_layer_corrects_nothing() -> None:
     layer = as_png(np.zeros((60, 48, 4), np.uint8))
     assert remove(BEAR, Options(touch_up=layer)).data == remove(BEAR).data

@@ -129,6 +129,7 @@ def test_traces_on_the_ground_are_painted_over_and_a_ground_that_was_asked_for_s
     assert not passed(remove(data, Options(preset="ours", background="#eeeeee")))
 
 
+@pytest.mark.slow
 def test_rules_that_contradict_each_other_end_in_a_report_and_not_in_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     with_rules(monkeypatch, LongestSide(least=900), FileSize(most_mb=0.004), Fill(least=0.9), Fill(most=0.5))
     assert not passed(remove(as_jpeg(photo(900, 900, 1)), Options(preset="ours")))

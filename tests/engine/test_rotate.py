@@ -54,6 +54,7 @@ def made(data: bytes, **fields: object) -> Result:
     return run(job, default_network(), keep_matte=True, mattes=KEPT.setdefault(data, Kept()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("degrees", "quarters"), [(90, 1), (180, 2), (-90, 3), (270, 3)])
 def test_a_quarter_has_the_mattes_own_pixels(degrees: float, quarters: int) -> None:
     plain, turned = made(shot()), made(shot(), rotate=degrees)
@@ -63,6 +64,7 @@ def test_a_quarter_has_the_mattes_own_pixels(degrees: float, quarters: int) -> N
     assert np.array_equal(np.asarray(turned.image)[..., 3], alpha)
 
 
+@pytest.mark.slow
 def test_a_whole_turn_is_none_and_a_kept_matte_is_left_alone() -> None:
     plain = made(shot())
     made(shot(), rotate=33)
@@ -80,6 +82,7 @@ def test_another_angle_keeps_the_product_and_hides_what_was_removed() -> None:
     assert np.abs(rgba[rgba[..., 3] > 250][:, :3].astype(int) - (40, 70, 110)).mean() < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [
@@ -110,6 +113,7 @@ def test_region_and_touch_up_speak_of_the_photo_as_it_was_sent() -> None:
         assert np.array_equal(turned.matte, np.rot90(plain.matte, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("degrees", "edge"), [(0, "left"), (4, "left"), (90, "upper"), (-85.5, "lower"), (180, "right")]
 )

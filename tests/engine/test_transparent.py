@@ -89,6 +89,7 @@ def test_a_cutout_of_a_cutout_is_the_same_cutout() -> None:
     assert np.array_equal(decoded(packshot.remove_background(once)), decoded(once))
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 99), level=st.integers(0, 255), grow=st.integers(0, 3))
 @settings(max_examples=12)
 def test_whatever_colour_hides_under_alpha_0_changes_nothing(seed: int, level: int, grow: int) -> None:

@@ -26,6 +26,7 @@ def test_shapes_stand_apart_and_differ_from_their_ground(seed: int) -> None:
     assert (rgb[alpha == 0] == 255).all()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 999))
 @settings(max_examples=10)
 def test_a_label_is_as_white_as_the_ground_and_part_of_the_truth(seed: int) -> None:

@@ -61,6 +61,7 @@ def blobs(seed: int, height: int, width: int, coarseness: int) -> field.Matte:
     return np.clip(1.5 * cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC) - 0.25, 0, 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**16),

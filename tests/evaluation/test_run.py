@@ -67,6 +67,7 @@ def test_a_folder_is_scored_reported_and_shown(
     assert size_of(worst)[0] > 8 * 200  # two columns of four panels
 
 
+@pytest.mark.slow
 def test_threads_change_nothing_but_the_time(folder: Path) -> None:
     pairs = from_folder(folder).pairs
     network = run.load(DEFAULT_MODEL, 64)

@@ -150,6 +150,7 @@ def test_a_run_goes_on_after_a_failure_and_can_still_be_undone(
     assert woo.shown() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_an_undo_goes_on_after_a_failure(run: Run, woo: FakeWooCommerce, method: str, done: bool) -> None:
@@ -172,6 +173,7 @@ def test_undo_leaves_alone_what_somebody_has_changed_since(run: Run, woo: FakeWo
     assert woo.shown() == before
 
 
+@pytest.mark.slow
 def test_a_service_can_do_the_work(
     run: Run, woo: FakeWooCommerce, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_fields(said: dict[str, str]) -> None:
     check_form(packed(0, 0, multipart({"image": PHOTO, **parts})))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(vendors_names, values, max_size=4), st.sampled_from([{}, {"image_file_b64": "aGVsbG8="}]))
 @settings(max_examples=60)
 def test_the_second_dialect_in_json(said: dict[str, object], photo: dict[str, object]) -> None:

@@ -47,6 +47,7 @@ def test_a_key_that_was_not_made_here_is_unknown(accounts: Accounts) -> None:
         accounts.authenticate(new_api_key())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["x", "pk_" + "0" * 49, "pk_é", "p" * 10_000, "pk_\x00"])
 def test_rubbish_is_refused_without_a_look_into_the_database(database: Database, accounts: Accounts, key: str) -> None:
     database.close()
@@ -155,6 +156,7 @@ END = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", END)
 def test_a_kept_key_that_has_ended_is_replaced_by_a_new_one(accounts: Accounts, end: str) -> None:
     note = Note()

@@ -72,6 +72,7 @@ def test_pictures_come_back_as_they_are_read_in_one_process(processes: CodecProc
         assert ours.exif == theirs.exif
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_in_the_same_words(processes: CodecProcesses) -> None:
     data = bytearray(good("avif"))
     header = codecs.probe(bytes(data), LIBRARY_LIMITS)

@@ -48,6 +48,7 @@ def only(accounts: Accounts) -> KeyInfo:
     return info
 
 
+@pytest.mark.slow
 def test_a_lock_of_half_a_second_costs_nobody_a_refusal(path: Path, opened: Database) -> None:
     accounts, ledger = Accounts(opened), Ledger(opened)
     new = accounts.create("shop", credits=20)

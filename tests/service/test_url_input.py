@@ -285,6 +285,7 @@ class TestRules:
             with pytest.raises(UrlRefused, match="usual port"):
                 public_only.get(url)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("listed", "host", "opened"),
         [

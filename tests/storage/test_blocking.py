@@ -41,6 +41,7 @@ def test_without_the_extra_folders_work_and_buckets_say_what_is_missing(tmp_path
     assert "pip install 'packshot[batch]'" in said
 
 
+@pytest.mark.slow
 def test_a_process_ends_well_while_a_bucket_still_hands_its_answer_over(tmp_path: Path) -> None:
     """Such a thread aborts the process if it runs into Python's shutdown."""
     (tmp_path / "late.py").write_text(

@@ -53,6 +53,7 @@ def framed(photo: np.ndarray) -> np.ndarray:
     return np.where(photo.min(2, keepdims=True) > 250, np.uint8(225), photo)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [shaded, pale, framed])
 def test_a_photo_whose_matte_would_be_a_guess_is_left_out(change: object) -> None:
     photo, _ = ring((60, 60, 60))

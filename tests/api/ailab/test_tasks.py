@@ -134,6 +134,7 @@ def test_the_same_idempotency_key_has_the_same_task(running: Running) -> None:
     failure(too_long, 422, "UNSUPPORTED_PARAMETER_VALUES")
 
 
+@pytest.mark.slow
 def test_a_failed_task_begins_again(running: Running) -> None:
     key = running.new_key(5)
     with blind(running):

@@ -191,6 +191,7 @@ def test_a_key_sees_its_own_jobs_newest_first(here: Running) -> None:
         problem(here.http.get(JOBS, params={"limit": limit}, headers=bearer(key)), 422, "invalid-option")
 
 
+@pytest.mark.slow
 def test_what_is_cancelled_is_not_made_and_costs_nothing(here: Running) -> None:
     key = here.new_key(6)
     with gated(here) as gate, scripted(answers(204)) as receiver:
@@ -297,6 +298,7 @@ def test_a_webhook_tells_of_the_end_and_is_signed(here: Running) -> None:
     assert Job.model_validate(body["data"]).counts.done == 2
 
 
+@pytest.mark.slow
 def test_a_webhook_that_fails_is_sent_again_under_the_same_name(here: Running, clock: Clock) -> None:
     key = here.new_key()
     with scripted(answers(500), answers(302, Location="/elsewhere"), answers(200)) as receiver:

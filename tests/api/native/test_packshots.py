@@ -134,6 +134,7 @@ class TestJson:
             assert answer.headers["content-type"] == row.media_type
             assert Image.open(io.BytesIO(answer.content)).format == name.upper()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("accept", [JSON, "application/json, */*", "image/png;q=0.2, application/*"])
     def test_it_is_the_answer_to_whoever_likes_it_better(self, running: Running, accept: str) -> None:
         described(send(running, accept=accept))
@@ -146,6 +147,7 @@ class TestKeys:
         answer = running.http.post(PACKSHOTS, files={"image": good("png")}, headers={header: running.new_key()})
         assert answer.status_code == 200
 
+    @pytest.mark.slow
     def test_a_packshot_costs_a_credit_and_a_check_none(self, running: Running) -> None:
         key = running.new_key(1)
         assert send(running, key=key).status_code == 200

@@ -169,6 +169,7 @@ class TestTwoKeys:
         assert {**theirs, "request_id": ""} == {**nobodys, "request_id": ""}
         assert other.credits == 5
 
+    @pytest.mark.slow
     def test_who_sends_the_photo_of_another_pays_and_waits_for_it(self, running: Running, data: bytes) -> None:
         one, other = Shop(running, 1), Shop(running, 1)
         mine, _ = one.made(data)

@@ -216,6 +216,7 @@ class Test429To504:
             problem(answer, 503, "queue-full")
         assert first.result().status_code in {200, 504}
 
+    @pytest.mark.slow
     def test_work_that_takes_too_long(self, strict: Running) -> None:
         key = strict.new_key(1)
         with gated(strict):

@@ -60,6 +60,7 @@ def test_the_links_lead_to_the_same_pictures_for_one_credit(running: Running) ->
     problem(other, 409, "conflict")
 
 
+@pytest.mark.slow
 def test_all_presets_at_once_are_one_photo(running: Running) -> None:
     key = running.new_key(1)
     answer = send(running, PHOTO, key=key, preset=",".join(preset_names()))

@@ -259,6 +259,7 @@ def test_a_tiff_is_turned_by_its_own_tag_of_any_kind(kind: int, order: str) -> N
         assert np.array_equal(decode(data).rgb, upright)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carrier", CARRIERS)
 @given(orientation=st.integers(1, 8), width=st.integers(70, 90), height=st.integers(40, 60))
 @settings(max_examples=2)

@@ -76,6 +76,7 @@ def test_pieces_without_end_are_counted(brand: bytes, write: Callable[..., bytes
     refuse(container(brand, items), "too many parts")
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("where", ["alpha", "thumbnails"])
 def test_of_a_thousand_items_on_one_stream_those_that_are_shown_are_read(
@@ -88,6 +89,7 @@ def test_of_a_thousand_items_on_one_stream_those_that_are_shown_are_read(
     hold(cost, seconds=1, peak_bytes=30_000_000)
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("kind", [b"infe", b"dimg", b"ispe", b"free"])
 def test_entries_are_counted(brand: bytes, write: Callable[..., bytes], kind: bytes) -> None:

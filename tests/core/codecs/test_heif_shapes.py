@@ -78,6 +78,7 @@ def shapes(draw: Any, size: tuple[int, int]) -> tuple[list[Property], Callable[[
     return properties, made
 
 
+@pytest.mark.slow
 @both
 @given(shape=shapes((90, 70)))
 @settings(max_examples=25)

@@ -71,6 +71,7 @@ def test_channels_may_have_any_names(names: list[int], apart: bool, stray: bool)
     assert np.array_equal(decode(named[:-2] + b"stray bytes" * stray + named[-2:]).rgb, decode(data).rgb)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [3, 4])
 @given(transform=st.integers(0, 255), rest=st.binary(max_size=9))
 @settings(max_examples=20)
