@@ -20,7 +20,7 @@ from packshot.errors import BadSettings, ChecksumMismatch
 from tests.core.scenes import coarse_matte, noise, scene
 from tests.engine.tiny_onnx import mean_graph, write_model
 
-NAME = "packshot-edges-1"
+NAME = "packshot-edges-1-int8"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -51,6 +51,18 @@ def test_edges_come_nearer_to_the_truth_than_the_guided_filter_brings_them(
     guided = refine(made.picture, coarse)
     refined = refiner.refine(made.picture, coarse, guided)
     assert error_along_the_edge(refined, made.matte) < error_along_the_edge(guided, made.matte)
+
+
+@pytest.mark.slow
+def test_eight_bits_bring_edges_as_near_to_the_truth_as_floats(refiner: EdgeRefiner) -> None:
+    made = scene(Size(1200, 900), 0.7)
+    coarse = coarse_matte(made.matte, 320)
+    guided = refine(made.picture, coarse)
+    small, exact = (
+        error_along_the_edge(each.refine(made.picture, coarse, guided), made.matte)
+        for each in (refiner, load_edge_refiner(NAME.removesuffix("-int8")))
+    )
+    assert small < 1.03 * exact
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 # ruff: noqa: E402 - what is skipped without torch is imported after the question whether it is there
 from __future__ import annotations
 
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ pytest.importorskip("onnx", reason="training has an environment of its own: see 
 from packshot.engine import edges
 from packshot.engine.card import read_card
 from packshot.engine.edges import load_edge_refiner
-from training.refiner import train
+from training.refiner import quantize, train
 from training.refiner.coarse import degraded
 from training.refiner.export import export
 from training.refiner.export import main as export_main
@@ -190,3 +191,15 @@ def test_the_service_loads_what_is_exported_and_computes_the_same(tmp_path: Path
     refiner = load_edge_refiner(str(tmp_path / "fresh.onnx"))
     ours = refiner._session.run(None, {"layers": layers.numpy()})[0]
     np.testing.assert_allclose(ours, expected, atol=0.05)  # kernels are float16
+
+
+def test_in_eight_bits_it_computes_nearly_the_same(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "src/packshot/models/packshot-edges-1"
+    for suffix in (".onnx", ".json"):
+        shutil.copy(shipped.with_suffix(suffix), tmp_path)
+    made = np.concatenate([tiles(np.random.default_rng(seed)) for seed in range(4)])
+    card = quantize.write(tmp_path / "packshot-edges-1.onnx", made)
+    assert card.name == "packshot-edges-1-int8"
+    assert card.graph
+    assert card.graph.weights == "int8"
+    assert card.training["export"]["int8_mean"] < 0.2 * card.training["export"]["mean"]

@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     material, network = load_material(options.data, "val"), load_network(None)
-    refiner = load_edge_refiner(network.card.edges or "packshot-edges-1")
+    refiner = load_edge_refiner(network.card.edges or "packshot-edges-1-int8")
     errors: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for index in range(options.scenes):
         rng = np.random.default_rng([HELD_OUT_SEED, index])

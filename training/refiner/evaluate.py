@@ -76,7 +76,7 @@ def mattes(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--refiner", default="packshot-edges-1")
+    parser.add_argument("--refiner", default="packshot-edges-1-int8")
     parser.add_argument("--model", default=None, help="the coarse network")
     parser.add_argument("--studio", type=Path, action="append", default=[])
     parser.add_argument("--scenes", type=int, default=30)

@@ -81,7 +81,7 @@ class ModelCard:
     output: Output
     licence: str
     confidence: Calibration | None = None
-    edges: str | None = "packshot-edges-1"
+    edges: str | None = "packshot-edges-1-int8"
     second_look_from: float | None = None
     description: str = ""
     graph: Graph | None = None
