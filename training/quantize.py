@@ -38,12 +38,22 @@ CALIBRATION_PICTURES = 64
 FLOAT_BLOCKS = 6
 
 
-class Calibration(CalibrationDataReader):
-    """Training pictures as network inputs, one at a time."""
+class Feeds(CalibrationDataReader):
+    """Inputs of a graph, one at a time."""
+
+    def __init__(self, feeds: Iterator[dict[str, np.ndarray]]) -> None:
+        self._feeds = feeds
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._feeds, None)
+
+
+class Calibration(Feeds):
+    """Training pictures as network inputs."""
 
     def __init__(self, cache: PairCache, side_px: int, count: int = CALIBRATION_PICTURES, seed: int = 1) -> None:
         rows = np.random.default_rng(seed).choice(len(cache), min(count, len(cache)), replace=False)
-        self._inputs = self._read(cache, rows, side_px)
+        super().__init__(self._read(cache, rows, side_px))
 
     @staticmethod
     def _read(cache: PairCache, rows: np.ndarray, side_px: int) -> Iterator[dict[str, np.ndarray]]:
@@ -52,9 +62,6 @@ class Calibration(CalibrationDataReader):
             size = network_size(Size(width, height), side_px=side_px, multiple=MULTIPLE_PX, fit="longest")
             picture = Picture(np.ascontiguousarray(cache.pictures[row, :height, :width]))
             yield {"rgb": network_input(picture, size)}
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self._inputs, None)
 
 
 def quantized(graph: onnx.ModelProto, calibration: CalibrationDataReader) -> onnx.ModelProto:

@@ -17,30 +17,22 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from packshot.engine.card import ModelCard, read_card
 from packshot.engine.edges import BATCH, load_edge_refiner
 from training.export import write_model
+from training.quantize import Feeds
 from training.refiner.tiles import read_tiles
 
 CALIBRATION_TILES = 480
 
 
-class Calibration(CalibrationDataReader):
+def feeds(tiles: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
     """Tiles uint8 (n, side, side, 6) as inputs of the graph: all layers but the last, which is the truth."""
-
-    def __init__(self, tiles: np.ndarray) -> None:
-        self._inputs = self._read(tiles)
-
-    @staticmethod
-    def _read(tiles: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-        for start in range(0, len(tiles), BATCH):
-            layers = tiles[start : start + BATCH, ..., :5].transpose(0, 3, 1, 2)
-            yield {"layers": np.ascontiguousarray(layers, np.float32) / 255}
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self._inputs, None)
+    for start in range(0, len(tiles), BATCH):
+        layers = tiles[start : start + BATCH, ..., :5].transpose(0, 3, 1, 2)
+        yield {"layers": np.ascontiguousarray(layers, np.float32) / 255}
 
 
 def quantized(path: Path, tiles: np.ndarray) -> onnx.ModelProto:
@@ -54,7 +46,7 @@ def quantized(path: Path, tiles: np.ndarray) -> onnx.ModelProto:
         quantize_static(
             exact,
             result,
-            Calibration(tiles),
+            Feeds(feeds(tiles)),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
@@ -67,7 +59,7 @@ def quantized(path: Path, tiles: np.ndarray) -> onnx.ModelProto:
 def changes(path: Path, tiles: np.ndarray) -> np.ndarray:
     """The output of a graph for tiles."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, feed)[0] for feed in iter(Calibration(tiles).get_next, None)])
+    return np.concatenate([session.run(None, feed)[0] for feed in feeds(tiles)])
 
 
 def write(path: Path, tiles: np.ndarray) -> ModelCard:
